@@ -1,0 +1,156 @@
+"""Errors of the REST API: each kind's status and words, in one shape, with nothing of the inside in it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.errors import (
+    DeadlinePassed,
+    EtlError,
+    NotOurs,
+    ParameterError,
+    QueryFailed,
+    RequestError,
+    RequestTooLarge,
+    RowTooLarge,
+    Throttled,
+    UnknownQuery,
+    UnknownUpload,
+    shown,
+)
+
+MAX_PROBLEMS = 20
+"""How many wrong fields one answer names."""
+MAX_PROBLEM = 400
+BUSY_CODES = frozenset({"SlowDown", "ServiceUnavailable", "InternalError", "InternalServerException", "RequestTimeout"})
+THROTTLES = frozenset({"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"})
+RETRY_AFTER = 5
+
+ATHENA_CODE = re.compile(r"(?:^|[\s:(])([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+)(?=$|[\s:,.)])")
+REASONS = {
+    "bytes scanned limit": "it would read more than one query may: ask for fewer months",
+    "exhausted": "it needs more memory than one query gets: ask for fewer months",
+    "timeout": "it took too long: ask for fewer months",
+    "timed out": "it took too long: ask for fewer months",
+    "not authorized": "the API lacks a permission: tell its operator",
+    "access denied": "the API lacks a permission: tell its operator",
+    "insufficient permissions": "the API lacks a permission: tell its operator",
+    "cancelled": "it was cancelled: ask again",
+    "canceled": "it was cancelled: ask again",
+    "can no longer be read": "its results have expired: ask again",
+}
+"""What a part of Athena's own reason, in lower case, means to a caller."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is sent back. `body` is JSON values."""
+
+    body: Any
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def refusal(status: int, message: str, request_id: str, **more: Any) -> Answer:
+    """Return an error answer: `Code` and `Message` as Chalice's own, and the request id to quote."""
+    return Answer({"Code": CODES[status], "Message": message, "RequestId": request_id, **more}, status)
+
+
+def refused(problem: Exception, request_id: str) -> Answer | None:
+    """Return the answer to an error, or None for one that is a fault of ours."""
+    for kind, answer in KINDS.items():
+        if isinstance(problem, kind):
+            return answer(problem, request_id)
+    return None
+
+
+def failure_in_words(reason: str | None) -> str | None:
+    """Return why an execution failed as a caller may read it: Athena's words may hold SQL, ARNs and places in S3.
+
+    What is told is our sentence for the kind of failure and Athena's error code, never a part of its text.
+    """
+    if reason is None:
+        return None
+    lower = reason.lower()
+    words = next((words for part, words in REASONS.items() if part in lower), None)
+    code = ATHENA_CODE.search(reason)
+    if words is None:
+        words = "Athena could not run it: quote the execution's id to the API's operator"
+    return f"{words} ({code[1]})" if code else words
+
+
+def _problems(problem: ParameterError | RequestError, request_id: str) -> Answer:
+    told = {shown(name): shown(text, MAX_PROBLEM) for name, text in list(problem.problems.items())[:MAX_PROBLEMS]}
+    message = "; ".join(f"{name}: {text}" for name, text in told.items())
+    left = len(problem.problems) - len(told)
+    if left > 0:
+        message += f"; and {left} more"
+    return refusal(400, message, request_id, Fields=told)
+
+
+def _query_failed(problem: QueryFailed, request_id: str) -> Answer:
+    if problem.state == "SUCCEEDED":
+        return refusal(410, f"execution {problem.execution_id}: {failure_in_words(problem.reason)}", request_id)
+    reason = failure_in_words(problem.reason)
+    message = f"execution {problem.execution_id} {problem.state}: {reason}"
+    return refusal(409, message, request_id, ExecutionId=problem.execution_id, State=problem.state)
+
+
+def _throttled(problem: Throttled, request_id: str) -> Answer:
+    answer = refusal(429, str(problem), request_id)
+    return Answer(answer.body, 429, {"Retry-After": f"{problem.retry_after:.0f}"})
+
+
+def _not_ended(problem: DeadlinePassed, request_id: str) -> Answer:
+    answer = refusal(409, f"{problem.what} has not ended: ask for its state until it has", request_id)
+    return Answer(answer.body, 409, {"Retry-After": "1"})
+
+
+def _aws(problem: ClientError | BotoCoreError, request_id: str) -> Answer | None:
+    code = problem.response.get("Error", {}).get("Code", "") if isinstance(problem, ClientError) else ""
+    if code in THROTTLES:
+        return _throttled(Throttled("AWS", RETRY_AFTER), request_id)
+    if code in BUSY_CODES or isinstance(problem, BotoCoreError):
+        answer = refusal(503, f"a service this API stands on does not answer: try again in {RETRY_AFTER} s", request_id)
+        return Answer(answer.body, 503, {"Retry-After": str(RETRY_AFTER)})
+    return None
+
+
+def _plain(status: int) -> Callable[[EtlError, str], Answer]:
+    return lambda problem, request_id: refusal(status, str(problem), request_id)
+
+
+CODES = {
+    400: "BadRequestError",
+    404: "NotFoundError",
+    409: "ConflictError",
+    410: "GoneError",
+    413: "PayloadTooLargeError",
+    415: "UnsupportedMediaType",
+    422: "UnprocessableEntityError",
+    429: "TooManyRequestsError",
+    500: "InternalServerError",
+    503: "ServiceUnavailableError",
+}
+"""The `Code` of each status; Chalice's where it has one."""
+
+KINDS: dict[type[Exception], Callable[[Any, str], Answer | None]] = {
+    ParameterError: _problems,
+    RequestError: _problems,
+    RequestTooLarge: _plain(413),
+    UnknownQuery: _plain(404),
+    UnknownUpload: _plain(404),
+    NotOurs: _plain(404),
+    RowTooLarge: _plain(422),
+    QueryFailed: _query_failed,
+    DeadlinePassed: _not_ended,
+    Throttled: _throttled,
+    ClientError: _aws,
+    BotoCoreError: _aws,
+}
+"""The answer to each kind of error. What is not here is a fault of ours: 500, and the trace in the log only."""

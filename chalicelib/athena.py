@@ -1,0 +1,266 @@
+"""Edge: Athena. Start a query in our workgroup, follow it to a deadline, read typed pages, cancel it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from chalicelib.athena_results import Execution, Page, Typed, column, marked, typed
+from chalicelib.errors import DeadlinePassed, NotOurs, ParameterError, QueryFailed, Throttled
+from chalicelib.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mypy_boto3_athena import AthenaClient
+
+EXECUTION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+THROTTLES = frozenset({"ThrottlingException", "TooManyRequestsException"})
+RETRY_AFTER = 5.0
+"""Seconds that a caller is told to wait after Athena's own retries were used up."""
+FIRST_PAUSE, LONGEST_PAUSE, PAUSE_GROWTH = 0.1, 2.0, 1.5
+MAX_PAGE = 1000
+"""Rows that GetQueryResults gives at once, the header row included."""
+MAX_TOKEN = 1024
+MAX_AGE_MINUTES = 7 * 24 * 60
+
+
+def athena_client(**options: Any) -> AthenaClient:
+    """Make a client that retries throttling and gives up on a silent connection. `options` go to `boto3.client`."""
+    config = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=3, read_timeout=10)
+    return boto3.client("athena", config=config, **options)
+
+
+class Athena:
+    """Queries in the workgroup of `settings`.
+
+    With `saved_only`, an execution that no saved query started does not exist: NotOurs. Every method raises Throttled
+    when Athena refuses for its rate after the client's retries.
+    """
+
+    def __init__(
+        self,
+        client: AthenaClient,
+        settings: Settings,
+        *,
+        saved_only: bool = False,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._saved_only = saved_only
+        self._monotonic = monotonic
+        self._sleep = sleep
+
+    def start(
+        self,
+        sql: str,
+        parameters: Sequence[str] = (),
+        *,
+        name: str | None = None,
+        token: str | None = None,
+        max_age_minutes: int = 0,
+    ) -> str:
+        """Start a query and return its execution id.
+
+        `parameters` are SQL expressions for each `?`, from `SavedQuery.bind` only. `name` is the saved query's. The
+        same `token` with the same question starts once, whoever asks again. Results up to `max_age_minutes` old
+        (0 for never, at most a week) may be reused.
+        """
+        if not 0 <= max_age_minutes <= MAX_AGE_MINUTES:
+            raise ValueError(f"max_age_minutes is {max_age_minutes}: give 0 to {MAX_AGE_MINUTES}")
+        request: dict[str, Any] = {
+            "QueryString": marked(sql, name),
+            "QueryExecutionContext": {"Catalog": "AwsDataCatalog", "Database": self._settings.database},
+            "WorkGroup": self._settings.workgroup,
+        }
+        if parameters:
+            request["ExecutionParameters"] = list(parameters)
+        if max_age_minutes:
+            reuse = {"Enabled": True, "MaxAgeInMinutes": max_age_minutes}
+            request["ResultReuseConfiguration"] = {"ResultReuseByAgeConfiguration": reuse}
+        if token is not None:
+            # Athena wants 32 to 128 characters, and refuses a token that comes back with another question.
+            request["ClientRequestToken"] = hashlib.sha256(repr((token, sorted(request.items()))).encode()).hexdigest()
+        with _throttling():
+            return self._client.start_query_execution(**request)["QueryExecutionId"]
+
+    def execution(self, execution_id: str) -> Execution:
+        """Return how far an execution has come.
+
+        Raises NotOurs when the id is malformed (no call is made), unknown, or of another workgroup.
+        """
+        if not EXECUTION_ID.fullmatch(execution_id):
+            raise NotOurs(execution_id)
+        try:
+            with _throttling():
+                answer = self._client.get_query_execution(QueryExecutionId=execution_id)
+        except ClientError as error:
+            # Athena answers AccessDenied for another workgroup's execution: the role knows ours only.
+            if _code(error) in ("InvalidRequestException", "AccessDeniedException"):
+                raise NotOurs(execution_id) from None
+            raise
+        execution = Execution.of(answer["QueryExecution"])
+        if execution.workgroup != self._settings.workgroup or (self._saved_only and execution.query is None):
+            raise NotOurs(execution_id)
+        return execution
+
+    def wait(self, execution_id: str, timeout: float) -> Execution:
+        """Follow an execution until it has succeeded, at most `timeout` seconds; 0 looks once.
+
+        Never starts anything again. Raises QueryFailed when it ended FAILED or CANCELLED, DeadlinePassed when the
+        time is over (the query goes on), NotOurs.
+        """
+        deadline = self._monotonic() + timeout
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                execution = self.execution(execution_id)
+            except Throttled:
+                # Being throttled while following is no news about the query.
+                pause = LONGEST_PAUSE
+            else:
+                if execution.finished:
+                    return _succeeded(execution)
+            left = deadline - self._monotonic()
+            if left <= 0:
+                raise DeadlinePassed(f"execution {execution_id}", timeout)
+            self._sleep(min(pause, left))
+            pause = min(pause * PAUSE_GROWTH, LONGEST_PAUSE)
+
+    def page(self, execution_id: str, *, page_size: int = MAX_PAGE, page_token: str | None = None) -> Page:
+        """Return one page of the rows of a succeeded execution, at most `page_size` (1 to 1000) of them.
+
+        `page_token` is the `next_page_token` of the page before. Raises ParameterError for a page size or token that
+        is none, QueryFailed, DeadlinePassed when the execution has not ended, NotOurs.
+        """
+        _check_page(page_size, page_token)
+        return self._page(self._ended(execution_id), page_size, page_token)
+
+    def rows(self, execution_id: str) -> Iterator[tuple[Typed, ...]]:
+        """Yield every row of a succeeded execution, typed. Raises as `page` does."""
+        for page in self._pages(execution_id):
+            yield from page.rows
+
+    def dataframe(self, execution_id: str) -> pd.DataFrame:
+        """Return every row of a succeeded execution as a pandas DataFrame, all in memory. Raises as `page` does.
+
+        Integers are Int64, booleans boolean, text string, timestamps datetime64[ms], decimals Decimal objects.
+        """
+        import pandas as pd
+
+        pages = list(self._pages(execution_id))
+        frame = pd.DataFrame(
+            [row for page in pages for row in page.rows], columns=[name for name, _ in pages[0].columns]
+        )
+        for position, (_, type_) in enumerate(pages[0].columns):
+            if type_ in PANDAS_TYPES:
+                frame.isetitem(position, frame.iloc[:, position].astype(PANDAS_TYPES[type_]).array)
+        return frame
+
+    def cancel(self, execution_id: str) -> None:
+        """Stop an execution; one that has ended stays as it is. Raises NotOurs."""
+        # `execution` refuses an empty id: botocore would fill in a random one, and stop nothing in silence.
+        if not self.execution(execution_id).finished:
+            with _throttling():
+                self._client.stop_query_execution(QueryExecutionId=execution_id)
+
+    def _ended(self, execution_id: str) -> Execution:
+        execution = self.execution(execution_id)
+        if not execution.finished:
+            raise DeadlinePassed(f"execution {execution_id}", 0)
+        return _succeeded(execution)
+
+    def _pages(self, execution_id: str) -> Iterator[Page]:
+        execution = self._ended(execution_id)
+        page = self._page(execution, MAX_PAGE, None)
+        yield page
+        while page.next_page_token:
+            page = self._page(execution, MAX_PAGE, page.next_page_token)
+            yield page
+
+    def _page(self, execution: Execution, page_size: int, page_token: str | None) -> Page:
+        # Athena counts the header row of a SELECT's first page.
+        header = execution.statement_type == "DML" and page_token is None
+        request: dict[str, Any] = {
+            "QueryExecutionId": execution.execution_id,
+            "MaxResults": min(page_size + header, MAX_PAGE),
+        }
+        if page_token is not None:
+            request["NextToken"] = page_token
+        try:
+            with _throttling():
+                answer = self._client.get_query_results(**request)
+        except ClientError as error:
+            if page_token is not None and _code(error) == "InvalidRequestException":
+                raise _page_error("page_token", "is not a token of these results: begin again without one") from None
+            if _code(error) == "InvalidRequestException":
+                # The bucket's lifecycle removes results; Athena remembers the execution for 45 days.
+                reason = "its results can no longer be read: ask the query again"
+                raise QueryFailed(execution.execution_id, execution.state, reason) from None
+            raise
+        results: Any = answer["ResultSet"]
+        infos = results["ResultSetMetadata"]["ColumnInfo"]
+        columns = [column(info) for info in infos]
+        texts = [[cell.get("VarCharValue") for cell in row.get("Data", [])] for row in results["Rows"]]
+        if header and texts and texts[0] == [info.get("Label") or info["Name"] for info in infos]:
+            del texts[0]
+        try:
+            rows = [tuple(typed(text, type_) for text, (_, type_) in zip(row, columns, strict=True)) for row in texts]
+        except (ValueError, ArithmeticError):
+            if page_token is None:
+                raise
+            # A token that Athena took but never gave may lead to the header row.
+            raise _page_error("page_token", "it is not one of this execution: start without it") from None
+        return Page(columns, rows, answer.get("NextToken") or None)
+
+
+PANDAS_TYPES: dict[str, Any] = {
+    "varchar": "string",
+    "tinyint": "Int64",
+    "smallint": "Int64",
+    "integer": "Int64",
+    "bigint": "Int64",
+    "boolean": "boolean",
+    "timestamp": "datetime64[ms]",
+}
+
+
+def _succeeded(execution: Execution) -> Execution:
+    if execution.state != "SUCCEEDED":
+        reason = execution.reason or "Athena gave no reason"
+        raise QueryFailed(execution.execution_id, execution.state, reason)
+    return execution
+
+
+def _check_page(page_size: int, page_token: str | None) -> None:
+    if not 1 <= page_size <= MAX_PAGE:
+        raise _page_error("page_size", f"is {page_size}: give 1 to {MAX_PAGE}")
+    if page_token is not None and not 1 <= len(page_token) <= MAX_TOKEN:
+        raise _page_error("page_token", "is not a token of these results: begin again without one")
+
+
+def _page_error(name: str, problem: str) -> ParameterError:
+    return ParameterError("results", {name: problem})
+
+
+def _code(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Code", "")
+
+
+@contextmanager
+def _throttling() -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if _code(error) in THROTTLES:
+            raise Throttled("Athena", RETRY_AFTER) from None
+        raise

@@ -1,0 +1,138 @@
+"""Every error this product raises on purpose: one root, a few kinds, each carrying what offended."""
+
+from __future__ import annotations
+
+MAX_SHOWN = 80
+
+
+def shown(value: object, limit: int = MAX_SHOWN) -> str:
+    """Return `value` as it may be quoted in a message: printable, on one line, at most `limit` characters."""
+    text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text[: limit + 1])
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+class EtlError(Exception):
+    """Root of all errors raised on purpose. `str(error)` names the value, its place and the remedy."""
+
+
+class SettingError(EtlError):
+    """A setting is missing or malformed."""
+
+    def __init__(self, name: str, value: str | None, remedy: str) -> None:
+        self.name = name
+        self.value = value
+        self.remedy = remedy
+        given = "is not set" if value is None else f"is {shown(value)!r}"
+        super().__init__(f"{name} {given}: {remedy}")
+
+
+class UnreadableFile(EtlError):
+    """A source object cannot be read to its end: nothing of it may be loaded. Trying again will not help.
+
+    `byte_offset` counts decompressed bytes from 0, and is None where no position is known.
+    """
+
+    def __init__(self, reason: str, byte_offset: int | None = None) -> None:
+        self.reason = reason
+        self.byte_offset = byte_offset
+        at = "" if byte_offset is None else f" (at byte {byte_offset})"
+        super().__init__(f"{reason}{at}")
+
+
+class CountMismatch(EtlError):
+    """Orders read are not orders loaded plus orders refused: a fault of ours, nothing is published."""
+
+    def __init__(self, read: int, loaded: int, rejected: int) -> None:
+        self.read = read
+        self.loaded = loaded
+        self.rejected = rejected
+        super().__init__(f"read {read} orders but loaded {loaded} and refused {rejected}: nothing was published")
+
+
+class ParameterError(EtlError):
+    """Parameters of a saved query are wrong. `problems` maps each parameter's name to what is wrong and the remedy."""
+
+    def __init__(self, query: str, problems: dict[str, str]) -> None:
+        self.query = query
+        self.problems = problems
+        told = "; ".join(f"{shown(name)}: {problem}" for name, problem in problems.items())
+        super().__init__(f"query {shown(query)!r}: {told}")
+
+
+class UnknownQuery(EtlError):
+    """No saved query has this name."""
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        self.name = name
+        self.known = known
+        super().__init__(f"no saved query is named {shown(name)!r}: use one of {', '.join(known)}")
+
+
+class QueryFailed(EtlError):
+    """Athena ended an execution in FAILED or CANCELLED. `reason` is Athena's own."""
+
+    def __init__(self, execution_id: str, state: str, reason: str) -> None:
+        self.execution_id = execution_id
+        self.state = state
+        self.reason = reason
+        super().__init__(f"execution {execution_id} ended {state}: {reason}")
+
+
+class DeadlinePassed(EtlError):
+    """A wait reached its deadline. What was waited for goes on; it was not started again."""
+
+    def __init__(self, what: str, seconds: float) -> None:
+        self.what = what
+        self.seconds = seconds
+        super().__init__(f"{what} did not finish within {seconds:g} s")
+
+
+class NotOurs(EtlError):
+    """The id given does not name an execution of a saved query in our workgroup."""
+
+    def __init__(self, execution_id: str) -> None:
+        self.execution_id = execution_id
+        super().__init__(f"no execution {shown(execution_id)!r} of a saved query: check the id")
+
+
+class Throttled(EtlError):
+    """A service refused for its rate, after the retries. `retry_after` is in seconds."""
+
+    def __init__(self, service: str, retry_after: float) -> None:
+        self.service = service
+        self.retry_after = retry_after
+        super().__init__(f"{service} is busy: try again in {retry_after:g} s")
+
+
+class RequestError(EtlError):
+    """A request to the REST API is wrong. `problems` maps each field to what is wrong with it and the remedy."""
+
+    def __init__(self, problems: dict[str, str]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(f"{shown(name)}: {problem}" for name, problem in problems.items()))
+
+
+class RequestTooLarge(EtlError):
+    """The body of a request is longer than any that would be right. Sizes are in bytes."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        self.size = size
+        self.limit = limit
+        super().__init__(f"the body has {size} bytes: send at most {limit}")
+
+
+class UnknownUpload(EtlError):
+    """The id given does not name an upload."""
+
+    def __init__(self, upload_id: str) -> None:
+        self.upload_id = upload_id
+        super().__init__(f"no upload {shown(upload_id)!r}: check the id, or ask for an upload with POST /uploads")
+
+
+class RowTooLarge(EtlError):
+    """One row of a result is larger than an answer may be."""
+
+    def __init__(self, execution_id: str) -> None:
+        self.execution_id = execution_id
+        super().__init__(f"a row of execution {execution_id} is too large for an answer: download the CSV instead")

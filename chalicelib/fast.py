@@ -1,0 +1,373 @@
+"""The fast way to decode a batch: arrow-json parses all of it, numpy proves what the parser is too lax to check.
+
+A record that is not proven sound is left to the strict way (see strict.py); none is judged here. What is taken here is
+exactly what the strict way would have made of it, and a property test holds the two against each other.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import arro3.io
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from chalicelib import columns, proof, values
+from chalicelib.contract import Column, Contract, From, Type
+from chalicelib.dates import parse_dates
+
+Int64s = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Raw = bytes | msgspec.Raw
+
+PEEKED = 8
+"""How many records are looked at to tell whether identifiers are integers."""
+
+_NUL = rb"\u0000"
+"""Never parsed here: errors quote the input, and one with a NUL in it aborts the process on its way to pyarrow."""
+
+_CERTAIN = 2.0**-51
+"""Rounding of a float that is this close to whole, relatively, is what the exact digits would round to."""
+_LARGEST = 2.0**49
+_LARGEST_AMOUNT = 9.9e17
+
+
+@dataclass
+class Lines:
+    """Orders decoded to columns: one value an order in `orders`, one a line in `lines`, both by column name.
+
+    `taken` says which of the batch's records these are, by position; `line_counts` how many lines each has. `size` is
+    about what all their rows take, in bytes.
+    """
+
+    taken: Int64s
+    line_counts: Int64s
+    dates: Int64s
+    orders: dict[str, pa.Array] = field(default_factory=dict)
+    lines: dict[str, pa.Array] = field(default_factory=dict)
+    size: int = 0
+
+
+class FastDecoder:
+    """Decodes batches of records of `contract`; orders dated after `latest_ms` are left to the strict way."""
+
+    def __init__(self, contract: Contract, latest_ms: int) -> None:
+        self._contract = contract
+        self._latest_ms = latest_ms
+        self._integers: frozenset[str] | None = None
+        self._failed_last = False
+
+    def decode(self, raws: Sequence[Raw]) -> Lines | None:
+        """Decode those of `raws`, each a JSON object, that can be proven sound; None when none can."""
+        if self._integers is None:
+            self._integers = self._written_as_integers(raws)
+        fitting = list(range(len(raws)))
+        parsed = None if self._failed_last else self._parsed(raws)
+        self._failed_last = parsed is None
+        if parsed is None:
+            self._integers = self._written_as_integers(raws)
+            fitting = self._fitting(raws)
+            parsed = self._parsed([raws[i] for i in fitting]) if fitting else None
+        if parsed is None:
+            return None
+        table, text, lengths = parsed
+        lines = self._proven(table, proof.find_keys(text, lengths), [raws[i] for i in fitting])
+        lines.taken = np.array(fitting, dtype=np.int64)[lines.taken]
+        return lines
+
+    # Parsing ------------------------------------------------------------------------------------------------------
+
+    def _parsed(self, raws: Sequence[Raw]) -> tuple[pa.RecordBatch, bytes, Int64s] | None:
+        text = b"\n".join([*raws, proof.PADDING])
+        if _NUL in text:
+            return None
+        lengths = np.fromiter(map(len, raws), np.int64, len(raws))
+        try:
+            reader = arro3.io.read_json(io.BytesIO(text), self._arrow_schema(), batch_size=len(raws))
+            batches = pa.RecordBatchReader.from_stream(reader).read_all().combine_chunks().to_batches()
+        except Exception:
+            return None
+        except BaseException as problem:
+            # A panic of the parser is none of Exception's, and no reason to stop.
+            if type(problem).__name__ != "PanicException":
+                raise
+            return None
+        if len(batches) != 1 or batches[0].num_rows != len(raws):
+            return None
+        return batches[0], text, lengths
+
+    def _arrow_schema(self) -> pa.Schema:
+        tree: dict[str, Any] = {}
+        for column in self._contract.order_columns:
+            _put(tree, self._contract.steps(column), self._parsed_type(column))
+        line: dict[str, Any] = {}
+        for column in self._contract.line_columns:
+            _put(line, self._contract.steps(column), self._parsed_type(column))
+        _put(tree, tuple(self._contract.lines.split(".")), pa.list_(_struct(line)))
+        return pa.schema(list(_struct(tree)))
+
+    def _parsed_type(self, column: Column) -> pa.DataType:
+        if column.type in (Type.DECIMAL, Type.INTEGER):
+            return pa.float64()
+        return pa.int64() if column.name in (self._integers or ()) else pa.string()
+
+    def _written_as_integers(self, raws: Sequence[Raw]) -> frozenset[str]:
+        """Peek at the first records: which identifiers are JSON integers?"""
+        found = set()
+        for raw in raws[:PEEKED]:
+            try:
+                order = json.loads(bytes(raw))
+            except (ValueError, RecursionError):
+                continue
+            lines = _at(order, self._contract.lines.split("."))
+            line = lines[0] if isinstance(lines, list) and lines else None
+            for column in self._contract.columns:
+                if column.type is Type.IDENTIFIER:
+                    inside = line if column in self._contract.line_columns else order
+                    if type(_at(inside, self._contract.steps(column))) is int:
+                        found.add(column.name)
+        return frozenset(found)
+
+    def _fitting(self, raws: Sequence[Raw]) -> list[int]:
+        """Return which records have the types that the parser is told to expect."""
+        decoder = msgspec.json.Decoder(self._struct_type(forbid_unknown=False))
+        fitting = []
+        for i, raw in enumerate(raws):
+            try:
+                decoder.decode(raw)
+            except (msgspec.DecodeError, RecursionError):
+                continue
+            if _NUL not in bytes(raw):
+                fitting.append(i)
+        return fitting
+
+    def _struct_type(self, *, forbid_unknown: bool) -> Any:
+        tree: dict[str, Any] = {}
+        line: dict[str, Any] = {}
+        for column in self._contract.order_columns:
+            _put(tree, self._contract.steps(column), self._decoded_type(column))
+        for column in self._contract.line_columns:
+            _put(line, self._contract.steps(column), self._decoded_type(column))
+        _put(tree, tuple(self._contract.lines.split(".")), list[_defined(line, forbid_unknown)] | None)  # type: ignore[misc]
+        return _defined(tree, forbid_unknown)
+
+    def _decoded_type(self, column: Column) -> Any:
+        if column.type in (Type.DECIMAL, Type.INTEGER):
+            return float | _NUMERIC_TEXT | None
+        return (_SHORT_INTEGER if column.name in (self._integers or ()) else str) | None
+
+    # Proving ------------------------------------------------------------------------------------------------------
+
+    def _proven(self, table: pa.RecordBatch, keys: proof.Keys, raws: Sequence[Raw]) -> Lines:
+        orders = _Level(self._contract.order_columns, self._contract, table)
+        listed = orders.lists
+        counts = np.diff(listed.offsets.to_numpy())
+        if listed.null_count:
+            counts = np.where(listed.is_valid().to_numpy(zero_copy_only=False), counts, 0)
+        lines = _Level(self._contract.line_columns, self._contract, listed.flatten())
+        parents = np.repeat(np.arange(len(counts)), counts)
+        ends = np.cumsum(counts)
+
+        known = orders.known + _sums(lines.known, ends)
+        nulls = keys.nulls
+        good: Bools = keys.count - nulls == known
+        self._check_null_keys(good, nulls, raws)
+        self._check_identifiers(good, keys, orders, lines, ends)
+        result = Lines(np.empty(0, np.int64), counts, np.empty(0, np.int64))
+        good_lines = lines.present
+        for level, fine, into in ((orders, good, result.orders), (lines, good_lines, result.lines)):
+            for column in level.columns:
+                into[column.name] = self._converted(column, level.arrays[column.name], fine)
+        self._add_amounts(result.lines, good_lines)
+        if not good_lines.all():
+            good[parents[~good_lines]] = False
+        sizes = _sizes_of_rows(result)
+        good &= sizes <= values.MAX_ORDER_BYTES
+        result.size = int(sizes[good].sum())
+        result.taken = np.flatnonzero(good)
+        result.dates = result.orders[self._contract.order_date].cast(pa.int64()).fill_null(0).to_numpy()
+        return result if good.all() else _only(result, good, parents)
+
+    def _check_null_keys(self, good: Bools, nulls: Int64s, raws: Sequence[Raw]) -> None:
+        """Let pass, of the records with keys that hold null, those whose keys are all of the contract's."""
+        doubtful: list[int] = np.flatnonzero(good & (nulls > 0)).tolist()
+        if not doubtful:
+            return
+        kind = self._struct_type(forbid_unknown=True)
+        try:
+            msgspec.json.decode(b"[" + b",".join(raws[i] for i in doubtful) + b"]", type=list[kind])  # type: ignore[valid-type]
+        except (msgspec.DecodeError, RecursionError):
+            decoder = msgspec.json.Decoder(kind)
+            for i in doubtful:
+                try:
+                    decoder.decode(raws[i])
+                except (msgspec.DecodeError, RecursionError):
+                    good[i] = False
+
+    def _check_identifiers(self, good: Bools, keys: proof.Keys, orders: _Level, lines: _Level, ends: Int64s) -> None:
+        expected: dict[str, Int64s] = {}
+        for column in (*orders.columns, *lines.columns):
+            if column.name in (self._integers or ()):
+                name = self._contract.steps(column)[-1]
+                if column in orders.columns:
+                    found = orders.valid(column).astype(np.int64)
+                else:
+                    found = _sums(lines.valid(column).astype(np.int64), ends)
+                expected[name] = expected.get(name, np.zeros(len(good), np.int64)) + found
+        for name, wanted in expected.items():
+            found, clean = proof.plain_integers(keys, name)
+            good &= clean & (found == wanted)
+
+    def _converted(self, column: Column, array: pa.Array, good: Bools) -> pa.Array:
+        """Return the column as the table has it, and clear `good` where that is not certain."""
+        valid = columns.validity(array)
+        if column.required:
+            good &= valid if valid is not None else True
+            if array.type == pa.string():
+                good &= pc.binary_length(array).fill_null(0).to_numpy(zero_copy_only=False) > 0
+        if column.type in (Type.DECIMAL, Type.INTEGER):
+            units = _whole(array, columns.UNITS if column.type is Type.DECIMAL else 1, good)
+            return columns.column(column.type, units, valid)
+        if column.type is Type.TIMESTAMP:
+            ms, known = parse_dates(array)
+            if column.name == self._contract.order_date:
+                known &= (ms >= values.EARLIEST_MS) & (ms <= self._latest_ms)
+            good &= known if valid is None else known | ~valid
+            return columns.column(column.type, ms, valid)
+        return array.cast(pa.string())
+
+    def _add_amounts(self, lines: dict[str, pa.Array], good: Bools) -> None:
+        amount = self._contract.of(From.LINE_AMOUNT)
+        if amount is None:
+            return
+        price, quantity = lines[self._contract.unit_price], lines[self._contract.quantity]
+        units = _units_of(price)
+        factors = quantity.fill_null(0).to_numpy(zero_copy_only=False)
+        good &= np.abs(units.astype(np.float64) * factors) < _LARGEST_AMOUNT
+        valid, other = columns.validity(price), columns.validity(quantity)
+        both = other if valid is None else valid if other is None else valid & other
+        lines[amount.name] = columns.column(Type.DECIMAL, units * factors, both)
+
+
+class _Level:
+    """The arrays of one level, the orders' or the lines', and how many values of each the parser found."""
+
+    def __init__(self, level_columns: tuple[Column, ...], contract: Contract, parsed: Any) -> None:
+        self.columns = level_columns
+        self.arrays: dict[str, pa.Array] = {}
+        self.lists: pa.ListArray = pa.nulls(len(parsed), pa.list_(pa.struct([])))
+        self.known = np.zeros(len(parsed), dtype=np.int64)
+        self.present = np.ones(len(parsed), dtype=np.bool_)
+        if isinstance(parsed, pa.StructArray) and parsed.null_count:
+            self.present = parsed.is_valid().to_numpy(zero_copy_only=False).copy()
+        self._names = {contract.steps(column): column.name for column in level_columns}
+        self._list_steps = tuple(contract.lines.split("."))
+        self._walk(parsed, ())
+
+    def valid(self, column: Column) -> Bools:
+        """Return which values of a column are not NULL."""
+        found = columns.validity(self.arrays[column.name])
+        return np.ones(len(self.known), np.bool_) if found is None else found
+
+    def _walk(self, parsed: Any, steps: tuple[str, ...]) -> None:
+        names = parsed.schema.names if isinstance(parsed, pa.RecordBatch) else [f.name for f in parsed.type]
+        arrays = parsed.columns if isinstance(parsed, pa.RecordBatch) else parsed.flatten()
+        for name, array in zip(names, arrays, strict=True):
+            found = columns.validity(array)
+            self.known += 1 if found is None else found
+            here = (*steps, name)
+            if here in self._names:
+                self.arrays[self._names[here]] = array
+            elif isinstance(array, pa.ListArray):
+                self.lists = array
+            else:
+                self._walk(array, here)
+
+
+def _whole(array: pa.Array, units: int, good: Bools) -> Int64s:
+    """Return floats as whole units, and clear `good` where exact digits might say otherwise."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        scaled = array.fill_null(0).to_numpy(zero_copy_only=False) * units
+        rounded = np.rint(scaled)
+        size = np.abs(scaled)
+        fine = (np.abs(scaled - rounded) <= size * _CERTAIN) & (size < _LARGEST)
+    good &= fine
+    return np.where(fine, rounded, 0).astype(np.int64)
+
+
+def _units_of(decimals: pa.Array) -> Int64s:
+    """Return the lower halves of a decimal column: its units, as long as they fit 64 bits."""
+    halves = np.frombuffer(decimals.buffers()[1], dtype=np.int64).reshape(-1, 2)
+    return halves[decimals.offset : decimals.offset + len(decimals), 0]
+
+
+def _sums(per_line: Int64s, ends: Int64s) -> Int64s:
+    """Add up what is given per line for each order, whose lines end at `ends`."""
+    total = np.concatenate(([0], np.cumsum(per_line)))
+    return np.diff(total[ends], prepend=0)
+
+
+def _only(lines: Lines, good: Bools, parents: Int64s) -> Lines:
+    keep, keep_lines = pa.array(good), pa.array(good[parents])
+    return Lines(
+        lines.taken,
+        lines.line_counts[good],
+        lines.dates[good],
+        {name: array.filter(keep) for name, array in lines.orders.items()},
+        {name: array.filter(keep_lines) for name, array in lines.lines.items()},
+        lines.size,
+    )
+
+
+def _sizes_of_rows(lines: Lines) -> Int64s:
+    """Return for each order about what its rows take, as the strict way reckons it."""
+    each = np.full(len(lines.line_counts), values.ROW_BYTES, dtype=np.int64)
+    for array in lines.orders.values():
+        if array.type == pa.string():
+            each += pc.binary_length(array).fill_null(0).to_numpy(zero_copy_only=False)
+    sizes: Int64s = each * columns.row_counts(lines.line_counts)
+    return sizes
+
+
+def _put(tree: dict[str, Any], steps: tuple[str, ...], leaf: Any) -> None:
+    *parents, last = steps
+    for key in parents:
+        tree = tree.setdefault(key, {})
+    tree[last] = leaf
+
+
+def _struct(tree: dict[str, Any]) -> pa.DataType:
+    return pa.struct([(key, _struct(leaf) if isinstance(leaf, dict) else leaf) for key, leaf in tree.items()])
+
+
+def _defined(tree: dict[str, Any], forbid_unknown: bool) -> Any:
+    """Return a msgspec type with the keys of `tree`, whatever characters they are made of."""
+    fields, names = [], {}
+    for i, (key, leaf) in enumerate(tree.items()):
+        kind = _defined(leaf, forbid_unknown) | None if isinstance(leaf, dict) else leaf
+        fields.append((f"f{i}", kind, None))
+        names[f"f{i}"] = key
+    return msgspec.defstruct("Fields", fields, rename=names, forbid_unknown_fields=forbid_unknown, gc=False)
+
+
+def _at(value: Any, steps: Sequence[str]) -> Any:
+    for key in steps:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _annotated(kind: Any, **limits: Any) -> Any:
+    from typing import Annotated
+
+    return Annotated[kind, msgspec.Meta(**limits)]
+
+
+_NUMERIC_TEXT = _annotated(str, pattern=r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$")
+_SHORT_INTEGER = _annotated(int, ge=0, lt=10**proof.MAX_DIGITS)

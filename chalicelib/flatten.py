@@ -1,0 +1,287 @@
+"""Flattens batches of raw orders into Arrow tables, one row per order and product, and sets aside what is refused.
+
+`python -m chalicelib.flatten` does it to a local file; `flatten_orders` to a few orders in a notebook.
+"""
+
+from __future__ import annotations
+
+import calendar
+import io
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from chalicelib import columns
+from chalicelib.contract import MONTHS_AHEAD, ORDERS, Contract, From, Type
+from chalicelib.fast import FastDecoder, Lines
+from chalicelib.records import Batch, Raw, Records
+from chalicelib.refused import Refused
+from chalicelib.schema import file_schema
+from chalicelib.sources import ByteStream, Source
+from chalicelib.strict import Order, RefusedOrder, StrictDecoder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MIB = 1024 * 1024
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EXTRA = "extra fields"
+
+
+PART_BYTES = 16 * MIB
+"""What the rows of more than one order may take together, about, before a batch is flattened in parts."""
+
+
+class _TooLarge(Exception):
+    """The rows of a batch would take more than PART_BYTES."""
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """Which version of which source object rows come from.
+
+    `modified_at` is in UTC. Orders may be dated up to a year after `latest_order_after`, which is `modified_at` unless
+    given: bound to the object and not to the clock, the same object always gives the same rows.
+    """
+
+    key: str
+    version: str
+    modified_at: datetime
+    latest_order_after: datetime | None = None
+
+    @property
+    def modified_ms(self) -> int:
+        """The last-modified time in milliseconds since 1970 UTC."""
+        return (self.modified_at - _EPOCH) // timedelta(milliseconds=1)
+
+    @property
+    def latest_order_ms(self) -> int:
+        """The latest order date that is taken, in milliseconds since 1970 UTC."""
+        start = self.latest_order_after or self.modified_at
+        year, month = divmod(start.month - 1 + MONTHS_AHEAD, 12)
+        year, month = start.year + year, month + 1
+        latest = start.replace(year=year, month=month, day=min(start.day, calendar.monthrange(year, month)[1]))
+        return (latest - _EPOCH) // timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True)
+class Flattened:
+    """What a batch, or a part of it, became: `rows` in the file schema, the month of each row, and what was refused."""
+
+    rows: pa.Table
+    months: npt.NDArray[np.int64]
+    loaded: int
+    refused: list[Refused]
+
+
+class Flattener:
+    """Turns batches of one source object into rows.
+
+    Each record takes the fast way when it can be proven sound there, else the strict one; the rows are the same.
+    """
+
+    def __init__(self, lineage: Lineage, contract: Contract = ORDERS, *, fast: bool = True) -> None:
+        self._lineage = lineage
+        self._contract = contract
+        self._fast = FastDecoder(contract, lineage.latest_order_ms) if fast else None
+        self._strict = StrictDecoder(contract, lineage.latest_order_ms)
+
+    def flatten(self, batch: Batch) -> Iterator[Flattened]:
+        """Flatten one batch, in parts where its rows are many. No record is lost: each is in the rows or refused."""
+        try:
+            yield self._flattened(batch)
+        except _TooLarge:
+            for half in _halves(batch):
+                yield from self.flatten(half)
+
+    def _flattened(self, batch: Batch) -> Flattened:
+        numbers = np.array(batch.numbers, dtype=np.int64)
+        refused = list(batch.refused)
+        parts = []
+        fast = self._taken_fast(batch)
+        left: Iterable[int] = range(len(batch.raws))
+        if fast is not None:
+            if fast.size > PART_BYTES and len(batch.raws) > 1:
+                raise _TooLarge
+            parts.append(self._rows(fast, numbers))
+            waiting = np.ones(len(batch.raws), dtype=np.bool_)
+            waiting[fast.taken] = False
+            left = np.flatnonzero(waiting).tolist()
+        strict = self._taken_strictly(batch.raws, left, numbers, refused)
+        if strict is not None:
+            parts.append(self._rows(strict, numbers))
+        loaded = sum(len(part.taken) for part in (fast, strict) if part is not None)
+        refused.sort(key=lambda each: each.record_number)
+        return Flattened(*self._merged(parts), loaded, refused)
+
+    def _taken_fast(self, batch: Batch) -> Lines | None:
+        if self._fast is None:
+            return None
+        objects = [i for i, raw in enumerate(batch.raws) if bytes(memoryview(raw)[:1]) == b"{" and i not in batch.odd]
+        if not objects:
+            return None
+        if len(objects) == len(batch.raws):
+            return self._fast.decode(batch.raws)
+        lines = self._fast.decode([batch.raws[i] for i in objects])
+        if lines is not None:
+            lines.taken = np.array(objects, dtype=np.int64)[lines.taken]
+        return lines
+
+    def _taken_strictly(
+        self, raws: list[Raw], left: Iterable[int], numbers: npt.NDArray[np.int64], refused: list[Refused]
+    ) -> Lines | None:
+        taken, orders, size = [], [], 0
+        for i in left:
+            raw = bytes(raws[i])
+            try:
+                order = self._strict.decode(raw)
+            except RefusedOrder as problem:
+                refused.append(Refused(int(numbers[i]), problem.path, problem.reason, raw))
+                continue
+            size += order.size
+            if size > PART_BYTES and len(raws) > 1:
+                raise _TooLarge
+            orders.append(order)
+            taken.append(i)
+        return self._columns_of(orders, taken) if orders else None
+
+    def _columns_of(self, orders: list[Order], taken: list[int]) -> Lines:
+        contract = self._contract
+        date = [c.name for c in contract.order_columns].index(contract.order_date)
+        dates = np.fromiter((order.values[date] for order in orders), np.int64, len(orders))
+        counts = np.fromiter((len(order.lines) for order in orders), np.int64, len(orders))
+        result = Lines(np.array(taken, dtype=np.int64), counts, dates)
+        for i, column in enumerate(contract.order_columns):
+            result.orders[column.name] = columns.column_of(column.type, [order.values[i] for order in orders])
+        result.orders[_EXTRA] = pa.array([order.extra_fields for order in orders], pa.string())
+        for i, column in enumerate(contract.line_columns):
+            found = [line[i] for order in orders for line in order.lines]
+            result.lines[column.name] = columns.column_of(column.type, found)
+        amount = contract.of(From.LINE_AMOUNT)
+        if amount:
+            found = [line[-2] for order in orders for line in order.lines]
+            result.lines[amount.name] = columns.column_of(amount.type, found)
+        result.lines[_EXTRA] = pa.array([line[-1] for order in orders for line in order.lines], pa.string())
+        return result
+
+    def _rows(self, lines: Lines, numbers: npt.NDArray[np.int64]) -> tuple[pa.Table, npt.NDArray[np.int64]]:
+        """Repeat what belongs to the order on each of its rows; one row, without line, where there are no lines."""
+        counts = columns.row_counts(lines.line_counts)
+        parents = np.repeat(np.arange(len(counts)), counts)
+        without = np.repeat(lines.line_counts == 0, counts)
+        position = np.arange(len(parents)) - np.repeat(np.cumsum(counts) - counts, counts) + 1
+        made: dict[From, Callable[[Type], pa.Array]] = {
+            From.LINE_NUMBER: lambda kind: columns.column(kind, position, ~without if without.any() else None),
+            From.SOURCE_KEY: lambda _: columns.constant(self._lineage.key, len(parents)),
+            From.SOURCE_VERSION: lambda _: columns.constant(self._lineage.version, len(parents)),
+            From.SOURCE_MODIFIED_AT: lambda kind: columns.column(
+                kind, np.full(len(parents), self._lineage.modified_ms, dtype=np.int64)
+            ),
+            From.RECORD_NUMBER: lambda kind: columns.column(kind, numbers[lines.taken][parents]),
+        }
+        orders = {name: array.take(pa.array(parents)) for name, array in lines.orders.items()}
+        of_lines = lines.lines
+        if without.any():
+            index = pa.array(np.cumsum(~without) - 1, mask=without)
+            of_lines = {name: array.take(index) for name, array in lines.lines.items()}
+        arrays = []
+        for column in self._contract.file_columns:
+            if column.source is From.EXTRA_FIELDS:
+                arrays.append(_extra(orders, of_lines, without))
+            elif isinstance(column.source, From) and column.source is not From.LINE_AMOUNT:
+                arrays.append(made[column.source](column.type))
+            else:
+                arrays.append(orders[column.name] if column.name in orders else of_lines[column.name])
+        table = pa.Table.from_arrays(arrays, schema=file_schema(self._contract))
+        return table, columns.months_since_1970(lines.dates)[parents]
+
+    def _merged(self, parts: list[tuple[pa.Table, npt.NDArray[np.int64]]]) -> tuple[pa.Table, npt.NDArray[np.int64]]:
+        """Put rows of both ways back into the order of their records."""
+        if not parts:
+            return file_schema(self._contract).empty_table(), np.empty(0, dtype=np.int64)
+        if len(parts) == 1:
+            return parts[0]
+        table = pa.concat_tables([table for table, _ in parts]).combine_chunks()
+        number = self._contract.of(From.RECORD_NUMBER)
+        assert number is not None
+        order = np.argsort(table[number.name].to_numpy(), kind="stable")
+        return table.take(pa.array(order)), np.concatenate([months for _, months in parts])[order]
+
+
+def _halves(batch: Batch) -> Iterator[Batch]:
+    middle = len(batch.raws) // 2
+    turn = batch.numbers[middle]
+    for part, refused in (
+        (slice(None, middle), [each for each in batch.refused if each.record_number < turn]),
+        (slice(middle, None), [each for each in batch.refused if each.record_number >= turn]),
+    ):
+        start = part.start or 0
+        odd = {i - start for i in batch.odd if i in range(len(batch.raws))[part]}
+        yield Batch(batch.numbers[part], batch.raws[part], odd, refused)
+
+
+def _extra(orders: Mapping[str, pa.Array], lines: Mapping[str, pa.Array], without: npt.NDArray[np.bool_]) -> pa.Array:
+    if _EXTRA not in lines:
+        return pa.nulls(len(without), pa.string())
+    return pc.if_else(pa.array(without), orders[_EXTRA], lines[_EXTRA])
+
+
+def records_of(
+    stream: ByteStream, max_record_bytes: int, max_decompressed_bytes: int, contract: Contract = ORDERS
+) -> Records:
+    """Return the records of a byte stream in any of the input forms, to be laid out as `contract` says."""
+    return Records(
+        Source(stream, max_decompressed_bytes),
+        max_record_bytes=max_record_bytes,
+        envelope=contract.envelope,
+        order_key=contract.steps(contract[contract.order_id])[0],
+    )
+
+
+def flatten_orders(
+    orders: Mapping[str, Any] | Iterable[Mapping[str, Any]] | bytes | str,
+    *,
+    contract: Contract = ORDERS,
+    source_key: str = "notebook",
+) -> pd.DataFrame:
+    """Flatten orders into a DataFrame, one row per order and product, by the code that the Lambda runs.
+
+    `orders` is one order, an iterable of them, or JSON in any of the input forms. The columns are those of the
+    table's files; money is Decimal, dates are UTC. Refused records are in `frame.attrs["refused"]`, a list of dicts
+    with record_number, path, reason and raw.
+
+    Raises UnreadableFile for text that cannot be read to its end.
+    """
+    if isinstance(orders, Mapping):
+        orders = [orders]
+    if isinstance(orders, str):
+        orders = orders.encode()
+    if not isinstance(orders, bytes):
+        orders = msgspec.json.Encoder(decimal_format="number").encode(list(orders))
+    lineage = Lineage(source_key, "", datetime.now(UTC))
+    flattener = Flattener(lineage, contract)
+    batches = records_of(io.BytesIO(orders), 256 * MIB, sys.maxsize, contract)
+    parts = [part for batch in batches for part in flattener.flatten(batch)]
+    tables = [part.rows for part in parts] or [file_schema(contract).empty_table()]
+    frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
+    frame.attrs["refused"] = [
+        {"record_number": each.record_number, "path": each.path, "reason": each.reason, "raw": bytes(each.raw).decode()}
+        for part in parts
+        for each in part.refused
+        if isinstance(each.raw, bytes)
+    ]
+    return frame
+
+
+if __name__ == "__main__":
+    from chalicelib.flatten_command import main
+
+    sys.exit(main())

@@ -1,0 +1,285 @@
+"""The OpenAPI 3.1 document of the REST API, made from the saved queries, the settings and the errors. Pure.
+
+Each saved query is a path of its own, so that a generated client has a method with typed parameters for each.
+docs/openapi.json holds it as `python -m docs.generate` writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.api import DEFAULT_WAIT, MAX_WAIT
+from chalicelib.api_requests import KEY, MAX_PAGE_TOKEN
+from chalicelib.athena import EXECUTION_ID, MAX_AGE_MINUTES, MAX_PAGE
+from chalicelib.openapi_schemas import SCHEMAS, schema_of
+from chalicelib.query_parameters import Parameter
+from chalicelib.saved_queries import SavedQuery
+from chalicelib.settings import Settings
+from chalicelib.upload_names import ID, MAX_NAME_BYTES
+
+VERSION = "1.0.0"
+Json = dict[str, Any]
+
+ERRORS = {
+    "400": ("Something in the request is wrong. `Fields` names each field, what is wrong and the remedy.", "Refusal"),
+    "403": ("The gateway refuses the caller: no or a wrong signature or key, or no permission.", "GatewayError"),
+    "404": ("There is nothing under this name or id.", "Error"),
+    "409": ("The execution has not ended, or has not succeeded.", "Conflict"),
+    "410": ("The results have expired: ask the query again.", "Error"),
+    "413": ("The body is longer than that of any right request.", "Error"),
+    "415": ("The content type is not application/json.", "Error"),
+    "422": ("A row is too large for an answer: download the CSV.", "Error"),
+    "429": ("Too many requests. The API's own answer has Retry-After, in seconds.", "AnyError"),
+    "500": ("A fault of the API: quote the request id to its operator.", "AnyError"),
+    "503": ("A service the API stands on does not answer. Retry-After is in seconds.", "Error"),
+    "504": ("The gateway's 29 seconds were over.", "GatewayError"),
+}
+ALWAYS = ("400", "403", "415", "429", "500", "503", "504")
+
+
+def document(queries: Mapping[str, SavedQuery], settings: Settings, base_url: str) -> Json:
+    """Return the document. `base_url` is the API's address; empty for a document that tells none."""
+    security, schemes = _security(settings.api_auth)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Orders",
+            "version": VERSION,
+            "description": "Upload files of orders, see what became of them, and ask the saved queries.",
+        },
+        **({"servers": [{"url": base_url}]} if base_url else {}),
+        "security": security,
+        "tags": [{"name": "uploads"}, {"name": "queries"}, {"name": "executions"}, {"name": "about"}],
+        "paths": _paths(queries),
+        "components": {
+            "schemas": SCHEMAS,
+            "responses": {name: _response(*told) for name, told in ERRORS.items()},
+            "parameters": OPTIONS,
+            "securitySchemes": schemes,
+        },
+    }
+
+
+def _paths(queries: Mapping[str, SavedQuery]) -> Json:
+    name = _path("name", {"type": "string", "pattern": "^[a-z][a-z0-9_]*$"}, "The saved query's name.")
+    execution = _path("execution_id", {"type": "string", "pattern": f"^{EXECUTION_ID.pattern}$"}, "The execution's id.")
+    upload = _path("upload_id", {"type": "string", "pattern": f"^{ID.pattern}$"}, "The upload's id.")
+    asked = {
+        "200": ("The query has ended within the wait: its rows.", "Answer"),
+        "202": ("The query goes on: ask `status_url`.", "Begun"),
+    }
+    paths = {
+        "/uploads": {
+            "post": _operation(
+                "uploads",
+                "offer_upload",
+                "Get a link to upload one file of orders.",
+                {"201": ("A form that takes one file: send its fields, then the file.", "UploadLink")},
+                also=("413",),
+            )
+            | {"requestBody": _body()},
+        },
+        "/uploads/{upload_id}": {
+            "get": _operation(
+                "uploads",
+                "upload",
+                "Tell what has become of an upload.",
+                {"200": ("How far the upload has come.", "Upload")},
+                [upload],
+                also=("404",),
+            )
+        },
+        "/queries": {
+            "get": _operation(
+                "queries",
+                "queries",
+                "List the saved queries and their parameters.",
+                {"200": ("The saved queries.", "Queries")},
+            )
+        },
+        "/queries/{name}": {
+            "get": _operation(
+                "queries",
+                "ask",
+                "Run a saved query by name. Its parameters are those of the path of that name.",
+                asked,
+                [name, *_options()],
+                also=("404", "409", "410", "422"),
+            )
+        },
+    }
+    for query in queries.values():
+        parameters = [_query(each.name, parameter_schema(each), each.description, each) for each in query.parameters]
+        operation = _operation(
+            "queries",
+            f"ask_{query.name}",
+            query.title,
+            asked,
+            [*parameters, *_options()],
+            also=("409", "410", "422"),
+        )
+        paths[f"/queries/{query.name}"] = {"get": operation | {"description": query.description}}
+    return paths | _executions(execution)
+
+
+def _executions(execution: Json) -> Json:
+    paging = [
+        {"$ref": "#/components/parameters/page_size"},
+        _query(
+            "page_token",
+            {"type": "string", "minLength": 1, "maxLength": MAX_PAGE_TOKEN},
+            "The `next_page_token` of the page before.",
+        ),
+    ]
+    link = {"303": ("The link to the CSV, also in the header Location. It works without a signature.", "Link")}
+    return {
+        "/executions/{execution_id}": {
+            "get": _operation(
+                "executions",
+                "execution",
+                "Tell how far an execution has come.",
+                {"200": ("The execution.", "Execution")},
+                [execution],
+                also=("404",),
+            ),
+            "delete": _operation(
+                "executions",
+                "cancel",
+                "Cancel an execution. One that has ended stays as it is.",
+                {"202": ("It is being cancelled.", "Cancelled")},
+                [execution],
+                also=("404",),
+            ),
+        },
+        "/executions/{execution_id}/results": {
+            "get": _operation(
+                "executions",
+                "results",
+                "Return a page of an execution's rows.",
+                {"200": ("The page.", "Page")},
+                [execution, *paging],
+                also=("404", "409", "410", "422"),
+            )
+        },
+        "/executions/{execution_id}/download": {
+            "get": _operation(
+                "executions",
+                "download",
+                "Lead to an execution's rows as CSV.",
+                link,
+                [execution],
+                also=("404", "409", "410"),
+            )
+        },
+        "/openapi.json": {
+            "get": _operation("about", "openapi", "Return this document.", {"200": ("The document.", "Document")})
+        },
+    }
+
+
+def parameter_schema(parameter: Parameter) -> Json:
+    """Return the JSON Schema of what a caller may give for a saved query's parameter."""
+    schema = schema_of(parameter.type)
+    read = int if parameter.type == "integer" else str
+    if parameter.type == "integer":
+        for word, limit in (("minimum", parameter.minimum), ("maximum", parameter.maximum)):
+            if limit is not None:
+                schema[word] = int(limit)
+    if parameter.default is not None:
+        schema["default"] = read(parameter.default)
+    return schema
+
+
+def _options() -> list[Json]:
+    return [{"$ref": f"#/components/parameters/{name}"} for name in OPTIONS]
+
+
+def _operation(
+    tag: str,
+    name: str,
+    summary: str,
+    good: Mapping[str, tuple[str, str]],
+    parameters: list[Json] | None = None,
+    also: tuple[str, ...] = (),
+) -> Json:
+    responses: Json = {status: _response(text, schema) for status, (text, schema) in good.items()}
+    responses |= {status: {"$ref": f"#/components/responses/{status}"} for status in sorted({*ALWAYS, *also})}
+    operation: Json = {"tags": [tag], "operationId": name, "summary": summary, "responses": responses}
+    return operation | ({"parameters": parameters} if parameters else {})
+
+
+def _response(text: str, schema: str) -> Json:
+    reference = {"$ref": f"#/components/schemas/{schema}"}
+    return {"description": text, "content": {"application/json": {"schema": reference}}}
+
+
+def _body() -> Json:
+    schema = {
+        "type": "object",
+        "required": ["filename"],
+        "additionalProperties": False,
+        "properties": {
+            "filename": {
+                "type": "string",
+                "description": f"A label, not a path: at most {MAX_NAME_BYTES} bytes of UTF-8. "
+                "It ends with .json, .ndjson or .jsonl, and may have .gz after that.",
+                "examples": ["orders.json"],
+            }
+        },
+    }
+    return {"required": True, "content": {"application/json": {"schema": schema}}}
+
+
+def _path(name: str, schema: Json, text: str) -> Json:
+    return {"name": name, "in": "path", "required": True, "description": text, "schema": schema}
+
+
+def _query(name: str, schema: Json, text: str, parameter: Parameter | None = None) -> Json:
+    required = parameter is not None and parameter.required
+    told = {"name": name, "in": "query", "required": required, "description": text, "schema": schema}
+    if parameter is not None:
+        told["example"] = int(parameter.example) if schema["type"] == "integer" else parameter.example
+    return told
+
+
+def _security(auth: str) -> tuple[list[Json], Json]:
+    if auth == "none":
+        return [], {}
+    if auth == "api_key":
+        return [{"api_key": []}], {"api_key": {"type": "apiKey", "in": "header", "name": "x-api-key"}}
+    signed = {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Authorization",
+        "description": "AWS Signature Version 4 for the service execute-api.",
+        "x-amazon-apigateway-authtype": "awsSigv4",
+    }
+    return [{"sigv4": []}], {"sigv4": signed}
+
+
+OPTIONS: dict[str, Json] = {
+    "wait": _query(
+        "wait",
+        {"type": "integer", "minimum": 0, "maximum": MAX_WAIT, "default": DEFAULT_WAIT},
+        "Seconds to wait for the rows.",
+    ),
+    "max_age": _query(
+        "max_age",
+        {"type": "integer", "minimum": 0, "maximum": MAX_AGE_MINUTES, "default": 0},
+        "Minutes: an earlier result that is no older may be reused, at no cost.",
+    ),
+    "page_size": _query(
+        "page_size",
+        {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": MAX_PAGE},
+        "Rows of the page, at most.",
+    ),
+    "idempotency_key": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": "The same key with the same question runs it once, however often it is sent.",
+        "schema": {"type": "string", "pattern": f"^{KEY.pattern}$"},
+    },
+}
+"""What every saved query takes besides its own parameters."""

@@ -1,0 +1,138 @@
+"""JSON Schemas of the REST API's answers, and of the types of saved queries' parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalicelib import query_parameters as types
+from chalicelib.athena_results import FINISHED
+from chalicelib.ledger import FINISHED as ENDINGS
+from chalicelib.ledger import LOADING
+from chalicelib.uploads import FAILED, WAITING
+
+Json = dict[str, Any]
+
+TEXT: Json = {"type": "string"}
+COUNT: Json = {"type": "integer", "minimum": 0}
+LINK: Json = {"type": "string", "format": "uri-reference"}
+MOMENT: Json = {"type": "string", "format": "date-time"}
+
+PARAMETERS: dict[str, Json] = {
+    "text": {"type": "string", "minLength": 1, "maxLength": types.MAX_EXPRESSION - 2},
+    "integer": {"type": "integer"},
+    "decimal": {"type": "string", "pattern": f"^{types.DECIMAL.pattern}$"},
+    "date": {"type": "string", "format": "date"},
+    "month": {"type": "string", "pattern": f"^{types.MONTH.pattern}$"},
+}
+
+
+def schema_of(type_: str) -> Json:
+    """Return the schema of a type that a saved query's parameter may have."""
+    return dict(PARAMETERS[type_])
+
+
+def _or_null(schema: Json) -> Json:
+    return {**schema, "type": [schema["type"], "null"]}
+
+
+def _object(required: Json, optional: Json | None = None) -> Json:
+    return {"type": "object", "required": list(required), "properties": required | (optional or {})}
+
+
+def _items(schema: Json) -> Json:
+    return {"type": "array", "items": schema}
+
+
+def _one(name: str) -> Json:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+PAGE: Json = {
+    "columns": _items(_object({"name": TEXT, "type": {**TEXT, "description": "Athena's type."}})),
+    "rows": {
+        **_items(_items({"type": ["string", "number", "integer", "boolean", "null"]})),
+        "description": "One list of values a row. Decimals are text, so that no digit is lost; timestamps are "
+        "ISO 8601; NULL is null.",
+    },
+    "next_page_token": {**_or_null(TEXT), "description": "For the next page of `results_url`; null on the last."},
+}
+EXECUTION: Json = {
+    "execution_id": {"type": "string", "format": "uuid"},
+    "query": TEXT,
+    "state": {"enum": ["QUEUED", "RUNNING", *sorted(FINISHED)]},
+    "reason": {**_or_null(TEXT), "description": "Why it failed."},
+    "submitted_at": _or_null(MOMENT),
+    "completed_at": _or_null(MOMENT),
+    "scanned_bytes": COUNT,
+    "cost_usd": {"type": ["number", "null"], "minimum": 0, "description": "An estimate at list price, in dollars."},
+    "reused": {"type": "boolean", "description": "Whether an earlier result was reused, at no cost."},
+    "status_url": LINK,
+    "results_url": {**_or_null(LINK), "description": "null until the execution has succeeded."},
+}
+ERROR: Json = {
+    "Code": {**TEXT, "description": "The kind of error."},
+    "Message": {**TEXT, "description": "What is wrong, and the remedy."},
+    "RequestId": {**TEXT, "description": "To quote to the API's operator."},
+}
+REFUSED: Json = {"record_number": {"type": "integer", "minimum": 1}, "path": TEXT, "reason": TEXT}
+
+SCHEMAS: dict[str, Json] = {
+    "UploadLink": _object(
+        {
+            "upload_id": TEXT,
+            "key": TEXT,
+            "url": LINK,
+            "fields": {"type": "object", "additionalProperties": TEXT, "description": "To be sent as they are."},
+            "expires_at": MOMENT,
+            "max_bytes": COUNT,
+            "status_url": LINK,
+        }
+    ),
+    "Upload": _object(
+        {
+            "upload_id": TEXT,
+            "key": TEXT,
+            "status": {"enum": [WAITING, LOADING, *ENDINGS, FAILED]},
+            "orders_read": COUNT,
+            "orders_loaded": COUNT,
+            "orders_rejected": COUNT,
+            "rows": {**COUNT, "description": "Order lines in the table."},
+            "files": {**COUNT, "description": "Parquet files that hold them."},
+            "reason": {**_or_null(TEXT), "description": "Why the file as a whole was not loaded."},
+            "received_at": _or_null(MOMENT),
+            "refused": {**_items(_object(REFUSED)), "description": "The first of the refused orders."},
+            "quarantine_url": {**_or_null(LINK), "description": "A link to all that was refused, for minutes."},
+        }
+    ),
+    "Parameter": _object(
+        {
+            "name": TEXT,
+            "type": {"enum": list(PARAMETERS)},
+            "description": TEXT,
+            "required": {"type": "boolean"},
+            "default": _or_null(TEXT),
+            "minimum": _or_null(TEXT),
+            "maximum": _or_null(TEXT),
+            "example": TEXT,
+        }
+    ),
+    "Query": _object(
+        {"name": TEXT, "title": TEXT, "description": TEXT, "parameters": _items(_one("Parameter")), "url": LINK}
+    ),
+    "Queries": _object({"queries": _items(_one("Query"))}),
+    "Execution": _object(EXECUTION),
+    "Page": _object(PAGE),
+    "Answer": _object(EXECUTION | PAGE),
+    "Begun": _object({"execution_id": EXECUTION["execution_id"], "query": TEXT, "status_url": LINK}),
+    "Cancelled": _object({"execution_id": EXECUTION["execution_id"], "status_url": LINK}),
+    "Link": _object({"url": LINK}),
+    "Document": _object({"openapi": TEXT, "info": {"type": "object"}, "paths": {"type": "object"}}),
+    "Error": _object(ERROR),
+    "Refusal": _object(ERROR | {"Fields": {"type": "object", "additionalProperties": TEXT}}),
+    "Conflict": _object(ERROR, {"ExecutionId": TEXT, "State": TEXT}),
+    "GatewayError": {
+        **_object({"message": _or_null(TEXT)}),
+        "description": "What the gateway answers before it calls the API.",
+    },
+    "AnyError": {"anyOf": [_one("Error"), _one("GatewayError")]},
+}

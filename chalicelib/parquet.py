@@ -1,0 +1,251 @@
+"""Writes rows as Parquet files, one or more a month: streamed, rolled at a size, the same bytes for the same rows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from chalicelib.columns import month_name
+from chalicelib.contract import ORDERS, Contract, From
+from chalicelib.schema import file_schema
+
+MIB = 1024 * 1024
+
+ROW_GROUP_BYTES = 16 * MIB
+"""Arrow bytes of a month's rows that make a row group: about 60,000 rows. More would be fewer requests for Athena and
+as much more memory here, twice over, since one group is gathered while the one before is written."""
+
+PENDING_BYTES = 32 * MIB
+"""Arrow bytes of all months' rows that may wait for a row group; beyond, the largest is written as it is."""
+
+SPLIT_BYTES = 8 * MIB
+"""Arrow bytes that are split by month at once: splitting costs by the number of months, not of rows."""
+OPEN_BYTES = 192 * MIB
+"""What all unfinished files may take on disk; beyond, the largest is finished. Lambda has 512 MB."""
+
+OPEN_GROUPS = 800
+"""How many row groups all unfinished files may have, each of which its writer remembers in some 30 KB; beyond, the file
+of most groups is finished."""
+
+
+@dataclass(frozen=True)
+class MonthFile:
+    """A finished Parquet file: where it lies, and its place in the table (`order_month=2024-07/<name>`)."""
+
+    path: Path
+    place: str
+    rows: int
+    size: int
+
+
+@dataclass
+class _Open:
+    """The file of a month that is being written, and the rows that wait for its next row group."""
+
+    part: int = 0
+    rows: int = 0
+    writer: Any = None
+    path: Path = Path()
+    size: int = 0
+    groups: int = 0
+    waiting: list[pa.Table] = field(default_factory=list)
+    waiting_bytes: int = 0
+
+
+class MonthFiles:
+    """Parquet files of one source object, month by month, in `directory`.
+
+    Rows are written in a thread of their own, since encoding them leaves the interpreter free to parse. `closed` is
+    called there with each finished file. Leaving the `with` block by an exception drops what is open.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        name: FileNames,
+        *,
+        roll_bytes: int,
+        closed: Callable[[MonthFile], None],
+        contract: Contract = ORDERS,
+        row_group_bytes: int = ROW_GROUP_BYTES,
+        open_bytes: int = OPEN_BYTES,
+    ) -> None:
+        self._directory = directory
+        self._name = name
+        self._roll_bytes = roll_bytes
+        self._closed = closed
+        self._partition = contract.partition.name
+        self._schema = file_schema(contract)
+        self._options = _writer_options(contract)
+        self._row_group_bytes = row_group_bytes
+        self._open_bytes = open_bytes
+        self._months: dict[int, _Open] = {}
+        self._unsplit: list[tuple[pa.Table, npt.NDArray[np.int64]]] = []
+        self._unsplit_bytes = 0
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="parquet")
+        self._job: Future[None] | None = None
+
+    def __enter__(self) -> MonthFiles:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, _: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._split()
+                for month in sorted(self._months):
+                    self._flush(month)
+                    self._submit(partial(self._close, month))
+                self._wait()
+        finally:
+            self._thread.shutdown(wait=True, cancel_futures=True)
+            for each in self._months.values():
+                if each.writer is not None:
+                    each.writer.close()
+
+    def add(self, rows: pa.Table, months: npt.NDArray[np.int64]) -> None:
+        """Take rows, each of the month (since 1970) that `months` says."""
+        if len(months) == 0:
+            return
+        self._unsplit.append((rows, months))
+        self._unsplit_bytes += rows.nbytes
+        if self._unsplit_bytes >= SPLIT_BYTES:
+            self._split()
+
+    def _split(self) -> None:
+        """Let the rows taken so far wait by month."""
+        if not self._unsplit:
+            return
+        rows = pa.concat_tables([rows for rows, _ in self._unsplit])
+        months = np.concatenate([months for _, months in self._unsplit])
+        self._unsplit, self._unsplit_bytes = [], 0
+        if (months == months[0]).all():
+            self._wait_for_group(int(months[0]), rows)
+        else:
+            # One chunk, since taking from many is slow and takes memory for each.
+            rows = rows.combine_chunks()
+            for month in np.unique(months).tolist():
+                # A copy, not a slice, which would keep the whole batch alive until the rarest month is written.
+                self._wait_for_group(month, rows.take(pa.array(np.flatnonzero(months == month))))
+        while sum(each.waiting_bytes for each in self._months.values()) > PENDING_BYTES:
+            self._flush(max(self._months, key=lambda month: (self._months[month].waiting_bytes, month)))
+
+    def _wait_for_group(self, month: int, rows: pa.Table) -> None:
+        open_ = self._months.setdefault(month, _Open())
+        open_.waiting.append(rows)
+        open_.waiting_bytes += rows.nbytes
+        if open_.waiting_bytes >= self._row_group_bytes:
+            self._flush(month)
+
+    def _flush(self, month: int) -> None:
+        open_ = self._months[month]
+        if not open_.waiting:
+            return
+        rows = pa.concat_tables(open_.waiting)
+        open_.waiting, open_.waiting_bytes = [], 0
+        self._submit(partial(self._write, month, rows))
+
+    def _submit(self, job: Callable[[], None]) -> None:
+        """Run `job` in the writing thread once the one before is done: at most one row group is in flight."""
+        self._wait()
+        self._job = self._thread.submit(job)
+
+    def _wait(self) -> None:
+        if self._job is not None:
+            job, self._job = self._job, None
+            job.result()
+
+    def _write(self, month: int, rows: pa.Table) -> None:
+        open_ = self._months[month]
+        if open_.writer is None:
+            open_.part += 1
+            open_.rows = 0
+            open_.path = self._directory / f"{self._partition}={month_name(month)}" / self._name.of(open_.part)
+            open_.path.parent.mkdir(parents=True, exist_ok=True)
+            open_.writer = pq.ParquetWriter(open_.path, self._schema, **self._options)
+        open_.writer.write_table(rows, row_group_size=rows.num_rows)
+        open_.rows += rows.num_rows
+        open_.groups += 1
+        open_.size = open_.path.stat().st_size
+        if open_.size >= self._roll_bytes:
+            self._close(month)
+        while sum(each.size for each in self._months.values()) > self._open_bytes:
+            self._close(max(self._months, key=lambda each: (self._months[each].size, each)))
+        if sum(each.groups for each in self._months.values()) > OPEN_GROUPS:
+            self._close(max(self._months, key=lambda each: (self._months[each].groups, each)))
+
+    def _close(self, month: int) -> None:
+        open_ = self._months[month]
+        if open_.writer is None:
+            return
+        open_.writer.close()
+        open_.writer = None
+        open_.size = open_.groups = 0
+        place = open_.path.relative_to(self._directory).as_posix()
+        self._closed(MonthFile(open_.path, place, open_.rows, open_.path.stat().st_size))
+
+
+@dataclass(frozen=True)
+class FileNames:
+    """Names of a source object's files: `orders_etl_YYYYMMDD_HHMMSS_<digest>.parquet`, made of its own properties.
+
+    The digest's first sixteen digits stand for key and version, the last four for the part of the month, so that
+    the same object always writes the same names, and two objects of one second never do.
+    """
+
+    key: str
+    version: str
+    modified_at: datetime
+
+    def of(self, part: int) -> str:
+        """Return the name of a month's part, from 1."""
+        return f"{self.prefix}{part:04x}.parquet"
+
+    @property
+    def prefix(self) -> str:
+        """What all names of this version of the object begin with."""
+        digest = hashlib.sha256(f"{self.key}\0{self.version}".encode()).hexdigest()[:16]
+        return f"orders_etl_{self.modified_at:%Y%m%d_%H%M%S}_{digest}"
+
+
+def _writer_options(contract: Contract) -> dict[str, Any]:
+    return {
+        # The only good codec that the Lambda layer's pyarrow has.
+        "compression": "snappy",
+        "version": "2.6",
+        # Eight bytes and integer encodings instead of sixteen fixed ones; every reader knows decimals on INT64.
+        "store_decimal_as_integer": True,
+        # The types stand in the Parquet schema; Arrow's own copy only makes the footer longer.
+        "store_schema": False,
+        # Lets Athena skip pages within a row group.
+        "write_page_index": True,
+        **_encodings(contract),
+    }
+
+
+def _encodings(contract: Contract) -> dict[str, Any]:
+    """Return the encoding of each column: the difference to the row before where rows of one order stand together.
+
+    An order's identity, date and number repeat on its lines and mostly grow from order to order: differences take a
+    quarter of a dictionary's bytes, and every question reads the identity of all months to find the latest versions.
+    """
+    differences = {contract.order_id: "DELTA_BYTE_ARRAY", contract.order_date: "DELTA_BINARY_PACKED"}
+    if number := contract.of(From.RECORD_NUMBER):
+        differences[number.name] = "DELTA_BINARY_PACKED"
+    return {
+        "use_dictionary": [c.name for c in contract.file_columns if c.name not in differences],
+        "column_encoding": differences,
+    }

@@ -1,0 +1,178 @@
+"""Settings of a stage, read once from the environment, validated, with units."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
+
+from chalicelib.errors import SettingError
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+
+LOCAL_STAGE = "local"
+"""The stage that lives in the embedded AWS on a laptop."""
+
+T = TypeVar("T")
+
+
+def _text(pattern: str, remedy: str) -> Callable[[str], str]:
+    def parse(raw: str) -> str:
+        if not re.fullmatch(pattern, raw):
+            raise ValueError(remedy)
+        return raw
+
+    return parse
+
+
+def _number(low: int, high: int) -> Callable[[str], int]:
+    def parse(raw: str) -> int:
+        if not re.fullmatch(r"\d{1,18}", raw) or not low <= int(raw) <= high:
+            raise ValueError(f"give a whole number from {low} to {high}")
+        return int(raw)
+
+    return parse
+
+
+_bucket = _text(r"(?!xn--)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "give a bucket name (3 to 63 lower-case characters)")
+_prefix = _text(r"[a-z0-9][a-z0-9_-]{0,62}/", "give one lower-case folder name that ends with a slash")
+_name = _text(r"[a-z0-9][a-z0-9_]{0,127}", "give lower-case letters, digits and underscores")
+_workgroup = _text(r"[a-zA-Z0-9._-]{1,128}", "give letters, digits, dots, dashes and underscores")
+_crawler = _text(r"[a-zA-Z0-9._-]{0,255}", "give the crawler's name, or nothing for none")
+_mode = _text(r"projection|crawler", "give projection or crawler")
+_stage = _text(r"[a-zA-Z0-9_-]{1,64}", "give the stage's name")
+_auth = _text(r"iam|api_key|none", "give iam, api_key or none")
+_origin = re.compile(r"https://[a-z0-9.-]+(:\d{1,5})?|http://(localhost|127\.0\.0\.1)(:\d{1,5})?")
+
+
+def _origins(raw: str) -> tuple[str, ...]:
+    origins = tuple(each.strip() for each in raw.split(","))
+    if not all(_origin.fullmatch(each) for each in origins):
+        raise ValueError("give origins such as https://shop.example, with commas between; * is not taken")
+    return origins
+
+
+def _setting(variable: str, parse: Callable[[str], T], effect: str, unit: str = "", **default: Any) -> Any:
+    return field(metadata={"variable": variable, "parse": parse, "effect": effect, "unit": unit}, **default)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a deployed stage knows. Sizes are in bytes, times in seconds; prefixes end with a slash."""
+
+    bucket: str = _setting("ETL_BUCKET", _bucket, "The one bucket that holds everything.")
+    incoming_prefix: str = _setting(
+        "ETL_INCOMING_PREFIX", _prefix, "Where orders are dropped.", default="orders_json_incoming/"
+    )
+    table_prefix: str = _setting(
+        "ETL_TABLE_PREFIX", _prefix, "The table's location; nothing else is in it.", default="orders_parquet_datalake/"
+    )
+    quarantine_prefix: str = _setting(
+        "ETL_QUARANTINE_PREFIX", _prefix, "Refused records and reports.", default="orders_quarantine/"
+    )
+    ledger_prefix: str = _setting(
+        "ETL_LEDGER_PREFIX", _prefix, "One JSON object a source key.", default="orders_ledger/"
+    )
+    results_prefix: str = _setting(
+        "ETL_RESULTS_PREFIX", _prefix, "Athena's results, expiring.", default="athena_results/"
+    )
+    database: str = _setting("GLUE_DATABASE", _name, "The Glue database.", default="etl_pipeline")
+    table: str = _setting("GLUE_TABLE", _name, "The Glue table.", default="orders_parquet_datalake")
+    catalog_mode: str = _setting(
+        "CATALOG_MODE", _mode, "projection: the table is declared. crawler: a crawler makes it.", default="projection"
+    )
+    crawler: str = _setting(
+        "GLUE_CRAWLER", _crawler, "The crawler that is started after a load; empty for none.", default=""
+    )
+    workgroup: str = _setting("ATHENA_WORKGROUP", _workgroup, "The Athena workgroup.", default="etl_pipeline")
+    max_record_bytes: int = _setting(
+        "ETL_MAX_RECORD_BYTES",
+        _number(1024, 256 * MIB),
+        "A longer order is refused alone.",
+        "bytes",
+        default=8 * MIB,
+    )
+    max_decompressed_bytes: int = _setting(
+        "ETL_MAX_DECOMPRESSED_BYTES",
+        _number(MIB, 10**15),
+        "A gzip file that expands to more is refused whole.",
+        "bytes",
+        default=20 * GIB,
+    )
+    roll_bytes: int = _setting(
+        "ETL_ROLL_BYTES",
+        _number(MIB, 5 * GIB),
+        "A Parquet file is closed, and the next begun, at about this size.",
+        "bytes",
+        default=128 * MIB,
+    )
+
+    stage: str = _setting("ETL_STAGE", _stage, "The stage's name.", default="")
+    api_auth: str = _setting(
+        "API_AUTH",
+        _auth,
+        "Who may call the REST API. iam: signed requests. api_key: a key of a usage plan. "
+        "none: anybody, on the local stage only.",
+        default="iam",
+    )
+    api_origins: tuple[str, ...] = _setting(
+        "API_CORS_ORIGINS",
+        _origins,
+        "Web origins that may call the REST API from a browser, with commas between.",
+        default=(),
+    )
+    upload_max_bytes: int = _setting(
+        "UPLOAD_MAX_BYTES", _number(1, 5 * GIB), "The largest file that an upload link takes.", "bytes", default=GIB
+    )
+    upload_seconds: int = _setting(
+        "UPLOAD_SECONDS", _number(60, 3600), "How long an upload link can be used.", "seconds", default=900
+    )
+    download_seconds: int = _setting(
+        "DOWNLOAD_SECONDS", _number(60, 3600), "How long a download link can be used.", "seconds", default=300
+    )
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Read and check every setting.
+
+        Raises SettingError, naming the variable, its value and the remedy, for the first that is missing or wrong.
+        """
+        values: dict[str, Any] = {}
+        for each in fields(cls):
+            variable = each.metadata["variable"]
+            raw = environment.get(variable)
+            if raw is None or (raw == "" and variable != "GLUE_CRAWLER"):
+                if variable == "ETL_BUCKET":
+                    raise SettingError(variable, raw, "give the name of the stage's bucket in .chalice/config.json")
+                continue
+            try:
+                values[each.name] = each.metadata["parse"](raw)
+            except ValueError as problem:
+                raise SettingError(variable, raw, str(problem)) from None
+        return cls(**values)._checked()
+
+    def _checked(self) -> Settings:
+        prefixes = [
+            self.incoming_prefix,
+            self.table_prefix,
+            self.quarantine_prefix,
+            self.ledger_prefix,
+            self.results_prefix,
+        ]
+        if len(set(prefixes)) < len(prefixes):
+            raise SettingError("ETL_*_PREFIX", ", ".join(prefixes), "give five different prefixes")
+        if self.api_auth == "none" and self.stage != LOCAL_STAGE:
+            raise SettingError("API_AUTH", "none", f"give iam or api_key: only the {LOCAL_STAGE} stage may do without")
+        return self
+
+    @property
+    def table_location(self) -> str:
+        """The table's location as an S3 URI, ending with a slash."""
+        return f"s3://{self.bucket}/{self.table_prefix}"
+
+    @property
+    def results_location(self) -> str:
+        """Where Athena writes results, as an S3 URI, ending with a slash."""
+        return f"s3://{self.bucket}/{self.results_prefix}"

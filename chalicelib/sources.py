@@ -1,0 +1,127 @@
+"""The bytes of a source: decompressed, counted, and refused where they cannot be JSON in UTF-8."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from typing import Protocol, cast
+
+from chalicelib.errors import UnreadableFile
+
+UTF8_BOM = b"\xef\xbb\xbf"
+
+SUFFIXES = (".json", ".ndjson", ".jsonl")
+"""What a key must end with, in any case, `.gz` aside."""
+
+_GZIP = b"\x1f\x8b"
+_NOT_JSON = (
+    (b"PK\x03\x04", "a zip archive"),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstandard"),
+    (b"BZh", "compressed with bzip2"),
+    (b"\xfd7zXZ\x00", "compressed with xz"),
+    (b"PAR1", "a Parquet file"),
+)
+_OTHER_ENCODINGS = (
+    (b"\xff\xfe\x00\x00", "UTF-32"),
+    (b"\x00\x00\xfe\xff", "UTF-32"),
+    (b"\xff\xfe", "UTF-16"),
+    (b"\xfe\xff", "UTF-16"),
+)
+_HEAD_BYTES = 8
+
+
+def is_supported(key: str) -> bool:
+    """Tell whether a source of this name is taken at all; what is in it is told from its bytes."""
+    return key.lower().removesuffix(".gz").endswith(SUFFIXES)
+
+
+class ByteStream(Protocol):
+    """What a source must offer: at most `size` bytes, at least one unless the end is reached."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+class Source:
+    """Reads decompressed bytes from `stream`, gzip or plain as its first bytes say, without a byte order mark.
+
+    `position` counts the bytes handed out, after decompression; `compressed` tells whether it was gzip. Reading raises
+    UnreadableFile for what is not JSON in UTF-8, a damaged or truncated gzip file, or one that expands beyond
+    `max_decompressed_bytes`. Nothing is held but one buffer.
+    """
+
+    def __init__(self, stream: ByteStream, max_decompressed_bytes: int) -> None:
+        self.position = 0
+        self._limit = max_decompressed_bytes
+        rewound = _Rewound(stream)
+        self.compressed = rewound.head.startswith(_GZIP)
+        _refuse_other_formats(rewound.head)
+        self._stream: ByteStream = rewound
+        if self.compressed:
+            self._stream = cast(ByteStream, gzip.GzipFile(fileobj=io.BufferedReader(rewound), mode="rb"))
+        self._first: bytes | None = self._without_bom()
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to `size` further bytes, at least one unless the end is reached."""
+        data, self._first = (self._first, None) if self._first else (self._read(size), None)
+        self.position += len(data)
+        if self.compressed and self.position > self._limit:
+            raise UnreadableFile(f"the gzip file expands to more than {self._limit} bytes: split it", self._limit)
+        return data
+
+    def _without_bom(self) -> bytes:
+        first = b""
+        while len(first) < _HEAD_BYTES and (more := self._read(_HEAD_BYTES - len(first))):
+            first += more
+        if self.compressed:
+            _refuse_other_formats(first)
+        if first.startswith(UTF8_BOM):
+            self.position = len(UTF8_BOM)
+            return first[len(UTF8_BOM) :]
+        return first
+
+    def _read(self, size: int) -> bytes:
+        try:
+            return self._stream.read(size)
+        except EOFError:
+            raise UnreadableFile("the gzip file is truncated: send it again", self.position) from None
+        except (gzip.BadGzipFile, zlib.error) as problem:
+            raise UnreadableFile(f"the gzip file is damaged ({problem}): send it again", self.position) from None
+
+
+class _Rewound(io.RawIOBase):
+    """A stream whose first bytes have been looked at (`head`) and are read again."""
+
+    def __init__(self, stream: ByteStream) -> None:
+        super().__init__()
+        self._stream = stream
+        head = b""
+        while len(head) < _HEAD_BYTES and (more := stream.read(_HEAD_BYTES - len(head))):
+            head += more
+        self.head = head
+        self._unread = head
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        if self._unread:
+            data, self._unread = self._unread[:size], self._unread[size:]
+            return data
+        return self._stream.read(size)
+
+    def readinto(self, target: bytearray | memoryview, /) -> int:  # type: ignore[override]
+        data = self.read(len(target))
+        target[: len(data)] = data
+        return len(data)
+
+
+def _refuse_other_formats(head: bytes) -> None:
+    for magic, what in _NOT_JSON:
+        if head.startswith(magic):
+            raise UnreadableFile(f"the file is {what}: send JSON, plain or gzip", 0)
+    for mark, name in _OTHER_ENCODINGS:
+        if head.startswith(mark):
+            raise UnreadableFile(f"the file is {name} text: save it as UTF-8", 0)
+    if len(head) >= 2 and not head.startswith(_GZIP) and 0 in head[:2]:
+        raise UnreadableFile("the file starts with NUL bytes, as UTF-16 text or binary data do: save it as UTF-8", 0)

@@ -1,0 +1,202 @@
+"""Edge to S3: streams that survive a broken connection, files that appear all at once, objects with conditions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError, ReadTimeoutError
+from urllib3.exceptions import HTTPError
+
+from chalicelib.ledger import Arrival
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+MIB = 1024 * 1024
+PART_BYTES = 8 * MIB
+RESUMES = 3
+"""How often reading goes on after a broken connection."""
+
+_GONE = ("NoSuchKey", "NoSuchVersion", "404", "412", "PreconditionFailed", "MethodNotAllowed", "405")
+_BROKEN = (HTTPClientError, IncompleteReadError, ReadTimeoutError, HTTPError, ConnectionError)
+
+
+def s3_client(region: str | None = None) -> S3Client:
+    """Return a client that retries what may pass."""
+    return boto3.client(
+        "s3", region_name=region, config=Config(retries={"mode": "standard", "max_attempts": 6}, read_timeout=60)
+    )
+
+
+@dataclass
+class SourceObject:
+    """An object that is being read; `modified_at` is in UTC, `size` in bytes."""
+
+    arrival: Arrival
+    size: int
+    modified_at: datetime
+    stream: ResumingStream
+
+
+class ResumingStream:
+    """Reads one version of an object to its end, going on where a broken connection left off."""
+
+    def __init__(self, client: S3Client, get: dict[str, Any], answer: Any) -> None:
+        self._client = client
+        self._get = {**get, "IfMatch": answer["ETag"]}
+        self._body = answer["Body"]
+        self._size = answer["ContentLength"]
+        self._position = 0
+        self._resumes = 0
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to `size` bytes, at least one unless the object has ended."""
+        while self._position < self._size:
+            try:
+                data: bytes = self._body.read(min(size, self._size - self._position))
+                if data:
+                    self._position += len(data)
+                    return data
+                raise ConnectionError(f"the object ended after {self._position} of {self._size} bytes")
+            except _BROKEN:
+                if self._resumes == RESUMES:
+                    raise
+                self._resumes += 1
+                self._body = self._client.get_object(**self._get, Range=f"bytes={self._position}-")["Body"]
+        return b""
+
+
+@dataclass
+class Upload:
+    """A multipart upload whose parts are there and which nobody sees until it is completed."""
+
+    key: str
+    upload_id: str
+    parts: list[Any] = field(default_factory=list)
+
+
+class Storage:
+    """The one bucket of a stage."""
+
+    def __init__(self, client: S3Client, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def open(self, arrival: Arrival) -> SourceObject | None:
+        """Open the version that was announced, or return None when it is there no more."""
+        get: dict[str, Any] = {"Bucket": self._bucket, "Key": arrival.key}
+        if arrival.version_id:
+            get["VersionId"] = arrival.version_id
+        elif arrival.etag:
+            get["IfMatch"] = f'"{arrival.etag}"'
+        try:
+            answer = self._client.get_object(**get)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _GONE:
+                return None
+            raise
+        stream = ResumingStream(self._client, get, answer)
+        return SourceObject(arrival, answer["ContentLength"], answer["LastModified"], stream)
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Store a file under `key`, all at once."""
+        with path.open("rb") as body:
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=_content_type(key))
+
+    def stage(self, key: str, pieces: Iterable[bytes]) -> Upload:
+        """Send parts without making the object appear; see `complete` and `abort`."""
+        upload = self._begin(key)
+        try:
+            for number, piece in enumerate(pieces, 1):
+                part = self._client.upload_part(
+                    Bucket=self._bucket, Key=key, UploadId=upload.upload_id, PartNumber=number, Body=piece
+                )
+                upload.parts.append({"ETag": part["ETag"], "PartNumber": number})
+        except BaseException:
+            self.abort(upload)
+            raise
+        return upload
+
+    def complete(self, upload: Upload) -> None:
+        """Make a staged object appear."""
+        self._client.complete_multipart_upload(
+            Bucket=self._bucket,
+            Key=upload.key,
+            UploadId=upload.upload_id,
+            MultipartUpload={"Parts": upload.parts},
+        )
+
+    def abort(self, upload: Upload) -> None:
+        """Drop a staged object. A failure leaves it to the bucket's lifecycle rule."""
+        with suppress(ClientError, *_BROKEN):
+            self._client.abort_multipart_upload(Bucket=self._bucket, Key=upload.key, UploadId=upload.upload_id)
+
+    def put(self, key: str, body: bytes) -> None:
+        """Store bytes under `key`."""
+        self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=_content_type(key))
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove objects; those that are not there are no error."""
+        for key in keys:
+            self._client.delete_object(Bucket=self._bucket, Key=key)
+
+    def read_json(self, key: str) -> tuple[dict[str, Any], str] | None:
+        """Return a JSON object and its ETag, or None where there is none."""
+        try:
+            answer = self._client.get_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+                return None
+            raise
+        return json.loads(answer["Body"].read()), answer["ETag"]
+
+    def write_json(self, key: str, value: dict[str, Any], etag: str | None) -> str | None:
+        """Store a JSON object if what is there has this ETag (None: if nothing is there).
+
+        Returns the new ETag, or None when another was quicker.
+        """
+        condition: dict[str, Any] = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
+        try:
+            answer = self._client.put_object(
+                Bucket=self._bucket,
+                Key=key,
+                Body=json.dumps(value, ensure_ascii=False, indent=1).encode(),
+                ContentType="application/json",
+                **condition,
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] in (
+                "PreconditionFailed",
+                "412",
+                "ConditionalRequestConflict",
+                "409",
+                "NoSuchKey",
+            ):
+                return None
+            raise
+        return answer["ETag"]
+
+    def _begin(self, key: str) -> Upload:
+        begun = self._client.create_multipart_upload(Bucket=self._bucket, Key=key, ContentType=_content_type(key))
+        return Upload(key, begun["UploadId"])
+
+
+def file_pieces(path: Path) -> Iterator[bytes]:
+    """Return a file's bytes in pieces that may be parts of an upload."""
+    with path.open("rb") as file:
+        while piece := file.read(PART_BYTES):
+            yield piece
+
+
+def _content_type(key: str) -> str:
+    if key.endswith(".parquet"):
+        return "application/vnd.apache.parquet"
+    return "application/gzip" if key.endswith(".gz") else "application/json"

@@ -1,0 +1,296 @@
+"""The strict way to decode one order: every rule checked, every unknown field kept, every refusal explained.
+
+It reads what the fast way could not prove sound, and is the measure that the fast way is tested against.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from json.encoder import encode_basestring, encode_basestring_ascii
+from typing import Any
+
+from chalicelib import values
+from chalicelib.contract import EARLIEST_YEAR, MONTHS_AHEAD, Column, Contract, From, Type
+from chalicelib.errors import shown
+from chalicelib.values import NotFinite, NumberText, Unfit, kind
+
+MAX_DEPTH = 128
+"""Objects and arrays nested deeper than this are refused: no order is, and stacks are finite."""
+
+_PLAIN_KEY = re.compile(r"[^.\[\]\"\s]+")
+
+
+class RefusedOrder(Exception):
+    """An order breaks the contract: where (`path`, as `products[0].price`) and why."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path}: {reason}" if path else reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order as column values: `values` in the order of the contract's order columns, `lines` likewise.
+
+    Each line's last two items are its line amount in units (or None) and its extra fields (or None); an order without
+    lines has `extra_fields` of its own. Decimals are units of 10^-4, dates are milliseconds. `size` is about what the
+    order's rows take, in bytes.
+    """
+
+    values: list[Any]
+    lines: list[list[Any]]
+    extra_fields: str | None
+    size: int
+
+
+@dataclass(frozen=True)
+class _Leaf:
+    index: int
+    parse: Callable[[object], object]
+
+
+class _Lines:
+    """Marks the place of the list of lines."""
+
+
+_Node = dict[str, Any]
+
+
+class StrictDecoder:
+    """Decodes orders of `contract` one at a time; orders dated after `latest_ms` are refused."""
+
+    def __init__(self, contract: Contract, latest_ms: int) -> None:
+        self._contract = contract
+        self._latest_ms = latest_ms
+        self._width, self._line_width = len(contract.order_columns), len(contract.line_columns)
+        self._order_node = self._node(contract.order_columns)
+        self._line_node = self._node(contract.line_columns)
+        *parents, last = contract.lines.split(".")
+        node = self._order_node
+        for key in parents:
+            node = node.setdefault(key, {})
+        node[last] = _Lines()
+        self._required = [(i, c) for i, c in enumerate(contract.order_columns) if c.required]
+        self._required_in_lines = [(i, c) for i, c in enumerate(contract.line_columns) if c.required]
+        self._factors: tuple[int, int] | None = None
+        if contract.of(From.LINE_AMOUNT):
+            names = [c.name for c in contract.line_columns]
+            self._factors = names.index(contract.unit_price), names.index(contract.quantity)
+
+    def decode(self, raw: bytes) -> Order:
+        """Decode one record. Raises RefusedOrder for the first thing that breaks the contract."""
+        order = self._parsed(raw)
+        if not isinstance(order, dict):
+            raise RefusedOrder("", f"expected an order as a JSON object, found {kind(order)}")
+        result: list[Any] = [None] * self._width
+        extra: dict[str, str] = {}
+        lines = self._object(order, self._order_node, "", "", result, extra)
+        for i, column in self._required:
+            if result[i] is None or result[i] == "":
+                raise RefusedOrder(str(column.source), f"{_absence(order, column)}: an order needs its {column.name}")
+        listed = self._list(lines)
+        size = self._size_of_rows(result, extra, len(listed))
+        text = _object_text(extra)
+        decoded = [self._line(line, i, extra, text) for i, line in enumerate(listed)]
+        return Order(result, decoded, None if decoded else text, size)
+
+    def _size_of_rows(self, result: list[Any], extra: dict[str, str], lines: int) -> int:
+        texts = [text for text in result if isinstance(text, str)] + [_object_text(extra) or ""]
+        size = (values.ROW_BYTES + sum(len(text.encode()) for text in texts)) * max(lines, 1)
+        if lines and size > values.MAX_ORDER_BYTES:
+            raise RefusedOrder(
+                self._contract.lines,
+                f"{lines} elements make rows of {size} bytes, since each repeats the order's texts: split the order",
+            )
+        return size
+
+    def _parsed(self, raw: bytes) -> object:
+        try:
+            return json.loads(
+                raw.decode(),
+                object_pairs_hook=_pairs,
+                parse_int=NumberText,
+                parse_float=NumberText,
+                parse_constant=NotFinite,
+            )
+        except RecursionError:
+            raise RefusedOrder("", _TOO_DEEP) from None
+        except ValueError as problem:
+            raise RefusedOrder("", f"not JSON: {problem}") from None
+
+    def _list(self, lines: object) -> list[object]:
+        if lines is None:
+            return []
+        if not isinstance(lines, list):
+            raise RefusedOrder(self._contract.lines, f"expected an array, found {kind(lines)}")
+        return lines
+
+    def _line(self, line: object, index: int, order_extra: dict[str, str], order_text: str | None) -> list[Any]:
+        path = f"{self._contract.lines}[{index}]"
+        if not isinstance(line, dict):
+            raise RefusedOrder(path, f"expected an object, found {kind(line)}")
+        result: list[Any] = [None] * (self._line_width + 2)
+        extra: dict[str, str] = {}
+        self._object(line, self._line_node, f"{path}.", f"{self._contract.lines}[].", result, extra)
+        for i, column in self._required_in_lines:
+            if result[i] is None or result[i] == "":
+                raise RefusedOrder(path, f"each element of {self._contract.lines!r} needs its {column.name}")
+        if self._factors:
+            price, quantity = result[self._factors[0]], result[self._factors[1]]
+            if price is not None and quantity is not None:
+                result[-2] = price * quantity
+                if abs(result[-2]) > values.MAX_UNITS:
+                    raise RefusedOrder(path, "price × quantity is too large for decimal(18,4)")
+        # Most often the lines have none of their own, and share one text.
+        result[-1] = _object_text(order_extra | extra) if extra else order_text
+        return result
+
+    def _object(
+        self, found: dict[str, Any], node: _Node, path: str, generic: str, result: list[Any], extra: dict[str, str]
+    ) -> object:
+        """Fill `result` and `extra` from one object; return the list of lines if it is in there."""
+        if isinstance(found, _Twice):
+            raise _twice(found, path)
+        lines: object = None
+        for key, value in found.items():
+            known = node.get(key)
+            if known is None:
+                extra[_below(generic, key)] = compact(value, _below(path, key))
+            elif value is None:
+                continue
+            elif isinstance(known, _Leaf):
+                result[known.index] = self._leaf(known, value, path + key)
+            elif isinstance(known, _Lines):
+                lines = value
+            elif not isinstance(value, dict):
+                raise RefusedOrder(path + key, f"expected an object, found {kind(value)}")
+            else:
+                inner = self._object(value, known, f"{path}{key}.", f"{generic}{key}.", result, extra)
+                lines = inner if inner is not None else lines
+        return lines
+
+    def _leaf(self, leaf: _Leaf, value: object, path: str) -> object:
+        try:
+            return leaf.parse(value)
+        except Unfit as problem:
+            raise RefusedOrder(path, str(problem)) from None
+        except RefusedOrder as problem:
+            raise RefusedOrder(path + problem.path, problem.reason) from None
+
+    def _node(self, columns: Iterable[Column]) -> _Node:
+        root: _Node = {}
+        for index, column in enumerate(columns):
+            *parents, last = self._contract.steps(column)
+            node = root
+            for key in parents:
+                node = node.setdefault(key, {})
+            node[last] = _Leaf(index, self._parser(column))
+        return root
+
+    def _parser(self, column: Column) -> Callable[[object], object]:
+        if column.type is Type.TIMESTAMP and column.name == self._contract.order_date:
+            return self._order_date
+        return _PARSERS[column.type]
+
+    def _order_date(self, value: object) -> int:
+        ms = values.timestamp_ms(value)
+        if not values.EARLIEST_MS <= ms <= self._latest_ms:
+            raise Unfit(
+                f"{shown(value)!r} is out of range: send a date from {EARLIEST_YEAR}-01-01 to "
+                f"{values.datetime_of(self._latest_ms):%Y-%m-%d}, {MONTHS_AHEAD} months after the file"
+            )
+        return ms
+
+
+def compact(value: object, path: str = "", depth: int = 1) -> str:
+    """Return a parsed value as JSON without white space, numbers as the digits that were sent."""
+    if isinstance(value, NumberText):
+        return str(value)
+    if isinstance(value, str):
+        return _quoted(value)
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, NotFinite):
+        raise RefusedOrder(path, f"{value.name} is not JSON: send a number, text or null")
+    if depth > MAX_DEPTH:
+        raise RefusedOrder(path, _TOO_DEEP)
+    if isinstance(value, _Twice):
+        raise _twice(value, f"{path}.")
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{_quoted(k)}:{compact(v, path, depth + 1)}" for k, v in value.items()) + "}"
+    assert isinstance(value, list)
+    return "[" + ",".join(compact(v, path, depth + 1) for v in value) + "]"
+
+
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels: send a flatter order"
+
+
+class _Twice(dict[str, Any]):
+    """An object in which a key with a value is repeated; `key` is that key."""
+
+    key = ""
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    seen: dict[str, Any] = {}
+    for key, value in pairs:
+        # A null says nothing, so that a value after it drops nothing.
+        if seen.get(key) is not None:
+            twice = _Twice(found)
+            twice.key = key
+            return twice
+        seen[key] = value
+    return found
+
+
+def _twice(found: _Twice, path: str) -> RefusedOrder:
+    return RefusedOrder(_below(path, found.key), "the key appears twice in one object: send one of the values")
+
+
+def _json_text(value: object) -> str:
+    return compact(value) if isinstance(value, (dict, list)) else values.text(value)
+
+
+_PARSERS: dict[Type, Callable[[object], object]] = {
+    Type.IDENTIFIER: values.identifier,
+    Type.TEXT: values.text,
+    Type.JSON_TEXT: _json_text,
+    Type.DECIMAL: values.decimal_units,
+    Type.INTEGER: values.integer,
+    Type.TIMESTAMP: values.timestamp_ms,
+}
+
+
+def _absence(order: dict[str, Any], column: Column) -> str:
+    found: object = order
+    for key in str(column.source).split("."):
+        if not isinstance(found, dict) or key not in found:
+            return "missing"
+        found = found[key]
+    return "null" if found is None else "empty"
+
+
+def _object_text(fields: dict[str, str]) -> str | None:
+    return "{" + ",".join(f"{_quoted(key)}:{text}" for key, text in fields.items()) + "}" if fields else None
+
+
+def _quoted(text: str) -> str:
+    quoted: str = encode_basestring(text)
+    if not text.isascii():
+        try:
+            quoted.encode()
+        except UnicodeEncodeError:
+            return str(encode_basestring_ascii(text))
+    return quoted
+
+
+def _below(prefix: str, key: str) -> str:
+    """Return the JSON path of `key` below `prefix`, which is empty or ends with a dot."""
+    return prefix + key if _PLAIN_KEY.fullmatch(key) else f"{prefix.removesuffix('.')}[{_quoted(key)}]"

@@ -1,0 +1,113 @@
+"""File names that callers give as labels, and the upload ids that carry them. Pure: no call is made here.
+
+An upload id is the time it was issued, 16 random bytes, the file's name, and a check over all of these, in URL-safe
+base64. So the id alone tells the key, and nothing has to be stored before the file arrives; a mistyped id is told from
+one that was issued. Guessing one means guessing 128 random bits.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from chalicelib.errors import RequestError, UnknownUpload, shown
+from chalicelib.sources import SUFFIXES, is_supported
+
+MAX_NAME_BYTES = 255
+"""UTF-8 bytes of a file name, as most file systems have it."""
+
+SECONDS_BYTES, RANDOM_BYTES, CHECK_BYTES = 5, 16, 4
+ID = re.compile(r"[A-Za-z0-9_-]{36,400}", re.ASCII)
+
+FORBIDDEN = {
+    "/": "is a separator: give the name without its folder",
+    "\\": "is a separator: give the name without its folder",
+    ";": "cannot be sent in a form by curl: leave it out",
+    "${": "is a variable to S3's forms: leave it out",
+    "..": "leads out of a folder: leave it out",
+}
+BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that turn the direction of text, and can make a name look like another."""
+
+CONTENT_TYPES = {".json": "application/json", ".ndjson": "application/x-ndjson", ".jsonl": "application/x-ndjson"}
+
+
+@dataclass(frozen=True)
+class UploadId:
+    """What an upload id says: the name of its file and when it was issued. `text` is the id itself."""
+
+    text: str
+    name: str
+    issued_at: datetime
+
+    @classmethod
+    def new(cls, name: str, issued_at: datetime, random: bytes) -> UploadId:
+        """Make an id for a name that `safe_name` returned. `random` are `RANDOM_BYTES` bytes nobody can guess."""
+        seconds = int(issued_at.timestamp())
+        content = seconds.to_bytes(SECONDS_BYTES, "big") + random + name.encode()
+        text = base64.urlsafe_b64encode(content + _check(content)).decode().rstrip("=")
+        return cls(text, name, datetime.fromtimestamp(seconds, UTC))
+
+    @classmethod
+    def read(cls, text: str) -> UploadId:
+        """Read an id that a caller gave. Raises UnknownUpload for a text that was never issued."""
+        if not ID.fullmatch(text):
+            raise UnknownUpload(text)
+        try:
+            content = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))[:-CHECK_BYTES]
+            name = content[SECONDS_BYTES + RANDOM_BYTES :].decode()
+            issued_at = datetime.fromtimestamp(int.from_bytes(content[:SECONDS_BYTES], "big"), UTC)
+            found = cls.new(safe_name(name), issued_at, content[SECONDS_BYTES : SECONDS_BYTES + RANDOM_BYTES])
+        except (ValueError, OverflowError, OSError, RequestError):
+            raise UnknownUpload(text) from None
+        # Made anew it is the same text, its check included, or it was never issued: base64 has several spellings.
+        if found.text == text:
+            return found
+        raise UnknownUpload(text)
+
+
+def safe_name(given: Any) -> str:
+    """Return the name as it may end a key: spaces around it removed, everything else as given.
+
+    Raises RequestError for what is not a name, or not one of a file that can be loaded.
+    """
+    if not isinstance(given, str):
+        raise _refused(f"{shown(given)!r} is not text: give the file's name, such as orders.json")
+    name = given.strip()
+    if not name:
+        raise _refused("is empty: give the file's name, such as orders.json")
+    for text, problem in FORBIDDEN.items():
+        if text in name:
+            raise _refused(f"{shown(given)!r} holds {text!r}, which {problem}")
+    for character in name:
+        if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in BIDI:
+            raise _refused(
+                f"'{shown(given)}' holds U+{ord(character):04X}, which cannot be seen or breaks a line: leave it out"
+            )
+    size = len(name.encode())
+    if size > MAX_NAME_BYTES:
+        raise _refused(f"{shown(given)!r} has {size} bytes in UTF-8: give at most {MAX_NAME_BYTES}")
+    if not is_supported(name):
+        raise _refused(f"{shown(given)!r} is of no supported type: name it {', '.join(SUFFIXES)}, or one of these .gz")
+    return name
+
+
+def content_type(name: str) -> str:
+    """Return the content type of a file of this name, which `safe_name` returned."""
+    lower = name.lower()
+    if lower.endswith(".gz"):
+        return "application/gzip"
+    return CONTENT_TYPES[f".{lower.rsplit('.', 1)[1]}"]
+
+
+def _check(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()[:CHECK_BYTES]
+
+
+def _refused(problem: str) -> RequestError:
+    return RequestError({"filename": problem})

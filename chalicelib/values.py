@@ -1,0 +1,162 @@
+"""What one JSON value becomes in a column, or why it is refused: the rules of the contract, one function a type.
+
+Money and whole numbers become integers of their smallest unit, dates milliseconds since 1970 UTC, the rest text.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+
+from chalicelib.contract import DECIMAL_PRECISION, DECIMAL_SCALE, EARLIEST_YEAR
+from chalicelib.errors import shown
+
+NOISE = Decimal("1e-9")
+"""An excess over the scale of at most this share of the number is floating-point noise, and rounded away."""
+
+ROW_BYTES = 256
+MAX_ORDER_BYTES = 64 * 1024 * 1024
+"""How much memory the rows of one order may take, reckoned as ROW_BYTES a row and the order's texts on each: a megabyte
+of JSON can stand for terabytes of rows."""
+
+MAX_UNITS = 10**DECIMAL_PRECISION - 1
+MAX_INTEGER = 2**63 - 1
+EARLIEST_MS = int(datetime(EARLIEST_YEAR, 1, 1, tzinfo=UTC).timestamp()) * 1000
+
+_EPOCH = datetime(1970, 1, 1)
+_SHORT_DECIMAL = re.compile(r"(-?\d{1,14})(?:\.(\d{1,4}))?", re.ASCII)
+_NUMERIC = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_INTEGER = re.compile(r"-?\d+", re.ASCII)
+_ISO = re.compile(
+    r"(?P<year>\d{4})(?P<dash>-?)(?P<month>\d{2})(?P=dash)(?P<day>\d{2})"
+    r"(?:[Tt ](?P<hour>\d{2})(?P<colon>:?)(?P<minute>\d{2})"
+    r"(?:(?P=colon)(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"
+    r"(?P<zone>[Zz]|(?P<sign>[+-])(?P<zone_hour>\d{2})(?::?(?P<zone_minute>\d{2}))?)?)?",
+    re.ASCII,
+)
+
+
+class NumberText(str):
+    """A JSON number as the digits that were sent."""
+
+    __slots__ = ()
+
+
+class NotFinite:
+    """NaN or an infinity, which is no JSON and no number that a column could hold."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+class Unfit(ValueError):
+    """A value does not fit its column; the message says why and what to send."""
+
+
+def identifier(value: object) -> str:
+    """Text as it is, an integer as its digits."""
+    if isinstance(value, NumberText):
+        if not _INTEGER.fullmatch(value):
+            raise Unfit(f"{shown(value)} is not an integer: send text or an integer")
+        return str(value)
+    return _text_or_unfit(value, "text or an integer")
+
+
+def text(value: object) -> str:
+    """Text as it is, a number as the digits that were sent."""
+    return str(value) if isinstance(value, NumberText) else _text_or_unfit(value, "text")
+
+
+def decimal_units(value: object) -> int:
+    """A number, or numeric text, in units of 10^-4, exact."""
+    return _units(value, DECIMAL_SCALE, MAX_UNITS, f"more than {DECIMAL_SCALE} decimals: round it")
+
+
+def integer(value: object) -> int:
+    """A whole number of 64 bits; `2.0` is 2."""
+    return _units(value, 0, MAX_INTEGER, "not a whole number: send an integer")
+
+
+def timestamp_ms(value: object) -> int:
+    """An ISO 8601 date or date-time in milliseconds since 1970 UTC; finer fractions are cut, no zone means UTC."""
+    if not isinstance(value, str) or isinstance(value, NumberText):
+        raise Unfit(f"expected an ISO 8601 date as text, found {kind(value)}")
+    match = _ISO.fullmatch(value)
+    if match is None:
+        raise Unfit(f"{shown(value)!r} is not an ISO 8601 date or date-time: send YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ")
+    part = {name: int(found) for name, found in match.groupdict().items() if found and found.isdigit()}
+    try:
+        day = date(part["year"], part["month"], part["day"])
+        if part.get("hour", 0) > 23 or part.get("minute", 0) > 59 or part.get("second", 0) > 59:
+            raise ValueError("the time is out of range")
+        if part.get("zone_hour", 0) > 23 or part.get("zone_minute", 0) > 59:
+            raise ValueError("the offset is out of range")
+    except ValueError as problem:
+        raise Unfit(f"{shown(value)!r} is not a date: {problem}") from None
+    seconds = part.get("hour", 0) * 3600 + part.get("minute", 0) * 60 + part.get("second", 0)
+    offset = part.get("zone_hour", 0) * 3600 + part.get("zone_minute", 0) * 60
+    seconds += offset if match["sign"] == "-" else -offset
+    fraction = int((match["fraction"] or "0").ljust(3, "0")[:3])
+    return ((day - _EPOCH.date()).days * 86400 + seconds) * 1000 + fraction
+
+
+def datetime_of(ms: int) -> datetime:
+    """Return milliseconds since 1970 as a naive UTC datetime."""
+    return _EPOCH + timedelta(milliseconds=ms)
+
+
+def kind(value: object) -> str:
+    """Name a JSON value for a message."""
+    if value is None:
+        return "null"
+    if isinstance(value, NotFinite):
+        return f"{value.name}, which is not a finite number"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, NumberText):
+        return f"the number {shown(value, 40)}"
+    if isinstance(value, str):
+        return f"the text {shown(value, 40)!r}"
+    return "an object" if isinstance(value, dict) else "an array"
+
+
+def _text_or_unfit(value: object, wanted: str) -> str:
+    if not isinstance(value, str):
+        raise Unfit(f"expected {wanted}, found {kind(value)}")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise Unfit("the text holds half of a surrogate pair, which is no character: mend its \\u escape") from None
+    return value
+
+
+def _units(value: object, scale: int, largest: int, excess: str) -> int:
+    if not isinstance(value, str):
+        raise Unfit(f"expected a number, found {kind(value)}")
+    short = _SHORT_DECIMAL.fullmatch(value) if scale else None
+    if short:
+        return int(short[1] + (short[2] or "").ljust(scale, "0"))
+    if not _NUMERIC.fullmatch(value):
+        raise Unfit(f"{shown(value)!r} is not a finite number")
+    if float(value) == 0:
+        return 0
+    try:
+        exact = Decimal(value)
+    except InvalidOperation:
+        exact = Decimal("Infinity")
+    if not exact.is_finite() or exact.adjusted() + scale > len(str(largest)):
+        raise Unfit(f"{shown(value)} is too large: at most {_largest(scale, largest)}")
+    context = Context(prec=len(value) + 40, Emin=-999999, Emax=999999)
+    scaled = exact.scaleb(scale, context)
+    rounded = scaled.to_integral_value(ROUND_HALF_EVEN, context)
+    if context.subtract(scaled, rounded).copy_abs() > context.multiply(scaled.copy_abs(), NOISE):
+        raise Unfit(f"{shown(value)} is {excess}" if not scale else f"{shown(value)} has {excess}")
+    if not -largest - (not scale) <= int(rounded) <= largest:
+        raise Unfit(f"{shown(value)} is too large: at most {_largest(scale, largest)}")
+    return int(rounded)
+
+
+def _largest(scale: int, largest: int) -> str:
+    return str(Decimal(largest).scaleb(-scale))

@@ -1,0 +1,101 @@
+"""The stretch of a source that is being looked at: a buffer that moves on, checked to be UTF-8 as it fills."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import Protocol
+
+from chalicelib.errors import UnreadableFile, shown
+
+_SPACE = re.compile(rb"[ \t\r\n]*")
+
+
+class Reads(Protocol):
+    """A source of bytes that knows how many it has handed out."""
+
+    position: int
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+class Window:
+    """`text` holds the bytes in view and `pos` where we stand in it; what lies before `pos` may be dropped.
+
+    `ended` says that the source has no more. `offset` is where we stand, in bytes from the source's first.
+    """
+
+    def __init__(self, source: Reads, chunk_bytes: int) -> None:
+        self.text = b""
+        self.pos = 0
+        self.ended = False
+        self.chunk_bytes = chunk_bytes
+        self._source = source
+        self._checked = codecs.getincrementaldecoder("utf-8")()
+        self._base = 0
+        self._begun = False
+
+    @property
+    def offset(self) -> int:
+        """Where we stand, in decompressed bytes from the source's first."""
+        return self._base + self.pos
+
+    @property
+    def here(self) -> bytes:
+        """The byte we stand at; nothing at the end of what is in view."""
+        return self.text[self.pos : self.pos + 1]
+
+    def shown(self) -> str:
+        """Return what we stand at, as a message may quote it."""
+        return repr(shown(self.text[self.pos : self.pos + 40], 20))
+
+    def more(self) -> bool:
+        """Bring more into view, at least as much again as what is kept; False when there is nothing more.
+
+        Raises UnreadableFile where the source is not UTF-8.
+        """
+        if self.ended:
+            return False
+        kept = self.text[self.pos :]
+        wanted = max(self.chunk_bytes, len(kept))
+        pieces = [kept]
+        while wanted > 0:
+            start = self._source.position
+            piece = self._source.read(wanted)
+            if not self._begun:
+                self._base, self._begun = self._source.position - len(piece), True
+            self._check(piece, self._source.position - len(piece) if piece else start)
+            if not piece:
+                self.ended = True
+                break
+            pieces.append(piece)
+            wanted -= len(piece)
+        self._base += self.pos
+        self.pos = 0
+        self.text = b"".join(pieces)
+        return len(self.text) > len(kept)
+
+    def refill(self) -> None:
+        """Bring more into view when what is left is less than half a chunk."""
+        if len(self.text) - self.pos < self.chunk_bytes // 2:
+            self.more()
+
+    def skip(self, grow: bool = True) -> bool:
+        """Step over white space; False at the end of the source (with `grow` off, of what is in view)."""
+        while True:
+            match = _SPACE.match(self.text, self.pos)
+            self.pos = match.end() if match else self.pos
+            if self.pos < len(self.text):
+                return True
+            if not grow or not self.more():
+                return False
+
+    def _check(self, piece: bytes, start: int) -> None:
+        pending = len(self._checked.getstate()[0])
+        if piece and not pending and piece.isascii():
+            return
+        try:
+            self._checked.decode(piece, final=not piece)
+        except UnicodeDecodeError as problem:
+            offset = start - pending + problem.start
+            raise UnreadableFile("not UTF-8 text: save the file as UTF-8", offset) from None
