@@ -1,0 +1,111 @@
+"""Front door: Chalice wiring only."""
+
+import functools
+import os
+from collections.abc import Callable
+from typing import Any
+
+from chalice.app import Chalice, IAMAuthorizer, Request, Response, S3Event
+
+from chalicelib import api_answers
+from chalicelib.api import Api
+from chalicelib.api_errors import Answer
+from chalicelib.api_requests import Asked
+from chalicelib.settings import Settings
+
+settings = Settings.from_environment(os.environ)
+app = Chalice(app_name="orders-etl")
+route = functools.partial(
+    app.route,
+    authorizer=IAMAuthorizer() if settings.api_auth == "iam" else None,
+    api_key_required=settings.api_auth == "api_key" or None,
+)
+
+
+@app.on_s3_event(bucket=settings.bucket, prefix=settings.incoming_prefix, events=["s3:ObjectCreated:*"])
+def load_orders(event: S3Event) -> list[str]:
+    """Bring every object of the event into the lake."""
+    # Only this function pays for pyarrow, not the REST API.
+    from chalicelib.loading import load_event
+
+    return load_event(event.to_dict(), settings)
+
+
+class AnyS3Event(S3Event):
+    """An S3 event that may have no records, as the test event that S3 sends when notifications are set up."""
+
+    def _extract_attributes(self, event_dict: dict[str, Any]) -> None:
+        self.bucket = settings.bucket
+        self.key = ""
+
+
+load_orders.event_class = AnyS3Event
+
+
+@app.middleware("http")
+def finish(request: Request, get_response: Callable[[Request], Response]) -> Response:
+    """Give every answer its headers, and every error its request id."""
+    return api_answers.finish(request, get_response(request), settings)
+
+
+def respond(work: Callable[[Api, Asked], Answer]) -> Response:
+    """Have the API do its work for the current request; errors become answers."""
+    return api_answers.respond(app.current_request, work, settings)
+
+
+@route("/uploads", methods=["POST"])
+def offer_upload() -> Response:
+    """Get a link to upload one file of orders."""
+    return respond(lambda api, asked: api.offer_upload(asked))
+
+
+@route("/uploads/{upload_id}")
+def upload(upload_id: str) -> Response:
+    """Tell what has become of an upload."""
+    return respond(lambda api, asked: api.upload(upload_id, asked))
+
+
+@route("/queries")
+def queries() -> Response:
+    """List the saved queries and their parameters."""
+    return respond(lambda api, asked: api.queries(asked))
+
+
+@route("/queries/{name}")
+def ask(name: str) -> Response:
+    """Run a saved query."""
+    return respond(lambda api, asked: api.ask(name, asked))
+
+
+@route("/executions/{execution_id}")
+def execution(execution_id: str) -> Response:
+    """Tell how far an execution has come."""
+    return respond(lambda api, asked: api.execution(execution_id, asked))
+
+
+@route("/executions/{execution_id}", methods=["DELETE"])
+def cancel(execution_id: str) -> Response:
+    """Cancel an execution."""
+    return respond(lambda api, asked: api.cancel(execution_id, asked))
+
+
+@route("/executions/{execution_id}/results")
+def results(execution_id: str) -> Response:
+    """Return a page of an execution's rows."""
+    return respond(lambda api, asked: api.results(execution_id, asked))
+
+
+@route("/executions/{execution_id}/download")
+def download(execution_id: str) -> Response:
+    """Lead to an execution's rows as CSV."""
+    return respond(lambda api, asked: api.download(execution_id, asked))
+
+
+@route("/openapi.json")
+def openapi() -> Response:
+    """Describe this API as an OpenAPI document."""
+    return respond(lambda api, asked: api.openapi(asked))
+
+
+if settings.api_origins:
+    api_answers.answer_preflights(app, settings)
