@@ -1,0 +1,249 @@
+"""The one bucket: private, encrypted, versioned, TLS only, with expiry for what nobody needs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, cast
+
+from botocore.exceptions import ClientError
+
+from chalicelib.settings import Settings
+from glue_setup import definitions
+from glue_setup.emptying import empty, foreign
+from glue_setup.errors import Refused
+from glue_setup.place import Place
+from glue_setup.resource import Change, Plan, Resource, State, as_text
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CreateBucketRequestTypeDef
+
+PRIVATE = {
+    "BlockPublicAcls": True,
+    "IgnorePublicAcls": True,
+    "BlockPublicPolicy": True,
+    "RestrictPublicBuckets": True,
+}
+RULE = "lifecycle rule "
+
+
+class Bucket(Resource):
+    """The bucket and those of its properties that we set.
+
+    Statements of its policy and lifecycle rules of other origin are kept; notifications, tags, CORS and logging are
+    never looked at. Over plain HTTP (`tls` false: an embedded AWS) the TLS-only statement is left out, since it would
+    shut everybody out.
+    """
+
+    def __init__(self, client: S3Client, settings: Settings, place: Place, tls: bool = True) -> None:
+        self.name = f"bucket {settings.bucket}"
+        self._s3 = client
+        self._settings = settings
+        self._bucket = settings.bucket
+        self._place = place
+        self._tls = tls
+
+    def desired(self, current: State | None) -> State:
+        """Return what should be there; an encryption by a KMS key of the account's own is stronger and stays."""
+        encryption = (current or {}).get("encryption", "")
+        state = {
+            "region": self._place.region,
+            "public access": "blocked",
+            "object ownership": "BucketOwnerEnforced",
+            "encryption": encryption if encryption.startswith("aws:kms") else "AES256",
+            "versioning": "Enabled",
+        }
+        if self._tls:
+            state["policy statement"] = as_text(_plain(definitions.tls_only(self._settings, self._place)))
+        return state | {f"{RULE}{rule.get('ID')}": as_text(_comparable(rule)) for rule in self._rules()}
+
+    def current(self) -> State | None:
+        """Read those properties. Raises Refused for a bucket in another region or of another account."""
+        region = self._region()
+        if region is None:
+            return None
+        state = {
+            "region": region,
+            "public access": self._public_access(),
+            "object ownership": self._ownership(),
+            "encryption": self._encryption(),
+            "versioning": self._s3.get_bucket_versioning(Bucket=self._bucket).get("Status"),
+        }
+        ours = [s for s in self._policy().get("Statement", []) if s.get("Sid") == definitions.TLS_SID]
+        state["policy statement"] = as_text(_plain(ours[0])) if ours else None
+        for rule in self._lifecycle().get("Rules", []):
+            if rule.get("ID", "").startswith(definitions.OURS):
+                state[f"{RULE}{rule['ID']}"] = as_text(_comparable(rule))
+        return {field: value for field, value in state.items() if value is not None}
+
+    def make(self, plan: Plan) -> None:
+        """Create it if need be, then set what differs, what protects first."""
+        changes = list(plan.changes)
+        if plan.creates:
+            self._create()
+            # What AWS gives a new bucket by itself need not be set again.
+            changes = list(self.plan().changes)
+        for change in changes:
+            self._set(change)
+        if any(change.field.startswith(RULE) for change in changes):
+            self._put_lifecycle()
+
+    def remove(self, delete_data: bool) -> str:
+        """Delete the data and the bucket, if asked to; what lies outside of our prefixes is never deleted."""
+        if self._region() is None:
+            return "absent"
+        if not delete_data:
+            return "kept, with all data (destroy --delete-data removes both)"
+        settings = self._settings
+        prefixes = [
+            settings.incoming_prefix,
+            settings.table_prefix,
+            settings.quarantine_prefix,
+            settings.ledger_prefix,
+            settings.results_prefix,
+        ]
+        count = sum(empty(self._s3, self._bucket, prefix) for prefix in prefixes)
+        others = foreign(self._s3, self._bucket, prefixes)
+        if others:
+            named = ", ".join(others[:5])
+            return (
+                f"kept: our {count} object versions are deleted, but it also holds {named}: remove what you can spare"
+            )
+        self._s3.delete_bucket(Bucket=self._bucket)
+        return f"removed, with {count} object versions"
+
+    def _region(self) -> str | None:
+        try:
+            head = self._s3.head_bucket(Bucket=self._bucket, ExpectedBucketOwner=self._place.account)
+        except ClientError as error:
+            code = str(error.response.get("Error", {}).get("Code"))
+            if code in {"404", "NoSuchBucket"}:
+                return None
+            if code in {"403", "AccessDenied", "Forbidden"}:
+                raise Refused(
+                    self.name,
+                    [
+                        f"it exists, but not for account {self._place.account}: if it belongs to somebody else choose "
+                        "another ETL_BUCKET, if it is yours allow s3:ListBucket to the caller"
+                    ],
+                ) from None
+            raise
+        region = head.get("BucketRegion") or self._place.region
+        if region != self._place.region:
+            raise Refused(
+                self.name,
+                [f"it is in {region}, the stage in {self._place.region}: set AWS_DEFAULT_REGION={region}"],
+            )
+        return region
+
+    def _create(self) -> None:
+        request: CreateBucketRequestTypeDef = {"Bucket": self._bucket, "ObjectOwnership": "BucketOwnerEnforced"}
+        if self._place.region != "us-east-1":
+            # us-east-1 is the one region that S3 refuses to be told.
+            request["CreateBucketConfiguration"] = {"LocationConstraint": cast(Any, self._place.region)}
+        try:
+            self._s3.create_bucket(**request)
+        except self._s3.exceptions.BucketAlreadyOwnedByYou:
+            return
+
+    def _set(self, change: Change) -> None:
+        if change.field == "public access":
+            self._s3.put_public_access_block(Bucket=self._bucket, PublicAccessBlockConfiguration=cast(Any, PRIVATE))
+        elif change.field == "object ownership":
+            self._s3.put_bucket_ownership_controls(
+                Bucket=self._bucket, OwnershipControls={"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+            )
+        elif change.field == "encryption":
+            self._s3.put_bucket_encryption(
+                Bucket=self._bucket,
+                ServerSideEncryptionConfiguration={
+                    # A bucket key saves calls to KMS only; SSE-S3 makes none.
+                    "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
+                },
+            )
+        elif change.field == "versioning":
+            self._s3.put_bucket_versioning(Bucket=self._bucket, VersioningConfiguration={"Status": "Enabled"})
+        elif change.field == "policy statement":
+            self._put_policy()
+
+    def _put_policy(self) -> None:
+        policy = self._policy() or {"Version": "2012-10-17"}
+        statements = [s for s in policy.get("Statement", []) if s.get("Sid") != definitions.TLS_SID]
+        if self._tls:
+            statements.append(definitions.tls_only(self._settings, self._place))
+        if statements:
+            self._s3.put_bucket_policy(Bucket=self._bucket, Policy=json.dumps(policy | {"Statement": statements}))
+        else:
+            self._s3.delete_bucket_policy(Bucket=self._bucket)
+
+    def _put_lifecycle(self) -> None:
+        found = self._lifecycle()
+        others = [r for r in found.get("Rules", []) if not r.get("ID", "").startswith(definitions.OURS)]
+        extra = {}
+        if "TransitionDefaultMinimumObjectSize" in found:
+            # Left out, S3 would set its default over what somebody chose.
+            extra["TransitionDefaultMinimumObjectSize"] = found["TransitionDefaultMinimumObjectSize"]
+        self._s3.put_bucket_lifecycle_configuration(
+            Bucket=self._bucket, LifecycleConfiguration={"Rules": [*others, *self._rules()]}, **extra
+        )
+
+    def _rules(self) -> list[Any]:
+        return definitions.lifecycle_rules(self._settings)
+
+    def _public_access(self) -> str | None:
+        found = self._read("get_public_access_block", "NoSuchPublicAccessBlockConfiguration")
+        if not found:
+            return None
+        block = found["PublicAccessBlockConfiguration"]
+        open_doors = [name for name in PRIVATE if not block.get(name)]
+        return f"without {', '.join(open_doors)}" if open_doors else "blocked"
+
+    def _ownership(self) -> str | None:
+        found = self._read("get_bucket_ownership_controls", "OwnershipControlsNotFoundError")
+        return found["OwnershipControls"]["Rules"][0]["ObjectOwnership"] if found else None
+
+    def _encryption(self) -> str | None:
+        found = self._read("get_bucket_encryption", "ServerSideEncryptionConfigurationNotFoundError")
+        if not found:
+            return None
+        rule = found["ServerSideEncryptionConfiguration"]["Rules"][0]
+        return str(rule.get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm"))
+
+    def _policy(self) -> dict[str, Any]:
+        found = self._read("get_bucket_policy", "NoSuchBucketPolicy")
+        policy: dict[str, Any] = json.loads(found["Policy"]) if found else {}
+        if isinstance(policy.get("Statement"), dict):
+            policy["Statement"] = [policy["Statement"]]
+        return policy
+
+    def _lifecycle(self) -> dict[str, Any]:
+        return self._read("get_bucket_lifecycle_configuration", "NoSuchLifecycleConfiguration")
+
+    def _read(self, call: str, absent: str) -> dict[str, Any]:
+        try:
+            return dict(getattr(self._s3, call)(Bucket=self._bucket))
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") == absent:
+                return {}
+            raise
+
+
+def _comparable(rule: Any) -> dict[str, Any]:
+    """Return a lifecycle rule in one spelling: S3 may answer an empty filter where an empty prefix was put."""
+    plain = {key: value for key, value in rule.items() if key not in {"Filter", "Prefix"}}
+    filtered = rule.get("Filter", {"Prefix": rule.get("Prefix", "")})
+    return plain | {"Filter": filtered if filtered.get("Prefix") != "" else {}}
+
+
+def _plain(statement: dict[str, Any]) -> dict[str, Any]:
+    """Return a policy statement in one spelling: a list of one is its element, any principal is `*`."""
+    plain = {key: _single(value) for key, value in statement.items()}
+    if isinstance(plain.get("Principal"), dict) and _single(plain["Principal"].get("AWS")) == "*":
+        plain["Principal"] = "*"
+    return plain
+
+
+def _single(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    return value[0] if len(value) == 1 else sorted(value)

@@ -1,0 +1,44 @@
+"""Which changes of the table Athena cannot read over the files that are already there. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from chalicelib.contract import Contract
+
+REMEDY = "give the new shape a column name, or a table and prefix (GLUE_TABLE, ETL_TABLE_PREFIX), of its own"
+
+
+def incompatible(columns: Mapping[str, str], partition: Mapping[str, str], contract: Contract) -> list[str]:
+    """Return why the contract does not fit a table that exists, one reason a column; nothing when it fits.
+
+    `columns` and `partition` map names to Glue types as the catalog has them. Parquet is read by column name: a column
+    of another type fails at query time (HIVE_BAD_DATA), a renamed one reads NULL from every older file, a removed one
+    is gone from queries that name it. An added column is fine: it reads NULL from older files.
+    https://docs.aws.amazon.com/athena/latest/ug/handling-schema-updates-chapter.html
+    """
+    wanted = {column.name: column.glue_type for column in contract.file_columns}
+    reasons = []
+    for name, glue_type in columns.items():
+        if name not in wanted:
+            reasons.append(
+                f"column {name} ({glue_type}) is not in the contract any more: a renamed column reads NULL from the "
+                f"files that are there; bring it back, or {REMEDY}"
+            )
+        elif _plain(glue_type) != _plain(wanted[name]):
+            reasons.append(
+                f"column {name} would change from {glue_type} to {wanted[name]}: Athena cannot read the files that are "
+                f"there with another type; {REMEDY}"
+            )
+    expected = {contract.partition.name: contract.partition.glue_type}
+    if {k: _plain(v) for k, v in partition.items()} != {k: _plain(v) for k, v in expected.items()}:
+        reasons.append(f"the partition would change from {_shown(partition)} to {_shown(expected)}: {REMEDY}")
+    return reasons
+
+
+def _plain(glue_type: str) -> str:
+    return glue_type.lower().replace(" ", "")
+
+
+def _shown(columns: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {glue_type}" for name, glue_type in columns.items()) or "none"

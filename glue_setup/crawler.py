@@ -1,0 +1,206 @@
+"""The crawler of the original design, and the role it runs under."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+from botocore.exceptions import ClientError
+
+from chalicelib.settings import Settings
+from glue_setup import definitions, policies
+from glue_setup.errors import Refused, SetupError
+from glue_setup.place import Place
+from glue_setup.resource import Plan, Resource, State, as_text
+
+if TYPE_CHECKING:
+    from mypy_boto3_glue import GlueClient
+    from mypy_boto3_iam import IAMClient
+
+MANAGED_POLICY = "service-role/AWSGlueServiceRole"
+INLINE_POLICY = "read-table"
+NOT_YET = ("unable to assume", "not authorized to perform")
+"""What Glue says of a role that IAM has not told every server about yet, with InvalidInputException."""
+SETTLE_SECONDS = 60.0
+"""How long IAM is given to settle."""
+PAUSE_SECONDS = 3.0
+
+
+class CrawlerRole(Resource):
+    """The role of the crawler: AWS's managed policy for Glue, and reading the table's files. Nothing is written."""
+
+    def __init__(self, client: IAMClient, settings: Settings, place: Place, name: str) -> None:
+        self.name = f"role {name}"
+        self._iam = client
+        self._role = name
+        self._trust = definitions.crawler_trust(place)
+        self._policy = policies.crawler(settings, place)
+        self._managed = place.managed_policy(MANAGED_POLICY)
+
+    def desired(self, current: State | None) -> State:
+        """Return who may take the role and what it may do; further policies attached to it stay."""
+        return {
+            "trust": as_text(self._trust),
+            "managed policy": self._managed,
+            f"policy {INLINE_POLICY}": as_text(self._policy),
+        }
+
+    def current(self) -> State | None:
+        """Read it."""
+        try:
+            # botocore decodes policy documents into dictionaries.
+            role = self._iam.get_role(RoleName=self._role)["Role"]
+        except self._iam.exceptions.NoSuchEntityException:
+            return None
+        state = {"trust": as_text(role.get("AssumeRolePolicyDocument"))}
+        if self._managed in self._attached():
+            state["managed policy"] = self._managed
+        try:
+            inline = self._iam.get_role_policy(RoleName=self._role, PolicyName=INLINE_POLICY)
+        except self._iam.exceptions.NoSuchEntityException:
+            return state
+        return state | {f"policy {INLINE_POLICY}": as_text(inline["PolicyDocument"])}
+
+    def make(self, plan: Plan) -> None:
+        """Create it if need be; the rest may be put again and again."""
+        if plan.creates:
+            self._iam.create_role(
+                RoleName=self._role,
+                AssumeRolePolicyDocument=json.dumps(self._trust),
+                Description="The crawler of the orders table.",
+            )
+        else:
+            self._iam.update_assume_role_policy(RoleName=self._role, PolicyDocument=json.dumps(self._trust))
+        self._iam.attach_role_policy(RoleName=self._role, PolicyArn=self._managed)
+        self._iam.put_role_policy(
+            RoleName=self._role, PolicyName=INLINE_POLICY, PolicyDocument=json.dumps(self._policy)
+        )
+
+    def remove(self, delete_data: bool) -> str:
+        """Delete it with what we attached; AWS refuses while somebody else's policy is attached."""
+        if self.current() is None:
+            return "absent"
+        if self._managed in self._attached():
+            self._iam.detach_role_policy(RoleName=self._role, PolicyArn=self._managed)
+        if INLINE_POLICY in self._iam.list_role_policies(RoleName=self._role)["PolicyNames"]:
+            self._iam.delete_role_policy(RoleName=self._role, PolicyName=INLINE_POLICY)
+        self._iam.delete_role(RoleName=self._role)
+        return "removed"
+
+    def _attached(self) -> list[str]:
+        pages = self._iam.get_paginator("list_attached_role_policies").paginate(RoleName=self._role)
+        return [policy.get("PolicyArn", "") for page in pages for policy in page["AttachedPolicies"]]
+
+
+class Crawler(Resource):
+    """The crawler. It makes the table and registers partitions, and changes nothing that is there."""
+
+    def __init__(
+        self,
+        client: GlueClient,
+        settings: Settings,
+        role_arn: str,
+        sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._crawler = definitions.crawler_name(settings)
+        self.name = f"crawler {self._crawler}"
+        self._glue = client
+        self._settings = settings
+        self._role_arn = role_arn
+        self._definition = definitions.crawler(settings)
+        self._sleep = sleep
+        self._monotonic = monotonic
+
+    def desired(self, current: State | None) -> State:
+        """Return the crawler with its safe policies; its schedule, description and tags are left to others.
+
+        Raises Refused when it would give the table another name than the settings do.
+        """
+        self._check_name()
+        return self._state(self._definition | {"Role": self._role_arn})
+
+    def current(self) -> State | None:
+        """Read it. Raises Refused for a crawler over other files."""
+        found = self._found()
+        if found is None:
+            return None
+        paths = [target.get("Path", "") for target in found.get("Targets", {}).get("S3Targets", [])]
+        if [path.rstrip("/") for path in paths] != [self._settings.table_location.rstrip("/")]:
+            raise Refused(
+                self.name,
+                [f"it exists and crawls {', '.join(paths) or 'nothing in S3'}: choose another GLUE_CRAWLER"],
+            )
+        return self._state(found)
+
+    def make(self, plan: Plan) -> None:
+        """Create or update it, as soon as Glue can take its role."""
+        request = self._definition | {
+            "Name": self._crawler,
+            "Role": self._role_arn,
+            "Configuration": json.dumps(self._definition["Configuration"]),
+        }
+        call = self._glue.create_crawler if plan.creates else self._glue.update_crawler
+        self._when_settled(lambda: call(**cast(Any, request)))
+
+    def remove(self, delete_data: bool) -> str:
+        """Delete it, unless it crawls something else."""
+        try:
+            if self._found() is None or self.current() is None:
+                return "absent"
+        except Refused as refused:
+            return f"kept: {refused.reasons[0]}"
+        self._glue.delete_crawler(Name=self._crawler)
+        return "removed"
+
+    def _check_name(self) -> None:
+        # A crawler names the table after its folder, with underscores for what a name cannot hold.
+        named = self._settings.table_prefix.rstrip("/").replace("-", "_")
+        if self._settings.catalog_mode == "crawler" and named != self._settings.table:
+            raise Refused(
+                self.name,
+                [f"it would name the table {named}, after its folder: set GLUE_TABLE={named}, or ETL_TABLE_PREFIX"],
+            )
+
+    def _found(self) -> dict[str, Any] | None:
+        try:
+            return cast("dict[str, Any]", self._glue.get_crawler(Name=self._crawler)["Crawler"])
+        except self._glue.exceptions.EntityNotFoundException:
+            return None
+
+    def _state(self, crawler: dict[str, Any]) -> State:
+        configuration = crawler.get("Configuration") or {}
+        if isinstance(configuration, str):
+            configuration = json.loads(configuration)
+        return {
+            # Glue answers the role's name where it was given the ARN.
+            "role": str(crawler.get("Role", "")).rsplit("/", 1)[-1],
+            "database": str(crawler.get("DatabaseName", "")),
+            "target": crawler["Targets"]["S3Targets"][0]["Path"].rstrip("/") + "/",
+            "schema changes": as_text(crawler.get("SchemaChangePolicy", {})),
+            "recrawl": as_text(crawler.get("RecrawlPolicy", {}).get("RecrawlBehavior", "CRAWL_EVERYTHING")),
+            "configuration": as_text(configuration),
+        }
+
+    def _when_settled(self, call: Callable[[], object]) -> None:
+        deadline = self._monotonic() + SETTLE_SECONDS
+        while True:
+            try:
+                call()
+            except ClientError as error:
+                told = error.response.get("Error", {})
+                waits = told.get("Code") == "InvalidInputException" and any(
+                    each in told.get("Message", "") for each in NOT_YET
+                )
+                if not waits:
+                    raise
+                if self._monotonic() >= deadline:
+                    raise SetupError(
+                        f"{self.name}: Glue could not take role {self._role_arn} within {SETTLE_SECONDS:g} s: "
+                        f"{told.get('Message')}; run this again in a minute"
+                    ) from None
+                self._sleep(PAUSE_SECONDS)
+            else:
+                return

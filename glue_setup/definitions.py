@@ -1,0 +1,121 @@
+"""What the foundations are made of, as pure functions of the settings: rules, policies, the crawler, the workgroup."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.settings import Settings
+from glue_setup.place import Place
+
+if TYPE_CHECKING:
+    from mypy_boto3_athena.type_defs import WorkGroupConfigurationTypeDef
+    from mypy_boto3_s3.type_defs import LifecycleRuleUnionTypeDef
+
+OURS = "orders-etl-"
+"""How the ids of our lifecycle rules begin: a rule with another id is never touched."""
+TLS_SID = "OrdersEtlTlsOnly"
+"""Which statement of the bucket policy is ours; others are never touched."""
+
+RESULTS_DAYS = 7
+"""Query results are deleted after this many days; a query can be asked again."""
+OLD_VERSIONS_DAYS = 30
+"""Overwritten and deleted objects can be brought back for this many days."""
+OPEN_UPLOADS_DAYS = 2
+"""Parts of uploads that were never completed are deleted after this many days: a load takes minutes."""
+BYTES_SCANNED_CUTOFF = 10 * 10**9
+"""A query that scans more bytes is cancelled: at $5 per TB it would have cost more than 5 cents. At least 10**7."""
+
+
+def lifecycle_rules(settings: Settings) -> list[LifecycleRuleUnionTypeDef]:
+    """Return our lifecycle rules. Incoming, table, quarantine and ledger never expire."""
+    return [
+        {
+            "ID": f"{OURS}results",
+            "Status": "Enabled",
+            "Filter": {"Prefix": settings.results_prefix},
+            "Expiration": {"Days": RESULTS_DAYS},
+            "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
+        },
+        {
+            "ID": f"{OURS}old-versions",
+            "Status": "Enabled",
+            "Filter": {"Prefix": ""},
+            # A delete marker with nothing behind it only slows the listing that every query makes.
+            "Expiration": {"ExpiredObjectDeleteMarker": True},
+            "NoncurrentVersionExpiration": {"NoncurrentDays": OLD_VERSIONS_DAYS},
+        },
+        {
+            "ID": f"{OURS}open-uploads",
+            "Status": "Enabled",
+            "Filter": {"Prefix": ""},
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": OPEN_UPLOADS_DAYS},
+        },
+    ]
+
+
+def tls_only(settings: Settings, place: Place) -> dict[str, Any]:
+    """Return the statement of the bucket policy that denies every request without TLS."""
+    bucket = place.bucket(settings.bucket)
+    return {
+        "Sid": TLS_SID,
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [bucket, f"{bucket}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+
+
+def workgroup(settings: Settings, place: Place) -> WorkGroupConfigurationTypeDef:
+    """Return the workgroup's configuration. It is enforced: no caller chooses where results go or what they cost."""
+    return {
+        "EnforceWorkGroupConfiguration": True,
+        "PublishCloudWatchMetricsEnabled": True,
+        "RequesterPaysEnabled": False,
+        "BytesScannedCutoffPerQuery": BYTES_SCANNED_CUTOFF,
+        "ResultConfiguration": {
+            "OutputLocation": settings.results_location,
+            "EncryptionConfiguration": {"EncryptionOption": "SSE_S3"},
+            "ExpectedBucketOwner": place.account,
+        },
+    }
+
+
+def crawler_name(settings: Settings) -> str:
+    """Return the crawler's name: GLUE_CRAWLER, or one of its own in a stage whose loads do not start it."""
+    return settings.crawler or f"{settings.bucket}-crawler"
+
+
+def crawler(settings: Settings) -> dict[str, Any]:
+    """Return the crawler, but for its role.
+
+    It may make the table and register partitions, and nothing else: its defaults remove columns and wipe metadata
+    that it did not set. `TableLevelConfiguration` counts from the bucket: 2 is the table's folder, so that no month
+    becomes a table of its own.
+    """
+    return {
+        "DatabaseName": settings.database,
+        "Targets": {"S3Targets": [{"Path": settings.table_location}]},
+        "SchemaChangePolicy": {"UpdateBehavior": "LOG", "DeleteBehavior": "LOG"},
+        "RecrawlPolicy": {"RecrawlBehavior": "CRAWL_EVERYTHING"},
+        "Configuration": {
+            "Version": 1.0,
+            "CrawlerOutput": {"Partitions": {"AddOrUpdateBehavior": "InheritFromTable"}},
+            "Grouping": {"TableGroupingPolicy": "CombineCompatibleSchemas", "TableLevelConfiguration": 2},
+        },
+    }
+
+
+def crawler_trust(place: Place) -> dict[str, Any]:
+    """Return who may take the crawler's role: Glue, on behalf of this account and no other."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "glue.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+                "Condition": {"StringEquals": {"aws:SourceAccount": place.account}},
+            }
+        ],
+    }

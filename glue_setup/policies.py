@@ -1,0 +1,152 @@
+"""What each Lambda function may do: one IAM policy a function, made by pure functions. Nothing else is granted.
+
+Every statement says which call needs it. Chalice's own generated policies are not used: they read only app.py, miss
+Glue and presigned posts, and grant every resource.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from chalicelib.settings import Settings
+from glue_setup.place import Place
+
+Statement = dict[str, Any]
+Policy = dict[str, Any]
+
+
+def load_orders(settings: Settings, place: Place, function: str) -> Policy:
+    """Return the policy of the S3 handler. `function` is its deployed name, which names its log group."""
+    bucket = settings.bucket
+    statements = [
+        # GetObject of the version that the event names; HeadObject needs nothing more.
+        _allow(
+            "ReadIncoming", ["s3:GetObject", "s3:GetObjectVersion"], place.objects(bucket, settings.incoming_prefix)
+        ),
+        # PutObject and every call of a multipart upload but its abort; DeleteObject of superseded files.
+        _allow(
+            "WriteTable",
+            ["s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObject"],
+            place.objects(bucket, settings.table_prefix),
+        ),
+        # PutObject of refused records and reports.
+        _allow("WriteQuarantine", ["s3:PutObject"], place.objects(bucket, settings.quarantine_prefix)),
+        # GetObject, and PutObject with If-None-Match or If-Match.
+        _allow("KeepLedger", ["s3:GetObject", "s3:PutObject"], place.objects(bucket, settings.ledger_prefix)),
+        _told_what_is_missing(settings, place, [settings.incoming_prefix, settings.ledger_prefix]),
+    ]
+    if settings.crawler:
+        # StartCrawler after a load, of this one crawler.
+        statements.append(
+            _allow("StartCrawler", ["glue:StartCrawler"], place.glue(f"crawler/{settings.crawler}")),
+        )
+    return _policy([*statements, _write_logs(place, function)])
+
+
+def api_handler(settings: Settings, place: Place, function: str) -> Policy:
+    """Return the policy of the REST API's function. Athena reads table and results with this function's rights."""
+    bucket = settings.bucket
+    return _policy(
+        [
+            # StartQueryExecution, GetQueryExecution, GetQueryResults, StopQueryExecution: only in our workgroup.
+            _allow(
+                "AskAthena",
+                [
+                    "athena:StartQueryExecution",
+                    "athena:GetQueryExecution",
+                    "athena:GetQueryResults",
+                    "athena:StopQueryExecution",
+                ],
+                place.workgroup(settings.workgroup),
+            ),
+            # Athena resolves the table and the views; a table filled by the crawler has registered partitions.
+            _allow(
+                "ReadCatalog",
+                ["glue:GetDatabase", "glue:GetTable", "glue:GetPartitions", "glue:BatchGetPartition"],
+                place.glue("catalog"),
+                place.glue(f"database/{settings.database}"),
+                place.glue(f"table/{settings.database}/*"),
+            ),
+            # Athena looks up the default database before any query.
+            # https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
+            _allow("FindDefaultDatabase", ["glue:GetDatabase"], place.glue("catalog"), place.glue("database/default")),
+            # Athena reads the Parquet files.
+            _allow("ReadTable", ["s3:GetObject"], place.objects(bucket, settings.table_prefix)),
+            # Athena writes results; GetQueryResults and the presigned download read them.
+            _allow(
+                "KeepResults",
+                ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
+                place.objects(bucket, settings.results_prefix),
+            ),
+            # Athena checks where the results' bucket is.
+            _allow("LocateBucket", ["s3:GetBucketLocation"], place.bucket(bucket)),
+            # A presigned POST is allowed what its signer is: PutObject. HeadObject shows whether it has arrived.
+            _allow("TakeUploads", ["s3:PutObject", "s3:GetObject"], place.objects(bucket, settings.incoming_prefix)),
+            # GetObject of the entry that tells an upload's status.
+            _allow("ReadLedger", ["s3:GetObject"], place.objects(bucket, settings.ledger_prefix)),
+            # GetObject of the report that tells why a file was refused.
+            _allow("ReadQuarantine", ["s3:GetObject"], place.objects(bucket, settings.quarantine_prefix)),
+            # Athena lists the files of the table.
+            _told_what_is_missing(
+                settings,
+                place,
+                [
+                    settings.incoming_prefix,
+                    settings.ledger_prefix,
+                    settings.quarantine_prefix,
+                    settings.table_prefix,
+                    settings.results_prefix,
+                ],
+            ),
+            _write_logs(place, function),
+        ]
+    )
+
+
+FUNCTIONS: dict[str, Callable[[Settings, Place, str], Policy]] = {
+    "load_orders": load_orders,
+    "api_handler": api_handler,
+}
+"""The policy of each function, by the name it has in .chalice/config.json."""
+
+
+def crawler(settings: Settings, place: Place) -> Policy:
+    """Return what the crawler's role may read, beside AWS's managed policy for Glue: the table's files."""
+    return _policy(
+        [
+            # The crawler reads the footers of the files ...
+            _allow("ReadTable", ["s3:GetObject"], place.objects(settings.bucket, settings.table_prefix)),
+            # ... that it finds under the table's prefix.
+            _list("ListTable", place.bucket(settings.bucket), [settings.table_prefix]),
+        ]
+    )
+
+
+def _told_what_is_missing(settings: Settings, place: Place, prefixes: list[str]) -> Statement:
+    """Allow listing, without which S3 answers 403 rather than 404 for a key that is not there.
+
+    S3 decides that with the missing key as `s3:prefix`, so the condition can stay as narrow as the prefixes; Ceph
+    reproduces it: https://github.com/ceph/ceph/pull/68577
+    """
+    return _list("FindMissing", place.bucket(settings.bucket), prefixes)
+
+
+def _write_logs(place: Place, function: str) -> Statement:
+    """Allow Lambda to write the function's log, and to make its log group at the first line."""
+    return _allow(
+        "WriteLogs", ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], place.log_group(function)
+    )
+
+
+def _list(sid: str, bucket: str, prefixes: list[str]) -> Statement:
+    condition = {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}}
+    return _allow(sid, ["s3:ListBucket"], bucket) | {"Condition": condition}
+
+
+def _allow(sid: str, actions: list[str], *resources: str) -> Statement:
+    return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": list(resources)}
+
+
+def _policy(statements: list[Statement]) -> Policy:
+    return {"Version": "2012-10-17", "Statement": statements}

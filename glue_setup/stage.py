@@ -1,0 +1,70 @@
+"""A stage as .chalice/config.json declares it: its name, the app's, and its settings."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chalicelib.errors import shown
+from chalicelib.settings import Settings
+from glue_setup.errors import SetupError
+
+PLACEHOLDER = "change-me"
+"""How a bucket's name begins in a config.json that nobody has filled in yet."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of the app."""
+
+    name: str
+    app: str
+    settings: Settings
+
+    def function(self, name: str) -> str:
+        """Return the name that Chalice deploys a function under; `api_handler` is the REST API's own."""
+        return f"{self.app}-{self.name}" if name == "api_handler" else f"{self.app}-{self.name}-{name}"
+
+
+def read_stage(project: Path, name: str) -> Stage:
+    """Read a stage from `project`/.chalice/config.json, stage-level variables over top-level ones, as Chalice does.
+
+    Raises SetupError when the file or the stage is missing or malformed, or its bucket is still the placeholder;
+    SettingError for a setting that is missing or wrong.
+    """
+    path = project / ".chalice" / "config.json"
+    config = _read(path)
+    stages = _object(config, "stages", path)
+    if name not in stages:
+        known = ", ".join(stages) or "none"
+        raise SetupError(f"stage {shown(name)!r} is not in {path}: it has {known}")
+    variables = _object(config, "environment_variables", path)
+    variables |= _object(_object(stages, name, path), "environment_variables", path)
+    settings = Settings.from_environment({key: str(value) for key, value in variables.items()})
+    if settings.bucket.startswith(PLACEHOLDER):
+        raise SetupError(
+            f"ETL_BUCKET of stage {name} is still {settings.bucket!r}: put the name of your bucket (it need not exist) "
+            f"into {path} under stages.{name}.environment_variables"
+        )
+    return Stage(name=name, app=str(config.get("app_name", "")), settings=settings)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SetupError(f"{path} is missing: run this in the project's directory, or give --project") from None
+    except (ValueError, OSError) as problem:
+        raise SetupError(f"{path} cannot be read: {problem}") from None
+    if not isinstance(config, dict) or not config.get("app_name"):
+        raise SetupError(f"{path} has no app_name: it is not a Chalice configuration")
+    return config
+
+
+def _object(parent: dict[str, Any], key: str, path: Path) -> dict[str, Any]:
+    value = parent.get(key, {})
+    if not isinstance(value, dict):
+        raise SetupError(f"{path}: {key} is not an object")
+    return dict(value)
