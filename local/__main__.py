@@ -1,0 +1,66 @@
+"""Command line of the house on a laptop: `python -m local up|demo`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from types import FrameType
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.errors import EtlError
+from local.demo import demo
+from local.emulator import DEFAULT_PORT, PROJECT
+from local.errors import LocalError
+from local.pipeline import LOG
+from local.progress import Progress
+from local.up import up
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command. Returns the exit status: 0 when it was stopped or is done, 1 when it failed."""
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("up", help="start the embedded AWS with the app deployed and keep it up")
+    command.add_argument("--port", type=_port, default=os.environ.get("LOCAL_PORT") or DEFAULT_PORT)
+    commands.add_parser("demo", help="run the main job from nothing to checked answers")
+    options = parser.parse_args(arguments)
+
+    progress = Progress()
+    # Both end as Ctrl-C does, with everything cleaned up; a shell starts what is in its background with SIGINT ignored.
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)
+    try:
+        if options.command == "demo":
+            return 0 if demo(progress) else 1
+        up(options.port, progress)
+    except KeyboardInterrupt:
+        progress.say("Stopped.")
+        return 130 if options.command == "demo" else 0
+    except LocalError as problem:
+        progress.failed(problem)
+        return 1
+    except (EtlError, ClientError, BotoCoreError) as problem:
+        progress.failed(
+            LocalError(
+                str(problem), f"read the log in {LOG.parent.relative_to(PROJECT)}, where the functions' output is"
+            )
+        )
+        return 1
+    return 0
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: set LOCAL_PORT to a number from 1024 to 65535")
+    return int(text)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

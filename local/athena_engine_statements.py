@@ -1,0 +1,63 @@
+"""What kind of statement a text is, as Athena tells it, and what runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from local.athena_engine import Interruptible, Selected, select
+from local.athena_engine_ddl import Told, catalog_statement, create_view
+from local.athena_engine_lake import Lake, QueryError
+from local.athena_engine_sql import parse
+from local.athena_engine_tables import FileCache
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a statement runs: `cutoff` is the workgroup's limit in bytes, `started` takes what may be interrupted."""
+
+    lake: Lake
+    cache: FileCache
+    database: str
+    cutoff: int | None
+    started: Callable[[Interruptible], None]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """`kind` is DML, DDL or UTILITY; `run` raises QueryError or QueryCancelled."""
+
+    kind: str
+    substatement: str
+    run: Callable[[Place], Selected | Told]
+
+
+def statement(sql: str, parameters: Sequence[str]) -> Statement:
+    """Read a text. Raises MalformedQuery when it is not SQL, QueryError when the parameters do not fit.
+
+    What the embedded Athena cannot do (CREATE TABLE AS, INSERT, UNLOAD, EXPLAIN) gives a statement that fails.
+    """
+    told = catalog_statement(sql)
+    if told is not None:
+        word = sql.split(maxsplit=1)[0].upper()
+        return Statement(
+            "DDL" if word in ("DROP", "CREATE") else "UTILITY", word, lambda place: told(place.lake, place.database)
+        )
+    tree = parse(sql, parameters)
+    if isinstance(tree, exp.Query):
+        return Statement(
+            "DML",
+            "SELECT",
+            lambda at: select(at.lake, at.cache, tree, at.database, cutoff=at.cutoff, started=at.started),
+        )
+    if isinstance(tree, exp.Create) and tree.kind == "VIEW":
+        return Statement(
+            "DDL", "CREATE_VIEW", lambda place: create_view(place.lake, place.cache, tree, sql, place.database)
+        )
+
+    def refuse(place: Place) -> Told:
+        raise QueryError("NOT_SUPPORTED", "the embedded Athena runs SELECT, views, SHOW, DESCRIBE and DROP only")
+
+    return Statement("DDL", tree.key.upper(), refuse)

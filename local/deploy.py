@@ -1,0 +1,167 @@
+"""A real `chalice deploy --stage local` into the embedded AWS, from a copy of the project.
+
+The copy keeps the working tree clean: Chalice writes its state and packages beside app.py. Its requirements.txt is
+left empty, because MiniStack runs Lambda functions with this interpreter and its site-packages, which hold the same
+pinned packages: nothing is downloaded, and it works where Lambda's own wheels would not load (macOS, ARM).
+`with_requirements` packages them as a deployment to AWS does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from local.emulator import PROJECT, Emulator
+from local.errors import LocalError
+from local.output import tail
+
+STAGE = "local"
+COMMAND_SECONDS = 300.0
+COPIED = ("app.py", "chalicelib", "glue_setup", "requirements.txt", ".chalice")
+NOT_COPIED = shutil.ignore_patterns("__pycache__", "*.pyc", "deployed", "deployments", "venv")
+CHALICE = ("-c", "import sys; from chalice.cli import main; sys.exit(main())")
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What a deployment made. `functions` maps a function's name in app.py to its name in AWS.
+
+    `variables` are the stage's environment variables, ETL_BUCKET among them. `api_url` ends without a slash; it and
+    `api_id` are None for an app without routes.
+    """
+
+    workspace: Path
+    functions: dict[str, str]
+    variables: dict[str, str]
+    api_id: str | None
+    api_url: str | None
+
+
+def lay_foundations(emulator: Emulator, workspace: Path) -> None:
+    """Make what the pipeline stands on, and write the IAM policy files of the functions, by glue_setup.
+
+    Raises LocalError.
+    """
+    for command in ("apply", "policies"):
+        run(emulator, workspace, f"glue_setup {command}", "-m", "glue_setup", command, "--stage", STAGE)
+
+
+def _without_a_word(step: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+def deploy(
+    emulator: Emulator,
+    workspace: Path,
+    project: Path = PROJECT,
+    foundations: Callable[[Emulator, Path], None] = lay_foundations,
+    with_requirements: bool = False,
+    step: Callable[[str], AbstractContextManager[None]] = _without_a_word,
+) -> Deployment:
+    """Copy `project` into `workspace`, lay the foundations, deploy. Again into the same workspace: a redeployment.
+
+    `step` surrounds each step that takes time, given its title.
+
+    Raises LocalError with the tail of the tool's output when a step fails.
+    """
+    copy_project(project, workspace)
+    if not with_requirements:
+        (workspace / "requirements.txt").write_text("")
+    with step("Lay the foundations: bucket, table, workgroup, views, policies"):
+        foundations(emulator, workspace)
+    with step(f"Deploy the app: chalice deploy --stage {STAGE}"):
+        run(emulator, workspace, "chalice deploy", *CHALICE, "deploy", "--stage", STAGE)
+    return deployed(emulator, workspace)
+
+
+def delete(emulator: Emulator, workspace: Path) -> None:
+    """Run `chalice delete` for what was deployed from `workspace`. Raises LocalError."""
+    run(emulator, workspace, "chalice delete", *CHALICE, "delete", "--stage", STAGE)
+
+
+def copy_project(project: Path, workspace: Path) -> None:
+    """Bring the copy up to date. Chalice's record of what it deployed stays, its packages go.
+
+    A kept package would be stale after a file is renamed: Chalice compares content only.
+    """
+    workspace.mkdir(parents=True, exist_ok=True)
+    for name in COPIED:
+        source, target = project / name, workspace / name
+        if name != ".chalice":
+            shutil.rmtree(target, ignore_errors=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=NOT_COPIED, dirs_exist_ok=True)
+        elif source.exists():
+            shutil.copy2(source, target)
+    shutil.rmtree(workspace / ".chalice" / "deployments", ignore_errors=True)
+
+
+def deployed(emulator: Emulator, workspace: Path) -> Deployment:
+    """Read from Chalice's record what is deployed from `workspace`."""
+    record = json.loads((workspace / ".chalice" / "deployed" / f"{STAGE}.json").read_text())
+    functions, api_id, api_url = {}, None, None
+    for resource in record["resources"]:
+        if resource["resource_type"] == "lambda_function":
+            functions[resource["name"]] = resource["lambda_arn"].rsplit(":", 1)[1]
+        elif resource["resource_type"] == "rest_api":
+            api_id = resource["rest_api_id"]
+            stage = urlsplit(resource["rest_api_url"]).path.strip("/")
+            # The host name in the record is AWS's; the embedded gateway takes the API's id in the path.
+            api_url = f"{emulator.endpoint_url}/_aws/execute-api/{api_id}/{stage}"
+    stages = json.loads((workspace / ".chalice" / "config.json").read_text())["stages"]
+    variables = stages[STAGE].get("environment_variables", {})
+    return Deployment(workspace, functions, variables, api_id, api_url)
+
+
+def run(emulator: Emulator, workspace: Path, what: str, *arguments: str) -> str:
+    """Run a Python command in `workspace` with an environment that knows the embedded AWS only; return its output.
+
+    Raises LocalError with the tail of the output when it fails or takes longer than `COMMAND_SECONDS`.
+    """
+    home = workspace / "home"
+    home.mkdir(exist_ok=True)
+    kept = {n: v for n, v in os.environ.items() if n in ("PATH", "LANG", "LC_ALL") or n.startswith("PIP_")}
+    environment = kept | {
+        "HOME": str(home),
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    with subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=workspace,
+        env=environment | emulator.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,  # so that what it starts ends with it
+        text=True,
+        errors="replace",
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=COMMAND_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise LocalError(
+                f"{what} did not end within {COMMAND_SECONDS:g} s", "see the log of the embedded AWS", emulator.tail()
+            ) from None
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+    if process.returncode:
+        raise LocalError(
+            f"{what} failed (exit status {process.returncode})",
+            "correct what the lines above name, then run the command again",
+            tail(output),
+        )
+    return output

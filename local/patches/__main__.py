@@ -1,0 +1,36 @@
+"""`python -m local.patches fingerprints`: the present fingerprints of all that the patches touch."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from local import patches
+from local.errors import EmulatorChanged
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the fingerprints, or check them. Returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m local.patches", description=__doc__)
+    parser.add_argument("command", choices=["fingerprints", "check"])
+    command = parser.parse_args(arguments).command
+    if command == "check":
+        try:
+            patches.check()
+        except EmulatorChanged as problem:
+            print(problem, file=sys.stderr)
+            return 1
+        return 0
+    for patch in patches.discover():
+        print(patch.__name__)
+        for name, expected in patch.TOUCHES.items():
+            try:
+                found = patches.fingerprint(name)
+            except LookupError:
+                found = "missing"
+            print(f'    "{name}": "{found}",' + ("" if found == expected else f"  # was {expected}"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

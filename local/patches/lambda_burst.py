@@ -1,0 +1,52 @@
+"""A burst of events runs on a few Lambda workers, the rest wait their turn.
+
+Gap: MiniStack starts a worker process for every event that finds none free, so 40 objects dropped at once start 40
+Python processes. On AWS an asynchronous invocation waits in a queue; here it waits for a free place. Calls that
+somebody waits for (Invoke, API Gateway) take no place, so a function that calls another one cannot lock itself out.
+Drop this file when MiniStack bounds its own workers.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextvars import ContextVar
+from typing import Any
+
+from ministack.services import lambda_svc
+
+TOUCHES = {
+    "ministack.services.lambda_svc.invoke_async_with_retry": "289fe4d3cbd4",
+    "ministack.services.lambda_svc._execute_function": "3ceb16d6480a",
+}
+
+WORKERS = 3
+"""Events that are worked on at the same time."""
+
+_from_queue: ContextVar[bool] = ContextVar("from_queue", default=False)
+
+
+def apply() -> None:
+    """Let every attempt at an asynchronous event wait for one of `WORKERS` places."""
+    places = threading.BoundedSemaphore(WORKERS)
+    execute = lambda_svc._execute_function
+    invoke_async = lambda_svc.invoke_async_with_retry
+
+    def execute_in_turn(func: dict[str, Any], event: Any) -> Any:
+        if not _from_queue.get():
+            return execute(func, event)
+        mark = _from_queue.set(False)  # MiniStack may call itself again on the way
+        try:
+            with places:
+                return execute(func, event)
+        finally:
+            _from_queue.reset(mark)
+
+    def invoke_async_marked(func: dict[str, Any], event: Any) -> Any:
+        mark = _from_queue.set(True)  # its thread inherits the mark with a copy of the context
+        try:
+            return invoke_async(func, event)
+        finally:
+            _from_queue.reset(mark)
+
+    lambda_svc._execute_function = execute_in_turn
+    lambda_svc.invoke_async_with_retry = invoke_async_marked
