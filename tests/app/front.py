@@ -1,0 +1,237 @@
+"""The app as the gateway calls it, on AWS clients that are written by hand and count their calls."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from unittest import mock
+
+from botocore.exceptions import ClientError
+
+from chalicelib import api_answers
+from chalicelib.api import Api
+from chalicelib.athena import Athena
+from chalicelib.presigned import link_client
+from chalicelib.settings import Settings
+from chalicelib.uploads import Uploads
+from local.emulator import PROJECT
+
+VARIABLES = {"ETL_BUCKET": "orders-etl-test", "ETL_STAGE": "test"}
+NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
+EXECUTION = "0b1c2d3e-4f50-4a61-8b72-9c8d0e1f2a3b"
+REQUEST_ID = "7f0c2a51-0000-4000-8000-000000000001"
+HOST = "abc123.execute-api.eu-central-1.amazonaws.com"
+_numbers = itertools.count()
+
+
+def load_app(**variables: str) -> Any:
+    """Import app.py anew, as a deployment with these variables does."""
+    spec = importlib.util.spec_from_file_location(f"app_{next(_numbers)}", PROJECT / "app.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    with mock.patch.dict(os.environ, VARIABLES | variables):
+        spec.loader.exec_module(module)
+    return module
+
+
+def error(code: str, call: str = "Call", message: str = "arn:aws:iam::123456789012:role/secret") -> ClientError:
+    """Return an AWS error with something in it that nobody may see."""
+    return ClientError({"Error": {"Code": code, "Message": message}}, call)
+
+
+@dataclass
+class FakeAthena:
+    """An Athena whose one execution is in `state`. `fails` maps a call to the error that it raises."""
+
+    state: str = "SUCCEEDED"
+    reason: str = ""
+    started: list[dict[str, Any]] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
+    fails: dict[str, Exception] = field(default_factory=dict)
+    rows: list[list[str | None]] = field(default_factory=lambda: [["1001", "9.5000"], ["1002", None]])
+    query: str = "-- saved query: preview\nSELECT 1"
+    pages: list[dict[str, Any]] = field(default_factory=list)
+    location: str | None = f"s3://orders-etl-test/athena_results/{EXECUTION}.csv"
+    start_seconds: float = 0.0
+    passes: Callable[[float], None] = lambda seconds: None
+
+    def _meet(self, call: str) -> None:
+        if call in self.fails:
+            raise self.fails[call]
+
+    def start_query_execution(self, **request: Any) -> dict[str, str]:
+        self._meet("start")
+        self.passes(self.start_seconds)
+        self.started.append(request)
+        return {"QueryExecutionId": EXECUTION}
+
+    def get_query_execution(self, QueryExecutionId: str) -> dict[str, Any]:  # noqa: N803
+        self._meet("get")
+        if QueryExecutionId != EXECUTION:
+            raise error("InvalidRequestException")
+        status: dict[str, Any] = {"State": self.state, "SubmissionDateTime": NOW, "StateChangeReason": self.reason}
+        return {
+            "QueryExecution": {
+                "QueryExecutionId": EXECUTION,
+                "Query": self.query,
+                "StatementType": "DML",
+                "WorkGroup": "etl_pipeline",
+                "Status": status,
+                "Statistics": {"DataScannedInBytes": 11},
+                "ResultConfiguration": {"OutputLocation": self.location} if self.location else {},
+            }
+        }
+
+    def get_query_results(self, **request: Any) -> dict[str, Any]:
+        self._meet("results")
+        self.pages.append(request)
+        first = int(request.get("NextToken", "0"))
+        header = [["order_id", "total"]] if not first else []
+        rows = [*header, *self.rows[first : first + request["MaxResults"] - len(header)]]
+        last = first + len(rows) - len(header)
+        answer: dict[str, Any] = {
+            "ResultSet": {
+                "Rows": [{"Data": [{} if v is None else {"VarCharValue": v} for v in row]} for row in rows],
+                "ResultSetMetadata": {
+                    "ColumnInfo": [
+                        {"Name": "order_id", "Label": "order_id", "Type": "varchar"},
+                        {"Name": "total", "Label": "total", "Type": "decimal", "Precision": 38, "Scale": 4},
+                    ]
+                },
+            }
+        }
+        return answer | ({"NextToken": str(last)} if last < len(self.rows) else {})
+
+    def stop_query_execution(self, QueryExecutionId: str) -> dict[str, Any]:  # noqa: N803
+        self._meet("stop")
+        self.stopped.append(QueryExecutionId)
+        return {}
+
+
+@dataclass
+class Body:
+    """What get_object answers as its body."""
+
+    content: bytes
+
+    def read(self) -> bytes:
+        return self.content
+
+
+class FakeS3:
+    """Objects in memory, links by a real client that makes no call. `fails` is raised by every call."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, tuple[bytes, datetime]] = {}
+        self.fails: Exception | None = None
+        keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "eu-central-1"}
+        self._links = link_client(**keys)
+        self.generate_presigned_post = self._links.generate_presigned_post
+        self.generate_presigned_url = self._links.generate_presigned_url
+
+    def put(self, key: str, content: bytes, at: datetime = NOW) -> None:
+        self.objects[key] = (content, at)
+
+    def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+        content, at = self._found(Key, "404")
+        return {"ETag": f'"{len(content)}"', "LastModified": at, "ContentLength": len(content)}
+
+    def get_object(self, Bucket: str, Key: str, Range: str | None = None) -> dict[str, Any]:  # noqa: N803
+        content, at = self._found(Key, "NoSuchKey")
+        return {"Body": Body(content), "LastModified": at}
+
+    def _found(self, key: str, missing: str) -> tuple[bytes, datetime]:
+        if self.fails:
+            raise self.fails
+        if key not in self.objects:
+            raise error(missing)
+        return self.objects[key]
+
+
+@dataclass
+class Reply:
+    """What the gateway sends on. `body` is JSON values."""
+
+    status: int
+    headers: dict[str, str]
+    body: Any
+    text: str
+
+
+class Front:
+    """A deployed app: call it, and look at what it asked of AWS."""
+
+    def __init__(self, **variables: str) -> None:
+        self.settings = Settings.from_environment(VARIABLES | variables)
+        self.athena, self.s3 = FakeAthena(), FakeS3()
+        self.now, self.slept = NOW, 0.0
+        self.athena.passes = self.sleep
+        self.caller = "arn:aws:iam::123456789012:user/ada"
+        self.app = load_app(**variables).app
+        self.api = Api(
+            self.settings,
+            Uploads(self.s3, self.settings, now=lambda: self.now),  # type: ignore[arg-type]
+            Athena(self.athena, self.settings, saved_only=True, monotonic=self.clock, sleep=self.sleep),  # type: ignore[arg-type]
+            lambda execution: api_answers.result_link(self.s3, self.settings, execution),
+            monotonic=self.clock,
+        )
+
+    def clock(self) -> float:
+        return self.slept
+
+    def sleep(self, seconds: float) -> None:
+        self.slept += seconds
+
+    def event(
+        self,
+        method: str,
+        resource: str,
+        path: Mapping[str, str] | None = None,
+        query: Mapping[str, list[str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: str | None = None,
+        is_base64: bool = False,
+    ) -> dict[str, Any]:
+        """Return what API Gateway hands to the function."""
+        called = resource.format(**path) if path else resource
+        return {
+            "resource": resource,
+            "path": called,
+            "httpMethod": method,
+            "headers": dict(headers) if headers is not None else None,
+            "multiValueHeaders": None,
+            "queryStringParameters": None,
+            "multiValueQueryStringParameters": dict(query) if query else None,
+            "pathParameters": dict(path) if path else None,
+            "stageVariables": None,
+            "requestContext": {
+                "requestId": REQUEST_ID,
+                "resourcePath": resource,
+                "httpMethod": method,
+                "domainName": HOST,
+                "path": f"/api{called}",
+                "identity": {"userArn": self.caller},
+            },
+            "body": body,
+            "isBase64Encoded": is_base64,
+        }
+
+    def call(self, method: str, resource: str, **more: Any) -> Reply:
+        """Call a route, as the gateway does, and return its answer."""
+        with mock.patch.object(api_answers, "the_api", return_value=self.api):
+            answer = self.app(self.event(method, resource, **more), None)
+        json.dumps(answer)
+        text = answer["body"]
+        return Reply(answer["statusCode"], answer["headers"], json.loads(text) if text else None, text)
+
+    def post(self, filename: Any) -> Reply:
+        """Ask for an upload link."""
+        body = json.dumps({"filename": filename})
+        return self.call("POST", "/uploads", headers={"Content-Type": "application/json"}, body=body)

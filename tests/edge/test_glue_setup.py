@@ -1,0 +1,293 @@
+"""plan, apply and destroy of a stage in projection mode."""
+
+import json
+
+import pytest
+from botocore.stub import Stubber
+
+from glue_setup import definitions
+from glue_setup.errors import SetupError
+from glue_setup.resource import Change
+from glue_setup.workgroup import Workgroup
+from tests.edge.glue_setup_world import ACCOUNT, BUCKET, world
+
+
+@pytest.fixture
+def stage(monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with world() as made:
+        yield made
+
+
+def test_plan_on_nothing_tells_every_resource_and_touches_nothing(stage):
+    lines = stage.plan()
+    assert [line for line in lines if not line.startswith("  ")] == [
+        f"bucket {BUCKET}: create",
+        "database etl_pipeline: create",
+        "table etl_pipeline.orders_parquet_datalake: create",
+        "workgroup etl_pipeline: create",
+        "view etl_pipeline.order_lines: create",
+        "view etl_pipeline.orders: create",
+        "6 create. Nothing was touched.",
+    ]
+    assert "  + versioning: Enabled" in lines
+    assert stage.calls
+    assert stage.writes == []
+
+
+def test_apply_makes_everything_and_a_second_apply_changes_nothing(stage):
+    first = stage.apply()
+    assert all(line.endswith(": created") for line in first[:-1])
+    second = stage.apply()
+    assert all(line.endswith(": unchanged") for line in second[:-1])
+    assert second[-1] == "Everything was in place: unchanged."
+    assert stage.writes == []
+
+
+def test_plan_after_apply_has_nothing_to_do_and_touches_nothing(stage):
+    stage.apply()
+    lines = stage.plan()
+    assert lines[-1] == "6 unchanged. Nothing was touched."
+    assert not [line for line in lines if line.startswith("  ")]
+    assert stage.writes == []
+
+
+def test_the_bucket_is_private_encrypted_versioned_and_takes_tls_only(stage):
+    stage.apply()
+    block = stage.s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"]
+    assert list(block.values()) == [True] * 4
+    assert stage.s3.get_bucket_versioning(Bucket=BUCKET)["Status"] == "Enabled"
+    policy = json.loads(stage.s3.get_bucket_policy(Bucket=BUCKET)["Policy"])
+    assert policy["Statement"] == [definitions.tls_only(stage.settings, stage.place)]
+    owned = stage.s3.get_bucket_ownership_controls(Bucket=BUCKET)["OwnershipControls"]["Rules"]
+    assert owned == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    assert stage.s3.get_bucket_location(Bucket=BUCKET)["LocationConstraint"] == "eu-west-1"
+
+
+def test_only_results_old_versions_and_open_uploads_expire(stage):
+    stage.apply()
+    rules = stage.s3.get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"]
+    assert {rule["ID"] for rule in rules} == {
+        "orders-etl-results",
+        "orders-etl-old-versions",
+        "orders-etl-open-uploads",
+    }
+    expiring = [rule["Filter"]["Prefix"] for rule in rules if "Days" in rule.get("Expiration", {})]
+    assert expiring == ["athena_results/"]
+
+
+def test_the_workgroup_is_enforced_limited_and_writes_into_the_bucket(stage):
+    stage.apply()
+    made = stage.athena.get_work_group(WorkGroup="etl_pipeline")["WorkGroup"]["Configuration"]
+    assert made["EnforceWorkGroupConfiguration"] is True
+    assert made["BytesScannedCutoffPerQuery"] == definitions.BYTES_SCANNED_CUTOFF
+    assert made["ResultConfiguration"]["OutputLocation"] == f"s3://{BUCKET}/athena_results/"
+    assert made["ResultConfiguration"]["EncryptionConfiguration"] == {"EncryptionOption": "SSE_S3"}
+    assert made["ResultConfiguration"]["ExpectedBucketOwner"] == ACCOUNT
+
+
+def test_what_somebody_changed_is_told_and_set_back(stage):
+    stage.apply()
+    stage.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Suspended"})
+    stage.s3.delete_public_access_block(Bucket=BUCKET)
+    lines = stage.plan()
+    assert "  ~ versioning: Suspended -> Enabled" in lines
+    assert "  ~ public access: absent -> blocked" in lines
+    assert stage.writes == []
+    assert f"bucket {BUCKET}: changed (public access, versioning)" in stage.apply()
+    assert stage.apply()[-1] == "Everything was in place: unchanged."
+
+
+def test_statements_rules_and_notifications_of_others_survive(stage):
+    stage.apply()
+    theirs = {
+        "Sid": "Theirs",
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{BUCKET}/*",
+    }
+    policy = {"Version": "2012-10-17", "Id": "theirs", "Statement": [theirs]}
+    stage.s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps(policy))
+    rule = {"ID": "theirs", "Status": "Enabled", "Filter": {"Prefix": "logs/"}, "Expiration": {"Days": 3}}
+    stage.s3.put_bucket_lifecycle_configuration(Bucket=BUCKET, LifecycleConfiguration={"Rules": [rule]})
+    queue = stage.session.client("sqs").create_queue(QueueName="theirs")["QueueUrl"].rsplit("/", 1)[1]
+    to_queue = {"QueueArn": f"arn:aws:sqs:eu-west-1:{ACCOUNT}:{queue}", "Events": ["s3:ObjectCreated:*"]}
+    notified = {"QueueConfigurations": [to_queue]}
+    stage.s3.put_bucket_notification_configuration(Bucket=BUCKET, NotificationConfiguration=notified)
+
+    stage.apply()
+
+    merged = json.loads(stage.s3.get_bucket_policy(Bucket=BUCKET)["Policy"])
+    assert merged["Id"] == "theirs"
+    assert [s["Sid"] for s in merged["Statement"]] == ["Theirs", "OrdersEtlTlsOnly"]
+    ids = [rule["ID"] for rule in stage.s3.get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"]]
+    assert ids == ["theirs", "orders-etl-results", "orders-etl-old-versions", "orders-etl-open-uploads"]
+    assert stage.s3.get_bucket_notification_configuration(Bucket=BUCKET)["QueueConfigurations"]
+    assert stage.apply()[-1] == "Everything was in place: unchanged."
+
+
+def test_a_rule_of_ours_from_an_older_version_is_taken_away(stage):
+    stage.apply()
+    rules = stage.s3.get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"]
+    old = {"ID": "orders-etl-former", "Status": "Enabled", "Filter": {"Prefix": "old/"}, "Expiration": {"Days": 3}}
+    stage.s3.put_bucket_lifecycle_configuration(Bucket=BUCKET, LifecycleConfiguration={"Rules": [*rules, old]})
+    assert any(line.startswith("  ~ lifecycle rule orders-etl-former: ") for line in stage.plan())
+    stage.apply()
+    assert "former" not in str(stage.s3.get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"])
+
+
+def test_an_encryption_by_a_key_of_the_account_stays(stage):
+    stage.apply()
+    stage.s3.put_bucket_encryption(
+        Bucket=BUCKET,
+        ServerSideEncryptionConfiguration={
+            "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "alias/k"}}]
+        },
+    )
+    assert stage.apply()[-1] == "Everything was in place: unchanged."
+
+
+def test_over_plain_http_the_tls_only_statement_is_left_out(stage):
+    stage.tls = False
+    stage.apply()
+    with pytest.raises(stage.s3.exceptions.ClientError, match="NoSuchBucketPolicy"):
+        stage.s3.get_bucket_policy(Bucket=BUCKET)
+    assert stage.apply()[-1] == "Everything was in place: unchanged."
+
+
+@pytest.mark.parametrize("fails_at", range(1, 15))
+def test_an_apply_that_stops_at_any_call_is_finished_by_the_next(stage, fails_at):
+    writes = 0
+
+    def stop(model, **_):
+        nonlocal writes
+        writes += not model.name.startswith(("Get", "List", "Head"))
+        if writes == fails_at:
+            raise KeyboardInterrupt
+
+    clients = (stage.s3, stage.glue, stage.iam, stage.athena)
+    for client in clients:
+        client.meta.events.register("before-call", stop, unique_id="stop")
+    try:
+        stage.apply()
+    except KeyboardInterrupt:
+        pass
+    else:
+        pytest.skip(f"only {writes} calls write")
+    finally:
+        for client in clients:
+            client.meta.events.unregister("before-call", unique_id="stop")
+    stage.apply()
+    assert stage.apply()[-1] == "Everything was in place: unchanged."
+    assert stage.plan()[-1] == "6 unchanged. Nothing was touched."
+
+
+def test_a_workgroup_that_somebody_changed_is_told_and_set_back_in_one_call(stage):
+    stage.apply()
+    workgroup = Workgroup(stage.athena, stage.settings, stage.place)
+    wanted = dict(definitions.workgroup(stage.settings, stage.place))
+    changed = wanted | {"BytesScannedCutoffPerQuery": 10**13, "EngineVersion": {"SelectedEngineVersion": "AUTO"}}
+    expected = {key: value for key, value in wanted.items() if key != "ResultConfiguration"}
+    expected |= {"ResultConfigurationUpdates": wanted["ResultConfiguration"]}
+    with Stubber(stage.athena) as stub:  # moto cannot update a workgroup
+        stub.add_response("get_work_group", {"WorkGroup": {"Name": "etl_pipeline", "Configuration": changed}})
+        stub.add_response("update_work_group", {}, {"WorkGroup": "etl_pipeline", "ConfigurationUpdates": expected})
+        plan = workgroup.apply()
+    assert plan.changes == (Change("scanned bytes at most", "10000000000000", "10000000000"),)
+
+
+def test_the_workgroup_of_the_whole_account_is_refused(stage):
+    stage.set(workgroup="primary")
+    with pytest.raises(SetupError, match="workgroup primary: everybody in the account works in it"):
+        stage.apply()
+    assert stage.writes == []
+    assert "workgroup primary: kept: it writes to no fixed place, not this stage's" in stage.destroy()
+
+
+def test_a_view_whose_statement_changed_is_made_again_and_no_other(stage):
+    stage.apply()
+    stage.views = [stage.views[0], ("orders", stage.views[1][1] + " WHERE true")]
+    assert "view etl_pipeline.orders: change" in stage.plan()
+    stage.ddl.ran.clear()
+    stage.apply()
+    assert stage.ddl.ran == [stage.views[1][1]]
+    assert stage.apply()[-1] == "Everything was in place: unchanged."
+
+
+def test_a_view_that_somebody_replaced_is_made_again(stage):
+    stage.apply()
+    stage.ddl.start("CREATE OR REPLACE VIEW etl_pipeline.orders AS SELECT 'theirs' AS x")
+    assert "view etl_pipeline.orders: change" in stage.plan()
+    stage.apply()
+    view = stage.table("orders")
+    view["ViewOriginalText"] = "/* Presto View: edited in place */"
+    kept = {k: view[k] for k in ("Name", "TableType", "ViewOriginalText", "Parameters", "StorageDescriptor")}
+    stage.glue.update_table(DatabaseName="etl_pipeline", TableInput=kept)
+    assert "view etl_pipeline.orders: change" in stage.plan()
+
+
+def test_destroy_keeps_the_bucket_and_every_object_in_it(stage):
+    stage.tls = False  # moto denies whatever a statement denies, conditions or not
+    stage.apply()
+    for prefix in ("orders_json_incoming", "orders_parquet_datalake", "athena_results"):
+        stage.drop(f"{prefix}/a")
+    lines = stage.destroy()
+    assert lines == [
+        "view etl_pipeline.orders: removed",
+        "view etl_pipeline.order_lines: removed",
+        "workgroup etl_pipeline: removed",
+        "table etl_pipeline.orders_parquet_datalake: removed (the files stay)",
+        f"crawler {BUCKET}-crawler: absent",
+        "role orders-etl-test-crawler: absent",
+        "database etl_pipeline: removed",
+        f"bucket {BUCKET}: kept, with all data (destroy --delete-data removes both)",
+    ]
+    assert len(stage.s3.list_objects_v2(Bucket=BUCKET)["Contents"]) == 3
+    assert stage.apply()[0] == f"bucket {BUCKET}: unchanged"
+
+
+def test_destroy_with_delete_data_leaves_nothing(stage):
+    stage.tls = False  # moto denies whatever a statement denies, conditions or not
+    stage.apply()
+    for number in range(1203):
+        stage.drop(f"orders_json_incoming/{number}")
+    for _ in range(3):
+        stage.drop("orders_parquet_datalake/order_month=2024-07/a.parquet")
+    stage.s3.delete_object(Bucket=BUCKET, Key="orders_parquet_datalake/order_month=2024-07/a.parquet")
+    stage.s3.create_multipart_upload(Bucket=BUCKET, Key="orders_parquet_datalake/half")
+    lines = stage.destroy(delete_data=True)
+    assert lines[-1] == f"bucket {BUCKET}: removed, with 1207 object versions"
+    assert stage.s3.list_buckets()["Buckets"] == []
+    assert stage.glue.get_databases()["DatabaseList"] == []
+    assert [group["Name"] for group in stage.athena.list_work_groups()["WorkGroups"]] == ["primary"]
+    again = stage.destroy(delete_data=True)
+    assert all(line.endswith(": absent") for line in again)
+
+
+def test_destroy_with_delete_data_spares_what_the_pipeline_did_not_put_there(stage):
+    stage.tls = False  # moto denies whatever a statement denies, conditions or not
+    stage.apply()
+    stage.drop("orders_json_incoming/a")
+    stage.drop("holiday/photo.jpg")
+    stage.drop("readme")
+    line = stage.destroy(delete_data=True)[-1]
+    assert line.startswith(f"bucket {BUCKET}: kept: our 1 object versions are deleted, but it also holds ")
+    assert "holiday/" in line
+    assert "readme" in line
+    assert {each["Key"] for each in stage.s3.list_objects_v2(Bucket=BUCKET)["Contents"]} == {
+        "holiday/photo.jpg",
+        "readme",
+    }
+
+
+def test_destroy_keeps_a_database_that_it_did_not_make_or_that_holds_other_tables(stage):
+    stage.glue.create_database(DatabaseInput={"Name": "etl_pipeline"})
+    assert "database etl_pipeline: unchanged" in stage.apply()
+    assert "database etl_pipeline: kept: this stage did not make it" in stage.destroy()
+    stage.glue.delete_database(Name="etl_pipeline")
+    stage.apply()
+    stage.glue.create_table(DatabaseName="etl_pipeline", TableInput={"Name": "theirs"})
+    assert "database etl_pipeline: kept: it also holds theirs" in stage.destroy()

@@ -1,0 +1,331 @@
+"""The foundations on the embedded AWS: what moto cannot show, and that each policy's every statement is needed."""
+
+import io
+import json
+import time
+from datetime import datetime
+from decimal import Decimal
+
+import boto3
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from chalicelib.athena import Athena
+from chalicelib.contract import ORDERS
+from chalicelib.errors import QueryFailed
+from chalicelib.saved_queries import view_statements
+from chalicelib.schema import file_schema
+from chalicelib.settings import Settings
+from glue_setup import foundations, policies
+from glue_setup.clients import Clients
+from glue_setup.place import Place
+from glue_setup.stage import Stage
+from local.emulator import running
+from tests.edge.glue_setup_world import AthenaDdl
+
+pytestmark = pytest.mark.aws
+
+BUCKET = "orders-etl-embedded"
+SETTINGS = Settings(bucket=BUCKET, catalog_mode="crawler", crawler="orders-crawler")
+VIEWS = [("orders", "CREATE OR REPLACE VIEW etl_pipeline.orders AS SELECT 1 AS one")]
+
+
+@pytest.fixture(scope="module")
+def aws():
+    with running() as emulator:
+        yield emulator
+
+
+class Embedded:
+    """One stage on the embedded AWS."""
+
+    def __init__(self, aws):
+        self.aws = aws
+        self.place = Place(aws.client("sts").get_caller_identity()["Account"], aws.region)
+        self.clients = Clients(
+            *(aws.client(name) for name in ("s3", "glue", "iam", "athena")),
+            tls=False,
+        )
+        self.ddl = AthenaDdl(self.clients.glue)
+        self.views = VIEWS
+
+    def resources(self, settings, everything=False):
+        stage = Stage("embedded", "orders-etl", settings)
+        return foundations.foundations(stage, self.place, self.clients, self.views, self.ddl, ORDERS, everything)
+
+    def apply(self, settings=SETTINGS):
+        lines = []
+        foundations.apply(self.resources(settings), lines.append)
+        return lines
+
+    def plan(self, settings=SETTINGS):
+        lines = []
+        foundations.plan(self.resources(settings), lines.append)
+        return lines
+
+    def destroy(self, settings=SETTINGS):
+        lines = []
+        foundations.destroy(self.resources(settings, everything=True), lines.append, delete_data=True)
+        return lines
+
+
+@pytest.fixture
+def stage(aws):
+    made = Embedded(aws)
+    made.apply()
+    yield made
+    made.destroy()
+
+
+def test_apply_again_changes_nothing_and_destroy_leaves_nothing(stage):
+    assert stage.apply()[-1] == "All but what waits was in place: unchanged."
+    assert stage.apply(Settings(bucket=BUCKET))[-1] == "Everything is in place."
+    assert stage.apply(Settings(bucket=BUCKET))[-1] == "Everything was in place: unchanged."
+    stage.clients.s3.put_object(Bucket=BUCKET, Key="orders_json_incoming/a", Body=b"x")
+    stage.clients.s3.put_object(Bucket=BUCKET, Key="orders_json_incoming/a", Body=b"y")
+    stage.clients.s3.delete_object(Bucket=BUCKET, Key="orders_json_incoming/a")
+    stage.clients.s3.create_multipart_upload(Bucket=BUCKET, Key="orders_parquet_datalake/half")
+    assert stage.destroy()[-1] == f"bucket {BUCKET}: removed, with 3 object versions"
+    assert all(line.endswith(": absent") for line in stage.destroy())
+
+
+def test_a_workgroup_and_a_crawler_that_somebody_changed_are_set_back(stage):
+    stage.clients.athena.update_work_group(
+        WorkGroup="etl_pipeline",
+        ConfigurationUpdates={
+            "EnforceWorkGroupConfiguration": False,
+            "BytesScannedCutoffPerQuery": 10**13,
+            "ResultConfigurationUpdates": {"OutputLocation": f"s3://{BUCKET}/elsewhere/"},
+        },
+    )
+    stage.clients.glue.update_crawler(
+        Name="orders-crawler",
+        SchemaChangePolicy={"UpdateBehavior": "UPDATE_IN_DATABASE", "DeleteBehavior": "DELETE_FROM_DATABASE"},
+    )
+    lines = stage.plan()
+    assert "  ~ scanned bytes at most: 10000000000000 -> 10000000000" in lines
+    assert "  ~ enforced: False -> True" in lines
+    assert any(line.startswith("  ~ schema changes: ") for line in lines)
+    stage.apply()
+    assert stage.apply()[-1] == "All but what waits was in place: unchanged."
+
+
+def test_notifications_survive_apply(stage):
+    stage.clients.s3.put_bucket_notification_configuration(
+        Bucket=BUCKET, NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
+    stage.clients.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Suspended"})
+    stage.apply()
+    assert "EventBridgeConfiguration" in stage.clients.s3.get_bucket_notification_configuration(Bucket=BUCKET)
+
+
+def upload(client, key):
+    upload_id = client("s3").create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"]
+    client("s3").upload_part(Bucket=BUCKET, Key=key, UploadId=upload_id, PartNumber=1, Body=b"x")
+    client("s3").abort_multipart_upload(Bucket=BUCKET, Key=key, UploadId=upload_id)
+
+
+def parquet():
+    """Make a file of the table with one order without lines, in the contract's schema."""
+    schema = file_schema(ORDERS)
+    row = {"order_id": "1", "order_date": datetime(2024, 7, 5), "source_key": "k", "source_version": "v"}
+    row |= {"source_modified_at": datetime(2024, 7, 6), "record_number": 1, "total_amount": Decimal("1.5000")}
+    made = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist([row], schema=schema), made)
+    return made.getvalue()
+
+
+def crawled(glue, seconds=60):
+    """Run the crawler and wait until it is ready again."""
+    glue.start_crawler(Name="orders-crawler")
+    deadline = time.monotonic() + seconds
+    while (found := glue.get_crawler(Name="orders-crawler")["Crawler"])["State"] != "READY":
+        assert time.monotonic() < deadline, "the crawler is still running"
+        time.sleep(0.2)
+    return found["LastCrawl"]["Status"]
+
+
+def test_in_crawler_mode_the_first_crawl_makes_a_table_that_apply_accepts_and_puts_the_views_on(stage):
+    key = "orders_parquet_datalake/order_month=2024-07/a.parquet"
+    stage.clients.s3.put_object(Bucket=BUCKET, Key=key, Body=parquet())
+    assert crawled(stage.clients.glue) == "SUCCEEDED"
+    stage.views = view_statements("etl_pipeline", "orders_parquet_datalake")
+    stage.ddl = Athena(stage.clients.athena, SETTINGS)
+    lines = stage.apply()
+    assert "table etl_pipeline.orders_parquet_datalake: unchanged" in lines
+    assert "view etl_pipeline.orders: created" in lines
+    assert stage.apply()[-1] == "Everything was in place: unchanged."
+    asked = stage.ddl.start("SELECT order_id, line_count FROM etl_pipeline.orders")
+    stage.ddl.wait(asked, 60)
+    assert list(stage.ddl.rows(asked)) == [("1", 0)]
+
+
+def put(key):
+    return lambda client: client("s3").put_object(Bucket=BUCKET, Key=key, Body=b"x")
+
+
+def get(key):
+    return lambda client: client("s3").get_object(Bucket=BUCKET, Key=key)
+
+
+def listed(prefix):
+    return lambda client: client("s3").list_objects_v2(Bucket=BUCKET, Prefix=prefix)
+
+
+def old_version(client):
+    head = client("s3").head_object(Bucket=BUCKET, Key="orders_json_incoming/there")
+    client("s3").get_object(Bucket=BUCKET, Key="orders_json_incoming/there", VersionId=head["VersionId"])
+
+
+def drop_superseded(client):
+    put("orders_parquet_datalake/gone")(client)
+    client("s3").delete_object(Bucket=BUCKET, Key="orders_parquet_datalake/gone")
+
+
+NEEDED = [
+    ("load_orders", "ReadIncoming", get("orders_json_incoming/there")),
+    ("load_orders", "ReadIncoming", old_version),
+    ("load_orders", "WriteTable", lambda client: upload(client, "orders_parquet_datalake/new")),
+    ("load_orders", "WriteTable", drop_superseded),
+    ("load_orders", "WriteQuarantine", put("orders_quarantine/new")),
+    ("load_orders", "KeepLedger", put("orders_ledger/there")),
+    ("load_orders", "KeepLedger", get("orders_ledger/there")),
+    ("load_orders", "FindMissing", listed("orders_ledger/there")),
+    ("load_orders", "StartCrawler", lambda client: client("glue").start_crawler(Name="orders-crawler")),
+    (
+        "api_handler",
+        "AskAthena",
+        lambda client: client("athena").start_query_execution(QueryString="SELECT 1", WorkGroup="etl_pipeline"),
+    ),
+    (
+        "api_handler",
+        "ReadCatalog",
+        lambda client: client("glue").get_table(DatabaseName="etl_pipeline", Name="orders_parquet_datalake"),
+    ),
+    ("api_handler", "ReadTable", get("orders_parquet_datalake/there")),
+    ("api_handler", "KeepResults", put("athena_results/there")),
+    ("api_handler", "KeepResults", get("athena_results/there")),
+    ("api_handler", "LocateBucket", lambda client: client("s3").get_bucket_location(Bucket=BUCKET)),
+    ("api_handler", "TakeUploads", put("orders_json_incoming/uploaded")),
+    ("api_handler", "TakeUploads", get("orders_json_incoming/there")),
+    ("api_handler", "ReadLedger", get("orders_ledger/there")),
+    ("api_handler", "ReadQuarantine", get("orders_quarantine/there")),
+    ("api_handler", "FindMissing", listed("orders_parquet_datalake/")),
+]
+
+
+class Roles:
+    """Clients of a role that has one policy and nothing else."""
+
+    def __init__(self, stage):
+        self.stage = stage
+        self.count = 0
+
+    def client(self, policy):
+        self.count += 1
+        name = f"role-{time.monotonic_ns()}"
+        iam = self.stage.clients.iam
+        account = f"arn:aws:iam::{self.stage.place.account}:root"
+        trust = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": account}, "Action": "sts:AssumeRole"}]}
+        arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17"} | trust))[
+            "Role"
+        ]["Arn"]
+        iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps(policy))
+        got = self.stage.aws.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+        session = boto3.Session(
+            got["AccessKeyId"], got["SecretAccessKey"], got["SessionToken"], self.stage.place.region
+        )
+        config = Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1})
+        return lambda service: session.client(service, endpoint_url=self.stage.aws.endpoint_url, config=config)
+
+
+@pytest.fixture(scope="module")
+def roles(aws):
+    stage = Embedded(aws)
+    stage.apply()
+    stage.apply(Settings(bucket=BUCKET, crawler="orders-crawler"))
+    for prefix in ("orders_json_incoming", "orders_parquet_datalake", "orders_ledger", "orders_quarantine"):
+        stage.clients.s3.put_object(Bucket=BUCKET, Key=f"{prefix}/there", Body=b"x")
+    stage.clients.s3.put_object(Bucket=BUCKET, Key="athena_results/there", Body=b"x")
+    yield Roles(stage)
+    stage.destroy()
+
+
+def denied(call, client):
+    with pytest.raises(ClientError) as raised:
+        call(client)
+    return raised.value.response["Error"]["Code"] in {"AccessDenied", "AccessDeniedException", "403"}
+
+
+@pytest.mark.parametrize(
+    ("function", "sid", "call"), NEEDED, ids=[f"{f}-{s}-{i}" for i, (f, s, _) in enumerate(NEEDED)]
+)
+def test_each_statement_allows_its_call_and_without_it_the_call_is_denied(roles, function, sid, call):
+    policy = policies.FUNCTIONS[function](SETTINGS, roles.stage.place, f"orders-etl-{function}")
+    call(roles.client(policy))
+    without = policy | {"Statement": [s for s in policy["Statement"] if s["Sid"] != sid]}
+    assert len(without["Statement"]) == len(policy["Statement"]) - 1
+    assert denied(call, roles.client(without))
+
+
+FORBIDDEN = [
+    ("load_orders", put("orders_json_incoming/there")),
+    ("load_orders", get("orders_parquet_datalake/there")),
+    ("load_orders", lambda client: client("s3").delete_object(Bucket=BUCKET, Key="orders_json_incoming/there")),
+    ("load_orders", lambda client: client("s3").delete_object(Bucket=BUCKET, Key="orders_ledger/there")),
+    ("load_orders", lambda client: client("s3").delete_bucket(Bucket=BUCKET)),
+    ("load_orders", lambda client: client("glue").delete_crawler(Name="orders-crawler")),
+    ("load_orders", lambda client: client("glue").start_crawler(Name="another-crawler")),
+    ("load_orders", lambda client: client("athena").start_query_execution(QueryString="SELECT 1")),
+    ("load_orders", lambda client: client("s3").list_buckets()),
+    ("api_handler", put("orders_parquet_datalake/there")),
+    ("api_handler", put("orders_ledger/there")),
+    ("api_handler", lambda client: client("s3").delete_object(Bucket=BUCKET, Key="athena_results/there")),
+    (
+        "api_handler",
+        lambda client: client("athena").start_query_execution(QueryString="SELECT 1", WorkGroup="primary"),
+    ),
+    (
+        "api_handler",
+        lambda client: client("glue").delete_table(DatabaseName="etl_pipeline", Name="orders_parquet_datalake"),
+    ),
+    ("api_handler", lambda client: client("iam").list_roles()),
+]
+
+
+@pytest.mark.parametrize(("function", "call"), FORBIDDEN, ids=lambda value: value if isinstance(value, str) else "")
+def test_what_a_function_has_no_need_of_is_denied(roles, function, call):
+    policy = policies.FUNCTIONS[function](SETTINGS, roles.stage.place, f"orders-etl-{function}")
+    assert denied(call, roles.client(policy))
+
+
+ATHENAS_OWN = ["ReadCatalog", "ReadTable", "KeepResults", "FindMissing"]
+"""Statements that the function never uses itself: Athena does, on its behalf."""
+
+
+def ask(client):
+    athena = Athena(client("athena"), SETTINGS)
+    asked = athena.start("SELECT order_id FROM etl_pipeline.orders_parquet_datalake")
+    athena.wait(asked, 60)
+    assert list(athena.rows(asked)) == [("1",)]
+
+
+def test_the_rest_side_can_ask_the_table_through_athena_and_not_without_what_athena_needs(roles):
+    stage = roles.stage
+    stage.clients.s3.delete_object(Bucket=BUCKET, Key="orders_parquet_datalake/there")
+    key = "orders_parquet_datalake/order_month=2024-07/a.parquet"
+    stage.clients.s3.put_object(Bucket=BUCKET, Key=key, Body=parquet())
+    policy = policies.api_handler(SETTINGS, stage.place, "orders-etl-embedded")
+    ask(roles.client(policy))
+    needless = []
+    for sid in ATHENAS_OWN:
+        without = policy | {"Statement": [s for s in policy["Statement"] if s["Sid"] != sid]}
+        try:
+            ask(roles.client(without))
+        except (QueryFailed, ClientError):
+            continue
+        needless.append(sid)
+    assert needless == []

@@ -1,0 +1,318 @@
+"""The table of a stage over time: the contract changes, others add to it, a crawler makes it."""
+
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.catalog import table_input
+from chalicelib.contract import ORDERS, Column, Type
+from glue_setup.errors import Refused, SetupError
+from glue_setup.resource import Plan
+from tests.edge.glue_setup_world import ACCOUNT, BUCKET, world
+
+ADDED = Column("coupon", Type.TEXT, "coupon", "A voucher's code.")
+
+
+def with_column(column, after="total_amount"):
+    columns = list(ORDERS.columns)
+    columns.insert([c.name for c in columns].index(after) + 1, column)
+    return replace(ORDERS, columns=tuple(columns))
+
+
+def changed(column, **fields):
+    return replace(ORDERS, columns=tuple(replace(c, **fields) if c.name == column else c for c in ORDERS.columns))
+
+
+@pytest.fixture
+def stage(monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with world() as made:
+        yield made
+
+
+def names(stage):
+    return [column["Name"] for column in stage.table()["StorageDescriptor"]["Columns"]]
+
+
+def test_an_added_column_is_planned_and_applied_where_the_contract_has_it(stage):
+    stage.apply()
+    stage.contract = with_column(ADDED)
+    assert '  ~ column coupon: absent -> string, "A voucher\'s code."' in stage.plan()
+    assert stage.writes == []
+    stage.apply()
+    assert names(stage) == [c.name for c in stage.contract.file_columns]
+    assert stage.apply()[-1] == "Everything was in place: unchanged."
+
+
+@pytest.mark.parametrize(
+    ("contract", "reason"),
+    [
+        (
+            changed("customer_name", type=Type.DECIMAL),
+            "column customer_name would change from string to decimal(18,4)",
+        ),
+        (changed("customer_name", name="buyer_name"), "column customer_name (string) is not in the contract any more"),
+        (
+            replace(ORDERS, columns=tuple(c for c in ORDERS.columns if c.name != "product_category")),
+            "column product_category (string) is not in the contract any more",
+        ),
+        (changed("order_month", name="month"), "the partition would change from order_month string to month string"),
+    ],
+    ids=["another type", "renamed", "removed", "another partition"],
+)
+def test_a_change_that_old_files_cannot_follow_is_refused_and_touches_nothing(stage, contract, reason):
+    stage.apply()
+    before = stage.table()
+    stage.contract = contract
+    lines = stage.plan()
+    assert "table etl_pipeline.orders_parquet_datalake: refused" in lines
+    assert any(line.startswith(f"  ! {reason}") for line in lines)
+    with pytest.raises(SetupError, match="refused, and nothing was touched"):
+        stage.apply()
+    assert stage.writes == []
+    assert stage.table() == before
+
+
+def test_what_others_wrote_into_the_table_survives_a_change(stage):
+    stage.apply()
+    declared = dict(table_input(ORDERS, stage.settings))
+    declared["Owner"] = "data-team"
+    declared["Retention"] = 7
+    declared["Parameters"] = declared["Parameters"] | {"pii": "yes", "projection.enabled": "false"}
+    stage.glue.update_table(DatabaseName="etl_pipeline", TableInput=declared)
+    assert "  ~ parameter projection.enabled: false -> true" in stage.plan()
+    stage.apply()
+    table = stage.table()
+    assert (table["Owner"], table["Retention"], table["Parameters"]["pii"]) == ("data-team", 7, "yes")
+    assert table["Parameters"]["projection.enabled"] == "true"
+    assert stage.apply()[-1] == "Everything was in place: unchanged."
+
+
+def test_a_wrong_projection_property_that_glue_accepted_is_found_and_removed(stage):
+    stage.apply()
+    declared = dict(table_input(ORDERS, stage.settings))
+    declared["Parameters"] = declared["Parameters"] | {"projection.order_month.values": "2024-01"}
+    stage.glue.update_table(DatabaseName="etl_pipeline", TableInput=declared)
+    stage.apply()
+    assert "projection.order_month.values" not in stage.table()["Parameters"]
+
+
+def test_a_table_over_another_stages_files_is_neither_changed_nor_removed(stage):
+    stage.apply()
+    stage.set(bucket="orders-etl-other")
+    lines = stage.plan()
+    assert any(f"it exists over s3://{BUCKET}/orders_parquet_datalake/" in line for line in lines)
+    assert any("GLUE_DATABASE of its own" in line for line in lines)
+    assert any("ATHENA_WORKGROUP of its own" in line for line in lines)
+    with pytest.raises(SetupError, match="refused"):
+        stage.apply()
+    assert stage.writes == []
+    kept = [line for line in stage.destroy() if ": kept" in line]
+    assert [line.split(":")[0] for line in kept] == [
+        "workgroup etl_pipeline",
+        "table etl_pipeline.orders_parquet_datalake",
+        "database etl_pipeline",
+    ]
+    assert names(stage)
+
+
+def test_a_table_under_a_views_name_is_left_alone(stage):
+    stage.glue.create_database(DatabaseInput={"Name": "etl_pipeline"})
+    stage.glue.create_table(DatabaseName="etl_pipeline", TableInput={"Name": "orders", "TableType": "EXTERNAL_TABLE"})
+    with pytest.raises(SetupError, match=r"view etl_pipeline\.orders: a table has this name"):
+        stage.apply()
+    assert "view etl_pipeline.orders: kept: it is a table" in stage.destroy()
+
+
+@pytest.fixture
+def crawled(monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with world(catalog_mode="crawler", crawler="orders-crawler") as made:
+        yield made
+
+
+def crawl(stage, contract=ORDERS):
+    """Make the table as a crawler does: its own parameters, no comments, no slash at the location's end."""
+    made = dict(table_input(contract, stage.settings))
+    storage = made["StorageDescriptor"]
+    columns = [{"Name": c["Name"], "Type": c["Type"]} for c in storage["Columns"]]
+    made["StorageDescriptor"] = storage | {"Columns": columns, "Location": storage["Location"].rstrip("/")}
+    made["Parameters"] = {"classification": "parquet", "UPDATED_BY_CRAWLER": "orders-crawler", "averageRecordSize": "9"}
+    stage.glue.create_table(DatabaseName="etl_pipeline", TableInput=made)
+
+
+def test_in_crawler_mode_the_crawler_is_made_and_table_and_views_wait_for_it(crawled):
+    lines = crawled.apply()
+    assert f"bucket {BUCKET}: created" in lines
+    assert "role orders-etl-test-crawler: created" in lines
+    assert "crawler orders-crawler: created" in lines
+    assert (
+        "table etl_pipeline.orders_parquet_datalake: not yet: the crawler makes it: load a file, run "
+        "`aws glue start-crawler --name orders-crawler`, and when that has finished run apply again"
+    ) in lines
+    assert "view etl_pipeline.orders: not yet: it needs the table" in lines
+    assert lines[-1] == "All but what waits is in place."
+    assert crawled.ddl.ran == []
+    plan = crawled.plan()
+    assert plan[-1] == "5 unchanged, 3 not yet. Nothing was touched."
+
+
+def test_after_the_first_crawl_apply_makes_the_views_and_leaves_the_table_as_crawled(crawled):
+    crawled.apply()
+    crawl(crawled)
+    before = crawled.table()
+    lines = crawled.apply()
+    assert "table etl_pipeline.orders_parquet_datalake: unchanged" in lines
+    assert "view etl_pipeline.orders: created" in lines
+    assert crawled.table() == before
+    assert crawled.apply()[-1] == "Everything was in place: unchanged."
+
+
+def test_a_column_that_the_contract_gained_is_added_to_the_crawled_table_which_the_crawler_would_only_log(crawled):
+    crawled.apply()
+    crawl(crawled)
+    crawled.contract = with_column(ADDED)
+    assert "  ~ column coupon: absent -> string" in crawled.plan()
+    crawled.apply()
+    assert names(crawled) == [*(c.name for c in ORDERS.file_columns), "coupon"]
+    assert crawled.table()["Parameters"]["UPDATED_BY_CRAWLER"] == "orders-crawler"
+    assert crawled.apply()[-1] == "Everything was in place: unchanged."
+
+
+def test_the_crawler_can_only_add_and_its_role_only_read_the_table(crawled):
+    crawled.apply()
+    made = crawled.glue.get_crawler(Name="orders-crawler")["Crawler"]
+    assert made["SchemaChangePolicy"] == {"UpdateBehavior": "LOG", "DeleteBehavior": "LOG"}
+    assert '"AddOrUpdateBehavior": "InheritFromTable"' in made["Configuration"]
+    assert '"TableGroupingPolicy": "CombineCompatibleSchemas"' in made["Configuration"]
+    role = crawled.iam.get_role(RoleName="orders-etl-test-crawler")["Role"]
+    assert role["AssumeRolePolicyDocument"]["Statement"][0]["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": ACCOUNT}
+    }
+    policy = crawled.iam.get_role_policy(RoleName="orders-etl-test-crawler", PolicyName="read-table")["PolicyDocument"]
+    assert {action for s in policy["Statement"] for action in s["Action"]} == {"s3:GetObject", "s3:ListBucket"}
+
+
+def test_a_role_that_somebody_changed_is_told_and_set_back(crawled):
+    crawled.apply()
+    crawled.iam.delete_role_policy(RoleName="orders-etl-test-crawler", PolicyName="read-table")
+    assert any(line.startswith("  ~ policy read-table: absent -> ") for line in crawled.plan())
+    assert "role orders-etl-test-crawler: changed (policy read-table)" in crawled.apply()
+    assert crawled.apply()[-1] == "All but what waits was in place: unchanged."
+
+
+def test_a_role_with_a_policy_of_others_is_kept_and_told(crawled):
+    crawled.apply()
+    crawled.iam.attach_role_policy(
+        RoleName="orders-etl-test-crawler", PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess"
+    )
+    with pytest.raises(SetupError, match="something that glue_setup did not attach is attached to it"):
+        crawled.destroy()
+
+
+def test_going_over_to_projection_and_back_declares_and_frees_the_same_table(crawled):
+    crawled.apply()
+    crawl(crawled)
+    crawled.apply()
+    crawled.set(catalog_mode="projection")
+    crawled.apply()
+    assert crawled.table()["Parameters"]["projection.enabled"] == "true"
+    assert crawled.apply()[-1] == "Everything was in place: unchanged."
+    crawled.set(catalog_mode="crawler")
+    assert "  ~ parameter projection.enabled: true -> absent" in crawled.plan()
+    crawled.apply()
+    assert not [key for key in crawled.table()["Parameters"] if key.startswith("projection.")]
+    assert crawled.apply()[-1] == "Everything was in place: unchanged."
+
+
+def test_destroy_in_crawler_mode_removes_crawler_role_and_the_crawled_table(crawled):
+    crawled.apply()
+    crawl(crawled)
+    crawled.apply()
+    lines = crawled.destroy(delete_data=True)
+    assert all(": removed" in line for line in lines)
+    assert crawled.glue.get_crawlers()["Crawlers"] == []
+    assert crawled.iam.list_roles()["Roles"] == []
+
+
+def test_destroy_removes_a_crawler_from_before_the_stage_changed_its_mind(crawled):
+    crawled.set(crawler="")
+    crawled.apply()
+    crawled.set(catalog_mode="projection")
+    crawled.apply()
+    assert f"crawler {BUCKET}-crawler: removed" in crawled.destroy()
+
+
+def test_a_crawler_over_other_files_is_neither_changed_nor_removed(crawled):
+    crawled.glue.create_crawler(
+        Name="orders-crawler", Role="theirs", Targets={"S3Targets": [{"Path": "s3://theirs/x"}]}
+    )
+    with pytest.raises(SetupError, match="it exists and crawls s3://theirs/x: choose another GLUE_CRAWLER"):
+        crawled.apply()
+    assert "crawler orders-crawler: kept: it exists and crawls s3://theirs/x: choose another GLUE_CRAWLER" in (
+        crawled.destroy()
+    )
+
+
+def test_a_crawler_that_would_give_the_table_another_name_is_refused(crawled):
+    crawled.set(table_prefix="my-lake/")
+    with pytest.raises(SetupError, match="it would name the table my_lake, after its folder: set GLUE_TABLE=my_lake"):
+        crawled.apply()
+
+
+class Settling:
+    """Glue as it is in the first seconds of a role."""
+
+    def __init__(self, glue, times):
+        self.exceptions = glue.exceptions
+        self.times = times
+        self.slept = []
+        self.now = 0.0
+        self._error = glue.exceptions.InvalidInputException(
+            {
+                "Error": {
+                    "Code": "InvalidInputException",
+                    "Message": "Service is unable to assume provided role. Please verify role's TrustPolicy",
+                }
+            },
+            "CreateCrawler",
+        )
+
+    def create_crawler(self, **_):
+        self.times -= 1
+        if self.times >= 0:
+            raise self._error
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+def settling_crawler(stage, times):
+    from glue_setup.crawler import Crawler
+
+    glue = Settling(stage.glue, times)
+    role = "arn:aws:iam::123456789012:role/r"
+    return glue, Crawler(glue, stage.settings, role, sleep=glue.sleep, monotonic=lambda: glue.now)
+
+
+def test_a_role_that_glue_cannot_take_yet_is_waited_for(crawled):
+    glue, crawler = settling_crawler(crawled, times=3)
+    crawler.make(Plan(creates=True))
+    assert len(glue.slept) == 3
+
+
+def test_a_role_that_glue_never_can_take_ends_at_the_deadline_with_the_reason(crawled):
+    glue, crawler = settling_crawler(crawled, times=10**6)
+    with pytest.raises(SetupError, match=r"within 60 s: Service is unable to assume .*; run this again in a minute"):
+        crawler.make(Plan(creates=True))
+    assert 60 <= glue.now < 70
+
+
+def test_refusals_carry_the_resource_and_every_reason():
+    refused = Refused("table t", ["a", "b"])
+    assert (refused.resource, refused.reasons, str(refused)) == ("table t", ["a", "b"], "table t: refused: a; b")

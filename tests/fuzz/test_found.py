@@ -1,0 +1,66 @@
+"""Inputs that once crashed, hung or filled the memory, each under the name of what it did."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+BEGIN = b'{"order_id":1,"order_date":"2024-07-05"'
+LIMITED = """
+import resource, sys
+from chalicelib.flatten_command import main
+resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def order(text: int, lines: int, where: bytes) -> bytes:
+    return BEGIN + where % (b"x" * text) + b',"products":[' + b",".join([b"{}"] * lines) + b"]}"
+
+
+CUSTOMER, UNKNOWN = b',"customer":{"name":"%s"}', b',"note":"%s"'
+
+FOUND = {
+    "a NUL in an error message aborted the process": (
+        b"[" + BEGIN + b'},{"order_id":"\\u0000","order_date":"2024-07-05","total_amount":"\\u0000"}]',
+        (2, 1),
+    ),
+    "a NUL in a key": (b"[" + BEGIN + b',"\\u0000":1},' + BEGIN + b',"products":"\\u0000"}]', (2, 1)),
+    "one order of a megabyte stood for twenty gigabytes of rows": (
+        b"[" + order(1_000_000, 20_000, CUSTOMER) + b"]",
+        (1, 1),
+    ),
+    "so did one with a field that the contract does not name": (
+        b"[" + order(1_000_000, 20_000, UNKNOWN) + b"]",
+        (1, 1),
+    ),
+    "eighty orders together overflowed a text column": (
+        b"[" + b",".join([order(10_000, 3_000, CUSTOMER)] * 80) + b"]",
+        (80, 0),
+    ),
+    "millions of empty elements": (BEGIN + b',"products":[' + b",".join([b"{}"] * 2_000_000) + b"]}", (1, 1)),
+    "many short broken lines took the square of their number": (BEGIN + b"}\n" + b"x\n" * 50_000, (50_001, 50_000)),
+    "each line that opens a bracket was followed to the end": (BEGIN + b"}\n" + b"[\n" * 4_000, (4_001, 4_000)),
+    "a long key took a gigabyte": (b'{"' + b"k" * 7_000_000 + b'":1,' + BEGIN[1:] + b"}", (1, 0)),
+    "a key of many escapes": (b'{"' + b'\\"' * 1_000_000 + b'":1,' + BEGIN[1:] + b"}", (1, 0)),
+    "deep nesting": (b"[" + BEGIN + b"}," + BEGIN + b',"x":' + b"[" * 200_000 + b"]" * 200_000 + b"}]", (2, 1)),
+    "floats that overflow": (b"[" + BEGIN + b',"total_amount":1e308},' + BEGIN + b',"total_amount":"nan"}]', (2, 2)),
+}
+
+
+@pytest.mark.parametrize("what", FOUND)
+def test_it_is_read_in_time_and_memory_and_every_order_is_accounted_for(what: str, tmp_path: Path) -> None:
+    data, (read, refused) = FOUND[what]
+    command = [sys.executable, "-c", LIMITED, "-", "-o", str(tmp_path / "out"), "--rejects", str(tmp_path / "rejects")]
+    begun = time.monotonic()
+    done = subprocess.run(command, cwd=PROJECT, input=data, capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr[-1000:]
+    told = done.stdout.decode()
+    assert f'"orders_read": {read}, "orders_loaded": {read - refused}, "orders_rejected": {refused},' in told
+    assert time.monotonic() - begun < 40
+    assert (tmp_path / "rejects").read_bytes().count(b"\n") == refused

@@ -1,0 +1,79 @@
+"""The deployed product as the tests of this folder use it: drop, wait, ask."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.athena import Athena
+from chalicelib.ledger import FINISHED, Entry, ledger_name
+from chalicelib.settings import Settings
+from local.deploy import Deployment
+from local.emulator import Emulator
+from local.expected import table_rows
+from tests.local.calls import wait_for
+
+
+@dataclass(frozen=True)
+class Product:
+    """The product on an embedded AWS."""
+
+    aws: Emulator
+    deployment: Deployment
+
+    @property
+    def settings(self) -> Settings:
+        return Settings.from_environment(self.deployment.variables)
+
+    @property
+    def s3(self) -> Any:
+        return self.aws.client("s3")
+
+    def drop(self, name: str, body: bytes | str | list[Any]) -> str:
+        """Put a file into the incoming prefix; return its key."""
+        content = json.dumps(body).encode() if isinstance(body, list) else body
+        key = f"{self.settings.incoming_prefix}{name}"
+        self.s3.put_object(Bucket=self.settings.bucket, Key=key, Body=content)
+        return key
+
+    def entry(self, key: str) -> Entry | None:
+        """Return what the ledger says of a key."""
+        place = f"{self.settings.ledger_prefix}{ledger_name(key)}"
+        s3 = self.s3
+        try:
+            stored = s3.get_object(Bucket=self.settings.bucket, Key=place)
+        except s3.exceptions.NoSuchKey:
+            return None
+        return Entry.from_json(json.loads(stored["Body"].read()))
+
+    def finished(self, key: str, version: str | None = None) -> Entry:
+        """Wait until a key, or this version of it, is loaded or refused."""
+
+        def look() -> Entry | None:
+            found = self.entry(key)
+            done = found is not None and found.state in FINISHED and not found.superseded
+            return found if done and found and version in (None, found.version) else None
+
+        return wait_for(look)
+
+    def rows(self, key: str, *columns: str) -> list[list[Any]]:
+        """Return the rows of the table that came from a key, read by pyarrow."""
+        found = table_rows(self.s3, self.settings, columns)
+        return sorted((row[1:] for row in found if row[0] == key), key=str)
+
+    def refused(self, entry: Entry) -> list[dict[str, Any]]:
+        """Return the refused records of an entry."""
+        assert entry.quarantine is not None
+        stored = self.s3.get_object(Bucket=self.settings.bucket, Key=entry.quarantine)["Body"].read()
+        if entry.quarantine.endswith(".report.json"):
+            return [json.loads(stored)]
+        return [json.loads(line) for line in gzip.decompress(stored).splitlines()]
+
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
+        athena = Athena(self.aws.client("athena"), self.settings)
+        execution = athena.start(sql)
+        athena.wait(execution, 30)
+        return list(athena.rows(execution))

@@ -1,0 +1,169 @@
+"""Every route of the REST API over HTTP: deployed by Chalice, behind the embedded API Gateway, with IAM enforced."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from chalicelib.api_headers import SECURITY
+from chalicelib.saved_queries import load
+from local.emulator import PROJECT
+from tests.local.api_client import Client, send
+from tests.local.product import Product
+
+pytestmark = pytest.mark.aws
+SAMPLE = (PROJECT / "sample_data" / "orders_etl.json").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def api(product: Product) -> Client:
+    return Client(product, (product.aws.access_key_id, product.aws.secret_access_key))
+
+
+@pytest.fixture(scope="module")
+def uploaded(api: Client, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The sample, uploaded and loaded."""
+    return api.upload("orders_etl.json", SAMPLE, tmp_path_factory.mktemp("upload"))
+
+
+def test_from_upload_to_answer(api: Client, uploaded: Any) -> None:
+    assert uploaded["status"] == "loaded"
+    assert (uploaded["orders_read"], uploaded["orders_loaded"], uploaded["orders_rejected"]) == (12, 12, 0)
+    assert (uploaded["rows"], uploaded["files"]) == (23, 3)
+    answer = api.get("/queries/order_lines_of", order_id="1001")
+    assert answer.status_code == 200
+    told = answer.json()
+    at = [column["name"] for column in told["columns"]].index("source_key")
+    assert uploaded["key"] in {row[at] for row in told["rows"]}
+
+
+def test_names_survive_the_whole_way(api: Client, product: Product, tmp_path: Path) -> None:
+    name = "Bestellungen Größe+100% ☕ #1 'x'.json.gz"
+    order = {"order_id": "n-1", "order_date": "2024-07-01"}
+    told = api.upload(name, gzip.compress(json.dumps([order]).encode()), tmp_path)
+    assert told["status"] == "loaded"
+    assert told["key"].endswith(f"/{name}")
+    assert product.rows(told["key"], "order_id") == [["n-1"]]
+    stored = product.s3.head_object(Bucket=product.settings.bucket, Key=told["key"])
+    assert stored["ContentType"] == "application/gzip"
+    assert stored["ServerSideEncryption"] == "AES256"
+
+
+def test_a_link_takes_one_key_one_type_one_encryption_and_no_empty_file(api: Client, tmp_path: Path) -> None:
+    link = api.offer("orders.json")
+    assert send(link, b"[]", tmp_path, key="orders_json_incoming/other.json") == 403
+    assert send(link, b"[]", tmp_path, **{"Content-Type": "text/html"}) == 403
+    assert send(link, b"[]", tmp_path, **{"x-amz-server-side-encryption": "aws:kms"}) == 403
+    assert send(link, b"", tmp_path) == 400
+    assert api.get(f"/uploads/{link['upload_id']}").json()["status"] == "waiting"
+
+
+def test_what_was_refused_is_told_with_its_reasons(api: Client, tmp_path: Path) -> None:
+    orders = [{"order_id": "r-1", "order_date": "2024-07-01"}, {"order_id": "r-2"}, 7]
+    told = api.upload("some.json", json.dumps(orders).encode(), tmp_path)
+    assert (told["status"], told["orders_read"], told["orders_loaded"], told["orders_rejected"]) == (
+        "partly_loaded", 3, 1, 2,
+    )  # fmt: skip
+    assert [each["record_number"] for each in told["refused"]] == [2, 3]
+    assert all(each["reason"] for each in told["refused"])
+    kept = requests.get(told["quarantine_url"], timeout=10)
+    assert [json.loads(line)["record_number"] for line in gzip.decompress(kept.content).splitlines()] == [2, 3]
+
+
+def test_a_file_that_cannot_be_read_is_told_with_the_place(api: Client, tmp_path: Path) -> None:
+    told = api.upload("broken.json", b'[{"order_id": 1', tmp_path)
+    assert (told["status"], told["rows"], told["files"]) == ("quarantined", 0, 0)
+    assert "byte" in told["reason"]
+    assert requests.get(told["quarantine_url"], timeout=10).json()["reason"]
+
+
+def test_the_list_of_queries_leads_to_each(api: Client, uploaded: Any) -> None:
+    told = api.get("/queries").json()["queries"]
+    assert [each["name"] for each in told] == list(load())
+    for each in told:
+        query = {parameter["name"]: parameter["example"] for parameter in each["parameters"]}
+        answer = api.get(each["url"], **query)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["query"] == each["name"]
+
+
+def test_an_execution_is_followed_paged_downloaded_and_cancelled(api: Client, uploaded: Any) -> None:
+    begun = api.get("/queries/preview", wait=0)
+    assert begun.status_code in (200, 202)
+    status_url = begun.json()["status_url"]
+    told = api.get("/queries/preview", page_size=3).json()
+    rows, token = told["rows"], told["next_page_token"]
+    assert len(rows) == 3
+    while token:
+        page = api.get(told["results_url"], page_size=3, page_token=token).json()
+        rows, token = rows + page["rows"], page["next_page_token"]
+    assert len(rows) == 10
+    assert api.get(told["results_url"]).json()["rows"] == rows
+
+    link = api.get(f"/executions/{told['execution_id']}/download")
+    assert link.status_code == 303
+    csv = requests.get(link.headers["Location"], timeout=10)
+    assert csv.status_code == 200
+    assert csv.text.splitlines()[0].startswith('"order_id"')
+    assert "preview.csv" in csv.headers["Content-Disposition"]
+
+    execution = api.get(status_url).json()
+    assert execution["query"] == "preview"
+    assert api.call("DELETE", status_url).status_code == 202
+    assert api.get(status_url).json()["state"] in ("SUCCEEDED", "CANCELLED", "RUNNING", "QUEUED")
+
+
+def test_a_retry_with_the_same_key_is_the_same_execution(api: Client, uploaded: Any) -> None:
+    def execution(key: str | None) -> str:
+        headers = {"Idempotency-Key": key} if key else {}
+        answer = api.call("GET", "/queries/sales_by_month", headers=headers)
+        assert answer.status_code == 200, answer.text
+        told: str = answer.json()["execution_id"]
+        return told
+
+    assert execution("retry-1") == execution("retry-1")
+    assert execution("retry-2") != execution("retry-1")
+    assert execution(None) != execution(None)
+
+
+def test_earlier_results_are_reused_only_when_asked_for(api: Client, uploaded: Any) -> None:
+    assert api.get("/queries/total_mismatches").json()["reused"] is False
+    again = api.get("/queries/total_mismatches", max_age=60).json()
+    assert (again["reused"], again["cost_usd"]) == (True, 0)
+
+
+def test_executions_that_are_not_ours_are_not_there(api: Client, product: Product, uploaded: Any) -> None:
+    athena = product.aws.client("athena")
+    context = {"Database": product.settings.database}
+    other = athena.start_query_execution(
+        QueryString="SELECT 1", QueryExecutionContext=context, WorkGroup=product.settings.workgroup
+    )["QueryExecutionId"]
+    for unknown in (other, "00000000-0000-4000-8000-000000000000", "x"):
+        for method, path in (("GET", ""), ("GET", "/results"), ("GET", "/download"), ("DELETE", "")):
+            assert api.call(method, f"/executions/{unknown}{path}").status_code == 404
+
+
+def test_injections_are_values_and_bad_parameters_are_named_at_once(api: Client, uploaded: Any) -> None:
+    found = api.get("/queries/order_lines_of", order_id="1001' OR '1'='1")
+    assert (found.status_code, found.json()["rows"]) == (200, [])
+    wrong = api.get("/queries/top_products", **{"limit": "1; DROP", "from": "x", "to": ["2024-01-01", "2024-01-02"]})
+    assert wrong.status_code == 400
+    assert set(wrong.json()["Fields"]) == {"limit", "from", "to"}
+    assert set(wrong.json()) == {"Code", "Message", "RequestId", "Fields"}
+
+
+def test_every_answer_of_ours_has_the_security_headers(api: Client) -> None:
+    for answer in (api.get("/queries"), api.get("/queries/nope"), api.call("POST", "/uploads", data=b"x")):
+        assert SECURITY.items() <= answer.headers.items()
+        assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def test_unknown_routes_and_methods_are_as_the_gateway_has_them(api: Client) -> None:
+    for method, path in (("GET", "/nothing"), ("PUT", "/queries"), ("GET", "/uploads"), ("OPTIONS", "/queries")):
+        answer = api.call(method, path)
+        assert (answer.status_code, list(answer.json())) == (403, ["message"])

@@ -1,0 +1,63 @@
+"""CATALOG_MODE=crawler: a load starts the crawler, the crawler makes the table, and neither can lose an order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.deploy import STAGE, copy_project, deploy, run
+from local.emulator import PROJECT, running
+from tests.local.calls import wait_for
+from tests.local.product import Product
+
+pytestmark = pytest.mark.aws
+
+CRAWLER = "orders-crawler"
+
+
+@pytest.fixture(scope="module")
+def crawling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    project = tmp_path_factory.mktemp("project")
+    copy_project(PROJECT, project)
+    path = Path(project) / ".chalice" / "config.json"
+    config = json.loads(path.read_text())
+    variables = config["stages"][STAGE]["environment_variables"]
+    variables |= {"CATALOG_MODE": "crawler", "GLUE_CRAWLER": CRAWLER}
+    path.write_text(json.dumps(config))
+    with running() as aws:
+        yield Product(aws, deploy(aws, tmp_path_factory.mktemp("workspace"), project))
+
+
+def order(order_id: int) -> dict[str, Any]:
+    return {
+        "order_id": order_id,
+        "order_date": "2024-07-05",
+        "products": [{"product_id": 1, "price": 2, "quantity": 3}],
+    }
+
+
+def test_a_load_starts_the_crawler_and_its_table_answers(crawling: Product) -> None:
+    glue = crawling.aws.client("glue")
+    assert crawling.finished(crawling.drop("a.json", [order(1), order(2)])).state == "loaded"
+    crawl = wait_for(lambda: glue.get_crawler(Name=CRAWLER)["Crawler"].get("LastCrawl"))
+    assert crawl["Status"] == "SUCCEEDED"
+    wait_for(lambda: glue.get_crawler(Name=CRAWLER)["Crawler"]["State"] == "READY")
+    run(crawling.aws, crawling.deployment.workspace, "apply", "-m", "glue_setup", "apply", "--stage", STAGE)
+    assert crawling.ask("SELECT order_id, line_amount FROM order_lines ORDER BY 1") == [("1", 6), ("2", 6)]
+
+
+def test_drops_while_the_crawler_runs_are_loaded(crawling: Product) -> None:
+    keys = [crawling.drop(f"many/{i}.json", [order(100 + i)]) for i in range(4)]
+    assert [crawling.finished(key).state for key in keys] == ["loaded"] * 4
+
+
+def test_a_crawler_that_is_gone_never_fails_the_load(crawling: Product) -> None:
+    glue = crawling.aws.client("glue")
+    wait_for(lambda: glue.get_crawler(Name=CRAWLER)["Crawler"]["State"] == "READY")
+    glue.delete_crawler(Name=CRAWLER)
+    assert crawling.finished(crawling.drop("later.json", [order(3)])).state == "loaded"
+    wait_for(lambda: '"outcome": "failed' in crawling.aws.log.read_text("utf-8", "replace") or None)

@@ -1,0 +1,84 @@
+"""`make demo` itself: it passes, it fails on one wrong figure, and it leaves nothing behind when interrupted."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from local.deploy import COPIED, NOT_COPIED
+from local.emulator import PROJECT
+
+pytestmark = pytest.mark.aws
+
+DEMO = (sys.executable, "-m", "local", "demo")
+
+
+def copy_of_the_project(target: Path) -> Path:
+    target.mkdir()
+    for name in (*COPIED, "local", "sample_data"):
+        source = PROJECT / name
+        if source.is_dir():
+            shutil.copytree(source, target / name, ignore=NOT_COPIED)
+        else:
+            shutil.copy(source, target / name)
+    return target
+
+
+def alive(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def temporary_files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.name.startswith("orders"))
+
+
+def test_one_wrong_figure_fails_the_demo_and_is_named(tmp_path: Path) -> None:
+    project = copy_of_the_project(tmp_path / "project")
+    answers = project / "sample_data" / "answers.json"
+    answers.write_text(answers.read_text("utf-8").replace('"283.6100"', '"283.6101"'), "utf-8")
+    done = subprocess.run(DEMO, cwd=project, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    told = [line for line in done.stdout.splitlines() if "283.6101" in line]
+    assert [line.split(",")[0].strip() for line in told] == [
+        "the answer of sales_per_customer",
+        "the answer of repeat_customers",
+    ]
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "\x1b" not in done.stdout, "colours are for terminals"
+
+
+def test_an_interrupted_demo_leaves_no_process_and_no_files(tmp_path: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    demo = subprocess.Popen(
+        DEMO, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, env=environment
+    )
+    assert demo.stdout is not None
+    try:
+        for line in demo.stdout:
+            if b"Deploy the app" in line:
+                break
+        time.sleep(0.3)
+        os.killpg(demo.pid, signal.SIGINT)
+        output = demo.stdout.read().decode()
+        assert demo.wait(timeout=30) == 130
+    finally:
+        if demo.poll() is None:
+            demo.kill()
+    assert output.splitlines()[-1] == "Stopped."
+    assert "Traceback" not in output
+    deadline = time.monotonic() + 10
+    while (alive(demo.pid) or temporary_files(tmp_path)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not alive(demo.pid)
+    assert temporary_files(tmp_path) == []

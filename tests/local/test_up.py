@@ -1,0 +1,177 @@
+"""`make local` in a clone of its own: it tells where it is while it is up, and leaves nothing when it ends."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+
+from local import env_file
+from local.deploy import COPIED, NOT_COPIED
+from local.emulator import HOST, PROJECT
+from tests.local.calls import wait_for
+
+pytestmark = pytest.mark.aws
+
+NAMES = [
+    "AWS_ENDPOINT_URL",
+    "API_URL",
+    "ETL_BUCKET",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_DEFAULT_REGION",
+]
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A copy of what a fresh clone holds, so that a running `make local` of the developer is not disturbed."""
+    for name in (*COPIED, "local", "sample_data"):
+        if (PROJECT / name).is_dir():
+            shutil.copytree(PROJECT / name, tmp_path / name, ignore=NOT_COPIED)
+        else:
+            shutil.copy2(PROJECT / name, tmp_path / name)
+    return tmp_path
+
+
+@pytest.fixture
+def start(clone: Path) -> Iterator[Start]:
+    """Return a function that starts `python -m local up`; what is still up at the end is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(port: int | str, through: tuple[str, ...] = (), **environment: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [*through, sys.executable, "-m", "local", "up"],
+            cwd=clone,
+            env=os.environ | {"LOCAL_PORT": str(port)} | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate(timeout=10)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def files(folder: Path) -> set[Path]:
+    """Return what is in a folder, bytecode apart."""
+    return {path for path in folder.rglob("*") if "__pycache__" not in path.parts}
+
+
+def test_it_tells_where_it_is_and_leaves_nothing(clone: Path, start: Start) -> None:
+    port = free_port()
+    before = files(clone)
+    process = start(port)
+    told = clone / ".local" / "env"
+    wait_for(lambda: told.exists() or process.poll() is not None, seconds=60)
+    assert process.poll() is None, process.communicate()[0]
+
+    env = dict(line.split("=", 1) for line in told.read_text().splitlines())
+    assert list(env) == NAMES
+    assert env["AWS_ENDPOINT_URL"] == f"http://{HOST}:{port}"
+    assert told.stat().st_mode & 0o077 == 0
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=env["AWS_ENDPOINT_URL"],
+        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+        region_name=env["AWS_DEFAULT_REGION"],
+    )
+    s3.put_object(Bucket=env["ETL_BUCKET"], Key="orders_json_incoming/a.json", Body=b"[]")
+
+    process.send_signal(signal.SIGTERM)
+    printed, _ = process.communicate(timeout=15)
+    assert process.returncode == 0, printed
+    assert "Ready. Stop it with Ctrl-C." in printed
+    assert "Traceback" not in printed
+    assert "\x1b[" not in printed  # colours are for terminals
+    with socket.socket() as probe:
+        assert probe.connect_ex((HOST, port)) != 0
+    assert files(clone) - before == {clone / ".local", clone / ".local" / "aws.log"}
+
+
+def test_it_ends_when_make_was_killed(clone: Path, start: Start) -> None:
+    port = free_port()
+    shell = start(port, through=("sh", "-c", '"$@"; true', "sh"), MAKELEVEL="1")
+    told = clone / ".local" / "env"
+    wait_for(lambda: told.exists() or shell.poll() is not None, seconds=60)
+    assert shell.poll() is None, shell.communicate()[0]
+    shell.kill()
+    wait_for(lambda: not told.exists(), seconds=15)
+    with socket.socket() as probe:
+        wait_for(lambda: probe.connect_ex((HOST, port)) != 0, seconds=15)
+
+
+def test_ctrl_c_on_the_way_up_leaves_nothing(clone: Path, start: Start) -> None:
+    port = free_port()
+    before = files(clone)
+    process = start(port)
+    assert process.stdout
+    assert "Start the embedded AWS" in process.stdout.readline()
+    process.send_signal(signal.SIGINT)  # while the foundations are laid
+    printed, _ = process.communicate(timeout=15)
+    assert process.returncode == 0, printed
+    assert "Stopped." in printed
+    assert "Traceback" not in printed
+    with socket.socket() as probe:
+        assert probe.connect_ex((HOST, port)) != 0
+    assert files(clone) - before == {clone / ".local", clone / ".local" / "aws.log"}
+
+
+def test_an_env_file_of_one_that_is_gone_is_removed_and_of_a_living_one_kept(tmp_path: Path) -> None:
+    path = tmp_path / "env"
+    with socket.socket() as living:
+        living.bind((HOST, 0))
+        living.listen()
+        env_file.write(path, {"AWS_ENDPOINT_URL": f"http://{HOST}:{living.getsockname()[1]}", "SECRET": "s1"})
+        env_file.remove_stale(path)
+        assert path.exists()
+        env_file.remove(path, "the secret of another")
+        assert path.exists()
+    env_file.remove_stale(path)
+    assert not path.exists()
+    env_file.remove_stale(path)
+    path.write_text("something else")
+    env_file.remove_stale(path)
+    assert not path.exists()
+
+
+def test_a_port_in_use_ends_with_the_remedy(start: Start) -> None:
+    with socket.socket() as other:
+        other.bind((HOST, 0))
+        other.listen()
+        process = start(other.getsockname()[1])
+        printed, _ = process.communicate(timeout=15)
+    assert process.returncode == 1
+    assert "is in use" in printed
+    assert "LOCAL_PORT=" in printed
+    assert "Traceback" not in printed
+
+
+def test_a_port_that_is_no_number_is_wrong_usage(start: Start) -> None:
+    process = start("http")
+    printed, _ = process.communicate(timeout=15)
+    assert process.returncode == 2
+    assert "'http' is not a port: set LOCAL_PORT" in printed

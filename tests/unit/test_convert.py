@@ -1,0 +1,228 @@
+"""A source from its bytes to files: all of it accounted for, or nothing of it handed out."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from chalicelib import convert as convert_module
+from chalicelib.convert import Counts, Limits, convert
+from chalicelib.errors import CountMismatch, UnreadableFile
+from chalicelib.flatten import PART_BYTES, Flattener, Lineage, flatten_orders, records_of
+from chalicelib.parquet import MonthFile
+from chalicelib.refused import Refused
+
+MODIFIED = datetime(2024, 7, 5, 9, 8, 7, 654321, tzinfo=UTC)
+LINEAGE = Lineage("orders.json", "v1", MODIFIED)
+LIMITS = Limits(1 << 20, 1 << 30, 1 << 30)
+ORDERS = [
+    {
+        "order_id": "0012",
+        "order_date": "2024-06-30T23:30:00-01:00",
+        "total_amount": "30.50",
+        "customer": {"customer_id": 7, "name": "Zoë", "email": "z@x", "address": {"city": "Lyon"}},
+        "products": [
+            {"product_id": "p", "name": "Pen", "category": "Office", "price": 0.1, "quantity": 3},
+            {"product_id": 8, "price": 2},
+        ],
+        "channel": "web",
+    },
+    {"order_id": 2, "order_date": "2024-06-01"},
+]
+
+
+def converted(
+    data: bytes, directory: Path, limits: Limits = LIMITS
+) -> tuple[Counts, list[MonthFile], list[Refused], list[dict[str, Any]]]:
+    files: list[MonthFile] = []
+    refused: list[Refused] = []
+    counts = convert(io.BytesIO(data), LINEAGE, directory, limits, closed=files.append, refuse=refused.append)
+    files.sort(key=lambda file: file.place)
+    return counts, files, refused, [row for file in files for row in pq.ParquetFile(file.path).read().to_pylist()]
+
+
+def test_rows_have_every_value_where_the_contract_says(tmp_path: Path) -> None:
+    counts, files, refused, rows = converted(json.dumps(ORDERS).encode(), tmp_path)
+    assert counts == Counts(2, 2, 0, 3)
+    assert refused == []
+    assert [file.place.split("/")[0] for file in files] == ["order_month=2024-06", "order_month=2024-07"]
+    source = {
+        "source_key": "orders.json",
+        "source_version": "v1",
+        "source_modified_at": datetime(2024, 7, 5, 9, 8, 7, 654000),
+    }
+    first = source | {
+        "order_id": "0012",
+        "order_date": datetime(2024, 7, 1, 0, 30),
+        "total_amount": Decimal("30.5000"),
+        "customer_id": "7",
+        "customer_name": "Zoë",
+        "customer_email": "z@x",
+        "customer_address": '{"city":"Lyon"}',
+        "extra_fields": '{"channel":"web"}',
+        "record_number": 1,
+    }
+    no_line = dict.fromkeys(
+        ("line_number", "product_id", "product_name", "product_category", "price", "quantity", "line_amount")
+    )
+    pen = {
+        "line_number": 1,
+        "product_id": "p",
+        "product_name": "Pen",
+        "product_category": "Office",
+        "price": Decimal("0.1000"),
+        "quantity": 3,
+        "line_amount": Decimal("0.3000"),
+    }
+    other = no_line | {"line_number": 2, "product_id": "8", "price": Decimal("2.0000")}
+    nothing = dict.fromkeys(("total_amount", "customer_id", "customer_name", "customer_email", "customer_address"))
+    second = source | nothing | no_line
+    second |= {"order_id": "2", "order_date": datetime(2024, 6, 1), "extra_fields": None, "record_number": 2}
+    assert rows == [second, first | pen, first | other]
+
+
+def test_every_order_is_loaded_or_refused_and_refusals_come_in_their_order(tmp_path: Path) -> None:
+    lines = [json.dumps(ORDERS[1]), "oops", "null", json.dumps(ORDERS[0]), '{"order_id":3}', json.dumps(ORDERS[1])]
+    counts, _, refused, rows = converted("\n".join(lines).encode(), tmp_path)
+    assert (counts.orders_read, counts.orders_loaded, counts.orders_rejected, counts.rows) == (6, 3, 3, 4)
+    assert [(each.record_number, each.raw) for each in refused] == [
+        (number, lines[number - 1].encode()) for number in (2, 3, 5)
+    ]
+    assert sorted({row["record_number"] for row in rows}) == [1, 4, 6]
+
+
+def test_a_refused_line_of_json_can_be_read_back_byte_for_byte() -> None:
+    for raw in ('{"a":"é😀\u2028\\u00e9"}'.encode(), b'{"a":"\x7f\t', b"", b'\\"'):
+        line = b"".join(Refused(3, "a.b", 'why "x"', raw).json_line())
+        assert line.endswith(b"}\n")
+        assert line.count(b"\n") == 1
+        told = json.loads(line)
+        assert (told["record_number"], told["path"], told["reason"], told["raw"].encode()) == (3, "a.b", 'why "x"', raw)
+
+
+@pytest.mark.parametrize("tail", [b"", b",", b"}", b",{"], ids=["cut", "comma", "bracket", "open"])
+def test_a_source_that_fails_near_its_end_hands_out_no_file(tmp_path: Path, tail: bytes) -> None:
+    data = json.dumps([ORDERS[1]] * 5000).encode()[:-1] + tail
+    files: list[MonthFile] = []
+    with pytest.raises(UnreadableFile):
+        convert(io.BytesIO(data), LINEAGE, tmp_path, LIMITS, closed=files.append, refuse=lambda _: None)
+    assert files == []
+
+
+def test_a_stream_that_breaks_raises_as_it_is(tmp_path: Path) -> None:
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            data = super().read(size)
+            if not data:
+                raise ConnectionError("reset")
+            return data
+
+    with pytest.raises(ConnectionError, match="reset"):
+        convert(
+            Broken(json.dumps(ORDERS).encode()[:-1]),
+            LINEAGE,
+            tmp_path,
+            LIMITS,
+            closed=lambda _: pytest.fail("a file"),
+            refuse=lambda _: None,
+        )
+
+
+@pytest.mark.parametrize("what", ["loses", "makes up"])
+def test_orders_that_are_lost_or_made_up_stop_everything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    flatten = Flattener.flatten
+
+    def faulty(self: Flattener, batch: Any) -> Any:
+        for part in flatten(self, batch):
+            yield part
+            if what == "makes up":
+                yield part
+        if what == "loses":
+            batch.numbers.append(len(batch.numbers) + 1)
+            batch.raws.append(b"{}")
+
+    monkeypatch.setattr(Flattener, "flatten", faulty if what == "makes up" else _dropping(flatten))
+    with pytest.raises(CountMismatch, match="nothing was published"):
+        converted(json.dumps(ORDERS).encode(), tmp_path)
+
+
+def _dropping(flatten: Any) -> Any:
+    def dropping(self: Flattener, batch: Any) -> Any:
+        batch.numbers.pop()
+        batch.raws.pop()
+        yield from flatten(self, batch)
+
+    return dropping
+
+
+def test_counts_are_checked() -> None:
+    Counts(3, 2, 1).check()
+    for wrong in (Counts(3, 2, 0), Counts(3, 3, 1), Counts(0, 1, 0)):
+        with pytest.raises(CountMismatch):
+            wrong.check()
+
+
+def test_convert_checks_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(convert_module.Counts, "check", lambda self: (_ for _ in ()).throw(CountMismatch(1, 0, 0)))
+    with pytest.raises(CountMismatch):
+        converted(b"[]", tmp_path)
+
+
+def test_the_latest_date_is_bound_to_the_file_and_not_to_the_clock() -> None:
+    assert Lineage("k", "v", datetime(2024, 2, 29, tzinfo=UTC)).latest_order_ms == ms(datetime(2025, 2, 28, tzinfo=UTC))
+    assert Lineage("k", "v", datetime(2023, 12, 31, 5, tzinfo=UTC)).latest_order_ms == ms(
+        datetime(2024, 12, 31, 5, tzinfo=UTC)
+    )
+    later = Lineage("k", "v", MODIFIED, latest_order_after=MODIFIED + timedelta(days=31))
+    assert later.latest_order_ms == ms(datetime(2025, 8, 5, 9, 8, 7, 654000, tzinfo=UTC))
+
+
+def ms(when: datetime) -> int:
+    return int(when.timestamp() * 1000)
+
+
+def test_a_batch_that_would_fill_the_memory_is_flattened_in_parts_that_lose_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from chalicelib import flatten
+
+    monkeypatch.setattr(flatten, "PART_BYTES", 3000)
+    whole = [*ORDERS * 3, {"order_id": 9}, None, {**ORDERS[1], "x": 1}] * 7
+    data = b"\n".join([*(json.dumps(each).encode() for each in whole), b"oops"])
+    counts, _, refused, rows = converted(data, tmp_path)
+    assert (counts.orders_read, counts.orders_loaded) == (len(whole) + 1, 7 * 7)
+    numbers = [i + 1 for i, each in enumerate(whole) if each in ({"order_id": 9}, None)]
+    assert [each.record_number for each in refused] == [*numbers, len(whole) + 1]
+    assert sorted({row["record_number"] for row in rows}) == sorted(set(range(1, len(whole) + 1)) - set(numbers))
+
+
+@pytest.mark.parametrize("field", ["note", "order_id"], ids=["the strict way", "the fast way"])
+def test_no_part_of_a_batch_holds_many_rows_that_repeat_long_texts(field: str) -> None:
+    order = ORDERS[1] | {field: "x" * 10_000, "products": [{}] * 500}
+    batches = records_of(io.BytesIO(json.dumps([order] * 20).encode()), 1 << 20, 1 << 30)
+    sizes = [part.rows.nbytes for batch in batches for part in Flattener(LINEAGE).flatten(batch)]
+    assert sum(sizes) > 20 * 500 * 10_000
+    assert max(sizes) < 2 * PART_BYTES
+
+
+def test_a_notebook_gets_the_same_rows_as_a_frame() -> None:
+    frame = flatten_orders(ORDERS)
+    assert frame["order_id"].tolist() == ["0012", "0012", "2"]
+    assert frame["line_amount"].tolist()[0] == Decimal("0.3000")
+    assert frame.attrs["refused"] == []
+    text = json.dumps([*ORDERS, {"order_id": 1}])
+    for same in (text, text.encode()):
+        again = flatten_orders(same)
+        assert again["order_id"].tolist() == ["0012", "0012", "2"]
+        assert [each["path"] for each in again.attrs["refused"]] == ["order_date"]
+    assert len(flatten_orders(ORDERS[0])) == 2
+    assert len(flatten_orders([])) == 0

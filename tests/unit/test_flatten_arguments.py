@@ -1,0 +1,28 @@
+"""Arguments of `python -m chalicelib.flatten` that would hurt are refused as wrong usage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chalicelib.flatten_command import main
+
+
+def test_the_input_is_never_overwritten_by_what_was_refused_of_it(tmp_path: Path) -> None:
+    source = tmp_path / "orders.json"
+    source.write_text('{"order_id": 1}')
+    link = tmp_path / "link.json"
+    link.symlink_to(source)
+    for rejects in (source, link):
+        with pytest.raises(SystemExit) as ended:
+            main([str(source), "-o", str(tmp_path / "out"), "--rejects", str(rejects)])
+        assert ended.value.code == 2
+    assert source.read_text() == '{"order_id": 1}'
+
+
+@pytest.mark.parametrize("arguments", [["", "-o", "out"], ["-", "-o", ""]])
+def test_empty_names_are_wrong_usage(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2

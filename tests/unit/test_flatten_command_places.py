@@ -1,0 +1,70 @@
+"""Where `python -m chalicelib.flatten` writes, and what it leaves alone."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from chalicelib.flatten_command import main
+
+ORDER = {"order_id": 1, "order_date": "2024-07-05"}
+
+
+def names_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "orders.json"
+    path.write_text(json.dumps([ORDER, {"order_id": 2}]))
+    return path
+
+
+def test_a_folder_that_was_made_for_nothing_is_taken_away(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.json"
+    broken.write_text("[{")
+    for name in (broken, tmp_path / "missing.json", tmp_path):
+        assert main([str(name), "-o", str(tmp_path / "out")]) == 1
+        assert not (tmp_path / "out").exists()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("kept")
+    assert main([str(broken), "-o", str(tmp_path / "out")]) == 1
+    assert names_in(tmp_path / "out") == ["mine.txt"]
+
+
+def test_rejects_that_cannot_be_written_leave_no_files_either(
+    tmp_path: Path, source: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "folder").mkdir()
+    for rejects in (tmp_path / "folder", source / "below"):
+        assert main([str(source), "-o", str(tmp_path / "out"), "--rejects", str(rejects)]) == 1
+        assert not (tmp_path / "out").exists()
+        assert capsys.readouterr().err.endswith((f"directory: {rejects}\n", f"File exists: {source}\n"))
+    assert names_in(tmp_path / "folder") == []
+
+
+def test_a_device_is_written_to_and_not_replaced(tmp_path: Path, source: Path) -> None:
+    before = Path("/dev/null").stat()
+    assert main([str(source), "-o", str(tmp_path / "out"), "--rejects", "/dev/null"]) == 0
+    after = Path("/dev/null").stat()
+    assert stat.S_ISCHR(after.st_mode)
+    assert after.st_mode == before.st_mode
+
+
+def test_an_earlier_output_of_other_files_stays(tmp_path: Path, source: Path) -> None:
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps([ORDER]))
+    for path in (source, other, source):
+        assert main([str(path), "-o", str(tmp_path / "out")]) == 0
+    assert len(list((tmp_path / "out" / "order_month=2024-07").iterdir())) == 2
+    assert names_in(tmp_path / "out") == ["order_month=2024-07"]
+
+
+def test_rejects_of_a_good_file_are_an_empty_file(tmp_path: Path) -> None:
+    (tmp_path / "good.json").write_text(json.dumps(ORDER))
+    assert main([str(tmp_path / "good.json"), "-o", str(tmp_path / "out"), "--rejects", str(tmp_path / "r")]) == 0
+    assert (tmp_path / "r").read_bytes() == b""

@@ -1,0 +1,77 @@
+"""Who may import whom: the core reads without infrastructure, and the REST side starts without its weight."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+LIBRARY = PROJECT / "chalicelib"
+
+EDGES = {"storage", "catalog", "athena", "uploads"}
+WIRING = {"loading", "api", "flatten_command"}
+"""What puts core and edges together: for the S3 event, for the routes, for the command line."""
+HEAVY = ("pyarrow", "pandas", "numpy", "msgspec", "arro3")
+
+
+def imported(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    return found
+
+
+def modules() -> dict[str, set[str]]:
+    return {path.stem: imported(path) for path in LIBRARY.glob("*.py")}
+
+
+def of_ours(names: set[str]) -> set[str]:
+    return {name.split(".")[1] for name in names if name.startswith("chalicelib.")}
+
+
+def test_edges_do_not_know_each_other() -> None:
+    found = modules()
+    for edge in EDGES:
+        assert not of_ours(found[edge]) & (EDGES - {edge}), edge
+
+
+CORE = [
+    *("contract", "errors", "records", "flatten", "parquet", "ledger", "saved_queries", "query_parameters", "ingest"),
+    *("sources", "window", "json_scan", "refused", "values", "strict", "dates", "proof", "columns", "fast", "schema"),
+    *("convert", "events", "settings"),
+]
+
+
+@pytest.mark.parametrize("module", CORE)
+def test_the_core_knows_no_aws_no_chalice_no_environment_and_no_clock(module: str) -> None:
+    names = modules()[module]
+    assert not {name for name in names if name.split(".")[0] in ("boto3", "botocore", "chalice", "os", "time")}
+    assert not of_ours(names) & (EDGES | WIRING - {"flatten_command"})
+    text = (LIBRARY / f"{module}.py").read_text("utf-8")
+    # A notebook has a clock; nothing that the Lambda runs does.
+    allowed = 1 if module == "flatten" else 0
+    assert text.count("datetime.now(") <= allowed
+
+
+def test_the_house_knows_neither_its_foundations_nor_the_laptop() -> None:
+    for name, found in modules().items():
+        assert not {each for each in found if each.split(".")[0] in ("glue_setup", "local", "tests", "benchmarks")}, (
+            name
+        )
+
+
+@pytest.mark.parametrize("statement", ["import app", "import chalicelib.athena, chalicelib.saved_queries"])
+def test_the_rest_side_starts_without_columns_and_parsers(statement: str) -> None:
+    look = f"{statement}; import sys; print([name for name in {HEAVY} if name in sys.modules])"
+    environment = {"ETL_BUCKET": "some-bucket", "PATH": "/usr/bin:/bin", "ETL_STAGE": "local"}
+    done = subprocess.run(
+        [sys.executable, "-c", look], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]", done.stderr

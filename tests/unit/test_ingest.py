@@ -1,0 +1,258 @@
+"""Bringing source objects into the lake: duplicates, disorder, crashes and what cannot be read."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from chalicelib import ingest as ingest_module
+from chalicelib.convert import Limits
+from chalicelib.ingest import Ingest, Places
+from chalicelib.ledger import Arrival, Entry, ledger_name
+from tests.unit.memory_store import BEGINNING, Crash, MemoryStore
+
+PLACES = Places("table/", "quarantine/", "ledger/")
+LIMITS = Limits(1 << 20, 1 << 30, 1 << 27)
+KEY = "orders_json_incoming/orders.json"
+
+
+def order(order_id: object, date: str = "2024-07-05", products: int = 1) -> dict[str, Any]:
+    lines = [{"product_id": i, "price": 1.5, "quantity": 2} for i in range(products)]
+    return {"order_id": order_id, "order_date": date, "products": lines}
+
+
+def body(*orders: Any) -> bytes:
+    return json.dumps(list(orders)).encode()
+
+
+def ingest(store: MemoryStore) -> Ingest:
+    return Ingest(store, PLACES, LIMITS, now=lambda: BEGINNING, pieces=lambda path: [Path(path).read_bytes()])
+
+
+def table(store: MemoryStore) -> list[tuple[str, str, str]]:
+    """Return (source version, order id, month) of every row that Athena would see."""
+    rows = []
+    for key, content in store.objects.items():
+        if key.startswith("table/"):
+            month = key.split("order_month=")[1].split("/")[0]
+            for row in pq.ParquetFile(io.BytesIO(content)).read().to_pylist():
+                rows.append((row["source_version"], row["order_id"], month))
+    return sorted(rows)
+
+
+def entry(store: MemoryStore, key: str = KEY) -> Entry:
+    return Entry.from_json(json.loads(store.objects[f"ledger/{ledger_name(key)}"]))
+
+
+def quarantined(store: MemoryStore) -> list[dict[str, Any]]:
+    found = entry(store).quarantine
+    assert found is not None
+    return [json.loads(line) for line in gzip.decompress(store.objects[found]).splitlines()]
+
+
+def test_an_object_becomes_month_files_and_a_ledger_entry() -> None:
+    store = MemoryStore()
+    outcome, _ = ingest(store).load(store.drop(KEY, body(order(1, "2024-05-01", 2), order(2, "2024-07-01"))))
+    assert outcome == "loaded"
+    assert table(store) == [("v1", "1", "2024-05"), ("v1", "1", "2024-05"), ("v1", "2", "2024-07")]
+    found = entry(store)
+    assert (found.orders_read, found.orders_loaded, found.orders_rejected, found.rows) == (2, 2, 0, 3)
+    assert sorted(found.files) == sorted(key for key in store.objects if key.startswith("table/"))
+    assert found.quarantine is None
+
+
+def test_the_same_event_again_changes_nothing() -> None:
+    store = MemoryStore()
+    arrival = store.drop(KEY, body(order(1), order(2)))
+    ingest(store).load(arrival)
+    before = dict(store.objects)
+    assert [ingest(store).load(arrival)[0] for _ in range(3)] == ["duplicate"] * 3
+    assert store.objects == before
+
+
+def test_versions_in_any_order_end_with_the_newest() -> None:
+    for order_of_delivery in itertools.permutations(range(3)):
+        store = MemoryStore()
+        arrivals = [
+            store.drop(KEY, body(*(order(i, f"2024-0{version + 5}-01") for i in range(3 - version))))
+            for version in range(3)
+        ]
+        for i in order_of_delivery:
+            ingest(store).load(arrivals[i])
+        assert table(store) == [("v3", "0", "2024-07")], order_of_delivery
+
+
+def test_a_new_version_removes_what_the_old_one_had_put_there() -> None:
+    store = MemoryStore()
+    ingest(store).load(store.drop(KEY, body(order(1, "2024-05-01"), order(2, "2024-06-01"))))
+    ingest(store).load(store.drop(KEY, body(order(2, "2024-07-01"))))
+    assert table(store) == [("v2", "2", "2024-07")]
+    assert entry(store).superseded == ()
+
+
+def test_objects_of_an_unversioned_bucket_are_told_apart_by_their_etag() -> None:
+    store = MemoryStore()
+    first = store.drop(KEY, body(order(1)), versioned=False)
+    ingest(store).load(first)
+    assert ingest(store).load(first)[0] == "duplicate"
+    ingest(store).load(store.drop(KEY, body(order(2)), versioned=False))
+    assert [row[1] for row in table(store)] == ["2"]
+
+
+def test_two_objects_of_the_same_second_and_name_keep_apart() -> None:
+    store = MemoryStore()
+    for folder in ("a", "b"):
+        store._clock = 0
+        ingest(store).load(store.drop(f"orders_json_incoming/{folder}/orders.json", body(order(folder))))
+    assert [row[1] for row in table(store)] == ["a", "b"]
+
+
+@pytest.mark.parametrize("kept_bytes", [ingest_module.KEPT_BYTES, 0], ids=["kept on disk", "staged in S3"])
+def test_a_crash_after_any_call_heals_on_the_next_delivery(monkeypatch: pytest.MonkeyPatch, kept_bytes: int) -> None:
+    monkeypatch.setattr(ingest_module, "KEPT_BYTES", kept_bytes)
+    new = body(order(2, "2024-07-01"), order(3, "2024-08-01"), {"order_id": "no date"})
+
+    def prepared() -> tuple[MemoryStore, Arrival]:
+        store = MemoryStore()
+        ingest(store).load(store.drop(KEY, body(order(1, "2024-05-01"), order(2, "2024-06-01"))))
+        return store, store.drop(KEY, new)
+
+    store, arrival = prepared()
+    store.calls.clear()
+    ingest(store).load(arrival)
+    whole, calls = {k: v for k, v in store.objects.items() if not k.startswith("ledger/")}, len(store.calls)
+    assert calls >= 8
+    for crash_after in range(1, calls + 1):
+        store, arrival = prepared()
+        store.crash_after = crash_after
+        with pytest.raises(Crash):
+            ingest(store).load(arrival)
+        ingest(store).load(arrival)
+        healed = {k: v for k, v in store.objects.items() if not k.startswith("ledger/")}
+        assert healed == whole, f"crashed after call {crash_after}"
+        assert entry(store).state == "partly_loaded"
+        assert entry(store).superseded == ()
+
+
+def test_nothing_is_visible_before_the_last_byte_was_read() -> None:
+    store = MemoryStore()
+    arrival = store.drop(KEY, body(order(1))[:-1])
+    assert ingest(store).load(arrival)[0] == "quarantined"
+    assert table(store) == []
+    assert store.staged == {}
+    report = json.loads(store.objects[entry(store).quarantine or ""])
+    assert report["source_key"] == KEY
+    assert report["byte_offset"] == len(body(order(1))) - 1
+    assert "truncated" in report["reason"]
+
+
+def test_an_unreadable_new_version_leaves_the_rows_of_the_old_one() -> None:
+    store = MemoryStore()
+    ingest(store).load(store.drop(KEY, body(order(1))))
+    before = table(store)
+    assert ingest(store).load(store.drop(KEY, b"[{"))[0] == "quarantined"
+    assert table(store) == before
+    assert ingest(store).load(store.drop(KEY, body(order(2))))[0] == "loaded"
+    assert [row[1] for row in table(store)] == ["2"]
+
+
+def test_refused_records_are_kept_byte_for_byte_before_the_ledger_says_so() -> None:
+    store = MemoryStore()
+    broken = '{"order_id" : 7,"note":"Zoë \\u00e9 \\"x\\"" }'
+    arrival = store.drop(KEY, f"[{json.dumps(order(1))}, {broken}, null]".encode())
+    assert ingest(store).load(arrival)[0] == "partly_loaded"
+    assert [(each["record_number"], each["path"], each["raw"]) for each in quarantined(store)] == [
+        (2, "order_date", broken),
+        (3, "", "null"),
+    ]
+    calls = [call.split()[1] for call in store.calls if call.startswith(("put", "write"))]
+    assert calls.index(entry(store).quarantine or "") < max(i for i, key in enumerate(calls) if "ledger/" in key)
+
+
+def test_quarantine_and_table_files_are_the_same_bytes_for_the_same_object() -> None:
+    stores = []
+    for _ in range(2):
+        store = MemoryStore()
+        ingest(store).load(store.drop(KEY, body(order(1), {"order_id": 2})))
+        stores.append({key: value for key, value in store.objects.items() if not key.startswith("ledger/")})
+    assert stores[0] == stores[1]
+
+
+@pytest.mark.parametrize("key", ["orders_json_incoming/orders.csv", "orders_json_incoming/orders", "x/orders.json.zip"])
+def test_an_unsupported_name_is_refused_with_the_names_that_are_taken(key: str) -> None:
+    store = MemoryStore()
+    assert ingest(store).load(store.drop(key, body(order(1))))[0] == "quarantined"
+    assert ".ndjson" in (entry(store, key).reason or "")
+    assert table(store) == []
+
+
+def test_an_object_that_is_gone_is_told_and_may_come_again() -> None:
+    store = MemoryStore()
+    arrival = store.drop(KEY, body(order(1)))
+    kept = store.versions[KEY, arrival.version]
+    store.forget(arrival)
+    assert ingest(store).load(arrival)[0] == "gone"
+    assert entry(store).state == "gone"
+    store.versions[KEY, arrival.version] = kept
+    assert ingest(store).load(arrival)[0] == "loaded"
+
+
+def test_a_loader_that_is_overtaken_takes_its_files_back() -> None:
+    """Version 2 is loaded whole while version 1 stands before its last word to the ledger."""
+    store = MemoryStore()
+    old = store.drop(KEY, body(order(1, "2024-05-01")))
+    new = store.drop(KEY, body(order(1, "2024-06-01")))
+    write, done = store.write_json, False
+
+    def overtaken(key: str, value: dict[str, Any], etag: str | None) -> str | None:
+        nonlocal done
+        if value["state"] == "loaded" and value["version"] == old.version and not done:
+            done = True
+            assert ingest(store).load(new)[0] == "loaded"
+        return write(key, value, etag)
+
+    store.write_json = overtaken  # type: ignore[method-assign]
+    assert ingest(store).load(old)[0] == "stale"
+    assert table(store) == [("v2", "1", "2024-06")]
+    assert entry(store).version == new.version
+
+
+def test_two_deliveries_at_once_end_as_one() -> None:
+    store = MemoryStore()
+    arrival = store.drop(KEY, body(order(1), order(2)))
+    write, done = store.write_json, False
+
+    def twice(key: str, value: dict[str, Any], etag: str | None) -> str | None:
+        nonlocal done
+        if value["state"] == "loaded" and not done:
+            done = True
+            assert ingest(store).load(arrival)[0] == "loaded"
+        return write(key, value, etag)
+
+    store.write_json = twice  # type: ignore[method-assign]
+    assert ingest(store).load(arrival)[0] == "duplicate"
+    assert [row[1] for row in table(store)] == ["1", "2"]
+
+
+def test_a_passing_failure_is_raised_and_leaves_no_rows() -> None:
+    store = MemoryStore()
+    arrival = store.drop(KEY, body(order(1)))
+
+    def throttled(key: str, path: Path) -> None:
+        raise TimeoutError("SlowDown")
+
+    put_file, store.put_file = store.put_file, throttled  # type: ignore[method-assign]
+    with pytest.raises(TimeoutError):
+        ingest(store).load(arrival)
+    assert table(store) == []
+    assert entry(store).state == "loading"
+    store.put_file = put_file  # type: ignore[method-assign]
+    assert ingest(store).load(arrival)[0] == "loaded"
+    assert entry(store).attempts == 2

@@ -1,0 +1,44 @@
+"""Versions that overtake each other while one crashes or cannot be read: the rows end as if nothing had happened."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+
+import pytest
+
+from chalicelib import ingest as ingest_module
+from tests.unit.memory_store import Crash, MemoryStore
+from tests.unit.test_ingest import KEY, body, ingest, order, table
+
+
+@pytest.mark.xfail(strict=True, reason="the files of a crashed load are not in the ledger, so that nobody removes them")
+@pytest.mark.parametrize("kept_bytes", [ingest_module.KEPT_BYTES, 0], ids=["kept on disk", "staged in S3"])
+def test_a_load_that_crashed_leaves_no_rows_once_a_newer_version_is_there(
+    monkeypatch: pytest.MonkeyPatch, kept_bytes: int
+) -> None:
+    monkeypatch.setattr(ingest_module, "KEPT_BYTES", kept_bytes)
+    left = {}
+    for crash_after in range(1, 9):
+        store = MemoryStore()
+        old = store.drop(KEY, body(order(1, "2024-05-01"), order(2, "2024-06-01")))
+        new = store.drop(KEY, body(order(1, "2024-07-01")))
+        store.crash_after = crash_after
+        with contextlib.suppress(Crash):
+            ingest(store).load(old)
+        store.crash_after = None
+        ingest(store).load(new)
+        ingest(store).load(old)
+        if table(store) != [("v2", "1", "2024-07")]:
+            left[crash_after] = table(store)
+    assert left == {}
+
+
+@pytest.mark.xfail(strict=True, reason="an older version is stale though nothing of the newer one could be loaded")
+def test_a_version_that_cannot_be_read_leaves_the_same_rows_whichever_event_comes_first() -> None:
+    for delivered in itertools.permutations(range(3)):
+        store = MemoryStore()
+        arrivals = [store.drop(KEY, body(order(0))), store.drop(KEY, body(order(1))), store.drop(KEY, b"[{")]
+        for i in delivered:
+            ingest(store).load(arrivals[i])
+        assert table(store) == [("v2", "1", "2024-07")], delivered

@@ -1,0 +1,44 @@
+"""Memory is flat: a gigabyte of orders takes no more than a Lambda of modest size has."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.orders import orders
+
+PROJECT = Path(__file__).parents[2]
+GIGABYTE = 10**9
+MOST_MB = 300
+
+MEASURED = """
+import resource, sys
+from chalicelib.flatten_command import main
+code = main(sys.argv[1:])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+sys.exit(code)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["array", "lines"])
+def test_a_gigabyte_is_flattened_within_three_hundred_megabytes(tmp_path: Path, form: str) -> None:
+    between = b",\n" if form == "array" else b"\n"
+    some = between.join(json.dumps(order, ensure_ascii=False).encode() for order in orders(50_000))
+    source = tmp_path / "orders.json"
+    copies = GIGABYTE // len(some) + 1
+    with source.open("wb") as file:
+        file.write(b"[" if form == "array" else b"")
+        for i in range(copies):
+            file.write((between if i else b"") + some)
+        file.write(b"]" if form == "array" else b"")
+    command = [sys.executable, "-c", MEASURED, str(source), "-o", str(tmp_path / "out")]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr
+    summary, peak = done.stdout.splitlines()
+    assert json.loads(summary)["orders_loaded"] == 50_000 * copies
+    assert int(peak) <= MOST_MB

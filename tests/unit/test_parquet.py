@@ -1,0 +1,275 @@
+"""The Parquet files of a source: their names, months, types and sizes, and what bounds memory and disk."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from chalicelib import parquet
+from chalicelib.columns import month_name
+from chalicelib.contract import ORDERS
+from chalicelib.flatten import Flattened, Flattener, Lineage, records_of
+from chalicelib.parquet import FileNames, MonthFile, MonthFiles
+from chalicelib.schema import file_schema
+
+MODIFIED = datetime(2024, 7, 5, 9, 8, 7, tzinfo=UTC)
+LINEAGE = Lineage("orders_json_incoming/a b.json", "v1", MODIFIED)
+NAMES = FileNames(LINEAGE.key, LINEAGE.version, MODIFIED)
+
+
+@pytest.fixture(autouse=True)
+def _small_splits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "SPLIT_BYTES", 30_000)
+
+
+def orders(count: int, months: int = 3, seed: int = 0) -> list[dict[str, Any]]:
+    rng = random.Random(seed)
+    return [
+        {
+            "order_id": i,
+            "order_date": f"{2000 + (month := rng.randrange(months)) // 12}-{month % 12 + 1:02d}-15",
+            "customer": {"customer_id": rng.randrange(50), "name": f"Customer {rng.randrange(10**9)}"},
+            "products": [
+                {"product_id": p, "name": f"Product {rng.randrange(10**9)}", "price": 1.25, "quantity": 2}
+                for p in range(rng.randrange(4))
+            ],
+        }
+        for i in range(count)
+    ]
+
+
+def flattened(found: list[dict[str, Any]]) -> list[Flattened]:
+    flattener = Flattener(LINEAGE)
+    text = io.BytesIO(b"\n".join(json.dumps(each).encode() for each in found))
+    return [part for batch in records_of(text, 1 << 20, 1 << 30) for part in flattener.flatten(batch)]
+
+
+def write(directory: Path, parts: list[Flattened], cut: int = 200, **options: Any) -> list[MonthFile]:
+    """Write rows a few at a time, as from many batches."""
+    files: list[MonthFile] = []
+    options = {"roll_bytes": 1 << 30, **options}
+    with MonthFiles(directory, NAMES, closed=files.append, **options) as month_files:
+        for part in parts:
+            for start in range(0, part.rows.num_rows, cut):
+                month_files.add(part.rows.slice(start, cut), part.months[start : start + cut])
+    return files
+
+
+def rows_of(files: list[MonthFile]) -> list[dict[str, Any]]:
+    return [row for file in files for row in pq.ParquetFile(file.path).read().to_pylist()]
+
+
+def keyed(rows: list[dict[str, Any]]) -> list[Any]:
+    return sorted(rows, key=lambda row: (row["record_number"], row["line_number"] or 0))
+
+
+def test_names_are_made_of_the_source_alone_and_stay_as_they_are() -> None:
+    assert FileNames("k", "v", MODIFIED).of(1) == "orders_etl_20240705_090807_4351aecae81284860001.parquet"
+    assert FileNames("k", "v", MODIFIED).of(255).endswith("00ff.parquet")
+
+
+def test_key_and_version_cannot_be_confused_and_every_name_is_visible_to_athena() -> None:
+    prefixes = {FileNames(key, version, MODIFIED).prefix for key, version in [("ab", "c"), ("a", "bc"), ("abc", "")]}
+    assert len(prefixes) == 3
+    assert all(each[0] not in "_." for each in prefixes)
+
+
+def test_each_row_is_in_the_file_of_its_month_and_none_is_lost(tmp_path: Path) -> None:
+    parts = flattened(orders(1000, months=30))
+    files = write(tmp_path, parts)
+    assert keyed(rows_of(files)) == keyed([row for part in parts for row in part.rows.to_pylist()])
+    for file in files:
+        month = file.place.split("/")[0].removeprefix("order_month=")
+        assert {row["order_date"].strftime("%Y-%m") for row in rows_of([file])} == {month}
+        assert file.place == f"order_month={month}/{file.path.name}"
+        assert (tmp_path / file.place, file.path.stat().st_size) == (file.path, file.size)
+        assert pq.ParquetFile(file.path).metadata.num_rows == file.rows
+    assert len(files) == 30
+
+
+def test_rows_of_a_month_keep_the_order_of_the_source(tmp_path: Path) -> None:
+    for file in write(tmp_path, flattened(orders(2000)), row_group_bytes=20_000):
+        places = [(row["record_number"], row["line_number"] or 0) for row in rows_of([file])]
+        assert places == sorted(places)
+
+
+def test_the_same_source_makes_the_same_bytes(tmp_path: Path) -> None:
+    contents = []
+    for name in ("a", "b"):
+        files = write(tmp_path / name, flattened(orders(2000, months=9)), roll_bytes=30_000, row_group_bytes=20_000)
+        contents.append({file.place: file.path.read_bytes() for file in files})
+    assert contents[0] == contents[1]
+
+
+PHYSICAL = {
+    "order_date": "INT64",
+    "source_modified_at": "INT64",
+    "total_amount": "INT64",
+    "price": "INT64",
+    "line_amount": "INT64",
+    "line_number": "INT32",
+    "quantity": "INT64",
+    "record_number": "INT64",
+}
+
+
+def test_every_file_has_the_one_schema_that_athena_reads_without_surprises(tmp_path: Path) -> None:
+    found = [*orders(500, months=40), {"order_id": "x", "order_date": "2010-01-01", "unknown": 1}]
+    files = write(tmp_path, flattened(found), row_group_bytes=5_000, roll_bytes=20_000)
+    wanted = file_schema(ORDERS)
+    for file in files:
+        found_schema = pq.read_schema(file.path)
+        assert found_schema.equals(wanted)
+        assert "order_month" not in found_schema.names
+        described = pq.ParquetFile(file.path).schema
+        for i, column in enumerate(wanted):
+            physical = described.column(i).physical_type
+            assert physical == PHYSICAL.get(column.name, "BYTE_ARRAY"), column.name
+            if column.type == pa.timestamp("ms"):
+                logical = json.loads(described.column(i).logical_type.to_json())
+                assert (logical["timeUnit"], logical["isAdjustedToUTC"]) == ("milliseconds", False)
+            if pa.types.is_decimal(column.type):
+                assert str(described.column(i).logical_type) == "Decimal(precision=18, scale=4)"
+
+
+def test_snappy_is_the_only_codec_since_the_lambda_layer_has_no_other(tmp_path: Path) -> None:
+    for file in write(tmp_path, flattened(orders(300))):
+        metadata = pq.ParquetFile(file.path).metadata
+        groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+        assert {group.column(i).compression for group in groups for i in range(metadata.num_columns)} == {"SNAPPY"}
+
+
+def test_what_repeats_is_in_dictionaries_and_what_grows_in_differences(tmp_path: Path) -> None:
+    file = write(tmp_path, flattened(orders(300)))[0]
+    group = pq.ParquetFile(file.path).metadata.row_group(0)
+    encodings = {group.column(i).path_in_schema: group.column(i).encodings for i in range(group.num_columns)}
+    assert "DELTA_BINARY_PACKED" in encodings["record_number"]
+    assert "DELTA_BINARY_PACKED" in encodings["order_date"]
+    assert "DELTA_BYTE_ARRAY" in encodings["order_id"]
+    assert "RLE_DICTIONARY" in encodings["source_key"]
+    assert group.column(0).is_stats_set
+
+
+def test_a_file_is_rolled_at_a_size_and_its_parts_are_numbered(tmp_path: Path) -> None:
+    parts = flattened(orders(4000, months=1))
+    files = write(tmp_path, parts, row_group_bytes=30_000, roll_bytes=40_000)
+    assert len(files) > 3
+    assert [file.path.name for file in files] == [NAMES.of(i + 1) for i in range(len(files))]
+    assert all(40_000 <= file.size < 100_000 for file in files[:-1])
+    assert keyed(rows_of(files)) == keyed([row for part in parts for row in part.rows.to_pylist()])
+
+
+def test_rows_that_wait_are_bounded_however_many_months_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "PENDING_BYTES", 300_000)
+    parts = flattened(orders(1500, months=300))
+    most = 0
+    files: list[MonthFile] = []
+    with MonthFiles(tmp_path, NAMES, roll_bytes=1 << 30, closed=files.append) as month_files:
+        for part in parts:
+            for start in range(0, part.rows.num_rows, 200):
+                month_files.add(part.rows.slice(start, 200), part.months[start : start + 200])
+                waiting = sum(each.waiting_bytes for each in month_files._months.values())
+                assert waiting == sum(table.nbytes for o in month_files._months.values() for table in o.waiting)
+                most = max(most, waiting)
+    assert 200_000 < most <= 300_000
+    assert len({file.place.split("/")[0] for file in files}) > 280
+    assert keyed(rows_of(files)) == keyed([row for part in parts for row in part.rows.to_pylist()])
+
+
+def test_waiting_rows_hold_no_more_than_themselves(tmp_path: Path) -> None:
+    """A slice would keep the whole batch alive until the rarest month is written."""
+    with MonthFiles(tmp_path, NAMES, roll_bytes=1 << 30, closed=lambda _: None) as month_files:
+        rows = flattened(orders(3000, months=100))[0]
+        month_files.add(rows.rows, rows.months)
+        month_files._split()
+        for open_ in month_files._months.values():
+            for table in open_.waiting:
+                held = sum(
+                    buffer.size
+                    for column in table.columns
+                    for chunk in column.chunks
+                    for buffer in chunk.buffers()
+                    if buffer
+                )
+                assert held < 2 * table.nbytes + 64 * 40
+
+
+def test_unfinished_files_are_bounded_on_disk(tmp_path: Path) -> None:
+    sizes: list[int] = []
+    finished: list[Path] = []
+
+    def closed(file: MonthFile) -> None:
+        finished.append(file.path)
+        sizes.append(sum(path.stat().st_size for path in tmp_path.rglob("*.parquet") if path not in finished))
+
+    parts = flattened(orders(3000, months=20))
+    with MonthFiles(
+        tmp_path, NAMES, roll_bytes=1 << 30, closed=closed, row_group_bytes=10_000, open_bytes=100_000
+    ) as month_files:
+        for part in parts:
+            for start in range(0, part.rows.num_rows, 200):
+                month_files.add(part.rows.slice(start, 200), part.months[start : start + 200])
+    assert max(sizes) <= 100_000 + 50_000
+    assert len(finished) > 20
+
+
+def test_row_groups_that_writers_remember_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "OPEN_GROUPS", 40)
+    monkeypatch.setattr(parquet, "SPLIT_BYTES", 5_000)
+    parts = flattened(orders(1000, months=12))
+    files = write(tmp_path, parts, row_group_bytes=1000)
+    groups = [pq.ParquetFile(file.path).metadata.num_row_groups for file in files]
+    assert max(groups) <= 40
+    assert len(files) > 12
+    assert keyed(rows_of(files)) == keyed([row for part in parts for row in part.rows.to_pylist()])
+    assert max(Counter(file.place for file in files).values()) == 1
+
+
+def test_a_failure_in_the_block_or_in_the_writing_thread_is_raised_and_stops_the_thread(tmp_path: Path) -> None:
+    part = flattened(orders(100, months=1))[0]
+
+    def fails(file: MonthFile) -> None:
+        raise OSError("no space left")
+
+    with (
+        pytest.raises(OSError, match="no space left"),
+        MonthFiles(tmp_path / "a", NAMES, roll_bytes=1, closed=fails, row_group_bytes=1) as files,
+    ):
+        files.add(part.rows, part.months)
+    assert files._thread._shutdown
+    closed: list[MonthFile] = []
+    stopped = MonthFiles(tmp_path / "b", NAMES, roll_bytes=1 << 30, closed=closed.append, row_group_bytes=1)
+    stopped.__enter__().add(part.rows, part.months)
+    stopped._split()
+    stopped.__exit__(KeyError, KeyError("stop"), None)
+    assert closed == []
+    assert stopped._thread._shutdown
+
+
+def test_no_rows_make_no_files(tmp_path: Path) -> None:
+    assert write(tmp_path / "none", []) == []
+    with MonthFiles(tmp_path / "empty", NAMES, roll_bytes=1, closed=lambda _: pytest.fail("a file")) as files:
+        files.add(file_schema(ORDERS).empty_table(), np.empty(0, dtype=np.int64))
+    assert not (tmp_path / "empty").exists()
+
+
+def test_months_are_named_by_year_and_month() -> None:
+    assert [month_name(each) for each in (0, 11, 12, 360, 671)] == [
+        "1970-01",
+        "1970-12",
+        "1971-01",
+        "2000-01",
+        "2025-12",
+    ]

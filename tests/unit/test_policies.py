@@ -1,0 +1,105 @@
+"""What each Lambda function may do."""
+
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.settings import Settings
+from glue_setup import definitions, policies
+from glue_setup.place import Place
+from tests.goldens.golden import assert_golden
+
+SETTINGS = Settings(bucket="orders-etl-test", crawler="orders-crawler")
+PLACE = Place(account="123456789012", region="eu-west-1")
+
+
+def made(name: str, settings: Settings = SETTINGS, place: Place = PLACE):
+    return policies.FUNCTIONS[name](settings, place, f"orders-etl-test-{name}")
+
+
+@pytest.mark.parametrize("name", policies.FUNCTIONS)
+def test_the_policy_of_each_function_is_the_golden_one(name):
+    assert_golden(f"policy_{name}", made(name))
+
+
+def test_what_the_crawler_may_do_is_the_golden_one():
+    role = {"trust": definitions.crawler_trust(PLACE), "policy": policies.crawler(SETTINGS, PLACE)}
+    assert_golden("crawler_role", role)
+
+
+def test_what_the_bucket_keeps_and_refuses_is_the_golden_one():
+    rules = {"lifecycle": definitions.lifecycle_rules(SETTINGS), "statement": definitions.tls_only(SETTINGS, PLACE)}
+    assert_golden("bucket", rules)
+
+
+def test_the_workgroup_is_the_golden_one():
+    assert_golden("workgroup", definitions.workgroup(SETTINGS, PLACE))
+
+
+@pytest.mark.parametrize("name", policies.FUNCTIONS)
+def test_no_statement_reaches_every_resource_or_every_action(name):
+    for statement in made(name)["Statement"]:
+        assert "*" not in statement["Resource"]
+        assert not [action for action in statement["Action"] if "*" in action]
+        for resource in statement["Resource"]:
+            partition, service, region, account = resource.split(":")[1:5]
+            assert "*" not in partition + service + region + account
+            assert resource != "arn:aws:s3:::orders-etl-test/*"
+
+
+@pytest.mark.parametrize("name", policies.FUNCTIONS)
+def test_listing_is_allowed_under_prefixes_only(name):
+    listing = [s for s in made(name)["Statement"] if "s3:ListBucket" in s["Action"]]
+    assert listing
+    for statement in listing:
+        assert all(prefix.endswith("/*") for prefix in statement["Condition"]["StringLike"]["s3:prefix"])
+
+
+@pytest.mark.parametrize("name", policies.FUNCTIONS)
+def test_statement_ids_are_what_iam_takes_and_unique(name):
+    sids = [statement["Sid"] for statement in made(name)["Statement"]]
+    assert len(set(sids)) == len(sids)
+    assert all(sid.isalnum() and sid.isascii() for sid in sids)
+
+
+def test_the_loader_may_start_a_crawler_only_where_one_is_configured():
+    without = made("load_orders", replace(SETTINGS, crawler=""))
+    assert "glue:StartCrawler" in str(made("load_orders"))
+    assert "glue" not in str(without)
+
+
+def test_the_loader_may_delete_in_the_table_and_nowhere_else():
+    deleting = [s for s in made("load_orders")["Statement"] if "s3:DeleteObject" in s["Action"]]
+    assert [s["Resource"] for s in deleting] == [["arn:aws:s3:::orders-etl-test/orders_parquet_datalake/*"]]
+
+
+def test_the_rest_side_may_neither_write_the_table_nor_the_ledger_nor_delete():
+    writing = [s for s in made("api_handler")["Statement"] if "s3:PutObject" in s["Action"]]
+    written = {resource.rsplit(":", 1)[1] for s in writing for resource in s["Resource"]}
+    assert written == {"orders-etl-test/orders_json_incoming/*", "orders-etl-test/athena_results/*"}
+    assert "Delete" not in str(made("api_handler"))
+
+
+def test_arns_are_of_the_partition_that_the_region_is_in():
+    policy = str(made("api_handler", place=Place("123456789012", "cn-north-1", "aws-cn")))
+    assert "arn:aws-cn:s3:::" in policy
+    assert "arn:aws:" not in policy
+
+
+def test_prefixes_bucket_and_names_of_the_settings_are_used_throughout():
+    settings = Settings(
+        bucket="other-bucket",
+        incoming_prefix="in/",
+        table_prefix="lake/",
+        quarantine_prefix="bad/",
+        ledger_prefix="book/",
+        results_prefix="answers/",
+        database="shop",
+        table="lake",
+        workgroup="shop",
+        crawler="shop-crawler",
+    )
+    for name in policies.FUNCTIONS:
+        policy = str(made(name, settings))
+        for default in ("orders_json", "datalake", "quarantine/", "ledger/", "athena_results", "etl_pipeline"):
+            assert default not in policy

@@ -1,0 +1,166 @@
+"""What is too long, too deep or too many stays within time, memory and disk, and hurts no neighbour."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import time
+import tracemalloc
+
+import pytest
+
+from chalicelib.errors import UnreadableFile
+from chalicelib.flatten import records_of
+from chalicelib.records import MAX_BATCH_RECORDS, SPOOL_FACTOR
+from chalicelib.refused import SpooledRaw
+from tests.unit.reading import raw_of, read
+
+A, B = b'{"order_id":1}', b'{"order_id":2}'
+LIMIT = 2000
+
+
+def long_order(length: int) -> bytes:
+    return b'{"order_id":9,"x":"' + b"\xc3\xa9" * ((length - 21) // 2) + b"y" * ((length - 21) % 2) + b'"}'
+
+
+JOINS = {"array": (b"[", b",", b"]"), "lines": (b"", b"\n", b"\n"), "envelope": (b'{"orders":[', b",", b"]}")}
+
+
+@pytest.mark.parametrize("chunk_bytes", [16, 700, 3000, 1 << 21])
+@pytest.mark.parametrize("form", sorted(JOINS))
+@pytest.mark.parametrize("length", [LIMIT - 1, LIMIT, LIMIT + 1, LIMIT * 3, LIMIT * SPOOL_FACTOR - 2])
+def test_an_order_over_the_limit_is_refused_alone_and_keeps_its_bytes(form: str, length: int, chunk_bytes: int) -> None:
+    head, join, tail = JOINS[form]
+    long = long_order(length)
+    assert len(long) == length
+    found = read(head + join.join([A, B, long, A, B]) + tail, chunk_bytes, max_record_bytes=LIMIT)
+    if length <= LIMIT:
+        assert found.raws == [A, B, long, A, B]
+        return
+    assert found.raws == [A, B, A, B]
+    assert [(each.record_number, raw_of(each)) for each in found.refused] == [(3, long)]
+    assert found.reasons == [f"the order is longer than {LIMIT} bytes: split it, or raise ETL_MAX_RECORD_BYTES"]
+
+
+@pytest.mark.parametrize("form", sorted(JOINS))
+def test_what_is_much_longer_than_memory_may_hold_waits_on_disk(form: str) -> None:
+    head, join, tail = JOINS[form]
+    long = long_order(100_001 * 3)
+    found = read(head + join.join([A, B, long, A]) + tail, 100, max_record_bytes=100_000)
+    assert found.raws == [A, B, A]
+    assert isinstance(found.refused[0].raw, SpooledRaw)
+    told = json.loads(b"".join(found.refused[0].json_line()))
+    assert (told["record_number"], told["raw"].encode()) == (3, long)
+
+
+@pytest.mark.parametrize("form", sorted(JOINS))
+def test_an_order_too_long_for_the_disk_refuses_the_file(form: str) -> None:
+    head, join, tail = JOINS[form]
+    limit = 100_000
+    file = head + join.join([A, B, long_order(limit * SPOOL_FACTOR * 2), A]) + tail
+    with pytest.raises(UnreadableFile, match="one order is longer than 1600000 bytes") as refusal:
+        read(file, 100, max_record_bytes=limit)
+    assert refusal.value.byte_offset == file.index(b'{"order_id":9')
+
+
+@pytest.mark.parametrize("cut", [LIMIT + 50, LIMIT * 3])
+def test_a_truncated_order_over_the_limit_refuses_an_array(cut: int) -> None:
+    with pytest.raises(UnreadableFile, match="ends in the middle of a value"):
+        read((b"[" + long_order(LIMIT * 5))[:cut], 100, max_record_bytes=LIMIT)
+
+
+@pytest.mark.parametrize("chunk_bytes", [64, 5000, 1 << 21])
+@pytest.mark.parametrize("depth", [200, 1_100, 20_000])
+@pytest.mark.parametrize("form", sorted(JOINS))
+def test_deep_nesting_is_a_record_for_the_strict_way(form: str, depth: int, chunk_bytes: int) -> None:
+    head, join, tail = JOINS[form]
+    deep = b'{"order_id":3,"x":' + b'[{"a":' * depth + b"1" + b"}]" * depth + b"}"
+    found = read(head + join.join([A, deep, B]) + tail, chunk_bytes)
+    assert found.raws == [A, deep, B]
+    assert depth < 20_000 or found.odd == {2}
+
+
+@pytest.mark.parametrize("chunk_bytes", [7, 1 << 21])
+@pytest.mark.parametrize("form", sorted(JOINS))
+def test_lone_surrogates_are_a_record_for_the_strict_way(form: str, chunk_bytes: int) -> None:
+    head, join, tail = JOINS[form]
+    lone = b'{"order_id":"\\ud800"}'
+    found = read(head + join.join([A, lone, B]) + tail, chunk_bytes)
+    assert found.raws == [A, lone, B]
+    assert found.odd == {2}
+
+
+SPACE = b" \n\t\r" * 1_000_000
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        *(SPACE + A + b"\n" + B, A + SPACE + B, A + b"\n" + B + SPACE, b"[" + SPACE + A + b"," + B + b"]"),
+        *(b"[" + A + SPACE + b"," + B + b"]", b"[" + A + b"," + B + SPACE + b"]", b"[" + A + b"," + B + b"]" + SPACE),
+        *(b'{"orders":' + SPACE + b"[" + A + b"," + B + b"]}", b"{" + SPACE + b'"orders":[' + A + b"," + B + b"]}"),
+        *(b'{"a"' + SPACE + b':1,"orders":[' + A + b"," + B + b"]}", b"[" + A + b"," + SPACE + B + b"]"),
+    ],
+    ids=range(11),
+)
+@pytest.mark.parametrize("chunk_bytes", [5000, 1 << 21])
+def test_any_amount_of_white_space_is_passed_over(file: bytes, chunk_bytes: int) -> None:
+    assert read(file, chunk_bytes, max_record_bytes=8 << 20).raws == [A, B]
+
+
+def test_white_space_beyond_any_record_is_not_held() -> None:
+    file = b"[" + A + b" " * 30_000_000 + b"," + B + b"]"
+    tracemalloc.start()
+    try:
+        read(file, 1 << 16)
+        assert tracemalloc.get_traced_memory()[1] < len(file) // 2
+    finally:
+        tracemalloc.stop()
+
+
+def test_batches_hold_a_bounded_number_of_records_however_short_they_are() -> None:
+    for file in (b"[" + b",".join([b"1"] * 70_000) + b"]", b"{}\n" * 70_000, b"x\n" + b"{}\n" * 10 + b"x\n" * 30_000):
+        sizes = [batch.read for batch in records_of(io.BytesIO(file), 1 << 20, 1 << 30)]
+        assert max(sizes) <= MAX_BATCH_RECORDS
+        assert sum(sizes) == (70_000 if b"x" not in file else 30_011)
+
+
+SLOW = {
+    "many broken lines": lambda n: A + b"\n" + b"x\n" * n,
+    "many lines that open a bracket": lambda n: A + b"\n" + b"[\n" * n,
+    "many lines that open an object": lambda n: A + b"\n" + b'{"a":\n' * n,
+    "many lines that go on": lambda n: A + b"\n" + b'{"a":1} ,\n' * n,
+    "many lone surrogates": lambda n: b"[" + b",".join([b'{"a":"\\ud800"}'] * n) + b"]",
+    "many elements that are no objects": lambda n: b"[" + b",".join([b"1"] * n) + b"]",
+    "many open brackets": lambda n: b"[" + A + b"," + b"[" * n * 2,
+    "many envelopes": lambda n: b'{"orders":[]}' * n,
+    "many keys before the array": lambda n: b"{" + b'"a":1,' * n + b'"orders":[' + A + b"]}",
+    "many escapes in a key": lambda n: b'{"' + b'\\"' * n + b'":1,"orders":[' + A + b"]}",
+    "a long key that never ends": lambda n: b'{"' + b"a" * n * 20,
+    "a delimiter that misleads": lambda n: (
+        b"[" + b",".join([b'{"id":1,"lines":[{"id":1},{"id":2}]}', b'{"id":1,"x":"},{\\"id\\":"}'] * n) + b"]"
+    ),
+    "many records a line, one broken": lambda n: A + b"\n" + A * n + b"x\n",
+}
+
+
+def seconds_to_read(file: bytes) -> float:
+    begun = time.process_time()
+    with contextlib.suppress(UnreadableFile):
+        read(file, 1 << 18, max_record_bytes=1 << 18)
+    return time.process_time() - begun
+
+
+@pytest.mark.parametrize("what", sorted(SLOW))
+def test_time_grows_with_the_length_of_a_hostile_file_and_not_with_its_square(what: str) -> None:
+    seconds_to_read(SLOW[what](100))
+    short = min(seconds_to_read(SLOW[what](3_000)) for _ in range(2))
+    assert seconds_to_read(SLOW[what](24_000)) < 8 * 3 * short + 1.5
+
+
+def test_a_long_order_in_small_chunks_is_read_in_time() -> None:
+    file = b"[" + A + b"," + long_order(4_000_000) + b"," + B + b"]"
+    begun = time.process_time()
+    assert len(read(file, 512, max_record_bytes=8 << 20).raws) == 3
+    assert time.process_time() - begun < 2

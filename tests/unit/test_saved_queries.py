@@ -1,0 +1,198 @@
+"""Saved queries: what the files declare, and how a caller's parameters are checked."""
+
+from __future__ import annotations
+
+import pytest
+
+from chalicelib import saved_queries
+from chalicelib.errors import ParameterError, UnknownQuery
+from chalicelib.saved_queries import SavedQuery, Statement
+
+DATABASE, TABLE = "etl_pipeline", "orders_parquet_datalake"
+
+
+def bind(name: str, given: dict[str, str | list[str]]) -> Statement:
+    return saved_queries.find(name).bind(given, database=DATABASE, table=TABLE)  # type: ignore[arg-type]
+
+
+def problems(name: str, given: dict[str, str | list[str]]) -> dict[str, str]:
+    with pytest.raises(ParameterError) as caught:
+        bind(name, given)
+    return caught.value.problems
+
+
+def test_the_contracts_queries_are_there_in_alphabetical_order() -> None:
+    assert list(saved_queries.load()) == [
+        "order_lines_of",
+        "orders_between",
+        "preview",
+        "repeat_customers",
+        "sales_by_category",
+        "sales_by_month",
+        "sales_per_customer",
+        "top_products",
+        "total_mismatches",
+    ]
+
+
+def test_an_unknown_query_is_answered_with_those_there_are() -> None:
+    with pytest.raises(UnknownQuery, match="no saved query is named 'sales': use one of order_lines_of, "):
+        saved_queries.find("sales")
+
+
+def test_a_query_describes_itself_well_enough_to_build_a_form() -> None:
+    assert saved_queries.find("top_products").describe()["parameters"][0] == {
+        "name": "limit",
+        "type": "integer",
+        "description": "How many products.",
+        "required": False,
+        "default": "10",
+        "minimum": "1",
+        "maximum": "1000",
+        "example": "5",
+    }
+    assert all(query.title and query.description for query in saved_queries.load().values())
+
+
+def test_a_range_of_days_is_rendered_with_its_months_and_the_day_after() -> None:
+    statement = bind("orders_between", {"from": "2024-01-15", "to": "2024-02-29"})
+    assert statement.parameters == ("'2024-01'", "'2024-02'", "DATE '2024-01-15'", "DATE '2024-03-01'")
+    assert statement.sql.count("?") == len(statement.parameters)
+    assert statement.name == "orders_between"
+
+
+def test_parameters_left_out_take_their_defaults() -> None:
+    assert bind("top_products", {}).parameters == (
+        "'2000-01'",
+        "'2099-12'",
+        "DATE '2000-01-01'",
+        "DATE '2100-01-01'",
+        "10",
+    )
+
+
+def test_a_parameter_given_once_may_come_as_a_list_of_one() -> None:
+    assert bind("order_lines_of", {"order_id": ["7"]}).parameters == ("'7'",)
+
+
+def test_an_empty_list_is_a_parameter_left_out() -> None:
+    assert bind("top_products", {"limit": []}).parameters[-1] == "10"
+
+
+def test_all_wrong_parameters_are_named_at_once() -> None:
+    found = problems("total_mismatches", {"from": "2024-13-01", "to": "yesterday", "tolerance": "1e3", "color": "red"})
+    assert found == {
+        "color": "is not a parameter of this query: it takes tolerance, from, to",
+        "tolerance": "'1e3' is not a decimal: give up to 14 digits and up to 4 more after a point, such as 0.01",
+        "from": "'2024-13-01' is not a date: give year, month and day, such as 2024-07-05",
+        "to": "'yesterday' is not a date: give year, month and day, such as 2024-07-05",
+    }
+
+
+def test_a_query_without_parameters_says_so() -> None:
+    assert problems("preview", {"limit": "5"}) == {"limit": "is not a parameter of this query: it takes none"}
+
+
+def test_a_missing_parameter_is_named_with_an_example() -> None:
+    assert problems("order_lines_of", {}) == {"order_id": "is missing: give text, such as 1001"}
+
+
+def test_a_repeated_parameter_is_refused() -> None:
+    assert problems("top_products", {"limit": ["1", "2"]}) == {"limit": "is given 2 times: give it once"}
+
+
+def test_from_after_to_is_refused() -> None:
+    found = problems("sales_by_month", {"from": "2024-07-02", "to": "2024-07-01"})
+    assert found == {"from": "2024-07-02 is after to (2024-07-01): give an earlier from or a later to"}
+
+
+@pytest.mark.parametrize(
+    ("limit", "problem"),
+    [
+        ("0", "'0' is below 1: give 1 to 1000"),
+        ("1001", "'1001' is above 1000: give 1 to 1000"),
+        ("9" * 30, f"'{'9' * 30}' is not an integer: give digits only, such as 10"),
+        ("٣", "'٣' is not an integer: give digits only, such as 10"),
+        ("1_0", "'1_0' is not an integer: give digits only, such as 10"),
+        (" 1", "' 1' is not an integer: give digits only, such as 10"),
+        ("1.0", "'1.0' is not an integer: give digits only, such as 10"),
+        ("", "'' is not an integer: give digits only, such as 10"),
+    ],
+)
+def test_an_integer_is_ascii_digits_within_its_bounds(limit: str, problem: str) -> None:
+    assert problems("top_products", {"limit": limit}) == {"limit": problem}
+
+
+@pytest.mark.parametrize("day", ["2024-7-5", "20240705", "2024-07-05T00:00", "2024-02-30", "２０２４-07-05", ""])
+def test_a_date_is_written_in_one_way_only(day: str) -> None:
+    assert "from" in problems("orders_between", {"from": day, "to": "2024-07-31"})
+
+
+def test_a_date_outside_the_table_is_out_of_range() -> None:
+    found = problems("orders_between", {"from": "1999-12-31", "to": "2100-01-01"})
+    assert found["from"].startswith("'1999-12-31' is below 2000-01-01")
+    assert found["to"].startswith("'2100-01-01' is above 2099-12-31")
+
+
+@pytest.mark.parametrize(
+    ("order_id", "problem"),
+    [
+        ("", "is empty: give at least one character"),
+        ("a\x00b", "'a\\x00b' holds a control character or half a character (U+0000): leave it out"),
+        ("a\nb", "'a\\nb' holds a control character or half a character (U+000A): leave it out"),
+        ("a\ud800", "'a\\ud800' holds a control character or half a character (U+D800): leave it out"),
+    ],
+)
+def test_text_without_meaning_in_sql_is_refused(order_id: str, problem: str) -> None:
+    assert problems("order_lines_of", {"order_id": order_id}) == {"order_id": problem}
+
+
+def test_text_is_as_long_as_athena_takes_with_its_quotes() -> None:
+    assert len(bind("order_lines_of", {"order_id": "x" * 1022}).parameters[0]) == 1024
+    for too_long in ("x" * 1023, "'" * 512, "😀" * 512):
+        assert "longer than 1024 characters" in problems("order_lines_of", {"order_id": too_long})["order_id"]
+
+
+def test_the_table_and_the_database_are_put_in_as_quoted_names() -> None:
+    assert 'FROM "etl_pipeline"."orders_parquet_datalake"' in bind("preview", {}).sql
+    for wrong in ('a"b', "a b", "A", "", "a;b", "a.b", "x" * 129):
+        with pytest.raises(ValueError, match="is not a name"):
+            saved_queries.find("preview").bind({}, database="etl_pipeline", table=wrong)
+        with pytest.raises(ValueError, match="is not a name"):
+            saved_queries.view_statements(wrong, "orders_parquet_datalake")
+
+
+HEADER = "-- title: T\n-- description: D\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEADER + "SELECT :day",
+        HEADER + "-- parameter: day\n--   type: date\n--   description: D\n--   default: 2024-01-01\nSELECT 1",
+        HEADER + "SELECT ?",
+        HEADER + "SELECT 1; SELECT 2",
+        HEADER + "-- color: red\nSELECT 1",
+        HEADER + "-- anything\nSELECT 1",
+        HEADER
+        + "-- parameter: day\n--   type: day\n--   description: D\n--   example: 1\n--   default: 1\nSELECT :day",
+        HEADER + "-- parameter: day\n--   type: date\n--   description: D\n--   example: 2024-01-01\nSELECT :day",
+        HEADER
+        + "-- parameter: day\n--   type: date\n--   description: D\n--   required: yes\n--   example: 1\nSELECT :day",
+    ],
+)
+def test_a_malformed_file_is_refused_when_it_is_read(text: str) -> None:
+    with pytest.raises(ValueError):
+        saved_queries.parse("q", text)
+
+
+def test_a_month_parameter_is_rendered_as_the_partition_key_is_written() -> None:
+    query: SavedQuery = saved_queries.parse(
+        "q",
+        HEADER + "-- parameter: month\n--   type: month\n--   description: D\n--   required: yes\n"
+        "--   minimum: 2000-01\n--   example: 2024-07\nSELECT order_id FROM orders WHERE order_month = :month",
+    )
+    assert query.bind({"month": "2024-07"}, database=DATABASE, table=TABLE).parameters == ("'2024-07'",)
+    for wrong in ("2024-13", "2024-7", "1999-12"):
+        with pytest.raises(ParameterError):
+            query.bind({"month": wrong}, database=DATABASE, table=TABLE)

@@ -1,0 +1,32 @@
+"""docs/queries.md tells each saved query as its file declares it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chalicelib import saved_queries
+from chalicelib.saved_queries import SavedQuery
+
+DOCS = Path(__file__).parents[2] / "docs" / "queries.md"
+
+
+def section(query: SavedQuery) -> str:
+    """Return the part of the documentation that tells of one query."""
+    lines = [f"### `{query.name}`", "", f"**{query.title}.** {query.description}", ""]
+    if query.parameters:
+        lines += ["| parameter | type | default | from – to | |", "|---|---|---|---|---|"]
+    for parameter in query.parameters:
+        default = "required" if parameter.required else f"`{parameter.default}`"
+        bounds = f"{parameter.minimum} – {parameter.maximum}" if parameter.minimum else ""
+        lines.append(f"| `{parameter.name}` | {parameter.type} | {default} | {bounds} | {parameter.description} |")
+    if query.parameters:
+        lines.append("")
+    given = "&".join(f"{parameter.name}={parameter.example}" for parameter in query.parameters)
+    return "\n".join([*lines, "```", f"GET /queries/{query.name}" + (f"?{given}" if given else ""), "```", ""])
+
+
+@pytest.mark.parametrize("query", saved_queries.load().values(), ids=lambda query: query.name)
+def test_the_documentation_of_a_query_is_what_its_file_says(query: SavedQuery) -> None:
+    assert section(query) in DOCS.read_text("utf-8")

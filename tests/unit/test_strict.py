@@ -1,0 +1,206 @@
+"""The strict decoder: what an order becomes, and the path and the reason of each refusal."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from chalicelib.contract import ORDERS
+from chalicelib.flatten import Lineage
+from chalicelib.strict import MAX_DEPTH, Order, RefusedOrder, StrictDecoder
+from chalicelib.values import MAX_ORDER_BYTES
+
+LINEAGE = Lineage("o.json", "v", datetime(2024, 2, 29, 12, 30, tzinfo=UTC))
+DECODER = StrictDecoder(ORDERS, LINEAGE.latest_order_ms)
+BEGIN = '{"order_id":1,"order_date":"2024-01-02"'
+
+
+def order(fields: str = "", begin: str = BEGIN) -> dict[str, Any]:
+    """Decode an order and return its values by name, with `lines` and `extra`."""
+    found = DECODER.decode((begin + fields + "}").encode())
+    lines = [
+        dict(zip([*names(ORDERS.line_columns), "line_amount", "extra"], each, strict=True)) for each in found.lines
+    ]
+    return dict(zip(names(ORDERS.order_columns), found.values, strict=True)) | {"lines": lines, "extra": extra(found)}
+
+
+def names(columns: Any) -> list[str]:
+    return [column.name for column in columns]
+
+
+def extra(found: Order) -> str | None:
+    return found.lines[0][-1] if found.lines else found.extra_fields
+
+
+def refusal(fields: str = "", begin: str = BEGIN, end: str = "}") -> tuple[str, str]:
+    """Return the path and the reason for which an order is refused."""
+    with pytest.raises(RefusedOrder) as refused:
+        DECODER.decode((begin + fields + end).encode())
+    return refused.value.path, refused.value.reason
+
+
+def test_a_whole_order_fills_every_column() -> None:
+    found = order(
+        ',"total_amount":30.5,"customer":{"customer_id":"007","name":"Ann","email":"a@x","address":"Main St"},'
+        '"products":[{"product_id":12,"name":"Pen","category":"Office","price":"1.25","quantity":2.0},{"price":3}]'
+    )
+    assert (found["order_id"], found["total_amount"], found["customer_id"]) == ("1", 305000, "007")
+    assert (found["customer_name"], found["customer_email"], found["customer_address"]) == ("Ann", "a@x", "Main St")
+    pen, other = found["lines"]
+    assert (pen["product_id"], pen["product_name"], pen["product_category"]) == ("12", "Pen", "Office")
+    assert (pen["price"], pen["quantity"], pen["line_amount"]) == (12500, 2, 25000)
+    assert (other["price"], other["quantity"], other["line_amount"], other["product_id"]) == (30000, None, None, None)
+    assert found["extra"] is None
+
+
+@pytest.mark.parametrize("fields", ["", ',"customer":null', ',"customer":{}', ',"products":null', ',"products":[]'])
+def test_what_is_merely_missing_is_null(fields: str) -> None:
+    found = order(fields)
+    assert [found[name] for name in ("total_amount", "customer_id", "customer_name", "lines")] == [None, None, None, []]
+
+
+def test_null_missing_empty_and_zero_are_told_apart() -> None:
+    found = order(',"total_amount":0,"customer":{"customer_id":"","name":"","email":null}')
+    assert (found["total_amount"], found["customer_id"], found["customer_name"]) == (0, "", "")
+    assert found["customer_email"] is None
+
+
+@pytest.mark.parametrize("column", ["order_id", "order_date"])
+def test_a_required_value_that_is_missing_null_or_empty_refuses_the_order(column: str) -> None:
+    whole = {"order_id": 1, "order_date": "2024-01-02"}
+    assert refusal(begin=json.dumps({k: v for k, v in whole.items() if k != column})[:-1]) == (
+        column,
+        f"missing: an order needs its {column}",
+    )
+    assert refusal(begin=json.dumps(whole | {column: None})[:-1]) == (column, f"null: an order needs its {column}")
+    path, reason = refusal(begin=json.dumps(whole | {column: ""})[:-1])
+    assert path == column
+    assert reason.startswith(("empty: an order needs its", "'' is not an ISO 8601 date"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "path", "reason"),
+    [
+        (',"total_amount":true', "total_amount", "expected a number, found true"),
+        (',"total_amount":"x"', "total_amount", "'x' is not a finite number"),
+        (',"total_amount":1.23456', "total_amount", "1.23456 has more than 4 decimals: round it"),
+        (',"customer":[]', "customer", "expected an object, found an array"),
+        (',"customer":"Ann"', "customer", "expected an object, found the text 'Ann'"),
+        (',"customer":{"name":{}}', "customer.name", "expected text, found an object"),
+        (',"customer":{"customer_id":1.5}', "customer.customer_id", "1.5 is not an integer: send text or an integer"),
+        (',"customer":{"address":true}', "customer.address", "expected text, found true"),
+        (',"products":{}', "products", "expected an array, found an object"),
+        (',"products":"none"', "products", "expected an array, found the text 'none'"),
+        (',"products":[{},null]', "products[1]", "expected an object, found null"),
+        (',"products":[[]]', "products[0]", "expected an object, found an array"),
+        (',"products":[{},{"price":[1]}]', "products[1].price", "expected a number, found an array"),
+        (',"products":[{"quantity":2.5}]', "products[0].quantity", "2.5 is not a whole number: send an integer"),
+        (',"x":1,"x":2', "x", "the key appears twice in one object: send one of the values"),
+        (',"customer":{"name":"a","name":"a"}', "customer.name", "the key appears twice in one object"),
+        (',"products":[{"a":1,"a":2}]', "products[0].a", "the key appears twice in one object"),
+        (',"x":[{"y":{"a b":1,"a b":2}}]', 'x["a b"]', "the key appears twice in one object"),
+        (',"customer":{"name":"\\ud800"}', "customer.name", "the text holds half of a surrogate pair"),
+        (',"x":NaN', "x", "NaN is not JSON: send a number, text or null"),
+        (
+            ',"total_amount":-Infinity',
+            "total_amount",
+            "expected a number, found -Infinity, which is not a finite number",
+        ),
+        (',"products":[{"price":99999999,"quantity":99999999}]', "products[0]", "price × quantity is too large"),
+    ],
+)
+def test_a_refusal_names_the_path_and_the_reason(fields: str, path: str, reason: str) -> None:
+    found = refusal(fields)
+    assert found[0] == path
+    assert found[1].startswith(reason)
+
+
+@pytest.mark.parametrize("record", ["null", "1", "-1.5", '"text"', "true", "[]", '[{"order_id":1}]'])
+def test_what_is_no_object_is_no_order(record: str) -> None:
+    path, reason = refusal(begin=record, end="")
+    assert path == ""
+    assert reason.startswith("expected an order as a JSON object, found ")
+
+
+def test_a_null_before_or_after_drops_nothing_but_a_value_twice_would() -> None:
+    assert order(',"total_amount":null,"total_amount":5')["total_amount"] == 50000
+    assert order(',"x":null,"x":5')["extra"] == '{"x":5}'
+    assert refusal(',"total_amount":5,"total_amount":null')[0] == "total_amount"
+
+
+LATEST = "2025-02-28T12:30:00Z"
+
+
+@pytest.mark.parametrize("date", ["2000-01-01", "1999-12-31T23:00:00-01:00", LATEST, "2025-02-28T13:30:00+01:00"])
+def test_dates_from_the_year_2000_to_a_year_after_the_file_are_taken(date: str) -> None:
+    assert order(begin=f'{{"order_id":1,"order_date":"{date}"')["order_date"] is not None
+
+
+@pytest.mark.parametrize("date", ["1999-12-31T23:59:59.999Z", "2000-01-01T00:00:00+00:01", "2025-02-28T12:30:00.001Z"])
+def test_dates_out_of_range_are_refused_with_the_range(date: str) -> None:
+    path, reason = refusal(begin=f'{{"order_id":1,"order_date":"{date}"')
+    assert path == "order_date"
+    assert "is out of range: send a date from 2000-01-01 to 2025-02-28" in reason
+
+
+def test_every_unknown_field_is_kept_under_its_json_path() -> None:
+    found = order(
+        ',"currency":"EUR","a b":1,"a.b":2,"":3,"customer":{"vip":true,"tags":[1.50,"x",{"k":null}]},'
+        '"products":[{"sku":"S","x":null},{}],"note":null,"deep":{"b":[],"c":{}}'
+    )
+    shared = {'["a b"]': 1, '["a.b"]': 2, '[""]': 3, "customer.vip": True, "customer.tags": [1.5, "x", {"k": None}]}
+    shared |= {"currency": "EUR", "note": None, "deep": {"b": [], "c": {}}}
+    first, second = (json.loads(line["extra"]) for line in found["lines"])
+    assert first == shared | {"products[].sku": "S", "products[].x": None}
+    assert second == shared
+    assert '"customer.tags":[1.50,"x",{"k":null}]' in found["lines"][0]["extra"]
+
+
+def test_extra_fields_of_an_order_without_lines_are_kept_on_its_one_row() -> None:
+    assert order(',"x":1')["extra"] == '{"x":1}'
+
+
+def test_text_in_extra_fields_survives_whatever_it_holds() -> None:
+    for text in ('"\\ud800"', '"\\u0000\\n\\"\\\\"', '"é😀\u2028"', '"\ufffe"'):
+        found = json.loads(order(f',"x":{text}')["extra"] or "")
+        assert found["x"] == json.loads(text)
+    assert json.loads(order(',"\\ud800":1')["extra"] or "") == {"\ud800": 1}
+
+
+def test_an_address_that_is_an_object_is_compact_json_with_the_digits_that_were_sent() -> None:
+    address = '{ "street" : "Main St", "zip" : 01E , "geo": [1.10, -2e0] }'.replace("01E", "1E0")
+    found = order(f',"customer":{{"address": {address}}}')
+    assert found["customer_address"] == '{"street":"Main St","zip":1E0,"geo":[1.10,-2e0]}'
+    assert order(',"customer":{"address":12.50}')["customer_address"] == "12.50"
+    assert order(',"customer":{"address":[]}')["customer_address"] == "[]"
+
+
+@pytest.mark.parametrize("around", [',"x":%s', ',"customer":{"address":%s}', ',"products":[{"x":%s}]'])
+def test_nesting_is_taken_to_its_limit_and_refused_beyond(around: str) -> None:
+    order(around % ("[" * MAX_DEPTH + "]" * MAX_DEPTH))
+    for depth in (MAX_DEPTH + 1, 900, 100_000):
+        for opened, closed in (("[", "]"), ('{"a":', "}")):
+            path, reason = refusal(around % (opened * depth + ("1" if closed == "}" else "") + closed * depth))
+            assert reason == f"nested deeper than {MAX_DEPTH} levels: send a flatter order"
+            assert path in ("", "x", "customer.address", "products[0].x")
+
+
+def test_line_amounts_are_exact() -> None:
+    lines = order(
+        ',"products":[{"price":0.1,"quantity":3},{"price":99999999999999.9999,"quantity":1},{"price":0.0001,"quantity":-7}]'
+    )["lines"]
+    assert [line["line_amount"] for line in lines] == [3000, 10**18 - 1, -7]
+
+
+@pytest.mark.parametrize("field", ['"customer":{"name":"%s"}', '"unknown":"%s"', '"total_amount":1,"order_note":"%s"'])
+def test_an_order_whose_rows_would_fill_the_memory_is_refused(field: str) -> None:
+    text = field % ("é" * 50_000)
+    few = ",".join(["{}"] * 100)
+    many = ",".join(["{}"] * (MAX_ORDER_BYTES // 100_000 + 1))
+    assert len(order(f',{text},"products":[{few}]')["lines"]) == 100
+    path, reason = refusal(f',{text},"products":[{many}]')
+    assert path == "products"
+    assert "since each repeats the order's texts: split the order" in reason

@@ -1,0 +1,229 @@
+"""What each JSON value becomes in a column, or why it is refused: the table of contract.md, row by row."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+
+import pyarrow as pa
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from chalicelib import dates, values
+from chalicelib.values import NumberText, Unfit
+
+N = NumberText
+PLAIN_NUMBERS = st.from_regex(r"-?(0|[1-9][0-9]{0,16})(\.[0-9]{1,12})?", fullmatch=True)
+
+
+@pytest.mark.parametrize(
+    ("sent", "units"),
+    [
+        *((N("0"), 0), (N("-0"), 0), (N("-0.0"), 0), (N("0e5"), 0), (N("12.3"), 123000), (N("-12.3456"), -123456)),
+        *((N("1e3"), 10_000_000), (N("1E-4"), 1), (N("12.30000000000000"), 123000), (N("1.0000"), 10000)),
+        *(("12.50", 125000), ("0012", 120000), ("+5", 50000), (".5", 5000), ("5.", 50000), ("1e2", 1000000)),
+        # The noise of binary floating point is rounded away ...
+        *((N("12.2999999999999998"), 123000), (N("0.30000000000000004"), 3000), (N("19.990000000000002"), 199900)),
+        *((N("99999999999999.9999"), 10**18 - 1), (N("-99999999999999.9999"), 1 - 10**18)),
+        *((N("1e-400"), 0), (N("-1e-999999999999"), 0)),
+    ],
+)
+def test_money_becomes_units_of_a_ten_thousandth(sent: str, units: int) -> None:
+    assert values.decimal_units(sent) == units
+
+
+@pytest.mark.parametrize("sent", ["0.00005", "2.00005", "1.23456", "12.30001", "1e-5", "1e-300", "0.12345678901234567"])
+def test_money_with_more_than_noise_beyond_four_decimals_is_refused_and_not_rounded(sent: str) -> None:
+    with pytest.raises(Unfit, match="has more than 4 decimals: round it"):
+        values.decimal_units(N(sent))
+
+
+def test_noise_is_a_billionth_of_the_amount() -> None:
+    assert values.decimal_units(N("3.000000003")) == 30000
+    with pytest.raises(Unfit):
+        values.decimal_units(N("3.0000000031"))
+    # A half is only noise on large amounts, and goes to the even neighbour.
+    assert values.decimal_units(N("1234567.00005")) == 12345670000
+    assert values.decimal_units(N("1234567.00015")) == 12345670002
+
+
+@settings(max_examples=500)
+@given(PLAIN_NUMBERS)
+@example("99999999999999.99995")
+@example("99999999999999.99994999")
+def test_money_is_what_decimal_arithmetic_says(sent: str) -> None:
+    exact = Decimal(sent) * 10_000
+    rounded = exact.to_integral_value(ROUND_HALF_EVEN)
+    if abs(exact - rounded) <= abs(exact) * Decimal("1e-9") and abs(rounded) < 10**18:
+        assert values.decimal_units(N(sent)) == rounded
+    else:
+        with pytest.raises(Unfit):
+            values.decimal_units(N(sent))
+
+
+TOO_LARGE = [
+    "100000000000000",
+    "-100000000000000",
+    "99999999999999.99995",
+    "1e400",
+    "-1e400",
+    "1e999999999999",
+    "9" * 5000,
+]
+
+
+@pytest.mark.parametrize("sent", TOO_LARGE)
+def test_money_beyond_fourteen_digits_is_too_large(sent: str) -> None:
+    with pytest.raises(Unfit, match=r"is too large: at most 99999999999999\.9999"):
+        values.decimal_units(N(sent))
+
+
+@pytest.mark.parametrize(
+    "sent",
+    ["", " ", "nan", "NaN", "inf", "-Infinity", "1_0", "0x10", "1,5", " 1", "1 ", "1\n", "--1", "e5", "1e", ".", "١٢"],
+)
+def test_text_that_is_no_finite_number_is_refused(sent: str) -> None:
+    for parse in (values.decimal_units, values.integer):
+        with pytest.raises(Unfit, match="is not a finite number"):
+            parse(sent)
+
+
+@pytest.mark.parametrize("sent", [True, False, [], {}, [N("1")]])
+def test_what_is_no_number_is_refused_by_kind(sent: object) -> None:
+    for parse in (values.decimal_units, values.integer):
+        with pytest.raises(Unfit, match=r"expected a number, found (true|false|an object|an array)"):
+            parse(sent)
+
+
+@pytest.mark.parametrize(
+    ("sent", "whole"),
+    [
+        *((N("2"), 2), (N("2.0"), 2), (N("2e0"), 2), (N("-3"), -3), (N("1e3"), 1000), ("7", 7), ("+7.0", 7)),
+        *((N("9223372036854775807"), 2**63 - 1), (N("-9223372036854775808"), -(2**63)), (N("3.0000000001"), 3)),
+        *((N("0.0"), 0), (N("-0"), 0), (N("20000000000.0"), 20_000_000_000)),
+    ],
+)
+def test_quantities_are_whole_numbers_of_64_bits(sent: str, whole: int) -> None:
+    assert values.integer(sent) == whole
+
+
+@pytest.mark.parametrize("sent", ["2.5", "0.1", "1e-1", "3.00000001", "-0.5"])
+def test_a_broken_quantity_is_refused(sent: str) -> None:
+    with pytest.raises(Unfit, match="not a whole number: send an integer"):
+        values.integer(N(sent))
+
+
+@pytest.mark.parametrize("sent", ["9223372036854775808", "-9223372036854775809", "1e19", "1e400"])
+def test_a_quantity_beyond_64_bits_is_too_large(sent: str) -> None:
+    with pytest.raises(Unfit, match="is too large: at most 9223372036854775807"):
+        values.integer(N(sent))
+
+
+def test_millions_of_digits_are_judged_in_time() -> None:
+    begun = time.process_time()
+    for sent in ("1" * 2_000_000, "0." + "0" * 2_000_000 + "1", "1." + "9" * 2_000_000, "1e" + "9" * 2_000_000):
+        for parse in (values.decimal_units, values.integer):
+            with contextlib.suppress(Unfit):
+                parse(N(sent))
+    assert time.process_time() - begun < 5
+
+
+def test_identifiers_keep_every_digit_and_character() -> None:
+    for sent in ("0012", "A-1", " x ", "550e8400-e29b-41d4-a716-446655440000", "", "é", "1.50"):
+        assert values.identifier(sent) == sent
+    for number in ("12", "-3", "0", "123456789012345678901234567890"):
+        assert values.identifier(N(number)) == number
+
+
+@pytest.mark.parametrize("sent", [N("1.0"), N("1e3"), N("-0.5"), True, [], {}])
+def test_an_identifier_is_text_or_an_integer(sent: object) -> None:
+    with pytest.raises(Unfit, match=r"is not an integer|expected text or an integer"):
+        values.identifier(sent)
+
+
+def test_text_takes_numbers_as_they_were_sent() -> None:
+    assert [values.text(N(each)) for each in ("1.50", "1E5", "-0")] == ["1.50", "1E5", "-0"]
+    for sent in (True, [], {}):
+        with pytest.raises(Unfit, match="expected text, found"):
+            values.text(sent)
+
+
+def test_half_a_surrogate_pair_is_no_text() -> None:
+    for parse in (values.text, values.identifier):
+        with pytest.raises(Unfit, match="half of a surrogate pair"):
+            parse("a\ud800")
+        assert parse("\U0001f600\ufffe\x00") == "\U0001f600\ufffe\x00"
+
+
+def at(*when: int) -> int:
+    return int(datetime(*when, tzinfo=UTC).timestamp() * 1000)
+
+
+DATES = {
+    "2024-07-05": at(2024, 7, 5),
+    "20240705": at(2024, 7, 5),
+    "2024-02-29": at(2024, 2, 29),
+    "2024-07-05T10:15:00Z": at(2024, 7, 5, 10, 15),
+    "2024-07-05t10:15:00z": at(2024, 7, 5, 10, 15),
+    "2024-07-05 10:15:00": at(2024, 7, 5, 10, 15),
+    "2024-07-05T10:15": at(2024, 7, 5, 10, 15),
+    "20240705T101500Z": at(2024, 7, 5, 10, 15),
+    "2024-07-05T10:15:00.1Z": at(2024, 7, 5, 10, 15) + 100,
+    "2024-07-05T10:15:00,5Z": at(2024, 7, 5, 10, 15) + 500,
+    "2024-07-05T10:15:00.123999999Z": at(2024, 7, 5, 10, 15) + 123,
+    "2024-07-05T10:15:00+02:00": at(2024, 7, 5, 8, 15),
+    "2024-07-05T10:15:00+02": at(2024, 7, 5, 8, 15),
+    "2024-07-05T10:15:00-0530": at(2024, 7, 5, 15, 45),
+    "2024-01-01T00:30:00+01:00": at(2023, 12, 31, 23, 30),
+    "2023-12-31T23:30:00-01:00": at(2024, 1, 1, 0, 30),
+}
+NO_DATES = [
+    *("", "now", "2023-02-29", "1900-02-29", "2024-13-01", "2024-00-10", "2024-04-31", "2024-07-05T24:00:00"),
+    *("2024-07-05T10:60:00", "2024-07-05T10:15:60Z", "2024-07-05T10:15:00+24:00", "2024-07-05T10:15:00+00:60"),
+    *("2024-07-05T10:15:00.", "2024-07-05T10:15:00.1234567891", "2024-07-05Z", "２024-07-05", "2024-7-5", "05/07/2024"),
+    *("0000-01-01", "2024-07-05T10:15:00 Z", " 2024-07-05", "2024-07-05\n", "2024-0705", "2024-07-05T10:1500", "2024"),
+    *("2024-W27-5", "-2024-07-05", "12024-07-05", "2024-07-05T10", "2024-07-05T", "1720137600"),
+]
+
+
+@pytest.mark.parametrize(("sent", "ms"), DATES.items())
+def test_iso_dates_become_milliseconds_utc(sent: str, ms: int) -> None:
+    assert values.timestamp_ms(sent) == ms
+
+
+@pytest.mark.parametrize("sent", NO_DATES)
+def test_what_is_no_iso_date_is_refused(sent: str) -> None:
+    with pytest.raises(Unfit, match=r"is not (a date|an ISO 8601 date or date-time)"):
+        values.timestamp_ms(sent)
+
+
+@pytest.mark.parametrize("sent", [N("1720137600"), N("20240705"), True, [], {}])
+def test_a_date_is_text(sent: object) -> None:
+    with pytest.raises(Unfit, match="expected an ISO 8601 date as text"):
+        values.timestamp_ms(sent)
+
+
+pieces = st.sampled_from([*DATES, *NO_DATES]) | st.builds(
+    lambda when, zone: when.isoformat() + zone,
+    st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)),
+    st.sampled_from(["", "Z", "+05:45", "-12:00", "+00:00", "+23:59"]),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.none() | pieces, max_size=8), st.integers(0, 3))
+def test_a_column_of_dates_is_parsed_as_each_is(sent: list[str | None], offset: int) -> None:
+    ms, known = dates.parse_dates(pa.array(sent, pa.string())[offset:])
+    for text, found, is_known in zip(sent[offset:], ms.tolist(), known.tolist(), strict=True):
+        if is_known:
+            assert text is not None
+            assert values.timestamp_ms(text) == found
+
+
+def test_the_usual_shapes_of_dates_need_no_second_look() -> None:
+    usual = ["2024-07-05", "2024-07-05T10:15:00Z", "2024-07-05 10:15:00", "2024-07-05T10:15:00.123+02:00"]
+    assert dates.parse_dates(pa.array(usual))[1].all()
+    assert not dates.parse_dates(pa.array(["2024-02-30", "2023-02-29", "2024-07-05x10:15:00"]))[1].any()
