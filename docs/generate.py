@@ -1,0 +1,137 @@
+"""Writes the documents that are made from the code; `python -m docs.generate --check` fails when one is stale."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+from chalicelib import contract as contract_module
+from chalicelib import saved_queries
+from chalicelib.contract import ORDERS, TAKES, Column, Contract, From, Type
+from chalicelib.flatten import flatten_orders
+from chalicelib.openapi import document
+from chalicelib.settings import Settings
+
+DOCS = Path(__file__).parent
+PARTS = DOCS / "parts"
+
+EXAMPLE_ORDER = {
+    "id": 7001,
+    "placedAt": "2024-07-05T10:15:00+02:00",
+    "grandTotal": 45.5,
+    "buyer": {"number": "B-17"},
+    "shipping": {"method": "express", "address": {"city": "Lyon", "zip": "69001"}},
+    "items": [
+        {"product": {"sku": "CUP-4"}, "unitPrice": 12.25, "qty": 2},
+        {"product": {"sku": "PRESS"}, "unitPrice": 21, "qty": 1, "gift": True},
+    ],
+}
+
+
+def main() -> int:
+    """Write or check the documents; exit status 1 when one is stale."""
+    parser = argparse.ArgumentParser(prog="python -m docs.generate", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing; fail when a document is stale")
+    options = parser.parse_args()
+    stale = []
+    for name, text in documents().items():
+        path = DOCS / name
+        if path.exists() and path.read_text("utf-8") == text:
+            continue
+        if options.check:
+            stale.append(name)
+        else:
+            path.write_text(text, "utf-8")
+    for name in stale:
+        print(f"docs/{name} is stale: run `python -m docs.generate`", file=sys.stderr)
+    return 1 if stale else 0
+
+
+def documents() -> dict[str, str]:
+    """Return every generated document by its name in docs/."""
+    return {
+        "contract.md": contract_document(),
+        "settings.md": settings_document(),
+        "openapi.json": openapi_document(),
+    }
+
+
+def contract_document() -> str:
+    """Return docs/contract.md: the columns, then the prose of parts/contract.md with its example worked out."""
+    columns = table(
+        ["column", "type", "from", "rule"],
+        [[f"`{c.name}`", f"`{c.glue_type}`", _source(c), _rule(c)] for c in ORDERS.columns],
+    )
+    prose = (PARTS / "contract.md").read_text("utf-8")
+    example = (PARTS / "purchases.py").read_text("utf-8")
+    return (
+        prose.replace("{{columns}}", columns)
+        .replace("{{example}}", f"```python\n{example.strip()}\n```")
+        .replace("{{example order}}", f"```json\n{json.dumps(EXAMPLE_ORDER, indent=2)}\n```")
+        .replace("{{example rows}}", example_rows())
+    )
+
+
+def example_contract() -> Contract:
+    """Return the contract of the worked example."""
+    namespace: dict[str, Any] = dict(vars(contract_module))
+    exec((PARTS / "purchases.py").read_text("utf-8"), namespace)  # noqa: S102 - a file of ours
+    contract = namespace["ORDERS"]
+    assert isinstance(contract, Contract)
+    return contract
+
+
+def example_rows() -> str:
+    """Return what the worked example makes of its order, as a Markdown table."""
+    frame = flatten_orders(EXAMPLE_ORDER, contract=example_contract())
+    hidden = ("source_key", "source_version", "source_modified_at", "record_number")
+    names = [name for name in frame.columns if name not in hidden]
+    return table(
+        names, [["" if value is None else f"{value}" for value in row] for row in frame[names].values.tolist()]
+    )
+
+
+def settings_document() -> str:
+    """Return docs/settings.md: every setting with its unit, default and effect."""
+    rows = []
+    for each in fields(Settings):
+        default = "required" if each.default is MISSING else f"`{each.default}`" if each.default else "empty"
+        rows.append([f"`{each.metadata['variable']}`", each.metadata["unit"] or "-", default, each.metadata["effect"]])
+    text = (PARTS / "settings.md").read_text("utf-8")
+    return text.replace("{{settings}}", table(["variable", "unit", "default", "effect"], rows))
+
+
+def openapi_document() -> str:
+    """Return docs/openapi.json: the REST API with the default settings."""
+    made = document(saved_queries.load(), Settings(bucket="any"), "")
+    return json.dumps(made, indent=1, ensure_ascii=False) + "\n"
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _source(column: Column) -> str:
+    return f"`{column.source}`" if isinstance(column.source, str) else column.source.value
+
+
+def _rule(column: Column) -> str:
+    rules = [column.description]
+    if isinstance(column.source, str):
+        takes = TAKES[column.type]
+        rules.insert(0, f"{'**Required.** ' if column.required else ''}{takes[:1].upper()}{takes[1:]}.")
+        if column.type is Type.TIMESTAMP:
+            rules.insert(1, f"From {contract_module.EARLIEST_YEAR} to one year after the file.")
+    elif column.source is From.ORDER_MONTH:
+        rules.insert(0, f"{TAKES[Type.MONTH]}.")
+    return " ".join(rules)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
