@@ -35,7 +35,8 @@ def check(method: str, resource: str, **more: object) -> int:
         assert answer.body["Message"]
         assert len(answer.text) < 20_000
         assert "Traceback" not in answer.text
-        assert "SELECT" not in answer.text
+        # The caller's own words are quoted back, and Hypothesis sends words that it finds in the code.
+        assert "SELECT" not in answer.text or "SELECT" in repr(more)
     for name, value in answer.headers.items():
         assert "\n" not in value, name
         assert "\r" not in value, name
