@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from chalice.app import Chalice, IAMAuthorizer, Request, Response, S3Event
+from chalice.app import Chalice, CloudWatchEvent, IAMAuthorizer, Rate, Request, Response, S3Event
 
 from chalicelib import api_answers
 from chalicelib.api import Api
@@ -22,13 +22,27 @@ route = functools.partial(
 )
 
 
-@app.on_s3_event(bucket=settings.bucket, prefix=settings.incoming_prefix, events=["s3:ObjectCreated:*"])
+@app.on_s3_event(bucket=settings.bucket, prefix=settings.incoming_prefix, events=settings.s3_events)
 def load_orders(event: S3Event) -> list[str]:
     """Bring every object of the event into the lake."""
     # Only this function pays for pyarrow, not the REST API.
     from chalicelib.loading import load_event
 
-    return load_event(event.to_dict(), settings)
+    return load_event(event.to_dict(), settings, time_left_of(event.context))
+
+
+@app.schedule(Rate(settings.sweep_minutes, unit=Rate.MINUTES))
+def sweep_orders(event: CloudWatchEvent) -> dict[str, Any]:
+    """Find what no event announced, what died half-way and what is nobody's."""
+    from chalicelib.sweeping import sweep_bucket
+
+    context: Any = event.context
+    return sweep_bucket(settings, context.function_name, time_left_of(context))
+
+
+def time_left_of(context: Any) -> Callable[[], float]:
+    """Tell how many seconds Lambda leaves this process."""
+    return lambda: context.get_remaining_time_in_millis() / 1000
 
 
 class AnyS3Event(S3Event):
@@ -39,7 +53,15 @@ class AnyS3Event(S3Event):
         self.key = ""
 
 
+class AnySchedule(CloudWatchEvent):
+    """A scheduled event, or whatever an operator invokes the function with."""
+
+    def _extract_attributes(self, event_dict: dict[str, Any]) -> None:
+        """Nothing of the event is used."""
+
+
 load_orders.event_class = AnyS3Event
+sweep_orders.event_class = AnySchedule
 
 
 @app.middleware("http")

@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from chalicelib.contract import ORDERS, Contract
 from chalicelib.errors import CountMismatch
+from chalicelib.file_names import FileNames
 from chalicelib.flatten import Flattener, Lineage, records_of
-from chalicelib.parquet import FileNames, MonthFile, MonthFiles
+from chalicelib.parquet import MonthFile, MonthFiles
 from chalicelib.refused import Refused
 from chalicelib.sources import ByteStream
 
@@ -23,6 +24,7 @@ class Limits:
     max_record_bytes: int
     max_decompressed_bytes: int
     roll_bytes: int
+    max_source_bytes: int | None = None
 
 
 @dataclass

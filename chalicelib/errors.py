@@ -40,6 +40,27 @@ class UnreadableFile(EtlError):
         super().__init__(f"{reason}{at}")
 
 
+class OutOfTime(EtlError):
+    """A load would not end before its process is stopped from outside. Sizes are in bytes, as stored."""
+
+    def __init__(self, key: str, read: int, size: int) -> None:
+        self.key = key
+        self.read = read
+        self.size = size
+        super().__init__(
+            f"{shown(key)!r}: the time ran out after {read} of {size} bytes, and nothing was published: split the "
+            "file, or load it with python -m chalicelib.replay, which has no time limit"
+        )
+
+
+class LostRace(EtlError):
+    """The ledger entry of one key changed too often while it was being loaded: the event has to come again."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(f"the ledger entry of {shown(key)!r} keeps changing: the event has to come again")
+
+
 class CountMismatch(EtlError):
     """Orders read are not orders loaded plus orders refused: a fault of ours, nothing is published."""
 

@@ -2,63 +2,28 @@
 
 from __future__ import annotations
 
-import gzip
-import json
+import math
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
-from chalicelib.convert import Counts, Limits, convert
-from chalicelib.errors import UnreadableFile
-from chalicelib.flatten import Lineage
-from chalicelib.ledger import (
-    GONE,
-    LOADED,
-    LOADING,
-    PARTLY_LOADED,
-    QUARANTINED,
-    Arrival,
-    Decision,
-    Entry,
-    decide,
-    ledger_name,
-)
-from chalicelib.parquet import FileNames, MonthFile
-from chalicelib.refused import Refused
-from chalicelib.sources import SUFFIXES, ByteStream, is_supported
-
-MIB = 1024 * 1024
-
-KEPT_BYTES = 96 * MIB
-"""Finished files that stay on disk until all are published; what is more waits in S3, unseen."""
+from chalicelib.convert import Limits
+from chalicelib.errors import LostRace, OutOfTime
+from chalicelib.ledger import FAILED, GONE, QUARANTINED, Arrival, Decision, Entry, Result, decide, ledger_name
+from chalicelib.load import Load, Opened, Publishes
 
 RACES = 20
 """How often a lost race for the ledger is run again."""
 
 
-class Opened(Protocol):
-    """A source object that is being read."""
-
-    @property
-    def size(self) -> int: ...
-    @property
-    def modified_at(self) -> datetime: ...
-    @property
-    def stream(self) -> ByteStream: ...
-
-
-class Store(Protocol):
+class Store(Publishes, Protocol):
     """What ingestion needs of S3; see storage.Storage."""
 
     def open(self, arrival: Arrival) -> Opened | None: ...
-    def put_file(self, key: str, path: Path) -> None: ...
-    def put(self, key: str, body: bytes) -> None: ...
-    def stage(self, key: str, pieces: Iterable[bytes]) -> Any: ...
-    def complete(self, upload: Any) -> None: ...
-    def abort(self, upload: Any) -> None: ...
+    def current(self, key: str) -> Arrival | None: ...
     def delete(self, keys: Iterable[str]) -> None: ...
     def read_json(self, key: str) -> tuple[dict[str, Any], str] | None: ...
     def write_json(self, key: str, value: dict[str, Any], etag: str | None) -> str | None: ...
@@ -73,15 +38,20 @@ class Places:
     ledger: str
 
 
-class LostRace(Exception):
-    """The ledger entry of one key changed too often while it was being loaded: the event has to come again."""
+@dataclass(frozen=True)
+class Clock:
+    """The time: `now` for what the ledger tells, `elapsed` in seconds from any beginning. Neither decides anything."""
+
+    now: Callable[[], datetime]
+    elapsed: Callable[[], float]
 
 
 class Ingest:
     """Brings source objects into the lake.
 
-    `store` is S3, `now` tells the time for the ledger only, `pieces` cuts a file into parts of an upload. Anything
-    that may pass (throttling, timeouts) is raised as the store raises it; what will not is recorded.
+    `store` is S3, `pieces` cuts a file into parts of an upload, `told` puts a failure into words for the ledger. A
+    load says every `renewed_after` seconds in the ledger that it is still at work, so that the sweep leaves it alone.
+    Anything that may pass (throttling, timeouts) is raised as the store raises it; what will not is recorded.
     """
 
     def __init__(
@@ -90,225 +60,223 @@ class Ingest:
         places: Places,
         limits: Limits,
         *,
-        now: Callable[[], datetime],
+        clock: Clock,
         pieces: Callable[[Path], Iterable[bytes]],
+        told: Callable[[Exception], str],
+        renewed_after: float = 300.0,
     ) -> None:
         self._store = store
         self._places = places
         self._limits = limits
-        self._now = now
+        self._clock = clock
         self._pieces = pieces
+        self._told = told
+        self._renewed_after = renewed_after
 
-    def load(self, arrival: Arrival) -> tuple[str, Entry | None]:
-        """Load what arrived, if it is news.
+    def load(
+        self, arrival: Arrival, *, time_left: Callable[[], float] | None = None, again: bool = False
+    ) -> tuple[str, Entry | None]:
+        """Load what arrived, if it is news, or `again`.
 
-        Returns what was done (`loaded`, `partly_loaded`, `quarantined`, `gone`, or `duplicate`, `stale`) and the
-        ledger's entry.
+        `time_left` tells the seconds after which the process is stopped from outside: a load that would not end
+        before is ended in good time. Returns what was done (`loaded`, `partly_loaded`, `quarantined`, `gone`,
+        `deleted`, or `duplicate`, `stale`, `overtaken`) and the ledger's entry.
+
+        Raises OutOfTime, LostRace, CountMismatch, and what the store raises: the event has to come again.
         """
-        begun = self._now()
-        decision, entry, etag = self._begin(arrival)
-        if decision is not Decision.LOAD:
-            if entry is not None and entry.superseded and decision is Decision.SKIP_DUPLICATE:
-                self._remove_superseded(entry, etag)
-            return decision.value, entry
-        source = self._store.open(arrival)
+        began = self._clock.elapsed()
+        taken = _Taken(self._store, f"{self._places.ledger}{ledger_name(arrival.key)}", arrival, again)
+        decision, entry = taken.begin()
+        if entry is None:
+            return decision.value, None
+        if decision is Decision.DELETE:
+            return entry.state, taken.remove_superseded(entry)
+        if not decision.loads:
+            return decision.value, taken.remove_superseded(entry)
+        try:
+            result = self._read(taken, time_left)
+        except Exception as problem:
+            taken.fail(self._told(problem))
+            raise
+        if result is None:
+            return taken.decision.value, taken.entry
+        seconds = round(self._clock.elapsed() - began, 3)
+        return taken.conclude(replace(result, finished_at=self._clock.now().isoformat(), seconds=seconds))
+
+    def _read(self, taken: _Taken, time_left: Callable[[], float] | None) -> Result | None:
+        """Read and publish; return None where, once it was read, nobody wanted it any more."""
+        source = self._store.open(taken.arrival)
         if source is None:
-            gone = replace(entry, state=GONE, reason="the object was deleted or replaced before it could be read")
-            # Where another was quicker its word stands: it knows of a later version.
-            self._store.write_json(self._name(arrival), gone.as_json(), etag)
-            return GONE, gone
-        before = entry.files
+            return Result(GONE, reason="the object was deleted or replaced before it could be read")
         with tempfile.TemporaryDirectory(prefix="orders-") as directory:
-            load = _Load(self._store, self._places, arrival, source, Path(directory), self._pieces)
+            watch = _Watch(taken, source, self._clock, time_left, self._renewed_after)
+            load = Load(
+                self._store,
+                table=self._places.table,
+                quarantine=self._places.quarantine,
+                arrival=taken.arrival,
+                source=source,
+                directory=Path(directory),
+                pieces=self._pieces,
+            )
             try:
-                done = load.run(entry, self._limits)
+                result = load.read(self._limits, watch)
+                if result.state == QUARANTINED:
+                    return result
+                if not taken.announce(result.files):
+                    load.abort()
+                    return None
+                load.publish(result)
+                return result
             except BaseException:
                 load.abort()
                 raise
-        seconds = round((self._now() - begun).total_seconds(), 3)
-        done = replace(done, finished_at=self._now().isoformat(), seconds=seconds)
-        if done.state != QUARANTINED:
-            superseded = tuple(sorted({*entry.superseded, *before} - set(done.files)))
-            done = replace(done, superseded=superseded)
-        return self._finish(arrival, done, etag)
 
-    def _begin(self, arrival: Arrival) -> tuple[Decision, Entry, str]:
-        """Decide by the ledger, and say there that loading has begun."""
+
+class _Taken:
+    """The ledger's entry of one key, while this process works on what arrived. Every change is conditional."""
+
+    def __init__(self, store: Store, name: str, arrival: Arrival, again: bool) -> None:
+        self.arrival = arrival
+        self._store = store
+        self._name = name
+        self._again = again
+        self.entry: Entry | None = None
+        self.decision = Decision.LOAD
+        self._etag: str | None = None
+
+    def begin(self) -> tuple[Decision, Entry | None]:
+        """Decide by the ledger, and say there what has begun."""
         for _ in range(RACES):
-            stored = self._store.read_json(self._name(arrival))
-            entry = Entry.from_json(stored[0]) if stored else None
-            decision = decide(entry, arrival)
-            if entry is not None and stored is not None and decision is not Decision.LOAD:
-                return decision, entry, stored[1]
-            if entry is None:
-                begun = Entry(arrival.key, arrival.version, arrival.sequencer, LOADING)
-            else:
-                begun = entry.beginning(arrival)
-            etag = self._store.write_json(self._name(arrival), begun.as_json(), stored[1] if stored else None)
-            if etag is not None:
-                return Decision.LOAD, begun, etag
-        raise LostRace(f"the ledger entry of {arrival.key!r} keeps changing: the event has to come again")
+            self._look()
+            decision = self._fenced() or self._decided(self._again)
+            if decision is Decision.SKIP_DUPLICATE:
+                return decision, self._remember_sequencer()
+            if decision is Decision.DELETE:
+                entry = self.entry or Entry.first(self.arrival)
+                if self._write(entry.deleting(self.arrival)):
+                    return decision, self.entry
+            elif not decision.loads or self._write(self._begun(decision)):
+                return decision, self.entry
+        raise LostRace(self.arrival.key)
 
-    def _finish(self, arrival: Arrival, done: Entry, etag: str) -> tuple[str, Entry]:
+    def announce(self, files: tuple[str, ...]) -> bool:
+        """Say in the ledger which files are about to appear; return False where they are not wanted any more."""
+        for _ in range(RACES):
+            if self.entry is None or self._write(self.entry.announcing(files)):
+                return True
+            self._look()
+            self.decision = self._decided(self._again)
+            if not self.decision.loads:
+                return False
+        raise LostRace(self.arrival.key)
+
+    def renew(self) -> None:
+        """Say in the ledger that the load is still at work. Another's word there is left for `announce` to find."""
+        if self.entry is not None:
+            self._write(replace(self.entry, renewals=self.entry.renewals + 1))
+
+    def fail(self, reason: str) -> None:
+        """Keep why this attempt ended. The failure itself is raised, whatever becomes of this."""
+        try:
+            entry = self.entry
+            if entry is not None and entry.version == self.arrival.version:
+                self._write(entry.failing(reason))
+        except Exception:  # noqa: S110 - it must not hide the failure that it is about
+            pass
+
+    def conclude(self, result: Result) -> tuple[str, Entry]:
         """Write what was done; where another was quicker, decide again."""
         for _ in range(RACES):
-            written = self._store.write_json(self._name(arrival), done.as_json(), etag)
-            if written is not None:
-                return done.state, self._remove_superseded(done, written)
-            stored = self._store.read_json(self._name(arrival))
-            if stored is None:
-                raise LostRace(f"the ledger entry of {arrival.key!r} vanished: the event has to come again")
-            other, etag = Entry.from_json(stored[0]), stored[1]
-            decision = decide(other, arrival)
-            if decision is Decision.SKIP_STALE:
-                self._store.delete(sorted(set(done.files) - set(other.files)))
-                return decision.value, other
-            if decision is Decision.SKIP_DUPLICATE:
-                return decision.value, other
-            kept = {*other.files, *other.superseded, *done.superseded} - set(done.files)
-            done = replace(done, superseded=tuple(sorted(kept)), attempts=other.attempts)
-        raise LostRace(f"the ledger entry of {arrival.key!r} keeps changing: the event has to come again")
+            if self.entry is None:
+                raise LostRace(self.arrival.key)
+            if self._write(self.entry.concluding(self.arrival, result)):
+                return result.state, self.remove_superseded(self.entry)
+            self._look()
+            entry = self.entry
+            decision = self._decided(again=False)
+            if entry is not None and decision is Decision.SKIP_STALE:
+                self._store.delete(sorted(set(result.files) - set(entry.files)))
+                return decision.value, entry
+            if entry is not None and decision is Decision.SKIP_DUPLICATE:
+                return decision.value, entry
+        raise LostRace(self.arrival.key)
 
-    def _remove_superseded(self, entry: Entry, etag: str) -> Entry:
-        """Remove what the entry replaced. A crash in between leaves the list for the next delivery."""
+    def remove_superseded(self, entry: Entry) -> Entry:
+        """Remove what the entry replaced. A crash in between leaves the list for the next delivery, or the sweep."""
         if not entry.superseded:
             return entry
         self._store.delete(entry.superseded)
-        clean = replace(entry, superseded=())
-        self._store.write_json(f"{self._places.ledger}{ledger_name(entry.key)}", clean.as_json(), etag)
-        return clean
+        self._write(replace(entry, superseded=()))
+        return self.entry or entry
 
-    def _name(self, arrival: Arrival) -> str:
-        return f"{self._places.ledger}{ledger_name(arrival.key)}"
+    def _look(self) -> None:
+        stored = self._store.read_json(self._name)
+        self.entry, self._etag = (Entry.from_json(stored[0]), stored[1]) if stored else (None, None)
+
+    def _write(self, entry: Entry) -> bool:
+        etag = self._store.write_json(self._name, entry.as_json(), self._etag)
+        if etag is None:
+            return False
+        self.entry, self._etag = entry, etag
+        return True
+
+    def _fenced(self) -> Decision | None:
+        """Leave it to others where the sweep's word is no longer the last; after a failure it is taken up again."""
+        fence = self.arrival.ledger_etag
+        failed = self.entry is not None and self.entry.state == FAILED
+        return None if fence is None or fence == self._etag or failed else Decision.SKIP_OVERTAKEN
+
+    def _decided(self, again: bool) -> Decision:
+        decision = decide(self.entry, self.arrival, again=again)
+        if decision is not Decision.ASK:
+            return decision
+        current = self._store.current(self.arrival.key)
+        there = None if current is None else current.version
+        newest = there == (None if self.arrival.removed else self.arrival.version)
+        return decide(self.entry, self.arrival, newest=newest, again=again)
+
+    def _begun(self, decision: Decision) -> Entry:
+        if self.entry is None:
+            return Entry.first(self.arrival)
+        # A late version does not become what the entry tells of; its writing here takes the ETag all the same.
+        return self.entry if decision is Decision.CATCH_UP else self.entry.beginning(self.arrival)
+
+    def _remember_sequencer(self) -> Entry | None:
+        """Keep the newest sequencer of a version: the sweep found it without one."""
+        entry, sequencer = self.entry, self.arrival.sequencer
+        if entry and sequencer and entry.version == self.arrival.version and not entry.sequencer:
+            self._write(replace(entry, sequencer=sequencer, loaded_sequencer=entry.loaded_sequencer or sequencer))
+        return self.entry
 
 
-class _Load:
-    """One source object on its way: its finished files, and the refused records, until all are published."""
+class _Watch:
+    """Called as the source is read: ends a load that would not finish in time, and renews its word in the ledger."""
+
+    RESERVE = 30.0
+    """Seconds that are kept for publishing, or a tenth of the time there is if that is less."""
 
     def __init__(
         self,
-        store: Store,
-        places: Places,
-        arrival: Arrival,
+        taken: _Taken,
         source: Opened,
-        directory: Path,
-        pieces: Callable[[Path], Iterable[bytes]],
+        clock: Clock,
+        time_left: Callable[[], float] | None,
+        renewed_after: float,
     ) -> None:
-        self._store = store
-        self._places = places
-        self._arrival = arrival
+        self._taken = taken
         self._source = source
-        self._directory = directory
-        self._pieces = pieces
-        self._kept: list[tuple[str, Path]] = []
-        self._kept_bytes = 0
-        self._staged: list[Any] = []
-        self._files: list[str] = []
-        self._quarantine = f"{places.quarantine}{FileNames(arrival.key, arrival.version, source.modified_at).prefix}"
+        self._clock = clock
+        self._time_left = time_left or (lambda: math.inf)
+        self._reserve = min(self.RESERVE, self._time_left() / 10)
+        self._renewed_after = renewed_after
+        self._renewed = clock.elapsed()
 
-    def run(self, entry: Entry, limits: Limits) -> Entry:
-        """Read the source to its end, then publish everything; return the entry to be written."""
-        refused = _RefusedFile(self._directory / "refused.ndjson.gz")
-        try:
-            if not is_supported(self._arrival.key):
-                raise UnreadableFile(f"unsupported file type: name it {', '.join(SUFFIXES)}, or one of these with .gz")
-            counts = convert(
-                self._source.stream,
-                Lineage(self._arrival.key, self._arrival.version, self._source.modified_at),
-                self._directory / "files",
-                limits,
-                closed=self._keep,
-                refuse=refused.write,
-            )
-        except UnreadableFile as problem:
-            self.abort()
-            return self._quarantined(entry, problem)
-        finally:
-            refused.close()
-        return self._published(entry, counts, refused)
-
-    def abort(self) -> None:
-        """Drop what was staged."""
-        for upload in self._staged:
-            self._store.abort(upload)
-        self._staged = []
-
-    def _keep(self, file: MonthFile) -> None:
-        key = f"{self._places.table}{file.place}"
-        self._files.append(key)
-        if self._kept_bytes + file.size <= KEPT_BYTES:
-            self._kept.append((key, file.path))
-            self._kept_bytes += file.size
-        else:
-            self._staged.append(self._store.stage(key, self._pieces(file.path)))
-            file.path.unlink()
-
-    def _published(self, entry: Entry, counts: Counts, refused: _RefusedFile) -> Entry:
-        quarantine = None
-        if counts.orders_rejected:
-            # Before the rows and the ledger: what is refused is never less safe than what is loaded.
-            quarantine = f"{self._quarantine}.ndjson.gz"
-            self._store.put_file(quarantine, refused.path)
-        for upload in self._staged:
-            self._store.complete(upload)
-        self._staged = []
-        for key, path in self._kept:
-            self._store.put_file(key, path)
-        return replace(
-            self._entry(entry),
-            state=PARTLY_LOADED if counts.orders_rejected else LOADED,
-            files=tuple(sorted(self._files)),
-            orders_read=counts.orders_read,
-            orders_loaded=counts.orders_loaded,
-            orders_rejected=counts.orders_rejected,
-            rows=counts.rows,
-            quarantine=quarantine,
-        )
-
-    def _quarantined(self, entry: Entry, problem: UnreadableFile) -> Entry:
-        report = {
-            "source_key": self._arrival.key,
-            "source_version": self._arrival.version,
-            "source_modified_at": self._source.modified_at.isoformat(),
-            "source_bytes": self._source.size,
-            "reason": problem.reason,
-            "byte_offset": problem.byte_offset,
-        }
-        quarantine = f"{self._quarantine}.report.json"
-        self._store.put(quarantine, json.dumps(report, ensure_ascii=False, indent=1).encode("utf-8", "replace"))
-        return replace(self._entry(entry), state=QUARANTINED, quarantine=quarantine, reason=str(problem))
-
-    def _entry(self, entry: Entry) -> Entry:
-        return replace(
-            entry,
-            orders_read=0,
-            orders_loaded=0,
-            orders_rejected=0,
-            rows=0,
-            reason=None,
-            source_bytes=self._source.size,
-            source_modified_at=self._source.modified_at.isoformat(),
-        )
-
-
-class _RefusedFile:
-    """Refused records as gzipped newline-delimited JSON, the same bytes for the same records."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._plain: IO[bytes] | None = None
-        self._gzip: gzip.GzipFile | None = None
-
-    def write(self, refused: Refused) -> None:
-        """Add one record."""
-        if self._gzip is None:
-            self._plain = self.path.open("wb")
-            self._gzip = gzip.GzipFile(filename="", fileobj=self._plain, mode="wb", mtime=0)
-        for piece in refused.json_line():
-            self._gzip.write(piece)
-
-    def close(self) -> None:
-        """Finish the file, if there is one."""
-        if self._gzip is not None and self._plain is not None:
-            self._gzip.close()
-            self._plain.close()
+    def __call__(self, position: int) -> None:
+        """`position` is how many bytes of the object were read."""
+        if self._time_left() < self._reserve:
+            raise OutOfTime(self._taken.arrival.key, position, self._source.size)
+        now = self._clock.elapsed()
+        if now - self._renewed > self._renewed_after:
+            self._renewed = now
+            self._taken.renew()

@@ -1,24 +1,33 @@
-"""What is known of one source object, and the pure decision of what to do with the next event about it."""
+"""What is known of one source object, and the pure decisions of what to do with the next event about it."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from enum import Enum
 from typing import Any
 
+from chalicelib.file_names import ledger_name
+
+__all__ = ["Arrival", "Decision", "Entry", "Result", "decide", "is_before", "ledger_name", "version_of"]
+
 TRANSFORM = 1
 """Raised when the same bytes come to give other rows: what an older transform loaded is then loaded again."""
 
-LOADING, LOADED, PARTLY_LOADED, QUARANTINED, GONE = "loading", "loaded", "partly_loaded", "quarantined", "gone"
-FINISHED = (LOADED, PARTLY_LOADED, QUARANTINED)
+LOADING, LOADED, PARTLY_LOADED, QUARANTINED = "loading", "loaded", "partly_loaded", "quarantined"
+GONE, FAILED, DELETED = "gone", "failed", "deleted"
+WITH_ROWS = (LOADED, PARTLY_LOADED)
+FINISHED = (*WITH_ROWS, QUARANTINED)
 """States in which another delivery of the same version changes nothing."""
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """One S3 event: which version of which key there is now. `version` is the version id, else the ETag."""
+    """One S3 event: which version of which key there is now. `version` is the version id, else the ETag.
+
+    `removed` tells that the key was deleted. `ledger_etag` is set where the sweep announces an object: the load goes
+    on only while the ledger's entry is the one that the sweep saw.
+    """
 
     bucket: str
     key: str
@@ -27,21 +36,53 @@ class Arrival:
     etag: str | None = None
     sequencer: str = ""
     size: int | None = None
+    removed: bool = False
+    ledger_etag: str | None = None
+
+
+def version_of(version_id: str | None, etag: str | None) -> str:
+    """Return what tells one version of an object from another: the version id, else the ETag without its quotes."""
+    return (None if version_id == "null" else version_id) or (etag or "").strip('"')
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one version of a source object. `files` are keys of the table's files."""
+
+    state: str
+    files: tuple[str, ...] = ()
+    orders_read: int = 0
+    orders_loaded: int = 0
+    orders_rejected: int = 0
+    rows: int = 0
+    quarantine: str | None = None
+    reason: str | None = None
+    source_bytes: int | None = None
+    source_modified_at: str | None = None
+    finished_at: str | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What became of the newest version of a key that was seen.
+    """What became of the newest version of a key that was seen, and which files hold the key's rows.
 
-    `files` are the keys of the table's files that hold its rows. A version that was refused whole leaves the rows of
-    the version before it where they are. `superseded` are files that are to be removed and perhaps not yet were.
+    `version` to `transform` tell of the newest version. `files` belong to `loaded_version`, which is an older one
+    while the newest is being loaded, or when it could not be read. `publishing` are files that may be about to
+    appear, written here before they do; `superseded` are files that are to be removed and perhaps not yet were.
+    `attempts` counts how often loading the newest version was begun, `announced` how often the sweep asked for it.
+    `renewals` counts how often a load said that it is still at work, so that the entry's ETag changes.
     """
 
     key: str
     version: str
     sequencer: str
     state: str
+    etag: str | None = None
     files: tuple[str, ...] = ()
+    loaded_version: str | None = None
+    loaded_sequencer: str = ""
+    publishing: tuple[str, ...] = ()
     superseded: tuple[str, ...] = ()
     orders_read: int = 0
     orders_loaded: int = 0
@@ -54,6 +95,8 @@ class Entry:
     finished_at: str | None = None
     seconds: float | None = None
     attempts: int = 1
+    announced: int = 0
+    renewals: int = 0
     transform: int = TRANSFORM
 
     def as_json(self) -> dict[str, Any]:
@@ -65,41 +108,139 @@ class Entry:
         """Read an entry; fields of later versions are passed over."""
         known = {each.name for each in fields(cls)}
         values = {name: value for name, value in stored.items() if name in known}
-        for name in ("files", "superseded"):
+        for name in ("files", "publishing", "superseded"):
             values[name] = tuple(values.get(name, ()))
         return cls(**values)
 
+    @classmethod
+    def first(cls, arrival: Arrival) -> Entry:
+        """Return the entry of a key that nothing is known of, while it is being loaded."""
+        return cls(arrival.key, arrival.version, arrival.sequencer, LOADING, arrival.etag)
+
     def beginning(self, arrival: Arrival) -> Entry:
-        """Return the entry while a later version, or this one again, is being loaded."""
+        """Return the entry while a newer version, or the newest again, is being loaded."""
         again = self.version == arrival.version
+        told = self if again else replace(self, **_NOTHING_YET)
+        return replace(
+            told,
+            version=arrival.version,
+            # A newer version without a sequencer must not pass for as old as the one before it.
+            sequencer=arrival.sequencer or (self.sequencer if again else ""),
+            state=LOADING,
+            etag=arrival.etag or (self.etag if again else None),
+            attempts=self.attempts + 1 if again else 1,
+            announced=self.announced if again else 0,
+            reason=None,
+            transform=TRANSFORM,
+        )
+
+    def awaited(self, arrival: Arrival) -> Entry:
+        """Return the entry while the load that the sweep asked for has not begun."""
+        entry = self if self.version == arrival.version else replace(self.beginning(arrival), attempts=0)
+        return replace(entry, state=LOADING, announced=entry.announced + 1)
+
+    def announcing(self, files: Iterable[str]) -> Entry:
+        """Return the entry before `files` appear in the table."""
+        coming = set(files)
+        return replace(
+            self,
+            publishing=_sorted({*self.publishing, *coming} - set(self.files)),
+            superseded=_sorted(set(self.superseded) - coming),
+        )
+
+    def concluding(self, arrival: Arrival, result: Result) -> Entry:
+        """Return the entry after the version that arrived was read, be it the newest or one that came late.
+
+        What the newest version has replaced is superseded, files that were about to appear included: their versions
+        are older for good. A late version leaves those alone, since a newer one may be about to publish them.
+        """
+        newest = self.version == arrival.version
+        entry = self
+        if newest:
+            told = {each.name: getattr(result, each.name) for each in fields(Result) if each.name != "files"}
+            entry = replace(entry, **told)
+        if result.state not in WITH_ROWS:
+            return entry
+        replaced = {*entry.files, *entry.superseded, *(entry.publishing if newest else ())}
+        return replace(
+            entry,
+            files=_sorted(result.files),
+            loaded_version=arrival.version,
+            loaded_sequencer=arrival.sequencer or (entry.sequencer if newest else ""),
+            publishing=() if newest else _sorted(set(entry.publishing) - set(result.files)),
+            superseded=_sorted(replaced - set(result.files)),
+        )
+
+    def failing(self, reason: str) -> Entry:
+        """Return the entry after an attempt to load the newest version ended early."""
+        return replace(self, state=FAILED, reason=reason)
+
+    def deleting(self, arrival: Arrival) -> Entry:
+        """Return the entry after the source object was deleted, where its rows are to go with it."""
         return replace(
             self,
             version=arrival.version,
             sequencer=arrival.sequencer or self.sequencer,
-            state=LOADING,
-            attempts=self.attempts + 1 if again else 1,
-            transform=TRANSFORM,
+            state=DELETED,
+            etag=None,
+            files=(),
+            loaded_version=None,
+            loaded_sequencer="",
+            publishing=(),
+            superseded=_sorted({*self.files, *self.superseded, *self.publishing}),
+            reason=None,
         )
+
+    def abandoned(self) -> Entry:
+        """Return the entry once whoever was about to publish is known to have ended: its files are to be removed."""
+        return replace(self, publishing=(), superseded=_sorted({*self.superseded, *self.publishing} - set(self.files)))
+
+
+_NOTHING_YET: dict[str, Any] = {
+    each.name: each.default for each in fields(Result) if each.name not in ("state", "files")
+}
 
 
 class Decision(Enum):
     """What to do with an arrival."""
 
     LOAD = "load"
+    REPLACE = "replace"
+    HEAL = "heal"
+    CATCH_UP = "catch up"
+    """Load an older version, since nothing newer could be loaded; the newest stays what the entry tells of."""
+    DELETE = "delete"
     SKIP_DUPLICATE = "duplicate"
     SKIP_STALE = "stale"
+    SKIP_OVERTAKEN = "overtaken"
+    """The sweep announced it, and somebody else has taken it up since."""
+    ASK = "ask"
+    """Sequencers cannot tell: S3 has to be asked which version is the newest."""
+
+    @property
+    def loads(self) -> bool:
+        """Whether the object is to be read."""
+        return self in (Decision.LOAD, Decision.REPLACE, Decision.HEAL, Decision.CATCH_UP)
 
 
-def decide(entry: Entry | None, arrival: Arrival) -> Decision:
-    """Decide from what the ledger says: S3 delivers events at least once and in any order."""
+def decide(entry: Entry | None, arrival: Arrival, *, newest: bool | None = None, again: bool = False) -> Decision:
+    """Decide from what the ledger says: S3 delivers events at least once and in any order.
+
+    `newest` is S3's word on whether the version that arrived is the object's newest, where it was asked; `again`
+    loads what is loaded already, for a replay.
+    """
+    if arrival.removed:
+        return _of_removed(entry, arrival, newest)
     if entry is None:
         return Decision.LOAD
+    later = _is_later(entry, arrival, newest)
     if entry.version == arrival.version:
-        done = entry.state in FINISHED and entry.transform >= TRANSFORM
-        return Decision.SKIP_DUPLICATE if done else Decision.LOAD
-    if arrival.sequencer and entry.sequencer and is_before(arrival.sequencer, entry.sequencer):
-        return Decision.SKIP_STALE
-    return Decision.LOAD
+        return _of_newest(entry, arrival, again)
+    if later is None:
+        return Decision.ASK
+    if later:
+        return Decision.REPLACE if entry.files else Decision.LOAD
+    return _of_older(entry, arrival, again)
 
 
 def is_before(one: str, other: str) -> bool:
@@ -108,6 +249,42 @@ def is_before(one: str, other: str) -> bool:
     return one.upper().ljust(width, "0") < other.upper().ljust(width, "0")
 
 
-def ledger_name(key: str) -> str:
-    """Return the name of a key's entry: a digest, since keys may be as long as S3 allows."""
-    return f"{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()}.json"
+def _is_later(entry: Entry, arrival: Arrival, newest: bool | None) -> bool | None:
+    if entry.sequencer and arrival.sequencer:
+        return is_before(entry.sequencer, arrival.sequencer)
+    return newest
+
+
+def _of_removed(entry: Entry | None, arrival: Arrival, newest: bool | None) -> Decision:
+    # S3 also tells of a version that was deleted behind a newer one, so it is asked whether the key is there.
+    if newest is None:
+        return Decision.ASK
+    overtaken = entry is not None and _is_later(entry, arrival, newest) is False
+    return Decision.DELETE if newest and not overtaken else Decision.SKIP_STALE
+
+
+def _of_newest(entry: Entry, arrival: Arrival, again: bool) -> Decision:
+    if entry.state not in FINISHED:
+        return Decision.HEAL
+    if again or entry.transform < TRANSFORM:
+        return Decision.REPLACE
+    if arrival.version_id in (None, "null") and entry.sequencer and is_before(entry.sequencer, arrival.sequencer):
+        # Without versions an ETag stands for one: the same bytes were put again, and are the latest word now.
+        return Decision.REPLACE
+    return Decision.SKIP_DUPLICATE
+
+
+def _of_older(entry: Entry, arrival: Arrival, again: bool) -> Decision:
+    if entry.state in (*WITH_ROWS, DELETED):
+        return Decision.SKIP_STALE
+    if entry.loaded_version is None:
+        return Decision.CATCH_UP
+    if entry.loaded_version == arrival.version:
+        return Decision.CATCH_UP if again else Decision.SKIP_DUPLICATE
+    if not (entry.loaded_sequencer and arrival.sequencer):
+        return Decision.SKIP_STALE
+    return Decision.CATCH_UP if is_before(entry.loaded_sequencer, arrival.sequencer) else Decision.SKIP_STALE
+
+
+def _sorted(files: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(files))

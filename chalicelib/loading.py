@@ -2,67 +2,102 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
-
-from chalicelib.catalog import start_crawler
 from chalicelib.convert import Limits
 from chalicelib.events import arrivals
-from chalicelib.ingest import Ingest, Places
-from chalicelib.ledger import LOADED, PARTLY_LOADED, Arrival
-from chalicelib.observability import log
+from chalicelib.ingest import Clock, Ingest, Places
+from chalicelib.ledger import DELETED, FINISHED, QUARANTINED, WITH_ROWS, Arrival, Entry
+from chalicelib.observability import log, measure, memory_peak_megabytes
 from chalicelib.settings import Settings
-from chalicelib.storage import Storage, file_pieces, s3_client
+from chalicelib.storage import file_pieces
+from chalicelib.wiring import kind_of, storage, told, want_crawler
 
 
-def load_event(event: Mapping[str, Any], settings: Settings) -> list[str]:
+def load_event(event: Mapping[str, Any], settings: Settings, time_left: Callable[[], float] | None = None) -> list[str]:
     """Load all objects of one event; return what was done with each.
 
-    One that fails does not keep the others from being loaded; its error is raised when all have been tried, so that
-    Lambda delivers the event again, and those that were loaded are then known.
+    `time_left` tells the seconds until Lambda stops the process. One that fails does not keep the others from being
+    loaded; its error is raised when all have been tried, so that Lambda delivers the event again, and those that were
+    loaded are then known.
     """
     outcomes, failures = [], []
-    for arrival in arrivals(event, settings.incoming_prefix):
+    for arrival in arrivals(event, settings.incoming_prefix, settings.delete_propagates):
         try:
-            outcomes.append(_load(arrival, settings))
+            outcomes.append(load_one(arrival, settings, time_left))
         except Exception as problem:
-            log("load failed", key=arrival.key, version=arrival.version, kind=type(problem).__name__)
+            kind = kind_of(problem)
+            log("load failed", level="ERROR", key=arrival.key, version=arrival.version, kind=kind, reason=told(problem))
+            measure({"LoadFailures": 1}, stage=settings.stage, kind=kind)
             failures.append(problem)
-    if settings.crawler and {LOADED, PARTLY_LOADED} & set(outcomes):
-        log("crawler", crawler=settings.crawler, outcome=start_crawler(boto3.client("glue"), settings.crawler))
+    if {*WITH_ROWS, DELETED} & set(outcomes):
+        want_crawler(settings)
     if failures:
         raise failures[0]
     return outcomes
 
 
-def _load(arrival: Arrival, settings: Settings) -> str:
-    outcome, entry = _ingest(settings).load(arrival)
-    facts: dict[str, Any] = {"outcome": outcome, "key": arrival.key, "version": arrival.version}
-    if entry is not None:
-        facts |= {
-            "orders_read": entry.orders_read,
-            "orders_loaded": entry.orders_loaded,
-            "orders_rejected": entry.orders_rejected,
-            "rows": entry.rows,
-            "files": len(entry.files),
-            "bytes": entry.source_bytes,
-            "seconds": entry.seconds,
-            "quarantine": entry.quarantine,
-        }
-    log("source object", **facts)
+def load_one(arrival: Arrival, settings: Settings, time_left: Callable[[], float] | None = None) -> str:
+    """Load one object; return what was done with it, which is logged and measured."""
+    outcome, entry = ingest(settings).load(arrival, time_left=time_left)
+    log("source object", outcome=outcome, key=arrival.key, version=arrival.version, **_facts(entry))
+    if entry is not None and outcome == entry.state and outcome in FINISHED:
+        measure(_measured(entry), stage=settings.stage)
     return outcome
 
 
-@functools.cache
-def _ingest(settings: Settings) -> Ingest:
+def ingest(settings: Settings, limits: Limits | None = None) -> Ingest:
+    """Return what loads, over the bucket of the settings and within their limits."""
     return Ingest(
-        Storage(s3_client(), settings.bucket),
+        storage(settings.bucket),
         Places(settings.table_prefix, settings.quarantine_prefix, settings.ledger_prefix),
-        Limits(settings.max_record_bytes, settings.max_decompressed_bytes, settings.roll_bytes),
-        now=lambda: datetime.now(UTC),
+        limits or limits_of(settings),
+        clock=Clock(lambda: datetime.now(UTC), time.monotonic),
         pieces=file_pieces,
+        told=told,
+        renewed_after=settings.sweep_grace_seconds / 4,
     )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return the limits in force in a Lambda."""
+    return Limits(
+        settings.max_record_bytes, settings.max_decompressed_bytes, settings.roll_bytes, settings.max_source_bytes
+    )
+
+
+def _measured(entry: Entry) -> dict[str, float]:
+    modified, finished = entry.source_modified_at, entry.finished_at
+    values: dict[str, float] = {
+        "OrdersLoaded": entry.orders_loaded,
+        "OrdersRefused": entry.orders_rejected,
+        "RowsLoaded": entry.rows,
+        "ObjectsLoaded": entry.state in WITH_ROWS,
+        "ObjectsQuarantined": entry.state == QUARANTINED,
+        "SourceBytes": entry.source_bytes or 0,
+        "LoadSeconds": entry.seconds or 0.0,
+        "MemoryPeakMegabytes": memory_peak_megabytes(),
+    }
+    if modified and finished:
+        age = datetime.fromisoformat(finished) - datetime.fromisoformat(modified)
+        values["FreshnessSeconds"] = max(0.0, age.total_seconds())
+    return values
+
+
+def _facts(entry: Entry | None) -> dict[str, Any]:
+    if entry is None:
+        return {}
+    return {
+        "orders_read": entry.orders_read,
+        "orders_loaded": entry.orders_loaded,
+        "orders_rejected": entry.orders_rejected,
+        "rows": entry.rows,
+        "files": len(entry.files),
+        "bytes": entry.source_bytes,
+        "seconds": entry.seconds,
+        "attempts": entry.attempts,
+        "quarantine": entry.quarantine,
+    }

@@ -6,9 +6,9 @@ from typing import Any
 
 from chalicelib import query_parameters as types
 from chalicelib.athena_results import FINISHED
+from chalicelib.ledger import FAILED, LOADING
 from chalicelib.ledger import FINISHED as ENDINGS
-from chalicelib.ledger import LOADING
-from chalicelib.uploads import FAILED, WAITING
+from chalicelib.uploads import WAITING
 
 Json = dict[str, Any]
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +17,7 @@ import pyarrow.parquet as pq
 
 from chalicelib.columns import month_name
 from chalicelib.contract import ORDERS, Contract, From
+from chalicelib.file_names import FileNames
 from chalicelib.schema import file_schema
 
 MIB = 1024 * 1024
@@ -196,29 +195,6 @@ class MonthFiles:
         open_.size = open_.groups = 0
         place = open_.path.relative_to(self._directory).as_posix()
         self._closed(MonthFile(open_.path, place, open_.rows, open_.path.stat().st_size))
-
-
-@dataclass(frozen=True)
-class FileNames:
-    """Names of a source object's files: `orders_etl_YYYYMMDD_HHMMSS_<digest>.parquet`, made of its own properties.
-
-    The digest's first sixteen digits stand for key and version, the last four for the part of the month, so that
-    the same object always writes the same names, and two objects of one second never do.
-    """
-
-    key: str
-    version: str
-    modified_at: datetime
-
-    def of(self, part: int) -> str:
-        """Return the name of a month's part, from 1."""
-        return f"{self.prefix}{part:04x}.parquet"
-
-    @property
-    def prefix(self) -> str:
-        """What all names of this version of the object begin with."""
-        digest = hashlib.sha256(f"{self.key}\0{self.version}".encode()).hexdigest()[:16]
-        return f"orders_etl_{self.modified_at:%Y%m%d_%H%M%S}_{digest}"
 
 
 def _writer_options(contract: Contract) -> dict[str, Any]:

@@ -44,6 +44,10 @@ _crawler = _text(r"[a-zA-Z0-9._-]{0,255}", "give the crawler's name, or nothing 
 _mode = _text(r"projection|crawler", "give projection or crawler")
 _stage = _text(r"[a-zA-Z0-9_-]{1,64}", "give the stage's name")
 _auth = _text(r"iam|api_key|none", "give iam, api_key or none")
+_topic = _text(
+    r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}",
+    "give the ARN of an SNS topic, or nothing for none",
+)
 _origin = re.compile(r"https://[a-z0-9.-]+(:\d{1,5})?|http://(localhost|127\.0\.0\.1)(:\d{1,5})?")
 
 
@@ -52,6 +56,12 @@ def _origins(raw: str) -> tuple[str, ...]:
     if not all(_origin.fullmatch(each) for each in origins):
         raise ValueError("give origins such as https://shop.example, with commas between; * is not taken")
     return origins
+
+
+def _switch(raw: str) -> bool:
+    if raw not in ("true", "false"):
+        raise ValueError("give true or false")
+    return raw == "true"
 
 
 def _setting(variable: str, parse: Callable[[str], T], effect: str, unit: str = "", **default: Any) -> Any:
@@ -78,6 +88,12 @@ class Settings:
     results_prefix: str = _setting(
         "ETL_RESULTS_PREFIX", _prefix, "Athena's results, expiring.", default="athena_results/"
     )
+    state_prefix: str = _setting(
+        "ETL_STATE_PREFIX",
+        _prefix,
+        "Where the sweep and the crawler's start remember how far they are.",
+        default="orders_state/",
+    )
     database: str = _setting("GLUE_DATABASE", _name, "The Glue database.", default="etl_pipeline")
     table: str = _setting("GLUE_TABLE", _name, "The Glue table.", default="orders_parquet_datalake")
     catalog_mode: str = _setting(
@@ -85,6 +101,13 @@ class Settings:
     )
     crawler: str = _setting(
         "GLUE_CRAWLER", _crawler, "The crawler that is started after a load; empty for none.", default=""
+    )
+    crawler_seconds: int = _setting(
+        "GLUE_CRAWLER_SECONDS",
+        _number(60, 86_400),
+        "The crawler is started at most once in this time, however many files land; the last of them is not forgotten.",
+        "seconds",
+        default=600,
     )
     workgroup: str = _setting("ATHENA_WORKGROUP", _workgroup, "The Athena workgroup.", default="etl_pipeline")
     max_record_bytes: int = _setting(
@@ -107,6 +130,43 @@ class Settings:
         "A Parquet file is closed, and the next begun, at about this size.",
         "bytes",
         default=128 * MIB,
+    )
+    max_source_bytes: int = _setting(
+        "ETL_MAX_SOURCE_BYTES",
+        _number(MIB, 5 * 1024 * GIB),
+        "A larger object is refused whole before it is read: it would not end within the 15 minutes of a Lambda.",
+        "bytes, as stored",
+        default=16 * GIB,
+    )
+    delete_propagates: bool = _setting(
+        "ETL_DELETE_PROPAGATES",
+        _switch,
+        "true: deleting a dropped object removes its rows. false: they stay.",
+        default=False,
+    )
+    sweep_minutes: int = _setting(
+        "ETL_SWEEP_MINUTES",
+        _number(2, 1440),
+        "How often the sweep looks for what no event announced and what died half-way.",
+        "minutes",
+        default=15,
+    )
+    sweep_grace_seconds: int = _setting(
+        "ETL_SWEEP_GRACE_SECONDS",
+        _number(60, 604_800),
+        "How long a load that says nothing, or a file in the table that nobody knows, is left alone.",
+        "seconds",
+        default=3600,
+    )
+    sweep_lookback_hours: int = _setting(
+        "ETL_SWEEP_LOOKBACK_HOURS",
+        _number(1, 8760),
+        "How far back before the last whole sweep the next one looks at every object again.",
+        "hours",
+        default=24,
+    )
+    alarm_topic: str = _setting(
+        "ALARM_TOPIC_ARN", _topic, "The SNS topic that alarms are sent to; empty for none.", default=""
     )
 
     stage: str = _setting("ETL_STAGE", _stage, "The stage's name.", default="")
@@ -143,7 +203,7 @@ class Settings:
         for each in fields(cls):
             variable = each.metadata["variable"]
             raw = environment.get(variable)
-            if raw is None or (raw == "" and variable != "GLUE_CRAWLER"):
+            if raw is None or raw == "":
                 if variable == "ETL_BUCKET":
                     raise SettingError(variable, raw, "give the name of the stage's bucket in .chalice/config.json")
                 continue
@@ -154,15 +214,10 @@ class Settings:
         return cls(**values)._checked()
 
     def _checked(self) -> Settings:
-        prefixes = [
-            self.incoming_prefix,
-            self.table_prefix,
-            self.quarantine_prefix,
-            self.ledger_prefix,
-            self.results_prefix,
-        ]
-        if len(set(prefixes)) < len(prefixes):
-            raise SettingError("ETL_*_PREFIX", ", ".join(prefixes), "give five different prefixes")
+        for one in self.prefixes:
+            if sum(other.startswith(one) for other in self.prefixes) > 1:
+                remedy = f"give six prefixes of which none begins another; {one} begins another, or is given twice"
+                raise SettingError("ETL_*_PREFIX", ", ".join(self.prefixes), remedy)
         if self.api_auth == "none" and self.stage != LOCAL_STAGE:
             raise SettingError("API_AUTH", "none", f"give iam or api_key: only the {LOCAL_STAGE} stage may do without")
         return self
@@ -171,6 +226,23 @@ class Settings:
     def table_location(self) -> str:
         """The table's location as an S3 URI, ending with a slash."""
         return f"s3://{self.bucket}/{self.table_prefix}"
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """Everything in the bucket that is the pipeline's."""
+        return (
+            self.incoming_prefix,
+            self.table_prefix,
+            self.quarantine_prefix,
+            self.ledger_prefix,
+            self.results_prefix,
+            self.state_prefix,
+        )
+
+    @property
+    def s3_events(self) -> list[str]:
+        """The S3 events that the loading function is told of."""
+        return ["s3:ObjectCreated:*", *(["s3:ObjectRemoved:*"] if self.delete_propagates else [])]
 
     @property
     def results_location(self) -> str:

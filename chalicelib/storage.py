@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError, ReadTimeoutError
 from urllib3.exceptions import HTTPError
 
-from chalicelib.ledger import Arrival
+from chalicelib.ledger import Arrival, version_of
+from chalicelib.objects import Known, Listed, Page
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -106,6 +108,27 @@ class Storage:
         stream = ResumingStream(self._client, get, answer)
         return SourceObject(arrival, answer["ContentLength"], answer["LastModified"], stream)
 
+    def current(self, key: str) -> Arrival | None:
+        """Return the newest version of an object, or None when the key is there no more."""
+        try:
+            head = self._client.head_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _GONE:
+                return None
+            raise
+        version_id, etag = head.get("VersionId"), head["ETag"].strip('"')
+        version = version_of(version_id, etag)
+        return Arrival(self._bucket, key, version, version_id, etag, size=head["ContentLength"])
+
+    def list(self, prefix: str, after: str = "", limit: int = 1000) -> Page:
+        """Return objects below `prefix` whose keys follow `after`, in the order of S3."""
+        answer = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, StartAfter=after, MaxKeys=limit)
+        found = [
+            Listed(each["Key"], each["ETag"].strip('"'), each["Size"], each["LastModified"])
+            for each in answer.get("Contents", ())
+        ]
+        return Page(tuple(found), bool(answer.get("IsTruncated")), _now(answer))
+
     def put_file(self, key: str, path: Path) -> None:
         """Store a file under `key`, all at once."""
         with path.open("rb") as body:
@@ -150,13 +173,18 @@ class Storage:
 
     def read_json(self, key: str) -> tuple[dict[str, Any], str] | None:
         """Return a JSON object and its ETag, or None where there is none."""
+        known = self.look(key)
+        return None if known is None else (known.value, known.etag)
+
+    def look(self, key: str) -> Known | None:
+        """Return a JSON object with its age, or None where there is none."""
         try:
             answer = self._client.get_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
             if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
                 return None
             raise
-        return json.loads(answer["Body"].read()), answer["ETag"]
+        return Known(json.loads(answer["Body"].read()), answer["ETag"], answer["LastModified"], _now(answer))
 
     def write_json(self, key: str, value: dict[str, Any], etag: str | None) -> str | None:
         """Store a JSON object if what is there has this ETag (None: if nothing is there).
@@ -194,6 +222,12 @@ def file_pieces(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while piece := file.read(PART_BYTES):
             yield piece
+
+
+def _now(answer: Any) -> datetime:
+    """Return S3's time when it gave this answer."""
+    date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+    return parsedate_to_datetime(date) if date else datetime.now(UTC)
 
 
 def _content_type(key: str) -> str:

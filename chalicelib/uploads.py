@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.ledger import FINISHED, LOADING, PARTLY_LOADED, QUARANTINED, Entry, ledger_name
+from chalicelib.ledger import (
+    DELETED,
+    FAILED,
+    FINISHED,
+    LOADING,
+    PARTLY_LOADED,
+    QUARANTINED,
+    Entry,
+    ledger_name,
+    version_of,
+)
 from chalicelib.presigned import download_link, upload_form
 from chalicelib.settings import Settings
 from chalicelib.upload_names import RANDOM_BYTES, UploadId, content_type, safe_name
@@ -20,7 +30,7 @@ from chalicelib.upload_names import RANDOM_BYTES, UploadId, content_type, safe_n
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-WAITING, FAILED = "waiting", "failed"
+WAITING = "waiting"
 
 ATTEMPTS = 3
 """How often Lambda delivers an event to a function that fails: once, and twice again."""
@@ -148,8 +158,12 @@ class Uploads:
         if entry is not None and (stored is None or entry.version == stored.version):
             if entry.state in FINISHED:
                 return entry.state, entry.reason
+            if entry.state == DELETED:
+                return FAILED, "the file was deleted, and its rows with it: send it again"
             if stored is None:
                 return FAILED, "the file was removed before it was loaded: send it again"
+            if entry.state == FAILED and entry.attempts >= ATTEMPTS:
+                return FAILED, f"loading failed {entry.attempts} times, the last time for: {entry.reason}"
             left = ATTEMPT + MARGIN + (timedelta() if entry.attempts >= ATTEMPTS else PAUSES)
             if now - written_at > left:
                 return FAILED, f"loading was begun {entry.attempts} times and never ended: send the file again"
@@ -179,7 +193,7 @@ class Uploads:
             raise
         version = answer.get("VersionId")
         etag = answer["ETag"].strip('"')
-        return Stored(version if version and version != "null" else etag, answer["LastModified"])
+        return Stored(version_of(version, etag), answer["LastModified"])
 
     def _entry(self, key: str) -> tuple[Entry | None, datetime]:
         place = f"{self._settings.ledger_prefix}{ledger_name(key)}"

@@ -94,14 +94,7 @@ class Bucket(Resource):
             return "absent"
         if not delete_data:
             return "kept, with all data (destroy --delete-data removes both)"
-        settings = self._settings
-        prefixes = [
-            settings.incoming_prefix,
-            settings.table_prefix,
-            settings.quarantine_prefix,
-            settings.ledger_prefix,
-            settings.results_prefix,
-        ]
+        prefixes = self._settings.prefixes
         count = sum(empty(self._s3, self._bucket, prefix) for prefix in prefixes)
         others = foreign(self._s3, self._bucket, prefixes)
         if others:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from chalicelib.errors import shown
@@ -33,7 +34,7 @@ def empty(client: S3Client, bucket: str, prefix: str) -> int:
     return count
 
 
-def foreign(client: S3Client, bucket: str, prefixes: list[str]) -> list[str]:
+def foreign(client: S3Client, bucket: str, prefixes: Sequence[str]) -> list[str]:
     """Return folders and objects at the bucket's top level, old versions included, that lie outside `prefixes`."""
     found: dict[str, None] = {}
     for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket, Delimiter="/"):

@@ -29,6 +29,10 @@ class Place:
         """Return the ARN of a Glue resource: `catalog`, `database/D`, `table/D/T`, `crawler/C`."""
         return self._here("glue", resource)
 
+    def function(self, name: str) -> str:
+        """Return the ARN of a Lambda function."""
+        return self._here("lambda", f"function:{name}")
+
     def log_group(self, function: str) -> str:
         """Return the ARN pattern of a function's log group and the streams in it.
 

@@ -34,14 +34,44 @@ def load_orders(settings: Settings, place: Place, function: str) -> Policy:
         _allow("WriteQuarantine", ["s3:PutObject"], place.objects(bucket, settings.quarantine_prefix)),
         # GetObject, and PutObject with If-None-Match or If-Match.
         _allow("KeepLedger", ["s3:GetObject", "s3:PutObject"], place.objects(bucket, settings.ledger_prefix)),
-        _told_what_is_missing(settings, place, [settings.incoming_prefix, settings.ledger_prefix]),
+        _told_what_is_missing(
+            settings,
+            place,
+            [settings.incoming_prefix, settings.ledger_prefix, *([settings.state_prefix] if settings.crawler else [])],
+        ),
     ]
     if settings.crawler:
-        # StartCrawler after a load, of this one crawler.
-        statements.append(
-            _allow("StartCrawler", ["glue:StartCrawler"], place.glue(f"crawler/{settings.crawler}")),
-        )
-    return _policy([*statements, _write_logs(place, function)])
+        # The object that tells when the crawler was started.
+        statements.append(_keep_state(settings, place))
+    return _policy([*statements, *_start_crawler(settings, place), _write_logs(place, function)])
+
+
+def sweep_orders(settings: Settings, place: Place, function: str) -> Policy:
+    """Return the policy of the sweep. It reads no order, only that an object is there, and hands on what it finds."""
+    bucket = settings.bucket
+    loader = f"{function.removesuffix('sweep_orders')}load_orders"
+    return _policy(
+        [
+            # ListObjectsV2 of what was dropped, of the ledger and of the table.
+            _list(
+                "LookThrough",
+                place.bucket(bucket),
+                [settings.incoming_prefix, settings.ledger_prefix, settings.table_prefix, settings.state_prefix],
+            ),
+            # HeadObject of a dropped object tells its version.
+            _allow("SeeIncoming", ["s3:GetObject"], place.objects(bucket, settings.incoming_prefix)),
+            # GetObject, and PutObject with If-None-Match or If-Match.
+            _allow("KeepLedger", ["s3:GetObject", "s3:PutObject"], place.objects(bucket, settings.ledger_prefix)),
+            # The same of the object that tells where the sweep is, and when the crawler was started.
+            _keep_state(settings, place),
+            # DeleteObject of superseded files, and of files that nobody knows.
+            _allow("RemoveFiles", ["s3:DeleteObject"], place.objects(bucket, settings.table_prefix)),
+            # Invoke, to announce an object to the function that loads.
+            _allow("Announce", ["lambda:InvokeFunction"], place.function(loader)),
+            *_start_crawler(settings, place),
+            _write_logs(place, function),
+        ]
+    )
 
 
 def api_handler(settings: Settings, place: Place, function: str) -> Policy:
@@ -104,8 +134,19 @@ def api_handler(settings: Settings, place: Place, function: str) -> Policy:
     )
 
 
+def _keep_state(settings: Settings, place: Place) -> Statement:
+    return _allow("KeepState", ["s3:GetObject", "s3:PutObject"], place.objects(settings.bucket, settings.state_prefix))
+
+
+def _start_crawler(settings: Settings, place: Place) -> list[Statement]:
+    # StartCrawler when it is its turn, of this one crawler.
+    crawler = place.glue(f"crawler/{settings.crawler}")
+    return [_allow("StartCrawler", ["glue:StartCrawler"], crawler)] if settings.crawler else []
+
+
 FUNCTIONS: dict[str, Callable[[Settings, Place, str], Policy]] = {
     "load_orders": load_orders,
+    "sweep_orders": sweep_orders,
     "api_handler": api_handler,
 }
 """The policy of each function, by the name it has in .chalice/config.json."""

@@ -170,10 +170,10 @@ def test_policies_are_written_once_for_the_callers_account(project, capsys):
     with mock_aws():
         code, out, _ = run(project, capsys, "policies")
         assert code == 0
-        assert out.count(": written") == 2
+        assert out.count(": written") == 3
         policy = json.loads((project / ".chalice" / "policy-dev-load_orders.json").read_text())
         assert "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/orders-etl-dev-load_orders:*" in str(policy)
-        assert run(project, capsys, "policies")[1].count(": unchanged") == 2
+        assert run(project, capsys, "policies")[1].count(": unchanged") == 3
 
 
 def test_policies_can_be_written_without_asking_aws(project, capsys, monkeypatch):

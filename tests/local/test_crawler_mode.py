@@ -26,7 +26,7 @@ def crawling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     path = Path(project) / ".chalice" / "config.json"
     config = json.loads(path.read_text())
     variables = config["stages"][STAGE]["environment_variables"]
-    variables |= {"CATALOG_MODE": "crawler", "GLUE_CRAWLER": CRAWLER}
+    variables |= {"CATALOG_MODE": "crawler", "GLUE_CRAWLER": CRAWLER, "GLUE_CRAWLER_SECONDS": "600"}
     path.write_text(json.dumps(config))
     with running() as aws:
         yield Product(aws, deploy(aws, tmp_path_factory.mktemp("workspace"), project))
@@ -38,6 +38,13 @@ def order(order_id: int) -> dict[str, Any]:
         "order_date": "2024-07-05",
         "products": [{"product_id": 1, "price": 2, "quantity": 3}],
     }
+
+
+def remembered(product: Product) -> dict[str, Any]:
+    """Return what is remembered of the crawler's last start."""
+    key = f"{product.settings.state_prefix}crawler.json"
+    found: dict[str, Any] = json.loads(product.s3.get_object(Bucket=product.settings.bucket, Key=key)["Body"].read())
+    return found
 
 
 def test_a_load_starts_the_crawler_and_its_table_answers(crawling: Product) -> None:
@@ -53,11 +60,14 @@ def test_a_load_starts_the_crawler_and_its_table_answers(crawling: Product) -> N
 def test_drops_while_the_crawler_runs_are_loaded(crawling: Product) -> None:
     keys = [crawling.drop(f"many/{i}.json", [order(100 + i)]) for i in range(4)]
     assert [crawling.finished(key).state for key in keys] == ["loaded"] * 4
+    state = wait_for(lambda: (found := remembered(crawling))["wanted"] and found)
+    assert state["started_at"] is None, "none of them started it again so soon"
 
 
 def test_a_crawler_that_is_gone_never_fails_the_load(crawling: Product) -> None:
     glue = crawling.aws.client("glue")
     wait_for(lambda: glue.get_crawler(Name=CRAWLER)["Crawler"]["State"] == "READY")
     glue.delete_crawler(Name=CRAWLER)
+    crawling.s3.delete_object(Bucket=crawling.settings.bucket, Key=f"{crawling.settings.state_prefix}crawler.json")
     assert crawling.finished(crawling.drop("later.json", [order(3)])).state == "loaded"
     wait_for(lambda: '"outcome": "failed' in crawling.aws.log.read_text("utf-8", "replace") or None)

@@ -1,17 +1,21 @@
-"""S3 in memory as ingestion needs it: versions, conditional writes, staged uploads, and a crash at any call."""
+"""S3 in memory as ingestion and sweep need it: versions, conditional writes, staged uploads, its own clock.
+
+It can end the process after any call, and answer any call with any error, before or after it took effect.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from chalicelib.ledger import Arrival
+from chalicelib.objects import Known, Listed, Page
 
 BUCKET = "bucket"
 BEGINNING = datetime(2024, 8, 1, 12, tzinfo=UTC)
@@ -33,26 +37,49 @@ class Stored:
 
 @dataclass
 class MemoryStore:
-    """`objects` is what S3 shows; `crash_after` counts calls down, and the one that reaches 0 is the last."""
+    """`objects` is what S3 shows beside the source objects, which are in `versions`.
+
+    `crash_after` counts calls down, and the one that reaches 0 is the last. `fault` is asked at the begin and at the
+    end of each call (`put table/x`, `put table/x done`) and may raise.
+    """
 
     objects: dict[str, bytes] = field(default_factory=dict)
     versions: dict[tuple[str, str], tuple[bytes, datetime]] = field(default_factory=dict)
+    newest: dict[str, Arrival] = field(default_factory=dict)
     staged: dict[int, tuple[str, bytes]] = field(default_factory=dict)
+    written: dict[str, datetime] = field(default_factory=dict)
     crash_after: int | None = None
+    fault: Callable[[str], None] | None = None
     calls: list[str] = field(default_factory=list)
+    now: datetime = BEGINNING
     _clock: int = 0
 
     def drop(self, key: str, body: bytes, versioned: bool = True) -> Arrival:
         """Put a source object and return the event that tells of it."""
-        self._clock += 1
         etag = hashlib.md5(body).hexdigest()
-        version_id = f"v{self._clock}" if versioned else None
-        self.versions[key, version_id or etag] = body, BEGINNING + timedelta(seconds=self._clock)
-        return Arrival(BUCKET, key, version_id or etag, version_id, etag, f"{self._clock:04X}", len(body))
+        arrival = self._event(key, versioned, etag, len(body))
+        if not versioned:
+            self._drop_unversioned(key)
+        self.versions[key, arrival.version] = body, BEGINNING + timedelta(seconds=self._clock)
+        self.newest[key] = arrival
+        return arrival
+
+    def remove(self, key: str, versioned: bool = True) -> Arrival:
+        """Delete a source object, its versions stay; return the event that tells of it."""
+        self.newest.pop(key, None)
+        if not versioned:
+            self._drop_unversioned(key)
+        return replace(self._event(key, versioned, "", None), removed=True)
 
     def forget(self, arrival: Arrival) -> None:
         """Delete a version of a source object for good."""
         del self.versions[arrival.key, arrival.version]
+        if self.newest.get(arrival.key) == arrival:
+            del self.newest[arrival.key]
+
+    def pass_time(self, **amount: float) -> None:
+        """Let S3's clock go on."""
+        self.now += timedelta(**amount)
 
     def open(self, arrival: Arrival) -> Stored | None:
         self._begin("open")
@@ -62,12 +89,32 @@ class MemoryStore:
             return None
         return Stored(arrival, len(found[0]), found[1], io.BytesIO(found[0]))
 
+    def current(self, key: str) -> Arrival | None:
+        self._begin(f"current {key}")
+        found = self.newest.get(key)
+        self._done()
+        # A listing and HeadObject tell no sequencer.
+        return None if found is None else replace(found, sequencer="")
+
+    def list(self, prefix: str, after: str = "", limit: int = 1000) -> Page:
+        self._begin(f"list {prefix}")
+        found = {
+            key: Listed(key, hashlib.md5(content).hexdigest(), len(content), self.written[key])
+            for key, content in self.objects.items()
+        }
+        for key, arrival in self.newest.items():
+            modified = self.versions[key, arrival.version][1]
+            found[key] = Listed(key, arrival.etag or "", arrival.size or 0, modified)
+        keys = sorted(key for key in found if key.startswith(prefix) and key > after)
+        self._done()
+        return Page(tuple(found[key] for key in keys[:limit]), len(keys) > limit, self.now)
+
     def put_file(self, key: str, path: Path) -> None:
         self.put(key, path.read_bytes())
 
     def put(self, key: str, body: bytes) -> None:
         self._begin(f"put {key}")
-        self.objects[key] = body
+        self._set(key, body)
         self._done()
 
     def stage(self, key: str, pieces: Iterable[bytes]) -> int:
@@ -79,8 +126,7 @@ class MemoryStore:
 
     def complete(self, upload: int) -> None:
         self._begin("complete")
-        key, body = self.staged.pop(upload)
-        self.objects[key] = body
+        self._set(*self.staged.pop(upload))
         self._done()
 
     def abort(self, upload: int) -> None:
@@ -94,11 +140,17 @@ class MemoryStore:
             self.objects.pop(key, None)
             self._done()
 
-    def read_json(self, key: str) -> tuple[dict[str, Any], str] | None:
+    def look(self, key: str) -> Known | None:
         self._begin(f"read {key}")
         body = self.objects.get(key)
         self._done()
-        return None if body is None else (json.loads(body), hashlib.md5(body).hexdigest())
+        if body is None:
+            return None
+        return Known(json.loads(body), hashlib.md5(body).hexdigest(), self.written[key], self.now)
+
+    def read_json(self, key: str) -> tuple[dict[str, Any], str] | None:
+        known = self.look(key)
+        return None if known is None else (known.value, known.etag)
 
     def write_json(self, key: str, value: dict[str, Any], etag: str | None) -> str | None:
         self._begin(f"write {key}")
@@ -108,14 +160,32 @@ class MemoryStore:
             self._done()
             return None
         body = json.dumps(value).encode()
-        self.objects[key] = body
+        self._set(key, body)
         self._done()
         return hashlib.md5(body).hexdigest()
 
+    def _event(self, key: str, versioned: bool, etag: str, size: int | None) -> Arrival:
+        self._clock += 1
+        self.now = max(self.now, BEGINNING + timedelta(seconds=self._clock))
+        version_id = f"v{self._clock}" if versioned else None
+        return Arrival(BUCKET, key, version_id or etag, version_id, etag or None, f"{self._clock:04X}", size)
+
+    def _drop_unversioned(self, key: str) -> None:
+        for each in [each for each in self.versions if each[0] == key]:
+            del self.versions[each]
+
+    def _set(self, key: str, body: bytes) -> None:
+        self.objects[key] = body
+        self.written[key] = self.now
+
     def _begin(self, call: str) -> None:
         self.calls.append(call)
+        if self.fault is not None:
+            self.fault(call)
 
     def _done(self) -> None:
+        if self.fault is not None:
+            self.fault(f"{self.calls[-1]} done")
         if self.crash_after is not None:
             self.crash_after -= 1
             if self.crash_after <= 0:

@@ -12,8 +12,8 @@ import pytest
 PROJECT = Path(__file__).parents[2]
 LIBRARY = PROJECT / "chalicelib"
 
-EDGES = {"storage", "catalog", "athena", "uploads"}
-WIRING = {"loading", "api", "flatten_command"}
+EDGES = {"storage", "catalog", "athena", "uploads", "invoking"}
+WIRING = {"loading", "sweeping", "wiring", "api", "flatten_command"}
 """What puts core and edges together: for the S3 event, for the routes, for the command line."""
 HEAVY = ("pyarrow", "pandas", "numpy", "msgspec", "arro3")
 
@@ -45,7 +45,7 @@ def test_edges_do_not_know_each_other() -> None:
 CORE = [
     *("contract", "errors", "records", "flatten", "parquet", "ledger", "saved_queries", "query_parameters", "ingest"),
     *("sources", "window", "json_scan", "refused", "values", "strict", "dates", "proof", "columns", "fast", "schema"),
-    *("convert", "events", "settings"),
+    *("convert", "events", "settings", "file_names", "objects", "load", "crawling", "sweep"),
 ]
 
 
@@ -67,8 +67,10 @@ def test_the_house_knows_neither_its_foundations_nor_the_laptop() -> None:
         )
 
 
-@pytest.mark.parametrize("statement", ["import app", "import chalicelib.athena, chalicelib.saved_queries"])
-def test_the_rest_side_starts_without_columns_and_parsers(statement: str) -> None:
+@pytest.mark.parametrize(
+    "statement", ["import app", "import chalicelib.athena, chalicelib.saved_queries", "import chalicelib.sweeping"]
+)
+def test_the_rest_side_and_the_sweep_start_without_columns_and_parsers(statement: str) -> None:
     look = f"{statement}; import sys; print([name for name in {HEAVY} if name in sys.modules])"
     environment = {"ETL_BUCKET": "some-bucket", "PATH": "/usr/bin:/bin", "ETL_STAGE": "local"}
     done = subprocess.run(

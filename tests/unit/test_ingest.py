@@ -12,9 +12,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from chalicelib import ingest as ingest_module
+from chalicelib import load as load_module
 from chalicelib.convert import Limits
-from chalicelib.ingest import Ingest, Places
+from chalicelib.ingest import Clock, Ingest, Places
 from chalicelib.ledger import Arrival, Entry, ledger_name
 from tests.unit.memory_store import BEGINNING, Crash, MemoryStore
 
@@ -33,7 +33,14 @@ def body(*orders: Any) -> bytes:
 
 
 def ingest(store: MemoryStore) -> Ingest:
-    return Ingest(store, PLACES, LIMITS, now=lambda: BEGINNING, pieces=lambda path: [Path(path).read_bytes()])
+    return Ingest(
+        store,
+        PLACES,
+        LIMITS,
+        clock=Clock(lambda: BEGINNING, lambda: 0.0),
+        pieces=lambda path: [Path(path).read_bytes()],
+        told=lambda problem: type(problem).__name__,
+    )
 
 
 def table(store: MemoryStore) -> list[tuple[str, str, str]]:
@@ -114,9 +121,9 @@ def test_two_objects_of_the_same_second_and_name_keep_apart() -> None:
     assert [row[1] for row in table(store)] == ["a", "b"]
 
 
-@pytest.mark.parametrize("kept_bytes", [ingest_module.KEPT_BYTES, 0], ids=["kept on disk", "staged in S3"])
+@pytest.mark.parametrize("kept_bytes", [load_module.KEPT_BYTES, 0], ids=["kept on disk", "staged in S3"])
 def test_a_crash_after_any_call_heals_on_the_next_delivery(monkeypatch: pytest.MonkeyPatch, kept_bytes: int) -> None:
-    monkeypatch.setattr(ingest_module, "KEPT_BYTES", kept_bytes)
+    monkeypatch.setattr(load_module, "KEPT_BYTES", kept_bytes)
     new = body(order(2, "2024-07-01"), order(3, "2024-08-01"), {"order_id": "no date"})
 
     def prepared() -> tuple[MemoryStore, Arrival]:
@@ -252,7 +259,7 @@ def test_a_passing_failure_is_raised_and_leaves_no_rows() -> None:
     with pytest.raises(TimeoutError):
         ingest(store).load(arrival)
     assert table(store) == []
-    assert entry(store).state == "loading"
+    assert (entry(store).state, entry(store).reason) == ("failed", "TimeoutError")
     store.put_file = put_file  # type: ignore[method-assign]
     assert ingest(store).load(arrival)[0] == "loaded"
     assert entry(store).attempts == 2

@@ -2,57 +2,168 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from chalicelib.ledger import (
-    FINISHED,
+    DELETED,
+    FAILED,
     GONE,
+    LOADED,
     LOADING,
+    PARTLY_LOADED,
+    QUARANTINED,
     TRANSFORM,
     Arrival,
     Decision,
     Entry,
+    Result,
     decide,
     is_before,
     ledger_name,
+    version_of,
 )
 
+STATES = (LOADING, LOADED, PARTLY_LOADED, QUARANTINED, GONE, FAILED, DELETED)
 
-def arrival(version: str, sequencer: str) -> Arrival:
-    return Arrival("bucket", "key", version, version, None, sequencer)
+# What is to be done with the newest version again, an older one, and a newer one, for each state of the newest. In
+# "before" an older version's rows are in the table, in "nothing before" none are.
+NOTHING_BEFORE = {
+    LOADING: (Decision.HEAL, Decision.CATCH_UP, Decision.LOAD),
+    LOADED: (Decision.SKIP_DUPLICATE, Decision.SKIP_STALE, Decision.REPLACE),
+    PARTLY_LOADED: (Decision.SKIP_DUPLICATE, Decision.SKIP_STALE, Decision.REPLACE),
+    QUARANTINED: (Decision.SKIP_DUPLICATE, Decision.CATCH_UP, Decision.LOAD),
+    GONE: (Decision.HEAL, Decision.CATCH_UP, Decision.LOAD),
+    FAILED: (Decision.HEAL, Decision.CATCH_UP, Decision.LOAD),
+    DELETED: (Decision.HEAL, Decision.SKIP_STALE, Decision.LOAD),
+}
+BEFORE = {
+    LOADING: (Decision.HEAL, Decision.SKIP_DUPLICATE, Decision.REPLACE),
+    QUARANTINED: (Decision.SKIP_DUPLICATE, Decision.SKIP_DUPLICATE, Decision.REPLACE),
+    GONE: (Decision.HEAL, Decision.SKIP_DUPLICATE, Decision.REPLACE),
+    FAILED: (Decision.HEAL, Decision.SKIP_DUPLICATE, Decision.REPLACE),
+}
 
 
-def entry(version: str, sequencer: str, state: str, transform: int = TRANSFORM) -> Entry:
-    return Entry("key", version, sequencer, state, transform=transform)
+def arrival(version: str, sequencer: str, **told: object) -> Arrival:
+    return Arrival("bucket", "key", version, version, None, sequencer, **told)  # type: ignore[arg-type]
+
+
+def entry(state: str, before: bool = False, **told: object) -> Entry:
+    """Return what the ledger says when v2 is the newest; with rows of v1 in the table, or of v2 when it is loaded."""
+    found = Entry("key", "v2", "02", state)
+    if state in (LOADED, PARTLY_LOADED):
+        found = replace(found, files=("of v2",), loaded_version="v2", loaded_sequencer="02")
+    elif before:
+        found = replace(found, files=("of v1",), loaded_version="v1", loaded_sequencer="01")
+    return replace(found, **told)  # type: ignore[arg-type]
+
+
+V1, V2, V3 = arrival("v1", "01"), arrival("v2", "02"), arrival("v3", "03")
+
+
+def test_the_tables_name_every_state() -> None:
+    assert set(NOTHING_BEFORE) == set(STATES)
+    assert set(BEFORE) == set(STATES) - {LOADED, PARTLY_LOADED, DELETED}
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["nothing before", "rows of an older version"])
+@pytest.mark.parametrize("state", STATES)
+def test_every_state_has_its_answer_to_the_same_an_older_and_a_newer_version(state: str, before: bool) -> None:
+    expected = (BEFORE if before else NOTHING_BEFORE).get(state)
+    if expected is not None:
+        known = entry(state, before)
+        assert (decide(known, V2), decide(known, V1), decide(known, V3)) == expected
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_what_was_announced_without_sequencers_is_asked_of_s3(state: str) -> None:
+    unknown = arrival("v9", "")
+    known = entry(state)
+    assert decide(known, unknown) is Decision.ASK
+    assert decide(known, unknown, newest=True) is decide(known, V3)
+    assert decide(known, unknown, newest=False) is decide(known, V1)
 
 
 def test_what_is_not_known_is_loaded() -> None:
-    assert decide(None, arrival("v1", "01")) is Decision.LOAD
+    assert decide(None, V1) is Decision.LOAD
+    assert decide(None, arrival("v1", "")) is Decision.LOAD
 
 
-@pytest.mark.parametrize("state", FINISHED)
-def test_a_version_that_is_done_is_a_duplicate(state: str) -> None:
-    assert decide(entry("v1", "01", state), arrival("v1", "01")) is Decision.SKIP_DUPLICATE
+@pytest.mark.parametrize("state", [LOADED, PARTLY_LOADED, QUARANTINED])
+def test_what_an_older_transform_loaded_is_replaced_and_a_replay_replaces_too(state: str) -> None:
+    assert decide(entry(state, transform=TRANSFORM - 1), V2) is Decision.REPLACE
+    assert decide(entry(state), V2, again=True) is Decision.REPLACE
 
 
-@pytest.mark.parametrize("state", [LOADING, GONE])
-def test_a_version_that_was_not_finished_is_loaded_again(state: str) -> None:
-    assert decide(entry("v1", "01", state), arrival("v1", "01")) is Decision.LOAD
+def test_a_later_failure_does_not_keep_a_version_between_from_catching_up() -> None:
+    known = entry(QUARANTINED, before=True)
+    between = arrival("v1b", "01B")
+    assert decide(known, between) is Decision.CATCH_UP
+    assert decide(replace(known, loaded_sequencer="01C"), between) is Decision.SKIP_STALE
+    assert decide(replace(known, loaded_sequencer=""), between) is Decision.SKIP_STALE
+    assert decide(known, V1, again=True) is Decision.CATCH_UP
 
 
-def test_a_version_that_an_older_transform_loaded_is_loaded_again() -> None:
-    assert decide(entry("v1", "01", "loaded", TRANSFORM - 1), arrival("v1", "01")) is Decision.LOAD
+def test_the_same_bytes_put_again_into_an_unversioned_bucket_are_the_latest_word() -> None:
+    known = Entry("key", "etag", "02", LOADED, files=("f",), loaded_version="etag", loaded_sequencer="02")
+    again = Arrival("bucket", "key", "etag", None, "etag", "03")
+    assert decide(known, again) is Decision.REPLACE
+    assert decide(known, replace(again, sequencer="02")) is Decision.SKIP_DUPLICATE
+    assert decide(known, replace(again, version_id="null")) is Decision.REPLACE
 
 
-@pytest.mark.parametrize("state", [*FINISHED, LOADING, GONE])
-def test_an_older_version_is_stale_and_a_newer_one_is_loaded(state: str) -> None:
-    assert decide(entry("v2", "02", state), arrival("v1", "01")) is Decision.SKIP_STALE
-    assert decide(entry("v2", "02", state), arrival("v3", "03")) is Decision.LOAD
+@pytest.mark.parametrize("state", STATES)
+def test_a_deletion_counts_when_s3_says_that_the_key_is_gone_and_nothing_newer_was_seen(state: str) -> None:
+    known, removal = entry(state), arrival("v3", "03", removed=True)
+    assert decide(known, removal) is Decision.ASK
+    assert decide(known, removal, newest=True) is Decision.DELETE
+    assert decide(known, removal, newest=False) is Decision.SKIP_STALE
+    assert decide(known, replace(removal, sequencer="01"), newest=True) is Decision.SKIP_STALE
 
 
-def test_without_sequencers_what_comes_is_taken_for_newer() -> None:
-    assert decide(entry("v2", "", "loaded"), arrival("v1", "01")) is Decision.LOAD
-    assert decide(entry("v2", "02", "loaded"), arrival("v1", "")) is Decision.LOAD
+def test_what_the_newest_version_replaced_is_superseded_with_what_others_had_announced() -> None:
+    known = replace(entry(LOADING, before=True), publishing=("half", "new"), superseded=("older",))
+    done = known.concluding(V2, Result(LOADED, files=("new",), rows=7))
+    assert done.files == ("new",)
+    assert done.superseded == ("half", "of v1", "older")
+    assert done.publishing == ()
+    assert (done.state, done.rows, done.loaded_version, done.loaded_sequencer) == (LOADED, 7, "v2", "02")
+
+
+def test_a_version_that_came_late_gives_the_rows_and_leaves_the_word_to_the_newest() -> None:
+    known = replace(entry(QUARANTINED, reason="not JSON"), publishing=("of v3", "of v1"))
+    done = known.concluding(V1, Result(LOADED, files=("of v1",), rows=7))
+    assert (done.state, done.reason, done.version, done.rows) == (QUARANTINED, "not JSON", "v2", 0)
+    assert (done.files, done.loaded_version, done.loaded_sequencer) == (("of v1",), "v1", "01")
+    assert done.publishing == ("of v3",), "a newer version may be about to let them appear"
+
+
+def test_a_version_that_could_not_be_read_leaves_the_rows_of_the_one_before() -> None:
+    done = entry(LOADING, before=True).concluding(V2, Result(QUARANTINED, reason="not JSON"))
+    assert (done.state, done.files, done.superseded) == (QUARANTINED, ("of v1",), ())
+
+
+def test_files_that_are_announced_are_no_longer_to_be_removed() -> None:
+    known = replace(entry(LOADING, before=True), superseded=("new", "old"))
+    told = known.announcing(["new", "of v1"])
+    assert told.publishing == ("new",)
+    assert told.superseded == ("old",)
+
+
+def test_an_attempt_counts_up_for_a_version_and_starts_anew_for_the_next() -> None:
+    known = entry(FAILED, attempts=2, announced=3, reason="SlowDown")
+    assert known.beginning(V2).attempts == 3
+    assert known.beginning(V2).reason is None
+    assert (known.beginning(V3).attempts, known.beginning(V3).announced) == (1, 0)
+    assert known.beginning(arrival("v3", "")).sequencer == "", "it must not pass for as old as the one before"
+
+
+def test_a_deletion_takes_away_all_that_was_there_or_about_to_appear() -> None:
+    done = replace(entry(LOADED), publishing=("half",), superseded=("old",)).deleting(arrival("v3", "03", removed=True))
+    assert (done.state, done.files, done.publishing) == (DELETED, (), ())
+    assert done.superseded == ("half", "of v2", "old")
 
 
 @pytest.mark.parametrize(
@@ -71,9 +182,16 @@ def test_sequencers_of_different_lengths_are_filled_up_with_zeros(one: str, othe
     assert is_before(one, other) is before
 
 
+def test_a_version_is_the_version_id_or_where_there_is_none_the_etag() -> None:
+    assert version_of("v1", '"etag"') == "v1"
+    assert version_of(None, '"etag"') == version_of("null", "etag") == version_of("", "etag") == "etag"
+
+
 def test_an_entry_survives_being_stored_and_fields_of_later_versions_are_passed_over() -> None:
-    known = Entry("key", "v1", "01", "loaded", files=("a", "b"), superseded=("c",), orders_read=3)
+    known = Entry("key", "v1", "01", "loaded", files=("a", "b"), superseded=("c",), publishing=("d",), orders_read=3)
     assert Entry.from_json({**known.as_json(), "invented_later": 1}) == known
+    before = {"key": "key", "version": "v1", "sequencer": "01", "state": "loaded", "files": ["a"]}
+    assert Entry.from_json(before).files == ("a",)
 
 
 def test_ledger_names_tell_keys_apart_and_fit_into_a_key_however_long_the_source_is() -> None:

@@ -18,8 +18,9 @@ import pytest
 from chalicelib import parquet
 from chalicelib.columns import month_name
 from chalicelib.contract import ORDERS
+from chalicelib.file_names import FileNames, ledger_name, ledger_start
 from chalicelib.flatten import Flattened, Flattener, Lineage, records_of
-from chalicelib.parquet import FileNames, MonthFile, MonthFiles
+from chalicelib.parquet import MonthFile, MonthFiles
 from chalicelib.schema import file_schema
 
 MODIFIED = datetime(2024, 7, 5, 9, 8, 7, tzinfo=UTC)
@@ -74,8 +75,17 @@ def keyed(rows: list[dict[str, Any]]) -> list[Any]:
 
 
 def test_names_are_made_of_the_source_alone_and_stay_as_they_are() -> None:
-    assert FileNames("k", "v", MODIFIED).of(1) == "orders_etl_20240705_090807_4351aecae81284860001.parquet"
+    assert FileNames("k", "v", MODIFIED).of(1) == "orders_etl_20240705_090807_8254c329a92850f64c94485e0c210001.parquet"
     assert FileNames("k", "v", MODIFIED).of(255).endswith("00ff.parquet")
+
+
+def test_a_files_name_leads_to_the_ledgers_entry_of_its_source() -> None:
+    name = FileNames("orders_json_incoming/a b.json", "v", MODIFIED).of(3)
+    start = ledger_start(f"orders_parquet_datalake/order_month=2024-07/{name}")
+    assert start is not None
+    assert ledger_name("orders_json_incoming/a b.json").startswith(start)
+    assert ledger_start("orders_parquet_datalake/order_month=2024-07/part-0000.parquet") is None
+    assert ledger_start(f"{name}.gz") is None
 
 
 def test_key_and_version_cannot_be_confused_and_every_name_is_visible_to_athena() -> None:

@@ -1,0 +1,78 @@
+"""When the crawler is started: at most once in an interval, however many files land, the last of them not forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from chalicelib.objects import Known
+
+STARTED = "started"
+WAITS = "waits: it was started a short time ago"
+LEFT = "left to another load that starts it now"
+NOT_WANTED = "not wanted"
+
+RACES = 3
+"""How often a lost race is run again; beyond, others say often enough that a crawl is wanted."""
+
+
+class Store(Protocol):
+    """What is needed of S3; see storage.Storage."""
+
+    def look(self, key: str) -> Known | None: ...
+    def write_json(self, key: str, value: dict[str, Any], etag: str | None) -> str | None: ...
+
+
+class CrawlerTurn:
+    """Remembers in one small object when the crawler was last started and whether a crawl is wanted since.
+
+    `start` starts it and says how that went: `started`, or why not. Times are S3's.
+    """
+
+    def __init__(self, store: Store, state: str, interval: timedelta, start: Callable[[], str]) -> None:
+        self._store = store
+        self._name = f"{state}crawler.json"
+        self._interval = interval
+        self._start = start
+
+    def wanted(self) -> str:
+        """Files have landed: start the crawler if it is time, else remember that it is wanted."""
+        for _ in range(RACES):
+            known = self._store.look(self._name)
+            if known is None or self._is_time(known):
+                return self._begin(known)
+            if known.value.get("wanted") or self._write(known.value.get("started_at"), True, known.etag):
+                return WAITS
+        return WAITS
+
+    def catch_up(self) -> str:
+        """Start the crawler if it is wanted and it is time."""
+        known = self._store.look(self._name)
+        if known is None or not known.value.get("wanted"):
+            return NOT_WANTED
+        return self._begin(known) if self._is_time(known) else WAITS
+
+    def _begin(self, known: Known | None) -> str:
+        # Whoever writes first starts it: what landed before this was written is there when the crawl begins.
+        now = known.now.isoformat() if known else None
+        etag = self._write(now, False, known.etag if known else None)
+        if etag is None:
+            return LEFT
+        outcome = self._start()
+        if outcome != STARTED:
+            # One that runs already may have passed our files; one that failed has not seen them.
+            self._write(now, True, etag)
+        return outcome
+
+    def _write(self, started_at: str | None, wanted: bool, etag: str | None) -> str | None:
+        return self._store.write_json(self._name, {"started_at": started_at, "wanted": wanted}, etag)
+
+    def _is_time(self, known: Known) -> bool:
+        return known.now - _started_at(known.value, known.modified_at) >= self._interval
+
+
+def _started_at(state: Mapping[str, Any], written_at: datetime) -> datetime:
+    """Return when it was last started: for the first time, of which no answer of S3 told, when it was noted."""
+    stored = state.get("started_at")
+    return datetime.fromisoformat(stored) if stored else written_at

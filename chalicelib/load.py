@@ -1,0 +1,208 @@
+"""One source object on its way: read to its end, its files and refused records kept unseen, then all published."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from chalicelib.convert import Counts, Limits, convert
+from chalicelib.errors import UnreadableFile
+from chalicelib.file_names import FileNames
+from chalicelib.flatten import Lineage
+from chalicelib.ledger import LOADED, PARTLY_LOADED, QUARANTINED, Arrival, Result
+from chalicelib.parquet import MonthFile
+from chalicelib.refused import Refused
+from chalicelib.sources import SUFFIXES, ByteStream, is_supported
+
+MIB = 1024 * 1024
+
+KEPT_BYTES = 96 * MIB
+"""Finished files that stay on disk until all are published; what is more waits in S3, unseen."""
+
+Watch = Callable[[int], None]
+"""Called as the source is read, with how many of its bytes were; what it raises ends the load."""
+
+
+class Opened(Protocol):
+    """A source object that is being read. `size` is in bytes, as stored."""
+
+    @property
+    def size(self) -> int: ...
+    @property
+    def modified_at(self) -> datetime: ...
+    @property
+    def stream(self) -> ByteStream: ...
+
+
+class Publishes(Protocol):
+    """What publishing needs of S3; see storage.Storage."""
+
+    def put_file(self, key: str, path: Path) -> None: ...
+    def put(self, key: str, body: bytes) -> None: ...
+    def stage(self, key: str, pieces: Iterable[bytes]) -> Any: ...
+    def complete(self, upload: Any) -> None: ...
+    def abort(self, upload: Any) -> None: ...
+
+
+class Load:
+    """One source object: `read` it, then `publish` what `read` returned, or `abort`.
+
+    `table` and `quarantine` are prefixes; finished files wait in `directory`, cut by `pieces` where they are too
+    large to wait there.
+    """
+
+    def __init__(
+        self,
+        store: Publishes,
+        *,
+        table: str,
+        quarantine: str,
+        arrival: Arrival,
+        source: Opened,
+        directory: Path,
+        pieces: Callable[[Path], Iterable[bytes]],
+    ) -> None:
+        self._store = store
+        self._table = table
+        self._arrival = arrival
+        self._source = source
+        self._directory = directory
+        self._pieces = pieces
+        self._refused = _RefusedFile(directory / "refused.ndjson.gz")
+        self._kept: list[tuple[str, Path]] = []
+        self._kept_bytes = 0
+        self._staged: list[Any] = []
+        self._files: list[str] = []
+        self._quarantine = f"{quarantine}{FileNames(arrival.key, arrival.version, source.modified_at).prefix}"
+
+    def read(self, limits: Limits, watch: Watch) -> Result:
+        """Read the source to its end, publishing nothing of it; a source refused whole is quarantined here.
+
+        Returns what becomes of it once it is published. Raises CountMismatch, and what the store and `watch` raise.
+        """
+        try:
+            self._refuse_up_front(limits)
+            counts = convert(
+                _Watched(self._source.stream, watch),
+                Lineage(self._arrival.key, self._arrival.version, self._source.modified_at),
+                self._directory / "files",
+                limits,
+                closed=self._keep,
+                refuse=self._refused.write,
+            )
+        except UnreadableFile as problem:
+            self.abort()
+            return self._quarantined(problem)
+        finally:
+            self._refused.close()
+        return self._loaded(counts)
+
+    def publish(self, result: Result) -> None:
+        """Let everything appear: what is refused first, which is never less safe than what is loaded."""
+        if result.quarantine is not None:
+            self._store.put_file(result.quarantine, self._refused.path)
+        for upload in self._staged:
+            self._store.complete(upload)
+        self._staged = []
+        for key, path in self._kept:
+            self._store.put_file(key, path)
+
+    def abort(self) -> None:
+        """Drop what was staged."""
+        staged, self._staged = self._staged, []
+        for upload in staged:
+            self._store.abort(upload)
+
+    def _refuse_up_front(self, limits: Limits) -> None:
+        if not is_supported(self._arrival.key):
+            raise UnreadableFile(f"unsupported file type: name it {', '.join(SUFFIXES)}, or one of these with .gz")
+        if limits.max_source_bytes is not None and self._source.size > limits.max_source_bytes:
+            raise UnreadableFile(
+                f"{self._source.size} bytes are more than the {limits.max_source_bytes} that one load may take "
+                "(ETL_MAX_SOURCE_BYTES): split the file, or load it with python -m chalicelib.replay"
+            )
+
+    def _keep(self, file: MonthFile) -> None:
+        key = f"{self._table}{file.place}"
+        self._files.append(key)
+        if self._kept_bytes + file.size <= KEPT_BYTES:
+            self._kept.append((key, file.path))
+            self._kept_bytes += file.size
+        else:
+            self._staged.append(self._store.stage(key, self._pieces(file.path)))
+            file.path.unlink()
+
+    def _loaded(self, counts: Counts) -> Result:
+        return Result(
+            state=PARTLY_LOADED if counts.orders_rejected else LOADED,
+            files=tuple(sorted(self._files)),
+            orders_read=counts.orders_read,
+            orders_loaded=counts.orders_loaded,
+            orders_rejected=counts.orders_rejected,
+            rows=counts.rows,
+            quarantine=f"{self._quarantine}.ndjson.gz" if counts.orders_rejected else None,
+            source_bytes=self._source.size,
+            source_modified_at=self._source.modified_at.isoformat(),
+        )
+
+    def _quarantined(self, problem: UnreadableFile) -> Result:
+        report = {
+            "source_key": self._arrival.key,
+            "source_version": self._arrival.version,
+            "source_modified_at": self._source.modified_at.isoformat(),
+            "source_bytes": self._source.size,
+            "reason": problem.reason,
+            "byte_offset": problem.byte_offset,
+        }
+        quarantine = f"{self._quarantine}.report.json"
+        self._store.put(quarantine, json.dumps(report, ensure_ascii=False, indent=1).encode("utf-8", "replace"))
+        return Result(
+            state=QUARANTINED,
+            quarantine=quarantine,
+            reason=str(problem),
+            source_bytes=self._source.size,
+            source_modified_at=self._source.modified_at.isoformat(),
+        )
+
+
+@dataclass
+class _Watched:
+    """The source's bytes, each piece of which is told to `watch`."""
+
+    stream: ByteStream
+    watch: Watch
+    position: int = 0
+
+    def read(self, size: int, /) -> bytes:
+        data = self.stream.read(size)
+        self.position += len(data)
+        self.watch(self.position)
+        return data
+
+
+class _RefusedFile:
+    """Refused records as gzipped newline-delimited JSON, the same bytes for the same records."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._plain: IO[bytes] | None = None
+        self._gzip: gzip.GzipFile | None = None
+
+    def write(self, refused: Refused) -> None:
+        """Add one record."""
+        if self._gzip is None:
+            self._plain = self.path.open("wb")
+            self._gzip = gzip.GzipFile(filename="", fileobj=self._plain, mode="wb", mtime=0)
+        for piece in refused.json_line():
+            self._gzip.write(piece)
+
+    def close(self) -> None:
+        """Finish the file, if there is one."""
+        if self._gzip is not None and self._plain is not None:
+            self._gzip.close()
+            self._plain.close()

@@ -1,0 +1,64 @@
+"""The scheduled function's work: a run of the sweep over the stage's bucket, and the crawler if it is wanted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+import boto3
+
+from chalicelib.invoking import hand_over
+from chalicelib.observability import log, measure
+from chalicelib.settings import Settings
+from chalicelib.sweep import Found, Rules, Sweep
+from chalicelib.wiring import catch_up_crawler, storage
+
+SWEEP, LOAD = "sweep_orders", "load_orders"
+"""The functions' names in app.py, with which their deployed names end."""
+
+
+def sweep_bucket(settings: Settings, function: str, time_left: Callable[[], float]) -> dict[str, Any]:
+    """Run the sweep for as long as `time_left` allows, in seconds; return what it did.
+
+    `function` is the deployed name of the function that runs this: what it finds is handed to its neighbour that loads.
+    """
+    began = time.monotonic()
+    client = boto3.client("lambda")
+    loader = f"{function.removesuffix(SWEEP)}{LOAD}"
+    sweep = Sweep(storage(settings.bucket), rules(settings), lambda event: hand_over(client, loader, event))
+    found = sweep.run(time_left)
+    facts = asdict(found) | {"seconds": round(time.monotonic() - began, 3)}
+    log("sweep", level="WARNING" if found.notes else "INFO", **facts)
+    _measure(found, facts["seconds"], settings.stage)
+    catch_up_crawler(settings)
+    return facts
+
+
+def rules(settings: Settings) -> Rules:
+    """Return where the sweep looks and what it leaves alone."""
+    return Rules(
+        bucket=settings.bucket,
+        incoming=settings.incoming_prefix,
+        table=settings.table_prefix,
+        ledger=settings.ledger_prefix,
+        state=settings.state_prefix,
+        grace=timedelta(seconds=settings.sweep_grace_seconds),
+        lookback=timedelta(hours=settings.sweep_lookback_hours),
+        deletes=settings.delete_propagates,
+    )
+
+
+def _measure(found: Found, seconds: float, stage: str) -> None:
+    measure(
+        {
+            "SweepAnnounced": found.announced,
+            "SweepGaveUp": found.given_up,
+            "SweepRemoved": found.removed,
+            "SweepSeconds": seconds,
+            "OldestWaitingSeconds": found.oldest_waiting,
+        },
+        stage=stage,
+    )
