@@ -40,7 +40,7 @@ def announcement(arrival: Arrival) -> dict[str, Any]:
         "Records": [
             {
                 "eventSource": "orders-etl:sweep",
-                "eventName": f"{CREATED}:Announced",
+                "eventName": f"{REMOVED if arrival.removed else CREATED}:Announced",
                 "ledgerEtag": arrival.ledger_etag,
                 "s3": {"bucket": {"name": arrival.bucket}, "object": thing},
             }

@@ -24,6 +24,7 @@ class Store(Publishes, Protocol):
 
     def open(self, arrival: Arrival) -> Opened | None: ...
     def current(self, key: str) -> Arrival | None: ...
+    def modified_at(self, arrival: Arrival) -> datetime | None: ...
     def delete(self, keys: Iterable[str]) -> None: ...
     def read_json(self, key: str) -> tuple[dict[str, Any], str] | None: ...
     def write_json(self, key: str, value: dict[str, Any], etag: str | None) -> str | None: ...
@@ -200,6 +201,9 @@ class _Taken:
                 return decision.value, entry
             if entry is not None and decision is Decision.SKIP_DUPLICATE:
                 return decision.value, entry
+            if entry is not None and set(result.files) - {*entry.files, *entry.publishing}:
+                # Taken for dead, our files may have been removed by now: they have to be published again.
+                break
         raise LostRace(self.arrival.key)
 
     def remove_superseded(self, entry: Entry) -> Entry:
@@ -231,10 +235,19 @@ class _Taken:
         decision = decide(self.entry, self.arrival, again=again)
         if decision is not Decision.ASK:
             return decision
+        return decide(self.entry, self.arrival, newest=self._is_newest(), again=again)
+
+    def _is_newest(self) -> bool:
+        """Ask S3, where sequencers cannot tell, whether what arrived is the latest word on its key."""
         current = self._store.current(self.arrival.key)
-        there = None if current is None else current.version
-        newest = there == (None if self.arrival.removed else self.arrival.version)
-        return decide(self.entry, self.arrival, newest=newest, again=again)
+        if current is not None:
+            return not self.arrival.removed and current.version == self.arrival.version
+        known = self.entry.source_modified_at if self.entry else None
+        if self.arrival.removed or known is None:
+            return True
+        # The key was deleted since. Its versions, where they are kept, still tell which of them came last.
+        modified_at = self._store.modified_at(self.arrival)
+        return modified_at is not None and modified_at > datetime.fromisoformat(known)
 
     def _begun(self, decision: Decision) -> Entry:
         if self.entry is None:

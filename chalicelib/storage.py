@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -28,6 +28,7 @@ RESUMES = 3
 """How often reading goes on after a broken connection."""
 
 _GONE = ("NoSuchKey", "NoSuchVersion", "404", "412", "PreconditionFailed", "MethodNotAllowed", "405")
+T = TypeVar("T")
 _BROKEN = (HTTPClientError, IncompleteReadError, ReadTimeoutError, HTTPError, ConnectionError)
 
 
@@ -94,31 +95,26 @@ class Storage:
 
     def open(self, arrival: Arrival) -> SourceObject | None:
         """Open the version that was announced, or return None when it is there no more."""
-        get: dict[str, Any] = {"Bucket": self._bucket, "Key": arrival.key}
-        if arrival.version_id:
-            get["VersionId"] = arrival.version_id
-        elif arrival.etag:
-            get["IfMatch"] = f'"{arrival.etag}"'
-        try:
-            answer = self._client.get_object(**get)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _GONE:
-                return None
-            raise
+        get = self._get(arrival)
+        answer = _unless_gone(lambda: self._client.get_object(**get))
+        if answer is None:
+            return None
         stream = ResumingStream(self._client, get, answer)
         return SourceObject(arrival, answer["ContentLength"], answer["LastModified"], stream)
 
     def current(self, key: str) -> Arrival | None:
         """Return the newest version of an object, or None when the key is there no more."""
-        try:
-            head = self._client.head_object(Bucket=self._bucket, Key=key)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _GONE:
-                return None
-            raise
+        head = _unless_gone(lambda: self._client.head_object(Bucket=self._bucket, Key=key))
+        if head is None:
+            return None
         version_id, etag = head.get("VersionId"), head["ETag"].strip('"')
         version = version_of(version_id, etag)
         return Arrival(self._bucket, key, version, version_id, etag, size=head["ContentLength"])
+
+    def modified_at(self, arrival: Arrival) -> datetime | None:
+        """Return when the version that was announced was written, or None when it is there no more."""
+        head = _unless_gone(lambda: self._client.head_object(**self._get(arrival)))
+        return None if head is None else head["LastModified"]
 
     def list(self, prefix: str, after: str = "", limit: int = 1000) -> Page:
         """Return objects below `prefix` whose keys follow `after`, in the order of S3."""
@@ -212,6 +208,14 @@ class Storage:
             raise
         return answer["ETag"]
 
+    def _get(self, arrival: Arrival) -> dict[str, Any]:
+        get: dict[str, Any] = {"Bucket": self._bucket, "Key": arrival.key}
+        if arrival.version_id:
+            get["VersionId"] = arrival.version_id
+        elif arrival.etag:
+            get["IfMatch"] = f'"{arrival.etag}"'
+        return get
+
     def _begin(self, key: str) -> Upload:
         begun = self._client.create_multipart_upload(Bucket=self._bucket, Key=key, ContentType=_content_type(key))
         return Upload(key, begun["UploadId"])
@@ -222,6 +226,15 @@ def file_pieces(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while piece := file.read(PART_BYTES):
             yield piece
+
+
+def _unless_gone(call: Callable[[], T]) -> T | None:
+    try:
+        return call()
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _GONE:
+            return None
+        raise
 
 
 def _now(answer: Any) -> datetime:

@@ -210,17 +210,17 @@ class Sweep:
             self._unfinished(entry, known)
         elif entry.publishing or entry.superseded:
             self._clean_up(listed.key, entry, known)
-        elif self._rules.deletes and entry.state != DELETED and entry.files:
+        elif self._rules.deletes and entry.state != DELETED and entry.loaded_version is not None:
             self._perhaps_deleted(entry)
 
     def _unfinished(self, entry: Entry, known: Known) -> None:
         arrival = self._store.current(entry.key)
-        if arrival is None:
-            # Its object is gone: there is nothing to load, and what was about to appear never will.
-            self._clean_up(f"{self._rules.ledger}{ledger_name(entry.key)}", replace(entry, state="gone"), known)
+        if arrival is None and self._rules.deletes:
+            self._announce_removal(entry)
             return
         self._wait_for(known.age)
-        self._claim(arrival, entry, known)
+        # Where the key was deleted meanwhile, S3 may still have the version that was being loaded.
+        self._claim(arrival or _own_version(entry, self._rules.bucket), entry, known)
 
     def _clean_up(self, name: str, entry: Entry, known: Known) -> None:
         """Remove what the entry has replaced, and what was about to appear when its process ended."""
@@ -234,9 +234,12 @@ class Sweep:
 
     def _perhaps_deleted(self, entry: Entry) -> None:
         if self._store.current(entry.key) is None:
-            gone = Arrival(self._rules.bucket, entry.key, version_of(None, None), removed=True)
-            self._announce(announcement(gone))
-            self._found.announced += 1
+            self._announce_removal(entry)
+
+    def _announce_removal(self, entry: Entry) -> None:
+        gone = Arrival(self._rules.bucket, entry.key, version_of(None, None), removed=True)
+        self._announce(announcement(gone))
+        self._found.announced += 1
 
     # Files of the table -------------------------------------------------------------------------------------------
 
@@ -273,6 +276,12 @@ class Sweep:
                 entry = Entry.from_json(known.value)
                 found |= {*entry.files, *entry.publishing, *entry.superseded}
         return found
+
+
+def _own_version(entry: Entry, bucket: str) -> Arrival:
+    """Return the version that an entry tells of, as it was announced."""
+    version_id = None if entry.version == entry.etag else entry.version
+    return Arrival(bucket, entry.key, entry.version, version_id, entry.etag)
 
 
 def _tells_of(entry: Entry, listed: Listed) -> bool:

@@ -60,7 +60,7 @@ class MemoryStore:
         arrival = self._event(key, versioned, etag, len(body))
         if not versioned:
             self._drop_unversioned(key)
-        self.versions[key, arrival.version] = body, BEGINNING + timedelta(seconds=self._clock)
+        self.versions[key, arrival.version] = body, self.now
         self.newest[key] = arrival
         return arrival
 
@@ -95,6 +95,12 @@ class MemoryStore:
         self._done()
         # A listing and HeadObject tell no sequencer.
         return None if found is None else replace(found, sequencer="")
+
+    def modified_at(self, arrival: Arrival) -> datetime | None:
+        self._begin(f"modified {arrival.key}")
+        found = self.versions.get((arrival.key, arrival.version))
+        self._done()
+        return None if found is None else found[1]
 
     def list(self, prefix: str, after: str = "", limit: int = 1000) -> Page:
         self._begin(f"list {prefix}")
@@ -166,7 +172,7 @@ class MemoryStore:
 
     def _event(self, key: str, versioned: bool, etag: str, size: int | None) -> Arrival:
         self._clock += 1
-        self.now = max(self.now, BEGINNING + timedelta(seconds=self._clock))
+        self.pass_time(seconds=1)
         version_id = f"v{self._clock}" if versioned else None
         return Arrival(BUCKET, key, version_id or etag, version_id, etag or None, f"{self._clock:04X}", size)
 

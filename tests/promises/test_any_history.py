@@ -1,0 +1,245 @@
+"""Any history of puts, deletions, deliveries, crashes, errors, sweeps and replays ends as a small model says."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from chalicelib.events import arrivals
+from chalicelib.ledger import QUARANTINED, WITH_ROWS, Arrival, Entry
+from chalicelib.sweep import MOST_ANNOUNCED, Rules, Sweep
+from tests.promises.workers import Worker, taking_turns
+from tests.unit.memory_store import BUCKET, Crash, MemoryStore
+from tests.unit.test_ingest import body, ingest, order, table
+
+PREFIX = "orders_json_incoming/"
+KEYS = [f"{PREFIX}a b+ü.json", f"{PREFIX}c.json"]
+UNREADABLE = b'[{"order_id": 1,'
+
+
+@dataclass
+class Version:
+    """What the model knows of one version: the ids of its orders, None where it cannot be read."""
+
+    arrival: Arrival
+    orders: list[str] | None
+    lost: bool = False
+
+
+@dataclass
+class Key:
+    """The model: the versions of a key in their order, and whether the key is there."""
+
+    versions: list[Version] = field(default_factory=list)
+    there: bool = False
+
+
+class AnyHistory(RuleBasedStateMachine):
+    """`events` may come at any time, each until it was worked off; `accidents` stay below what the sweep gives up."""
+
+    @initialize(versioned=st.booleans(), deletes=st.booleans())
+    def begin(self, versioned: bool, deletes: bool) -> None:
+        self.store = MemoryStore(fault=taking_turns)
+        self.versioned, self.deletes = versioned, deletes
+        self.keys = {key: Key() for key in KEYS}
+        self.events: list[Arrival] = []
+        self.all_events: list[Arrival] = []
+        self.workers: list[tuple[Arrival | None, Worker]] = []
+        self.accidents = 0
+        self.replayed = False
+
+    @rule(
+        key=st.sampled_from(KEYS),
+        orders=st.lists(st.integers(0, 3), min_size=0, max_size=3, unique=True),
+        readable=st.sampled_from([True, True, True, False]),
+        lost=st.sampled_from([False, False, True]),
+        month=st.integers(1, 3),
+    )
+    def put(self, key: str, orders: list[int], readable: bool, lost: bool, month: int) -> None:
+        content = body(*(order(f"{i}", f"2024-0{month + i % 2}-01") for i in orders)) if readable else UNREADABLE
+        # Without version ids the same bytes are the same version.
+        content += b" " * (len(self.all_events) + 1)
+        arrival = self.store.drop(key, content, self.versioned)
+        self.keys[key].versions.append(Version(arrival, [f"{i}" for i in orders] if readable else None, lost))
+        self.keys[key].there = True
+        self._announced(arrival, lost)
+
+    @rule(key=st.sampled_from(KEYS), lost=st.booleans())
+    def remove(self, key: str, lost: bool) -> None:
+        """Delete the key; where S3 keeps versions, they can still be read."""
+        if self.keys[key].there:
+            self.keys[key].there = False
+            arrival = self.store.remove(key, self.versioned)
+            if self.deletes:
+                self._announced(arrival, lost)
+
+    @precondition(lambda self: self.events)
+    @rule(data=st.data(), again=st.booleans())
+    def deliver(self, data: st.DataObject, again: bool) -> None:
+        arrival = data.draw(st.sampled_from(self.events))
+        if not again:
+            self.events.remove(arrival)
+        self._work(arrival)
+
+    @precondition(lambda self: self.workers)
+    @rule(data=st.data(), calls=st.integers(1, 12))
+    def go_on(self, data: st.DataObject, calls: int) -> None:
+        _, worker = data.draw(st.sampled_from(self.workers))
+        worker.step(calls)
+        self._collect()
+
+    @precondition(lambda self: self.workers and self.accidents < MOST_ANNOUNCED - 1)
+    @rule(data=st.data(), how=st.sampled_from(["kill", "error", "error after"]))
+    def accident(self, data: st.DataObject, how: str) -> None:
+        _, worker = data.draw(st.sampled_from(self.workers))
+        self.accidents += 1
+        if how == "kill":
+            worker.kill()
+        else:
+            worker.fail(after=how == "error after")
+        self._collect()
+
+    @rule(hours=st.sampled_from([0, 2, 30]), calls=st.sampled_from([3, 10, 1000]))
+    def sweep(self, hours: int, calls: int) -> None:
+        self.store.pass_time(hours=hours)
+        worker = Worker(self._sweep)
+        worker.step(calls)
+        self.workers.append((None, worker))
+        self._collect()
+
+    @rule(key=st.sampled_from(KEYS))
+    def replay(self, key: str) -> None:
+        current = self.store.newest.get(key)
+        if current is not None:
+            self.replayed = True
+            event = Arrival(BUCKET, key, current.version, current.version_id, current.etag, size=current.size)
+            self.workers.append((None, Worker(lambda: ingest(self.store).load(event, again=True))))
+
+    def teardown(self) -> None:
+        if not hasattr(self, "store"):
+            return
+        for _, worker in self.workers:
+            worker.finish()
+        self._collect()
+        self._settle()
+        self._compare()
+        before = self._visible()
+        for arrival in [*self.all_events, *reversed(self.all_events)]:
+            ingest(self.store).load(arrival)
+        assert self._visible() == before, "duplicates changed something"
+
+    def _announced(self, arrival: Arrival, lost: bool) -> None:
+        if not lost:
+            self.events.append(arrival)
+            self.all_events.append(arrival)
+
+    def _work(self, arrival: Arrival) -> None:
+        self.workers.append((arrival, Worker(lambda: ingest(self.store).load(arrival))))
+
+    def _collect(self) -> None:
+        """Lambda delivers what did not end well again; anything but an accident is a fault."""
+        for arrival, worker in [each for each in self.workers if each[1].ended]:
+            self.workers.remove((arrival, worker))
+            if worker.problem is not None:
+                if not isinstance(worker.problem, Crash | TimeoutError):
+                    raise worker.problem
+                if arrival is not None:
+                    self.events.append(arrival)
+
+    def _sweep(self) -> Any:
+        rules = Rules(
+            BUCKET, PREFIX, "table/", "ledger/", "state/", timedelta(hours=1), timedelta(hours=24), self.deletes
+        )
+
+        def announce(event: dict[str, Any]) -> None:
+            # What Lambda is handed has gone through JSON.
+            (arrival,) = arrivals(json.loads(json.dumps(event)), PREFIX, self.deletes)
+            self.events.append(arrival)
+
+        return Sweep(self.store, rules, announce).run(lambda: 1000.0)
+
+    def _settle(self) -> None:
+        quiet = 0
+        for _ in range(16):
+            while self.events:
+                ingest(self.store).load(self.events.pop())
+            self.store.pass_time(hours=2)
+            found = self._sweep()
+            # The first whole round may have begun before the last event.
+            quiet = quiet + 1 if found.whole and not found.announced and not found.removed else 0
+            if quiet == 2:
+                return
+        raise AssertionError("it does not come to rest")
+
+    def _compare(self) -> None:
+        rows = table(self.store)
+        for name, key in self.keys.items():
+            entry = self._entry(name)
+            versions = {each.arrival.version: each for each in key.versions}
+            mine = [row for row in rows if row[0] in versions] if self.versioned else self._rows_of(entry)
+            loaded = {version for version, _, _ in mine}
+            assert len(loaded) <= 1, f"rows of more than one version: {mine}"
+            for version in loaded:
+                assert sorted({row[1] for row in mine}) == sorted(versions[version].orders or [])
+            self._compare_key(key, entry)
+        known = set()
+        for name in self.keys:
+            entry = self._entry(name)
+            if entry is not None:
+                assert (entry.publishing, entry.superseded) == ((), ()), "something is left to be removed"
+                assert entry.orders_read == entry.orders_loaded + entry.orders_rejected
+                known |= set(entry.files)
+        assert {each for each in self.store.objects if each.startswith("table/")} == known
+
+    def _compare_key(self, key: Key, entry: Entry | None) -> None:
+        loaded = entry.loaded_version if entry else None
+        newest = key.versions[-1] if key.versions else None
+        if newest is None:
+            assert loaded is None
+        elif not key.there and self.deletes:
+            assert loaded is None, "what was deleted still has rows"
+        elif key.there and newest.orders is not None:
+            assert loaded == newest.arrival.version, "the newest version is not the one in the table"
+            assert entry is not None
+            assert entry.state in WITH_ROWS
+        else:
+            order_of = [each.arrival.version for each in key.versions]
+            told = [each.arrival.version for each in key.versions if each.orders is not None and not each.lost]
+            if key.there:
+                assert entry is not None
+                assert entry.state == QUARANTINED
+            # An older version that could be read is there, unless S3 keeps no versions and it was overwritten unread.
+            if told and self.versioned and not self.replayed:
+                assert loaded is not None
+                assert order_of.index(loaded) >= order_of.index(told[-1])
+
+    def _entry(self, name: str) -> Entry | None:
+        from tests.unit.test_ingest import entry
+
+        try:
+            return entry(self.store, name)
+        except KeyError:
+            return None
+
+    def _rows_of(self, entry: Entry | None) -> list[tuple[str, str, str]]:
+        files = set(entry.files) if entry else set()
+        return table(MemoryStore(objects={key: self.store.objects[key] for key in files}))
+
+    def _visible(self) -> dict[str, bytes]:
+        return {key: value for key, value in self.store.objects.items() if not key.startswith(("ledger/", "state/"))}
+
+
+@pytest.mark.parametrize("examples", [60, pytest.param(1500, marks=pytest.mark.slow)], ids=["some", "many"])
+def test_any_history_ends_with_the_newest_version_of_each_object_and_nothing_else(examples: int) -> None:
+    checks = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+    run_state_machine_as_test(
+        AnyHistory,
+        settings=settings(max_examples=examples, stateful_step_count=30, deadline=None, suppress_health_check=checks),
+    )
