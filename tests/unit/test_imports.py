@@ -15,7 +15,7 @@ LIBRARY = PROJECT / "chalicelib"
 EDGES = {"storage", "catalog", "athena", "uploads", "invoking"}
 WIRING = {"loading", "sweeping", "wiring", "api", "flatten_command"}
 """What puts core and edges together: for the S3 event, for the routes, for the command line."""
-HEAVY = ("pyarrow", "pandas", "numpy", "msgspec", "arro3")
+HEAVY = ("pyarrow", "pandas", "numpy", "msgspec", "arro3", "aws_lambda_powertools")
 
 
 def imported(path: Path) -> set[str]:
@@ -45,7 +45,7 @@ def test_edges_do_not_know_each_other() -> None:
 CORE = [
     *("contract", "errors", "records", "flatten", "parquet", "ledger", "saved_queries", "query_parameters", "ingest"),
     *("sources", "window", "json_scan", "refused", "values", "strict", "dates", "proof", "columns", "fast", "schema"),
-    *("convert", "events", "settings", "file_names", "objects", "load", "crawling", "sweep"),
+    *("convert", "events", "settings", "metrics", "file_names", "objects", "load", "crawling", "sweep"),
 ]
 
 

@@ -1,0 +1,67 @@
+"""The metrics of the pipeline: names, units, meanings. What writes them and what watches them read this one table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+NAMESPACE = "OrdersEtl"
+"""The namespace in CloudWatch; every stage writes into it, told apart by the dimension `stage`."""
+
+STAGE = "stage"
+"""The dimension that every metric has."""
+
+UNNAMED_STAGE = "unnamed"
+"""Its value where ETL_STAGE is empty: CloudWatch takes no empty one."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What one metric counts, in a unit of CloudWatch's.
+
+    With a `dimension`, values are written by stage, and again by stage and that dimension: an alarm can watch the one,
+    a graph can tell the other apart.
+    """
+
+    unit: str
+    description: str
+    dimension: str | None = None
+
+
+METRICS: dict[str, Metric] = {
+    "OrdersLoaded": Metric("Count", "Orders that were loaded into the table."),
+    "OrdersRefused": Metric("Count", "Orders that were refused into the quarantine."),
+    "RowsLoaded": Metric("Count", "Rows that were loaded: one an order and product."),
+    "ObjectsLoaded": Metric("Count", "Source objects that were loaded, wholly or partly."),
+    "ObjectsQuarantined": Metric("Count", "Source objects that were refused whole."),
+    "SourceBytes": Metric("Bytes", "Bytes of source objects, as stored."),
+    "LoadSeconds": Metric("Seconds", "How long the load of one source object took."),
+    "MemoryPeakMegabytes": Metric(
+        "Megabytes", "The most memory that the function's process has had, in 2^20 bytes as Lambda counts them."
+    ),
+    "FreshnessSeconds": Metric("Seconds", "From a source object's last modification to its rows being in the table."),
+    "LoadFailures": Metric("Count", "Loads that failed and will be tried again, by kind of error.", "kind"),
+    "CrawlerFailures": Metric("Count", "Starts of the crawler that failed; the data are in the table's files."),
+    "SweepAnnounced": Metric("Count", "Source objects that the sweep announced: no event had, or their load had died."),
+    "SweepGaveUp": Metric("Count", "Source objects that the sweep stopped announcing because they fail every time."),
+    "SweepRemoved": Metric("Count", "Files that no ledger entry knew and the sweep removed."),
+    "SweepSeconds": Metric("Seconds", "How long one run of the sweep took; written when it ends."),
+    "OldestWaitingSeconds": Metric("Seconds", "The age of the oldest source object that is not loaded yet."),
+}
+
+
+def stage_value(stage: str) -> str:
+    """Return the value of the dimension `stage` for a stage's name, which may be empty."""
+    return stage or UNNAMED_STAGE
+
+
+def check(names: Iterable[str], dimensions: Iterable[str]) -> None:
+    """Raise ValueError for a metric that is not in the table, and for a dimension that it does not have."""
+    given = set(dimensions)
+    for name in names:
+        if name not in METRICS:
+            raise ValueError(f"{name!r} is no metric: add it to chalicelib/metrics.py")
+        metric = METRICS[name]
+        declared = {metric.dimension} - {None}
+        if given != declared:
+            raise ValueError(f"{name} is given dimensions {sorted(given)}, and has {sorted(map(str, declared))}")
