@@ -7,7 +7,6 @@ neither can be throttled or fail a load.
 from __future__ import annotations
 
 import json
-import os
 import resource
 import sys
 from collections.abc import Mapping
@@ -29,10 +28,10 @@ def log(event: str, *, level: Literal["INFO", "WARNING", "ERROR"] = "INFO", **fa
     print(line, file=sys.stdout, flush=True)
 
 
-def measure(values: Mapping[str, float], **dimensions: str) -> None:
+def measure(values: Mapping[str, float], *, stage: str, **dimensions: str) -> None:
     """Write metrics of the table in chalicelib.metrics, as one line in CloudWatch's embedded metric format.
 
-    The stage is taken from ETL_STAGE. POWERTOOLS_METRICS_DISABLED=true writes nothing.
+    `stage` is ETL_STAGE, which may be empty. With POWERTOOLS_METRICS_DISABLED=true nothing is written.
 
     Raises ValueError for a metric that is not in the table, and for a dimension that it does not have.
     """
@@ -40,12 +39,12 @@ def measure(values: Mapping[str, float], **dimensions: str) -> None:
     from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 
     metrics.check(values, dimensions)
-    stage = metrics.stage_value(os.environ.get("ETL_STAGE", ""))
+    of_stage = metrics.stage_value(stage)
     # An empty service keeps POWERTOOLS_SERVICE_NAME from adding a dimension that no alarm would look for.
     line = AmazonCloudWatchEMFProvider(namespace=metrics.NAMESPACE, service="")
-    line.add_dimension(metrics.STAGE, stage)
+    line.add_dimension(metrics.STAGE, of_stage)
     if dimensions:
-        line.add_dimensions(**{metrics.STAGE: stage}, **dimensions)
+        line.add_dimensions(**{metrics.STAGE: of_stage}, **dimensions)
     for name, value in values.items():
         line.add_metric(name, metrics.METRICS[name].unit, value)
     line.flush_metrics()

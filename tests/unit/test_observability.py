@@ -16,8 +16,7 @@ PROJECT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
-def stage(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ETL_STAGE", "dev")
+def switched_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED", raising=False)
     monkeypatch.delenv("POWERTOOLS_DEV", raising=False)
 
@@ -43,7 +42,7 @@ def test_a_log_line_is_one_line_of_json_whatever_the_facts(capsys: pytest.Captur
 
 
 def test_metrics_of_one_load_are_one_line_by_stage_with_their_units(capsys: pytest.CaptureFixture[str]) -> None:
-    measure({"OrdersLoaded": 12, "LoadSeconds": 0.25, "SourceBytes": 2048})
+    measure({"OrdersLoaded": 12, "LoadSeconds": 0.25, "SourceBytes": 2048}, stage="dev")
     line = written(capsys)
     (directive,) = line["_aws"]["CloudWatchMetrics"]  # type: ignore[index]
     assert directive == {
@@ -59,7 +58,7 @@ def test_metrics_of_one_load_are_one_line_by_stage_with_their_units(capsys: pyte
 
 
 def test_failures_count_by_stage_for_the_alarm_and_by_kind_for_the_graph(capsys: pytest.CaptureFixture[str]) -> None:
-    measure({"LoadFailures": 1}, kind="Throttling")
+    measure({"LoadFailures": 1}, stage="dev", kind="Throttling")
     line = written(capsys)
     (directive,) = line["_aws"]["CloudWatchMetrics"]  # type: ignore[index]
     assert directive["Dimensions"] == [["stage"], ["stage", "kind"]]
@@ -79,22 +78,19 @@ def test_a_metric_or_a_dimension_that_no_alarm_knows_is_an_error(
     values: dict[str, float], dimensions: dict[str, str], told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(ValueError, match=told):
-        measure(values, **dimensions)
+        measure(values, stage="dev", **dimensions)
     assert capsys.readouterr().out == ""
 
 
 def test_every_metric_of_the_table_is_taken_with_its_unit(capsys: pytest.CaptureFixture[str]) -> None:
     for name, metric in metrics.METRICS.items():
-        measure({name: 1}, **({metric.dimension: "x"} if metric.dimension else {}))
+        measure({name: 1}, stage="dev", **({metric.dimension: "x"} if metric.dimension else {}))
         (directive,) = written(capsys)["_aws"]["CloudWatchMetrics"]  # type: ignore[index]
         assert directive["Metrics"] == [{"Name": name, "Unit": metric.unit}]
 
 
-def test_a_stage_without_a_name_has_a_dimension_that_cloudwatch_takes(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("ETL_STAGE")
-    measure({"OrdersLoaded": 1})
+def test_a_stage_without_a_name_has_a_dimension_that_cloudwatch_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    measure({"OrdersLoaded": 1}, stage="")
     assert written(capsys)["stage"] == metrics.stage_value("") == "unnamed"
 
 
@@ -102,7 +98,7 @@ def test_a_service_name_in_the_environment_adds_no_dimension(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "orders")
-    measure({"OrdersLoaded": 1})
+    measure({"OrdersLoaded": 1}, stage="dev")
     assert "service" not in written(capsys)
 
 
@@ -110,7 +106,7 @@ def test_metrics_can_be_switched_off_where_nobody_reads_them(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "true")
-    measure({"OrdersLoaded": 1})
+    measure({"OrdersLoaded": 1}, stage="dev")
     assert capsys.readouterr().out == ""
 
 
@@ -130,7 +126,7 @@ def test_powertools_is_imported_only_to_measure_and_pulls_no_columns() -> None:
     look = (
         "import sys; from chalicelib.observability import log, measure; log('x');"
         "loaded = lambda: sorted({'aws_lambda_powertools', 'pyarrow', 'boto3'} & set(sys.modules));"
-        "before = loaded(); measure({'OrdersLoaded': 1}); print(before, loaded())"
+        "before = loaded(); measure({'OrdersLoaded': 1}, stage='dev'); print(before, loaded())"
     )
     done = subprocess.run([sys.executable, "-c", look], cwd=PROJECT, capture_output=True, text=True, timeout=60)
     assert done.stdout.splitlines()[-1] == "[] ['aws_lambda_powertools']", done.stderr
