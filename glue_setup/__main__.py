@@ -84,7 +84,7 @@ def _policies(stage: Stage, given: argparse.Namespace) -> int:
         raise SetupError(f"the account is unknown: {explained(error)}; or give --account") from None
     for function, policy in FUNCTIONS.items():
         path = given.project / ".chalice" / f"policy-{stage.name}-{function}.json"
-        text = json.dumps(policy(stage.settings, place, stage.function(function)), indent=2) + "\n"
+        text = json.dumps(policy(stage, place), indent=2) + "\n"
         try:
             same = path.exists() and path.read_text(encoding="utf-8") == text
             if not same:

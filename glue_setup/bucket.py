@@ -13,6 +13,7 @@ from glue_setup.emptying import empty, foreign
 from glue_setup.errors import Refused
 from glue_setup.place import Place
 from glue_setup.resource import Change, Plan, Resource, State, as_text
+from glue_setup.statements import ours, plain, with_ours
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -54,7 +55,7 @@ class Bucket(Resource):
             "versioning": "Enabled",
         }
         if self._tls:
-            state["policy statement"] = as_text(_plain(definitions.tls_only(self._settings, self._place)))
+            state["policy statement"] = as_text(plain(definitions.tls_only(self._settings, self._place)))
         return state | {f"{RULE}{rule.get('ID')}": as_text(_comparable(rule)) for rule in self._rules()}
 
     def current(self) -> State | None:
@@ -69,8 +70,8 @@ class Bucket(Resource):
             "encryption": self._encryption(),
             "versioning": self._s3.get_bucket_versioning(Bucket=self._bucket).get("Status"),
         }
-        ours = [s for s in self._policy().get("Statement", []) if s.get("Sid") == definitions.TLS_SID]
-        state["policy statement"] = as_text(_plain(ours[0])) if ours else None
+        statement = ours(self._policy(), definitions.TLS_SID)
+        state["policy statement"] = as_text(statement) if statement else None
         for rule in self._lifecycle().get("Rules", []):
             if rule.get("ID", "").startswith(definitions.OURS):
                 state[f"{RULE}{rule['ID']}"] = as_text(_comparable(rule))
@@ -160,12 +161,10 @@ class Bucket(Resource):
             self._put_policy()
 
     def _put_policy(self) -> None:
-        policy = self._policy() or {"Version": "2012-10-17"}
-        statements = [s for s in policy.get("Statement", []) if s.get("Sid") != definitions.TLS_SID]
-        if self._tls:
-            statements.append(definitions.tls_only(self._settings, self._place))
-        if statements:
-            self._s3.put_bucket_policy(Bucket=self._bucket, Policy=json.dumps(policy | {"Statement": statements}))
+        statement = definitions.tls_only(self._settings, self._place) if self._tls else None
+        policy = with_ours(self._policy(), definitions.TLS_SID, statement)
+        if policy:
+            self._s3.put_bucket_policy(Bucket=self._bucket, Policy=json.dumps(policy))
         else:
             self._s3.delete_bucket_policy(Bucket=self._bucket)
 
@@ -226,17 +225,3 @@ def _comparable(rule: Any) -> dict[str, Any]:
     plain = {key: value for key, value in rule.items() if key not in {"Filter", "Prefix"}}
     filtered = rule.get("Filter", {"Prefix": rule.get("Prefix", "")})
     return plain | {"Filter": filtered if filtered.get("Prefix") != "" else {}}
-
-
-def _plain(statement: dict[str, Any]) -> dict[str, Any]:
-    """Return a policy statement in one spelling: a list of one is its element, any principal is `*`."""
-    plain = {key: _single(value) for key, value in statement.items()}
-    if isinstance(plain.get("Principal"), dict) and _single(plain["Principal"].get("AWS")) == "*":
-        plain["Principal"] = "*"
-    return plain
-
-
-def _single(value: Any) -> Any:
-    if not isinstance(value, list):
-        return value
-    return value[0] if len(value) == 1 else sorted(value)

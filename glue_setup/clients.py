@@ -14,9 +14,12 @@ from glue_setup.place import Place
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_iam import IAMClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
 
 LOCAL = "local"
 """The stage that lives on the embedded AWS and must never reach a real account."""
@@ -39,6 +42,9 @@ class Clients:
     glue: GlueClient
     iam: IAMClient
     athena: AthenaClient
+    sqs: SQSClient
+    cloudwatch: CloudWatchClient
+    functions: LambdaClient
     tls: bool = True
 
 
@@ -52,6 +58,9 @@ def connect(session: boto3.Session, stage: str) -> Clients:
         glue=session.client("glue", config=CONFIG),
         iam=session.client("iam", config=CONFIG),
         athena=session.client("athena", config=CONFIG),
+        sqs=session.client("sqs", config=CONFIG),
+        cloudwatch=session.client("cloudwatch", config=CONFIG),
+        functions=session.client("lambda", config=CONFIG),
         tls=not s3.meta.endpoint_url.startswith("http://"),
     )
 

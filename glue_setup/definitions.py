@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 OURS = "orders-etl-"
 """How the ids of our lifecycle rules begin: a rule with another id is never touched."""
 TLS_SID = "OrdersEtlTlsOnly"
-"""Which statement of the bucket policy is ours; others are never touched."""
+"""Which statement of the bucket's and the queue's policy is ours; others are never touched."""
 
 RESULTS_DAYS = 7
 """Query results are deleted after this many days; a query can be asked again."""
@@ -22,6 +22,8 @@ OLD_VERSIONS_DAYS = 30
 """Overwritten and deleted objects can be brought back for this many days."""
 OPEN_UPLOADS_DAYS = 2
 """Parts of uploads that were never completed are deleted after this many days: a load takes minutes."""
+FAILED_DAYS = 14
+"""How long the queue keeps an event whose load failed; SQS keeps none longer."""
 BYTES_SCANNED_CUTOFF = 10 * 10**9
 """A query that scans more bytes is cancelled: at $5 per TB it would have cost more than 5 cents. At least 10**7."""
 
@@ -64,6 +66,36 @@ def tls_only(settings: Settings, place: Place) -> dict[str, Any]:
         "Resource": [bucket, f"{bucket}/*"],
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
+
+
+def tls_only_queue(arn: str) -> dict[str, Any]:
+    """Return the statement of a queue's policy that denies every request without TLS."""
+    return {
+        "Sid": TLS_SID,
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "sqs:*",
+        "Resource": arn,
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+
+
+def failed_events(queue_arn: str) -> dict[str, Any]:
+    """Return what Lambda does with an event whose load fails: two more tries, then the queue.
+
+    Both figures are Lambda's defaults, said here so that a change of theirs changes nothing. Throttled events are
+    tried again for the whole age and do not count as tries.
+    """
+    return {
+        "MaximumRetryAttempts": 2,
+        "MaximumEventAgeInSeconds": 6 * 3600,
+        "DestinationConfig": {"OnFailure": {"Destination": queue_arn}},
+    }
+
+
+def sweep_events() -> dict[str, Any]:
+    """Return what Lambda does with a sweep that fails: nothing, since the next one goes on from there."""
+    return {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 3600}
 
 
 def workgroup(settings: Settings, place: Place) -> WorkGroupConfigurationTypeDef:

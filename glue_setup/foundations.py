@@ -10,10 +10,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.contract import ORDERS, Contract
 from chalicelib.errors import EtlError, shown
+from glue_setup.alarms import alarms
 from glue_setup.bucket import Bucket
 from glue_setup.crawler import Crawler, CrawlerRole
+from glue_setup.dashboard import dashboard
 from glue_setup.errors import Refused, SetupError, explained
+from glue_setup.monitoring import Alarm, Dashboard
 from glue_setup.place import Place
+from glue_setup.queue import FailedQueue
 from glue_setup.resource import Plan, Resource
 from glue_setup.stage import Stage
 from glue_setup.tables import Database, Table
@@ -45,6 +49,7 @@ def foundations(
     settings = stage.settings
     resources: list[Resource] = [
         Bucket(clients.s3, settings, place, clients.tls),
+        FailedQueue(clients.sqs, stage, place, clients.tls),
         Database(clients.glue, settings),
     ]
     if everything or settings.crawler or settings.catalog_mode == "crawler":
@@ -58,6 +63,16 @@ def foundations(
         Table(clients.glue, settings, contract),
         Workgroup(clients.athena, settings, place),
         *(View(clients.glue, athena, settings, name, statement) for name, statement in views),
+        *_monitoring(stage, place, clients, everything),
+    ]
+
+
+def _monitoring(stage: Stage, place: Place, clients: Clients, everything: bool) -> list[Resource]:
+    requests = alarms(stage, place, everything)
+    shown = dashboard(stage, place, [request["AlarmName"] for request in alarms(stage, place)])
+    return [
+        *(Alarm(clients.cloudwatch, request) for request in requests),
+        Dashboard(clients.cloudwatch, f"{stage.app}-{stage.name}", shown),
     ]
 
 

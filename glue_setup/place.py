@@ -33,6 +33,14 @@ class Place:
         """Return the ARN of a Lambda function."""
         return self._here("lambda", f"function:{name}")
 
+    def queue(self, name: str) -> str:
+        """Return the ARN of an SQS queue."""
+        return self._here("sqs", name)
+
+    def alarm(self, name: str) -> str:
+        """Return the ARN of a CloudWatch alarm."""
+        return self._here("cloudwatch", f"alarm:{name}")
+
     def log_group(self, function: str) -> str:
         """Return the ARN pattern of a function's log group and the streams in it.
 

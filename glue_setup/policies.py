@@ -11,13 +11,15 @@ from typing import Any
 
 from chalicelib.settings import Settings
 from glue_setup.place import Place
+from glue_setup.stage import Stage
 
 Statement = dict[str, Any]
 Policy = dict[str, Any]
 
 
-def load_orders(settings: Settings, place: Place, function: str) -> Policy:
-    """Return the policy of the S3 handler. `function` is its deployed name, which names its log group."""
+def load_orders(stage: Stage, place: Place) -> Policy:
+    """Return the policy of the S3 handler."""
+    settings = stage.settings
     bucket = settings.bucket
     statements = [
         # GetObject of the version that the event names; HeadObject needs nothing more.
@@ -39,17 +41,19 @@ def load_orders(settings: Settings, place: Place, function: str) -> Policy:
             place,
             [settings.incoming_prefix, settings.ledger_prefix, *([settings.state_prefix] if settings.crawler else [])],
         ),
+        # Lambda itself, with the function's rights: SendMessage of an event whose load failed to the end.
+        _allow("KeepFailedEvents", ["sqs:SendMessage"], place.queue(stage.failed_queue)),
     ]
     if settings.crawler:
         # The object that tells when the crawler was started.
         statements.append(_keep_state(settings, place))
-    return _policy([*statements, *_start_crawler(settings, place), _write_logs(place, function)])
+    return _policy([*statements, *_start_crawler(settings, place), _write_logs(place, stage.function("load_orders"))])
 
 
-def sweep_orders(settings: Settings, place: Place, function: str) -> Policy:
+def sweep_orders(stage: Stage, place: Place) -> Policy:
     """Return the policy of the sweep. It reads no order, only that an object is there, and hands on what it finds."""
+    settings = stage.settings
     bucket = settings.bucket
-    loader = f"{function.removesuffix('sweep_orders')}load_orders"
     return _policy(
         [
             # ListObjectsV2 of what was dropped, of the ledger and of the table.
@@ -67,15 +71,16 @@ def sweep_orders(settings: Settings, place: Place, function: str) -> Policy:
             # DeleteObject of superseded files, and of files that nobody knows.
             _allow("RemoveFiles", ["s3:DeleteObject"], place.objects(bucket, settings.table_prefix)),
             # Invoke, to announce an object to the function that loads.
-            _allow("Announce", ["lambda:InvokeFunction"], place.function(loader)),
+            _allow("Announce", ["lambda:InvokeFunction"], place.function(stage.function("load_orders"))),
             *_start_crawler(settings, place),
-            _write_logs(place, function),
+            _write_logs(place, stage.function("sweep_orders")),
         ]
     )
 
 
-def api_handler(settings: Settings, place: Place, function: str) -> Policy:
+def api_handler(stage: Stage, place: Place) -> Policy:
     """Return the policy of the REST API's function. Athena reads table and results with this function's rights."""
+    settings = stage.settings
     bucket = settings.bucket
     return _policy(
         [
@@ -129,7 +134,7 @@ def api_handler(settings: Settings, place: Place, function: str) -> Policy:
                     settings.results_prefix,
                 ],
             ),
-            _write_logs(place, function),
+            _write_logs(place, stage.function("api_handler")),
         ]
     )
 
@@ -144,7 +149,7 @@ def _start_crawler(settings: Settings, place: Place) -> list[Statement]:
     return [_allow("StartCrawler", ["glue:StartCrawler"], crawler)] if settings.crawler else []
 
 
-FUNCTIONS: dict[str, Callable[[Settings, Place, str], Policy]] = {
+FUNCTIONS: dict[str, Callable[[Stage, Place], Policy]] = {
     "load_orders": load_orders,
     "sweep_orders": sweep_orders,
     "api_handler": api_handler,

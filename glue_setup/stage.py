@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,31 @@ from glue_setup.errors import SetupError
 PLACEHOLDER = "change-me"
 """How a bucket's name begins in a config.json that nobody has filled in yet."""
 
+CHALICE_SECONDS = 60
+"""What Chalice gives a function where config.json sets no `lambda_timeout`."""
+
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of the app."""
+    """One stage of the app. `timeouts` has the seconds of a function by its name, where config.json sets them."""
 
     name: str
     app: str
     settings: Settings
+    timeouts: Mapping[str, int] = field(default_factory=dict)
 
     def function(self, name: str) -> str:
         """Return the name that Chalice deploys a function under; `api_handler` is the REST API's own."""
         return f"{self.app}-{self.name}" if name == "api_handler" else f"{self.app}-{self.name}-{name}"
+
+    def timeout(self, name: str) -> int:
+        """Return after how many seconds Lambda stops a function."""
+        return self.timeouts.get(name, self.timeouts.get("", CHALICE_SECONDS))
+
+    @property
+    def failed_queue(self) -> str:
+        """The name of the queue that keeps the events whose load failed to the end."""
+        return f"{self.app}-{self.name}-load-failed"
 
 
 def read_stage(project: Path, name: str) -> Stage:
@@ -40,15 +54,24 @@ def read_stage(project: Path, name: str) -> Stage:
     if name not in stages:
         known = ", ".join(stages) or "none"
         raise SetupError(f"stage {shown(name)!r} is not in {path}: it has {known}")
+    stage = _object(stages, name, path)
     variables = _object(config, "environment_variables", path)
-    variables |= _object(_object(stages, name, path), "environment_variables", path)
+    variables |= _object(stage, "environment_variables", path)
     settings = Settings.from_environment({key: str(value) for key, value in variables.items()})
     if settings.bucket.startswith(PLACEHOLDER):
         raise SetupError(
             f"ETL_BUCKET of stage {name} is still {settings.bucket!r}: put the name of your bucket (it need not exist) "
             f"into {path} under stages.{name}.environment_variables"
         )
-    return Stage(name=name, app=str(config.get("app_name", "")), settings=settings)
+    return Stage(name, str(config.get("app_name", "")), settings, _timeouts(config, stage, path))
+
+
+def _timeouts(config: dict[str, Any], stage: dict[str, Any], path: Path) -> dict[str, int]:
+    """Read `lambda_timeout` as Chalice does: a function's own, else the stage's, else the top-level one (under "")."""
+    functions = _object(stage, "lambda_functions", path)
+    found = {name: _object(functions, name, path).get("lambda_timeout") for name in functions}
+    found[""] = stage.get("lambda_timeout", config.get("lambda_timeout"))
+    return {name: seconds for name, seconds in found.items() if isinstance(seconds, int)}
 
 
 def _read(path: Path) -> dict[str, Any]:

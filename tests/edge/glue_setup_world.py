@@ -11,6 +11,7 @@ from moto import mock_aws
 from chalicelib.contract import ORDERS
 from chalicelib.settings import Settings
 from glue_setup import foundations
+from glue_setup.alarms import alarms
 from glue_setup.clients import Clients
 from glue_setup.place import Place
 from glue_setup.stage import Stage
@@ -63,26 +64,42 @@ class World:
         self.glue = self.session.client("glue")
         self.iam = self.session.client("iam")
         self.athena = self.session.client("athena")
+        self.sqs = self.session.client("sqs")
+        self.cloudwatch = self.session.client("cloudwatch")
+        self.functions = self.session.client("lambda")
         self.ddl = AthenaDdl(self.glue)
         self.contract = ORDERS
         self.views = VIEWS
         self.place = Place(ACCOUNT, REGION)
         self.tls = True
         self.calls = []
-        for client in (self.s3, self.glue, self.iam, self.athena):
+        for client in self.watched:
             client.meta.events.register("before-call", self._note)
 
     def _note(self, model, **_):
         self.calls.append(model.name)
 
     @property
+    def watched(self):
+        """The clients of glue_setup, whose calls are noted."""
+        return self.s3, self.glue, self.iam, self.athena, self.sqs, self.cloudwatch, self.functions
+
+    @property
     def writes(self):
         return [call for call in self.calls if not READS.match(call)]
 
+    @property
+    def stage(self):
+        return Stage("test", "orders-etl", self.settings, {"load_orders": 900})
+
+    @property
+    def alarms(self):
+        """The names of the stage's alarms."""
+        return [request["AlarmName"] for request in alarms(self.stage, self.place)]
+
     def resources(self, everything=False):
-        clients = Clients(self.s3, self.glue, self.iam, self.athena, self.tls)
-        stage = Stage("test", "orders-etl", self.settings)
-        return foundations.foundations(stage, self.place, clients, self.views, self.ddl, self.contract, everything)
+        clients = Clients(*self.watched, self.tls)
+        return foundations.foundations(self.stage, self.place, clients, self.views, self.ddl, self.contract, everything)
 
     def plan(self):
         return self._run(lambda say: foundations.plan(self.resources(), say))

@@ -25,12 +25,15 @@ def test_plan_on_nothing_tells_every_resource_and_touches_nothing(stage):
     lines = stage.plan()
     assert [line for line in lines if not line.startswith("  ")] == [
         f"bucket {BUCKET}: create",
+        "queue orders-etl-test-load-failed: create",
         "database etl_pipeline: create",
         "table etl_pipeline.orders_parquet_datalake: create",
         "workgroup etl_pipeline: create",
         "view etl_pipeline.order_lines: create",
         "view etl_pipeline.orders: create",
-        "6 create. Nothing was touched.",
+        *(f"alarm {name}: create" for name in stage.alarms),
+        "dashboard orders-etl-test: create",
+        f"{8 + len(stage.alarms)} create. Nothing was touched.",
     ]
     assert "  + versioning: Enabled" in lines
     assert stage.calls
@@ -49,7 +52,7 @@ def test_apply_makes_everything_and_a_second_apply_changes_nothing(stage):
 def test_plan_after_apply_has_nothing_to_do_and_touches_nothing(stage):
     stage.apply()
     lines = stage.plan()
-    assert lines[-1] == "6 unchanged. Nothing was touched."
+    assert lines[-1] == f"{8 + len(stage.alarms)} unchanged. Nothing was touched."
     assert not [line for line in lines if line.startswith("  ")]
     assert stage.writes == []
 
@@ -158,7 +161,7 @@ def test_over_plain_http_the_tls_only_statement_is_left_out(stage):
     assert stage.apply()[-1] == "Everything was in place: unchanged."
 
 
-@pytest.mark.parametrize("fails_at", range(1, 15))
+@pytest.mark.parametrize("fails_at", range(1, 29))
 def test_an_apply_that_stops_at_any_call_is_finished_by_the_next(stage, fails_at):
     writes = 0
 
@@ -168,8 +171,7 @@ def test_an_apply_that_stops_at_any_call_is_finished_by_the_next(stage, fails_at
         if writes == fails_at:
             raise KeyboardInterrupt
 
-    clients = (stage.s3, stage.glue, stage.iam, stage.athena)
-    for client in clients:
+    for client in stage.watched:
         client.meta.events.register("before-call", stop, unique_id="stop")
     try:
         stage.apply()
@@ -178,11 +180,11 @@ def test_an_apply_that_stops_at_any_call_is_finished_by_the_next(stage, fails_at
     else:
         pytest.skip(f"only {writes} calls write")
     finally:
-        for client in clients:
+        for client in stage.watched:
             client.meta.events.unregister("before-call", unique_id="stop")
     stage.apply()
     assert stage.apply()[-1] == "Everything was in place: unchanged."
-    assert stage.plan()[-1] == "6 unchanged. Nothing was touched."
+    assert stage.plan()[-1] == f"{8 + len(stage.alarms)} unchanged. Nothing was touched."
 
 
 def test_a_workgroup_that_somebody_changed_is_told_and_set_back_in_one_call(stage):
@@ -236,6 +238,9 @@ def test_destroy_keeps_the_bucket_and_every_object_in_it(stage):
         stage.drop(f"{prefix}/a")
     lines = stage.destroy()
     assert lines == [
+        "dashboard orders-etl-test: removed",
+        "alarm orders-etl-test-crawler-failing: absent",
+        *(f"alarm {name}: removed" for name in reversed(stage.alarms)),
         "view etl_pipeline.orders: removed",
         "view etl_pipeline.order_lines: removed",
         "workgroup etl_pipeline: removed",
@@ -243,6 +248,7 @@ def test_destroy_keeps_the_bucket_and_every_object_in_it(stage):
         f"crawler {BUCKET}-crawler: absent",
         "role orders-etl-test-crawler: absent",
         "database etl_pipeline: removed",
+        "queue orders-etl-test-load-failed: removed",
         f"bucket {BUCKET}: kept, with all data (destroy --delete-data removes both)",
     ]
     assert len(stage.s3.list_objects_v2(Bucket=BUCKET)["Contents"]) == 3

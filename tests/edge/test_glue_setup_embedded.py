@@ -30,6 +30,7 @@ pytestmark = pytest.mark.aws
 
 BUCKET = "orders-etl-embedded"
 SETTINGS = Settings(bucket=BUCKET, catalog_mode="crawler", crawler="orders-crawler")
+STAGE = Stage("embedded", "orders-etl", SETTINGS)
 VIEWS = [("orders", "CREATE OR REPLACE VIEW etl_pipeline.orders AS SELECT 1 AS one")]
 
 
@@ -46,7 +47,7 @@ class Embedded:
         self.aws = aws
         self.place = Place(aws.client("sts").get_caller_identity()["Account"], aws.region)
         self.clients = Clients(
-            *(aws.client(name) for name in ("s3", "glue", "iam", "athena")),
+            *(aws.client(name) for name in ("s3", "glue", "iam", "athena", "sqs", "cloudwatch", "lambda")),
             tls=False,
         )
         self.ddl = AthenaDdl(self.clients.glue)
@@ -185,6 +186,11 @@ def drop_superseded(client):
     client("s3").delete_object(Bucket=BUCKET, Key="orders_parquet_datalake/gone")
 
 
+def send(client, queue):
+    url = f"{client('sqs').meta.endpoint_url}/123456789012/{queue}"
+    client("sqs").send_message(QueueUrl=url, MessageBody="an event")
+
+
 NEEDED = [
     ("load_orders", "ReadIncoming", get("orders_json_incoming/there")),
     ("load_orders", "ReadIncoming", old_version),
@@ -194,6 +200,7 @@ NEEDED = [
     ("load_orders", "KeepLedger", put("orders_ledger/there")),
     ("load_orders", "KeepLedger", get("orders_ledger/there")),
     ("load_orders", "FindMissing", listed("orders_ledger/there")),
+    ("load_orders", "KeepFailedEvents", lambda client: send(client, STAGE.failed_queue)),
     ("load_orders", "StartCrawler", lambda client: client("glue").start_crawler(Name="orders-crawler")),
     (
         "api_handler",
@@ -264,7 +271,7 @@ def denied(call, client):
     ("function", "sid", "call"), NEEDED, ids=[f"{f}-{s}-{i}" for i, (f, s, _) in enumerate(NEEDED)]
 )
 def test_each_statement_allows_its_call_and_without_it_the_call_is_denied(roles, function, sid, call):
-    policy = policies.FUNCTIONS[function](SETTINGS, roles.stage.place, f"orders-etl-{function}")
+    policy = policies.FUNCTIONS[function](STAGE, roles.stage.place)
     call(roles.client(policy))
     without = policy | {"Statement": [s for s in policy["Statement"] if s["Sid"] != sid]}
     assert len(without["Statement"]) == len(policy["Statement"]) - 1
@@ -281,6 +288,7 @@ FORBIDDEN = [
     ("load_orders", lambda client: client("glue").start_crawler(Name="another-crawler")),
     ("load_orders", lambda client: client("athena").start_query_execution(QueryString="SELECT 1")),
     ("load_orders", lambda client: client("s3").list_buckets()),
+    ("load_orders", lambda client: send(client, "another-queue")),
     ("api_handler", put("orders_parquet_datalake/there")),
     ("api_handler", put("orders_ledger/there")),
     ("api_handler", lambda client: client("s3").delete_object(Bucket=BUCKET, Key="athena_results/there")),
@@ -298,7 +306,7 @@ FORBIDDEN = [
 
 @pytest.mark.parametrize(("function", "call"), FORBIDDEN, ids=lambda value: value if isinstance(value, str) else "")
 def test_what_a_function_has_no_need_of_is_denied(roles, function, call):
-    policy = policies.FUNCTIONS[function](SETTINGS, roles.stage.place, f"orders-etl-{function}")
+    policy = policies.FUNCTIONS[function](STAGE, roles.stage.place)
     assert denied(call, roles.client(policy))
 
 
@@ -318,7 +326,7 @@ def test_the_rest_side_can_ask_the_table_through_athena_and_not_without_what_ath
     stage.clients.s3.delete_object(Bucket=BUCKET, Key="orders_parquet_datalake/there")
     key = "orders_parquet_datalake/order_month=2024-07/a.parquet"
     stage.clients.s3.put_object(Bucket=BUCKET, Key=key, Body=parquet())
-    policy = policies.api_handler(SETTINGS, stage.place, "orders-etl-embedded")
+    policy = policies.api_handler(STAGE, stage.place)
     ask(roles.client(policy))
     needless = []
     for sid in ATHENAS_OWN:

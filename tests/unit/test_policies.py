@@ -7,6 +7,7 @@ import pytest
 from chalicelib.settings import Settings
 from glue_setup import definitions, policies
 from glue_setup.place import Place
+from glue_setup.stage import Stage
 from tests.goldens.golden import assert_golden
 
 SETTINGS = Settings(bucket="orders-etl-test", crawler="orders-crawler")
@@ -14,7 +15,7 @@ PLACE = Place(account="123456789012", region="eu-west-1")
 
 
 def made(name: str, settings: Settings = SETTINGS, place: Place = PLACE):
-    return policies.FUNCTIONS[name](settings, place, f"orders-etl-test-{name}")
+    return policies.FUNCTIONS[name](Stage("test", "orders-etl", settings), place)
 
 
 @pytest.mark.parametrize("name", policies.FUNCTIONS)
@@ -71,6 +72,14 @@ def test_the_loader_may_start_a_crawler_only_where_one_is_configured():
 def test_the_loader_may_delete_in_the_table_and_nowhere_else():
     deleting = [s for s in made("load_orders")["Statement"] if "s3:DeleteObject" in s["Action"]]
     assert [s["Resource"] for s in deleting] == [["arn:aws:s3:::orders-etl-test/orders_parquet_datalake/*"]]
+
+
+def test_only_the_loader_may_send_to_a_queue_and_only_to_the_one_of_its_stage():
+    sending = {name: [s for s in made(name)["Statement"] if "sqs" in str(s)] for name in policies.FUNCTIONS}
+    (statement,) = sending.pop("load_orders")
+    assert statement["Action"] == ["sqs:SendMessage"]
+    assert statement["Resource"] == ["arn:aws:sqs:eu-west-1:123456789012:orders-etl-test-load-failed"]
+    assert not any(sending.values())
 
 
 def test_the_rest_side_may_neither_write_the_table_nor_the_ledger_nor_delete():

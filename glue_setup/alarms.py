@@ -1,0 +1,225 @@
+"""What the alarms watch, as pure functions: one PutMetricAlarm request each. docs/operations.md says what to do.
+
+Everything is watched by sums and maxima over fixed periods, and a metric that nobody writes breaches nothing: a shop
+without orders in the night is well. The one exception is the sweep, which has to be heard of.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalicelib.metrics import NAMESPACE, STAGE, stage_value
+from glue_setup.place import Place
+from glue_setup.stage import Stage
+
+Request = dict[str, Any]
+Watched = dict[str, Any]
+
+REFUSED_PERCENT = 5
+"""More than this share of an hour's orders refused: whoever sends them has changed something."""
+FAILED_TRIES = 3
+"""So many failed tries within 15 minutes: one event that fails to the end, or many that fail once."""
+DURATION_PERCENT = 80
+"""More than this share of the function's timeout: the next larger file may not end in time."""
+LOAD_SECONDS = 900
+"""The longest that a load can take."""
+MINUTE, HOUR = 60, 3600
+
+
+def alarms(stage: Stage, place: Place, everything: bool = False) -> list[Request]:
+    """Return the alarms of a stage. Those of a crawler only where it has one, or with `everything`."""
+    made = [
+        *_of_the_queue(stage),
+        *_of_the_orders(stage),
+        *_of_the_function(stage),
+        *_of_the_sweep(stage),
+    ]
+    if everything or stage.settings.crawler:
+        made.append(_of_the_crawler(stage))
+    topic = stage.settings.alarm_topic
+    actions = [topic] if topic else []
+    return [request | {"AlarmActions": actions, "OKActions": actions} for request in made]
+
+
+def fresh_seconds(stage: Stage) -> int:
+    """Return after how many seconds an object must be in the table, even if no event ever announced it.
+
+    The sweep finds it within its interval and grace time; then the load may take its time.
+    """
+    settings = stage.settings
+    return settings.sweep_minutes * MINUTE + settings.sweep_grace_seconds + LOAD_SECONDS
+
+
+def metric(stage: Stage, name: str, period: int, statistic: str) -> Watched:
+    """Return one of our own metrics of a stage."""
+    dimensions = {STAGE: stage_value(stage.settings.stage)}
+    return _metric(NAMESPACE, name, dimensions, period, statistic)
+
+
+def of_function(stage: Stage, function: str, name: str, period: int, statistic: str) -> Watched:
+    """Return one of Lambda's metrics of a function."""
+    return _metric("AWS/Lambda", name, {"FunctionName": stage.function(function)}, period, statistic)
+
+
+def _of_the_queue(stage: Stage) -> list[Request]:
+    depth = _metric(
+        "AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": stage.failed_queue}, 5 * MINUTE, "Maximum"
+    )
+    return [
+        _alarm(
+            stage,
+            "load-failed",
+            "Loads failed to the end; their events wait in the queue. Find the cause, then redrive.",
+            _one(depth),
+            limit=0,
+        ),
+        _alarm(
+            stage,
+            "load-failed-lost",
+            "Lambda could not write a failed event to the queue. The sweep will find its object.",
+            _one(of_function(stage, "load_orders", "DestinationDeliveryFailures", 5 * MINUTE, "Sum")),
+            limit=0,
+        ),
+    ]
+
+
+def _of_the_orders(stage: Stage) -> list[Request]:
+    share = _math(
+        "IF(loaded + refused > 0, 100 * refused / (loaded + refused), 0)",
+        loaded=metric(stage, "OrdersLoaded", HOUR, "Sum"),
+        refused=metric(stage, "OrdersRefused", HOUR, "Sum"),
+    )
+    # A sweep that runs less often than hourly tells of what waits no more often than that.
+    period = max(HOUR, stage.settings.sweep_minutes * MINUTE)
+    age = _math(
+        "MAX([FILL(loaded, 0), FILL(waiting, 0)])",
+        loaded=metric(stage, "FreshnessSeconds", period, "Maximum"),
+        waiting=metric(stage, "OldestWaitingSeconds", period, "Maximum"),
+    )
+    return [
+        _alarm(
+            stage,
+            "orders-refused",
+            f"More than {REFUSED_PERCENT} % of an hour's orders were refused. The quarantine tells why.",
+            share,
+            limit=REFUSED_PERCENT,
+        ),
+        _alarm(
+            stage,
+            "file-refused",
+            "A file could not be read and loaded nothing. The report in the quarantine tells why.",
+            _one(metric(stage, "ObjectsQuarantined", 5 * MINUTE, "Sum")),
+            limit=0,
+        ),
+        _alarm(
+            stage,
+            "orders-late",
+            f"An object was not in the table within {fresh_seconds(stage)} seconds, or still is not.",
+            age,
+            limit=fresh_seconds(stage),
+        ),
+    ]
+
+
+def _of_the_function(stage: Stage) -> list[Request]:
+    failed = _math(
+        # What our code could tell of, and what ended its process: each failure is in one of them at least.
+        "MAX([FILL(failures, 0), FILL(errors, 0)])",
+        failures=metric(stage, "LoadFailures", 15 * MINUTE, "Sum"),
+        errors=of_function(stage, "load_orders", "Errors", 15 * MINUTE, "Sum"),
+    )
+    seconds = stage.timeout("load_orders")
+    return [
+        _alarm(
+            stage,
+            "load-errors",
+            f"Loads failed {FAILED_TRIES} times within 15 minutes. The dashboard tells the kinds, the log the keys.",
+            failed,
+            limit=FAILED_TRIES - 1,
+        ),
+        _alarm(
+            stage,
+            "load-throttled",
+            "Loads have been waiting for a free place for 15 minutes. Nothing is lost; the data are late.",
+            _one(of_function(stage, "load_orders", "Throttles", 5 * MINUTE, "Sum")),
+            limit=0,
+            periods=3,
+        ),
+        _alarm(
+            stage,
+            "load-slow",
+            f"Loads take more than {DURATION_PERCENT} % of the {seconds} seconds that the function has.",
+            _one(of_function(stage, "load_orders", "Duration", 15 * MINUTE, "p99"))
+            | {"EvaluateLowSampleCountPercentile": "evaluate"},
+            limit=seconds * 1000 * DURATION_PERCENT // 100,
+        ),
+    ]
+
+
+def _of_the_sweep(stage: Stage) -> list[Request]:
+    ended = metric(stage, "SweepSeconds", stage.settings.sweep_minutes * MINUTE, "SampleCount")
+    return [
+        _alarm(
+            stage,
+            "sweep-gave-up",
+            "An object fails every time; the sweep no longer announces it. Its key is in the sweep's log.",
+            _one(metric(stage, "SweepGaveUp", 5 * MINUTE, "Sum")),
+            limit=0,
+        ),
+        _alarm(
+            stage,
+            "sweep-silent",
+            "No sweep has ended for two of its intervals: what no event announces is not found.",
+            _one(ended),
+            limit=1,
+            periods=2,
+        )
+        | {"ComparisonOperator": "LessThanThreshold", "TreatMissingData": "breaching"},
+    ]
+
+
+def _of_the_crawler(stage: Stage) -> Request:
+    return _alarm(
+        stage,
+        "crawler-failing",
+        "The crawler could not be started: new months cannot be queried before it has run.",
+        _one(metric(stage, "CrawlerFailures", 15 * MINUTE, "Sum")),
+        limit=0,
+    )
+
+
+def _alarm(stage: Stage, name: str, told: str, watched: Watched, limit: float, periods: int = 1) -> Request:
+    return {
+        "AlarmName": f"{stage.app}-{stage.name}-{name}",
+        "AlarmDescription": f"{told} See docs/operations.md, {name}.",
+        **watched,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "Threshold": float(limit),
+        "EvaluationPeriods": periods,
+        "DatapointsToAlarm": periods,
+        "TreatMissingData": "notBreaching",
+    }
+
+
+def _metric(namespace: str, name: str, dimensions: dict[str, str], period: int, statistic: str) -> Watched:
+    return {
+        "Metric": {
+            "Namespace": namespace,
+            "MetricName": name,
+            "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
+        },
+        "Period": period,
+        "Stat": statistic,
+    }
+
+
+def _one(watched: Watched) -> Watched:
+    """Return an alarm's fields for one metric; a percentile has a field of its own."""
+    statistic = "ExtendedStatistic" if watched["Stat"].startswith("p") else "Statistic"
+    return {**watched["Metric"], "Period": watched["Period"], statistic: watched["Stat"]}
+
+
+def _math(expression: str, **watched: Watched) -> Watched:
+    """Return an alarm's fields for an expression over metrics, which it knows by these names."""
+    metrics = [{"Id": name, "MetricStat": each, "ReturnData": False} for name, each in watched.items()]
+    return {"Metrics": [{"Id": "watched", "Expression": expression, "ReturnData": True}, *metrics]}
