@@ -1,4 +1,4 @@
-"""Command line: `python -m glue_setup plan|apply|destroy|policies --stage STAGE`."""
+"""Command line: `python -m glue_setup plan|apply|destroy|policies|wire|redrive --stage STAGE`."""
 
 from __future__ import annotations
 
@@ -18,13 +18,18 @@ from glue_setup import foundations
 from glue_setup.clients import connect, find_place
 from glue_setup.errors import SetupError, explained
 from glue_setup.policies import FUNCTIONS
+from glue_setup.queue import FailedQueue
+from glue_setup.redrive import Redrive, to_function
 from glue_setup.stage import Stage, read_stage
 
 if TYPE_CHECKING:
+    from glue_setup.clients import Clients
     from glue_setup.place import Place
     from glue_setup.resource import Resource
 
 FAILED, INTERRUPTED = 1, 130
+MOST_MESSAGES = 5000
+"""What one run of redrive takes at most: so many are sent before the first of them would be shown to others again."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,23 +54,29 @@ def _run(given: argparse.Namespace) -> int:
         return _policies(stage, given)
     session = boto3.Session()
     place = find_place(session, stage.name)
-    resources = _resources(stage, place, session, everything=given.command == "destroy")
+    clients = connect(session, stage.name)
     print(f"Stage {stage.name} in account {place.account}, {place.region}:", flush=True)
+    if given.command == "redrive":
+        return _redrive(stage, place, clients, given)
+    wiring = foundations.wiring(stage, place, clients)
+    if given.command == "wire":
+        foundations.apply(wiring, _say)
+        return 0
+    resources = _resources(stage, place, clients, everything=given.command == "destroy")
     if given.command == "plan":
         return 0 if foundations.plan(resources, _say) else FAILED
     if given.command == "apply":
         foundations.apply(resources, _say)
     else:
-        foundations.destroy(resources, _say, given.delete_data)
+        foundations.destroy([*resources, *wiring], _say, given.delete_data)
     return 0
 
 
-def _resources(stage: Stage, place: Place, session: boto3.Session, everything: bool) -> list[Resource]:
+def _resources(stage: Stage, place: Place, clients: Clients, everything: bool) -> list[Resource]:
     # The Athena edge and the views' SQL are needed here only, not for writing policies.
     from chalicelib.athena import Athena
     from chalicelib.saved_queries import view_statements
 
-    clients = connect(session, stage.name)
     settings = stage.settings
     return foundations.foundations(
         stage,
@@ -75,6 +86,19 @@ def _resources(stage: Stage, place: Place, session: boto3.Session, everything: b
         Athena(clients.athena, settings),
         everything=everything,
     )
+
+
+def _redrive(stage: Stage, place: Place, clients: Clients, given: argparse.Namespace) -> int:
+    queue = FailedQueue(clients.sqs, stage, place)
+    url = queue.url()
+    if url is None:
+        raise SetupError(f"{queue.name}: it is not there: run `python -m glue_setup apply --stage {stage.name}`")
+    function = stage.function("load_orders")
+    send = to_function(clients.functions, function)
+    redrive = Redrive(clients.sqs, url, function, stage.settings.bucket, send, _say, given.dry_run)
+    summary = redrive.run(given.limit)
+    _say(summary.told(given.dry_run))
+    return 0 if summary.clean else FAILED
 
 
 def _policies(stage: Stage, given: argparse.Namespace) -> int:
@@ -102,6 +126,8 @@ def _parser() -> argparse.ArgumentParser:
         ("plan", "show what apply would create or change; touches nothing"),
         ("apply", "make bucket, database, table or crawler, workgroup and views; safe to run again"),
         ("destroy", "remove what apply made; keeps the bucket and its data unless told otherwise"),
+        ("wire", "after `chalice deploy`: send the events whose load fails to the queue; safe to run again"),
+        ("redrive", "send the events in the queue to the deployed function again, once the cause is gone"),
         ("policies", "write the IAM policy of each Lambda function to .chalice/policy-STAGE-FUNCTION.json"),
     ):
         command = commands.add_parser(name, help=told, description=told)
@@ -109,6 +135,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--project", type=Path, default=Path(), metavar="DIR", help="the project (default: here)")
         if name == "destroy":
             command.add_argument("--delete-data", action="store_true", help="also delete the bucket with all its data")
+        if name == "redrive":
+            command.add_argument("--dry-run", action="store_true", help="show them, send nothing")
+            command.add_argument("--limit", type=_limit, default=1000, help=f"messages, 1 to {MOST_MESSAGES} (1000)")
         if name == "policies":
             command.add_argument("--account", type=_account, help="12 digits (default: the caller's, asked of AWS)")
             command.add_argument("--region", help="default: AWS_DEFAULT_REGION or the profile's")
@@ -119,6 +148,12 @@ def _account(text: str) -> str:
     if not re.fullmatch(r"[0-9]{12}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not an account: give 12 digits")
     return text
+
+
+def _limit(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_MESSAGES:
+        raise argparse.ArgumentTypeError(f"{text!r} is no limit: give a number from 1 to {MOST_MESSAGES}")
+    return int(text)
 
 
 def _say(line: str) -> None:

@@ -7,13 +7,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from botocore.exceptions import ClientError
-
 from chalicelib.settings import Settings
 from glue_setup import definitions, policies
-from glue_setup.errors import Refused, SetupError
+from glue_setup.errors import Refused
 from glue_setup.place import Place
 from glue_setup.resource import Plan, Resource, State, as_text
+from glue_setup.settling import Settling
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
@@ -23,9 +22,6 @@ MANAGED_POLICY = "service-role/AWSGlueServiceRole"
 INLINE_POLICY = "read-table"
 NOT_YET = ("unable to assume", "not authorized to perform")
 """What Glue says of a role that IAM has not told every server about yet, with InvalidInputException."""
-SETTLE_SECONDS = 60.0
-"""How long IAM is given to settle."""
-PAUSE_SECONDS = 3.0
 
 
 class CrawlerRole(Resource):
@@ -111,8 +107,7 @@ class Crawler(Resource):
         self._settings = settings
         self._role_arn = role_arn
         self._definition = definitions.crawler(settings)
-        self._sleep = sleep
-        self._monotonic = monotonic
+        self._settling = Settling("InvalidInputException", NOT_YET, sleep, monotonic)
 
     def desired(self, current: State | None) -> State:
         """Return the crawler with its safe policies; its schedule, description and tags are left to others.
@@ -143,7 +138,8 @@ class Crawler(Resource):
             "Configuration": json.dumps(self._definition["Configuration"]),
         }
         call = self._glue.create_crawler if plan.creates else self._glue.update_crawler
-        self._when_settled(lambda: call(**cast(Any, request)))
+        told = f"{self.name}: Glue could not take role {self._role_arn}"
+        self._settling.wait(lambda: call(**cast(Any, request)), told)
 
     def remove(self, delete_data: bool) -> str:
         """Delete it, unless it crawls something else."""
@@ -183,24 +179,3 @@ class Crawler(Resource):
             "recrawl": as_text(crawler.get("RecrawlPolicy", {}).get("RecrawlBehavior", "CRAWL_EVERYTHING")),
             "configuration": as_text(configuration),
         }
-
-    def _when_settled(self, call: Callable[[], object]) -> None:
-        deadline = self._monotonic() + SETTLE_SECONDS
-        while True:
-            try:
-                call()
-            except ClientError as error:
-                told = error.response.get("Error", {})
-                waits = told.get("Code") == "InvalidInputException" and any(
-                    each in told.get("Message", "") for each in NOT_YET
-                )
-                if not waits:
-                    raise
-                if self._monotonic() >= deadline:
-                    raise SetupError(
-                        f"{self.name}: Glue could not take role {self._role_arn} within {SETTLE_SECONDS:g} s: "
-                        f"{told.get('Message')}; run this again in a minute"
-                    ) from None
-                self._sleep(PAUSE_SECONDS)
-            else:
-                return

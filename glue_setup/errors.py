@@ -52,6 +52,8 @@ REMEDIES = {
     "PermanentRedirect": "the bucket is in another region: set AWS_DEFAULT_REGION to the bucket's",
     "CrawlerRunningException": "the crawler is running: run this again when it has finished",
     "DeleteConflict": "something that glue_setup did not attach is attached to it: detach that, then run this again",
+    "QueueDeletedRecently": "SQS keeps a deleted queue's name for a minute: run this again then",
+    "AWS.SimpleQueueService.QueueDeletedRecently": "SQS keeps a deleted queue's name for a minute: run this again then",
     "ConcurrentModificationException": "something else changed it at the same moment: run this again",
     "LimitExceeded": "an account quota is reached: raise it, or remove what is unused",
     "TooManyBuckets": "the account's bucket quota is reached: raise it, or remove a bucket",
@@ -71,6 +73,7 @@ ACTIONS = {
     "DeleteBucketLifecycle": "s3:PutLifecycleConfiguration",
     "StartQueryExecution": "athena:StartQueryExecution",
     "GetQueryExecution": "athena:GetQueryExecution",
+    "Invoke": "lambda:InvokeFunction",
 }
 """The permission a call needs, where it is not `service:Call`."""
 

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.contract import ORDERS, Contract
 from chalicelib.errors import EtlError, shown
+from glue_setup import definitions
 from glue_setup.alarms import alarms
 from glue_setup.bucket import Bucket
 from glue_setup.crawler import Crawler, CrawlerRole
@@ -22,6 +23,7 @@ from glue_setup.resource import Plan, Resource
 from glue_setup.stage import Stage
 from glue_setup.tables import Database, Table
 from glue_setup.views import RunsSql, View
+from glue_setup.wiring import FailedEvents
 from glue_setup.workgroup import Workgroup
 
 if TYPE_CHECKING:
@@ -65,6 +67,12 @@ def foundations(
         *(View(clients.glue, athena, settings, name, statement) for name, statement in views),
         *_monitoring(stage, place, clients, everything),
     ]
+
+
+def wiring(stage: Stage, place: Place, clients: Clients) -> list[Resource]:
+    """Return what is set on the deployed functions; `chalice deploy` makes them, and leaves this alone."""
+    failed = definitions.failed_events(place.queue(stage.failed_queue))
+    return [FailedEvents(clients.functions, stage.function("load_orders"), failed)]
 
 
 def _monitoring(stage: Stage, place: Place, clients: Clients, everything: bool) -> list[Resource]:

@@ -1,0 +1,141 @@
+"""Failed events go to the queue: what is set on a function, and what others set there left."""
+# ruff: noqa: N803 - arguments are named as boto3 names them
+
+import pytest
+from botocore.exceptions import ClientError
+
+from glue_setup import foundations
+from glue_setup.definitions import failed_events
+from glue_setup.errors import SetupError
+from glue_setup.wiring import FailedEvents
+
+FUNCTION = "orders-etl-test-load_orders"
+QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders-etl-test-load-failed"
+
+
+class Lambda:
+    """Lambda's side: one function, which may not be there, and whose role may take some calls to settle."""
+
+    class exceptions:  # noqa: N801 - as boto3 has it
+        class ResourceNotFoundException(Exception):
+            pass
+
+    def __init__(self, deployed=True, unsettled=0, told="The function's execution role does not have permissions"):
+        self.deployed = deployed
+        self.unsettled = unsettled
+        self.told = told
+        self.config = None
+        self.puts = 0
+
+    def get_function_configuration(self, FunctionName):
+        if not self.deployed or FunctionName != FUNCTION:
+            raise self.exceptions.ResourceNotFoundException
+        return {}
+
+    def get_function_event_invoke_config(self, FunctionName):
+        if self.config is None:
+            raise self.exceptions.ResourceNotFoundException
+        return {"FunctionArn": f"arn:...:{FunctionName}", "LastModified": 1} | self.config
+
+    def put_function_event_invoke_config(self, FunctionName, **config):
+        self.puts += 1
+        if self.unsettled:
+            self.unsettled -= 1
+            error = {"Code": "InvalidParameterValueException", "Message": f"{self.told} to call SendMessage on SQS"}
+            raise ClientError({"Error": error}, "PutFunctionEventInvokeConfig")
+        self.config = config
+
+    def delete_function_event_invoke_config(self, FunctionName):
+        self.config = None
+
+
+class Time:
+    """A clock that sleeping moves."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+    def monotonic(self):
+        return self.now
+
+
+def wired(client, time=None):
+    time = time or Time()
+    return FailedEvents(client, FUNCTION, failed_events(QUEUE), time.sleep, time.monotonic)
+
+
+def lines_of(run, *arguments):
+    lines = []
+    run(*arguments, lines.append)
+    return lines
+
+
+def test_a_failed_event_is_tried_twice_again_and_then_sent_to_the_queue():
+    client = Lambda()
+    assert lines_of(foundations.apply, [wired(client)])[0] == f"function {FUNCTION}: created"
+    assert client.config == {
+        "MaximumRetryAttempts": 2,
+        "MaximumEventAgeInSeconds": 21_600,
+        "DestinationConfig": {"OnFailure": {"Destination": QUEUE}},
+    }
+
+
+def test_a_second_wire_changes_nothing():
+    client = Lambda()
+    lines_of(foundations.apply, [wired(client)])
+    assert lines_of(foundations.apply, [wired(client)]) == [
+        f"function {FUNCTION}: unchanged",
+        "Everything was in place: unchanged.",
+    ]
+    assert client.puts == 1
+
+
+def test_what_somebody_changed_is_set_back_and_what_they_do_with_successes_stays():
+    client = Lambda()
+    client.config = {
+        "MaximumRetryAttempts": 0,
+        "DestinationConfig": {"OnSuccess": {"Destination": "arn:theirs"}, "OnFailure": {}},
+    }
+    (line, _) = lines_of(foundations.apply, [wired(client)])
+    assert line == f"function {FUNCTION}: changed (tries a failed event again, sends it then to)"
+    assert client.config["DestinationConfig"] == {
+        "OnSuccess": {"Destination": "arn:theirs"},
+        "OnFailure": {"Destination": QUEUE},
+    }
+
+
+def test_a_function_that_is_not_deployed_is_told_with_the_remedy():
+    with pytest.raises(SetupError, match=r"it is not there yet: run `chalice deploy`"):
+        foundations.apply([wired(Lambda(deployed=False))], lambda _: None)
+
+
+def test_a_role_whose_policy_was_just_written_is_waited_for():
+    client, time = Lambda(unsettled=3), Time()
+    wired(client, time).apply()
+    assert (client.puts, time.now) == (4, 9.0)
+
+
+def test_a_role_that_never_gets_its_policy_ends_the_wait_with_what_lambda_said():
+    client, time = Lambda(unsettled=1000), Time()
+    with pytest.raises(SetupError, match=r"within 60 s: .*permissions to call SendMessage"):
+        wired(client, time).apply()
+    assert 60 <= time.now < 70
+
+
+def test_another_refusal_is_not_waited_for():
+    client, time = Lambda(unsettled=1, told="The destination ARN is invalid"), Time()
+    with pytest.raises(ClientError, match="destination ARN is invalid"):
+        wired(client, time).apply()
+    assert time.now == 0
+
+
+def test_destroy_takes_it_away_from_a_function_that_is_still_deployed():
+    client = Lambda()
+    wired(client).apply()
+    assert wired(client).remove(False) == "its failed events go nowhere now"
+    assert client.config is None
+    assert wired(client).remove(False) == "absent"
+    assert wired(Lambda(deployed=False)).remove(False) == "absent"

@@ -1,0 +1,179 @@
+"""Failed events are brought back: from a queue of moto's, to a function that notes what it is given."""
+
+import json
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from glue_setup.redrive import NoEvent, Redrive, read
+
+BUCKET = "orders-etl-test"
+FUNCTION = "orders-etl-test-load_orders"
+ARN = f"arn:aws:lambda:eu-west-1:123456789012:function:{FUNCTION}"
+
+
+def event(*keys, bucket=BUCKET):
+    things = [{"bucket": {"name": bucket}, "object": {"key": key, "sequencer": "0A"}} for key in keys]
+    return {"Records": [{"eventName": "ObjectCreated:Put", "s3": thing} for thing in things]}
+
+
+def record(payload, arn=ARN, **more):
+    """Return what Lambda writes for a failed invocation."""
+    return json.dumps(
+        {
+            "version": "1.0",
+            "requestContext": {"requestId": "r", "functionArn": arn, "condition": "RetriesExhausted"},
+            "requestPayload": payload,
+            "responseContext": {"statusCode": 200, "functionError": "Unhandled"},
+            "responsePayload": {"errorType": "ClientError", "errorMessage": "customer 4711 is not found"},
+        }
+        | more
+    )
+
+
+class Function:
+    """Notes the events it is given; refuses all after `takes` of them."""
+
+    def __init__(self, takes=1000):
+        self.given = []
+        self.takes = takes
+
+    def __call__(self, event):
+        if len(self.given) == self.takes:
+            error = {"Code": "AccessDeniedException", "Message": "no"}
+            raise ClientError({"Error": error}, "Invoke")
+        self.given.append(event)
+
+
+class Queue:
+    """The queue, as the tests look at it."""
+
+    def __init__(self, client):
+        self.client = client
+        self.url = client.create_queue(QueueName="orders-etl-test-load-failed")["QueueUrl"]
+
+    def put(self, *bodies):
+        for body in bodies:
+            self.client.send_message(QueueUrl=self.url, MessageBody=body)
+
+    def bodies(self):
+        """Return all that somebody else could read now."""
+        found = []
+        while True:
+            page = self.client.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10, VisibilityTimeout=600)
+            if not page.get("Messages"):
+                return sorted(found)
+            found += [message["Body"] for message in page["Messages"]]
+
+    def redrive(self, function, limit=1000, dry_run=False):
+        lines = []
+        run = Redrive(self.client, self.url, FUNCTION, BUCKET, function, lines.append, dry_run)
+        return run.run(limit), lines
+
+
+@pytest.fixture
+def queue(monkeypatch):
+    monkeypatch.setattr("glue_setup.redrive.WAIT_SECONDS", 0)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        yield Queue(boto3.client("sqs", region_name="eu-west-1"))
+
+
+def test_the_event_of_a_failed_load_is_sent_again_as_it_was_and_its_message_deleted(queue):
+    given = event("orders_json_incoming/a+b%20%C3%BC.json", "orders_json_incoming/c.json")
+    queue.put(record(given))
+    function = Function()
+    summary, lines = queue.redrive(function)
+    assert function.given == [given]
+    assert queue.bodies() == []
+    assert lines == [
+        f"s3://{BUCKET}/orders_json_incoming/a b ü.json: sent again (RetriesExhausted, ClientError)",
+        f"s3://{BUCKET}/orders_json_incoming/c.json: sent again (RetriesExhausted, ClientError)",
+    ]
+    assert summary.told(False) == "1 events with 2 objects sent again, 0 left in the queue."
+    assert summary.clean
+
+
+def test_what_the_failed_load_said_of_an_order_is_never_shown(queue):
+    queue.put(record(event("k.json")))
+    assert "4711" not in str(queue.redrive(Function()))
+
+
+def test_a_dry_run_shows_the_keys_sends_nothing_and_gives_every_message_back(queue):
+    bodies = sorted(record(event(f"{i}.json")) for i in range(25))
+    queue.put(*bodies)
+    function = Function()
+    summary, lines = queue.redrive(function, dry_run=True)
+    assert function.given == []
+    assert (summary.events, summary.left) == (25, 25)
+    assert sorted(lines) == sorted(f"s3://{BUCKET}/{i}.json: failed (RetriesExhausted, ClientError)" for i in range(25))
+    assert queue.bodies() == bodies
+
+
+def test_more_than_a_page_is_brought_back_and_no_more_than_the_limit(queue):
+    queue.put(*(record(event(f"{i}.json")) for i in range(25)))
+    function = Function()
+    assert queue.redrive(function, limit=12)[0].events == 12
+    assert len(function.given) == 12
+    assert queue.redrive(function)[0].events == 13
+    assert queue.bodies() == []
+
+
+def test_a_message_is_deleted_only_after_its_event_was_taken_and_the_rest_is_given_back(queue):
+    bodies = [record(event(f"{i}.json")) for i in range(7)]
+    queue.put(*bodies)
+    function = Function(takes=3)
+    summary, _ = queue.redrive(function)
+    taken = {each["Records"][0]["s3"]["object"]["key"] for each in function.given}
+    assert queue.bodies() == sorted(body for i, body in enumerate(bodies) if f"{i}.json" not in taken)
+    assert (summary.events, summary.left, summary.clean) == (3, 4, False)
+    assert "Invoke was denied: allow lambda:InvokeFunction" in summary.told(False)
+
+
+WRONG = [
+    ("not json", "it is not JSON"),
+    ("[]", "it is no record of a failed invocation"),
+    ('{"Records": []}', "it is no record of a failed invocation"),
+    ('{"requestContext": 3}', "it is no record of a failed invocation"),
+    (record(event("a.json"), arn=f"{ARN[: -len(FUNCTION)]}another"), "it is of function"),
+    (record(event("a.json"), arn=None), "it is of function"),
+    (record(None), "its event announces no object"),
+    (record("text"), "its event announces no object"),
+    (record({"Records": [{}]}), "its event announces no object"),
+    (record({"Records": [{"s3": {"bucket": {"name": BUCKET}, "object": {"key": None}}}]}), "announces no object"),
+    (record({"Records": []}), "its event is empty"),
+    (record(event("a.json", bucket="another")), "its event is of another bucket"),
+]
+
+
+@pytest.mark.parametrize(("body", "told"), WRONG, ids=[str(i) for i in range(len(WRONG))])
+def test_what_is_no_event_of_ours_is_told(body, told):
+    with pytest.raises(NoEvent, match=told):
+        read(body, FUNCTION, BUCKET)
+
+
+def test_what_is_no_event_of_ours_is_left_in_the_queue_and_the_others_are_brought_back(queue):
+    wrong = [body for body, _ in WRONG]
+    queue.put(*wrong, record(event("good.json")))
+    function = Function()
+    summary, lines = queue.redrive(function)
+    assert function.given == [event("good.json")]
+    assert (summary.events, summary.unread, summary.left) == (1, len(wrong), len(wrong))
+    assert len([line for line in lines if ": left: " in line]) == len(wrong)
+    assert queue.bodies() == sorted(wrong)
+    assert not summary.clean
+
+
+def test_a_version_or_an_alias_of_the_function_is_the_function():
+    assert read(record(event("a.json"), arn=f"{ARN}:$LATEST"), FUNCTION, BUCKET).event == event("a.json")
+
+
+def test_an_event_that_was_too_old_has_no_answer_of_the_function():
+    body = json.loads(record(event("a.json")))
+    body["requestContext"]["condition"] = "EventAgeExceeded"
+    del body["responsePayload"], body["responseContext"]
+    assert read(json.dumps(body), FUNCTION, BUCKET).reason == "EventAgeExceeded"
