@@ -56,6 +56,11 @@ def lay_foundations(emulator: Emulator, workspace: Path) -> None:
         run(emulator, workspace, f"glue_setup {command}", "-m", "glue_setup", command, "--stage", STAGE)
 
 
+def wire(emulator: Emulator, workspace: Path) -> None:
+    """Have what the deployed functions fail on kept in the queue, by glue_setup. Raises LocalError."""
+    run(emulator, workspace, "glue_setup wire", "-m", "glue_setup", "wire", "--stage", STAGE)
+
+
 def _without_a_word(step: str) -> AbstractContextManager[None]:
     return nullcontext()
 
@@ -68,19 +73,22 @@ def deploy(
     with_requirements: bool = False,
     step: Callable[[str], AbstractContextManager[None]] = _without_a_word,
 ) -> Deployment:
-    """Copy `project` into `workspace`, lay the foundations, deploy. Again into the same workspace: a redeployment.
+    """Copy `project` into `workspace`, lay the foundations, deploy, wire. Again into the same workspace: a redeployment.
 
-    `step` surrounds each step that takes time, given its title.
+    Other foundations than the product's have no queue to wire to. `step` surrounds each step that takes time, given its title.
 
     Raises LocalError with the tail of the tool's output when a step fails.
     """
     copy_project(project, workspace)
     if not with_requirements:
         (workspace / "requirements.txt").write_text("")
-    with step("Lay the foundations: bucket, table, workgroup, views, policies"):
+    with step("Lay the foundations: bucket, queue, table, workgroup, views, alarms, policies"):
         foundations(emulator, workspace)
     with step(f"Deploy the app: chalice deploy --stage {STAGE}"):
         run(emulator, workspace, "chalice deploy", *CHALICE, "deploy", "--stage", STAGE)
+    if foundations is lay_foundations:
+        with step("Keep the events whose load fails in a queue: glue_setup wire"):
+            wire(emulator, workspace)
     return deployed(emulator, workspace)
 
 
