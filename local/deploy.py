@@ -73,9 +73,10 @@ def deploy(
     with_requirements: bool = False,
     step: Callable[[str], AbstractContextManager[None]] = _without_a_word,
 ) -> Deployment:
-    """Copy `project` into `workspace`, lay the foundations, deploy, wire. Again into the same workspace: a redeployment.
+    """Copy `project` into `workspace`, lay the foundations, deploy, wire. Again into the same one: a redeployment.
 
-    Other foundations than the product's have no queue to wire to. `step` surrounds each step that takes time, given its title.
+    Other foundations than the product's have no queue to wire to. `step` surrounds each step that takes time, given
+    its title.
 
     Raises LocalError with the tail of the tool's output when a step fails.
     """

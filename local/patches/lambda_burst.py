@@ -3,12 +3,18 @@
 Gap: MiniStack starts a worker process for every event that finds none free, so 40 objects dropped at once start 40
 Python processes. On AWS an asynchronous invocation waits in a queue; here it waits for a free place. Calls that
 somebody waits for (Invoke, API Gateway) take no place, so a function that calls another one cannot lock itself out.
-Drop this file when MiniStack bounds its own workers.
+
+Gap: an event that meets the function's reserved concurrency uses up one of its tries, so that a burst ends in the
+dead-letter queue. On AWS a throttled event waits for up to six hours and no try is counted; here it waits as long as
+its place does. A function with no concurrency at all (0) gets none and fails at once.
+
+Drop this file when MiniStack bounds its own workers and lets throttled events wait.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from contextvars import ContextVar
 from typing import Any
 
@@ -17,10 +23,13 @@ from ministack.services import lambda_svc
 TOUCHES = {
     "ministack.services.lambda_svc.invoke_async_with_retry": "289fe4d3cbd4",
     "ministack.services.lambda_svc._execute_function": "3ceb16d6480a",
+    "ministack.services.lambda_svc._throttle_response": "647221d5b077",
+    "ministack.services.lambda_svc._reserved_concurrency": "ebec4b4bba77",
 }
 
 WORKERS = 3
 """Events that are worked on at the same time."""
+PAUSE_SECONDS = 0.05
 
 _from_queue: ContextVar[bool] = ContextVar("from_queue", default=False)
 
@@ -36,8 +45,13 @@ def apply() -> None:
             return execute(func, event)
         mark = _from_queue.set(False)  # MiniStack may call itself again on the way
         try:
-            with places:
-                return execute(func, event)
+            while True:
+                with places:
+                    result = execute(func, event)
+                disabled = lambda_svc._reserved_concurrency(func, func.get("config") or func) == 0
+                if disabled or not result.get("throttle"):
+                    return result
+                time.sleep(PAUSE_SECONDS)
         finally:
             _from_queue.reset(mark)
 
