@@ -27,6 +27,10 @@ class SettingError(EtlError):
         super().__init__(f"{name} {given}: {remedy}")
 
 
+class StageError(EtlError):
+    """A stage is not in .chalice/config.json as it has to be. The message names the file and the remedy."""
+
+
 class UnreadableFile(EtlError):
     """A source object cannot be read to its end: nothing of it may be loaded. Trying again will not help.
 

@@ -14,13 +14,13 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from chalicelib.errors import EtlError
+from chalicelib.stage import Stage, read_stage
 from glue_setup import foundations
 from glue_setup.clients import connect, find_place
 from glue_setup.errors import SetupError, explained
 from glue_setup.policies import FUNCTIONS
 from glue_setup.queue import FailedQueue
 from glue_setup.redrive import Redrive, to_function
-from glue_setup.stage import Stage, read_stage
 
 if TYPE_CHECKING:
     from glue_setup.clients import Clients

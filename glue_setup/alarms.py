@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib.metrics import NAMESPACE, STAGE, stage_value
+from chalicelib.stage import Stage
 from glue_setup.place import Place
-from glue_setup.stage import Stage
 
 Request = dict[str, Any]
 Watched = dict[str, Any]

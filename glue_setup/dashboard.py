@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib.metrics import METRICS, NAMESPACE, STAGE, stage_value
+from chalicelib.stage import Stage
 from glue_setup.alarms import fresh_seconds
 from glue_setup.place import Place
-from glue_setup.stage import Stage
 
 Widget = dict[str, Any]
 Line = list[Any]

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.contract import ORDERS, Contract
 from chalicelib.errors import EtlError, shown
+from chalicelib.stage import Stage
 from glue_setup import definitions
 from glue_setup.alarms import alarms
 from glue_setup.bucket import Bucket
@@ -20,7 +21,6 @@ from glue_setup.monitoring import Alarm, Dashboard
 from glue_setup.place import Place
 from glue_setup.queue import FailedQueue
 from glue_setup.resource import Plan, Resource
-from glue_setup.stage import Stage
 from glue_setup.tables import Database, Table
 from glue_setup.views import RunsSql, View
 from glue_setup.wiring import FailedEvents

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from chalicelib.settings import Settings
+from chalicelib.stage import Stage
 from glue_setup.place import Place
-from glue_setup.stage import Stage
 
 Statement = dict[str, Any]
 Policy = dict[str, Any]

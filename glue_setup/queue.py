@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.stage import Stage
 from glue_setup import definitions
 from glue_setup.place import Place
 from glue_setup.resource import Plan, Resource, State, as_text
-from glue_setup.stage import Stage
 from glue_setup.statements import ours, plain, with_ours
 
 if TYPE_CHECKING:

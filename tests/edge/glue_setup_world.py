@@ -10,11 +10,11 @@ from moto import mock_aws
 
 from chalicelib.contract import ORDERS
 from chalicelib.settings import Settings
+from chalicelib.stage import Stage
 from glue_setup import foundations
 from glue_setup.alarms import alarms
 from glue_setup.clients import Clients
 from glue_setup.place import Place
-from glue_setup.stage import Stage
 
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"

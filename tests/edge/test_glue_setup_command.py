@@ -16,12 +16,12 @@ from moto import mock_aws
 
 from chalicelib.errors import SettingError
 from chalicelib.settings import Settings
+from chalicelib.stage import Stage, read_stage
 from glue_setup.__main__ import main
 from glue_setup.bucket import Bucket
 from glue_setup.clients import connect, find_place
 from glue_setup.errors import Refused, SetupError, explained
 from glue_setup.place import Place
-from glue_setup.stage import Stage, read_stage
 
 BUCKET = "orders-etl-test"
 PLACE = Place("123456789012", "eu-west-1")

@@ -19,10 +19,10 @@ from chalicelib.errors import QueryFailed
 from chalicelib.saved_queries import view_statements
 from chalicelib.schema import file_schema
 from chalicelib.settings import Settings
+from chalicelib.stage import Stage
 from glue_setup import foundations, policies
 from glue_setup.clients import Clients
 from glue_setup.place import Place
-from glue_setup.stage import Stage
 from local.emulator import running
 from tests.edge.glue_setup_world import AthenaDdl
 

@@ -7,11 +7,11 @@ import pytest
 
 from chalicelib.metrics import METRICS, NAMESPACE
 from chalicelib.settings import Settings
+from chalicelib.stage import Stage
 from glue_setup import definitions
 from glue_setup.alarms import alarms, fresh_seconds
 from glue_setup.dashboard import dashboard
 from glue_setup.place import Place
-from glue_setup.stage import Stage
 from tests.goldens.golden import assert_golden
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:on-call"
@@ -77,7 +77,7 @@ def test_the_topic_is_told_of_an_alarm_and_of_its_end_and_without_one_nobody_is(
 
 
 def test_orders_are_late_only_when_the_sweep_has_had_its_time():
-    assert fresh_seconds(STAGE) == 60 * 60 + 3600 + 900
+    assert fresh_seconds(STAGE) == 15 * 60 + 3600 + 900
     often = made(sweep_minutes=5, sweep_grace_seconds=900)
     assert often["orders-etl-test-orders-late"]["Threshold"] == 5 * 60 + 900 + 900
     assert often["orders-etl-test-sweep-silent"]["Period"] == 300

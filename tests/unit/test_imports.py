@@ -13,7 +13,7 @@ PROJECT = Path(__file__).parents[2]
 LIBRARY = PROJECT / "chalicelib"
 
 EDGES = {"storage", "catalog", "athena", "uploads", "invoking"}
-WIRING = {"loading", "sweeping", "wiring", "api", "flatten_command"}
+WIRING = {"loading", "sweeping", "wiring", "replay", "api", "flatten_command"}
 """What puts core and edges together: for the S3 event, for the routes, for the command line."""
 HEAVY = ("pyarrow", "pandas", "numpy", "msgspec", "arro3", "aws_lambda_powertools")
 

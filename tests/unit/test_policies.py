@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.settings import Settings
+from chalicelib.stage import Stage
 from glue_setup import definitions, policies
 from glue_setup.place import Place
-from glue_setup.stage import Stage
 from tests.goldens.golden import assert_golden
 
 SETTINGS = Settings(bucket="orders-etl-test", crawler="orders-crawler")

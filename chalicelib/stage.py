@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chalicelib.errors import shown
+from chalicelib.errors import StageError, shown
 from chalicelib.settings import Settings
-from glue_setup.errors import SetupError
 
 PLACEHOLDER = "change-me"
 """How a bucket's name begins in a config.json that nobody has filled in yet."""
@@ -45,7 +44,7 @@ class Stage:
 def read_stage(project: Path, name: str) -> Stage:
     """Read a stage from `project`/.chalice/config.json, stage-level variables over top-level ones, as Chalice does.
 
-    Raises SetupError when the file or the stage is missing or malformed, or its bucket is still the placeholder;
+    Raises StageError when the file or the stage is missing or malformed, or its bucket is still the placeholder;
     SettingError for a setting that is missing or wrong.
     """
     path = project / ".chalice" / "config.json"
@@ -53,13 +52,13 @@ def read_stage(project: Path, name: str) -> Stage:
     stages = _object(config, "stages", path)
     if name not in stages:
         known = ", ".join(stages) or "none"
-        raise SetupError(f"stage {shown(name)!r} is not in {path}: it has {known}")
+        raise StageError(f"stage {shown(name)!r} is not in {path}: it has {known}")
     stage = _object(stages, name, path)
     variables = _object(config, "environment_variables", path)
     variables |= _object(stage, "environment_variables", path)
     settings = Settings.from_environment({key: str(value) for key, value in variables.items()})
     if settings.bucket.startswith(PLACEHOLDER):
-        raise SetupError(
+        raise StageError(
             f"ETL_BUCKET of stage {name} is still {settings.bucket!r}: put the name of your bucket (it need not exist) "
             f"into {path} under stages.{name}.environment_variables"
         )
@@ -78,16 +77,16 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise SetupError(f"{path} is missing: run this in the project's directory, or give --project") from None
+        raise StageError(f"{path} is missing: run this in the project's directory, or give --project") from None
     except (ValueError, OSError) as problem:
-        raise SetupError(f"{path} cannot be read: {problem}") from None
+        raise StageError(f"{path} cannot be read: {problem}") from None
     if not isinstance(config, dict) or not config.get("app_name"):
-        raise SetupError(f"{path} has no app_name: it is not a Chalice configuration")
+        raise StageError(f"{path} has no app_name: it is not a Chalice configuration")
     return config
 
 
 def _object(parent: dict[str, Any], key: str, path: Path) -> dict[str, Any]:
     value = parent.get(key, {})
     if not isinstance(value, dict):
-        raise SetupError(f"{path}: {key} is not an object")
+        raise StageError(f"{path}: {key} is not an object")
     return dict(value)

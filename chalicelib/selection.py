@@ -1,0 +1,88 @@
+"""Which dropped objects a replay takes: by key, by prefix, by time, by what the ledger says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from chalicelib.ledger import Arrival, Entry, ledger_name
+from chalicelib.objects import Known, Listed, Page
+
+UNKNOWN = "unknown"
+"""What the ledger says of an object that it has no entry of, or of another version only."""
+
+
+class Store(Protocol):
+    """What is needed of S3; see storage.Storage."""
+
+    def list(self, prefix: str, after: str = "", limit: int = 1000) -> Page: ...
+    def look(self, key: str) -> Known | None: ...
+    def current(self, key: str) -> Arrival | None: ...
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is asked for; every condition that is given must hold. Times are of the object's last modification, UTC."""
+
+    keys: tuple[str, ...] = ()
+    prefix: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    states: frozenset[str] = frozenset()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was asked for, which would be everything."""
+        return self == Selection()
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """An object that was chosen. `state` is the ledger's word on this very version, or `unknown`."""
+
+    arrival: Arrival
+    state: str
+    modified_at: datetime
+
+
+def chosen(store: Store, selection: Selection, incoming: str, ledger: str) -> Iterator[Chosen]:
+    """Yield the newest version of each object below `incoming` that is asked for, in the order of the keys."""
+    for listed in _listed(store, selection, incoming):
+        if _in_time(listed, selection):
+            arrival = store.current(listed.key)
+            if arrival is not None:
+                state = _state(store.look(f"{ledger}{ledger_name(listed.key)}"), arrival)
+                if not selection.states or state in selection.states:
+                    yield Chosen(arrival, state, listed.modified_at)
+
+
+def _listed(store: Store, selection: Selection, incoming: str) -> Iterator[Listed]:
+    begins = selection.prefix or incoming
+    if selection.keys:
+        for key in sorted(selection.keys):
+            # A key is the first of those that begin with it.
+            first = store.list(key, limit=1).objects
+            yield from (listed for listed in first if listed.key == key and key.startswith(begins))
+        return
+    after, more = "", True
+    while more:
+        page = store.list(begins, after)
+        for listed in page.objects:
+            after = listed.key
+            if not (listed.key.endswith("/") and not listed.size):
+                yield listed
+        more = page.more
+
+
+def _in_time(listed: Listed, selection: Selection) -> bool:
+    since, until = selection.since, selection.until
+    return (since is None or listed.modified_at >= since) and (until is None or listed.modified_at < until)
+
+
+def _state(known: Known | None, arrival: Arrival) -> str:
+    if known is None:
+        return UNKNOWN
+    entry = Entry.from_json(known.value)
+    return entry.state if entry.version == arrival.version else UNKNOWN
