@@ -36,6 +36,8 @@ _NUL = rb"\u0000"
 _CERTAIN = 2.0**-51
 """Rounding of a float that is this close to whole, relatively, is what the exact digits would round to."""
 _LARGEST = 2.0**49
+_LARGEST_INTEGER = 2.0**31
+"""Of a larger one that is not whole, what is left might pass for noise."""
 _LARGEST_AMOUNT = 9.9e17
 
 
@@ -297,7 +299,8 @@ def _whole(array: pa.Array, units: int, good: Bools) -> Int64s:
         scaled = array.fill_null(0).to_numpy(zero_copy_only=False) * units
         rounded = np.rint(scaled)
         size = np.abs(scaled)
-        fine = (np.abs(scaled - rounded) <= size * _CERTAIN) & (size < _LARGEST)
+        largest = _LARGEST if units > 1 else _LARGEST_INTEGER
+        fine = (np.abs(scaled - rounded) <= size * _CERTAIN) & (size < largest)
     good &= fine
     return np.where(fine, rounded, 0).astype(np.int64)
 

@@ -15,6 +15,9 @@ from chalicelib.errors import shown
 NOISE = Decimal("1e-9")
 """An excess over the scale of at most this share of the number is floating-point noise, and rounded away."""
 
+WHOLE_NOISE = Decimal("1e-6")
+"""Of a whole number no more than this is noise: the half of 10000000000.5 is a small share, and still a half."""
+
 ROW_BYTES = 256
 MAX_ORDER_BYTES = 64 * 1024 * 1024
 """How much memory the rows of one order may take, reckoned as ROW_BYTES a row and the order's texts on each: a megabyte
@@ -151,7 +154,8 @@ def _units(value: object, scale: int, largest: int, excess: str) -> int:
     context = Context(prec=len(value) + 40, Emin=-999999, Emax=999999)
     scaled = exact.scaleb(scale, context)
     rounded = scaled.to_integral_value(ROUND_HALF_EVEN, context)
-    if context.subtract(scaled, rounded).copy_abs() > context.multiply(scaled.copy_abs(), NOISE):
+    noise = context.multiply(scaled.copy_abs(), NOISE)
+    if context.subtract(scaled, rounded).copy_abs() > (noise if scale else min(noise, WHOLE_NOISE)):
         raise Unfit(f"{shown(value)} is {excess}" if not scale else f"{shown(value)} has {excess}")
     if not -largest - (not scale) <= int(rounded) <= largest:
         raise Unfit(f"{shown(value)} is too large: at most {_largest(scale, largest)}")
