@@ -52,9 +52,10 @@ def test_what_a_functions_role_lacks_is_refused(
     assert attempt(aws, probe, service, call_, **arguments)["code"].startswith("AccessDenied")
 
 
-def test_what_a_functions_role_has_is_allowed(aws: Emulator, probe: Deployment) -> None:
-    assert attempt(aws, probe, "s3", "put_object", Bucket=PROBE_BUCKET, Key="out/allowed")["code"] == "OK"
-    aws.client("s3").delete_object(Bucket=PROBE_BUCKET, Key="out/allowed")
+@pytest.mark.parametrize("key", ["out/allowed", "out/two\nlines"])
+def test_what_a_functions_role_has_is_allowed(aws: Emulator, probe: Deployment, key: str) -> None:
+    assert attempt(aws, probe, "s3", "put_object", Bucket=PROBE_BUCKET, Key=key)["code"] == "OK"
+    aws.client("s3").delete_object(Bucket=PROBE_BUCKET, Key=key)
 
 
 def test_a_route_without_authorizer_answers_anybody(probe: Deployment) -> None:
