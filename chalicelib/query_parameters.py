@@ -30,7 +30,8 @@ MAX_EXPRESSION = 1024
 """Characters of one execution parameter that Athena takes."""
 MAX_INTEGER = 2**63 - 1
 
-INTEGER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
+INTEGER = re.compile(r"-?[0-9]+", re.ASCII)
+INTEGER_DIGITS = 19
 DECIMAL = re.compile(r"-?[0-9]{1,14}(\.[0-9]{1,4})?", re.ASCII)
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])", re.ASCII)
@@ -50,8 +51,10 @@ def _text(raw: str) -> str:
 
 
 def _integer(raw: str) -> int:
-    if not INTEGER.fullmatch(raw) or abs(int(raw)) > MAX_INTEGER:
+    if not INTEGER.fullmatch(raw):
         raise ValueError(f"{shown(raw)!r} is not an integer: give digits only, such as 10")
+    if len(raw.lstrip("-")) > INTEGER_DIGITS or abs(int(raw)) > MAX_INTEGER:
+        raise ValueError(f"{shown(raw)!r} is too large for 64 bits: give fewer digits, such as 10")
     return int(raw)
 
 

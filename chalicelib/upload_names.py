@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ def safe_name(given: Any) -> str:
     Raises RequestError for what is not a name, or not one of a file that can be loaded.
     """
     if not isinstance(given, str):
-        raise _refused(f"{shown(given)!r} is not text: give the file's name, such as orders.json")
+        raise _refused(f"{shown(json.dumps(given))} is not text: give the file's name, such as orders.json")
     name = given.strip()
     if not name:
         raise _refused("is empty: give the file's name, such as orders.json")

@@ -111,7 +111,8 @@ def test_from_after_to_is_refused() -> None:
     [
         ("0", "'0' is below 1: give 1 to 1000"),
         ("1001", "'1001' is above 1000: give 1 to 1000"),
-        ("9" * 30, f"'{'9' * 30}' is not an integer: give digits only, such as 10"),
+        ("9" * 30, f"'{'9' * 30}' is too large for 64 bits: give fewer digits, such as 10"),
+        (str(2**63), f"'{2**63}' is too large for 64 bits: give fewer digits, such as 10"),
         ("٣", "'٣' is not an integer: give digits only, such as 10"),
         ("1_0", "'1_0' is not an integer: give digits only, such as 10"),
         (" 1", "' 1' is not an integer: give digits only, such as 10"),
