@@ -8,6 +8,11 @@ import signal
 import sys
 from types import FrameType
 
+# The libraries take half a second to import. Until then there is nothing to clean up, and Ctrl-C just ends us: Python's
+# own handler would show where in which library.
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.errors import EtlError

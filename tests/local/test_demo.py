@@ -82,3 +82,10 @@ def test_an_interrupted_demo_leaves_no_process_and_no_files(tmp_path: Path) -> N
         time.sleep(0.1)
     assert not alive(demo.pid)
     assert temporary_files(tmp_path) == []
+
+
+def test_ctrl_c_while_python_still_imports_shows_no_stack_trace(tmp_path: Path) -> None:
+    (tmp_path / "botocore.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(DEMO, cwd=PROJECT, capture_output=True, text=True, timeout=60, env=environment)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
