@@ -473,7 +473,9 @@ class Records:
                 raw.write(piece if end is None else piece[:end])
                 w.pos += len(piece) if end is None else end
                 if len(raw) > self._limit * SPOOL_FACTOR:
-                    raise UnreadableFile(f"one order is longer than {self._limit * SPOOL_FACTOR} bytes: split it", start)
+                    raise UnreadableFile(
+                        f"one order is longer than {self._limit * SPOOL_FACTOR} bytes: split it", start
+                    )
             if end is None and scanner is not None:
                 scanner.feed(b"", last=True)
         except MalformedJson as problem:

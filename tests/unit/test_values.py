@@ -110,7 +110,9 @@ def test_quantities_are_whole_numbers_of_64_bits(sent: str, whole: int) -> None:
     assert values.integer(sent) == whole
 
 
-@pytest.mark.parametrize("sent", ["2.5", "0.1", "1e-1", "3.00000001", "-0.5", "834707194.04", "10000000000.5", "3000.00001"])
+@pytest.mark.parametrize(
+    "sent", ["2.5", "0.1", "1e-1", "3.00000001", "-0.5", "834707194.04", "10000000000.5", "3000.00001"]
+)
 def test_a_broken_quantity_is_refused(sent: str) -> None:
     with pytest.raises(Unfit, match="not a whole number: send an integer"):
         values.integer(N(sent))
