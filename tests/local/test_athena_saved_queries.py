@@ -303,3 +303,21 @@ def test_the_figures_of_the_documentation_are_right(cache: FileCache) -> None:
     assert answer(right) == [("c1", Decimal("55.0000"))]
     by_product = answer("SELECT product_id, SUM(line_amount) FROM order_lines GROUP BY product_id ORDER BY product_id")
     assert by_product == [("p1", Decimal("30.0000")), ("p2", Decimal("20.0000")), ("p3", Decimal("5.0000"))]
+
+
+def test_units_beyond_a_bigint_are_null_and_fail_no_question(cache: FileCache) -> None:
+    most = 2**63 - 1
+    absurd = lake_with(
+        [
+            *order("1", "2024-07-01", "1.00", ANN, [("p1", "Pen", "Office", None, most)], record=1),
+            *order("2", "2024-07-01", "1.00", ANN, [("p1", "Pen", "Office", "5.00", 1)], record=2),
+            *order("3", "2024-07-01", "1.00", ANN, [("p2", "Ink", "Other", None, most)], record=3),
+        ],
+        cache,
+    )
+    for name, counted in (("sales_by_category", ["Other", "Office"]), ("top_products", ["p2", "p1"])):
+        statement = saved_queries.find(name).bind({}, database=DATABASE, table=TABLE)
+        selected = select(absurd, cache, parse(statement.sql, statement.parameters), DATABASE)
+        units = [column.name for column in selected.file.columns].index("units")
+        group = 0 if name == "sales_by_category" else 1
+        assert {row[group]: row[units] for row in rows(selected)} == dict(zip(counted, (most, None), strict=True))

@@ -1,5 +1,5 @@
 -- title: Sales by product category
--- description: Units and the sum of line amounts for each product category, largest first. Lines without a category are one row with a NULL category.
+-- description: Units and the sum of line amounts for each product category, largest first. Lines without a category are one row with a NULL category. Units beyond a bigint are NULL.
 -- parameter: from
 --   type: date
 --   description: First day of the range, UTC.
@@ -17,7 +17,7 @@
 SELECT
   product_category,
   SUM(line_amount) AS line_sales,
-  CAST(SUM(quantity) AS bigint) AS units,
+  TRY_CAST(SUM(CAST(quantity AS decimal(38, 0))) AS bigint) AS units,
   COUNT(*) AS line_count,
   COUNT(*) - COUNT(line_amount) AS lines_without_amount,
   COUNT(DISTINCT order_id) AS order_count

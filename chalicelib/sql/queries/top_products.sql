@@ -1,5 +1,5 @@
 -- title: Top products
--- description: The products with the largest sum of line amounts. A product without an id is told apart by its name; the name shown is the latest.
+-- description: The products with the largest sum of line amounts. A product without an id is told apart by its name; the name shown is the latest. Units beyond a bigint are NULL.
 -- parameter: limit
 --   type: integer
 --   description: How many products.
@@ -45,7 +45,7 @@ FROM (
         WHERE product_name IS NOT NULL
       ) AS product_name,
       SUM(line_amount) AS line_sales,
-      CAST(SUM(quantity) AS bigint) AS units,
+      TRY_CAST(SUM(CAST(quantity AS decimal(38, 0))) AS bigint) AS units,
       COUNT(DISTINCT order_id) AS order_count
     FROM order_lines
     WHERE order_month BETWEEN :from.month AND :to.month
