@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
@@ -226,3 +229,35 @@ def test_a_notebook_gets_the_same_rows_as_a_frame() -> None:
         assert [each["path"] for each in again.attrs["refused"]] == ["order_date"]
     assert len(flatten_orders(ORDERS[0])) == 2
     assert len(flatten_orders([])) == 0
+    assert flatten_orders({"orders": ORDERS})["order_id"].tolist() == ["0012", "0012", "2"]
+
+
+def test_integers_of_a_frame_keep_their_digits_beside_nulls() -> None:
+    most = 2**63 - 1
+    frame = flatten_orders({**ORDERS[1], "products": [{"quantity": most}, {}]})
+    assert frame["quantity"].tolist() == [most, pd.NA]
+
+
+@pytest.mark.parametrize(
+    ("value", "amount"),
+    [(np.float64(1.5), "1.5000"), (np.int64(3), "3.0000"), (Decimal("0.10"), "0.1000"), (0.1 + 0.2, "0.3000")],
+)
+def test_a_notebooks_numbers_are_taken_as_they_are(value: object, amount: str) -> None:
+    frame = flatten_orders([{**ORDERS[1], "total_amount": value, "order_date": pd.Timestamp("2024-07-05", tz="UTC")}])
+    assert frame["total_amount"].tolist() == [Decimal(amount)]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("total_amount", math.nan, "expected a number, found NaN"),
+        ("total_amount", np.float64("-inf"), "expected a number, found -Infinity"),
+        ("order_id", "\ud800", "the text holds half of a surrogate pair"),
+    ],
+)
+def test_what_json_has_no_form_for_is_refused_in_a_notebook_too(field: str, value: object, reason: str) -> None:
+    frame = flatten_orders([{**ORDERS[1], field: value}, ORDERS[1]])
+    assert len(frame) == 1
+    (refused,) = frame.attrs["refused"]
+    assert (refused["path"], refused["record_number"]) == (field, 1)
+    assert reason in refused["reason"]
