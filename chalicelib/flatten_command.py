@@ -41,6 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if not options.input or str(options.output) == ".":
         parser.error("INPUT and OUTDIR are names of a file and of a folder of its own")
+    if str(options.rejects) == "-":
+        parser.error("--rejects - names no file: standard output has the summary; give a file")
     if options.rejects is not None and _same_file(options.input, options.rejects):
         parser.error("--rejects names INPUT itself, which would be overwritten: give another file")
     try:
@@ -87,6 +89,8 @@ def limits() -> Limits:
 @contextlib.contextmanager
 def _input(source: str) -> Iterator[tuple[BinaryIO, Lineage]]:
     if source == "-":
+        if sys.stdin is None:
+            raise UnreadableFile("standard input is closed: send the file to it")
         yield sys.stdin.buffer, Lineage("-", "stdin", datetime.now(UTC))
         return
     path = Path(source)

@@ -21,8 +21,16 @@ def test_the_input_is_never_overwritten_by_what_was_refused_of_it(tmp_path: Path
     assert source.read_text() == '{"order_id": 1}'
 
 
-@pytest.mark.parametrize("arguments", [["", "-o", "out"], ["-", "-o", ""]])
-def test_empty_names_are_wrong_usage(arguments: list[str]) -> None:
+@pytest.mark.parametrize("arguments", [["", "-o", "out"], ["-", "-o", ""], ["-", "-o", "out", "--rejects", "-"]])
+def test_names_of_no_file_are_wrong_usage(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2
+
+
+def test_a_closed_standard_input_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    assert main(["-", "-o", str(tmp_path / "out")]) == 1
+    assert capsys.readouterr().err == "-: standard input is closed: send the file to it\n"
