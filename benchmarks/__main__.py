@@ -3,72 +3,173 @@
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import statistics
+import importlib.util
+import sys
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import pyarrow.parquet as pq
+from benchmarks import cost, goals, measure, orders, plot, report, starts
+from benchmarks.goals import Case, Figures
+from benchmarks.measure import Run
+from benchmarks.peers import OURS, PEERS
 
-from benchmarks import layout, orders, peers, rest_start
+ORDERS_PER_MB = 1620
+"""About what makes a megabyte of the array."""
 
-OURS = "orders-etl"
+BROKEN, UNKNOWN = 0.02, 0.10
+LARGE_COPIES = 20
+
+CASES = (
+    Case("loop + pandas", "array", 1),
+    Case("json_normalize", "array", 1),
+    Case("polars", "array", 1),
+    Case("polars", "array", 2),
+    Case("chdb", "array", 1),
+    Case("chdb", "array", 2),
+    Case("DuckDB", "array", 1),
+    Case("DuckDB", "array", 2),
+    Case("DuckDB", "lines", 1),
+    Case("DuckDB", "lines", 2),
+    Case(OURS, "array", 1),
+    Case(OURS, "array", 2),
+    Case(OURS, "lines", 1),
+    Case(OURS, "lines", 2),
+    Case(OURS, "dirty", 1),
+    Case(OURS, "dirty", 2),
+)
+
+
+@dataclass
+class Bench:
+    """The files, and what was measured on them."""
+
+    directory: Path
+    figures: Figures
+    sources: dict[str, Path] = field(default_factory=dict)
+
+    def make(self, count: int) -> None:
+        """Write the input files: the same orders in each form, and once with broken ones among them."""
+        for form in ("array", "lines", "dirty"):
+            path = self.directory / ("orders.ndjson" if form == "lines" else f"{form}.json")
+            shares = (BROKEN, UNKNOWN) if form == "dirty" else (0.0, 0.0)
+            orders.write(path, count, lines=form == "lines", broken=shares[0], unknown=shares[1])
+            self.sources[form] = path
+            self.figures.megabytes[form] = path.stat().st_size / measure.MB
+
+    def run(self, case: Case, attempt: str, *, memory: bool = False) -> Run:
+        """Run one case once."""
+        out = self.out(case, attempt)
+        command = measure.python(
+            "-m", "benchmarks.peers", case.peer, str(self.sources[case.form]), str(out), str(case.cores)
+        )
+        return measure.run(command, cores=case.cores, memory=memory)
+
+    def out(self, case: Case, attempt: str) -> Path:
+        """Where an attempt's files go."""
+        return self.directory / f"{case.peer}-{case.form}-{case.cores}-{attempt}"
 
 
 def main() -> None:
-    """Make the data, run everything, print Markdown tables."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--orders", type=int, default=200_000, help="how many orders the file has (200000: 124 MB)")
-    parser.add_argument("--runs", type=int, default=3, help="how often each is run; the median counts")
-    options = parser.parse_args()
+    """Make the data, run everything, print the tables and write them with machine and versions."""
+    options = _options()
     with tempfile.TemporaryDirectory(prefix="orders-bench-") as directory:
-        source = Path(directory) / "orders.json"
-        orders.write(source, options.orders)
-        megabytes = source.stat().st_size / 1e6
-        print(
-            f"{options.orders:,} orders, {megabytes:.0f} MB, {os.cpu_count()} cores, Python {platform.python_version()}"
-        )
-        _throughput(source, Path(directory), megabytes, options.runs)
-        _layout(Path(directory))
-    rest_start.main()
+        bench = Bench(Path(directory), Figures())
+        bench.make(options.megabytes * ORDERS_PER_MB)
+        cases = [case for case in CASES if _installed(case) and (not options.ours or case.peer == OURS)]
+        _throughput(bench, cases, options.runs)
+        if not options.ours:
+            _same_work(bench, cases)
+            _layout(bench)
+        if not options.no_large:
+            _large(bench, options.megabytes * ORDERS_PER_MB)
+    bench.figures.imports = starts.measure(options.runs)
+    written = report.markdown(bench.figures, goals.GOALS)
+    print(written)
+    print(cost.report(bench.figures.cpu_seconds_per_gb()))
+    if not options.ours:
+        folder = options.results
+        report.write(folder, bench.figures, goals.GOALS, written)
+        plot.write(folder / "throughput.svg", bench.figures)
 
 
-def _throughput(source: Path, directory: Path, megabytes: float, runs: int) -> None:
-    measured: dict[str, list[dict[str, float]]] = {name: [] for name in peers.PEERS}
-    for run in range(runs):
-        for name in peers.PEERS:
-            measured[name].append(peers.run(name, source, directory / f"{name}-{run}"))
-    totals = {name: _total(directory / f"{name}-0") for name in peers.PEERS}
-    assert len(set(totals.values())) == 1, f"not the same work: {totals}"
-    ours = statistics.median(each["seconds"] for each in measured[OURS])
-    print("\n| whole process | MB/s | peak MB | ours is |\n| --- | --- | --- | --- |")
-    for name, found in measured.items():
-        seconds = statistics.median(each["seconds"] for each in found)
-        peak = max(each["peak_mb"] for each in found)
-        print(f"| {name} | {megabytes / seconds:.0f} | {peak:.0f} | {seconds / ours:.1f}× |")
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--megabytes", type=int, default=100, help="size of the array of orders (100)")
+    parser.add_argument("--runs", type=int, default=5, help="how often each is run; the median counts (5)")
+    parser.add_argument("--ours", action="store_true", help="run ours alone, and write no results")
+    parser.add_argument("--no-large", action="store_true", help="leave out the file of twenty times the size")
+    parser.add_argument("--results", type=Path, default=report.RESULTS, help="where the results go")
+    return parser.parse_args()
 
 
-def _total(folder: Path) -> tuple[int, float]:
-    """Return what two ways of the same work must agree on: rows, and the sum of the line amounts."""
-    rows, total = 0, 0.0
-    for path in folder.rglob("*.parquet"):
-        amounts = pq.ParquetFile(path).read(["line_amount"])["line_amount"].to_pylist()
-        rows += len(amounts)
-        total += sum(float(amount) for amount in amounts)
-    return rows, round(total)
+def _installed(case: Case) -> bool:
+    if importlib.util.find_spec(PEERS[case.peer].module) is not None:
+        return True
+    print(f"{case.peer} is not installed here and left out", file=sys.stderr)
+    return False
 
 
-def _layout(directory: Path) -> None:
-    ours, theirs = directory / f"{OURS}-0", directory / "pandas-default"
+def _throughput(bench: Bench, cases: list[Case], runs: int) -> None:
+    """Run all cases in turn, so that whatever else the machine does hurts all alike."""
+    for attempt in range(runs):
+        for case in cases:
+            _told(f"run {attempt + 1} of {runs}: {case}")
+            bench.figures.runs.setdefault(case, []).append(bench.run(case, str(attempt)))
+            if attempt:
+                _remove(bench.out(case, str(attempt)))
+    for case in cases:
+        _told(f"memory: {case}")
+        bench.figures.peak_mb[case] = bench.run(case, "memory", memory=True).peak_mb
+        _remove(bench.out(case, "memory"))
+
+
+def _same_work(bench: Bench, cases: list[Case]) -> None:
+    """Check that all wrote the same rows. Ours of the dirty file are compared with ours on another number of cores."""
+    from benchmarks.totals import totals
+
+    found: dict[str, dict[Case, tuple[str, ...]]] = {}
+    for case in cases:
+        kind = "dirty" if case.form == "dirty" else "clean"
+        found.setdefault(kind, {})[case] = totals(bench.out(case, "0"))
+    for each in found.values():
+        if len(set(each.values())) != 1:
+            told = "\n".join(f"{case}: {total}" for case, total in each.items())
+            raise SystemExit(f"not the same work:\n{told}")
+    bench.figures.rows = int(next(iter(found["clean"].values()))[0])
+
+
+def _layout(bench: Bench) -> None:
+    from benchmarks import layout
+
+    ours, theirs = bench.out(Case(OURS, "array", 1), "0"), bench.directory / "pandas-default"
     layout.pandas_file(ours, theirs)
-    sizes = layout.size(ours), layout.size(theirs)
-    reads = layout.bytes_read(ours, partitioned=True), layout.bytes_read(theirs, partitioned=False)
-    print("\n| bytes | ours | one file by pandas | ratio |\n| --- | --- | --- | --- |")
-    print(f"| size | {sizes[0]:,} | {sizes[1]:,} | {sizes[0] / sizes[1]:.2f} |")
-    for name, parameters in layout.QUESTIONS.items():
-        asked = f"{name} {' '.join(parameters.values())}".strip()
-        print(f"| {asked} | {reads[0][name]:,} | {reads[1][name]:,} | {reads[0][name] / reads[1][name]:.2f} |")
+    figures = bench.figures
+    figures.sizes = layout.size(ours), layout.size(theirs)
+    figures.bytes_read = layout.bytes_read(ours, partitioned=True), layout.bytes_read(theirs, partitioned=False)
+
+
+def _large(bench: Bench, count: int) -> None:
+    """Measure memory on a file of twenty times the size, on one core and on two."""
+    path = bench.directory / "large.json"
+    orders.write(path, count, copies=LARGE_COPIES)
+    bench.sources["large"] = path
+    bench.figures.megabytes["large"] = path.stat().st_size / measure.MB
+    for cores in (1, 2):
+        case = Case(OURS, "large", cores)
+        _told(f"memory: {case}")
+        bench.figures.peak_mb[case] = bench.run(case, "memory", memory=True).peak_mb
+        _remove(bench.out(case, "memory"))
+
+
+def _remove(folder: Path) -> None:
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _told(what: str) -> None:
+    print(f"\r{what:60}", end="", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

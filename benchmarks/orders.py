@@ -60,14 +60,66 @@ def orders(count: int, seed: int = 7) -> Iterator[dict[str, Any]]:
         }
 
 
-def write(path: Path, count: int, *, lines: bool = False) -> None:
-    """Write `count` orders as one array, or a line each."""
+def dirty(found: Iterator[dict[str, Any]], broken: float, unknown: float, seed: int = 11) -> Iterator[dict[str, Any]]:
+    """Break a share of the orders, each in one of the usual ways, and give another share fields nobody knows."""
+    draw = random.Random(seed)
+    for order in found:
+        chance = draw.random()
+        if chance < broken:
+            _break(order, draw.randrange(6))
+        elif chance < broken + unknown:
+            _extend(order, draw.randrange(4))
+        yield order
+
+
+def _break(order: dict[str, Any], way: int) -> None:
+    if way == 0:
+        del order["order_id"]
+    elif way == 1:
+        order["order_date"] = "yesterday"
+    elif way == 2:
+        order["total_amount"] = "about forty"
+    elif way == 3:
+        order["products"][-1]["quantity"] = 2.5
+    elif way == 4:
+        order["products"][0]["price"] = True
+    else:
+        order["customer"] = "a guest"
+
+
+def _extend(order: dict[str, Any], way: int) -> None:
+    if way == 0:
+        order["gift_note"] = "Zum Geburtstag, alles Gute"
+    elif way == 1:
+        order["customer"]["loyalty"] = {"tier": "gold", "points": 1250}
+    elif way == 2:
+        order["products"][0]["discount"] = 0.15
+    else:
+        order["coupons"] = ["SUMMER", "FREESHIP"]
+
+
+def write(
+    path: Path, count: int, *, lines: bool = False, broken: float = 0.0, unknown: float = 0.0, copies: int = 1
+) -> None:
+    """Write `count` orders, `copies` times over, as one array, or a line each.
+
+    A share of `broken` of them breaks the contract, and `unknown` of them have a field that it does not name.
+    """
+    between = "\n" if lines else ", "
     with path.open("w", encoding="utf-8") as file:
-        for number, order in enumerate(orders(count)):
-            if not lines:
-                file.write("[" if number == 0 else ", ")
-            file.write(json.dumps(order, ensure_ascii=False))
-            if lines:
-                file.write("\n")
-        if not lines:
-            file.write("]\n" if count else "[]\n")
+        file.write("" if lines else "[")
+        found = dirty(orders(count), broken, unknown) if broken or unknown else orders(count)
+        for number, order in enumerate(found):
+            file.write((between if number else "") + json.dumps(order, ensure_ascii=False))
+    if copies > 1:
+        _repeat(path, between.encode(), copies)
+    with path.open("a", encoding="utf-8") as file:
+        file.write("\n" if lines else "]\n")
+
+
+def _repeat(path: Path, between: bytes, copies: int) -> None:
+    once = path.read_bytes().removeprefix(b"[")
+    with path.open("ab") as file:
+        for _ in range(copies - 1):
+            file.write(between)
+            file.write(once)

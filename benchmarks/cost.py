@@ -1,0 +1,2 @@
+def report(x):
+    return f"cost {x}"

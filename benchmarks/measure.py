@@ -1,0 +1,110 @@
+"""Runs one command on so many cores; measures seconds, CPU seconds, and the peak memory of all its processes."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+SAMPLED_EVERY = 0.01
+"""Seconds between two looks at memory."""
+
+_PSS = re.compile(r"^Pss:\s+(\d+) kB", re.MULTILINE)
+MB = 1e6
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run took: seconds on the clock and of all cores together; `peak_mb` is 0 where it was not looked at."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_mb: float = 0.0
+
+
+def run(command: list[str], *, cores: int, memory: bool = False, timeout: float = 900) -> Run:
+    """Run a command on the first `cores` cores, whole process from start to end.
+
+    With `memory`, its processes are looked at while they run, which costs time: such a run's seconds do not count.
+    """
+    environment = os.environ | {"PYTHONPATH": str(PROJECT), "POLARS_MAX_THREADS": str(cores)}
+    with subprocess.Popen(
+        command,
+        cwd=PROJECT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        preexec_fn=functools.partial(_pin, cores),
+    ) as process:
+        began = time.monotonic()
+        killer = threading.Timer(timeout, process.kill)
+        killer.start()
+        looked = _Memory(process.pid) if memory else None
+        assert process.stderr is not None
+        told = process.stderr.read().decode()
+        if looked:
+            looked.stop()
+        _, status, used = os.wait4(process.pid, 0)
+        seconds = time.monotonic() - began
+        killer.cancel()
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command[2:4])} ended with {process.returncode}: {told.strip()[-600:]}")
+    return Run(seconds, used.ru_utime + used.ru_stime, looked.peak / MB if looked else 0.0)
+
+
+def python(*arguments: str) -> list[str]:
+    """Return a command that runs a module with this interpreter."""
+    return [sys.executable, *arguments]
+
+
+def _pin(cores: int) -> None:
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
+
+
+class _Memory:
+    """Looks at a process and its children until it is stopped; `peak` is the most they had together, in bytes.
+
+    Pages that processes share count once, as they do for a Lambda.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.peak = 0
+        self._pid = pid
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._stopped.wait(SAMPLED_EVERY):
+            self.peak = max(self.peak, sum(_memory_of(pid) for pid in _family(self._pid)))
+
+
+def _family(pid: int) -> list[int]:
+    found = [pid]
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                found += _family(int(child))
+    except OSError:
+        pass
+    return found
+
+
+def _memory_of(pid: int) -> int:
+    try:
+        match = _PSS.search(Path(f"/proc/{pid}/smaps_rollup").read_text())
+    except OSError:
+        return 0
+    return int(match[1]) * 1024 if match else 0

@@ -1,0 +1,27 @@
+"""What all ways of the same work must agree on, read from what they wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from chalicelib.contract import ORDERS, From
+
+_OF_THE_SOURCE = (From.SOURCE_KEY, From.SOURCE_VERSION, From.SOURCE_MODIFIED_AT, From.RECORD_NUMBER, From.ORDER_MONTH)
+
+COMPARED = [column.name for column in ORDERS.columns if column.source not in _OF_THE_SOURCE]
+"""Where the rows come from is everyone's own, and which order is the first of a parallel read is nobody's."""
+
+
+def totals(folder: Path) -> tuple[str, ...]:
+    """Return rows, sums, and a digest of all rows whatever their order: equal for two ways that did the same work."""
+    types = {"decimal(18,4)": "DECIMAL(18,4)", "timestamp": "TIMESTAMP_MS", "int": "INTEGER", "bigint": "BIGINT"}
+    values = ", ".join(f"{name}::{types.get(ORDERS[name].glue_type, 'VARCHAR')}" for name in COMPARED)
+    asked = f"""
+        SELECT count(*), sum(line_amount)::DECIMAL(38,4), sum(quantity), sum(record_number), min(order_date)::TIMESTAMP_MS,
+          max(order_date)::TIMESTAMP_MS, sum(hash({values})::HUGEINT)
+        FROM read_parquet('{folder}/**/*.parquet', hive_partitioning = false)
+    """
+    (found,) = duckdb.sql(asked).fetchall()
+    return tuple(str(each) for each in found)
