@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-
+from chalicelib import arrow
 from chalicelib.contract import ORDERS, Contract
 from chalicelib.errors import CountMismatch
 from chalicelib.file_names import FileNames
@@ -58,8 +57,7 @@ def convert(
     their order. Nothing may be published before this has returned: raises UnreadableFile when the end cannot be
     reached, and CountMismatch when what was read is not what was loaded and refused.
     """
-    # Arrow's own pools keep what they once had: a gigabyte of input would peak a fifth higher. libc gives it back.
-    pa.set_memory_pool(pa.system_memory_pool())
+    arrow.prepare()
     counts = Counts()
     flattener = Flattener(lineage, contract)
     names = FileNames(lineage.key, lineage.version, lineage.modified_at)

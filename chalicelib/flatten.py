@@ -126,14 +126,12 @@ class Flattener:
     def _taken_fast(self, batch: Batch) -> Lines | None:
         if self._fast is None:
             return None
-        objects = [i for i, raw in enumerate(batch.raws) if bytes(memoryview(raw)[:1]) == b"{" and i not in batch.odd]
-        if not objects:
-            return None
-        if len(objects) == len(batch.raws):
-            return self._fast.decode(batch.raws)
-        lines = self._fast.decode([batch.raws[i] for i in objects])
+        if not batch.odd:
+            return self._fast.decode(batch.raws) if batch.raws else None
+        sound = [i for i in range(len(batch.raws)) if i not in batch.odd]
+        lines = self._fast.decode([batch.raws[i] for i in sound]) if sound else None
         if lines is not None:
-            lines.taken = np.array(objects, dtype=np.int64)[lines.taken]
+            lines.taken = np.array(sound, dtype=np.int64)[lines.taken]
         return lines
 
     def _taken_strictly(

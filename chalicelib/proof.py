@@ -14,7 +14,9 @@ been checked before (see records.py), and that is what makes counting sound:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +25,7 @@ Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 PADDING = b" " * 24
-"""Follows the batch's bytes, so that looking ahead never leaves them."""
+"""Stands before and behind the batch's bytes, so that looking around never leaves them."""
 
 MAX_DIGITS = 18
 """Longer integers may not fit 64 bits."""
@@ -33,23 +35,31 @@ MOST_SPACES = 16
 
 _SPACES = np.zeros(256, dtype=np.bool_)
 _SPACES[list(b" \t\r\n")] = True
-_DIGITS = np.zeros(256, dtype=np.bool_)
-_DIGITS[list(b"0123456789")] = True
 _ENDS = _SPACES.copy()
 _ENDS[list(b",}]")] = True
+_WORD = 8
 
 
-@dataclass(frozen=True)
-class Keys:
-    """Where the keys of a batch stand: `quotes` at the closing quote of each, `values` at the value's first byte.
+class Text:
+    """Records as one text, each followed by a line feed, with PADDING around: what the parser reads and we look at.
 
     `starts` holds where each record begins, and one more for the end.
     """
 
-    text: npt.NDArray[np.uint8]
-    starts: Int64s
-    quotes: Int64s
-    values: Int64s
+    def __init__(self, raws: Iterable[Any]) -> None:
+        raws = list(raws)
+        self.data = b"\n".join([PADDING, *raws, PADDING])
+        self.bytes = np.frombuffer(self.data, dtype=np.uint8)
+        self.starts: Int64s = np.empty(len(raws) + 1, dtype=np.int64)
+        self.starts[0] = len(PADDING) + 1
+        np.cumsum(np.fromiter(map(len, raws), np.int64, len(raws)) + 1, out=self.starts[1:])
+        self.starts[1:] += self.starts[0]
+
+    @property
+    def are_objects(self) -> Bools:
+        """Which records begin as objects do."""
+        objects: Bools = self.bytes[self.starts[:-1]] == ord("{")
+        return objects
 
     def per_record(self, positions: Int64s) -> Int64s:
         """Count, for each record, how many of the ascending `positions` lie in it."""
@@ -59,28 +69,60 @@ class Keys:
         """Return the record that each position lies in."""
         return np.searchsorted(self.starts, positions, side="right") - 1
 
+
+class Keys:
+    """Where the keys of a text stand: `colons` behind each, `quotes` at its closing quote."""
+
+    def __init__(self, text: Text) -> None:
+        self.text = text
+        is_colon = text.bytes[1:] == ord(":")
+        before = text.bytes[:-1]
+        # Behind a quote or white space; control characters stand in no sound text, so that they need not be told apart.
+        is_colon &= (before == ord('"')) | (before <= ord(" "))
+        self.quotes: Int64s = np.flatnonzero(is_colon)
+        self.colons = self.quotes + 1
+        found = text.bytes[self.quotes]
+        if not (found == ord('"')).all():
+            self.quotes = _over_space(text.bytes, self.quotes, -1)
+            found = text.bytes[self.quotes]
+            is_key = (found == ord('"')) | _SPACES[found]
+            self.colons, self.quotes = self.colons[is_key], self.quotes[is_key]
+
+    def __len__(self) -> int:
+        return len(self.quotes)
+
+    def values(self, which: Int64s | slice = slice(None)) -> Int64s:
+        """Return where the values of these keys begin."""
+        return _over_space(self.text.bytes, self.colons[which] + 1, 1)
+
     @property
     def count(self) -> Int64s:
         """For each record, how many keys it has, at the least."""
-        return self.per_record(self.quotes)
+        return self.text.per_record(self.quotes)
 
     @property
     def nulls(self) -> Int64s:
         """For each record, how many of its keys hold null."""
-        return self.per_record(self.values[self.text[self.values] == ord("n")])
+        first = self.values()
+        return self.text.per_record(first[self.text.bytes[first] == ord("n")])
 
+    def called(self, name: str) -> Int64s:
+        """Return which keys are spelled `name`."""
+        quoted = f'"{name}"'.encode()
+        end = quoted[-_WORD:]
+        unused = 8 * (_WORD - len(end))
+        found = np.flatnonzero(self._ends >> np.uint64(unused) == int.from_bytes(end, "little"))
+        for back, byte in enumerate(reversed(quoted[:-_WORD]), _WORD):
+            found = found[self.text.bytes[self.quotes[found] - back] == byte]
+        return found
 
-def find_keys(text: bytes, lengths: Int64s) -> Keys:
-    """Find the keys in records of these lengths, each followed by one byte of white space, then PADDING."""
-    array = np.frombuffer(text, dtype=np.uint8)
-    starts = np.zeros(len(lengths) + 1, dtype=np.int64)
-    np.cumsum(lengths + 1, out=starts[1:])
-    colons = np.flatnonzero(array == ord(":"))
-    before = _over_space(array, colons - 1, -1)
-    is_key = (array[before] == ord('"')) | _SPACES[array[before]]
-    if not is_key.all():
-        colons, before = colons[is_key], before[is_key]
-    return Keys(array, starts, before, _over_space(array, colons + 1, 1))
+    @cached_property
+    def _ends(self) -> npt.NDArray[np.uint64]:
+        """The last eight bytes of each key as one number."""
+        data = self.text.data
+        words = np.ndarray((len(data) - _WORD + 1,), dtype="<u8", buffer=data, strides=(1,))
+        ends: npt.NDArray[np.uint64] = words[self.quotes - (_WORD - 1)]
+        return ends
 
 
 def plain_integers(keys: Keys, name: str) -> tuple[Int64s, Bools]:
@@ -88,31 +130,18 @@ def plain_integers(keys: Keys, name: str) -> tuple[Int64s, Bools]:
 
     Returns, for each record, how many of those values are written in digits alone, and whether all of them are.
     """
-    at = _called(keys, f'"{name}"'.encode())
-    first = keys.values[at]
-    byte = keys.text[first]
-    # A text is passed over: it is missing from the count, and the count tells.
-    bad = [first[~_DIGITS[byte] & (byte != ord('"')) & (byte != ord("n"))]]
-    found = alive = first[_DIGITS[byte]]
-    for step in range(1, MAX_DIGITS + 1):
-        byte = keys.text[alive + step]
-        going_on = _DIGITS[byte]
-        bad.append(alive[~going_on & ~_ENDS[byte]])
-        alive = alive[going_on]
-        if len(alive) == 0:
-            break
-    bad.append(alive)
-    clean = np.ones(len(keys.starts) - 1, dtype=np.bool_)
-    clean[keys.record_of(np.concatenate(bad))] = False
-    return keys.per_record(found), clean
-
-
-def _called(keys: Keys, quoted: bytes) -> Int64s:
-    """Return which keys are spelled `quoted`, quotes included."""
-    found = np.flatnonzero(keys.quotes >= len(quoted) - 1)
-    for back, byte in enumerate(reversed(quoted)):
-        found = found[keys.text[keys.quotes[found] - back] == byte]
-    return found
+    text = keys.text
+    first = keys.values(keys.called(name))
+    cells = text.bytes[first[:, None] + np.arange(MAX_DIGITS + 1)]
+    is_digit = cells - np.uint8(ord("0")) < 10
+    digits = np.argmin(is_digit, axis=1)
+    ends = _ENDS[cells[np.arange(len(cells)), digits]] & (digits > 0)
+    # A text is passed over: it is missing from the count, and the count tells. So is null.
+    other = (cells[:, 0] == ord('"')) | (cells[:, 0] == ord("n"))
+    clean = np.ones(len(text.starts) - 1, dtype=np.bool_)
+    if not (ends | other).all():
+        clean[text.record_of(first[~ends & ~other])] = False
+    return text.per_record(first[is_digit[:, 0]]), clean
 
 
 def _over_space(text: npt.NDArray[np.uint8], positions: Int64s, step: int) -> Int64s:
@@ -121,6 +150,6 @@ def _over_space(text: npt.NDArray[np.uint8], positions: Int64s, step: int) -> In
     for _ in range(MOST_SPACES):
         if not on_space.any():
             break
-        positions = positions + np.where(on_space, step, 0)
+        positions = positions + step if on_space.all() else positions + np.where(on_space, step, 0)
         on_space &= _SPACES[text[positions]]
     return positions

@@ -31,6 +31,9 @@ HEAD_LINES = 4
 MAX_BATCH_RECORDS = 20_000
 """A batch of more would take much memory, however short its records are."""
 
+LEARNED_FROM = 8
+"""How many records are taken one by one to learn what stands between them."""
+
 SPOOL_FACTOR = 16
 """A record of more than this many times the limit is not set aside but refuses the file: the disk is bounded too."""
 
@@ -382,7 +385,10 @@ class Records:
         batch = Batch()
         end = w.offset + w.chunk_bytes
         while step(batch) and w.pos < len(w.text) and w.offset < end and batch.read < MAX_BATCH_RECORDS:
-            pass
+            if len(batch.raws) == LEARNED_FROM and not self._delimiter and not self._lines:
+                self._learn(batch)
+                if self._delimiter:
+                    return batch
         self._learn(batch)
         return batch
 

@@ -6,6 +6,8 @@ import codecs
 import re
 from typing import Protocol
 
+import pyarrow as pa
+
 from chalicelib.errors import UnreadableFile, shown
 
 _SPACE = re.compile(rb"[ \t\r\n]*")
@@ -92,10 +94,39 @@ class Window:
 
     def _check(self, piece: bytes, start: int) -> None:
         pending = len(self._checked.getstate()[0])
-        if piece and not pending and piece.isascii():
-            return
+        if piece and not pending:
+            end = _end_of_character(piece)
+            if _is_utf8(piece, end):
+                start, piece = start + end, piece[end:]
+                if not piece:
+                    return
         try:
             self._checked.decode(piece, final=not piece)
         except UnicodeDecodeError as problem:
             offset = start - pending + problem.start
             raise UnreadableFile("not UTF-8 text: save the file as UTF-8", offset) from None
+
+
+def _end_of_character(piece: bytes) -> int:
+    """Return where the last character that is all in `piece` seems to end: at most three bytes from the end."""
+    for back in range(1, min(4, len(piece)) + 1):
+        byte = piece[-back]
+        if byte < 0x80:
+            return len(piece) - back + 1
+        if byte >= 0xC0:
+            whole = back >= (2 if byte < 0xE0 else 3 if byte < 0xF0 else 4)
+            return len(piece) if whole else len(piece) - back
+    return len(piece)
+
+
+def _is_utf8(piece: bytes, end: int) -> bool:
+    """Tell whether the bytes up to `end` are UTF-8, as Arrow checks a column of one text: without making the text."""
+    if piece.isascii():
+        return True
+    offsets = pa.py_buffer(end.to_bytes(8, "little").rjust(16, b"\0"))
+    text = pa.LargeStringArray.from_buffers(1, offsets, pa.py_buffer(piece))
+    try:
+        text.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True

@@ -1,0 +1,62 @@
+"""The window tells exactly where a source stops being UTF-8, however it is cut into pieces."""
+
+from __future__ import annotations
+
+import codecs
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chalicelib.errors import UnreadableFile
+from chalicelib.window import Window
+
+CHARACTERS = st.sampled_from(["a", "é", "中", "😀", "\x7f", " "])
+DAMAGE = st.sampled_from([0x41, 0x80, 0xA0, 0xC0, 0xC2, 0xE0, 0xED, 0xF0, 0xF4, 0xFF])
+
+
+class Pieces:
+    """A source that hands out these pieces, one a read."""
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self.position = 0
+        self._left = [piece for piece in pieces if piece]
+
+    def read(self, size: int, /) -> bytes:
+        piece = self._left.pop(0) if self._left else b""
+        self.position += len(piece)
+        return piece
+
+
+def where_it_breaks(pieces: list[bytes]) -> int | None:
+    window = Window(Pieces(pieces), chunk_bytes=4)
+    try:
+        while window.more():
+            window.pos = len(window.text)
+    except UnreadableFile as problem:
+        return problem.byte_offset
+    return None
+
+
+def where_python_says(text: bytes) -> int | None:
+    try:
+        codecs.decode(text, "utf-8")
+    except UnicodeDecodeError as problem:
+        return problem.start
+    return None
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(CHARACTERS, min_size=1, max_size=12),
+    st.lists(st.tuples(st.integers(0, 40), DAMAGE), max_size=2),
+    st.data(),
+)
+def test_broken_characters_are_found_where_they_begin(
+    characters: list[str], damage: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    text = bytearray("".join(characters).encode())
+    for at, byte in damage:
+        text[at % len(text)] = byte
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=3)))
+    pieces = [bytes(text[a:b]) for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+    assert where_it_breaks(pieces) == where_python_says(bytes(text))
