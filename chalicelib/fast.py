@@ -222,16 +222,18 @@ class FastDecoder:
 
     def _check_identifiers(self, good: Bools, keys: proof.Keys, orders: _Level, lines: _Level, ends: Int64s) -> None:
         expected: dict[str, Int64s] = {}
+        digits: dict[str, int] = {}
         for column in (*orders.columns, *lines.columns):
             if column.name in (self._integers or ()):
                 name = self._contract.steps(column)[-1]
-                if column in orders.columns:
-                    found = orders.valid(column).astype(np.int64)
-                else:
-                    found = _sums(lines.valid(column).astype(np.int64), ends)
+                level = orders if column in orders.columns else lines
+                found = level.valid(column).astype(np.int64)
+                if level is lines:
+                    found = _sums(found, ends)
                 expected[name] = expected.get(name, np.zeros(len(good), np.int64)) + found
+                digits[name] = max(digits.get(name, 1), _digits(level.arrays[column.name]))
         for name, wanted in expected.items():
-            found, clean = proof.plain_integers(keys, name)
+            found, clean = proof.plain_integers(keys, name, digits[name])
             good &= clean & (found == wanted)
 
     def _converted(self, column: Column, array: pa.Array, good: Bools) -> pa.Array:
@@ -315,6 +317,12 @@ def _whole(array: pa.Array, units: int, good: Bools) -> Int64s:
         fine = (np.abs(scaled - rounded) <= size * _CERTAIN) & (size < largest)
     good &= fine
     return np.where(fine, rounded, 0).astype(np.int64)
+
+
+def _digits(integers: pa.Array) -> int:
+    """Return how many digits the largest has."""
+    numbers = integers.fill_null(0).to_numpy(zero_copy_only=False)
+    return min(len(str(numbers.max(initial=0))), proof.MAX_DIGITS)
 
 
 def _units_of(decimals: pa.Array) -> Int64s:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from chalicelib.columns import month_name
-from chalicelib.contract import ORDERS, Contract, From
+from chalicelib.contract import ORDERS, Contract, From, Type
 from chalicelib.file_names import FileNames
 from chalicelib.schema import file_schema
 
@@ -119,6 +119,12 @@ class MonthFiles:
         """Take rows, each of the month (since 1970) that `months` says."""
         if len(months) == 0:
             return
+        if (months == months[0]).all():
+            # As in a file that was written day by day: nothing to split, nothing to copy.
+            self._split()
+            self._wait_for_group(int(months[0]), rows)
+            self._keep_within_bounds()
+            return
         self._unsplit.append((rows, months))
         self._unsplit_bytes += rows.nbytes
         if self._unsplit_bytes >= SPLIT_BYTES:
@@ -139,6 +145,9 @@ class MonthFiles:
             for month in np.unique(months).tolist():
                 # A copy, not a slice, which would keep the whole batch alive until the rarest month is written.
                 self._wait_for_group(month, rows.take(pa.array(np.flatnonzero(months == month))))
+        self._keep_within_bounds()
+
+    def _keep_within_bounds(self) -> None:
         while sum(each.waiting_bytes for each in self._months.values()) > PENDING_BYTES:
             self._flush(max(self._months, key=lambda month: (self._months[month].waiting_bytes, month)))
 
@@ -208,6 +217,8 @@ def _writer_options(contract: Contract) -> dict[str, Any]:
         "store_schema": False,
         # Lets Athena skip pages within a row group.
         "write_page_index": True,
+        # Least and greatest of texts that nobody asks a range of would only cost time.
+        "write_statistics": [c.name for c in contract.file_columns if c.type not in (Type.TEXT, Type.JSON_TEXT)],
         **_encodings(contract),
     }
 

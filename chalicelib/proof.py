@@ -111,7 +111,8 @@ class Keys:
         quoted = f'"{name}"'.encode()
         end = quoted[-_WORD:]
         unused = 8 * (_WORD - len(end))
-        found = np.flatnonzero(self._ends >> np.uint64(unused) == int.from_bytes(end, "little"))
+        ends = self._ends >> np.uint64(unused) if unused else self._ends
+        found = np.flatnonzero(ends == int.from_bytes(end, "little"))
         for back, byte in enumerate(reversed(quoted[:-_WORD]), _WORD):
             found = found[self.text.bytes[self.quotes[found] - back] == byte]
         return found
@@ -125,17 +126,17 @@ class Keys:
         return ends
 
 
-def plain_integers(keys: Keys, name: str) -> tuple[Int64s, Bools]:
-    """Look at every value of the keys called `name`.
+def plain_integers(keys: Keys, name: str, digits: int = MAX_DIGITS) -> tuple[Int64s, Bools]:
+    """Look at every value of the keys called `name`, as far as `digits`.
 
     Returns, for each record, how many of those values are written in digits alone, and whether all of them are.
     """
     text = keys.text
     first = keys.values(keys.called(name))
-    cells = text.bytes[first[:, None] + np.arange(MAX_DIGITS + 1)]
+    cells = text.bytes[first[:, None] + np.arange(digits + 1)]
     is_digit = cells - np.uint8(ord("0")) < 10
-    digits = np.argmin(is_digit, axis=1)
-    ends = _ENDS[cells[np.arange(len(cells)), digits]] & (digits > 0)
+    length = np.argmin(is_digit, axis=1)
+    ends = _ENDS[cells[np.arange(len(cells)), length]] & (length > 0)
     # A text is passed over: it is missing from the count, and the count tells. So is null.
     other = (cells[:, 0] == ord('"')) | (cells[:, 0] == ord("n"))
     clean = np.ones(len(text.starts) - 1, dtype=np.bool_)

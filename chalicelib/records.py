@@ -368,11 +368,11 @@ class Records:
         w = self._window
         return w.text.rfind(self._delimiter, w.pos) + 1 if self._delimiter else 0
 
-    def _decoded(self, cut: int, decode: Callable[[bytes], list[msgspec.Raw]]) -> list[msgspec.Raw] | None:
+    def _decoded(self, cut: int, decode: Callable[[memoryview], list[msgspec.Raw]]) -> list[msgspec.Raw] | None:
         """Decode all records up to `cut`, or return None where that is not a whole number of sound records."""
         w = self._window
         try:
-            raws = decode(w.text[w.pos : cut])
+            raws = decode(memoryview(w.text)[w.pos : cut])
         except (msgspec.DecodeError, RecursionError):
             return None
         if cut - w.pos > self._limit and any(len(bytes(raw)) > self._limit for raw in raws):
@@ -490,8 +490,8 @@ class Records:
         self._number += 1
 
 
-def _elements(text: bytes) -> list[msgspec.Raw]:
-    return _MANY.decode(b"[" + text + b"]")
+def _elements(text: memoryview) -> list[msgspec.Raw]:
+    return _MANY.decode(b"".join((b"[", text, b"]")))
 
 
 def _value_end(view: memoryview) -> tuple[int | None, str]:
