@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from chalicelib import columns
+
 Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
@@ -36,8 +38,9 @@ def parse_dates(texts: pa.StringArray) -> tuple[Int64s, Bools]:
                 cells = data[offsets[rows][:, None] + np.arange(length)]
             # A row a character: neighbours in memory are looked at together.
             ms[rows], known[rows] = _same_length(np.ascontiguousarray(cells.T))
-    if texts.null_count:
-        known &= texts.is_valid().to_numpy(zero_copy_only=False)
+    valid = columns.validity(texts)
+    if valid is not None:
+        known &= valid
     return ms, known
 
 

@@ -17,7 +17,6 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from chalicelib import columns, proof, values
 from chalicelib.contract import Column, Contract, From, Type
@@ -175,9 +174,7 @@ class FastDecoder:
     def _proven(self, table: pa.RecordBatch, keys: proof.Keys, raws: Sequence[Raw]) -> Lines:
         orders = _Level(self._contract.order_columns, self._contract, table)
         listed = orders.lists
-        counts = np.diff(listed.offsets.to_numpy())
-        if listed.null_count:
-            counts = np.where(listed.is_valid().to_numpy(zero_copy_only=False), counts, 0)
+        counts = columns.lengths(listed)
         lines = _Level(self._contract.line_columns, self._contract, listed.flatten())
         parents = np.repeat(np.arange(len(counts)), counts)
         ends = np.cumsum(counts)
@@ -201,7 +198,7 @@ class FastDecoder:
         good &= sizes <= values.MAX_ORDER_BYTES
         result.size = int(sizes[good].sum())
         result.taken = np.flatnonzero(good)
-        result.dates = result.orders[self._contract.order_date].cast(pa.int64()).fill_null(0).to_numpy()
+        result.dates = columns.numbers(result.orders[self._contract.order_date])
         return result if good.all() else _only(result, good, parents)
 
     def _check_null_keys(self, good: Bools, nulls: Int64s, raws: Sequence[Raw]) -> None:
@@ -242,7 +239,7 @@ class FastDecoder:
         if column.required:
             good &= valid if valid is not None else True
             if array.type == pa.string():
-                good &= pc.binary_length(array).fill_null(0).to_numpy(zero_copy_only=False) > 0
+                good &= columns.lengths(array) > 0
         if column.type in (Type.DECIMAL, Type.INTEGER):
             units = _whole(array, columns.UNITS if column.type is Type.DECIMAL else 1, good)
             return columns.column(column.type, units, valid)
@@ -252,7 +249,7 @@ class FastDecoder:
                 known &= (ms >= values.EARLIEST_MS) & (ms <= self._latest_ms)
             good &= known if valid is None else known | ~valid
             return columns.column(column.type, ms, valid)
-        return array.cast(pa.string())
+        return columns.as_text(array)
 
     def _add_amounts(self, lines: dict[str, pa.Array], good: Bools) -> None:
         amount = self._contract.of(From.LINE_AMOUNT)
@@ -260,7 +257,7 @@ class FastDecoder:
             return
         price, quantity = lines[self._contract.unit_price], lines[self._contract.quantity]
         units = _units_of(price)
-        factors = quantity.fill_null(0).to_numpy(zero_copy_only=False)
+        factors = columns.numbers(quantity)
         good &= np.abs(units.astype(np.float64) * factors) < _LARGEST_AMOUNT
         valid, other = columns.validity(price), columns.validity(quantity)
         both = other if valid is None else valid if other is None else valid & other
@@ -276,8 +273,9 @@ class _Level:
         self.lists: pa.ListArray = pa.nulls(len(parsed), pa.list_(pa.struct([])))
         self.known = np.zeros(len(parsed), dtype=np.int64)
         self.present = np.ones(len(parsed), dtype=np.bool_)
-        if isinstance(parsed, pa.StructArray) and parsed.null_count:
-            self.present = parsed.is_valid().to_numpy(zero_copy_only=False).copy()
+        found = columns.validity(parsed) if isinstance(parsed, pa.StructArray) else None
+        if found is not None:
+            self.present = found.copy()
         self._names = {contract.steps(column): column.name for column in level_columns}
         self._list_steps = tuple(contract.lines.split("."))
         self._walk(parsed, ())
@@ -310,7 +308,7 @@ def _holds_nul(text: bytes) -> bool:
 def _whole(array: pa.Array, units: int, good: Bools) -> Int64s:
     """Return floats as whole units, and clear `good` where exact digits might say otherwise."""
     with np.errstate(invalid="ignore", over="ignore"):
-        scaled = array.fill_null(0).to_numpy(zero_copy_only=False) * units
+        scaled = columns.numbers(array) * units
         rounded = np.rint(scaled)
         size = np.abs(scaled)
         largest = _LARGEST if units > 1 else _LARGEST_INTEGER
@@ -321,8 +319,7 @@ def _whole(array: pa.Array, units: int, good: Bools) -> Int64s:
 
 def _digits(integers: pa.Array) -> int:
     """Return how many digits the largest has."""
-    numbers = integers.fill_null(0).to_numpy(zero_copy_only=False)
-    return min(len(str(numbers.max(initial=0))), proof.MAX_DIGITS)
+    return min(len(str(columns.numbers(integers).max(initial=0))), proof.MAX_DIGITS)
 
 
 def _units_of(decimals: pa.Array) -> Int64s:
@@ -338,13 +335,13 @@ def _sums(per_line: Int64s, ends: Int64s) -> Int64s:
 
 
 def _only(lines: Lines, good: Bools, parents: Int64s) -> Lines:
-    keep, keep_lines = pa.array(good), pa.array(good[parents])
+    good_lines = good[parents]
     return Lines(
         lines.taken,
         lines.line_counts[good],
         lines.dates[good],
-        {name: array.filter(keep) for name, array in lines.orders.items()},
-        {name: array.filter(keep_lines) for name, array in lines.lines.items()},
+        {name: columns.only(array, good) for name, array in lines.orders.items()},
+        {name: columns.only(array, good_lines) for name, array in lines.lines.items()},
         lines.size,
     )
 
@@ -354,7 +351,7 @@ def _sizes_of_rows(lines: Lines) -> Int64s:
     each = np.full(len(lines.line_counts), values.ROW_BYTES, dtype=np.int64)
     for array in lines.orders.values():
         if array.type == pa.string():
-            each += pc.binary_length(array).fill_null(0).to_numpy(zero_copy_only=False)
+            each += columns.lengths(array)
     sizes: Int64s = each * columns.row_counts(lines.line_counts)
     return sizes
 

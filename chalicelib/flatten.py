@@ -18,7 +18,6 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from chalicelib import columns
 from chalicelib.contract import MONTHS_AHEAD, ORDERS, Contract, From, Type
@@ -186,11 +185,11 @@ class Flattener:
             ),
             From.RECORD_NUMBER: lambda kind: columns.column(kind, numbers[lines.taken][parents]),
         }
-        orders = {name: array.take(pa.array(parents)) for name, array in lines.orders.items()}
+        orders = {name: columns.take(array, parents) for name, array in lines.orders.items()}
         of_lines = lines.lines
         if without.any():
-            index = pa.array(np.cumsum(~without) - 1, mask=without)
-            of_lines = {name: array.take(index) for name, array in lines.lines.items()}
+            which = np.cumsum(~without) - 1
+            of_lines = {name: columns.take(array, which, ~without) for name, array in lines.lines.items()}
         arrays = []
         for column in self._contract.file_columns:
             if column.source is From.EXTRA_FIELDS:
@@ -211,8 +210,8 @@ class Flattener:
         table = pa.concat_tables([table for table, _ in parts]).combine_chunks()
         number = self._contract.of(From.RECORD_NUMBER)
         assert number is not None
-        order = np.argsort(table[number.name].to_numpy(), kind="stable")
-        return table.take(pa.array(order)), np.concatenate([months for _, months in parts])[order]
+        order = np.argsort(columns.numbers(table[number.name].chunk(0)), kind="stable")
+        return columns.take(table, order), np.concatenate([months for _, months in parts])[order]
 
 
 def _halves(batch: Batch) -> Iterator[Batch]:
@@ -230,7 +229,7 @@ def _halves(batch: Batch) -> Iterator[Batch]:
 def _extra(orders: Mapping[str, pa.Array], lines: Mapping[str, pa.Array], without: npt.NDArray[np.bool_]) -> pa.Array:
     if _EXTRA not in lines:
         return pa.nulls(len(without), pa.string())
-    return pc.if_else(pa.array(without), orders[_EXTRA], lines[_EXTRA])
+    return columns.choose(without, orders[_EXTRA], lines[_EXTRA])
 
 
 def records_of(

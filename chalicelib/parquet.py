@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from chalicelib import columns
 from chalicelib.columns import month_name
 from chalicelib.contract import ORDERS, Contract, From, Type
 from chalicelib.file_names import FileNames
@@ -144,7 +145,7 @@ class MonthFiles:
             rows = rows.combine_chunks()
             for month in np.unique(months).tolist():
                 # A copy, not a slice, which would keep the whole batch alive until the rarest month is written.
-                self._wait_for_group(month, rows.take(pa.array(np.flatnonzero(months == month))))
+                self._wait_for_group(month, columns.take(rows, np.flatnonzero(months == month)))
         self._keep_within_bounds()
 
     def _keep_within_bounds(self) -> None:

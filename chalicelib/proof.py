@@ -15,7 +15,6 @@ been checked before (see records.py), and that is what makes counting sound:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -38,6 +37,7 @@ _SPACES[list(b" \t\r\n")] = True
 _ENDS = _SPACES.copy()
 _ENDS[list(b",}]")] = True
 _WORD = 8
+"""Bytes that are compared at once."""
 
 
 class Text:
@@ -75,17 +75,15 @@ class Keys:
 
     def __init__(self, text: Text) -> None:
         self.text = text
-        is_colon = text.bytes[1:] == ord(":")
-        before = text.bytes[:-1]
-        # Behind a quote or white space; control characters stand in no sound text, so that they need not be told apart.
-        is_colon &= (before == ord('"')) | (before <= ord(" "))
-        self.quotes: Int64s = np.flatnonzero(is_colon)
-        self.colons = self.quotes + 1
+        self.colons: Int64s = np.flatnonzero(text.bytes == ord(":"))
+        self.quotes = self.colons - 1
         found = text.bytes[self.quotes]
-        if not (found == ord('"')).all():
-            self.quotes = _over_space(text.bytes, self.quotes, -1)
-            found = text.bytes[self.quotes]
-            is_key = (found == ord('"')) | _SPACES[found]
+        is_key = found == ord('"')
+        if not is_key.all():
+            if _SPACES[found].any():
+                self.quotes = _over_space(text.bytes, self.quotes, -1)
+                found = text.bytes[self.quotes]
+                is_key = (found == ord('"')) | _SPACES[found]
             self.colons, self.quotes = self.colons[is_key], self.quotes[is_key]
 
     def __len__(self) -> int:
@@ -109,21 +107,14 @@ class Keys:
     def called(self, name: str) -> Int64s:
         """Return which keys are spelled `name`."""
         quoted = f'"{name}"'.encode()
+        found: Int64s = np.flatnonzero(self.text.bytes[self.quotes - 1] == quoted[-2])
+        words = np.ndarray((len(self.text.data) - _WORD + 1,), dtype="<u8", buffer=self.text.data, strides=(1,))
         end = quoted[-_WORD:]
-        unused = 8 * (_WORD - len(end))
-        ends = self._ends >> np.uint64(unused) if unused else self._ends
-        found = np.flatnonzero(ends == int.from_bytes(end, "little"))
+        ends = words[self.quotes[found] - (_WORD - 1)] >> np.uint64(8 * (_WORD - len(end)))
+        found = found[ends == int.from_bytes(end, "little")]
         for back, byte in enumerate(reversed(quoted[:-_WORD]), _WORD):
             found = found[self.text.bytes[self.quotes[found] - back] == byte]
         return found
-
-    @cached_property
-    def _ends(self) -> npt.NDArray[np.uint64]:
-        """The last eight bytes of each key as one number."""
-        data = self.text.data
-        words = np.ndarray((len(data) - _WORD + 1,), dtype="<u8", buffer=data, strides=(1,))
-        ends: npt.NDArray[np.uint64] = words[self.quotes - (_WORD - 1)]
-        return ends
 
 
 def plain_integers(keys: Keys, name: str, digits: int = MAX_DIGITS) -> tuple[Int64s, Bools]:
