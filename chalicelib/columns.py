@@ -86,6 +86,21 @@ def lengths(array: pa.Array) -> Int64s:
     return found if valid is None else np.where(valid, found, 0)
 
 
+def items(lists: pa.ListArray) -> pa.Array:
+    """Return the items of all lists, one after the other."""
+    if len(lists) == 0 or lists.buffers()[1] is None:
+        return lists.values.slice(0, 0)
+    offsets = np.frombuffer(lists.buffers()[1], dtype=np.int32)
+    first, end = int(offsets[lists.offset]), int(offsets[lists.offset + len(lists)])
+    # A list that is NULL may still stand on items, which are nobody's.
+    return lists.values.slice(first, end - first) if lengths(lists).sum() == end - first else lists.flatten()
+
+
+def distinct(small: Int64s) -> list[int]:
+    """Return which of the small numbers from 0 occur, in order."""
+    return np.flatnonzero(np.bincount(small)).tolist()
+
+
 def take(values: Any, positions: Int64s, known: Bools | None = None) -> Any:
     """Return the rows of an array or a table at these positions, NULL where not `known`."""
     index = column(Type.INTEGER, positions, known)

@@ -13,6 +13,7 @@ Bools = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
 
 _DATE, _SECONDS, _OFFSET = len("2024-07-05"), len("2024-07-05T10:15:00"), len("+02:00")
+_LONGEST = _SECONDS + 1 + 9 + _OFFSET
 _DAYS = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], dtype=np.int64)
 
 
@@ -29,8 +30,8 @@ def parse_dates(texts: pa.StringArray) -> tuple[Int64s, Bools]:
     offsets = np.frombuffer(texts.buffers()[1], dtype=np.int32)[texts.offset : texts.offset + len(texts) + 1]
     data = np.frombuffer(texts.buffers()[2], dtype=np.uint8)
     lengths = np.diff(offsets)
-    for length in np.unique(lengths):
-        if length == _DATE or _SECONDS <= length <= _SECONDS + 1 + 9 + _OFFSET:
+    for length in columns.distinct(np.minimum(lengths, _LONGEST + 1)):
+        if length == _DATE or _SECONDS <= length <= _LONGEST:
             rows = np.flatnonzero(lengths == length)
             if len(rows) == len(lengths):
                 cells = data[offsets[0] : offsets[-1]].reshape(len(rows), length)

@@ -175,7 +175,7 @@ class FastDecoder:
         orders = _Level(self._contract.order_columns, self._contract, table)
         listed = orders.lists
         counts = columns.lengths(listed)
-        lines = _Level(self._contract.line_columns, self._contract, listed.flatten())
+        lines = _Level(self._contract.line_columns, self._contract, columns.items(listed))
         parents = np.repeat(np.arange(len(counts)), counts)
         ends = np.cumsum(counts)
 

@@ -143,7 +143,7 @@ class MonthFiles:
         else:
             # One chunk, since taking from many is slow and takes memory for each.
             rows = rows.combine_chunks()
-            for month in np.unique(months).tolist():
+            for month in columns.distinct(months):
                 # A copy, not a slice, which would keep the whole batch alive until the rarest month is written.
                 self._wait_for_group(month, columns.take(rows, np.flatnonzero(months == month)))
         self._keep_within_bounds()
