@@ -52,7 +52,8 @@ def _throughput(figures: Figures) -> Iterator[str]:
         spread = f"{min(times):.2f}–{max(times):.2f}"
         cpu = statistics.median(run.cpu_seconds for run in runs)
         peak = figures.peak_mb.get(case, 0)
-        yield f"| {name} | {case.form} | {case.cores} | {figures.throughput(case):.0f} | {spread} | {cpu:.2f} | {peak:.0f} |"
+        speed = f"{figures.throughput(case):.0f}"
+        yield f"| {name} | {case.form} | {case.cores} | {speed} | {spread} | {cpu:.2f} | {peak:.0f} |"
 
 
 def _goals(figures: Figures, goals: Iterable[Goal]) -> Iterator[str]:

@@ -19,8 +19,8 @@ def totals(folder: Path) -> tuple[str, ...]:
     types = {"decimal(18,4)": "DECIMAL(18,4)", "timestamp": "TIMESTAMP_MS", "int": "INTEGER", "bigint": "BIGINT"}
     values = ", ".join(f"{name}::{types.get(ORDERS[name].glue_type, 'VARCHAR')}" for name in COMPARED)
     asked = f"""
-        SELECT count(*), sum(line_amount)::DECIMAL(38,4), sum(quantity), sum(record_number), min(order_date)::TIMESTAMP_MS,
-          max(order_date)::TIMESTAMP_MS, sum(hash({values})::HUGEINT)
+        SELECT count(*), sum(line_amount)::DECIMAL(38,4), sum(quantity), sum(record_number),
+          min(order_date)::TIMESTAMP_MS, max(order_date)::TIMESTAMP_MS, sum(hash({values})::HUGEINT)
         FROM read_parquet('{folder}/**/*.parquet', hive_partitioning = false)
     """
     (found,) = duckdb.sql(asked).fetchall()
