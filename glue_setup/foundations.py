@@ -72,7 +72,10 @@ def foundations(
 def wiring(stage: Stage, place: Place, clients: Clients) -> list[Resource]:
     """Return what is set on the deployed functions; `chalice deploy` makes them, and leaves this alone."""
     failed = definitions.failed_events(place.queue(stage.failed_queue))
-    return [FailedEvents(clients.functions, stage.function("load_orders"), failed)]
+    return [
+        FailedEvents(clients.functions, stage.function("load_orders"), failed),
+        FailedEvents(clients.functions, stage.function("sweep_orders"), definitions.sweep_events()),
+    ]
 
 
 def _monitoring(stage: Stage, place: Place, clients: Clients, everything: bool) -> list[Resource]:
