@@ -1,7 +1,9 @@
 """What is watched, and that each alarm and each metric is explained to whoever it wakes."""
 
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +20,7 @@ TOPIC = "arn:aws:sns:eu-west-1:123456789012:on-call"
 SETTINGS = Settings(bucket="orders-etl-test", crawler="orders-crawler", stage="test", alarm_topic=TOPIC)
 PLACE = Place(account="123456789012", region="eu-west-1")
 STAGE = Stage("test", "orders-etl", SETTINGS, {"load_orders": 900})
+OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
 def made(**settings):
@@ -101,3 +104,11 @@ def test_periods_are_what_cloudwatch_takes_however_often_the_sweep_runs(minutes)
         assert len(set(periods)) == 1
         assert periods[0] % 60 == 0
         assert periods[0] * alarm["EvaluationPeriods"] <= (86_400 if periods[0] < 3600 else 604_800)
+
+
+def test_each_alarm_and_each_metric_is_explained():
+    text = OPERATIONS.read_text("utf-8")
+    explained = set(re.findall(r"^### ([a-z-]+)$", text, re.M))
+    assert explained == {name.removeprefix("orders-etl-test-") for name in made()}
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([\w^ ]+) \|", text, re.M))
+    assert rows == {name: metric.unit for name, metric in METRICS.items()}
