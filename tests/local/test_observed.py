@@ -1,0 +1,46 @@
+"""What CloudWatch sees of a load by a real Lambda process: a line of facts, one of metrics, nothing of orders."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.local.calls import wait_for
+from tests.local.product import Product
+
+pytestmark = pytest.mark.aws
+
+GOOD = {"order_id": "o-1", "order_date": "2024-07-05", "customer": {"name": "Zerlina Quux", "email": "zq@example.com"}}
+BAD = GOOD | {"order_date": "Zerlina's birthday"}
+
+
+def lines(product: Product) -> list[dict[str, Any]]:
+    """Return the lines of JSON in the log of the loading function."""
+    group = f"/aws/lambda/{product.deployment.functions['load_orders']}"
+    pages = product.aws.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
+    texts = [text for page in pages for event in page["events"] for text in event["message"].splitlines()]
+    return [json.loads(text) for text in texts if text.startswith("{")]
+
+
+def test_a_load_is_one_line_of_facts_and_one_of_metrics_and_neither_holds_anything_of_an_order(
+    product: Product,
+) -> None:
+    key = product.drop("observed/orders.json", [GOOD, BAD])
+    entry = product.finished(key)
+
+    def look() -> list[dict[str, Any]] | None:
+        found = lines(product)
+        told = [i for i, line in enumerate(found) if line.get("event") == "source object" and line.get("key") == key]
+        return found[told[0] :] if told and any("_aws" in line for line in found[told[0] :]) else None
+
+    facts, *others = wait_for(look)
+    assert (facts["level"], facts["version"], facts["orders_loaded"]) == ("INFO", entry.version, 1)
+    measured = next(line for line in others if "_aws" in line)
+    (directive,) = measured["_aws"]["CloudWatchMetrics"]
+    assert (directive["Namespace"], directive["Dimensions"]) == ("OrdersEtl", [["stage"]])
+    assert (measured["stage"], measured["OrdersLoaded"], measured["OrdersRefused"]) == ("local", [1.0], [1.0])
+    assert measured["MemoryPeakMegabytes"][0] > 10
+    assert "Zerlina" not in str([facts, *others])
+    assert "zq@" not in str([facts, *others])
