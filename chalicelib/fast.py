@@ -1,7 +1,8 @@
 """The fast way to decode a batch: arrow-json parses all of it, numpy proves what the parser is too lax to check.
 
-A record that is not proven sound is left to the strict way (see strict.py); none is judged here. What is taken here is
-exactly what the strict way would have made of it, and a property test holds the two against each other.
+A record that is not proven sound is left to the strict way (see strict.py); none is judged here. Of one that is sound
+but for fields that the contract does not name, only those are read strictly. What is taken here is exactly what the
+strict way would have made of it, and a property test holds the two against each other.
 """
 
 from __future__ import annotations
@@ -21,10 +22,17 @@ import pyarrow as pa
 from chalicelib import columns, proof, values
 from chalicelib.contract import Column, Contract, From, Type
 from chalicelib.dates import parse_dates
+from chalicelib.strict import RefusedOrder, StrictDecoder
 
 Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Raw = bytes | msgspec.Raw
+
+EXTRA = "extra fields"
+"""The column of `Lines` that holds them, in `orders` and in `lines`; not there where nobody has any."""
+
+MOST_EXTRA_BYTES = 16 * 1024 * 1024
+"""What the extra fields of a batch may take, each order's repeated on its rows; what is more goes the strict way."""
 
 PEEKED = 8
 """How many records are looked at to tell whether identifiers are integers."""
@@ -62,8 +70,10 @@ class FastDecoder:
     def __init__(self, contract: Contract, latest_ms: int) -> None:
         self._contract = contract
         self._latest_ms = latest_ms
+        self._strict = StrictDecoder(contract, latest_ms)
         self._integers: frozenset[str] | None = None
         self._failed_last = False
+        self._types: dict[tuple[frozenset[str] | None, bool], Any] = {}
 
     def decode(self, raws: Sequence[Raw]) -> Lines | None:
         """Decode those of `raws`, each a JSON value, that can be proven sound; None when none can."""
@@ -143,18 +153,25 @@ class FastDecoder:
     def _fitting(self, raws: Sequence[Raw], text: proof.Text) -> Int64s:
         """Return which records are objects that have the types which the parser is told to expect."""
         decode = msgspec.json.Decoder(self._struct_type(forbid_unknown=False)).decode
-        fitting = text.are_objects
-        doubtful = _holds_nul(text.data)
+        unfit = []
         for i, raw in enumerate(raws):
             try:
                 decode(raw)
             except (msgspec.DecodeError, RecursionError):
-                fitting[i] = False
-            else:
-                fitting[i] &= not (doubtful and _NUL in bytes(raw))
+                unfit.append(i)
+        fitting = text.are_objects
+        fitting[unfit] = False
+        if _holds_nul(text.data):
+            fitting &= np.fromiter((_NUL not in bytes(raw) for raw in raws), np.bool_, len(raws))
         return np.flatnonzero(fitting)
 
     def _struct_type(self, *, forbid_unknown: bool) -> Any:
+        wanted = self._integers, forbid_unknown
+        if wanted not in self._types:
+            self._types[wanted] = self._made_struct_type(forbid_unknown)
+        return self._types[wanted]
+
+    def _made_struct_type(self, forbid_unknown: bool) -> Any:
         tree: dict[str, Any] = {}
         line: dict[str, Any] = {}
         for column in self._contract.order_columns:
@@ -179,12 +196,8 @@ class FastDecoder:
         parents = np.repeat(np.arange(len(counts)), counts)
         ends = np.cumsum(counts)
 
-        # Each value that was found has a key of its own, so that equal sums are equal for each record.
         good: Bools = np.ones(len(counts), dtype=np.bool_)
-        if len(keys) != orders.known.sum() + lines.known.sum():
-            nulls = keys.nulls
-            good = keys.count - nulls == orders.known + _sums(lines.known, ends)
-            self._check_null_keys(good, nulls, raws)
+        complete = self._complete(keys, orders, lines, ends, raws)
         self._check_identifiers(good, keys, orders, lines, ends)
         result = Lines(np.empty(0, np.int64), counts, np.empty(0, np.int64))
         good_lines = lines.present
@@ -194,12 +207,44 @@ class FastDecoder:
         self._add_amounts(result.lines, good_lines)
         if not good_lines.all():
             good[parents[~good_lines]] = False
+        self._add_extra_fields(result, good, complete, raws, ends)
         sizes = _sizes_of_rows(result)
         good &= sizes <= values.MAX_ORDER_BYTES
         result.size = int(sizes[good].sum())
         result.taken = np.flatnonzero(good)
         result.dates = columns.numbers(result.orders[self._contract.order_date])
         return result if good.all() else _only(result, good, parents)
+
+    def _complete(
+        self, keys: proof.Keys, orders: _Level, lines: _Level, ends: Int64s, raws: Sequence[Raw]
+    ) -> Bools | None:
+        """Return of which records every key was read, or None when of all."""
+        # Each value that was found has a key of its own, so that equal sums are equal for each record.
+        if len(keys) == orders.known.sum() + lines.known.sum():
+            return None
+        nulls = keys.nulls
+        complete: Bools = keys.count - nulls == orders.known + _sums(lines.known, ends)
+        self._check_null_keys(complete, nulls, raws)
+        return complete
+
+    def _add_extra_fields(
+        self, result: Lines, good: Bools, complete: Bools | None, raws: Sequence[Raw], ends: Int64s
+    ) -> None:
+        """Read the fields that the contract does not name, where only they keep a record from being sound."""
+        if complete is None or (complete | ~good).all():
+            return
+        orders: list[str | None] = [None] * len(raws)
+        lines: list[str | None] = [None] * int(ends[-1])
+        room = MOST_EXTRA_BYTES
+        for i in np.flatnonzero(good & ~complete).tolist():
+            try:
+                orders[i], found = self._strict.extra_fields(bytes(raws[i]), room)
+            except RefusedOrder:
+                good[i] = False
+                continue
+            lines[ends[i] - len(found) : ends[i]] = found
+            room -= len(raws[i]) + len(orders[i] or "") * len(found)
+        result.orders[EXTRA], result.lines[EXTRA] = pa.array(orders, pa.string()), pa.array(lines, pa.string())
 
     def _check_null_keys(self, good: Bools, nulls: Int64s, raws: Sequence[Raw]) -> None:
         """Let pass, of the records with keys that hold null, those whose keys are all of the contract's."""

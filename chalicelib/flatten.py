@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from chalicelib import columns
 from chalicelib.contract import MONTHS_AHEAD, ORDERS, Contract, From, Type
-from chalicelib.fast import FastDecoder, Lines
+from chalicelib.fast import EXTRA, FastDecoder, Lines
 from chalicelib.records import Batch, Raw, Records
 from chalicelib.refused import Refused
 from chalicelib.schema import file_schema
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 MIB = 1024 * 1024
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_EXTRA = "extra fields"
 
 
 PART_BYTES = 16 * MIB
@@ -159,7 +158,7 @@ class Flattener:
         result = Lines(np.array(taken, dtype=np.int64), counts, dates)
         for i, column in enumerate(contract.order_columns):
             result.orders[column.name] = columns.column_of(column.type, [order.values[i] for order in orders])
-        result.orders[_EXTRA] = pa.array([order.extra_fields for order in orders], pa.string())
+        result.orders[EXTRA] = pa.array([order.extra_fields for order in orders], pa.string())
         for i, column in enumerate(contract.line_columns):
             found = [line[i] for order in orders for line in order.lines]
             result.lines[column.name] = columns.column_of(column.type, found)
@@ -167,7 +166,7 @@ class Flattener:
         if amount:
             found = [line[-2] for order in orders for line in order.lines]
             result.lines[amount.name] = columns.column_of(amount.type, found)
-        result.lines[_EXTRA] = pa.array([line[-1] for order in orders for line in order.lines], pa.string())
+        result.lines[EXTRA] = pa.array([line[-1] for order in orders for line in order.lines], pa.string())
         return result
 
     def _rows(self, lines: Lines, numbers: npt.NDArray[np.int64]) -> tuple[pa.Table, npt.NDArray[np.int64]]:
@@ -188,7 +187,7 @@ class Flattener:
         orders = {name: columns.take(array, parents) for name, array in lines.orders.items()}
         of_lines = lines.lines
         if without.any():
-            which = np.cumsum(~without) - 1
+            which = np.maximum(np.cumsum(~without) - 1, 0)
             of_lines = {name: columns.take(array, which, ~without) for name, array in lines.lines.items()}
         arrays = []
         for column in self._contract.file_columns:
@@ -227,9 +226,9 @@ def _halves(batch: Batch) -> Iterator[Batch]:
 
 
 def _extra(orders: Mapping[str, pa.Array], lines: Mapping[str, pa.Array], without: npt.NDArray[np.bool_]) -> pa.Array:
-    if _EXTRA not in lines:
+    if EXTRA not in lines:
         return pa.nulls(len(without), pa.string())
-    return columns.choose(without, orders[_EXTRA], lines[_EXTRA])
+    return columns.choose(without, orders[EXTRA], lines[EXTRA])
 
 
 def records_of(

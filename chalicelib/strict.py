@@ -98,6 +98,43 @@ class StrictDecoder:
         decoded = [self._line(line, i, extra, text) for i, line in enumerate(listed)]
         return Order(result, decoded, None if decoded else text, size)
 
+    def extra_fields(self, raw: bytes, most_bytes: int) -> tuple[str | None, list[str | None]]:
+        """Return the fields that the contract does not name, of an order whose columns are known to be sound.
+
+        The first text is what the order has of its own, the others what each of its lines and the order have together.
+        Raises RefusedOrder where `decode` would, for a key given twice or an extra field that no column could hold, and
+        where repeating the first text on each line would take more than `most_bytes`.
+        """
+        order = self._parsed(raw)
+        extra: dict[str, str] = {}
+        lines = self._list(self._unknown(order, self._order_node, "", "", extra))
+        text = _object_text(extra)
+        if len((text or "").encode()) * len(lines) > most_bytes:
+            raise RefusedOrder(self._contract.lines, "too many elements for so long extra fields")
+        found = []
+        for i, line in enumerate(lines):
+            own: dict[str, str] = {}
+            path = f"{self._contract.lines}[{i}]"
+            self._unknown(line, self._line_node, f"{path}.", f"{self._contract.lines}[].", own)
+            found.append(_object_text(extra | own) if own else text)
+        return text, found
+
+    def _unknown(self, found: Any, node: _Node, path: str, generic: str, extra: dict[str, str]) -> object:
+        """Fill `extra` from one object; return the list of lines if it is in there."""
+        if isinstance(found, _Twice):
+            raise _twice(found, path)
+        lines: object = None
+        for key, value in found.items():
+            known = node.get(key)
+            if known is None:
+                extra[_below(generic, key)] = compact(value, _below(path, key))
+            elif isinstance(known, _Lines):
+                lines = value
+            elif isinstance(known, dict) and value is not None:
+                inner = self._unknown(value, known, f"{path}{key}.", f"{generic}{key}.", extra)
+                lines = inner if inner is not None else lines
+        return lines
+
     def _size_of_rows(self, result: list[Any], extra: dict[str, str], lines: int) -> int:
         texts = [text for text in result if isinstance(text, str)] + [_object_text(extra) or ""]
         size = (values.ROW_BYTES + sum(len(text.encode()) for text in texts)) * max(lines, 1)
