@@ -4,9 +4,10 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BENCH_READY := $(VENV)/.bench-ready
 LOCAL_PORT ?= 4566
 
-.PHONY: help demo local test test-slow check format docs bench clean
+.PHONY: help demo local test test-slow check format docs bench bench-latency clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -41,8 +42,18 @@ format: $(READY) ## put the code into shape
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(READY) ## ours and the peers side by side, in one run
-	@$(BIN)/python -m benchmarks
+$(BENCH_READY): $(READY) requirements-bench.txt
+	@echo "Installing the peers that have a wheel for this machine ..."
+	@while read -r peer; do case "$$peer" in ''|\#*) continue;; esac; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary=:all: "$$peer" \
+			|| echo "$$peer cannot be installed here: it is left out"; done < requirements-bench.txt
+	@touch $@
+
+bench: $(BENCH_READY) ## ours and the peers side by side, in one run; BENCH="--megabytes 500 --runs 5" for other sizes
+	@$(BIN)/python -m benchmarks $(BENCH)
+
+bench-latency: $(READY) ## from put to queryable on the embedded AWS, step by step
+	@$(BIN)/python -m benchmarks.latency
 
 clean: ## remove the environment and everything that was made
 	rm -rf $(VENV) .local .pytest_cache .mypy_cache .ruff_cache .hypothesis

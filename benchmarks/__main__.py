@@ -86,10 +86,11 @@ def main() -> None:
     bench.figures.imports = starts.measure(options.runs)
     written = report.markdown(bench.figures, goals.GOALS)
     print(written)
-    print(cost.report(bench.figures.cpu_seconds_per_gb()))
+    costs = _costs(bench.figures, options.megabytes)
+    print(costs)
     if not options.ours:
         folder = options.results
-        report.write(folder, bench.figures, goals.GOALS, written)
+        report.write(folder, bench.figures, goals.GOALS, written + "\n" + costs)
         plot.write(folder / "throughput.svg", bench.figures)
 
 
@@ -160,6 +161,15 @@ def _large(bench: Bench, count: int) -> None:
         _told(f"memory: {case}")
         bench.figures.peak_mb[case] = bench.run(case, "memory", memory=True).peak_mb
         _remove(bench.out(case, "memory"))
+
+
+def _costs(figures: Figures, megabytes: int) -> str:
+    """Return what loads of the file, and of a small one, would cost at the speed of this machine."""
+    one, two = figures.seconds(goals.ONE), figures.seconds(goals.TWO)
+    work = cost.Work(figures.cpu_seconds_per_gb(), two_cores=one / two)
+    large = cost.Drop(round(figures.megabytes["array"] * cost.MB), megabytes * ORDERS_PER_MB, files=12)
+    small = cost.Drop(cost.MB, ORDERS_PER_MB, files=1)
+    return cost.report(work, large) + "\n" + cost.report(work, small)
 
 
 def _remove(folder: Path) -> None:

@@ -1,2 +1,117 @@
-def report(x):
-    return f"cost {x}"
+"""What loading costs: dollars on Lambda from measured CPU seconds, beside the list prices of Firehose and Glue.
+
+Prices are in prices.json, with their date and sources. Free tiers, storage and what questions cost are left out: they
+are the same for all. A GB is 10^9 bytes of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PRICES: dict[str, Any] = json.loads((Path(__file__).parent / "prices.json").read_text("utf-8"))
+
+GB, MB, MIB = 10**9, 10**6, 1024 * 1024
+MEMORY_OF_ONE_CORE = 1769
+"""MB of memory at which a Lambda has one core; less has a share of it, more has more."""
+
+MEMORY_SIZES = (512, 1024, 1769, 3008)
+"""In MB: the least that holds a load with room to spare, the common one, one core, and the most without asking AWS."""
+
+LEDGER_WRITES, LEDGER_READS = 3, 2
+"""Requests of one load to S3 besides the object itself and its files."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What was measured on this machine: CPU seconds a GB, and how much faster two cores are than one.
+
+    `slower` is how much longer a core of Lambda takes than one of this machine: an assumption until it is measured.
+    """
+
+    cpu_seconds_per_gb: float
+    two_cores: float = 1.0
+    slower: float = 1.0
+
+
+@dataclass(frozen=True)
+class Drop:
+    """One source object: its size in bytes, how many orders it holds, how many month files it makes."""
+
+    size: int
+    orders: int
+    files: int
+
+
+def cores(memory_mb: int) -> float:
+    """Return how many cores a Lambda of this memory has."""
+    return memory_mb / MEMORY_OF_ONE_CORE
+
+
+def load_seconds(work: Work, drop: Drop, memory_mb: int) -> float:
+    """Return how long a warm Lambda takes for one drop.
+
+    A second core helps only as much as was measured, and not at all below one core.
+    """
+    share = cores(memory_mb)
+    speed = share if share <= 1 else 1 + (work.two_cores - 1) * min(share - 1, 1)
+    return work.cpu_seconds_per_gb * work.slower * drop.size / GB / speed
+
+
+def lambda_dollars(work: Work, drop: Drop, memory_mb: int, *, arm: bool = False) -> float:
+    """Return what one drop costs: time in steps of a millisecond, the request, and the requests to S3."""
+    prices = PRICES["lambda"]
+    milliseconds = math.ceil(load_seconds(work, drop, memory_mb) * 1000)
+    time = milliseconds / 1000 * memory_mb / 1024 * prices["arm_gb_second" if arm else "x86_gb_second"]
+    puts, gets = drop.files + LEDGER_WRITES, 1 + LEDGER_READS
+    return float(time + prices["request"] + puts * PRICES["s3"]["put"] + gets * PRICES["s3"]["get"])
+
+
+def firehose_dollars(drop: Drop, *, by_month: bool = True) -> float:
+    """Return what the same orders cost through Firehose with conversion to Parquet, one record an order.
+
+    Each record is billed in steps of 5 KB, for its ingestion and its conversion; putting it into the folder of its
+    month is billed by what is delivered, for which the JSON's size is taken.
+    """
+    prices = PRICES["firehose"]
+    step = prices["record_increment_bytes"]
+    billed = drop.orders * math.ceil(drop.size / drop.orders / step) * step / GB
+    partitioned = drop.size / GB * prices["partitioned_gb"] if by_month else 0.0
+    return float(billed * (prices["ingested_gb"] + prices["converted_gb"]) + partitioned)
+
+
+def glue_dollars(seconds: float, dpus: int = 2) -> float:
+    """Return what a run of a Glue Spark job costs, however little it has to do."""
+    prices = PRICES["glue"]
+    return float(max(dpus, prices["least_dpus"]) * max(seconds, prices["least_seconds"]) / 3600 * prices["dpu_hour"])
+
+
+def per_gb(dollars: float, drop: Drop) -> float:
+    """Return dollars a GB of JSON."""
+    return dollars / drop.size * GB
+
+
+def per_million_orders(dollars: float, drop: Drop) -> float:
+    """Return dollars a million orders."""
+    return dollars / drop.orders * 1_000_000
+
+
+def report(work: Work, drop: Drop) -> str:
+    """Return the table for one kind of drop."""
+    size = f"{drop.size / MB:,.1f} MB a drop, {drop.orders:,} orders, {drop.files} files"
+    found = [
+        _row(f"Lambda, {memory} MB", load_seconds(work, drop, memory), lambda_dollars(work, drop, memory), drop)
+        for memory in MEMORY_SIZES
+    ]
+    found.append(_row("Firehose, Parquet by month", None, firehose_dollars(drop), drop))
+    found.append(_row("Glue job, one run a drop, its least", PRICES["glue"]["least_seconds"], glue_dollars(0), drop))
+    head = f"\n| {size} | seconds | $ a GB | $ a million orders |\n| --- | ---: | ---: | ---: |"
+    return "\n".join([head, *found])
+
+
+def _row(name: str, seconds: float | None, dollars: float, drop: Drop) -> str:
+    shown = "" if seconds is None else f"{seconds:,.2f}"
+    return f"| {name} | {shown} | {per_gb(dollars, drop):,.4f} | {per_million_orders(dollars, drop):,.4f} |"

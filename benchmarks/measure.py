@@ -35,6 +35,8 @@ def run(command: list[str], *, cores: int, memory: bool = False, timeout: float 
     With `memory`, its processes are looked at while they run, which costs time: such a run's seconds do not count.
     """
     environment = os.environ | {"PYTHONPATH": str(PROJECT), "POLARS_MAX_THREADS": str(cores)}
+    # Compiled once, as packages are.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     with subprocess.Popen(
         command,
         cwd=PROJECT,

@@ -17,7 +17,7 @@ START = datetime(2024, 1, 1)
 DAYS = 366
 
 
-def orders(count: int, seed: int = 7) -> Iterator[dict[str, Any]]:
+def orders(count: int, seed: int = 7, days: int = DAYS) -> Iterator[dict[str, Any]]:
     """Return `count` orders, as a shop would have them: few products sell often, some customers come back."""
     draw = random.Random(seed)
     products = [
@@ -30,7 +30,7 @@ def orders(count: int, seed: int = 7) -> Iterator[dict[str, Any]]:
         for i in range(PRODUCTS)
     ]
     for number in range(count):
-        placed = START + timedelta(days=DAYS * number // count, seconds=draw.randrange(86_400))
+        placed = START + timedelta(days=days * number // count, seconds=draw.randrange(86_400))
         customer = min(int(draw.paretovariate(0.6)), CUSTOMERS) if draw.random() < 0.5 else draw.randrange(CUSTOMERS)
         name = NAMES[customer % len(NAMES)]
         lines = [
@@ -99,7 +99,14 @@ def _extend(order: dict[str, Any], way: int) -> None:
 
 
 def write(
-    path: Path, count: int, *, lines: bool = False, broken: float = 0.0, unknown: float = 0.0, copies: int = 1
+    path: Path,
+    count: int,
+    *,
+    lines: bool = False,
+    broken: float = 0.0,
+    unknown: float = 0.0,
+    copies: int = 1,
+    days: int = DAYS,
 ) -> None:
     """Write `count` orders, `copies` times over, as one array, or a line each.
 
@@ -108,7 +115,9 @@ def write(
     between = "\n" if lines else ", "
     with path.open("w", encoding="utf-8") as file:
         file.write("" if lines else "[")
-        found = dirty(orders(count), broken, unknown) if broken or unknown else orders(count)
+        found = orders(count, days=days)
+        if broken or unknown:
+            found = dirty(found, broken, unknown)
         for number, order in enumerate(found):
             file.write((between if number else "") + json.dumps(order, ensure_ascii=False))
     if copies > 1:

@@ -36,7 +36,7 @@ def write(folder: Path, figures: Figures, goals: Iterable[Goal], text: str) -> N
 
 
 def _machine(figures: Figures) -> Iterator[str]:
-    yield f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}, "
+    yield f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release().split('-')[0]},"
     yield f"Python {platform.python_version()}, {', '.join(f'{k} {v}' for k, v in _versions().items())}."
     sizes = ", ".join(f"{form} {megabytes:.0f} MB" for form, megabytes in figures.megabytes.items())
     yield f"Input: {sizes}; {figures.rows:,} rows. {datetime.now(UTC):%Y-%m-%d}."
@@ -52,8 +52,8 @@ def _throughput(figures: Figures) -> Iterator[str]:
         spread = f"{min(times):.2f}–{max(times):.2f}"
         cpu = statistics.median(run.cpu_seconds for run in runs)
         peak = figures.peak_mb.get(case, 0)
-        speed = f"{figures.throughput(case):.0f}"
-        yield f"| {name} | {case.form} | {case.cores} | {speed} | {spread} | {cpu:.2f} | {peak:.0f} |"
+        speed = figures.throughput(case)
+        yield f"| {name} | {case.form} | {case.cores} | {speed:.0f} | {spread} | {cpu:.2f} | {peak:.0f} |"
 
 
 def _goals(figures: Figures, goals: Iterable[Goal]) -> Iterator[str]:

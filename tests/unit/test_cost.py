@@ -1,0 +1,76 @@
+"""The cost model adds up to what a bill would say."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.cost import (
+    PRICES,
+    Drop,
+    Work,
+    firehose_dollars,
+    glue_dollars,
+    lambda_dollars,
+    load_seconds,
+    per_gb,
+    per_million_orders,
+)
+
+GB = 10**9
+LARGE = Drop(size=GB, orders=1_000_000, files=12)
+WORK = Work(cpu_seconds_per_gb=10.0, two_cores=1.5)
+
+
+def time_dollars(memory_mb: int, work: Work = WORK) -> float:
+    return lambda_dollars(work, LARGE, memory_mb) - lambda_dollars(Work(0.0), LARGE, memory_mb)
+
+
+def test_one_core_takes_the_measured_seconds_and_half_a_core_twice_as_many() -> None:
+    assert load_seconds(WORK, LARGE, 1769) == pytest.approx(10.0)
+    assert load_seconds(WORK, LARGE, 1769 // 2) == pytest.approx(20.0, rel=0.01)
+
+
+def test_a_second_core_helps_as_much_as_was_measured_and_a_third_not_at_all() -> None:
+    assert load_seconds(WORK, LARGE, 2 * 1769) == pytest.approx(10 / 1.5)
+    assert load_seconds(WORK, LARGE, 4 * 1769) == pytest.approx(10 / 1.5)
+
+
+def test_time_costs_the_same_at_every_size_up_to_one_core() -> None:
+    assert time_dollars(512) == pytest.approx(time_dollars(1769), rel=1e-3)
+    assert time_dollars(3008) > 1.2 * time_dollars(1769)
+
+
+def test_ten_seconds_of_one_core_cost_what_the_price_list_says() -> None:
+    assert time_dollars(1769) == pytest.approx(10 * 1769 / 1024 * 0.0000166667)
+
+
+def test_a_slower_core_costs_in_proportion() -> None:
+    slower = Work(10.0, two_cores=1.5, slower=2.0)
+    assert time_dollars(1024, slower) == pytest.approx(2 * time_dollars(1024), rel=1e-3)
+
+
+def test_requests_are_paid_even_by_an_empty_load() -> None:
+    nothing = lambda_dollars(Work(0.0), Drop(size=1, orders=1, files=1), 512)
+    assert nothing == pytest.approx(0.0000002 + 4 * 0.000005 + 3 * 0.0000004)
+
+
+def test_firehose_bills_a_small_order_as_five_kilobytes() -> None:
+    small, large = Drop(600 * 1000, orders=1000, files=1), Drop(5120 * 1000, orders=1000, files=1)
+    assert per_gb(firehose_dollars(large, by_month=False), large) == pytest.approx(0.029 + 0.018)
+    assert firehose_dollars(small, by_month=False) == pytest.approx(firehose_dollars(large, by_month=False))
+    assert per_gb(firehose_dollars(large), large) == pytest.approx(0.029 + 0.018 + 0.020)
+
+
+def test_a_glue_job_costs_two_dpus_for_a_minute_at_the_least() -> None:
+    assert glue_dollars(1) == glue_dollars(60) == pytest.approx(2 / 60 * 0.44)
+    assert glue_dollars(3600, dpus=10) == pytest.approx(4.4)
+
+
+def test_dollars_are_given_by_size_and_by_orders() -> None:
+    assert per_gb(3.0, Drop(GB // 2, 250_000, 1)) == pytest.approx(6.0)
+    assert per_million_orders(3.0, Drop(GB // 2, 250_000, 1)) == pytest.approx(12.0)
+
+
+def test_every_price_has_a_date_and_a_source() -> None:
+    assert PRICES["date"]
+    assert set(PRICES["sources"]) == {"lambda", "s3", "firehose", "glue"}
