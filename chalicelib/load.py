@@ -16,6 +16,7 @@ from chalicelib.file_names import FileNames
 from chalicelib.flatten import Lineage
 from chalicelib.ledger import LOADED, PARTLY_LOADED, QUARANTINED, Arrival, Result
 from chalicelib.parquet import MonthFile
+from chalicelib.read_ahead import ReadAhead
 from chalicelib.refused import Refused
 from chalicelib.sources import SUFFIXES, ByteStream, is_supported
 
@@ -88,7 +89,7 @@ class Load:
         try:
             self._refuse_up_front(limits)
             counts = convert(
-                _Watched(self._source.stream, watch),
+                _Watched(ReadAhead(self._source.stream), watch),
                 Lineage(self._arrival.key, self._arrival.version, self._source.modified_at),
                 self._directory / "files",
                 limits,
