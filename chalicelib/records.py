@@ -21,8 +21,8 @@ from chalicelib.refused import Refused, SpooledRaw
 from chalicelib.sources import Source
 from chalicelib.window import Window
 
-CHUNK_BYTES = 2 * 1024 * 1024
-"""How much is cut at a time: large enough to amortise each call, small enough for a Lambda of 512 MB."""
+CHUNK_BYTES = 1024 * 1024
+"""How much is cut at a time: large enough to amortise each call, small enough for caches and a Lambda of 512 MB."""
 
 HEAD_BYTES = 64 * 1024
 HEAD_LINES = 4
