@@ -166,10 +166,10 @@ def _large(bench: Bench, count: int) -> None:
 def _costs(figures: Figures, megabytes: int) -> str:
     """Return what loads of the file, and of a small one, would cost at the speed of this machine."""
     one, two = figures.seconds(goals.ONE), figures.seconds(goals.TWO)
-    work = cost.Work(figures.cpu_seconds_per_gb(), two_cores=one / two)
+    work = cost.Work(figures.cpu_seconds_per_gb(), two_cores=one / two, request_seconds=cost.REQUEST_SECONDS)
     large = cost.Drop(round(figures.megabytes["array"] * cost.MB), megabytes * ORDERS_PER_MB, files=12)
-    small = cost.Drop(cost.MB, ORDERS_PER_MB, files=1)
-    return cost.report(work, large) + "\n" + cost.report(work, small)
+    drops = (large, cost.Drop(cost.MB, ORDERS_PER_MB, files=1), cost.Drop(10_000, 16, files=1))
+    return "\n".join(cost.report(work, drop) for drop in drops)
 
 
 def _remove(folder: Path) -> None:

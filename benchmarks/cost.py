@@ -24,17 +24,22 @@ MEMORY_SIZES = (512, 1024, 1769, 3008)
 LEDGER_WRITES, LEDGER_READS = 3, 2
 """Requests of one load to S3 besides the object itself and its files."""
 
+REQUEST_SECONDS = 0.03
+"""How long S3 takes to answer one request, about: an assumption, as on the embedded AWS it is nothing."""
+
 
 @dataclass(frozen=True)
 class Work:
     """What was measured on this machine: CPU seconds a GB, and how much faster two cores are than one.
 
-    `slower` is how much longer a core of Lambda takes than one of this machine: an assumption until it is measured.
+    `slower` is how much longer a core of Lambda takes than one of this machine, `request_seconds` how long each
+    request to S3 is waited for: assumptions until they are measured there.
     """
 
     cpu_seconds_per_gb: float
     two_cores: float = 1.0
     slower: float = 1.0
+    request_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,16 @@ class Drop:
     size: int
     orders: int
     files: int
+
+    @property
+    def puts(self) -> int:
+        """How many requests write to S3."""
+        return self.files + LEDGER_WRITES
+
+    @property
+    def gets(self) -> int:
+        """How many requests read from S3."""
+        return 1 + LEDGER_READS
 
 
 def cores(memory_mb: int) -> float:
@@ -58,7 +73,9 @@ def load_seconds(work: Work, drop: Drop, memory_mb: int) -> float:
     """
     share = cores(memory_mb)
     speed = share if share <= 1 else 1 + (work.two_cores - 1) * min(share - 1, 1)
-    return work.cpu_seconds_per_gb * work.slower * drop.size / GB / speed
+    computing = work.cpu_seconds_per_gb * work.slower * drop.size / GB / speed
+    # Waiting takes as long with much memory as with little, and costs more.
+    return computing + work.request_seconds * (drop.puts + drop.gets)
 
 
 def lambda_dollars(work: Work, drop: Drop, memory_mb: int, *, arm: bool = False) -> float:
@@ -66,8 +83,7 @@ def lambda_dollars(work: Work, drop: Drop, memory_mb: int, *, arm: bool = False)
     prices = PRICES["lambda"]
     milliseconds = math.ceil(load_seconds(work, drop, memory_mb) * 1000)
     time = milliseconds / 1000 * memory_mb / 1024 * prices["arm_gb_second" if arm else "x86_gb_second"]
-    puts, gets = drop.files + LEDGER_WRITES, 1 + LEDGER_READS
-    return float(time + prices["request"] + puts * PRICES["s3"]["put"] + gets * PRICES["s3"]["get"])
+    return float(time + prices["request"] + drop.puts * PRICES["s3"]["put"] + drop.gets * PRICES["s3"]["get"])
 
 
 def firehose_dollars(drop: Drop, *, by_month: bool = True) -> float:
@@ -101,7 +117,7 @@ def per_million_orders(dollars: float, drop: Drop) -> float:
 
 def report(work: Work, drop: Drop) -> str:
     """Return the table for one kind of drop."""
-    size = f"{drop.size / MB:,.1f} MB a drop, {drop.orders:,} orders, {drop.files} files"
+    size = f"{drop.size / MB:,.2f} MB a drop, {drop.orders:,} orders, {drop.files} files"
     found = [
         _row(f"Lambda, {memory} MB", load_seconds(work, drop, memory), lambda_dollars(work, drop, memory), drop)
         for memory in MEMORY_SIZES

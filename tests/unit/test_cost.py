@@ -49,6 +49,14 @@ def test_a_slower_core_costs_in_proportion() -> None:
     assert time_dollars(1024, slower) == pytest.approx(2 * time_dollars(1024), rel=1e-3)
 
 
+def test_waiting_for_s3_costs_by_the_memory_that_waits() -> None:
+    waiting, small = Work(0.0, request_seconds=0.03), Drop(size=10_000, orders=16, files=1)
+    assert load_seconds(waiting, small, 512) == load_seconds(waiting, small, 1769) == pytest.approx(7 * 0.03)
+    requests = lambda_dollars(Work(0.0), small, 512)
+    little = lambda_dollars(waiting, small, 512) - requests
+    assert lambda_dollars(waiting, small, 1024) - requests == pytest.approx(2 * little)
+
+
 def test_requests_are_paid_even_by_an_empty_load() -> None:
     nothing = lambda_dollars(Work(0.0), Drop(size=1, orders=1, files=1), 512)
     assert nothing == pytest.approx(0.0000002 + 4 * 0.000005 + 3 * 0.0000004)

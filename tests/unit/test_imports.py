@@ -45,7 +45,19 @@ def test_edges_do_not_know_each_other() -> None:
 CORE = [
     *("contract", "errors", "records", "flatten", "parquet", "ledger", "saved_queries", "query_parameters", "ingest"),
     *("sources", "window", "json_scan", "refused", "values", "strict", "dates", "proof", "columns", "fast", "schema"),
-    *("convert", "events", "settings", "metrics", "arrow", "read_ahead", "file_names", "objects", "load", "crawling", "sweep"),
+    *(
+        "convert",
+        "events",
+        "settings",
+        "metrics",
+        "arrow",
+        "read_ahead",
+        "file_names",
+        "objects",
+        "load",
+        "crawling",
+        "sweep",
+    ),
     *("selection",),
 ]
 
