@@ -74,7 +74,7 @@ def main() -> None:
     """Make the data, run everything, print the tables and write them with machine and versions."""
     options = _options()
     with tempfile.TemporaryDirectory(prefix="orders-bench-") as directory:
-        bench = Bench(Path(directory), Figures())
+        bench = Bench(Path(directory), Figures(others=measure.busy_cores()))
         bench.make(options.megabytes * ORDERS_PER_MB)
         cases = [case for case in CASES if _installed(case) and (not options.ours or case.peer == OURS)]
         _throughput(bench, cases, options.runs)

@@ -29,11 +29,13 @@ Imports = dict[str, float]
 class Figures:
     """All that one run of the benchmarks found; sizes in MB of 10^6 bytes, `sizes` and `bytes_read` in bytes.
 
-    `sizes` and `bytes_read` hold ours first, then one file as pandas writes it.
+    `sizes` and `bytes_read` hold ours first, then one file as pandas writes it. `others` is how many cores other
+    programs kept busy before the run.
     """
 
     megabytes: dict[str, float] = field(default_factory=dict)
     rows: int = 0
+    others: float = 0.0
     runs: dict[Case, list[Run]] = field(default_factory=dict)
     peak_mb: dict[Case, float] = field(default_factory=dict)
     sizes: tuple[int, int] = (0, 0)

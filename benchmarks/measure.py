@@ -67,6 +67,21 @@ def python(*arguments: str) -> list[str]:
     return [sys.executable, *arguments]
 
 
+def busy_cores(seconds: float = 3.0) -> float:
+    """Return how many cores are busy while we do nothing, 0 where the system does not say."""
+    try:
+        before = _idle_seconds()
+        time.sleep(seconds)
+        idle = (_idle_seconds() - before) / seconds
+    except OSError:
+        return 0.0
+    return max(0.0, (os.cpu_count() or 1) - idle)
+
+
+def _idle_seconds() -> float:
+    return float(Path("/proc/uptime").read_text().split()[1])
+
+
 def _pin(cores: int) -> None:
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
 

@@ -40,6 +40,7 @@ def _machine(figures: Figures) -> Iterator[str]:
     yield f"Python {platform.python_version()}, {', '.join(f'{k} {v}' for k, v in _versions().items())}."
     sizes = ", ".join(f"{form} {megabytes:.0f} MB" for form, megabytes in figures.megabytes.items())
     yield f"Input: {sizes}; {figures.rows:,} rows. {datetime.now(UTC):%Y-%m-%d}."
+    yield f"Other programs kept {figures.others:.1f} cores busy when the run began; figures of two cores need none."
 
 
 def _throughput(figures: Figures) -> Iterator[str]:

@@ -147,13 +147,7 @@ class StrictDecoder:
 
     def _parsed(self, raw: bytes) -> object:
         try:
-            return json.loads(
-                raw.decode(),
-                object_pairs_hook=_pairs,
-                parse_int=NumberText,
-                parse_float=NumberText,
-                parse_constant=NotFinite,
-            )
+            return _JSON.decode(raw.decode())
         except RecursionError:
             raise RefusedOrder("", _TOO_DEEP) from None
         except ValueError as problem:
@@ -285,6 +279,12 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             return twice
         seen[key] = value
     return found
+
+
+_JSON = json.JSONDecoder(
+    object_pairs_hook=_pairs, parse_int=NumberText, parse_float=NumberText, parse_constant=NotFinite
+)
+"""Made once: `json.loads` would make one for each order."""
 
 
 def _twice(found: _Twice, path: str) -> RefusedOrder:
