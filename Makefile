@@ -6,8 +6,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.bench-ready
 LOCAL_PORT ?= 4566
+in-region = $(if $(REGION),AWS_DEFAULT_REGION=$(REGION) )
 
-.PHONY: help demo local test test-slow check format docs bench bench-latency clean
+.PHONY: help demo local test test-slow check format docs bench bench-latency aws deploy destroy smoke clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -25,6 +26,21 @@ demo: $(READY) ## the main job on the embedded AWS, from nothing to checked answ
 local: export LOCAL_PORT := $(LOCAL_PORT)
 local: $(READY) ## the embedded AWS with the app deployed, kept up; LOCAL_PORT chooses the port
 	@$(BIN)/python -m local up
+
+aws: export LOCAL_PORT := $(LOCAL_PORT)
+aws: $(READY) ## the embedded AWS alone and empty, kept up, to deploy into
+	@$(BIN)/python -m local aws
+
+need-stage = $(if $(STAGE),,$(error name the stage: make $@ STAGE=dev))
+
+deploy: $(READY) ## a stage into your AWS account: STAGE=dev BUCKET=my-orders (the bucket once; REGION if no profile has it)
+	$(need-stage)@$(in-region)$(BIN)/python -m release deploy --stage $(STAGE) $(if $(BUCKET),--bucket $(BUCKET))
+
+smoke: $(READY) ## test a deployed stage: drop a file, ask, compare, remove it; STAGE=dev
+	$(need-stage)@$(in-region)$(BIN)/python -m release smoke --stage $(STAGE)
+
+destroy: $(READY) ## take a stage away: STAGE=dev; bucket and data stay, unless DATA=delete
+	$(need-stage)@$(in-region)$(BIN)/python -m release destroy --stage $(STAGE) $(if $(filter delete,$(DATA)),--delete-data)
 
 test: $(READY) ## all tests but the slow ones
 	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile

@@ -95,7 +95,7 @@ class Bucket(Resource):
             return "absent"
         if not delete_data:
             return "kept, with all data (destroy --delete-data removes both)"
-        prefixes = self._settings.prefixes
+        prefixes = [*self._settings.prefixes, definitions.RELEASE_PREFIX]
         count = sum(empty(self._s3, self._bucket, prefix) for prefix in prefixes)
         others = foreign(self._s3, self._bucket, prefixes)
         if others:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
@@ -45,6 +46,7 @@ class Clients:
     sqs: SQSClient
     cloudwatch: CloudWatchClient
     functions: LambdaClient
+    logs: CloudWatchLogsClient
     tls: bool = True
 
 
@@ -61,6 +63,7 @@ def connect(session: boto3.Session, stage: str) -> Clients:
         sqs=session.client("sqs", config=CONFIG),
         cloudwatch=session.client("cloudwatch", config=CONFIG),
         functions=session.client("lambda", config=CONFIG),
+        logs=session.client("logs", config=CONFIG),
         tls=not s3.meta.endpoint_url.startswith("http://"),
     )
 

@@ -16,6 +16,9 @@ OURS = "orders-etl-"
 TLS_SID = "OrdersEtlTlsOnly"
 """Which statement of the bucket's and the queue's policy is ours; others are never touched."""
 
+RELEASE_PREFIX = "orders_release/"
+"""Where the bucket keeps what was deployed, beside the prefixes of the settings; see release.record."""
+
 RESULTS_DAYS = 7
 """Query results are deleted after this many days; a query can be asked again."""
 OLD_VERSIONS_DAYS = 30
@@ -24,6 +27,8 @@ OPEN_UPLOADS_DAYS = 2
 """Parts of uploads that were never completed are deleted after this many days: a load takes minutes."""
 FAILED_DAYS = 14
 """How long the queue keeps an event whose load failed; SQS keeps none longer."""
+LOG_DAYS = 30
+"""What the functions log is deleted after this many days; Lambda's own log groups keep it forever."""
 BYTES_SCANNED_CUTOFF = 10 * 10**9
 """A query that scans more bytes is cancelled: at $5 per TB it would have cost more than 5 cents. At least 10**7."""
 

@@ -17,8 +17,10 @@ from glue_setup.bucket import Bucket
 from glue_setup.crawler import Crawler, CrawlerRole
 from glue_setup.dashboard import dashboard
 from glue_setup.errors import Refused, SetupError, explained
+from glue_setup.logs import LogGroup
 from glue_setup.monitoring import Alarm, Dashboard
 from glue_setup.place import Place
+from glue_setup.policies import FUNCTIONS
 from glue_setup.queue import FailedQueue
 from glue_setup.resource import Plan, Resource
 from glue_setup.tables import Database, Table
@@ -65,6 +67,7 @@ def foundations(
         Table(clients.glue, settings, contract),
         Workgroup(clients.athena, settings, place),
         *(View(clients.glue, athena, settings, name, statement) for name, statement in views),
+        *(LogGroup(clients.logs, stage.function(name)) for name in FUNCTIONS),
         *_monitoring(stage, place, clients, everything),
     ]
 

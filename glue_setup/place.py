@@ -44,7 +44,7 @@ class Place:
     def log_group(self, function: str) -> str:
         """Return the ARN pattern of a function's log group and the streams in it.
 
-        CloudWatch Logs checks even CreateLogGroup against an ARN with `:log-stream:` at its end, hence the `:*`.
+        CloudWatch Logs checks writing against the ARN of a stream, which follows a colon, hence the `:*`.
         """
         return self._here("logs", f"log-group:/aws/lambda/{function}:*")
 

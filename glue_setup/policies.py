@@ -179,10 +179,11 @@ def _told_what_is_missing(settings: Settings, place: Place, prefixes: list[str])
 
 
 def _write_logs(place: Place, function: str) -> Statement:
-    """Allow Lambda to write the function's log, and to make its log group at the first line."""
-    return _allow(
-        "WriteLogs", ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], place.log_group(function)
-    )
+    """Allow Lambda to write the function's log.
+
+    Not to make its log group: glue_setup has made that, and one that Lambda makes would keep its lines forever.
+    """
+    return _allow("WriteLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], place.log_group(function))
 
 
 def _list(sid: str, bucket: str, prefixes: list[str]) -> Statement:

@@ -1,4 +1,4 @@
-"""Command line of the house on a laptop: `python -m local up|demo`."""
+"""Command line of the house on a laptop: `python -m local up|aws|demo`."""
 
 from __future__ import annotations
 
@@ -21,15 +21,19 @@ from local.emulator import DEFAULT_PORT, PROJECT
 from local.errors import LocalError
 from local.pipeline import LOG
 from local.progress import Progress
-from local.up import up
+from local.up import empty, up
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command. Returns the exit status: 0 when it was stopped or is done, 1 when it failed."""
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    command = commands.add_parser("up", help="start the embedded AWS with the app deployed and keep it up")
-    command.add_argument("--port", type=_port, default=os.environ.get("LOCAL_PORT") or DEFAULT_PORT)
+    for name, told in (
+        ("up", "start the embedded AWS with the app deployed and keep it up"),
+        ("aws", "start the embedded AWS with nothing in it and keep it up, to deploy into"),
+    ):
+        command = commands.add_parser(name, help=told)
+        command.add_argument("--port", type=_port, default=os.environ.get("LOCAL_PORT") or DEFAULT_PORT)
     commands.add_parser("demo", help="run the main job from nothing to checked answers")
     options = parser.parse_args(arguments)
 
@@ -40,7 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.command == "demo":
             return 0 if demo(progress) else 1
-        up(options.port, progress)
+        stays = up if options.command == "up" else empty
+        stays(options.port, progress)
     except KeyboardInterrupt:
         progress.say("Stopped.")
         return 130 if options.command == "demo" else 0

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 
 from local import env_file
-from local.emulator import PROJECT
+from local.emulator import PROJECT, Emulator, running
 from local.errors import LocalError
 from local.patches import MINISTACK_VERSION
 from local.pipeline import ENV_FILE, LOG, Pipeline, pipeline
@@ -22,33 +23,51 @@ def up(port: int, progress: Progress) -> None:
     """
     starter = os.getppid()
     env_file.remove_stale(ENV_FILE)
-    with pipeline(progress, port, ENV_FILE) as running:
-        env_file.write(ENV_FILE, running.environment)
-        for line in _instructions(running):
+    with pipeline(progress, port, ENV_FILE) as whole:
+        env_file.write(ENV_FILE, whole.environment)
+        for line in _instructions(whole):
             progress.say(line)
-        while running.aws.process.poll() is None:
-            # A signal to make alone ends make, or the shell between, and does not always reach us.
-            if "MAKELEVEL" in os.environ and os.getppid() != starter:
-                return
-            time.sleep(LOOK_SECONDS)
-        raise LocalError(
-            "the embedded AWS ended by itself",
-            f"read {LOG.relative_to(PROJECT)}, then run the command again",
-            running.aws.tail(),
-        )
+        _stay(whole.aws, starter)
 
 
-def _instructions(running: Pipeline) -> list[str]:
-    env, settings = ENV_FILE.relative_to(PROJECT), running.settings
+def empty(port: int, progress: Progress) -> None:
+    """Bring up the embedded AWS alone, with nothing in it, to deploy into: `make deploy STAGE=local`. As `up` else."""
+    starter = os.getppid()
+    env_file.remove_stale(ENV_FILE)
+    with contextlib.ExitStack() as ends:
+        with progress.step(f"Start the embedded AWS: MiniStack {MINISTACK_VERSION}"):
+            aws = ends.enter_context(running(port, LOG, ENV_FILE))
+        env_file.write(ENV_FILE, aws.environment)
+        env = ENV_FILE.relative_to(PROJECT)
+        progress.say(f"Ready, and empty. Stop it with Ctrl-C. In another shell:\n\n  set -a; . {env}; set +a")
+        progress.say("  make deploy STAGE=local\n")
+        _stay(aws, starter)
+
+
+def _stay(aws: Emulator, starter: int) -> None:
+    while aws.process.poll() is None:
+        # A signal to make alone ends make, or the shell between, and does not always reach us.
+        if "MAKELEVEL" in os.environ and os.getppid() != starter:
+            return
+        time.sleep(LOOK_SECONDS)
+    raise LocalError(
+        "the embedded AWS ended by itself",
+        f"read {LOG.relative_to(PROJECT)}, then run the command again",
+        aws.tail(),
+    )
+
+
+def _instructions(whole: Pipeline) -> list[str]:
+    env, settings = ENV_FILE.relative_to(PROJECT), whole.settings
     curl = 'curl --user "$caller" --aws-sigv4 aws:amz:us-east-1:'
     lines = [
         "",
         "Ready. Stop it with Ctrl-C.",
         "",
-        f"  AWS       {running.aws.endpoint_url} (MiniStack {MINISTACK_VERSION}, IAM enforced)",
-        f"  API       {running.deployment.api_url or 'no routes yet'}",
+        f"  AWS       {whole.aws.endpoint_url} (MiniStack {MINISTACK_VERSION}, IAM enforced)",
+        f"  API       {whole.deployment.api_url or 'no routes yet'}",
         f"  Bucket    {settings.bucket}",
-        f"  Functions {', '.join(sorted(running.deployment.functions.values()))}",
+        f"  Functions {', '.join(sorted(whole.deployment.functions.values()))}",
         f"  Log       {LOG.relative_to(PROJECT)}",
         "",
         "In another shell:",
@@ -60,7 +79,7 @@ def _instructions(running: Pipeline) -> list[str]:
         f"  {curl}s3 -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' \\",
         f'    -T sample_data/orders_etl.json "$AWS_ENDPOINT_URL/$ETL_BUCKET/{settings.incoming_prefix}orders_etl.json"',
     ]
-    if running.deployment.api_url:
+    if whole.deployment.api_url:
         lines += [
             "",
             "  # ask",

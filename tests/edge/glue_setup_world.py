@@ -67,6 +67,7 @@ class World:
         self.sqs = self.session.client("sqs")
         self.cloudwatch = self.session.client("cloudwatch")
         self.functions = self.session.client("lambda")
+        self.logs = self.session.client("logs")
         self.ddl = AthenaDdl(self.glue)
         self.contract = ORDERS
         self.views = VIEWS
@@ -82,7 +83,7 @@ class World:
     @property
     def watched(self):
         """The clients of glue_setup, whose calls are noted."""
-        return self.s3, self.glue, self.iam, self.athena, self.sqs, self.cloudwatch, self.functions
+        return self.s3, self.glue, self.iam, self.athena, self.sqs, self.cloudwatch, self.functions, self.logs
 
     @property
     def writes(self):

@@ -11,6 +11,8 @@ from glue_setup.resource import Change
 from glue_setup.workgroup import Workgroup
 from tests.edge.glue_setup_world import ACCOUNT, BUCKET, world
 
+LOG_GROUPS = ["/aws/lambda/orders-etl-test-load_orders", "/aws/lambda/orders-etl-test"]
+
 
 @pytest.fixture
 def stage(monkeypatch):
@@ -31,9 +33,10 @@ def test_plan_on_nothing_tells_every_resource_and_touches_nothing(stage):
         "workgroup etl_pipeline: create",
         "view etl_pipeline.order_lines: create",
         "view etl_pipeline.orders: create",
+        *(f"log group {name}: create" for name in LOG_GROUPS),
         *(f"alarm {name}: create" for name in stage.alarms),
         "dashboard orders-etl-test: create",
-        f"{8 + len(stage.alarms)} create. Nothing was touched.",
+        f"{len(stage.resources())} create. Nothing was touched.",
     ]
     assert "  + versioning: Enabled" in lines
     assert stage.calls
@@ -52,7 +55,7 @@ def test_apply_makes_everything_and_a_second_apply_changes_nothing(stage):
 def test_plan_after_apply_has_nothing_to_do_and_touches_nothing(stage):
     stage.apply()
     lines = stage.plan()
-    assert lines[-1] == f"{8 + len(stage.alarms)} unchanged. Nothing was touched."
+    assert lines[-1] == f"{len(stage.resources())} unchanged. Nothing was touched."
     assert not [line for line in lines if line.startswith("  ")]
     assert stage.writes == []
 
@@ -161,13 +164,13 @@ def test_over_plain_http_the_tls_only_statement_is_left_out(stage):
     assert stage.apply()[-1] == "Everything was in place: unchanged."
 
 
-@pytest.mark.parametrize("fails_at", range(1, 29))
+@pytest.mark.parametrize("fails_at", range(1, 36))
 def test_an_apply_that_stops_at_any_call_is_finished_by_the_next(stage, fails_at):
     writes = 0
 
     def stop(model, **_):
         nonlocal writes
-        writes += not model.name.startswith(("Get", "List", "Head"))
+        writes += not model.name.startswith(("Get", "List", "Head", "Describe"))
         if writes == fails_at:
             raise KeyboardInterrupt
 
@@ -184,7 +187,7 @@ def test_an_apply_that_stops_at_any_call_is_finished_by_the_next(stage, fails_at
             client.meta.events.unregister("before-call", unique_id="stop")
     stage.apply()
     assert stage.apply()[-1] == "Everything was in place: unchanged."
-    assert stage.plan()[-1] == f"{8 + len(stage.alarms)} unchanged. Nothing was touched."
+    assert stage.plan()[-1] == f"{len(stage.resources())} unchanged. Nothing was touched."
 
 
 def test_a_workgroup_that_somebody_changed_is_told_and_set_back_in_one_call(stage):
@@ -237,10 +240,12 @@ def test_destroy_keeps_the_bucket_and_every_object_in_it(stage):
     for prefix in ("orders_json_incoming", "orders_parquet_datalake", "athena_results"):
         stage.drop(f"{prefix}/a")
     lines = stage.destroy()
+    kept = "kept, its lines expire after 30 days (destroy --delete-data removes it)"
     assert lines == [
         "dashboard orders-etl-test: removed",
         "alarm orders-etl-test-crawler-failing: absent",
         *(f"alarm {name}: removed" for name in reversed(stage.alarms)),
+        *(f"log group {name}: {kept}" for name in reversed(LOG_GROUPS)),
         "view etl_pipeline.orders: removed",
         "view etl_pipeline.order_lines: removed",
         "workgroup etl_pipeline: removed",
@@ -297,3 +302,18 @@ def test_destroy_keeps_a_database_that_it_did_not_make_or_that_holds_other_table
     stage.apply()
     stage.glue.create_table(DatabaseName="etl_pipeline", TableInput={"Name": "theirs"})
     assert "database etl_pipeline: kept: it also holds theirs" in stage.destroy()
+
+
+def test_each_functions_log_expires_also_where_lambda_made_the_log_group_first(stage):
+    stage.logs.create_log_group(logGroupName=LOG_GROUPS[1])
+    stage.logs.create_log_group(logGroupName=f"{LOG_GROUPS[1]}-of-somebody-else")
+    lines = stage.plan()
+    assert "  ~ retention: forever -> 30 days" in lines
+    stage.apply()
+    days = {
+        group["logGroupName"]: group.get("retentionInDays") for group in stage.logs.describe_log_groups()["logGroups"]
+    }
+    assert days == {**dict.fromkeys(LOG_GROUPS, 30), f"{LOG_GROUPS[1]}-of-somebody-else": None}
+    stage.destroy(delete_data=True)
+    left = [group["logGroupName"] for group in stage.logs.describe_log_groups()["logGroups"]]
+    assert left == [f"{LOG_GROUPS[1]}-of-somebody-else"]

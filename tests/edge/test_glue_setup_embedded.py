@@ -47,7 +47,7 @@ class Embedded:
         self.aws = aws
         self.place = Place(aws.client("sts").get_caller_identity()["Account"], aws.region)
         self.clients = Clients(
-            *(aws.client(name) for name in ("s3", "glue", "iam", "athena", "sqs", "cloudwatch", "lambda")),
+            *(aws.client(name) for name in ("s3", "glue", "iam", "athena", "sqs", "cloudwatch", "lambda", "logs")),
             tls=False,
         )
         self.ddl = AthenaDdl(self.clients.glue)

@@ -1,0 +1,138 @@
+"""Command line: `python -m release deploy|configure|smoke|destroy --stage STAGE`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.athena import Athena
+from chalicelib.catalog import find_table
+from chalicelib.errors import EtlError
+from glue_setup.clients import CONFIG, connect
+from glue_setup.errors import SetupError, explained
+from chalicelib.stage import Stage, read_stage
+from release import configuration, layers, record
+from release.asking import Direct, Rest
+from release.deploying import Deployer
+from release.smoke import Asks, Smoke
+
+FAILED, INTERRUPTED = 1, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code: 0 done, 1 failed or refused, 2 wrong usage."""
+    given = _parser().parse_args(arguments)
+    try:
+        given.run(given)
+    except EtlError as error:
+        print(f"release {given.command}: {error}", file=sys.stderr)
+    except (ClientError, BotoCoreError) as error:
+        print(f"release {given.command}: {explained(error)}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print(f"\nrelease {given.command}: interrupted; run it again to go on", file=sys.stderr)
+        return INTERRUPTED
+    else:
+        return 0
+    return FAILED
+
+
+def _configure(given: argparse.Namespace) -> None:
+    text = configuration.read(given.project)
+    config = json.loads(text)
+    layer = given.layer
+    if configuration.managed_layers(config, given.stage) and not layer:
+        session = boto3.Session()
+        _same_region(configuration.region_of(config, given.stage), session.region_name, given.stage)
+        python = f"{sys.version_info.major}.{sys.version_info.minor}"
+        architecture = configuration.architecture_of(config, given.stage)
+        client = session.client("ssm", config=CONFIG)
+        layer = layers.layer_arn(client, given.layer_version, python, architecture)
+    changed = configuration.configured(text, given.stage, given.bucket, layer)
+    if changed != text:
+        configuration.write(given.project, changed)
+    stage = read_stage(given.project, given.stage)
+    print(f".chalice/config.json: {'unchanged' if changed == text else 'written'}")
+    print(f"  bucket {stage.settings.bucket}")
+    for arn in sorted(set(configuration.managed_layers(json.loads(changed), given.stage))):
+        print(f"  layer {arn}")
+
+
+def _same_region(configured: str | None, now: str | None, stage: str) -> None:
+    if configured and now and configured != now:
+        raise SetupError(
+            f"stage {stage} was configured for {configured}, and the region is {now}: set AWS_DEFAULT_REGION="
+            f"{configured}, or, for a deployment elsewhere, add a stage to .chalice/config.json"
+        )
+
+
+def _smoke(given: argparse.Namespace) -> None:
+    stage = read_stage(given.project, given.stage)
+    session = boto3.Session()
+    clients = connect(session, stage.name)
+    asks: Asks | None = _asks(stage, session, given.project)
+    if not find_table(clients.glue, stage.settings.database, stage.settings.table):
+        if stage.settings.catalog_mode != "crawler":
+            raise SetupError(
+                f"table {stage.settings.table} is not there: python -m glue_setup apply --stage {stage.name}"
+            )
+        asks = None
+    log_group = f"/aws/lambda/{stage.function('load_orders')}"
+    Smoke(clients.s3, stage.settings, log_group).run(asks, lambda line: print(f"  {line}", flush=True))
+
+
+def _asks(stage: Stage, session: boto3.Session, project: Path) -> Asks:
+    deployed = record.read(project, stage.name)
+    if deployed and deployed.api_url and stage.settings.api_auth != "api_key":
+        return Rest(session, deployed.api_url)
+    return Direct(Athena(session.client("athena", config=CONFIG), stage.settings), stage.settings)
+
+
+def _deploy(given: argparse.Namespace) -> None:
+    configure = []
+    for name in ("bucket", "layer", "layer_version"):
+        value = getattr(given, name)
+        if value and (name, value) != ("layer_version", layers.VERSION):
+            configure += [f"--{name.replace('_', '-')}", value]
+    Deployer(given.project, given.stage).deploy(tuple(configure))
+
+
+def _destroy(given: argparse.Namespace) -> None:
+    Deployer(given.project, given.stage).destroy(given.delete_data)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m release", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, run, told in (
+        ("deploy", _deploy, "configure the stage, lay its foundations, deploy the app, test it; safe to run again"),
+        ("configure", _configure, "write the stage's bucket and layer into .chalice/config.json"),
+        ("smoke", _smoke, "drop a file into the deployed stage, ask for it, compare, remove it again"),
+        (
+            "destroy",
+            _destroy,
+            "delete the app and the foundations; keeps the bucket and its data unless told otherwise",
+        ),
+    ):
+        command = commands.add_parser(name, help=told, description=told)
+        command.set_defaults(run=run)
+        command.add_argument("--stage", required=True, help="a stage of .chalice/config.json")
+        command.add_argument("--project", type=Path, default=Path(), metavar="DIR", help="the project (default: here)")
+        if name in ("deploy", "configure"):
+            command.add_argument("--bucket", help="the stage's bucket; needed once, it need not exist")
+            command.add_argument(
+                "--layer-version", default=layers.VERSION, help=f"of AWS's managed layer (default: {layers.VERSION})"
+            )
+            command.add_argument("--layer", metavar="ARN", help="a layer of your own instead")
+        if name == "destroy":
+            command.add_argument("--delete-data", action="store_true", help="also delete bucket, data and logs")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

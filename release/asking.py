@@ -1,0 +1,92 @@
+"""Asking a deployed stage: through its REST API as a signed caller, or through Athena where that takes a key."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import HTTPClientError
+from botocore.httpsession import URLLib3Session
+
+from chalicelib import saved_queries
+from chalicelib.errors import EtlError
+from glue_setup.errors import SetupError
+from release.smoke import Answer
+
+if TYPE_CHECKING:
+    import boto3
+
+    from chalicelib.athena import Athena
+    from chalicelib.settings import Settings
+
+QUERY = "order_lines_of"
+ASK_SECONDS = 120.0
+
+
+class Rest:
+    """Asks the REST API with the session's credentials, which need execute-api:Invoke."""
+
+    how = f"the REST API: GET /queries/{QUERY}"
+
+    def __init__(self, session: boto3.Session, url: str) -> None:
+        self._session = session
+        self._url = url
+
+    def lines_of(self, order_id: str) -> Answer:
+        """Ask, and follow the execution if it takes longer than the API waits. Raises SetupError."""
+        status, told = self._get(f"{self._url}/queries/{QUERY}?{urlencode({'order_id': order_id})}")
+        deadline = time.monotonic() + ASK_SECONDS
+        while status == 202 or told.get("state") in ("QUEUED", "RUNNING"):
+            if time.monotonic() > deadline:
+                raise SetupError(f"execution {told['execution_id']} has not ended within {ASK_SECONDS:g} s: try again")
+            time.sleep(1.0)
+            status, told = self._get(f"{self._url}/executions/{told['execution_id']}")
+        execution_id = str(told["execution_id"])
+        if "rows" not in told:
+            _, told = self._get(f"{self._url}/executions/{execution_id}/results")
+        names = [column["name"] for column in told["columns"]]
+        return Answer(execution_id, [dict(zip(names, row, strict=True)) for row in told["rows"]])
+
+    def _get(self, url: str) -> tuple[int, Mapping[str, Any]]:
+        request = AWSRequest("GET", url)
+        credentials = self._session.get_credentials()
+        if credentials is None:
+            raise SetupError("the REST API cannot be asked without credentials: run `aws configure` or `aws sso login`")
+        SigV4Auth(credentials.get_frozen_credentials(), "execute-api", self._session.region_name).add_auth(request)
+        try:
+            answer = URLLib3Session(timeout=40).send(request.prepare())
+        except HTTPClientError as problem:
+            raise SetupError(f"GET {url} did not answer: {problem}; try again") from None
+        if answer.status_code == 403:
+            raise SetupError(f"GET {url} was refused: allow execute-api:Invoke on it to the caller ({answer.text})")
+        if answer.status_code >= 300:
+            raise SetupError(f"GET {url} answered {answer.status_code}: {answer.text}")
+        return answer.status_code, json.loads(answer.text)
+
+
+class Direct:
+    """Asks Athena in the stage's workgroup: where API_AUTH=api_key, or nothing was deployed but the loader."""
+
+    how = f"Athena: {QUERY}"
+
+    def __init__(self, athena: Athena, settings: Settings) -> None:
+        self._athena = athena
+        self._settings = settings
+
+    def lines_of(self, order_id: str) -> Answer:
+        """Ask, and wait. Raises SetupError."""
+        query = saved_queries.find(QUERY)
+        statement = query.bind({"order_id": order_id}, database=self._settings.database, table=self._settings.table)
+        try:
+            execution_id = self._athena.start(statement.sql, statement.parameters, name=QUERY)
+            self._athena.wait(execution_id, ASK_SECONDS)
+            page = self._athena.page(execution_id).describe()
+        except EtlError as problem:
+            raise SetupError(f"{QUERY} could not be asked: {problem}") from None
+        names = [column["name"] for column in page["columns"]]
+        return Answer(execution_id, [dict(zip(names, row, strict=True)) for row in page["rows"]])

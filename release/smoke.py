@@ -1,0 +1,155 @@
+"""The smoke test of a stage: drop a file, wait until it is loaded, ask for it, compare, remove it without a trace.
+
+Its one order is dated 2000-01, so that it stands in a month of its own for the seconds that it is there.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from chalicelib.ledger import FINISHED, LOADED, Entry, ledger_name
+from glue_setup.emptying import empty
+from glue_setup.errors import SetupError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+    from chalicelib.settings import Settings
+
+FILE = "release_smoke_test.json"
+"""Always the same, so that a run finds what one before it may have left."""
+LOAD_SECONDS = 180.0
+"""How long a load may take, a cold start and the delivery of the event included: mostly seconds, seldom a minute."""
+COLUMNS = ("order_id", "line_number", "product_id", "quantity", "line_amount", "total_amount", "order_month")
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was answered to a question: its rows by column, and the execution, whose result files are removed."""
+
+    execution_id: str
+    rows: list[dict[str, Any]]
+
+
+class Asks(Protocol):
+    """Something that answers the saved query `order_lines_of`."""
+
+    how: str
+    """In words, for the person who watches."""
+
+    def lines_of(self, order_id: str) -> Answer:
+        """Ask for the lines of an order. Raises SetupError."""
+
+
+def order(order_id: str) -> dict[str, Any]:
+    """Return the order that is dropped."""
+    return {
+        "order_id": order_id,
+        "order_date": "2000-01-01",
+        "total_amount": 12.50,
+        "customer": {"customer_id": "smoke-test", "name": "Smoke test"},
+        "products": [
+            {"product_id": "A", "name": "First line", "category": "test", "price": 5.0, "quantity": 2},
+            {"product_id": "B", "name": "Second line", "category": "test", "price": 2.5, "quantity": 1},
+        ],
+    }
+
+
+def expected(order_id: str) -> list[dict[str, Any]]:
+    """Return the rows that the order becomes."""
+    lines = [(order_id, 1, "A", 2, "10.0000"), (order_id, 2, "B", 1, "2.5000")]
+    return [dict(zip(COLUMNS, (*line, "12.5000", "2000-01"), strict=True)) for line in lines]
+
+
+class Smoke:
+    """One run against one stage."""
+
+    def __init__(
+        self,
+        client: S3Client,
+        settings: Settings,
+        log_group: str,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._s3 = client
+        self._settings = settings
+        self._log_group = log_group
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._key = f"{settings.incoming_prefix}{FILE}"
+        self._ledger_key = f"{settings.ledger_prefix}{ledger_name(self._key)}"
+
+    def run(self, asks: Asks | None, say: Say) -> None:
+        """Run it; without `asks` nothing is asked. Raises SetupError, with the remedy, when anything goes wrong.
+
+        What was dropped is removed in every case, and what an earlier run left is removed first.
+        """
+        order_id = f"smoke-{uuid.uuid4().hex[:12]}"
+        self.clean_up()
+        executions: list[str] = []
+        try:
+            entry = self._loaded(order_id)
+            say(f"loaded in {entry.seconds} s: {entry.orders_read} order read, {entry.rows} rows")
+            if asks is None:
+                say("not asked: the crawler has not made the table yet")
+            else:
+                answer = asks.lines_of(order_id)
+                executions.append(answer.execution_id)
+                self._compare(expected(order_id), [{name: row.get(name) for name in COLUMNS} for row in answer.rows])
+                say(f"asked {asks.how}: the rows are as expected")
+        finally:
+            count = self.clean_up(executions)
+        say(f"removed again: {count} object versions")
+
+    def clean_up(self, executions: list[str] | None = None) -> int:
+        """Remove every version of what a run leaves: file, rows, ledger entry, results. Returns how many there were."""
+        entry = self._entry()
+        doomed = [self._key]
+        if entry is not None:
+            doomed += [*entry.files, *entry.superseded, *([entry.quarantine] if entry.quarantine else [])]
+        doomed += [f"{self._settings.results_prefix}{execution}" for execution in executions or []]
+        # The entry last: it is what tells the next run, if this one stops, what there is to remove.
+        return sum(empty(self._s3, self._settings.bucket, key) for key in [*doomed, self._ledger_key])
+
+    def _loaded(self, order_id: str) -> Entry:
+        body = json.dumps([order(order_id)]).encode()
+        put = self._s3.put_object(Bucket=self._settings.bucket, Key=self._key, Body=body)
+        versions = {put.get("VersionId"), put["ETag"].strip('"')}
+        deadline = self._monotonic() + LOAD_SECONDS
+        pause = 0.2
+        while self._monotonic() < deadline:
+            entry = self._entry()
+            if entry is not None and entry.state in FINISHED and entry.version in versions and not entry.superseded:
+                if (entry.state, entry.orders_read, entry.rows) != (LOADED, 1, 2):
+                    raise SetupError(
+                        f"{FILE} was dropped and came out as {entry.state}, {entry.rows} rows ({entry.reason}): the "
+                        "deployed app is not the one of this project; deploy it again"
+                    )
+                return entry
+            self._sleep(pause)
+            pause = min(pause * 1.5, 3.0)
+        raise SetupError(
+            f"{self._key} was not loaded within {LOAD_SECONDS:g} s: look at what the function logged, "
+            f"aws logs tail {self._log_group} --since 10m; with no line there, S3 does not invoke it: deploy again"
+        )
+
+    def _compare(self, wanted: list[dict[str, Any]], found: list[dict[str, Any]]) -> None:
+        if wanted == found:
+            return
+        raise SetupError(f"the answer is not what was loaded: expected {json.dumps(wanted)}, found {json.dumps(found)}")
+
+    def _entry(self) -> Entry | None:
+        try:
+            stored = self._s3.get_object(Bucket=self._settings.bucket, Key=self._ledger_key)
+        except self._s3.exceptions.NoSuchKey:
+            return None
+        return Entry.from_json(json.loads(stored["Body"].read()))
