@@ -13,6 +13,7 @@ import boto3
 from glue_setup.clients import CONFIG, connect, find_place
 from chalicelib.stage import Stage, read_stage
 from release import record
+from release.presence import forget_what_is_gone
 from release.steps import Step, run
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Deployer:
         s3 = connect(self.session, self.stage_name).s3
         record.fetch(s3, stage.settings.bucket, self.project, self.stage_name)
         steps = []
-        if record.read(self.project, self.stage_name):
+        if forget_what_is_gone(self.session, self.project, self.stage_name):
             steps.append(
                 Step(
                     "Delete the app",
@@ -83,12 +84,12 @@ class Deployer:
                 )
             )
         else:
+            record.forget(s3, stage.settings.bucket, self.project, self.stage_name)
             print("No app is deployed, as far as .chalice/deployed and the bucket tell.", flush=True)
         arguments = ("destroy", *of_stage, *(["--delete-data"] if delete_data else []))
         steps.append(Step("Remove the foundations", "glue_setup", arguments, CREDENTIALS))
         data = " DATA=delete" if delete_data else ""
         run(steps, self.project, f"make destroy STAGE={self.stage_name}{data}")
-        record.path_of(self.project, self.stage_name).unlink(missing_ok=True)
         for policy in (self.project / ".chalice").glob(f"policy-{self.stage_name}-*.json"):
             policy.unlink()
 

@@ -1,0 +1,191 @@
+"""`make deploy` from an empty AWS to a passing smoke test, again without a change, and `make destroy` to nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.emulator import PROJECT, Emulator, running
+from tests.local.calls import call
+
+pytestmark = [pytest.mark.aws, pytest.mark.slow]
+COPIED = ("Makefile", "app.py", "chalicelib", "glue_setup", "release", "requirements.txt", "requirements-dev.txt")
+LEFT_OUT = shutil.ignore_patterns("__pycache__", "deployed", "deployments", "policy-*.json")
+BUCKET = "orders-etl-local"
+
+
+class Checkout:
+    """A fresh checkout of the project on a machine whose AWS is the embedded one."""
+
+    def __init__(self, aws: Emulator, folder: Path) -> None:
+        self.aws = aws
+        self.folder = folder
+        folder.mkdir()
+        for name in COPIED:
+            if (PROJECT / name).is_dir():
+                shutil.copytree(PROJECT / name, folder / name, ignore=LEFT_OUT)
+            else:
+                shutil.copy2(PROJECT / name, folder / name)
+        shutil.copytree(PROJECT / ".chalice", folder / ".chalice", ignore=LEFT_OUT)
+
+    def make(self, target: str, *variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a target of the Makefile for stage local, with this environment's packages."""
+        environment = {**os.environ, **self.aws.environment, "AWS_CONFIG_FILE": os.devnull}
+        # -o: the environment is there already, whatever the times of the files say.
+        environment_here = [f"VENV={sys.prefix}", "-o", f"{sys.prefix}/.ready"]
+        return subprocess.run(
+            ["make", "-s", target, "STAGE=local", *environment_here, *variables],
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    def succeeds(self, target: str, *variables: str) -> str:
+        done = self.make(target, *variables)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+@pytest.fixture
+def empty() -> Iterator[Emulator]:
+    """An embedded AWS with nothing in it."""
+    with running() as emulator:
+        yield emulator
+
+
+def standing(aws: Emulator) -> dict[str, Any]:
+    """Return what there is in AWS by kind; nothing that changes by itself."""
+    functions = aws.client("lambda").list_functions()["Functions"]
+    glue, logs = aws.client("glue"), aws.client("logs")
+    databases = [each["Name"] for each in glue.get_databases()["DatabaseList"] if each["Name"] != "default"]
+    return {
+        "functions": sorted((each["FunctionName"], each["CodeSha256"], each["Timeout"]) for each in functions),
+        "doors": sorted(doors(aws, each["FunctionName"]) for each in functions),
+        "roles": sorted(each["RoleName"] for each in aws.client("iam").list_roles()["Roles"]),
+        "apis": [each["id"] for each in aws.client("apigateway").get_rest_apis()["items"]],
+        "buckets": [each["Name"] for each in aws.client("s3").list_buckets()["Buckets"]],
+        "tables": {name: [t["Name"] for t in glue.get_tables(DatabaseName=name)["TableList"]] for name in databases},
+        "workgroups": [
+            w["Name"] for w in aws.client("athena").list_work_groups()["WorkGroups"] if w["Name"] != "primary"
+        ],
+        "log groups": sorted(
+            (g["logGroupName"], g.get("retentionInDays")) for g in logs.describe_log_groups()["logGroups"]
+        ),
+        "queues": aws.client("sqs").list_queues().get("QueueUrls", []),
+        "alarms": [each["AlarmName"] for each in aws.client("cloudwatch").describe_alarms()["MetricAlarms"]],
+        "rules": [each["Name"] for each in aws.client("events").list_rules()["Rules"]],
+    }
+
+
+def doors(aws: Emulator, function: str) -> list[str]:
+    """Return who may invoke a function, on which conditions."""
+    policy = json.loads(aws.client("lambda").get_policy(FunctionName=function)["Policy"])
+    return sorted(json.dumps([s["Principal"], s["Condition"]], sort_keys=True) for s in policy["Statement"])
+
+
+def wiring(aws: Emulator) -> Any:
+    """Return what the bucket announces, and to whom."""
+    found = aws.client("s3").get_bucket_notification_configuration(Bucket=BUCKET)
+    return [{k: v for k, v in each.items() if k != "Id"} for each in found["LambdaFunctionConfigurations"]]
+
+
+def objects(aws: Emulator) -> list[str]:
+    """Return every version in the bucket that is not a query's result."""
+    pages = aws.client("s3").get_paginator("list_object_versions").paginate(Bucket=BUCKET)
+    found = [each["Key"] for page in pages for kind in ("Versions", "DeleteMarkers") for each in page.get(kind, [])]
+    return sorted(key for key in found if not key.startswith("athena_results/"))
+
+
+def test_from_nothing_to_a_tested_deployment_again_without_a_change_and_to_nothing(
+    empty: Emulator, tmp_path: Path
+) -> None:
+    before = standing(empty)
+    checkout = Checkout(empty, tmp_path / "one")
+    told = checkout.succeeds("deploy")
+    assert "the REST API: GET /queries/order_lines_of: the rows are as expected" in told
+    first, wired = standing(empty), wiring(empty)
+    assert [name for name, *_ in first["functions"]]
+    assert len(first["apis"]) == 1
+    assert {days for _, days in first["log groups"]} == {30}
+    # The smoke test leaves no trace: only the record of the deployment is in the bucket.
+    assert objects(empty) == ["orders_release/local.json"]
+    config = (checkout.folder / ".chalice" / "config.json").read_bytes()
+
+    again = checkout.succeeds("deploy")
+    assert "Everything was in place: unchanged." in again
+    assert standing(empty) == first
+    assert wiring(empty) == wired
+    assert objects(empty) == ["orders_release/local.json"]
+    assert (checkout.folder / ".chalice" / "config.json").read_bytes() == config
+
+    # Another machine knows nothing of the first: it finds the same API, not a second one.
+    elsewhere = Checkout(empty, tmp_path / "two")
+    assert "deployed from elsewhere before" in elsewhere.succeeds("deploy")
+    assert standing(empty) == first
+    assert wiring(empty) == wired
+
+    kept = elsewhere.succeeds("destroy")
+    assert "kept, with all data" in kept
+    left = standing(empty)
+    assert left["buckets"] == [BUCKET]
+    assert not left["functions"] + left["apis"] + left["workgroups"] + left["rules"]
+    checkout.succeeds("destroy", "DATA=delete")
+    assert standing(empty) == before
+
+
+def test_only_its_own_bucket_and_its_own_api_may_invoke_a_function(empty: Emulator, tmp_path: Path) -> None:
+    Checkout(empty, tmp_path / "one").succeeds("deploy")
+    policy = json.loads(empty.client("lambda").get_policy(FunctionName="orders-etl-local-load_orders")["Policy"])
+    (by_s3,) = [s for s in policy["Statement"] if s["Principal"] == {"Service": "s3.amazonaws.com"}]
+    assert by_s3["Condition"]["ArnLike"] == {"AWS:SourceArn": f"arn:aws:s3:::{BUCKET}"}
+    assert by_s3["Condition"]["StringEquals"] == {"AWS:SourceAccount": "123456789012"}
+    policy = json.loads(empty.client("lambda").get_policy(FunctionName="orders-etl-local")["Policy"])
+    (api,) = empty.client("apigateway").get_rest_apis()["items"]
+    assert [s["Condition"] for s in policy["Statement"]] == [
+        {"ArnLike": {"AWS:SourceArn": f"arn:aws:execute-api:us-east-1:123456789012:{api['id']}/*"}}
+    ]
+
+
+def test_a_deployment_that_failed_says_what_to_do_leaves_no_second_api_and_goes_on(
+    empty: Emulator, tmp_path: Path
+) -> None:
+    checkout = Checkout(empty, tmp_path / "one")
+    (checkout.folder / "app.py").write_text((PROJECT / "app.py").read_text() + "\nraise RuntimeError('half way')\n")
+    failed = checkout.make("deploy")
+    assert failed.returncode
+    assert "step 4 of" in failed.stderr
+    assert "make deploy STAGE=local" in failed.stderr
+    shutil.copy2(PROJECT / "app.py", checkout.folder)
+    assert "Everything was in place: unchanged." in checkout.succeeds("deploy")
+    assert len(empty.client("apigateway").get_rest_apis()["items"]) == 1
+
+
+def test_a_stage_with_a_wrong_setting_is_refused_before_anything_is_made(empty: Emulator, tmp_path: Path) -> None:
+    before = standing(empty)
+    checkout = Checkout(empty, tmp_path / "one")
+    path = checkout.folder / ".chalice" / "config.json"
+    config = json.loads(path.read_text())
+    config["stages"]["local"]["environment_variables"]["UPLOAD_SECONDS"] = "15 minutes"
+    path.write_text(json.dumps(config))
+    failed = checkout.make("deploy")
+    assert failed.returncode
+    assert "UPLOAD_SECONDS" in failed.stderr
+    assert "give a whole number from 60 to 3600" in failed.stderr
+    assert standing(empty) == before
+
+
+def test_an_upgrade_keeps_data_ledger_and_address_and_an_added_column_works_at_once(
+    empty: Emulator, tmp_path: Path
+) -> None:
+    assert call
