@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from chalicelib.athena import Athena
+from chalicelib.settings import Settings
 from local.emulator import PROJECT, Emulator, running
-from tests.local.calls import call
+from tests.local.calls import wait_for
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
 COPIED = ("Makefile", "app.py", "chalicelib", "glue_setup", "release", "requirements.txt", "requirements-dev.txt")
@@ -185,7 +187,80 @@ def test_a_stage_with_a_wrong_setting_is_refused_before_anything_is_made(empty: 
     assert standing(empty) == before
 
 
-def test_an_upgrade_keeps_data_ledger_and_address_and_an_added_column_works_at_once(
+PHONE = '        Column("customer_phone", Type.TEXT, "customer.phone", "The customer\'s telephone number."),\n'
+EMAIL = '        Column("customer_email", Type.TEXT, "customer.email", "The customer\'s e-mail address."),\n'
+
+
+def ask(aws: Emulator, sql: str) -> list[tuple[Any, ...]]:
+    athena = Athena(aws.client("athena"), Settings(bucket=BUCKET))
+    execution = athena.start(sql)
+    athena.wait(execution, 60)
+    return list(athena.rows(execution))
+
+
+def drop(aws: Emulator, name: str, orders: list[dict[str, Any]]) -> None:
+    aws.client("s3").put_object(Bucket=BUCKET, Key=f"orders_json_incoming/{name}", Body=json.dumps(orders).encode())
+
+
+def test_an_upgrade_keeps_data_ledger_wiring_and_address_and_an_added_column_works_at_once(
     empty: Emulator, tmp_path: Path
 ) -> None:
-    assert call
+    checkout = Checkout(empty, tmp_path / "one")
+    checkout.succeeds("deploy")
+    drop(empty, "old.json", [{"order_id": "1", "order_date": "2024-05-01", "customer": {"phone": "0123"}}])
+    table = "etl_pipeline.orders_parquet_datalake"
+    wait_for(lambda: ask(empty, f"SELECT order_id FROM {table}"))
+    first, wired, kept = standing(empty), wiring(empty), objects(empty)
+
+    contract = checkout.folder / "chalicelib" / "contract.py"
+    text = contract.read_text("utf-8")
+    assert EMAIL in text
+    contract.write_text(text.replace(EMAIL, EMAIL + PHONE), "utf-8")
+    assert f"table {table}: changed" in checkout.succeeds("deploy")
+    assert objects(empty) == kept
+    upgraded = standing(empty)
+    assert upgraded["functions"] != first["functions"]
+    assert {**upgraded, "functions": []} == {**first, "functions": []}
+    assert wiring(empty) == wired
+
+    asked = f"SELECT order_id, customer_phone FROM {table} ORDER BY order_id"
+    assert ask(empty, asked) == [("1", None)]
+    drop(empty, "new.json", [{"order_id": "2", "order_date": "2024-05-01", "customer": {"phone": "0456"}}])
+    assert wait_for(lambda: (found := ask(empty, asked)) and len(found) == 2 and found) == [("1", None), ("2", "0456")]
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        (EMAIL.replace("Type.TEXT", "Type.INTEGER"), "column customer_email would change from string to bigint"),
+        (
+            EMAIL.replace('"customer_email"', '"email"'),
+            "column customer_email (string) is not in the contract any more",
+        ),
+    ],
+    ids=["another type", "another name"],
+)
+def test_a_change_that_athena_cannot_read_over_old_files_is_refused_with_the_reason(
+    empty: Emulator, tmp_path: Path, changed: str, reason: str
+) -> None:
+    checkout = Checkout(empty, tmp_path / "one")
+    checkout.succeeds("deploy")
+    before = standing(empty)
+    contract = checkout.folder / "chalicelib" / "contract.py"
+    contract.write_text(contract.read_text("utf-8").replace(EMAIL, changed), "utf-8")
+    plan = subprocess.run(
+        [sys.executable, "-m", "glue_setup", "plan", "--stage", "local"],
+        cwd=checkout.folder,
+        env={**os.environ, **empty.environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert plan.returncode
+    assert f"  ! {reason}" in plan.stdout
+    failed = checkout.make("deploy")
+    assert failed.returncode
+    assert reason in failed.stderr
+    assert "step 2 of" in failed.stderr
+    assert standing(empty) == before

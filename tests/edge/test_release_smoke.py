@@ -1,0 +1,131 @@
+"""The smoke test finds what is wrong, says what to do, and leaves nothing behind, whatever happens."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from chalicelib.ledger import LOADED, QUARANTINED, Entry
+from chalicelib.settings import Settings
+from glue_setup.errors import SetupError
+from release.smoke import COLUMNS, FILE, Answer, Smoke, expected
+
+BUCKET = "orders-etl-smoke"
+SETTINGS = Settings(bucket=BUCKET)
+KEY = f"orders_json_incoming/{FILE}"
+PARQUET = "orders_parquet_datalake/order_month=2000-01/a.parquet"
+
+
+class Stage:
+    """A bucket, with the loader and the REST API played beside it."""
+
+    def __init__(self) -> None:
+        self.s3 = boto3.client("s3", "us-east-1")
+        self.s3.create_bucket(Bucket=BUCKET)
+        self.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        self.now = 0.0
+        self.loads: Callable[[], None] = self.load
+        self.answers: Callable[[str], list[dict[str, Any]]] = expected
+        self.how = "the API"
+        self.smoke = Smoke(self.s3, SETTINGS, "/aws/lambda/loader", monotonic=lambda: self.now, sleep=self.sleep)
+        self.ledger = self.smoke._ledger_key
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.loads()
+
+    def load(self, **changed: Any) -> None:
+        """Do as the loader: write the rows, then the ledger entry."""
+        version = self.s3.head_object(Bucket=BUCKET, Key=KEY)["VersionId"]
+        entry = Entry(KEY, version, "", LOADED, files=(PARQUET,), orders_read=1, orders_loaded=1, rows=2)
+        entry = dataclasses.replace(entry, **changed)
+        for key in entry.files:
+            self.put(key)
+        self.put(self.ledger, json.dumps(entry.as_json()).encode())
+
+    def lines_of(self, order_id: str) -> Answer:
+        self.put("athena_results/e-1.csv")
+        return Answer("e-1", self.answers(order_id))
+
+    def put(self, key: str, body: bytes = b"x") -> None:
+        self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+
+    def run(self) -> list[str]:
+        lines: list[str] = []
+        self.smoke.run(self, lines.append)
+        return lines
+
+    def left(self) -> list[str]:
+        found = self.s3.list_object_versions(Bucket=BUCKET)
+        return [each["Key"] for kind in ("Versions", "DeleteMarkers") for each in found.get(kind, [])]
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        yield Stage()
+
+
+def test_what_was_dropped_is_loaded_asked_compared_and_gone_again(stage: Stage) -> None:
+    assert stage.run()[-1] == "removed again: 4 object versions"
+    assert stage.left() == []
+
+
+def test_a_wrong_answer_is_told_with_what_was_expected_and_removed_all_the_same(stage: Stage) -> None:
+    stage.answers = lambda order_id: expected(order_id)[:1]
+    with pytest.raises(SetupError, match="the answer is not what was loaded: expected"):
+        stage.run()
+    assert stage.left() == []
+
+
+def test_a_file_that_nobody_loads_ends_in_time_with_where_to_look(stage: Stage) -> None:
+    stage.loads = lambda: None
+    with pytest.raises(SetupError, match=r"not loaded within 180 s: .*aws logs tail /aws/lambda/loader"):
+        stage.run()
+    assert stage.now >= 180
+    assert stage.left() == []
+
+
+def test_a_file_that_is_refused_is_told_with_the_reason(stage: Stage) -> None:
+    stage.loads = lambda: stage.load(state=QUARANTINED, rows=0, reason="not JSON", files=())
+    with pytest.raises(SetupError, match=r"came out as quarantined, 0 rows \(not JSON\)"):
+        stage.run()
+    assert stage.left() == []
+
+
+def test_what_an_interrupted_run_left_is_removed_by_the_next(stage: Stage) -> None:
+    def interrupted(order_id: str) -> list[dict[str, Any]]:
+        raise KeyboardInterrupt
+
+    stage.answers = interrupted
+    kept = stage.smoke.clean_up
+    stage.smoke.clean_up = lambda executions=None: 0  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        stage.run()
+    assert PARQUET in stage.left()
+    stage.smoke.clean_up = kept  # type: ignore[method-assign]
+    stage.answers = expected
+    stage.s3.delete_object(Bucket=BUCKET, Key="athena_results/e-1.csv")
+    stage.run()
+    assert stage.left() == []
+
+
+def test_nothing_of_anybody_elses_is_removed(stage: Stage) -> None:
+    others = ["orders_json_incoming/orders.json", "orders_parquet_datalake/order_month=2000-01/b.parquet"]
+    for key in others:
+        stage.put(key)
+    stage.run()
+    assert stage.left() == others
+
+
+def test_the_rows_expected_have_every_column_that_is_compared() -> None:
+    assert all(tuple(row) == COLUMNS for row in expected("o"))
