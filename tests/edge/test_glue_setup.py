@@ -11,7 +11,11 @@ from glue_setup.resource import Change
 from glue_setup.workgroup import Workgroup
 from tests.edge.glue_setup_world import ACCOUNT, BUCKET, world
 
-LOG_GROUPS = ["/aws/lambda/orders-etl-test-load_orders", "/aws/lambda/orders-etl-test"]
+LOG_GROUPS = [
+    "/aws/lambda/orders-etl-test-load_orders",
+    "/aws/lambda/orders-etl-test-sweep_orders",
+    "/aws/lambda/orders-etl-test",
+]
 
 
 @pytest.fixture
@@ -305,15 +309,15 @@ def test_destroy_keeps_a_database_that_it_did_not_make_or_that_holds_other_table
 
 
 def test_each_functions_log_expires_also_where_lambda_made_the_log_group_first(stage):
-    stage.logs.create_log_group(logGroupName=LOG_GROUPS[1])
-    stage.logs.create_log_group(logGroupName=f"{LOG_GROUPS[1]}-of-somebody-else")
+    stage.logs.create_log_group(logGroupName=LOG_GROUPS[-1])
+    stage.logs.create_log_group(logGroupName=f"{LOG_GROUPS[-1]}-of-somebody-else")
     lines = stage.plan()
     assert "  ~ retention: forever -> 30 days" in lines
     stage.apply()
     days = {
         group["logGroupName"]: group.get("retentionInDays") for group in stage.logs.describe_log_groups()["logGroups"]
     }
-    assert days == {**dict.fromkeys(LOG_GROUPS, 30), f"{LOG_GROUPS[1]}-of-somebody-else": None}
+    assert days == {**dict.fromkeys(LOG_GROUPS, 30), f"{LOG_GROUPS[-1]}-of-somebody-else": None}
     stage.destroy(delete_data=True)
     left = [group["logGroupName"] for group in stage.logs.describe_log_groups()["logGroups"]]
-    assert left == [f"{LOG_GROUPS[1]}-of-somebody-else"]
+    assert left == [f"{LOG_GROUPS[-1]}-of-somebody-else"]

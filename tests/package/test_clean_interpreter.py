@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
 import os
@@ -72,12 +73,41 @@ def handlers() -> list[str]:
     return ["app" if name == "api_handler" else name for name in FUNCTIONS]
 
 
+def imported_when_called(handler: str) -> list[str]:
+    """Return the modules that a handler imports in its body."""
+    for node in ast.parse((PROJECT / "app.py").read_text("utf-8")).body:
+        if isinstance(node, ast.FunctionDef) and node.name == handler:
+            return [each.module or "" for each in ast.walk(node) if isinstance(each, ast.ImportFrom)]
+    return []
+
+
+def has_layer(handler: str) -> bool:
+    """Tell whether the stages that go to AWS give a handler's function the layer."""
+    stages = json.loads((PROJECT / ".chalice" / "config.json").read_text("utf-8"))["stages"]
+    name = "api_handler" if handler == "app" else handler
+    (found,) = {"layers" in stages[stage]["lambda_functions"][name] for stage in ("dev", "prod")}
+    return found
+
+
 @pytest.mark.parametrize("handler", handlers())
-def test_every_handler_is_importable_with_lambdas_own_paths(lambda_paths: list[Path], handler: str) -> None:
-    code = "import app; print(json.dumps([callable(getattr(app, sys.argv[1])), app.__file__]))"
-    found, file = run(lambda_paths, code, handler)
+def test_every_handler_and_what_it_imports_when_called_is_there_with_its_functions_own_paths(
+    lambda_paths: list[Path], handler: str
+) -> None:
+    paths = lambda_paths if has_layer(handler) else [lambda_paths[0], lambda_paths[2]]
+    code = """
+import app, importlib
+modules = [importlib.import_module(name) for name in sys.argv[2:]]
+print(json.dumps([callable(getattr(app, sys.argv[1])), [each.__file__ for each in (app, *modules)]]))
+"""
+    found, files = run(paths, code, handler, *imported_when_called(handler))
     assert found
-    assert Path(file).parent == lambda_paths[0]
+    assert all(lambda_paths[0] in Path(file).parents for file in files)
+
+
+def test_the_loader_is_given_the_layer_and_the_rest_api_is_not() -> None:
+    assert has_layer("load_orders")
+    assert not has_layer("app")
+    assert imported_when_called("load_orders")
 
 
 def test_the_loader_takes_an_event_without_records(lambda_paths: list[Path]) -> None:
