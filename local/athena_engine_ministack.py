@@ -50,6 +50,9 @@ class MiniStackLake:
         return [table for key, table in list(glue._tables.items()) if key.startswith(f"{database}/")]
 
     def table(self, database: str, name: str) -> dict[str, Any] | None:
+        # Athena looks the default database up before any other.
+        # https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
+        require_glue("GetDatabase", "default")
         require_glue("GetTable", database, name)
         found: dict[str, Any] | None = glue._tables.get(f"{database}/{name}")
         return found

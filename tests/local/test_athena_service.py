@@ -250,7 +250,7 @@ CATALOG = {
     "Action": ["glue:GetDatabase", "glue:GetTable"],
     "Resource": [
         f"arn:aws:glue:us-east-1:{ACCOUNT}:{name}"
-        for name in ("catalog", f"database/{DATABASE}", f"table/{DATABASE}/*")
+        for name in ("catalog", "database/default", f"database/{DATABASE}", f"table/{DATABASE}/*")
     ],
 }
 DATA = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/orders_parquet_datalake/*"}

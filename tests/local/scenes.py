@@ -1,0 +1,203 @@
+"""One scene a function: everything that needs a right of its role, played on the embedded AWS; raises what fails."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+import uuid
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote_plus
+
+from chalicelib.ledger import Entry
+from tests.local.api_client import Client, send
+from tests.local.calls import wait_for
+from tests.local.product import Product
+
+CRAWLER = "orders-crawler"
+GOOD = {"order_date": "2024-05-01", "products": [{"product_id": "1", "price": 2, "quantity": 3}]}
+LONG_AGO = "2020-01-01T00:00:00+00:00"
+
+
+class Broken(AssertionError):
+    """Something that the function does for its users does not work."""
+
+
+class Scene(ABC):
+    """What one function is for. The bucket announces nothing here: every event is handed over, and answered."""
+
+    def __init__(self, product: Product, folder: Path) -> None:
+        self.product = product
+        self.folder = folder
+        self.settings = product.settings
+        self.s3 = product.s3
+        self.bucket = product.settings.bucket
+
+    @property
+    @abstractmethod
+    def function(self) -> str:
+        """The function's deployed name."""
+
+    @abstractmethod
+    def act(self) -> None:
+        """Use the function for all that it does. Raises when anything does not work."""
+
+    def play(self) -> None:
+        """Act, and see that the function's log tells of it."""
+        before = self._logged()
+        self.act()
+        self.holds(self._logged() > before, "the function logs")
+
+    def holds(self, fact: object, what: str) -> None:
+        """Raise Broken unless `fact` is true."""
+        if not fact:
+            raise Broken(what)
+
+    def invoke(self, function: str, event: Any) -> Any:
+        """Have a function work on an event; return its answer."""
+        answer = self.product.aws.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
+        told = json.loads(answer["Payload"].read())
+        self.holds("FunctionError" not in answer, f"{function}: {told}")
+        return told
+
+    def load(self, key: str, put: dict[str, Any]) -> Any:
+        """Announce an object to the loader as S3 does; return what the loader says."""
+        thing = {"key": quote_plus(key), "versionId": put["VersionId"], "eTag": put["ETag"].strip('"'), "size": 1}
+        record = {
+            "eventSource": "aws:s3",
+            "eventName": "ObjectCreated:Put",
+            "eventTime": "2026-01-01T00:00:00.000Z",
+            "s3": {"bucket": {"name": self.bucket}, "object": thing | {"sequencer": f"{time.time_ns():020X}"}},
+        }
+        return self.invoke(self.product.deployment.functions["load_orders"], {"Records": [record]})
+
+    def put(self, key: str, *orders: dict[str, Any]) -> dict[str, Any]:
+        """Drop orders under a key."""
+        stored: dict[str, Any] = self.s3.put_object(Bucket=self.bucket, Key=key, Body=json.dumps(orders).encode())
+        return stored
+
+    def entry(self, key: str) -> Entry:
+        """Return what the ledger says of a key."""
+        found = self.product.entry(key)
+        assert found is not None, f"the ledger has no entry of {key}"
+        return found
+
+    def there(self, key: str) -> bool:
+        """Tell whether an object is there."""
+        return "Contents" in self.s3.list_objects_v2(Bucket=self.bucket, Prefix=key)
+
+    def crawler_is_ready(self) -> Any:
+        """Wait until the crawler runs no more; return its last crawl."""
+        glue = self.product.aws.client("glue")
+        wait_for(lambda: glue.get_crawler(Name=CRAWLER)["Crawler"]["State"] == "READY", 60)
+        return glue.get_crawler(Name=CRAWLER)["Crawler"].get("LastCrawl")
+
+    def crawler_has_started_since(self, last: Any) -> bool:
+        """Tell whether the crawler was started since its last crawl."""
+        found = self.product.aws.client("glue").get_crawler(Name=CRAWLER)["Crawler"]
+        return bool(found["State"] != "READY" or found.get("LastCrawl") != last)
+
+    def _logged(self) -> int:
+        logs, group = self.product.aws.client("logs"), f"/aws/lambda/{self.function}"
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+        return sum(len(page["events"]) for page in pages)
+
+
+class Loading(Scene):
+    """The loader: an object with a refused order, a new version of it in another month, a file that is no JSON."""
+
+    @property
+    def function(self) -> str:
+        return self.product.deployment.functions["load_orders"]
+
+    def act(self) -> None:
+        last = self.crawler_is_ready()
+        self.s3.delete_object(Bucket=self.bucket, Key=f"{self.settings.state_prefix}crawler.json")
+        key = f"{self.settings.incoming_prefix}{uuid.uuid4().hex}.json"
+        refused = {"order_id": "2", "order_date": "yesterday"}
+        self.holds(self.load(key, self.put(key, {"order_id": "1", **GOOD}, refused)) == ["partly_loaded"], "a load")
+        first = self.entry(key)
+        self.holds(first.quarantine and self.there(first.quarantine), "what was refused is kept")
+        self.holds(self.crawler_has_started_since(last), "a load starts the crawler")
+        second = {"order_id": "1", **GOOD, "order_date": "2024-06-01"}
+        self.holds(self.load(key, self.put(key, second)) == ["loaded"], "a new version")
+        self.holds(not any(self.there(file) for file in first.files), "what the old version had put there is gone")
+        bad = self.s3.put_object(Bucket=self.bucket, Key=f"{key}.gz", Body=b"\x1f\x8b cut off")
+        self.holds(self.load(f"{key}.gz", bad) == ["quarantined"], "a file that cannot be read")
+
+
+class Sweeping(Scene):
+    """The sweep: an object that no event announced, a file that nobody knows, a crawler that is wanted."""
+
+    def __init__(self, product: Product, folder: Path) -> None:
+        super().__init__(product, folder)
+        self.orphan = f"{self.settings.table_prefix}order_month=2024-01/{self._name_of_ours()}"
+        self.s3.put_object(Bucket=self.bucket, Key=self.orphan, Body=b"nobody knows this file")
+        self.orphaned_at = time.monotonic()
+
+    @property
+    def function(self) -> str:
+        return self.product.deployment.functions["sweep_orders"]
+
+    def act(self) -> None:
+        wait_for(lambda: time.monotonic() > self.orphaned_at + self.settings.sweep_grace_seconds + 2, 120)
+        progress = f"{self.settings.state_prefix}sweep.json"
+        self.s3.delete_object(Bucket=self.bucket, Key=progress)
+        key = f"{self.settings.incoming_prefix}{uuid.uuid4().hex}.json"
+        self.put(key, {"order_id": "1", **GOOD})
+        told = self.invoke(self.function, {})
+        self.holds(told["announced"] >= 1, f"it announces what nobody did: {told}")
+        self.holds(not self.there(self.orphan), "it removes what nobody knows")
+        self.holds(self.there(progress), "it remembers where it was")
+        self.holds(self.product.finished(key).state == "loaded", "what it announces is loaded")
+        # In a run of its own: what is loaded starts the crawler too.
+        last = self.crawler_is_ready()
+        state = json.dumps({"started_at": LONG_AGO, "wanted": True}).encode()
+        self.s3.put_object(Bucket=self.bucket, Key=f"{self.settings.state_prefix}crawler.json", Body=state)
+        self.invoke(self.function, {})
+        self.holds(self.crawler_has_started_since(last), "it starts a crawler that is wanted")
+
+    def _name_of_ours(self) -> str:
+        """Return the name of a file that the loader could have written: one of a real load, with other digits."""
+        loading = Loading(self.product, self.folder)
+        key = f"{self.settings.incoming_prefix}pattern.json"
+        loading.load(key, loading.put(key, {"order_id": "1", **GOOD}))
+        name = self.entry(key).files[0].rsplit("/", 1)[1]
+        stem, digest = name.removesuffix(".parquet").rsplit("_", 1)
+        return f"{stem}_{''.join('0' if digit != '0' else '1' for digit in digest)}.parquet"
+
+
+class Asking(Scene):
+    """The REST API: an upload and its status, a question, its results as a file."""
+
+    @property
+    def function(self) -> str:
+        return self.product.deployment.functions["api_handler"]
+
+    def act(self) -> None:
+        aws = self.product.aws
+        client = Client(self.product, (aws.access_key_id, aws.secret_access_key))
+        link = client.offer("orders.json")
+        waiting = client.get(f"/uploads/{link['upload_id']}")
+        self.holds(waiting.status_code == 200 and waiting.json()["status"] == "waiting", f"waiting: {waiting.text}")
+        orders = [{"order_id": "1", **GOOD}, {"order_id": "2", "order_date": "yesterday"}]
+        self.holds(send(link, json.dumps(orders).encode(), self.folder) == 204, "an upload by the link")
+        self.load(link["key"], self.s3.head_object(Bucket=self.bucket, Key=link["key"]))
+        ended = client.get(f"/uploads/{link['upload_id']}").json()
+        self.holds(ended.get("status") == "partly_loaded" and ended["refused"], f"what was refused: {ended}")
+        with urllib.request.urlopen(ended["quarantine_url"], timeout=30) as answer:
+            self.holds(answer.status == 200, "the refused records by their link")
+        asked = client.get("/queries/order_lines_of", order_id="1")
+        self.holds(asked.status_code == 200 and asked.json()["rows"], f"a question: {asked.text}")
+        execution = asked.json()["execution_id"]
+        self.holds(client.get(f"/executions/{execution}/results").status_code == 200, "a page of results")
+        download = client.get(f"/executions/{execution}/download")
+        with urllib.request.urlopen(download.headers["Location"], timeout=30) as answer:
+            self.holds(answer.status == 200, "the results by their link")
+        cancelled = client.call("DELETE", f"/executions/{execution}")
+        self.holds(cancelled.status_code == 202, f"a cancellation: {cancelled.text}")
+
+
+SCENES: dict[str, type[Scene]] = {"load_orders": Loading, "sweep_orders": Sweeping, "api_handler": Asking}
