@@ -14,9 +14,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.athena import Athena
 from chalicelib.catalog import find_table
 from chalicelib.errors import EtlError
+from chalicelib.stage import Stage, read_stage
 from glue_setup.clients import CONFIG, connect
 from glue_setup.errors import SetupError, explained
-from chalicelib.stage import Stage, read_stage
 from release import configuration, layers, record
 from release.asking import Direct, Rest
 from release.deploying import Deployer

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from glue_setup.errors import SetupError
 from chalicelib.stage import PLACEHOLDER
+from glue_setup.errors import SetupError
 from release.layers import LAYER
 
 BUCKET = "ETL_BUCKET"

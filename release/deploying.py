@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from glue_setup.clients import CONFIG, connect, find_place
 from chalicelib.stage import Stage, read_stage
+from glue_setup.clients import CONFIG, connect, find_place
 from release import record
 from release.presence import forget_what_is_gone
 from release.steps import Step, run
@@ -54,6 +54,7 @@ class Deployer:
                 before=app.before,
                 after=app.after,
             ),
+            Step("Keep what fails to load in a queue", "glue_setup", ("wire", *of_stage), CREDENTIALS),
             Step(
                 "Test it: drop a file, ask, compare, remove it",
                 "release",

@@ -40,7 +40,9 @@ def test_of_our_code_the_package_holds_the_app_and_its_library_and_nothing_else(
 def test_everything_that_the_handlers_import_is_in_the_package_the_layer_or_the_runtime() -> None:
     modules = importlib.metadata.packages_distributions()
     required = set(pinned("requirements.txt"))
-    packaged = {module for module, makers in modules.items() if {each.lower() for each in makers} & required}
+    packaged = {
+        module for module, makers in modules.items() if {each.lower().replace("_", "-") for each in makers} & required
+    }
     # arro3 is a namespace that two distributions share.
     brought = packaged | {"arro3"} | layers.MODULES | RUNTIME | {"chalicelib", "chalice"}
     unknown = {module: files for module, files in imports().items() if module not in brought}
