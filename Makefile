@@ -8,7 +8,7 @@ BENCH_READY := $(VENV)/.bench-ready
 LOCAL_PORT ?= 4566
 in-region = $(if $(REGION),AWS_DEFAULT_REGION=$(REGION) )
 
-.PHONY: help demo local test test-slow check format docs bench bench-latency aws deploy destroy smoke clean
+.PHONY: help demo local test test-slow check format docs bench bench-latency aws deploy destroy smoke terraform clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -38,6 +38,9 @@ deploy: $(READY) ## a stage into your AWS account: STAGE=dev BUCKET=my-orders (t
 
 smoke: $(READY) ## test a deployed stage: drop a file, ask, compare, remove it; STAGE=dev
 	$(need-stage)@$(in-region)$(BIN)/python -m release smoke --stage $(STAGE)
+
+terraform: $(READY) ## the stage as a directory for Terraform, in build/terraform/STAGE; STAGE=prod
+	$(need-stage)@$(in-region)$(BIN)/python -m release terraform --stage $(STAGE)
 
 destroy: $(READY) ## take a stage away: STAGE=dev; bucket and data stay, unless DATA=delete
 	$(need-stage)@$(in-region)$(BIN)/python -m release destroy --stage $(STAGE) $(if $(filter delete,$(DATA)),--delete-data)

@@ -1,4 +1,4 @@
-"""Command line: `python -m release deploy|configure|smoke|destroy --stage STAGE`."""
+"""Command line: `python -m release deploy|configure|smoke|terraform|destroy --stage STAGE`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from chalicelib.athena import Athena
 from chalicelib.catalog import find_table
 from chalicelib.errors import EtlError
 from chalicelib.stage import Stage, read_stage
-from glue_setup.clients import CONFIG, connect
+from glue_setup.clients import CONFIG, connect, find_place
 from glue_setup.errors import SetupError, explained
-from release import configuration, layers, record
+from release import configuration, layers, record, terraforming
 from release.asking import Direct, Rest
 from release.deploying import Deployer
 from release.smoke import Asks, Smoke
@@ -106,6 +106,18 @@ def _destroy(given: argparse.Namespace) -> None:
     Deployer(given.project, given.stage).destroy(given.delete_data)
 
 
+def _terraform(given: argparse.Namespace) -> None:
+    stage = read_stage(given.project, given.stage)
+    place = find_place(boto3.Session(), stage.name, given.account, given.region)
+    out = given.out or given.project / "build" / "terraform" / stage.name
+    terraforming.write(given.project, stage, place, out)
+    print(
+        f"{out}: {terraforming.APP}, {terraforming.FOUNDATIONS}, {terraforming.PACKAGE}\n\n"
+        f"  cd {out} && terraform init && terraform apply\n"
+        f"  python -m glue_setup apply --stage {stage.name}   # the views, which Terraform has no resource for\n"
+    )
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m release", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -113,6 +125,7 @@ def _parser() -> argparse.ArgumentParser:
         ("deploy", _deploy, "configure the stage, lay its foundations, deploy the app, test it; safe to run again"),
         ("configure", _configure, "write the stage's bucket and layer into .chalice/config.json"),
         ("smoke", _smoke, "drop a file into the deployed stage, ask for it, compare, remove it again"),
+        ("terraform", _terraform, "write a directory for Terraform: the app's package, the app, its foundations"),
         (
             "destroy",
             _destroy,
@@ -129,6 +142,10 @@ def _parser() -> argparse.ArgumentParser:
                 "--layer-version", default=layers.VERSION, help=f"of AWS's managed layer (default: {layers.VERSION})"
             )
             command.add_argument("--layer", metavar="ARN", help="a layer of your own instead")
+        if name == "terraform":
+            command.add_argument("--out", type=Path, metavar="DIR", help="default: build/terraform/STAGE")
+            command.add_argument("--account", help="12 digits (default: the caller's, asked of AWS)")
+            command.add_argument("--region", help="default: AWS_DEFAULT_REGION or the profile's")
         if name == "destroy":
             command.add_argument("--delete-data", action="store_true", help="also delete bucket, data and logs")
     return parser

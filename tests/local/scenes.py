@@ -106,7 +106,8 @@ class Scene(ABC):
 
 
 class Loading(Scene):
-    """The loader: an object with a refused order, a new version of it in another month, a file that is no JSON."""
+    """The loader: an object with a refused order, a new version of it in another month, a file that is no JSON, an
+    event that it fails on."""
 
     @property
     def function(self) -> str:
@@ -126,6 +127,20 @@ class Loading(Scene):
         self.holds(not any(self.there(file) for file in first.files), "what the old version had put there is gone")
         bad = self.s3.put_object(Bucket=self.bucket, Key=f"{key}.gz", Body=b"\x1f\x8b cut off")
         self.holds(self.load(f"{key}.gz", bad) == ["quarantined"], "a file that cannot be read")
+        self._fail_to_the_end()
+
+    def _fail_to_the_end(self) -> None:
+        """See that an event which fails whenever it is tried ends in the queue."""
+        sqs, functions = self.product.aws.client("sqs"), self.product.aws.client("lambda")
+        (url,) = sqs.list_queues()["QueueUrls"]
+
+        def waiting() -> int:
+            asked = "ApproximateNumberOfMessages"
+            return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[asked])["Attributes"][asked])
+
+        before = waiting()
+        functions.invoke(FunctionName=self.function, InvocationType="Event", Payload=b'["no event"]')
+        wait_for(lambda: waiting() > before, 20)
 
 
 class Sweeping(Scene):

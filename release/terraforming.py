@@ -1,0 +1,55 @@
+"""`python -m release terraform`: a directory that `terraform apply` can run in, made of Chalice's package and ours."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from chalicelib.stage import PLACEHOLDER, Stage
+from glue_setup.errors import SetupError
+from glue_setup.place import Place
+from glue_setup.policies import FUNCTIONS
+from release import configuration
+from release.steps import CHALICE
+from release.terraform import founded, mended, text_of
+
+APP, FOUNDATIONS, PACKAGE = "app.tf.json", "foundations.tf.json", "deployment.zip"
+
+
+def write(project: Path, stage: Stage, place: Place, out: Path) -> None:
+    """Package the app and write `out`: the package, app.tf.json and foundations.tf.json; other files in it stay.
+
+    Raises SetupError when the stage is not configured, or Chalice fails.
+    """
+    config = json.loads(configuration.read(project))
+    if any(PLACEHOLDER in arn for arn in configuration.managed_layers(config, stage.name)):
+        raise SetupError(f"stage {stage.name} has no layer yet: python -m release configure --stage {stage.name}")
+    for function, policy in FUNCTIONS.items():
+        path = project / ".chalice" / f"policy-{stage.name}-{function}.json"
+        path.write_text(json.dumps(policy(stage, place), indent=2) + "\n", encoding="utf-8")
+    packaged = out / "packaged"
+    shutil.rmtree(packaged, ignore_errors=True)
+    _package(project, stage.name, place.region, packaged)
+    template = json.loads((packaged / "chalice.tf.json").read_text("utf-8"))
+    (out / APP).write_text(text_of(mended(template, stage)), "utf-8")
+    (out / FOUNDATIONS).write_text(text_of(founded(stage, place)), "utf-8")
+    (packaged / PACKAGE).replace(out / PACKAGE)
+    shutil.rmtree(packaged)
+
+
+def _package(project: Path, stage: str, region: str, out: Path) -> None:
+    shutil.rmtree(project / ".chalice" / "deployments", ignore_errors=True)
+    command = [*CHALICE, "package", "--stage", stage, "--pkg-format", "terraform", str(out.resolve())]
+    done = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, *command],
+        cwd=project,
+        env={**os.environ, "AWS_DEFAULT_REGION": region},
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    if done.returncode:
+        raise SetupError(f"chalice package --stage {stage} failed: the lines above say why")

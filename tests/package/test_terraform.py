@@ -1,0 +1,176 @@
+"""The directory for Terraform: Chalice's faults mended, the foundations as glue_setup makes them, and it is valid."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.stage import Stage, read_stage
+from glue_setup import definitions
+from glue_setup.alarms import alarms
+from glue_setup.errors import SetupError
+from glue_setup.place import Place
+from glue_setup.policies import FUNCTIONS
+from local.deploy import copy_project
+from local.emulator import PROJECT
+from release import terraforming
+from release.configuration import configured
+from tests.goldens.golden import assert_golden
+from tests.package.built import ACCOUNT, NOBODY, REGION
+
+PLACE = Place(ACCOUNT, REGION)
+ARN = f"arn:aws:lambda:{REGION}:336392948345:layer:AWSSDKPandas-Python312:30"
+REFERENCE = re.compile(r"(?<!\$)\$\{[^}]*?((?:data\.)?[a-z0-9_]+\.[\w-]+)\.")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose stage prod is configured, with a crawler and somebody who is told of alarms."""
+    folder = tmp_path_factory.mktemp("terraform")
+    copy_project(PROJECT, folder)
+    (folder / "requirements.txt").write_text("")
+    path = folder / ".chalice" / "config.json"
+    config = json.loads(configured(path.read_text("utf-8"), "prod", "orders-etl-test", ARN))
+    variables = config["stages"]["prod"]["environment_variables"]
+    variables |= {"GLUE_CRAWLER": "orders-crawler", "ALARM_TOPIC_ARN": f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms"}
+    path.write_text(json.dumps(config), "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def stage(project: Path) -> Stage:
+    return read_stage(project, "prod")
+
+
+@pytest.fixture(scope="module")
+def out(project: Path, stage: Stage) -> Path:
+    folder = project / "build" / "terraform" / "prod"
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in NOBODY.items():
+            patch.setenv(name, value)
+        terraforming.write(project, stage, PLACE, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def resources(out: Path) -> dict[str, dict[str, Any]]:
+    """Everything that Terraform would make, by kind and name."""
+    merged: dict[str, dict[str, Any]] = {}
+    for name in (terraforming.APP, terraforming.FOUNDATIONS):
+        for kind, made in json.loads((out / name).read_text("utf-8"))["resource"].items():
+            assert not set(made) & set(merged.get(kind, {})), f"two of {kind} have one name"
+            merged.setdefault(kind, {}).update(made)
+    return merged
+
+
+def texts(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for each in value.values():
+            yield from texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from texts(each)
+    elif isinstance(value, str):
+        yield value
+
+
+def test_the_directory_holds_the_package_the_app_and_its_foundations(out: Path) -> None:
+    assert {path.name for path in out.iterdir()} >= {"app.tf.json", "foundations.tf.json", "deployment.zip"}
+    assert not (out / "packaged").exists()
+
+
+def test_every_reference_leads_to_something(out: Path, resources: dict[str, dict[str, Any]]) -> None:
+    app = json.loads((out / terraforming.APP).read_text("utf-8"))
+    there = {f"{kind}.{name}" for kind, made in resources.items() for name in made}
+    there |= {f"data.{kind}.{name}" for kind, made in app["data"].items() for name in made}
+    found = {name for text in texts([resources, app["output"], app["locals"]]) for name in REFERENCE.findall(text)}
+    assert len(found) > 10
+    assert {name for name in found if not name.startswith("path.")} <= there
+    waits = {each for made in resources.values() for one in made.values() for each in one.get("depends_on", [])}
+    assert waits
+    assert waits <= there
+
+
+def test_any_terraform_of_today_takes_it_and_no_provider_is_asked_for_in_vain(out: Path) -> None:
+    app = json.loads((out / terraforming.APP).read_text("utf-8"))
+    assert app["terraform"]["required_version"] == ">= 1.5.0"
+    assert set(app["terraform"]["required_providers"]) == {"aws"}
+    assert "null" not in (out / terraforming.APP).read_text("utf-8").split('"locals"')[0]
+    assert set(app["data"]) == {"aws_caller_identity", "aws_partition", "aws_region"}
+
+
+def test_a_schedule_is_named_by_app_and_stage(resources: dict[str, dict[str, Any]]) -> None:
+    (rule,) = resources["aws_cloudwatch_event_rule"].values()
+    assert rule["name"] == "orders-etl-prod-sweep_orders-event"
+
+
+def test_the_bucket_announces_only_once_it_may_invoke_the_function(resources: dict[str, dict[str, Any]]) -> None:
+    (notification,) = resources["aws_s3_bucket_notification"].values()
+    assert notification["bucket"] == "${aws_s3_bucket.etl.id}"
+    (permission,) = notification["depends_on"]
+    door = resources["aws_lambda_permission"][permission.split(".")[1]]
+    assert door["source_arn"] == "${aws_s3_bucket.etl.arn}"
+    assert door["source_account"] == "${data.aws_caller_identity.chalice.account_id}"
+
+
+def test_each_function_waits_for_a_log_group_that_expires(resources: dict[str, dict[str, Any]], stage: Stage) -> None:
+    assert set(resources["aws_lambda_function"]) == set(FUNCTIONS)
+    for name, function in resources["aws_lambda_function"].items():
+        assert function["depends_on"] == [f"aws_cloudwatch_log_group.{name}"]
+        group = resources["aws_cloudwatch_log_group"][name]
+        assert group == {"name": f"/aws/lambda/{function['function_name']}", "retention_in_days": definitions.LOG_DAYS}
+        assert function["function_name"] == stage.function(name)
+
+
+def test_the_loader_has_the_layer(resources: dict[str, dict[str, Any]]) -> None:
+    assert resources["aws_lambda_function"]["load_orders"]["layers"] == [ARN]
+
+
+def test_the_bucket_with_the_data_is_not_destroyed(resources: dict[str, dict[str, Any]]) -> None:
+    assert resources["aws_s3_bucket"]["etl"]["lifecycle"] == {"prevent_destroy": True}
+
+
+def test_every_alarm_is_there(resources: dict[str, dict[str, Any]], stage: Stage) -> None:
+    names = {alarm["alarm_name"] for alarm in resources["aws_cloudwatch_metric_alarm"].values()}
+    assert names == {request["AlarmName"] for request in alarms(stage, PLACE)}
+
+
+def test_the_foundations_are_the_golden_ones(out: Path) -> None:
+    assert_golden("terraform_foundations", json.loads((out / terraforming.FOUNDATIONS).read_text("utf-8")))
+
+
+def test_a_stage_without_a_layer_is_told_how_to_get_one(project: Path, stage: Stage, tmp_path: Path) -> None:
+    copy_project(PROJECT, tmp_path)
+    with pytest.raises(SetupError, match="stage prod has no layer yet: python -m release configure --stage prod"):
+        terraforming.write(tmp_path, stage, PLACE, tmp_path / "out")
+
+
+def test_terraform_finds_it_valid(out: Path, tmp_path: Path) -> None:
+    terraform = shutil.which("terraform")
+    if terraform is None:
+        pytest.skip("terraform is not installed: what it would say was not asked")
+    shutil.copytree(out, tmp_path / "out")
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [terraform, *arguments, "-no-color"],
+            cwd=tmp_path / "out",
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+
+    begun = run("init", "-backend=false", "-input=false")
+    if "Failed to query available provider packages" in begun.stderr:
+        pytest.skip("terraform cannot get its AWS provider here: TF_CLI_ARGS_init=-plugin-dir=DIR names a copy of it")
+    assert begun.returncode == 0, begun.stderr
+    valid = run("validate")
+    assert valid.returncode == 0, valid.stdout + valid.stderr
