@@ -34,7 +34,7 @@ aws: $(READY) ## the embedded AWS alone and empty, kept up, to deploy into
 need-stage = $(if $(STAGE),,$(error name the stage: make $@ STAGE=dev))
 
 deploy: $(READY) ## a stage into your AWS account: STAGE=dev BUCKET=my-orders (the bucket once; REGION if no profile has it)
-	$(need-stage)@$(in-region)$(BIN)/python -m release deploy --stage $(STAGE) $(if $(BUCKET),--bucket $(BUCKET))
+	$(need-stage)@$(in-region)$(BIN)/python -m release deploy --stage $(STAGE) $(if $(BUCKET),--bucket $(BUCKET)) $(if $(LAYER),--layer $(LAYER))
 
 smoke: $(READY) ## test a deployed stage: drop a file, ask, compare, remove it; STAGE=dev
 	$(need-stage)@$(in-region)$(BIN)/python -m release smoke --stage $(STAGE)

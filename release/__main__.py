@@ -45,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _configure(given: argparse.Namespace) -> None:
     text = configuration.read(given.project)
     config = json.loads(text)
+    configuration.configured(text, given.stage, given.bucket, None)  # refuses the bucket before AWS is asked anything
     layer = given.layer
     if configuration.managed_layers(config, given.stage) and not layer:
         session = boto3.Session()
@@ -52,7 +53,12 @@ def _configure(given: argparse.Namespace) -> None:
         python = f"{sys.version_info.major}.{sys.version_info.minor}"
         architecture = configuration.architecture_of(config, given.stage)
         client = session.client("ssm", config=CONFIG)
-        layer = layers.layer_arn(client, given.layer_version, python, architecture)
+        try:
+            layer = layers.layer_arn(client, given.layer_version, python, architecture)
+        except layers.NoLayer:
+            # The one that somebody has filled in stays.
+            if configuration.region_of(config, given.stage) is None:
+                raise
     changed = configuration.configured(text, given.stage, given.bucket, layer)
     if changed != text:
         configuration.write(given.project, changed)

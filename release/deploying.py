@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from dataclasses import dataclass, field
@@ -62,7 +63,8 @@ class Deployer:
                 "The app is deployed; the line above says what did not work and where to look.",
             ),
         ]
-        run(steps, self.project, f"make deploy STAGE={self.stage_name}")
+        again = shlex.join(["python", "-m", "release", "deploy", *of_stage, *configure])
+        run(steps, self.project, again)
         self._tell()
 
     def destroy(self, delete_data: bool) -> None:
@@ -89,8 +91,7 @@ class Deployer:
             print("No app is deployed, as far as .chalice/deployed and the bucket tell.", flush=True)
         arguments = ("destroy", *of_stage, *(["--delete-data"] if delete_data else []))
         steps.append(Step("Remove the foundations", "glue_setup", arguments, CREDENTIALS))
-        data = " DATA=delete" if delete_data else ""
-        run(steps, self.project, f"make destroy STAGE={self.stage_name}{data}")
+        run(steps, self.project, shlex.join(["python", "-m", "release", *arguments]))
         for policy in (self.project / ".chalice").glob(f"policy-{self.stage_name}-*.json"):
             policy.unlink()
 

@@ -30,6 +30,10 @@ UPLOAD_BYTES = 50_000_000
 """What Lambda allows for a zipped package that is uploaded directly, as Chalice does."""
 
 
+class NoLayer(SetupError):
+    """The region has no layer of this version for this Python and processor."""
+
+
 def parameter(version: str, python: str, architecture: str) -> str:
     """Return the public SSM parameter that holds the layer's ARN. `python` is `3.11`, `architecture` Lambda's name."""
     return f"/aws/service/aws-sdk-pandas/{version}/py{python}/{architecture}/layer-arn"
@@ -38,7 +42,7 @@ def parameter(version: str, python: str, architecture: str) -> str:
 def layer_arn(client: SSMClient, version: str, python: str, architecture: str) -> str:
     """Look up the layer's ARN in the client's region.
 
-    Raises SetupError for a version that is known to be broken, or that the region does not have; ClientError.
+    Raises NoLayer when the region does not have it, SetupError for a version that is known to be broken; ClientError.
     """
     if version in BROKEN:
         raise SetupError(f"layer version {version} cannot be used: {BROKEN[version]}; take {VERSION}")
@@ -48,9 +52,9 @@ def layer_arn(client: SSMClient, version: str, python: str, architecture: str) -
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") != "ParameterNotFound":
             raise
-        raise SetupError(
+        raise NoLayer(
             f"region {client.meta.region_name} has no layer at {name}: deploy with another Python, or give the ARN of "
-            "your own copy of the layer with --layer"
+            "your own copy of the layer (LAYER=arn:..., or --layer)"
         ) from None
     if f":layer:{LAYER}" not in arn:
         raise SetupError(f"{name} holds {shown(arn)!r}, which is no ARN of the layer")

@@ -43,7 +43,7 @@ def test_the_version_that_is_taken_by_itself_is_not_a_broken_one() -> None:
 def test_a_python_without_a_layer_is_told_with_the_ways_out(ssm: tuple[Any, Stubber]) -> None:
     client, stub = ssm
     stub.add_client_error("get_parameter", "ParameterNotFound")
-    with pytest.raises(SetupError, match=r"region eu-west-1 has no layer at .*py3\.99.*another Python.*--layer"):
+    with pytest.raises(layers.NoLayer, match=r"region eu-west-1 has no layer at .*py3\.99.*another Python.*--layer"):
         layers.layer_arn(client, "3.17.1", "3.99", "x86_64")
 
 

@@ -38,13 +38,13 @@ class Checkout:
                 shutil.copy2(PROJECT / name, folder / name)
         shutil.copytree(PROJECT / ".chalice", folder / ".chalice", ignore=LEFT_OUT)
 
-    def make(self, target: str, *variables: str) -> subprocess.CompletedProcess[str]:
+    def make(self, target: str, *variables: str, stage: str = "local") -> subprocess.CompletedProcess[str]:
         """Run a target of the Makefile for stage local, with this environment's packages."""
         environment = {**os.environ, **self.aws.environment, "AWS_CONFIG_FILE": os.devnull}
         # -o: the environment is there already, whatever the times of the files say.
         environment_here = [f"VENV={sys.prefix}", "-o", f"{sys.prefix}/.ready"]
         return subprocess.run(
-            ["make", "-s", target, "STAGE=local", *environment_here, *variables],
+            ["make", "-s", target, f"STAGE={stage}", *environment_here, *variables],
             cwd=self.folder,
             env=environment,
             capture_output=True,
@@ -53,8 +53,8 @@ class Checkout:
             check=False,
         )
 
-    def succeeds(self, target: str, *variables: str) -> str:
-        done = self.make(target, *variables)
+    def succeeds(self, target: str, *variables: str, stage: str = "local") -> str:
+        done = self.make(target, *variables, stage=stage)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -167,7 +167,7 @@ def test_a_deployment_that_failed_says_what_to_do_leaves_no_second_api_and_goes_
     failed = checkout.make("deploy")
     assert failed.returncode
     assert "step 4 of" in failed.stderr
-    assert "make deploy STAGE=local" in failed.stderr
+    assert "python -m release deploy --stage local" in failed.stderr
     shutil.copy2(PROJECT / "app.py", checkout.folder)
     assert "Everything was in place: unchanged." in checkout.succeeds("deploy")
     assert len(empty.client("apigateway").get_rest_apis()["items"]) == 1
@@ -184,6 +184,27 @@ def test_a_stage_with_a_wrong_setting_is_refused_before_anything_is_made(empty: 
     assert failed.returncode
     assert "UPLOAD_SECONDS" in failed.stderr
     assert "give a whole number from 60 to 3600" in failed.stderr
+    assert standing(empty) == before
+
+
+def test_a_stage_that_nobody_has_filled_in_is_filled_in_and_deployed(empty: Emulator, tmp_path: Path) -> None:
+    before = standing(empty)
+    checkout = Checkout(empty, tmp_path / "one")
+    unnamed = checkout.make("deploy", stage="dev")
+    assert unnamed.returncode
+    assert "stage dev has no bucket yet" in unnamed.stderr
+    layerless = checkout.make("deploy", "BUCKET=my-orders-dev", stage="dev")
+    assert layerless.returncode
+    assert "has no layer at /aws/service/aws-sdk-pandas/" in layerless.stderr
+    layer = "arn:aws:lambda:us-east-1:336392948345:layer:AWSSDKPandas-Python311:40"
+    told = checkout.succeeds("deploy", "BUCKET=my-orders-dev", f"LAYER={layer}", stage="dev")
+    assert "the rows are as expected" in told
+    functions = empty.client("lambda")
+    (found,) = functions.get_function_configuration(FunctionName="orders-etl-dev-load_orders")["Layers"]
+    assert found["Arn"] == layer
+    again = checkout.succeeds("deploy", stage="dev")
+    assert ".chalice/config.json: unchanged" in again
+    checkout.succeeds("destroy", "DATA=delete", stage="dev")
     assert standing(empty) == before
 
 

@@ -75,9 +75,9 @@ def test_the_core_knows_no_aws_no_chalice_no_environment_and_no_clock(module: st
 
 def test_the_house_knows_neither_its_foundations_nor_the_laptop() -> None:
     for name, found in modules().items():
-        assert not {each for each in found if each.split(".")[0] in ("glue_setup", "local", "tests", "benchmarks")}, (
-            name
-        )
+        assert not {
+            each for each in found if each.split(".")[0] in ("glue_setup", "release", "local", "tests", "benchmarks")
+        }, name
 
 
 @pytest.mark.parametrize(
