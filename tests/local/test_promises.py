@@ -1,0 +1,134 @@
+"""The promises that need real Lambda processes: a burst, a killed worker, what nobody announced, poisoned gzip."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import os
+import random
+import signal
+import string
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.ledger import LOADING, QUARANTINED
+from local.deploy import STAGE, run
+from local.expected import table_rows
+from tests.local.calls import wait_for
+from tests.local.product import Product
+
+pytestmark = pytest.mark.aws
+
+
+def order(order_id: object, date: str = "2024-07-05", **more: Any) -> dict[str, Any]:
+    return {"order_id": order_id, "order_date": date, "products": [{"product_id": 1, "price": 2, "quantity": 3}], **more}
+
+
+@contextlib.contextmanager
+def without_events(product: Product) -> Iterator[None]:
+    """Let nobody be told of what is dropped meanwhile."""
+    bucket, s3 = product.settings.bucket, product.s3
+    told = s3.get_bucket_notification_configuration(Bucket=bucket)
+    told.pop("ResponseMetadata", None)
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
+    try:
+        yield
+    finally:
+        s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=told)
+
+
+def sweep(product: Product) -> dict[str, Any]:
+    """Run the sweep as its schedule does; return what it did."""
+    functions = product.aws.client("lambda")
+    answer = functions.invoke(FunctionName=product.deployment.functions["sweep_orders"], Payload=b"{}")
+    told: dict[str, Any] = json.loads(answer["Payload"].read())
+    assert "FunctionError" not in answer, told
+    return told
+
+
+def replay(product: Product, *arguments: str) -> list[str]:
+    """Run the replay as an operator does; return the lines it printed."""
+    command = ("-m", "chalicelib.replay", "--stage", STAGE, *arguments)
+    return run(product.aws, product.deployment.workspace, "replay", *command).splitlines()
+
+
+def workers(product: Product) -> list[int]:
+    """Return the processes that the embedded Lambda runs functions in."""
+    server = product.aws.process.pid
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(status.read_text().rpartition(")")[2].split()[1]) == server:
+                found.append(int(status.parent.name))
+    return found
+
+
+def test_promise_6_a_hundred_drops_within_a_second_all_arrive(product: Product) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        keys = list(pool.map(lambda i: product.drop(f"burst/{i % 50}/{i // 50}.json", [order(f"b{i:03}")]), range(100)))
+    assert {product.finished(key).state for key in keys} == {"loaded"}
+    asked = "SELECT COUNT(*), COUNT(DISTINCT order_id) FROM orders_parquet_datalake WHERE order_id LIKE 'b___'"
+    assert product.ask(asked) == [(100, 100)]
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds Lambda's processes in /proc")
+def test_promise_3_a_worker_that_is_killed_in_mid_load_is_made_good_by_the_next_try(product: Product) -> None:
+    letters = random.Random(1)
+    body = [order(f"k{i}", note="".join(letters.choices(string.ascii_letters, k=200))) for i in range(60_000)]
+    key = product.drop("killed.json", body)
+    wait_for(lambda: (found := product.entry(key)) and found.state == LOADING)
+    for worker in workers(product):
+        os.kill(worker, signal.SIGKILL)
+    done = wait_for(lambda: (found := product.entry(key)) and found.state == "loaded" and found, seconds=90)
+    assert done.attempts == 2, "it was not killed in mid-load"
+    assert (done.orders_read, done.orders_loaded, done.rows) == (60_000, 60_000, 60_000)
+    assert len(product.rows(key, "order_id")) == 60_000
+    rows = {row[1] for row in table_rows(product.s3, product.settings, ("order_id",)) if row[0] == key}
+    assert len(rows) == 60_000
+
+
+def test_promise_10_what_no_event_announced_is_found_by_the_sweep(product: Product) -> None:
+    with without_events(product):
+        key = product.drop("nobody told/a+b é.json", [order("s-1")])
+    assert product.entry(key) is None
+    assert sweep(product)["announced"] >= 1
+    assert product.finished(key).orders_loaded == 1
+    with without_events(product):
+        product.drop("nobody told/a+b é.json", [order("s-2", "2024-09-01")])
+    sweep(product)
+    wait_for(lambda: product.rows(key, "order_id", "order_month") == [["s-2", "2024-09"]])
+
+
+def test_promise_7_a_gzip_cut_at_any_byte_publishes_nothing(product: Product) -> None:
+    whole = gzip.compress(json.dumps([order("cut")]).encode(), mtime=0)
+    with ThreadPoolExecutor(8) as pool:
+        keys = list(pool.map(lambda cut: product.drop(f"cut/{cut}.json.gz", whole[:cut]), range(len(whole))))
+    assert {product.finished(key).state for key in keys} == {QUARANTINED}
+    assert product.ask("SELECT COUNT(*) FROM orders_parquet_datalake WHERE order_id = 'cut'") == [(0,)]
+    assert all(product.refused(product.finished(key))[0]["reason"] for key in keys[:5])
+
+
+def test_promise_7_a_gzip_bomb_publishes_nothing(product: Product) -> None:
+    bomb = gzip.compress(json.dumps([order("bomb")]).encode()[:-1] + b', "' + b"x" * (300 << 20) + b'"]', 6)
+    key = product.drop("bomb.json.gz", bomb)
+    done = product.finished(key)
+    assert (done.state, done.files) == (QUARANTINED, ())
+
+
+def test_promise_10_a_replay_loads_again_what_was_refused(product: Product) -> None:
+    key = product.drop("replay/some.ndjson", json.dumps(order("r-1")) + "\nnot JSON\n")
+    assert product.finished(key).state == "partly_loaded"
+    before = product.rows(key, "order_id")
+    dry = replay(product, "--prefix", f"{product.settings.incoming_prefix}replay/", "--quarantine", "--dry-run")
+    assert dry[0].startswith(f"{key}: partly_loaded, ")
+    assert dry[-1].startswith("1 objects of ")
+    assert product.finished(key).attempts == 1, "a dry run touches nothing"
+    lines = replay(product, "--key", key)
+    assert lines[0] == f"{key}: partly_loaded -> partly_loaded (1 of 2 orders, 1 rows)"
+    assert json.loads(lines[1])["objects"] == {"partly_loaded": 1}
+    assert product.rows(key, "order_id") == before

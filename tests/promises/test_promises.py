@@ -1,0 +1,281 @@
+"""The ten promises, each by its number. What needs real processes is in tests/local/test_promises.py."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chalicelib import load as load_module
+from chalicelib import wiring
+from chalicelib.convert import Limits
+from chalicelib.ingest import Clock, Ingest
+from chalicelib.ledger import Arrival
+from chalicelib.settings import Settings
+from chalicelib.sweep import Rules, Sweep
+from tests.unit.memory_store import BEGINNING, BUCKET, Crash, MemoryStore
+from tests.unit.test_ingest import KEY, LIMITS, PLACES, body, entry, ingest, order, quarantined, table
+
+RULES = Rules(BUCKET, "orders_json_incoming/", "table/", "ledger/", "state/", timedelta(hours=1), timedelta(hours=24))
+
+
+def visible(store: MemoryStore) -> dict[str, bytes]:
+    """Return every object but the ledger's and the sweep's own."""
+    return {key: value for key, value in store.objects.items() if not key.startswith(("ledger/", "state/"))}
+
+
+def within(store: MemoryStore, limits: Limits) -> Ingest:
+    return Ingest(
+        store,
+        PLACES,
+        limits,
+        clock=Clock(lambda: BEGINNING, lambda: 0.0),
+        pieces=lambda path: [Path(path).read_bytes()],
+        told=str,
+    )
+
+
+def sweep(store: MemoryStore, announced: list[Arrival], rules: Rules = RULES) -> None:
+    """Run the sweep and load what it announces."""
+    from chalicelib.events import arrivals
+
+    def take(event: dict[str, Any]) -> None:
+        announced.extend(arrivals(json.loads(json.dumps(event)), rules.incoming, rules.deletes))
+
+    Sweep(store, rules, take).run(lambda: 1000.0)
+    for arrival in announced:
+        ingest(store).load(arrival)
+
+
+def test_promise_1_the_same_event_ten_times_in_a_row_and_at_once_changes_nothing() -> None:
+    store = MemoryStore()
+    arrival = store.drop(KEY, body(order(1, "2024-05-01"), order(2), {"order_id": 3}))
+    ingest(store).load(arrival)
+    before = visible(store)
+    assert [ingest(store).load(arrival)[0] for _ in range(10)] == ["duplicate"] * 10
+    assert visible(store) == before
+    at_once = MemoryStore()
+    same = at_once.drop(KEY, body(order(1, "2024-05-01"), order(2), {"order_id": 3}))
+    threads = [threading.Thread(target=lambda: ingest(at_once).load(same)) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert visible(at_once) == before
+    assert entry(at_once).state == "partly_loaded"
+
+
+def test_promise_2_events_in_any_order_with_sequencers_of_any_length_end_with_the_newest() -> None:
+    for delivered in itertools.permutations(range(3)):
+        store = MemoryStore()
+        arrivals = [store.drop(KEY, body(order(i, f"2024-0{i + 5}-01"))) for i in range(3)]
+        # The longer is the later only where the shorter, filled up with zeros, is the smaller.
+        arrivals = [replace(a, sequencer=s) for a, s in zip(arrivals, ("0F", "0F1", "1"), strict=True)]
+        for i in delivered:
+            ingest(store).load(arrivals[i])
+        assert table(store) == [("v3", "2", "2024-07")], delivered
+
+
+@pytest.mark.parametrize("how", ["killed", "answered with an error, before", "answered with an error, after"])
+@pytest.mark.parametrize("kept_bytes", [load_module.KEPT_BYTES, 0], ids=["kept on disk", "staged in S3"])
+def test_promise_3_a_stop_at_every_call_in_turn_heals(
+    monkeypatch: pytest.MonkeyPatch, kept_bytes: int, how: str
+) -> None:
+    monkeypatch.setattr(load_module, "KEPT_BYTES", kept_bytes)
+
+    def prepared() -> tuple[MemoryStore, Arrival]:
+        store = MemoryStore()
+        ingest(store).load(store.drop(KEY, body(order(1, "2024-05-01"), order(2, "2024-06-01"))))
+        new = store.drop(KEY, body(order(2, "2024-07-01"), order(3, "2024-08-01"), {"order_id": "no date"}))
+        store.calls.clear()
+        return store, new
+
+    whole, arrival = prepared()
+    ingest(whole).load(arrival)
+    assert len(whole.calls) >= 8
+    for stopped in range(1, len(whole.calls) + 1):
+        store, arrival = prepared()
+        store.fault = stops_at(stopped, how)
+        try:
+            ingest(store).load(arrival)
+        except (Crash, TimeoutError):
+            # An orphan may be there, but the ledger knows it: a newer version or the sweep would remove it.
+            told = entry(store)
+            there = {key for key in store.objects if key.startswith("table/")}
+            assert there <= {*told.files, *told.publishing, *told.superseded}, stopped
+        store.fault = None
+        ingest(store).load(arrival)
+        assert visible(store) == visible(whole), f"{how} at call {stopped}"
+        assert (entry(store).superseded, entry(store).publishing) == ((), ())
+
+
+def stops_at(number: int, how: str) -> Callable[[str], None]:
+    calls = itertools.count(1)
+    dead = False
+
+    def fault(call: str) -> None:
+        nonlocal dead
+        if dead:
+            raise Crash
+        if call.endswith(" done"):
+            if how.endswith("after") and next(after) == number:
+                raise TimeoutError(call)
+            return
+        if next(calls) == number and not how.endswith("after"):
+            dead = how == "killed"
+            raise Crash if dead else TimeoutError(call)
+
+    after = itertools.count(1)
+    return fault
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.one_of(st.binary(max_size=60), st.sampled_from([b"null", b"[", b'{"order_id":1}', b"NaN", b'"\\ud800"'])),
+        max_size=6,
+    )
+)
+def test_promise_4_poison_never_spreads(poison: list[bytes]) -> None:
+    lines = [json.dumps(order(i)).encode() for i in range(len(poison) + 1)]
+    mixed = [line for pair in itertools.zip_longest(lines, poison) for line in pair if line is not None]
+    content = b"\n".join(mixed)
+    store = MemoryStore()
+    outcome, told = ingest(store).load(store.drop(KEY.replace(".json", ".ndjson"), content))
+    assert told is not None
+    assert told.orders_read == told.orders_loaded + told.orders_rejected
+    if outcome != "quarantined":
+        assert {row[1] for row in table(store)} >= {str(i) for i in range(len(lines))}
+
+
+def test_promise_4_what_is_refused_is_kept_byte_for_byte() -> None:
+    store = MemoryStore()
+    broken = '{"order_id" : 7,"note":"Zoë \\u00e9 \\"x\\"" }'
+    ingest(store).load(store.drop(KEY, f"[{json.dumps(order(1))}, {broken}, null]".encode()))
+    assert [each["raw"] for each in quarantined(store)] == [broken, "null"]
+
+
+@pytest.mark.parametrize("answer", ["ThrottlingException", "AccessDeniedException", "CrawlerRunningException"])
+def test_promise_5_a_catalog_that_answers_with_errors_fails_no_load(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], answer: str
+) -> None:
+    from botocore.exceptions import ClientError
+
+    class Glue:
+        def start_crawler(self, Name: str) -> None:  # noqa: N803 - AWS's name
+            raise ClientError({"Error": {"Code": answer, "Message": "no"}}, "StartCrawler")
+
+    store = MemoryStore()
+    monkeypatch.setattr(wiring, "storage", lambda bucket: store)
+    monkeypatch.setattr(wiring.boto3, "client", lambda name: Glue())
+    stage = Settings.from_environment({"ETL_BUCKET": BUCKET, "ETL_STAGE": "test", "GLUE_CRAWLER": "c"})
+    wiring.want_crawler(stage)
+    printed = capsys.readouterr().out
+    assert ("CrawlerFailures" in printed) == (answer != "CrawlerRunningException")
+    assert '"event": "crawler"' in printed
+    assert json.loads(store.objects["orders_state/crawler.json"])["wanted"], "the crawl must not be forgotten"
+
+
+def test_promise_6_a_hundred_drops_alike_in_name_and_second_all_arrive() -> None:
+    store = MemoryStore()
+    for i in range(100):
+        store._clock, store.now = 0, BEGINNING
+        ingest(store).load(store.drop(f"orders_json_incoming/{i}/orders.json", body(order(f"{i:03}"))))
+    assert [row[1] for row in table(store)] == [f"{i:03}" for i in range(100)]
+
+
+def test_promise_7_a_gzip_cut_at_any_byte_publishes_nothing_and_is_quarantined() -> None:
+    whole = gzip.compress(body(order(1), order(2)), mtime=0)
+    for cut in range(len(whole)):
+        store = MemoryStore()
+        assert ingest(store).load(store.drop(f"{KEY}.gz", whole[:cut]))[0] == "quarantined", cut
+        assert table(store) == []
+        assert entry(store, f"{KEY}.gz").reason
+    store = MemoryStore()
+    assert ingest(store).load(store.drop(f"{KEY}.gz", whole))[0] == "loaded"
+
+
+def test_promise_7_a_gzip_that_expands_beyond_the_limit_publishes_nothing() -> None:
+    store = MemoryStore()
+    bomb = gzip.compress(b"[" + b" " * (8 << 20) + body(order(1))[1:])
+    outcome, told = within(store, replace(LIMITS, max_decompressed_bytes=1 << 20)).load(store.drop(f"{KEY}.gz", bomb))
+    assert outcome == "quarantined"
+    assert told is not None
+    assert "expands to more than" in (told.reason or "")
+    assert table(store) == []
+
+
+def test_promise_8_a_record_over_the_limit_is_refused_alone() -> None:
+    store = MemoryStore()
+    long = json.dumps({**order(2), "note": "x" * (1 << 20)})
+    content = f"[{json.dumps(order(1))}, {long}, {json.dumps(order(3))}]".encode()
+    assert ingest(store).load(store.drop(KEY, content))[0] == "partly_loaded"
+    assert [row[1] for row in table(store)] == ["1", "3"]
+    assert [each["raw"] for each in quarantined(store)] == [long]
+
+
+def test_promise_8_an_object_too_large_for_one_load_is_refused_before_it_is_read() -> None:
+    store = MemoryStore()
+    arrival = store.drop(KEY, body(order(1)))
+    outcome, told = within(store, replace(LIMITS, max_source_bytes=10)).load(arrival)
+    assert outcome == "quarantined"
+    assert told is not None
+    assert "ETL_MAX_SOURCE_BYTES" in (told.reason or "")
+
+
+def test_promise_8_a_load_whose_time_runs_out_ends_in_good_time_and_says_so() -> None:
+    from chalicelib.errors import OutOfTime
+
+    store = MemoryStore()
+    arrival = store.drop(KEY, body(*(order(i) for i in range(50))))
+    left = iter([100.0, 100.0, 5.0])
+    with pytest.raises(OutOfTime, match="the time ran out after"):
+        ingest(store).load(arrival, time_left=lambda: next(left, 5.0))
+    assert table(store) == []
+    assert entry(store).state == "failed"
+    assert ingest(store).load(arrival)[0] == "loaded"
+
+
+@pytest.mark.parametrize("hours", [-24, 0, 24])
+def test_promise_9_clocks_that_are_wrong_by_a_day_give_the_same_names_and_the_same_winner(hours: int) -> None:
+    def skewed(store: MemoryStore) -> Ingest:
+        clock = Clock(lambda: BEGINNING + timedelta(hours=hours), lambda: 0.0)
+        return Ingest(store, PLACES, LIMITS, clock=clock, pieces=lambda path: [path.read_bytes()], told=str)
+
+    stores = [MemoryStore(), MemoryStore()]
+    for store, how in zip(stores, (ingest, skewed), strict=True):
+        old, new = (store.drop(KEY, body(order(1, f"2024-0{i}-01"))) for i in (5, 6))
+        how(store).load(new)
+        how(store).load(old)
+    assert visible(stores[0]) == visible(stores[1])
+    assert table(stores[0]) == [("v2", "1", "2024-06")]
+
+
+def test_promise_10_an_overwritten_object_leaves_only_its_newest_rows() -> None:
+    store = MemoryStore()
+    ingest(store).load(store.drop(KEY, body(order(1, "2024-05-01"), order(2, "2024-06-01"))))
+    ingest(store).load(store.drop(KEY, body(order(2, "2024-07-01"))))
+    assert table(store) == [("v2", "2", "2024-07")]
+    assert [key.split("/")[1] for key in store.objects if key.startswith("table/")] == ["order_month=2024-07"]
+
+
+def test_promise_10_what_no_event_announced_is_found_by_the_sweep() -> None:
+    store, announced = MemoryStore(), []  # type: ignore[var-annotated]
+    store.drop(KEY, body(order(1)))
+    store.drop("orders_json_incoming/folder/", b"")
+    sweep(store, announced)
+    assert table(store) == [("v1", "1", "2024-07")]
+    assert len(announced) == 1
+    again: list[Arrival] = []
+    sweep(store, again)
+    assert again == [], "what is loaded is not announced again"

@@ -1,0 +1,71 @@
+"""The crawler's turn: at most once in an interval, the last load not forgotten, whatever goes wrong."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from chalicelib.crawling import LEFT, NOT_WANTED, STARTED, WAITS, CrawlerTurn
+from tests.unit.memory_store import MemoryStore
+
+INTERVAL = timedelta(minutes=10)
+
+
+class Crawler:
+    """Counts its starts and answers as it is told."""
+
+    def __init__(self) -> None:
+        self.starts = 0
+        self.answer = STARTED
+
+    def start(self) -> str:
+        self.starts += 1
+        return self.answer
+
+
+def turn(store: MemoryStore, crawler: Crawler) -> CrawlerTurn:
+    return CrawlerTurn(store, "state/", INTERVAL, crawler.start)
+
+
+def test_a_hundred_loads_start_it_once_and_it_is_started_once_more_for_the_last_of_them() -> None:
+    store, crawler = MemoryStore(), Crawler()
+    outcomes = [turn(store, crawler).wanted() for _ in range(100)]
+    assert outcomes == [STARTED, *[WAITS] * 99]
+    assert turn(store, crawler).catch_up() == WAITS
+    store.pass_time(minutes=11)
+    assert [turn(store, crawler).catch_up() for _ in range(3)] == [STARTED, NOT_WANTED, NOT_WANTED]
+    assert crawler.starts == 2
+
+
+def test_a_load_after_the_interval_starts_it_at_once() -> None:
+    store, crawler = MemoryStore(), Crawler()
+    for _ in range(3):
+        assert turn(store, crawler).wanted() == STARTED
+        store.pass_time(minutes=11)
+    assert crawler.starts == 3
+
+
+def test_a_start_that_failed_or_found_it_running_is_made_again() -> None:
+    for answer in ("already running", "failed: ThrottlingException"):
+        store, crawler = MemoryStore(), Crawler()
+        crawler.answer = answer
+        assert turn(store, crawler).wanted() == answer
+        crawler.answer = STARTED
+        store.pass_time(minutes=11)
+        assert turn(store, crawler).catch_up() == STARTED
+
+
+def test_of_two_loads_at_once_one_starts_it() -> None:
+    store, crawler = MemoryStore(), Crawler()
+    write, outcomes = store.write_json, []
+
+    def second(key: str, value: dict[str, Any], etag: str | None) -> str | None:
+        if not outcomes:
+            outcomes.append("")
+            outcomes[0] = turn(store, crawler).wanted()
+        return write(key, value, etag)
+
+    store.write_json = second  # type: ignore[method-assign]
+    outcomes.append(turn(store, crawler).wanted())
+    assert outcomes == [STARTED, LEFT]
+    assert crawler.starts == 1

@@ -1,0 +1,298 @@
+"""The sweep: what it announces, what it leaves alone, what it removes, and how it goes on where it left off."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+
+from chalicelib.events import arrivals
+from chalicelib.ledger import GONE, LOADING, Arrival
+from chalicelib.sweep import MOST_ANNOUNCED, RESERVE, Found, Place, Rules, Sweep
+from tests.unit.memory_store import BUCKET, Crash, MemoryStore
+from tests.unit.test_ingest import KEY, body, entry, ingest, order, table
+
+PREFIX = "orders_json_incoming/"
+RULES = Rules(BUCKET, PREFIX, "table/", "ledger/", "state/", timedelta(hours=1), timedelta(hours=24))
+
+
+def run(store: MemoryStore, rules: Rules = RULES, left: Callable[[], float] = lambda: 1000.0) -> tuple[Found, Any]:
+    """Run the sweep; return what it found and what it announced, as the S3 handler would read it."""
+    events: list[dict[str, Any]] = []
+    found = Sweep(store, rules, events.append).run(left)
+    read = [a for event in events for a in arrivals(json.loads(json.dumps(event)), rules.incoming, rules.deletes)]
+    return found, read
+
+
+def died(store: MemoryStore, arrival: Arrival, calls: int = 3) -> None:
+    """Have a load end with its process after so many calls."""
+    store.crash_after = calls
+    with pytest.raises(Crash):
+        ingest(store).load(arrival)
+
+
+def test_an_object_that_no_event_announced_is_announced_once() -> None:
+    store = MemoryStore()
+    store.drop(KEY, body(order(1)))
+    found, announced = run(store)
+    assert (found.announced, found.whole, [a.key for a in announced]) == (1, True, [KEY])
+    assert run(store)[1] == [], "whoever was told is left its time"
+    assert ingest(store).load(announced[0])[0] == "loaded"
+    store.pass_time(hours=3)
+    assert run(store)[1] == []
+
+
+def test_the_event_that_comes_after_all_changes_nothing_and_leaves_its_sequencer() -> None:
+    store = MemoryStore()
+    event = store.drop(KEY, body(order(1)))
+    (announced,) = run(store)[1]
+    ingest(store).load(announced)
+    assert ingest(store).load(event)[0] == "duplicate"
+    assert entry(store).sequencer == event.sequencer
+
+
+def test_an_announcement_that_somebody_was_quicker_than_is_left_to_him() -> None:
+    store = MemoryStore()
+    event = store.drop(KEY, body(order(1)))
+    (announced,) = run(store)[1]
+    died(store, event)
+    assert ingest(store).load(announced)[0] == "overtaken"
+    assert ingest(store).load(event)[0] == "loaded"
+
+
+def test_a_load_that_died_is_announced_again_after_the_grace_time_and_not_before() -> None:
+    store = MemoryStore()
+    arrival = store.drop(KEY, body(order(1)))
+    died(store, arrival)
+    store.pass_time(minutes=50)
+    assert run(store)[1] == []
+    store.pass_time(minutes=20)
+    found, (announced,) = run(store)
+    assert found.oldest_waiting >= 3600
+    assert ingest(store).load(announced)[0] == "loaded"
+
+
+def test_a_load_that_says_it_is_at_work_is_not_announced() -> None:
+    store = MemoryStore()
+    arrival = store.drop(KEY, body(order(1)))
+    died(store, arrival)
+    place = next(key for key in store.objects if key.startswith("ledger/"))
+    store.pass_time(minutes=90)
+    known = store.look(place)
+    assert known is not None
+    store.write_json(place, {**known.value, "renewals": 1}, known.etag)
+    assert run(store)[1] == []
+
+
+def test_two_sweeps_at_once_announce_an_object_once() -> None:
+    store, announced = MemoryStore(), []
+    store.drop(KEY, body(order(1)))
+    write, done = store.write_json, False
+
+    def second(key: str, value: dict[str, Any], etag: str | None) -> str | None:
+        nonlocal done
+        if key.startswith("ledger/") and not done:
+            done = True
+            announced.extend(run(store)[1])
+        return write(key, value, etag)
+
+    store.write_json = second  # type: ignore[method-assign]
+    announced.extend(run(store)[1])
+    assert len(announced) == 1
+
+
+def test_what_fails_every_time_is_given_up_until_a_new_version_comes() -> None:
+    store = MemoryStore()
+    store.drop(KEY, body(order(1)))
+    for _ in range(MOST_ANNOUNCED):
+        (announced,) = run(store)[1]
+        died(store, announced)
+        store.pass_time(hours=2)
+    found, nothing = run(store)
+    assert nothing == []
+    assert found.given_up > 0
+    assert found.notes[0] == (f"given up after {MOST_ANNOUNCED} announcements", KEY)
+    store.drop(KEY, body(order(2)))
+    assert len(run(store)[1]) == 1
+
+
+def test_a_newer_version_than_the_ledger_knows_is_announced() -> None:
+    store = MemoryStore()
+    ingest(store).load(store.drop(KEY, body(order(1))))
+    store.drop(KEY, body(order(2)))
+    (announced,) = run(store)[1]
+    assert ingest(store).load(announced)[0] == "loaded"
+    assert table(store) == [("v2", "2", "2024-07")]
+
+
+def test_a_file_that_no_entry_knows_is_removed_after_the_grace_time_and_not_before() -> None:
+    store = MemoryStore()
+    ingest(store).load(store.drop(KEY, body(order(1))))
+    (known,) = [key for key in store.objects if key.startswith("table/")]
+    orphan = known.replace("2024-07", "2024-01")
+    store.put(orphan, b"PAR1")
+    assert run(store)[0].removed == 0
+    store.pass_time(hours=2)
+    assert run(store)[0].removed == 1
+    assert orphan not in store.objects
+    assert known in store.objects
+
+
+def test_a_file_whose_load_is_about_to_finish_is_known() -> None:
+    store = MemoryStore()
+    arrival = store.drop(KEY, body(order(1)))
+    died(store, arrival, calls=5)
+    assert [key for key in store.objects if key.startswith("table/")] == list(entry(store).publishing)
+    store.pass_time(hours=2)
+    run(store)
+    assert [key for key in store.objects if key.startswith("table/")] == list(entry(store).publishing)
+
+
+def test_somebody_elses_file_is_told_and_left_alone() -> None:
+    store = MemoryStore()
+    ingest(store).load(store.drop(KEY, body(order(1))))
+    store.put("table/notes.txt", b"mine")
+    store.pass_time(hours=2)
+    found = run(store)[0]
+    assert found.removed == 0
+    assert found.notes == [("not a file of ours in the table's prefix", "table/notes.txt")]
+    assert "table/notes.txt" in store.objects
+
+
+def test_a_ledger_that_is_lost_does_not_take_the_table_along() -> None:
+    store = MemoryStore()
+    arrival = store.drop(KEY, body(order(1)))
+    ingest(store).load(arrival)
+    store.forget(arrival)
+    for key in [key for key in store.objects if key.startswith("ledger/")]:
+        del store.objects[key]
+    store.pass_time(hours=2)
+    found = run(store)[0]
+    assert found.removed == 0
+    assert "left alone" in found.notes[0][0]
+    assert len(table(store)) == 1
+
+
+def test_what_a_finished_load_did_not_come_to_remove_is_removed() -> None:
+    store = MemoryStore()
+    ingest(store).load(store.drop(KEY, body(order(1, "2024-05-01"))))
+    new = store.drop(KEY, body(order(1, "2024-06-01")))
+    store.fault = lambda call: (_ for _ in ()).throw(Crash) if call.startswith("delete") else None
+    with pytest.raises(Crash):
+        ingest(store).load(new)
+    store.fault = None
+    assert len(table(store)) == 2
+    store.pass_time(hours=2)
+    run(store)
+    assert table(store) == [("v2", "1", "2024-06")]
+    assert entry(store).superseded == ()
+
+
+def test_a_deleted_object_keeps_its_rows_unless_deletions_are_to_propagate() -> None:
+    store = MemoryStore()
+    ingest(store).load(store.drop(KEY, body(order(1))))
+    store.remove(KEY)
+    store.pass_time(hours=2)
+    assert run(store)[1] == []
+    rules = replace(RULES, deletes=True)
+    (announced,) = run(store, rules)[1]
+    assert announced.removed
+    assert ingest(store).load(announced)[0] == "deleted"
+    assert table(store) == []
+    assert run(store, rules)[1] == []
+
+
+def test_a_load_that_died_is_taken_up_though_its_key_was_deleted_where_s3_keeps_versions() -> None:
+    store = MemoryStore()
+    arrival = store.drop(KEY, body(order(1)))
+    died(store, arrival)
+    store.remove(KEY)
+    store.pass_time(hours=2)
+    (announced,) = run(store)[1]
+    assert ingest(store).load(announced)[0] == "loaded"
+
+
+def test_without_versions_a_deleted_object_ends_as_gone_and_is_not_announced_for_ever() -> None:
+    store = MemoryStore()
+    arrival = store.drop(KEY, body(order(1)), versioned=False)
+    died(store, arrival)
+    store.remove(KEY, versioned=False)
+    store.pass_time(hours=2)
+    (announced,) = run(store)[1]
+    assert ingest(store).load(announced)[0] == GONE
+    store.pass_time(hours=2)
+    assert run(store)[1] == []
+
+
+def test_a_run_whose_time_is_over_goes_on_where_it_was_in_the_next() -> None:
+    store = MemoryStore()
+    for i in range(10):
+        store.drop(f"{PREFIX}{i}.json", body(order(i)))
+    announced, runs = [], 0
+    while True:
+        found, some = run(store, left=partial(next, iter([1000.0] * 4), RESERVE))
+        announced += some
+        runs += 1
+        assert runs < 50
+        if found.whole:
+            break
+    assert runs > 3
+    assert [a.key for a in announced] == [f"{PREFIX}{i}.json" for i in range(10)]
+
+
+def test_what_was_looked_at_in_the_last_whole_round_is_not_looked_at_for_ever() -> None:
+    store = MemoryStore()
+    ingest(store).load(store.drop(KEY, body(order(1))))
+    assert run(store)[0].looked == 3
+    store.pass_time(hours=30)
+    run(store)
+    store.pass_time(hours=30)
+    assert run(store)[0].looked == 0
+
+
+def test_an_entry_that_cannot_be_read_is_told_and_keeps_nobody_else_waiting() -> None:
+    store = MemoryStore()
+    ingest(store).load(store.drop(f"{PREFIX}a.json", body(order(1))))
+    (place,) = [key for key in store.objects if key.startswith("ledger/")]
+    store.put(place, b'{"version": 1}')
+    store.drop(f"{PREFIX}b.json", body(order(2)))
+    store.pass_time(hours=2)
+    found, announced = run(store)
+    assert ("its ledger entry cannot be read", f"{PREFIX}a.json") in found.notes
+    assert [a.key for a in announced] == [f"{PREFIX}b.json"]
+    assert len(table(store)) == 1, "nor are its files taken for nobody's"
+
+
+def test_a_place_that_cannot_be_read_begins_the_round_anew() -> None:
+    store = MemoryStore()
+    store.put("state/sweep.json", b'{"phase": "elsewhere"}')
+    store.drop(KEY, body(order(1)))
+    assert run(store)[0].announced == 1
+    there = Place("ledger", "x", store.now, None)
+    assert Place.from_json(there.as_json()) == there
+
+
+def test_a_run_that_crashes_anywhere_is_made_good_by_the_next() -> None:
+    for crash_after in itertools.count(1):
+        store = MemoryStore()
+        events: list[dict[str, Any]] = []
+        store.drop(KEY, body(order(1)))
+        store.crash_after = crash_after
+        try:
+            Sweep(store, RULES, events.append).run(lambda: 1000.0)
+        except Crash:
+            store.pass_time(hours=2)
+            Sweep(store, RULES, events.append).run(lambda: 1000.0)
+        else:
+            assert crash_after > 5
+            break
+        for event in events:
+            ingest(store).load(*arrivals(event, PREFIX))
+        assert table(store) == [("v1", "1", "2024-07")], crash_after
+        assert entry(store).state != LOADING
