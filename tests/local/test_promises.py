@@ -26,7 +26,12 @@ pytestmark = pytest.mark.aws
 
 
 def order(order_id: object, date: str = "2024-07-05", **more: Any) -> dict[str, Any]:
-    return {"order_id": order_id, "order_date": date, "products": [{"product_id": 1, "price": 2, "quantity": 3}], **more}
+    return {
+        "order_id": order_id,
+        "order_date": date,
+        "products": [{"product_id": 1, "price": 2, "quantity": 3}],
+        **more,
+    }
 
 
 @contextlib.contextmanager

@@ -1,0 +1,92 @@
+"""The replay: what it takes, what it loads again, what it says."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib import replay as command
+from chalicelib.ledger import LOADED, PARTLY_LOADED, QUARANTINED
+from chalicelib.selection import UNKNOWN, Selection, chosen
+from tests.unit.memory_store import MemoryStore
+from tests.unit.test_ingest import body, ingest, order, table
+
+PREFIX = "orders_json_incoming/"
+PROJECT = Path(__file__).parents[2]
+
+
+def dropped() -> MemoryStore:
+    """Return a bucket with a loaded, a partly loaded, a quarantined and an unknown object, an hour between them."""
+    store = MemoryStore()
+    for name, content in (
+        ("a/1", body(order(1))),
+        ("a/2", body(order(2), {})),
+        ("b/3", b"[{"),
+        ("b/4", body(order(4))),
+    ):
+        arrival = store.drop(f"{PREFIX}{name}.json", content)
+        if name != "b/4":
+            ingest(store).load(arrival)
+        store.pass_time(hours=1)
+    store.drop(f"{PREFIX}folder/", b"")
+    return store
+
+
+def names(store: MemoryStore, **asked: Any) -> dict[str, str]:
+    found = chosen(store, Selection(**asked), PREFIX, "ledger/")
+    return {each.arrival.key.removeprefix(PREFIX).removesuffix(".json"): each.state for each in found}
+
+
+def test_every_object_is_told_with_the_ledgers_word_on_it() -> None:
+    assert names(dropped()) == {"a/1": LOADED, "a/2": PARTLY_LOADED, "b/3": QUARANTINED, "b/4": UNKNOWN}
+
+
+def test_conditions_choose_by_key_prefix_time_and_state_and_must_all_hold() -> None:
+    store = dropped()
+    begin = store.versions[f"{PREFIX}a/1.json", "v1"][1]
+    assert set(names(store, keys=(f"{PREFIX}b/4.json", f"{PREFIX}a/1.json", f"{PREFIX}a/1.js"))) == {"a/1", "b/4"}
+    assert set(names(store, prefix=f"{PREFIX}b")) == {"b/3", "b/4"}
+    assert set(names(store, since=begin + timedelta(minutes=30), until=begin + timedelta(minutes=150))) == {
+        "a/2",
+        "b/3",
+    }
+    assert set(names(store, states=frozenset({QUARANTINED, PARTLY_LOADED}))) == {"a/2", "b/3"}
+    assert names(store, prefix=f"{PREFIX}a", states=frozenset({UNKNOWN})) == {}
+
+
+def test_a_version_that_the_ledger_does_not_know_is_unknown() -> None:
+    store = dropped()
+    store.drop(f"{PREFIX}a/1.json", body(order(9)))
+    assert names(store, prefix=f"{PREFIX}a/1") == {"a/1": UNKNOWN}
+
+
+def test_a_replay_leaves_the_same_rows_and_sums_up_what_it_did() -> None:
+    store, said = dropped(), []
+    before = table(store)
+    summary = command.replay(chosen(store, Selection(), PREFIX, "ledger/"), ingest(store), said.append)
+    assert table(store) == [*before, ("v4", "4", "2024-07")]
+    assert summary.objects == {LOADED: 2, PARTLY_LOADED: 1, QUARANTINED: 1}
+    assert (summary.orders_read, summary.orders_loaded, summary.orders_rejected) == (4, 3, 1)
+    assert said[1] == f"{PREFIX}a/2.json: partly_loaded -> partly_loaded (1 of 2 orders, 1 rows)"
+    assert said[2].startswith(f"{PREFIX}b/3.json: quarantined -> quarantined: ")
+
+
+def test_usage_that_would_load_everything_or_something_else_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(PROJECT)
+    for arguments, told in [
+        ([], "say what to load"),
+        (["--key", "orders_parquet_datalake/x"], "is not below orders_json_incoming/"),
+        (["--since", "yesterday"], "is no ISO 8601 date"),
+        (["--state", "lost"], "invalid choice"),
+    ]:
+        with pytest.raises(SystemExit) as ended:
+            command.main(["--stage", "local", *arguments])
+        assert ended.value.code == 2
+        assert told in capsys.readouterr().err
+    assert command.main(["--stage", "nowhere", "--all"]) == 1
+    assert "'nowhere' is not in" in capsys.readouterr().err
