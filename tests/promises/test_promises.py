@@ -279,3 +279,13 @@ def test_promise_10_what_no_event_announced_is_found_by_the_sweep() -> None:
     again: list[Arrival] = []
     sweep(store, again)
     assert again == [], "what is loaded is not announced again"
+
+
+@pytest.mark.parametrize("missing", [1, 8, 9, 4000])
+def test_promise_7_a_long_file_of_lines_whose_gzip_lacks_its_end_publishes_nothing(missing: int) -> None:
+    lines = b"\n".join(json.dumps(order(i)).encode() for i in range(60_000))
+    store = MemoryStore()
+    key = KEY.replace(".json", ".ndjson.gz")
+    assert ingest(store).load(store.drop(key, gzip.compress(lines, 1)[:-missing]))[0] == "quarantined"
+    assert "truncated" in (entry(store, key).reason or "")
+    assert table(store) == []

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from chalicelib import load as load_module
+from chalicelib.errors import LostRace
 from tests.unit.memory_store import Crash, MemoryStore
-from tests.unit.test_ingest import KEY, body, ingest, order, table
+from tests.unit.test_ingest import KEY, body, entry, ingest, order, table
 
 
 @pytest.mark.parametrize("kept_bytes", [load_module.KEPT_BYTES, 0], ids=["kept on disk", "staged in S3"])
@@ -40,3 +43,25 @@ def test_a_version_that_cannot_be_read_leaves_the_same_rows_whichever_event_come
         for i in delivered:
             ingest(store).load(arrivals[i])
         assert table(store) == [("v2", "1", "2024-07")], delivered
+
+
+def test_a_load_that_was_taken_for_dead_is_run_again_and_does_not_tell_of_files_that_are_gone() -> None:
+    """The sweep's removal runs between a load's files and its last word."""
+    store = MemoryStore()
+    arrival = store.drop(KEY, body(order(1)))
+    write, done = store.write_json, False
+
+    def removed_meanwhile(key: str, value: dict[str, Any], etag: str | None) -> str | None:
+        nonlocal done
+        if value["state"] == "loaded" and not done:
+            done = True
+            given_up = entry(store).abandoned()
+            store.delete(given_up.superseded)
+            write(key, replace(given_up, superseded=(), state="gone").as_json(), etag)
+        return write(key, value, etag)
+
+    store.write_json = removed_meanwhile  # type: ignore[method-assign]
+    with pytest.raises(LostRace):
+        ingest(store).load(arrival)
+    assert ingest(store).load(arrival)[0] == "loaded"
+    assert table(store) == [("v1", "1", "2024-07")]

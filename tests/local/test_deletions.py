@@ -1,0 +1,63 @@
+"""ETL_DELETE_PROPAGATES: a deleted object takes its rows along, whether or not the event of its deletion comes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chalicelib.ledger import DELETED
+from local.deploy import STAGE, copy_project, deploy
+from local.emulator import PROJECT, running
+from tests.local.calls import wait_for
+from tests.local.product import Product
+from tests.local.test_promises import order, sweep, without_events
+
+pytestmark = pytest.mark.aws
+
+
+@pytest.fixture(scope="module")
+def deleting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    project = tmp_path_factory.mktemp("project")
+    copy_project(PROJECT, project)
+    path = Path(project) / ".chalice" / "config.json"
+    config = json.loads(path.read_text())
+    config["stages"][STAGE]["environment_variables"] |= {"ETL_DELETE_PROPAGATES": "true"}
+    path.write_text(json.dumps(config))
+    with running() as aws:
+        yield Product(aws, deploy(aws, tmp_path_factory.mktemp("workspace"), project))
+
+
+def remove(product: Product, key: str) -> None:
+    product.s3.delete_object(Bucket=product.settings.bucket, Key=key)
+
+
+def rows_are_gone(product: Product, key: str) -> bool:
+    entry = product.entry(key)
+    return entry is not None and entry.state == DELETED and not product.rows(key, "order_id")
+
+
+def test_a_deleted_object_takes_its_rows_along_and_comes_back_when_it_is_put_again(deleting: Product) -> None:
+    key = deleting.drop("deleted/a+b é.json", [order("d-1"), order("d-2", "2024-08-01")])
+    deleting.finished(key)
+    remove(deleting, key)
+    wait_for(lambda: rows_are_gone(deleting, key))
+    assert deleting.finished(deleting.drop("deleted/a+b é.json", [order("d-3")])).state == "loaded"
+    assert deleting.rows(key, "order_id") == [["d-3"]]
+
+
+def test_a_deletion_that_no_event_told_of_is_found_by_the_sweep(deleting: Product) -> None:
+    key = deleting.drop("deleted/silently.json", [order("d-4")])
+    deleting.finished(key)
+    with without_events(deleting):
+        remove(deleting, key)
+    assert deleting.rows(key, "order_id") == [["d-4"]]
+
+    def swept() -> bool:
+        # An entry is left alone for the grace time, a minute in this stage.
+        sweep(deleting)
+        return rows_are_gone(deleting, key)
+
+    wait_for(swept, seconds=100)
