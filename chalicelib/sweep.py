@@ -22,9 +22,9 @@ from chalicelib.objects import Known, Listed, Page
 RESERVE = 20.0
 """Seconds that a run keeps to remember where it is."""
 
-MOST_ANNOUNCED = 4
-"""How often one version is announced before the sweep gives it up: what ends its process each time is not for ever
-tried again."""
+MOST_ATTEMPTS = 10
+"""How often loading one version may have begun before the sweep gives it up: what ends its process each time is not for
+ever tried again. Announcements do not count: they may wait for hours in Lambda's queue."""
 
 MOST_NOTES = 20
 
@@ -185,11 +185,11 @@ class Sweep:
     def _claim(self, arrival: Arrival, entry: Entry | None, known: Known | None) -> None:
         """Announce it if the ledger's entry is still the one that was seen: two sweeps never announce one object."""
         same = entry is not None and entry.version == arrival.version
-        if entry is not None and same and entry.announced >= MOST_ANNOUNCED:
+        if entry is not None and same and entry.attempts >= MOST_ATTEMPTS:
             self._found.given_up += 1
-            self._found.note(f"given up after {entry.announced} announcements", arrival.key)
+            self._found.note(f"given up after {entry.attempts} attempts", arrival.key)
             return
-        awaited = Entry.first(arrival).awaited(arrival) if entry is None else entry.awaited(arrival)
+        awaited = (entry or replace(Entry.first(arrival), attempts=0)).awaited(arrival)
         name = f"{self._rules.ledger}{ledger_name(arrival.key)}"
         etag = self._store.write_json(name, awaited.as_json(), known.etag if known else None)
         if etag is not None:

@@ -14,7 +14,7 @@ import pytest
 
 from chalicelib.events import arrivals
 from chalicelib.ledger import GONE, LOADING, Arrival
-from chalicelib.sweep import MOST_ANNOUNCED, RESERVE, Found, Place, Rules, Sweep
+from chalicelib.sweep import MOST_ATTEMPTS, RESERVE, Found, Place, Rules, Sweep
 from tests.unit.memory_store import BUCKET, Crash, MemoryStore
 from tests.unit.test_ingest import KEY, body, entry, ingest, order, table
 
@@ -110,16 +110,25 @@ def test_two_sweeps_at_once_announce_an_object_once() -> None:
 def test_what_fails_every_time_is_given_up_until_a_new_version_comes() -> None:
     store = MemoryStore()
     store.drop(KEY, body(order(1)))
-    for _ in range(MOST_ANNOUNCED):
+    for _ in range(MOST_ATTEMPTS):
         (announced,) = run(store)[1]
         died(store, announced)
         store.pass_time(hours=2)
     found, nothing = run(store)
     assert nothing == []
     assert found.given_up > 0
-    assert found.notes[0] == (f"given up after {MOST_ANNOUNCED} announcements", KEY)
+    assert found.notes[0] == (f"given up after {MOST_ATTEMPTS} attempts", KEY)
     store.drop(KEY, body(order(2)))
     assert len(run(store)[1]) == 1
+
+
+def test_announcements_that_wait_in_a_queue_for_hours_are_not_taken_for_attempts() -> None:
+    store = MemoryStore()
+    store.drop(KEY, body(order(1)))
+    for _ in range(3 * MOST_ATTEMPTS):
+        (announced,) = run(store)[1]
+        store.pass_time(hours=2)
+    assert ingest(store).load(announced)[0] == "loaded"
 
 
 def test_a_newer_version_than_the_ledger_knows_is_announced() -> None:
