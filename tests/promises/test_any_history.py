@@ -41,6 +41,7 @@ class Key:
 
     versions: list[Version] = field(default_factory=list)
     there: bool = False
+    was_removed: bool = False
 
 
 class AnyHistory(RuleBasedStateMachine):
@@ -77,7 +78,7 @@ class AnyHistory(RuleBasedStateMachine):
     def remove(self, key: str, lost: bool) -> None:
         """Delete the key; where S3 keeps versions, they can still be read."""
         if self.keys[key].there:
-            self.keys[key].there = False
+            self.keys[key].there, self.keys[key].was_removed = False, True
             arrival = self.store.remove(key, self.versioned)
             if self.deletes:
                 self._announced(arrival, lost)
@@ -135,6 +136,9 @@ class AnyHistory(RuleBasedStateMachine):
         before = self._visible()
         for arrival in [*self.all_events, *reversed(self.all_events)]:
             ingest(self.store).load(arrival)
+        if self.deletes:
+            # A deletion that the sweep found has no sequencer: what an older event brings back, the next round removes.
+            self._settle()
         # Of a key that was replayed without a sequencer and then deleted, nobody can tell which version was the last.
         if not self.replayed or all(key.there or not key.versions for key in self.keys.values()):
             assert self._visible() == before, "duplicates changed something"
@@ -220,7 +224,7 @@ class AnyHistory(RuleBasedStateMachine):
                 assert entry is not None
                 assert entry.state == QUARANTINED
             # An older version that could be read is there, unless S3 keeps no versions and it was overwritten unread.
-            if told and self.versioned and not self.replayed:
+            if told and self.versioned and not self.replayed and not (self.deletes and key.was_removed):
                 assert entry is not None
                 assert loaded is not None
                 # One that the sweep found came without a sequencer: whether another is later cannot be told.
