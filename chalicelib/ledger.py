@@ -72,6 +72,7 @@ class Entry:
     appear, written here before they do; `superseded` are files that are to be removed and perhaps not yet were.
     `attempts` counts how often loading the newest version was begun, `announced` how often the sweep asked for it.
     `renewals` counts how often a load said that it is still at work, so that the entry's ETag changes.
+    `deleted_sequencer` is that of the last deletion that took rows along: what was there before it never comes back.
     """
 
     key: str
@@ -97,6 +98,7 @@ class Entry:
     attempts: int = 1
     announced: int = 0
     renewals: int = 0
+    deleted_sequencer: str = ""
     transform: int = TRANSFORM
 
     def as_json(self) -> dict[str, Any]:
@@ -186,6 +188,7 @@ class Entry:
             files=(),
             loaded_version=None,
             loaded_sequencer="",
+            deleted_sequencer=arrival.sequencer or self.sequencer,
             publishing=(),
             superseded=_sorted({*self.files, *self.superseded, *self.publishing}),
             reason=None,
@@ -276,6 +279,8 @@ def _of_newest(entry: Entry, arrival: Arrival, again: bool) -> Decision:
 
 def _of_older(entry: Entry, arrival: Arrival, again: bool) -> Decision:
     if entry.state in (*WITH_ROWS, DELETED):
+        return Decision.SKIP_STALE
+    if arrival.sequencer and entry.deleted_sequencer and not is_before(entry.deleted_sequencer, arrival.sequencer):
         return Decision.SKIP_STALE
     if entry.loaded_version is None:
         return Decision.CATCH_UP

@@ -48,6 +48,7 @@ def test_a_deleted_object_takes_its_rows_along_and_comes_back_when_it_is_put_aga
     assert deleting.rows(key, "order_id") == [["d-3"]]
 
 
+@pytest.mark.slow
 def test_a_deletion_that_no_event_told_of_is_found_by_the_sweep(deleting: Product) -> None:
     key = deleting.drop("deleted/silently.json", [order("d-4")])
     deleting.finished(key)

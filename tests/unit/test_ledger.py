@@ -166,6 +166,13 @@ def test_a_deletion_takes_away_all_that_was_there_or_about_to_appear() -> None:
     assert done.superseded == ("half", "of v2", "old")
 
 
+def test_what_was_there_before_a_deletion_does_not_come_back_behind_a_version_that_cannot_be_read() -> None:
+    gone = entry(LOADED).deleting(arrival("marker", "03", removed=True))
+    after = gone.beginning(arrival("v4", "04")).concluding(arrival("v4", "04"), Result(QUARANTINED))
+    assert decide(after, V1) is decide(after, V2) is Decision.SKIP_STALE
+    assert decide(after, arrival("v3b", "03B")) is Decision.CATCH_UP
+
+
 @pytest.mark.parametrize(
     ("one", "other", "before"),
     [
