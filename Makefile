@@ -49,7 +49,7 @@ test: $(READY) ## all tests but the slow ones
 	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-slow: $(READY) ## the slow proof
-	@$(BIN)/python -m pytest -m slow -n 2
+	@$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
 
 check: $(READY) ## format, lint, types, generated docs
 	@$(BIN)/ruff format --check .

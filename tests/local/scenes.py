@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 import urllib.request
@@ -11,7 +12,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
+from pyarrow import parquet
+
+from chalicelib.contract import ORDERS
 from chalicelib.ledger import Entry
+from chalicelib.schema import file_schema
 from tests.local.api_client import Client, send
 from tests.local.calls import wait_for
 from tests.local.product import Product
@@ -149,7 +154,7 @@ class Sweeping(Scene):
     def __init__(self, product: Product, folder: Path) -> None:
         super().__init__(product, folder)
         self.orphan = f"{self.settings.table_prefix}order_month=2024-01/{self._name_of_ours()}"
-        self.s3.put_object(Bucket=self.bucket, Key=self.orphan, Body=b"nobody knows this file")
+        self.s3.put_object(Bucket=self.bucket, Key=self.orphan, Body=_no_rows())
         self.orphaned_at = time.monotonic()
 
     @property
@@ -213,6 +218,13 @@ class Asking(Scene):
             self.holds(answer.status == 200, "the results by their link")
         cancelled = client.call("DELETE", f"/executions/{execution}")
         self.holds(cancelled.status_code == 202, f"a cancellation: {cancelled.text}")
+
+
+def _no_rows() -> bytes:
+    """Return a Parquet file of the table without a row: the other scenes' questions read it too."""
+    file = io.BytesIO()
+    parquet.write_table(file_schema(ORDERS).empty_table(), file)
+    return file.getvalue()
 
 
 SCENES: dict[str, type[Scene]] = {"load_orders": Loading, "sweep_orders": Sweeping, "api_handler": Asking}
