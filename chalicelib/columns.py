@@ -15,7 +15,7 @@ import pyarrow as pa
 from pyarrow._compute import CastOptions, FilterOptions, TakeOptions, call_function
 
 from chalicelib.contract import DECIMAL_SCALE, Type
-from chalicelib.schema import ARROW_TYPES
+from chalicelib.schema import ARROW_TYPES, CONSTANT
 
 UNITS = 10**DECIMAL_SCALE
 """How many units make one of money."""
@@ -28,15 +28,7 @@ _ON_INTEGERS = (Type.DECIMAL, Type.INTEGER, Type.TIMESTAMP, Type.POSITION)
 
 def column(kind: Type, numbers: Int64s, valid: Bools | None = None) -> pa.Array:
     """Return a column of a type that stands on integers, NULL where not `valid`."""
-    if kind is Type.DECIMAL:
-        halves = np.empty((len(numbers), 2), dtype=np.int64)
-        halves[:, 0] = numbers
-        np.right_shift(numbers, 63, out=halves[:, 1])
-        data = pa.py_buffer(halves)
-    elif kind is Type.POSITION:
-        data = pa.py_buffer(numbers.astype(np.int32))
-    else:
-        data = pa.py_buffer(np.ascontiguousarray(numbers))
+    data = pa.py_buffer(numbers.astype(np.int32) if kind is Type.POSITION else np.ascontiguousarray(numbers))
     return pa.Array.from_buffers(ARROW_TYPES[kind], len(numbers), [None if valid is None else _bits(valid), data])
 
 
@@ -51,7 +43,9 @@ def column_of(kind: Type, values: Sequence[Any]) -> pa.Array:
 
 def constant(text: str, length: int) -> pa.Array:
     """Return a column that says the same in every row."""
-    return pa.repeat(pa.scalar(text, pa.string()), length)
+    data = pa.py_buffer(np.zeros(length, dtype=np.int8))
+    indices = pa.Array.from_buffers(CONSTANT.index_type, length, [None, data])
+    return pa.DictionaryArray.from_arrays(indices, pa.array([text], CONSTANT.value_type), safe=False)
 
 
 def validity(array: pa.Array) -> Bools | None:

@@ -301,8 +301,7 @@ class FastDecoder:
         if amount is None:
             return
         price, quantity = lines[self._contract.unit_price], lines[self._contract.quantity]
-        units = _units_of(price)
-        factors = columns.numbers(quantity)
+        units, factors = columns.numbers(price), columns.numbers(quantity)
         good &= np.abs(units.astype(np.float64) * factors) < _LARGEST_AMOUNT
         valid, other = columns.validity(price), columns.validity(quantity)
         both = other if valid is None else valid if other is None else valid & other
@@ -365,12 +364,6 @@ def _whole(array: pa.Array, units: int, good: Bools) -> Int64s:
 def _digits(integers: pa.Array) -> int:
     """Return how many digits the largest has."""
     return min(len(str(columns.numbers(integers).max(initial=0))), proof.MAX_DIGITS)
-
-
-def _units_of(decimals: pa.Array) -> Int64s:
-    """Return the lower halves of a decimal column: its units, as long as they fit 64 bits."""
-    halves = np.frombuffer(decimals.buffers()[1], dtype=np.int64).reshape(-1, 2)
-    return halves[decimals.offset : decimals.offset + len(decimals), 0]
 
 
 def _sums(per_line: Int64s, ends: Int64s) -> Int64s:

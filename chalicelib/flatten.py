@@ -24,7 +24,7 @@ from chalicelib.contract import MONTHS_AHEAD, ORDERS, Contract, From, Type
 from chalicelib.fast import EXTRA, FastDecoder, Lines
 from chalicelib.records import Batch, Raw, Records
 from chalicelib.refused import Refused
-from chalicelib.schema import file_schema
+from chalicelib.schema import file_schema, row_schema
 from chalicelib.sources import ByteStream, Source
 from chalicelib.strict import Order, RefusedOrder, StrictDecoder
 
@@ -73,7 +73,7 @@ class Lineage:
 
 @dataclass(frozen=True)
 class Flattened:
-    """What a batch, or a part of it, became: `rows` in the file schema, the month of each row, and what was refused."""
+    """What a batch, or a part of it, became: `rows` (see schema.row_schema), the month of each row, and what was refused."""
 
     rows: pa.Table
     months: npt.NDArray[np.int64]
@@ -197,13 +197,13 @@ class Flattener:
                 arrays.append(made[column.source](column.type))
             else:
                 arrays.append(orders[column.name] if column.name in orders else of_lines[column.name])
-        table = pa.Table.from_arrays(arrays, schema=file_schema(self._contract))
+        table = pa.Table.from_arrays(arrays, schema=row_schema(self._contract))
         return table, columns.months_since_1970(lines.dates)[parents]
 
     def _merged(self, parts: list[tuple[pa.Table, npt.NDArray[np.int64]]]) -> tuple[pa.Table, npt.NDArray[np.int64]]:
         """Put rows of both ways back into the order of their records."""
         if not parts:
-            return file_schema(self._contract).empty_table(), np.empty(0, dtype=np.int64)
+            return row_schema(self._contract).empty_table(), np.empty(0, dtype=np.int64)
         if len(parts) == 1:
             return parts[0]
         table = pa.concat_tables([table for table, _ in parts]).combine_chunks()
@@ -268,10 +268,10 @@ def flatten_orders(
     flattener = Flattener(lineage, contract)
     batches = records_of(io.BytesIO(orders), 256 * MIB, sys.maxsize, contract)
     parts = [part for batch in batches for part in flattener.flatten(batch)]
-    tables = [part.rows for part in parts] or [file_schema(contract).empty_table()]
+    tables = [part.rows for part in parts] or [row_schema(contract).empty_table()]
     # Not pandas' own choice, float64 where a value is NULL: it would round large integers.
     integers = {pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype()}
-    frame: pd.DataFrame = pa.concat_tables(tables).to_pandas(types_mapper=integers.get)
+    frame: pd.DataFrame = pa.concat_tables(tables).cast(file_schema(contract)).to_pandas(types_mapper=integers.get)
     frame.attrs["refused"] = [
         {"record_number": each.record_number, "path": each.path, "reason": each.reason, "raw": bytes(each.raw).decode()}
         for part in parts

@@ -19,7 +19,7 @@ from chalicelib import columns
 from chalicelib.columns import month_name
 from chalicelib.contract import ORDERS, Contract, From, Type
 from chalicelib.file_names import FileNames
-from chalicelib.schema import file_schema
+from chalicelib.schema import row_schema
 
 MIB = 1024 * 1024
 
@@ -106,7 +106,7 @@ class MonthFiles:
         self._roll_bytes = roll_bytes
         self._closed = closed
         self._partition = contract.partition.name
-        self._schema = file_schema(contract)
+        self._schema = row_schema(contract)
         self._options = _writer_options(contract)
         self._row_group_bytes = row_group_bytes
         self._open_bytes = open_bytes
@@ -227,6 +227,7 @@ class MonthFiles:
 
 
 def _writer_options(contract: Contract) -> dict[str, Any]:
+    texts = (Type.IDENTIFIER, Type.TEXT, Type.JSON_TEXT)
     return {
         # The only good codec that the Lambda layer's pyarrow has.
         "compression": "snappy",
@@ -238,8 +239,10 @@ def _writer_options(contract: Contract) -> dict[str, Any]:
         "store_schema": False,
         # Lets Athena skip pages within a row group.
         "write_page_index": True,
-        # Least and greatest of texts that nobody asks a range of would only cost time.
-        "write_statistics": [c.name for c in contract.file_columns if c.type not in (Type.TEXT, Type.JSON_TEXT)],
+        # Least and greatest of texts that come in no order would only cost time: they span everything in each file.
+        "write_statistics": [
+            c.name for c in contract.file_columns if c.type not in texts or c.name == contract.order_id
+        ],
         **_encodings(contract),
     }
 
@@ -253,7 +256,9 @@ def _encodings(contract: Contract) -> dict[str, Any]:
     differences = {contract.order_id: "DELTA_BYTE_ARRAY", contract.order_date: "DELTA_BINARY_PACKED"}
     if number := contract.of(From.RECORD_NUMBER):
         differences[number.name] = "DELTA_BINARY_PACKED"
+    # Of money that an order has once, nearly each order's is another: a dictionary would only be on top of it.
+    plain = {c.name for c in contract.order_columns if c.type is Type.DECIMAL}
     return {
-        "use_dictionary": [c.name for c in contract.file_columns if c.name not in differences],
+        "use_dictionary": [c.name for c in contract.file_columns if c.name not in differences.keys() | plain],
         "column_encoding": differences,
     }

@@ -19,7 +19,7 @@ from chalicelib.contract import ORDERS, Column, Contract, From, Type
 from chalicelib.convert import Limits, convert
 from chalicelib.flatten import Flattener, Lineage, flatten_orders, records_of
 from chalicelib.parquet import MonthFile
-from chalicelib.schema import file_schema
+from chalicelib.schema import row_schema
 from chalicelib.settings import Settings
 from docs.generate import EXAMPLE_ORDER, example_contract
 
@@ -82,7 +82,7 @@ def rows(text: bytes, *, fast: bool) -> tuple[list[list[Any]], list[tuple[int, s
         part for batch in records_of(io.BytesIO(text), 1 << 20, 1 << 30, SHIPMENTS) for part in flattener.flatten(batch)
     ]
     table = pa.concat_tables([part.rows for part in parts])
-    assert table.schema.equals(file_schema(SHIPMENTS))
+    assert table.schema.equals(row_schema(SHIPMENTS))
     names = [c.name for c in SHIPMENTS.file_columns if c.name not in ("shipped_at", "file")]
     found = [
         [str(row[name]) if isinstance(row[name], Decimal) else row[name] for name in names] for row in table.to_pylist()
