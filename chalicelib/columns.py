@@ -80,6 +80,15 @@ def lengths(array: pa.Array) -> Int64s:
     return found if valid is None else np.where(valid, found, 0)
 
 
+def text_bytes(array: pa.Array) -> npt.NDArray[np.uint8]:
+    """Return the bytes of all texts of a column, one after the other."""
+    if len(array) == 0 or array.buffers()[2] is None:
+        return np.empty(0, dtype=np.uint8)
+    offsets = np.frombuffer(array.buffers()[1], dtype=np.int32)
+    first, end = offsets[array.offset], offsets[array.offset + len(array)]
+    return np.frombuffer(array.buffers()[2], dtype=np.uint8)[first:end]
+
+
 def items(lists: pa.ListArray) -> pa.Array:
     """Return the items of all lists, one after the other."""
     if len(lists) == 0 or lists.buffers()[1] is None:

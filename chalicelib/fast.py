@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,9 +36,6 @@ MOST_EXTRA_BYTES = 16 * 1024 * 1024
 
 PEEKED = 8
 """How many records are looked at to tell whether identifiers are integers."""
-
-_NUL = rb"\u0000"
-"""Never parsed here: errors quote the input, and one with a NUL in it aborts the process on its way to pyarrow."""
 
 _CERTAIN = 2.0**-51
 """Rounding of a float that is this close to whole, relatively, is what the exact digits would round to."""
@@ -71,6 +68,7 @@ class FastDecoder:
         self._contract = contract
         self._latest_ms = latest_ms
         self._strict = StrictDecoder(contract, latest_ms)
+        self._names = {contract.steps(column)[-1] for column in (*contract.order_columns, *contract.line_columns)}
         self._integers: frozenset[str] | None = None
         self._failed_last = False
         self._types: dict[tuple[frozenset[str] | None, bool], Any] = {}
@@ -101,7 +99,8 @@ class FastDecoder:
     # Parsing ------------------------------------------------------------------------------------------------------
 
     def _parsed(self, text: proof.Text) -> pa.RecordBatch | None:
-        if _holds_nul(text.data):
+        # Errors quote the input, and one with a NUL in it aborts the process on its way to pyarrow.
+        if text.holds_nul:
             return None
         count = len(text.starts) - 1
         try:
@@ -161,8 +160,8 @@ class FastDecoder:
                 unfit.append(i)
         fitting = text.are_objects
         fitting[unfit] = False
-        if _holds_nul(text.data):
-            fitting &= np.fromiter((_NUL not in bytes(raw) for raw in raws), np.bool_, len(raws))
+        if text.holds_nul:
+            fitting &= np.fromiter((proof.NUL not in bytes(raw) for raw in raws), np.bool_, len(raws))
         return np.flatnonzero(fitting)
 
     def _struct_type(self, *, forbid_unknown: bool) -> Any:
@@ -220,7 +219,8 @@ class FastDecoder:
     ) -> Bools | None:
         """Return of which records every key was read, or None when of all."""
         # Each value that was found has a key of its own, so that equal sums are equal for each record.
-        if len(keys) == orders.known.sum() + lines.known.sum():
+        found = int(orders.known.sum() + lines.known.sum())
+        if keys.are_only(found, [*orders.texts, *lines.texts]) or len(keys) == found:
             return None
         nulls = keys.nulls
         complete: Bools = keys.count - nulls == orders.known + _sums(lines.known, ends)
@@ -275,7 +275,8 @@ class FastDecoder:
                 expected[name] = expected.get(name, np.zeros(len(good), np.int64)) + found
                 digits[name] = max(digits.get(name, 1), _digits(level.arrays[column.name]))
         for name, wanted in expected.items():
-            found, clean = proof.plain_integers(keys, name, digits[name])
+            place = proof.telling_place(name, self._names - {name})
+            found, clean = proof.plain_integers(keys, name, int(wanted.sum()), digits[name], place)
             good &= clean & (found == wanted)
 
     def _converted(self, column: Column, array: pa.Array, good: Bools) -> pa.Array:
@@ -324,6 +325,11 @@ class _Level:
         self._list_steps = tuple(contract.lines.split("."))
         self._walk(parsed, ())
 
+    @property
+    def texts(self) -> Iterator[proof.Bytes]:
+        """The bytes of all texts that were found, column by column."""
+        return (columns.text_bytes(array) for array in self.arrays.values() if array.type == pa.string())
+
     def valid(self, column: Column) -> Bools:
         """Return which values of a column are not NULL."""
         found = columns.validity(self.arrays[column.name])
@@ -342,11 +348,6 @@ class _Level:
                 self.lists = array
             else:
                 self._walk(array, here)
-
-
-def _holds_nul(text: bytes) -> bool:
-    # Most texts have no escape at all, which is told ten times as fast.
-    return b"\\" in text and _NUL in text
 
 
 def _whole(array: pa.Array, units: int, good: Bools) -> Int64s:

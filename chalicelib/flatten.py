@@ -73,7 +73,10 @@ class Lineage:
 
 @dataclass(frozen=True)
 class Flattened:
-    """What a batch, or a part of it, became: `rows` (see schema.row_schema), the month of each row, and what was refused."""
+    """What a batch, or a part of it, became.
+
+    `rows` are in the row schema (see schema.py), `months` says which month each belongs to.
+    """
 
     rows: pa.Table
     months: npt.NDArray[np.int64]

@@ -7,6 +7,8 @@ been checked before (see records.py), and that is what makes counting sound:
 - A key is a quoted text, white space, and a colon. Counting every colon that follows a quote therefore counts every
   key, and perhaps colons inside texts: never too few. Where the count equals the number of values that the parser
   found, there was no key besides.
+- Counting every colon, and taking off those inside the texts that the parser found, comes to the same in a sixth of
+  the time. It tells of all records together, and only where no colon inside a text is written as an escape.
 - A key whose value begins with `n` holds null, which the parser does not report; it is left out of the count, and the
   names of such records' keys are checked with msgspec.
 - An integer that is to be text keeps its digits only if it is written as digits alone, without sign, point or exponent.
@@ -15,6 +17,7 @@ been checked before (see records.py), and that is what makes counting sound:
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,6 +25,9 @@ import numpy.typing as npt
 
 Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+Bytes = npt.NDArray[np.uint8]
+
+NUL = rb"\u0000"
 
 PADDING = b" " * 24
 """Stands before and behind the batch's bytes, so that looking around never leaves them."""
@@ -38,6 +44,7 @@ _ENDS = _SPACES.copy()
 _ENDS[list(b",}]")] = True
 _WORD = 8
 """Bytes that are compared at once."""
+_COLON, _QUOTE = ord(":"), ord('"')
 
 
 class Text:
@@ -55,6 +62,17 @@ class Text:
         np.cumsum(np.fromiter(map(len, raws), np.int64, len(raws)) + 1, out=self.starts[1:])
         self.starts[1:] += self.starts[0]
 
+    @cached_property
+    def holds_low_escapes(self) -> bool:
+        """Whether a character below U+0100 may be written as an escape: NUL and the colon are among them."""
+        # Most texts have no escape at all, which is told ten times as fast.
+        return b"\\" in self.data and b"\\u00" in self.data
+
+    @property
+    def holds_nul(self) -> bool:
+        """Whether a NUL is written as an escape; as itself it is not JSON."""
+        return self.holds_low_escapes and NUL in self.data
+
     @property
     def are_objects(self) -> Bools:
         """Which records begin as objects do."""
@@ -71,27 +89,42 @@ class Text:
 
 
 class Keys:
-    """Where the keys of a text stand: `colons` behind each, `quotes` at its closing quote."""
+    """Where the keys of a text stand: `colons` behind each, `quotes` at its closing quote; found when asked for."""
 
     def __init__(self, text: Text) -> None:
         self.text = text
-        self.colons: Int64s = np.flatnonzero(text.bytes == ord(":"))
-        self.quotes = self.colons - 1
-        found = text.bytes[self.quotes]
-        is_key = found == ord('"')
-        if not is_key.all():
-            if _SPACES[found].any():
-                self.quotes = _over_space(text.bytes, self.quotes, -1)
-                found = text.bytes[self.quotes]
-                is_key = (found == ord('"')) | _SPACES[found]
-            self.colons, self.quotes = self.colons[is_key], self.quotes[is_key]
 
     def __len__(self) -> int:
         return len(self.quotes)
 
-    def values(self, which: Int64s | slice = slice(None)) -> Int64s:
-        """Return where the values of these keys begin."""
-        return _over_space(self.text.bytes, self.colons[which] + 1, 1)
+    def are_only(self, found: int, texts: Iterable[Bytes]) -> bool:
+        """Tell, where it can be told at once, that there are no keys but `found`, whose values hold these texts."""
+        if self.text.holds_low_escapes:
+            return False
+        return _colons(self.text.bytes) - sum(_colons(each) for each in texts) == found
+
+    @cached_property
+    def colons(self) -> Int64s:
+        return self._places[0]
+
+    @cached_property
+    def quotes(self) -> Int64s:
+        return self._places[1]
+
+    @cached_property
+    def _places(self) -> tuple[Int64s, Int64s]:
+        text = self.text.bytes
+        colons: Int64s = np.flatnonzero(text == _COLON)
+        quotes = colons - 1
+        found = text[quotes]
+        is_key = found == _QUOTE
+        if is_key.all():
+            return colons, quotes
+        if _SPACES[found].any():
+            quotes = _over_space(text, quotes, -1)
+            found = text[quotes]
+            is_key = (found == _QUOTE) | _SPACES[found]
+        return colons[is_key], quotes[is_key]
 
     @property
     def count(self) -> Int64s:
@@ -101,39 +134,91 @@ class Keys:
     @property
     def nulls(self) -> Int64s:
         """For each record, how many of its keys hold null."""
-        first = self.values()
+        first = _over_space(self.text.bytes, self.colons + 1, 1)
         return self.text.per_record(first[self.text.bytes[first] == ord("n")])
 
-    def called(self, name: str) -> Int64s:
-        """Return which keys are spelled `name`."""
+    def values(self, name: str, expected: int, telling: int = 2) -> Int64s:
+        """Return where the values of keys spelled `name` begin: `expected` are known to be there.
+
+        `telling` says how far before its colon a key is looked at first; see `telling_place`.
+        """
+        leading = self._leading(name) if expected == len(self.text.starts) - 1 else None
+        quotes = self._spelled(name, self._quotes_where(name, telling)) if leading is None else leading
+        if len(quotes) >= expected:
+            return _over_space(self.text.bytes, quotes + 2, 1)
+        # There is space before colons.
+        which = np.flatnonzero(self.text.bytes[self.quotes - 1] == name.encode()[-1])
+        which = which[np.isin(self.quotes[which], self._spelled(name, self.quotes[which]))]
+        return _over_space(self.text.bytes, self.colons[which] + 1, 1)
+
+    def _leading(self, name: str) -> Int64s | None:
+        """Return the closing quotes of keys called `name` where each record begins with one."""
+        quoted = f'{{"{name}":'.encode()
+        starts = self.text.starts[:-1]
+        heads = self.text.bytes[starts[:, None] + np.arange(len(quoted))]
+        if not (heads == np.frombuffer(quoted, dtype=np.uint8)).all():
+            return None
+        quotes: Int64s = starts + (len(quoted) - 2)
+        return quotes
+
+    def _quotes_where(self, name: str, telling: int) -> Int64s:
+        """Return closing quotes right before a colon that a key called `name` may have: looks at two bytes."""
+        text = self.text.bytes
+        maybe = text[telling:] == _COLON
+        maybe &= text[: len(text) - telling] == f'"{name}":'.encode()[-1 - telling]
+        return np.flatnonzero(maybe) + (telling - 1)
+
+    def _spelled(self, name: str, quotes: Int64s) -> Int64s:
+        """Return which of these closing quotes end a key spelled `name`."""
         quoted = f'"{name}"'.encode()
-        found: Int64s = np.flatnonzero(self.text.bytes[self.quotes - 1] == quoted[-2])
+        text = self.text.bytes
         words = np.ndarray((len(self.text.data) - _WORD + 1,), dtype="<u8", buffer=self.text.data, strides=(1,))
-        end = quoted[-_WORD:]
-        ends = words[self.quotes[found] - (_WORD - 1)] >> np.uint64(8 * (_WORD - len(end)))
-        found = found[ends == int.from_bytes(end, "little")]
-        for back, byte in enumerate(reversed(quoted[:-_WORD]), _WORD):
-            found = found[self.text.bytes[self.quotes[found] - back] == byte]
-        return found
+        # The last eight bytes, the eight before them, and so on; at the front, some are looked at once more.
+        for back in range(0, len(quoted), _WORD):
+            start = max(0, len(quoted) - back - _WORD)
+            part = quoted[start : start + _WORD]
+            here: npt.NDArray[np.uint64] = words[quotes - (len(quoted) - start - len(part)) - (_WORD - 1)]
+            same = here >> np.uint64(8 * (_WORD - len(part))) == int.from_bytes(part, "little")
+            quotes = quotes if same.all() else quotes[same]
+        # Else the name is the end of another's, with a quote in it.
+        whole: Bools = text[quotes - len(quoted)] != ord("\\")
+        return quotes if whole.all() else quotes[whole]
 
 
-def plain_integers(keys: Keys, name: str, digits: int = MAX_DIGITS) -> tuple[Int64s, Bools]:
-    """Look at every value of the keys called `name`, as far as `digits`.
+def telling_place(name: str, others: Iterable[str]) -> int:
+    """Return how far before its colon a key has a byte that few of the others have there: so many end with `_id`."""
+    key = f'"{name}":'.encode()
+    rest = [f'"{other}":'.encode() for other in others]
+
+    def shared(place: int) -> int:
+        return sum(len(other) > place and other[-1 - place] == key[-1 - place] for other in rest)
+
+    return min(range(2, len(key)), key=shared)
+
+
+def plain_integers(
+    keys: Keys, name: str, expected: int, digits: int = MAX_DIGITS, telling: int = 2
+) -> tuple[Int64s, Bools]:
+    """Look at every value of the keys called `name`, of which there are `expected` or more, as far as `digits`.
 
     Returns, for each record, how many of those values are written in digits alone, and whether all of them are.
     """
     text = keys.text
-    first = keys.values(keys.called(name))
+    first = keys.values(name, expected, telling)
     cells = text.bytes[first[:, None] + np.arange(digits + 1)]
     is_digit = cells - np.uint8(ord("0")) < 10
     length = np.argmin(is_digit, axis=1)
     ends = _ENDS[cells[np.arange(len(cells)), length]] & (length > 0)
     # A text is passed over: it is missing from the count, and the count tells. So is null.
-    other = (cells[:, 0] == ord('"')) | (cells[:, 0] == ord("n"))
+    other = (cells[:, 0] == _QUOTE) | (cells[:, 0] == ord("n"))
     clean = np.ones(len(text.starts) - 1, dtype=np.bool_)
     if not (ends | other).all():
         clean[text.record_of(first[~ends & ~other])] = False
     return text.per_record(first[is_digit[:, 0]]), clean
+
+
+def _colons(text: Bytes) -> int:
+    return int(np.count_nonzero(text == _COLON))
 
 
 def _over_space(text: npt.NDArray[np.uint8], positions: Int64s, step: int) -> Int64s:

@@ -72,3 +72,27 @@ def test_clean_batches_are_proven_without_the_strict_decoder(monkeypatch: pytest
 def test_many_odd_and_broken_orders_come_out_the_same_either_way() -> None:
     for seed in range(20_000):
         assert_ways_agree(UglyOrders(seed).batch(0.1))
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        # A key that ends like another, a quote inside it.
+        r'{"x\"order_id": 5, "order_id": "0012", "order_date": "2024-01-01"}',
+        r'{"order_date": "2024-01-01", "x\"order_id": 5, "order_id": "0012"}',
+        # A colon that is written as an escape makes room for none that is a key's.
+        r'{"order_id": 1, "order_date": "2024-01-01", "customer": {"name": "a\u003ab"}, "note": 5}',
+        # Keys that do not stand where the others' do, or not as theirs.
+        '{"order_date": "2024-01-01", "order_id": 12.0}',
+        '{"order_id" : 12, "order_date": "2024-01-01"}',
+        '{"order_id" : "012", "order_date": "2024-01-01", "customer": {"customer_id" : "07"}}',
+        r'{"order\u005fid": 12, "order_date": "2024-01-01"}',
+        '{"order_id": "013", "order_date": "2024-01-01", "order_id": 12}',
+        '{"order_id": 12, "order_date": "2024-01-01", "order_id": "013"}',
+        '{"order_id": 12, "order_date": "2024-01-01", "customer": {"order_id": "013", "customer_id": "014"}}',
+    ],
+)
+def test_identifiers_come_out_the_same_either_way_wherever_and_however_they_are_written(record: str) -> None:
+    sound = '{"order_id": 1, "order_date": "2024-01-01", "customer": {"customer_id": 2, "name": "A: b"}}'
+    assert_ways_agree([sound] * 9 + [record])
+    assert_ways_agree([record] * 3)
