@@ -22,6 +22,7 @@ import pyarrow as pa
 from chalicelib import columns, proof, values
 from chalicelib.contract import Column, Contract, From, Type
 from chalicelib.dates import parse_dates
+from chalicelib.extra_fields import ExtraFields
 from chalicelib.strict import RefusedOrder, StrictDecoder
 
 Int64s = npt.NDArray[np.int64]
@@ -67,7 +68,7 @@ class FastDecoder:
     def __init__(self, contract: Contract, latest_ms: int) -> None:
         self._contract = contract
         self._latest_ms = latest_ms
-        self._strict = StrictDecoder(contract, latest_ms)
+        self._extra_fields = ExtraFields(contract, StrictDecoder(contract, latest_ms))
         self._names = {contract.steps(column)[-1] for column in (*contract.order_columns, *contract.line_columns)}
         self._integers: frozenset[str] | None = None
         self._failed_last = False
@@ -206,7 +207,7 @@ class FastDecoder:
         self._add_amounts(result.lines, good_lines)
         if not good_lines.all():
             good[parents[~good_lines]] = False
-        self._add_extra_fields(result, good, complete, raws, ends)
+        self._add_extra_fields(result, good, complete, keys, raws, ends)
         sizes = _sizes_of_rows(result)
         good &= sizes <= values.MAX_ORDER_BYTES
         result.size = int(sizes[good].sum())
@@ -228,17 +229,23 @@ class FastDecoder:
         return complete
 
     def _add_extra_fields(
-        self, result: Lines, good: Bools, complete: Bools | None, raws: Sequence[Raw], ends: Int64s
+        self,
+        result: Lines,
+        good: Bools,
+        complete: Bools | None,
+        keys: proof.Keys,
+        raws: Sequence[Raw],
+        ends: Int64s,
     ) -> None:
         """Read the fields that the contract does not name, where only they keep a record from being sound."""
         if complete is None or (complete | ~good).all():
             return
         orders: list[str | None] = [None] * len(raws)
         lines: list[str | None] = [None] * int(ends[-1])
-        room = MOST_EXTRA_BYTES
+        room, counts = MOST_EXTRA_BYTES, keys.count
         for i in np.flatnonzero(good & ~complete).tolist():
             try:
-                orders[i], found = self._strict.extra_fields(bytes(raws[i]), room)
+                orders[i], found = self._extra_fields.read(bytes(raws[i]), counts[i], room)
             except RefusedOrder:
                 good[i] = False
                 continue

@@ -126,7 +126,7 @@ class Keys:
             is_key = (found == _QUOTE) | _SPACES[found]
         return colons[is_key], quotes[is_key]
 
-    @property
+    @cached_property
     def count(self) -> Int64s:
         """For each record, how many keys it has, at the least."""
         return self.text.per_record(self.quotes)

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Any
 
@@ -53,11 +54,16 @@ class _Leaf:
     parse: Callable[[object], object]
 
 
-class _Lines:
+class Lines:
     """Marks the place of the list of lines."""
 
 
-_Node = dict[str, Any]
+class Node(dict[str, Any]):
+    """What the contract expects of an object, by key: leaves, nodes, the lines. `flat` holds the keys of leaves."""
+
+    @cached_property
+    def flat(self) -> frozenset[str]:
+        return frozenset(key for key, known in self.items() if isinstance(known, _Leaf))
 
 
 class StrictDecoder:
@@ -67,13 +73,13 @@ class StrictDecoder:
         self._contract = contract
         self._latest_ms = latest_ms
         self._width, self._line_width = len(contract.order_columns), len(contract.line_columns)
-        self._order_node = self._node(contract.order_columns)
-        self._line_node = self._node(contract.line_columns)
+        self.order_node = self._node(contract.order_columns)
+        self.line_node = self._node(contract.line_columns)
         *parents, last = contract.lines.split(".")
-        node = self._order_node
+        node = self.order_node
         for key in parents:
-            node = node.setdefault(key, {})
-        node[last] = _Lines()
+            node = node.setdefault(key, Node())
+        node[last] = Lines()
         self._required = [(i, c) for i, c in enumerate(contract.order_columns) if c.required]
         self._required_in_lines = [(i, c) for i, c in enumerate(contract.line_columns) if c.required]
         self._factors: tuple[int, int] | None = None
@@ -83,18 +89,18 @@ class StrictDecoder:
 
     def decode(self, raw: bytes) -> Order:
         """Decode one record. Raises RefusedOrder for the first thing that breaks the contract."""
-        order = self._parsed(raw)
+        order = parsed(raw)
         if not isinstance(order, dict):
             raise RefusedOrder("", f"expected an order as a JSON object, found {kind(order)}")
         result: list[Any] = [None] * self._width
         extra: dict[str, str] = {}
-        lines = self._object(order, self._order_node, "", "", result, extra)
+        lines = self._object(order, self.order_node, "", "", result, extra)
         for i, column in self._required:
             if result[i] is None or result[i] == "":
                 raise RefusedOrder(str(column.source), f"{_absence(order, column)}: an order needs its {column.name}")
         listed = self._list(lines)
         size = self._size_of_rows(result, extra, len(listed))
-        text = _object_text(extra)
+        text = object_text(extra)
         decoded = [self._line(line, i, extra, text) for i, line in enumerate(listed)]
         return Order(result, decoded, None if decoded else text, size)
 
@@ -105,38 +111,42 @@ class StrictDecoder:
         Raises RefusedOrder where `decode` would, for a key given twice or an extra field that no column could hold, and
         where repeating the first text on each line would take more than `most_bytes`.
         """
-        order = self._parsed(raw)
+        order = parsed(raw)
         extra: dict[str, str] = {}
-        lines = self._list(self._unknown(order, self._order_node, "", "", extra))
-        text = _object_text(extra)
+        lines = self._list(self._unknown(order, self.order_node, "", "", extra))
+        text = object_text(extra)
         if len((text or "").encode()) * len(lines) > most_bytes:
             raise RefusedOrder(self._contract.lines, "too many elements for so long extra fields")
         found = []
         for i, line in enumerate(lines):
             own: dict[str, str] = {}
             path = f"{self._contract.lines}[{i}]"
-            self._unknown(line, self._line_node, f"{path}.", f"{self._contract.lines}[].", own)
-            found.append(_object_text(extra | own) if own else text)
+            self._unknown(line, self.line_node, f"{path}.", f"{self._contract.lines}[].", own)
+            found.append(object_text(extra | own) if own else text)
         return text, found
 
-    def _unknown(self, found: Any, node: _Node, path: str, generic: str, extra: dict[str, str]) -> object:
+    def _unknown(self, found: Any, node: Node, path: str, generic: str, extra: dict[str, str]) -> object:
         """Fill `extra` from one object; return the list of lines if it is in there."""
         if isinstance(found, _Twice):
             raise _twice(found, path)
+        if found.keys() <= node.flat:
+            return None
         lines: object = None
         for key, value in found.items():
+            if key in node.flat:
+                continue
             known = node.get(key)
             if known is None:
-                extra[_below(generic, key)] = compact(value, _below(path, key))
-            elif isinstance(known, _Lines):
+                extra[below(generic, key)] = compact(value, below(path, key))
+            elif isinstance(known, Lines):
                 lines = value
-            elif isinstance(known, dict) and value is not None:
+            elif value is not None:
                 inner = self._unknown(value, known, f"{path}{key}.", f"{generic}{key}.", extra)
                 lines = inner if inner is not None else lines
         return lines
 
     def _size_of_rows(self, result: list[Any], extra: dict[str, str], lines: int) -> int:
-        texts = [text for text in result if isinstance(text, str)] + [_object_text(extra) or ""]
+        texts = [text for text in result if isinstance(text, str)] + [object_text(extra) or ""]
         size = (values.ROW_BYTES + sum(len(text.encode()) for text in texts)) * max(lines, 1)
         if lines and size > values.MAX_ORDER_BYTES:
             raise RefusedOrder(
@@ -144,14 +154,6 @@ class StrictDecoder:
                 f"{lines} elements make rows of {size} bytes, since each repeats the order's texts: split the order",
             )
         return size
-
-    def _parsed(self, raw: bytes) -> object:
-        try:
-            return _JSON.decode(raw.decode())
-        except RecursionError:
-            raise RefusedOrder("", _TOO_DEEP) from None
-        except ValueError as problem:
-            raise RefusedOrder("", f"not JSON: {problem}") from None
 
     def _list(self, lines: object) -> list[object]:
         if lines is None:
@@ -166,7 +168,7 @@ class StrictDecoder:
             raise RefusedOrder(path, f"expected an object, found {kind(line)}")
         result: list[Any] = [None] * (self._line_width + 2)
         extra: dict[str, str] = {}
-        self._object(line, self._line_node, f"{path}.", f"{self._contract.lines}[].", result, extra)
+        self._object(line, self.line_node, f"{path}.", f"{self._contract.lines}[].", result, extra)
         for i, column in self._required_in_lines:
             if result[i] is None or result[i] == "":
                 raise RefusedOrder(path, f"each element of {self._contract.lines!r} needs its {column.name}")
@@ -177,11 +179,11 @@ class StrictDecoder:
                 if abs(result[-2]) > values.MAX_UNITS:
                     raise RefusedOrder(path, "price × quantity is too large for decimal(18,4)")
         # Most often the lines have none of their own, and share one text.
-        result[-1] = _object_text(order_extra | extra) if extra else order_text
+        result[-1] = object_text(order_extra | extra) if extra else order_text
         return result
 
     def _object(
-        self, found: dict[str, Any], node: _Node, path: str, generic: str, result: list[Any], extra: dict[str, str]
+        self, found: dict[str, Any], node: Node, path: str, generic: str, result: list[Any], extra: dict[str, str]
     ) -> object:
         """Fill `result` and `extra` from one object; return the list of lines if it is in there."""
         if isinstance(found, _Twice):
@@ -190,12 +192,12 @@ class StrictDecoder:
         for key, value in found.items():
             known = node.get(key)
             if known is None:
-                extra[_below(generic, key)] = compact(value, _below(path, key))
+                extra[below(generic, key)] = compact(value, below(path, key))
             elif value is None:
                 continue
             elif isinstance(known, _Leaf):
                 result[known.index] = self._leaf(known, value, path + key)
-            elif isinstance(known, _Lines):
+            elif isinstance(known, Lines):
                 lines = value
             elif not isinstance(value, dict):
                 raise RefusedOrder(path + key, f"expected an object, found {kind(value)}")
@@ -212,13 +214,13 @@ class StrictDecoder:
         except RefusedOrder as problem:
             raise RefusedOrder(path + problem.path, problem.reason) from None
 
-    def _node(self, columns: Iterable[Column]) -> _Node:
-        root: _Node = {}
+    def _node(self, columns: Iterable[Column]) -> Node:
+        root = Node()
         for index, column in enumerate(columns):
             *parents, last = self._contract.steps(column)
             node = root
             for key in parents:
-                node = node.setdefault(key, {})
+                node = node.setdefault(key, Node())
             node[last] = _Leaf(index, self._parser(column))
         return root
 
@@ -235,6 +237,16 @@ class StrictDecoder:
                 f"{values.datetime_of(self._latest_ms):%Y-%m-%d}, {MONTHS_AHEAD} months after the file"
             )
         return ms
+
+
+def parsed(raw: bytes) -> object:
+    """Return what JSON says, numbers as their digits. Raises RefusedOrder for what is none or too deep."""
+    try:
+        return _JSON.decode(raw.decode())
+    except RecursionError:
+        raise RefusedOrder("", _TOO_DEEP) from None
+    except ValueError as problem:
+        raise RefusedOrder("", f"not JSON: {problem}") from None
 
 
 def compact(value: object, path: str = "", depth: int = 1) -> str:
@@ -288,7 +300,7 @@ _JSON = json.JSONDecoder(
 
 
 def _twice(found: _Twice, path: str) -> RefusedOrder:
-    return RefusedOrder(_below(path, found.key), "the key appears twice in one object: send one of the values")
+    return RefusedOrder(below(path, found.key), "the key appears twice in one object: send one of the values")
 
 
 def _json_text(value: object) -> str:
@@ -314,7 +326,8 @@ def _absence(order: dict[str, Any], column: Column) -> str:
     return "null" if found is None else "empty"
 
 
-def _object_text(fields: dict[str, str]) -> str | None:
+def object_text(fields: dict[str, str]) -> str | None:
+    """Return fields whose values are JSON as one object, or None where there are none."""
     return "{" + ",".join(f"{_quoted(key)}:{text}" for key, text in fields.items()) + "}" if fields else None
 
 
@@ -328,6 +341,6 @@ def _quoted(text: str) -> str:
     return quoted
 
 
-def _below(prefix: str, key: str) -> str:
+def below(prefix: str, key: str) -> str:
     """Return the JSON path of `key` below `prefix`, which is empty or ends with a dot."""
     return prefix + key if _PLAIN_KEY.fullmatch(key) else f"{prefix.removesuffix('.')}[{_quoted(key)}]"
