@@ -36,7 +36,6 @@ def read(text: str, keys: int) -> tuple[tuple[str | None, list[str | None]], int
         ('"a": 1.50, "b": null, "c": true', 5, '{"a":1.50,"b":null,"c":true}', []),
         ('"tags": ["x", {"y": 1}]', 4, '{"tags":["x",{"y":1}]}', []),
         (r'"note": "a\/b \u00e9"', 3, '{"note":"a/b é"}', []),
-        (r'"a": "\ud800"', 3, r'{"a":"\ud800"}', []),
         ('"customer": {"tier": "gold"}', 4, '{"customer.tier":"gold"}', []),
         ('"customer": null, "x": 1', 4, '{"x":1}', []),
         ('"products": [{"price": 1}, {"sale": 2}]', 5, None, [None, '{"products[].sale":2}']),
@@ -58,6 +57,8 @@ def test_what_is_sure_is_read_at_a_glance(fields: str, keys: int, order: str | N
         (r'"note": "\"x\": 1", "customer": {"name": "\"y\": 2"}', 7),
         # A key without a value before the same with one, which drops nothing.
         ('"a": null, "a": 1', 4),
+        # Half of a surrogate pair, which msgspec does not take.
+        (r'"a": "\ud800"', 3),
     ],
 )
 def test_what_is_not_sure_is_read_strictly(fields: str, keys: int) -> None:
