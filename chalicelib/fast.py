@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import arro3.core
 import arro3.io
 import msgspec
 import numpy as np
@@ -69,9 +70,12 @@ class FastDecoder:
         self._contract = contract
         self._latest_ms = latest_ms
         self._extra_fields = ExtraFields(contract, StrictDecoder(contract, latest_ms))
-        self._names = {contract.steps(column)[-1] for column in (*contract.order_columns, *contract.line_columns)}
+        columns_of_both = (*contract.order_columns, *contract.line_columns)
+        self._names = {column.name: contract.steps(column)[-1] for column in columns_of_both}
+        self._telling = proof.telling_places(set(self._names.values()))
         self._integers: frozenset[str] | None = None
         self._failed_last = False
+        self._schemas: dict[frozenset[str] | None, Any] = {}
         self._types: dict[tuple[frozenset[str] | None, bool], Any] = {}
 
     def decode(self, raws: Sequence[Raw]) -> Lines | None:
@@ -105,7 +109,7 @@ class FastDecoder:
             return None
         count = len(text.starts) - 1
         try:
-            reader = arro3.io.read_json(io.BytesIO(text.data), self._arrow_schema(), batch_size=count)
+            reader = arro3.io.read_json(io.BytesIO(text.data), self._schema(), batch_size=count)
             batches = pa.RecordBatchReader.from_stream(reader).read_all().combine_chunks().to_batches()
         except Exception:
             return None
@@ -117,6 +121,11 @@ class FastDecoder:
         if len(batches) != 1 or batches[0].num_rows != count:
             return None
         return batches[0]
+
+    def _schema(self) -> Any:
+        if self._integers not in self._schemas:
+            self._schemas[self._integers] = arro3.core.Schema.from_arrow(self._arrow_schema())
+        return self._schemas[self._integers]
 
     def _arrow_schema(self) -> pa.Schema:
         tree: dict[str, Any] = {}
@@ -271,19 +280,16 @@ class FastDecoder:
 
     def _check_identifiers(self, good: Bools, keys: proof.Keys, orders: _Level, lines: _Level, ends: Int64s) -> None:
         expected: dict[str, Int64s] = {}
-        digits: dict[str, int] = {}
         for column in (*orders.columns, *lines.columns):
             if column.name in (self._integers or ()):
-                name = self._contract.steps(column)[-1]
+                name = self._names[column.name]
                 level = orders if column in orders.columns else lines
                 found = level.valid(column).astype(np.int64)
                 if level is lines:
                     found = _sums(found, ends)
                 expected[name] = expected.get(name, np.zeros(len(good), np.int64)) + found
-                digits[name] = max(digits.get(name, 1), _digits(level.arrays[column.name]))
         for name, wanted in expected.items():
-            place = proof.telling_place(name, self._names - {name})
-            found, clean = proof.plain_integers(keys, name, int(wanted.sum()), digits[name], place)
+            found, clean = proof.plain_integers(keys, name, int(wanted.sum()), self._telling[name])
             good &= clean & (found == wanted)
 
     def _converted(self, column: Column, array: pa.Array, good: Bools) -> pa.Array:
@@ -329,7 +335,6 @@ class _Level:
         if found is not None:
             self.present = found.copy()
         self._names = {contract.steps(column): column.name for column in level_columns}
-        self._list_steps = tuple(contract.lines.split("."))
         self._walk(parsed, ())
 
     @property
@@ -367,11 +372,6 @@ def _whole(array: pa.Array, units: int, good: Bools) -> Int64s:
         fine = (np.abs(scaled - rounded) <= size * _CERTAIN) & (size < largest)
     good &= fine
     return np.where(fine, rounded, 0).astype(np.int64)
-
-
-def _digits(integers: pa.Array) -> int:
-    """Return how many digits the largest has."""
-    return min(len(str(columns.numbers(integers).max(initial=0))), proof.MAX_DIGITS)
 
 
 def _sums(per_line: Int64s, ends: Int64s) -> Int64s:

@@ -29,7 +29,7 @@ Bytes = npt.NDArray[np.uint8]
 
 NUL = rb"\u0000"
 
-PADDING = b" " * 24
+PADDING = b" " * 48
 """Stands before and behind the batch's bytes, so that looking around never leaves them."""
 
 MAX_DIGITS = 18
@@ -44,6 +44,8 @@ _ENDS = _SPACES.copy()
 _ENDS[list(b",}]")] = True
 _WORD = 8
 """Bytes that are compared at once."""
+_ZEROS, _BELOW_TEN, _HIGHEST = (np.uint64(byte * 0x0101010101010101) for byte in (0x30, 0x76, 0x80))
+_ONE = np.uint64(1)
 _COLON, _QUOTE = ord(":"), ord('"')
 
 
@@ -61,6 +63,11 @@ class Text:
         self.starts[0] = len(PADDING) + 1
         np.cumsum(np.fromiter(map(len, raws), np.int64, len(raws)) + 1, out=self.starts[1:])
         self.starts[1:] += self.starts[0]
+
+    @cached_property
+    def words(self) -> npt.NDArray[np.uint64]:
+        """The eight bytes from each byte on, the first one lowest."""
+        return np.ndarray((len(self.data) - _WORD + 1,), dtype="<u8", buffer=self.data, strides=(1,))
 
     @cached_property
     def holds_low_escapes(self) -> bool:
@@ -81,6 +88,9 @@ class Text:
 
     def per_record(self, positions: Int64s) -> Int64s:
         """Count, for each record, how many of the ascending `positions` lie in it."""
+        begins, ends = self.starts[:-1], self.starts[1:]
+        if len(positions) == len(begins) and ((begins <= positions) & (positions < ends)).all():
+            return np.ones(len(begins), dtype=np.int64)
         return np.diff(np.searchsorted(positions, self.starts))
 
     def record_of(self, positions: Int64s) -> Int64s:
@@ -140,7 +150,7 @@ class Keys:
     def values(self, name: str, expected: int, telling: int = 2) -> Int64s:
         """Return where the values of keys spelled `name` begin: `expected` are known to be there.
 
-        `telling` says how far before its colon a key is looked at first; see `telling_place`.
+        `telling` says how far before its colon a key is looked at first; see `telling_places`.
         """
         leading = self._leading(name) if expected == len(self.text.starts) - 1 else None
         quotes = self._spelled(name, self._quotes_where(name, telling)) if leading is None else leading
@@ -153,12 +163,9 @@ class Keys:
 
     def _leading(self, name: str) -> Int64s | None:
         """Return the closing quotes of keys called `name` where each record begins with one."""
-        quoted = f'{{"{name}":'.encode()
-        starts = self.text.starts[:-1]
-        heads = self.text.bytes[starts[:, None] + np.arange(len(quoted))]
-        if not (heads == np.frombuffer(quoted, dtype=np.uint8)).all():
+        quotes = self.text.starts[:-1] + len(f'{{"{name}')
+        if not (self.text.bytes[quotes + 1] == _COLON).all() or len(self._spelled(name, quotes)) < len(quotes):
             return None
-        quotes: Int64s = starts + (len(quoted) - 2)
         return quotes
 
     def _quotes_where(self, name: str, telling: int) -> Int64s:
@@ -172,12 +179,11 @@ class Keys:
         """Return which of these closing quotes end a key spelled `name`."""
         quoted = f'"{name}"'.encode()
         text = self.text.bytes
-        words = np.ndarray((len(self.text.data) - _WORD + 1,), dtype="<u8", buffer=self.text.data, strides=(1,))
         # The last eight bytes, the eight before them, and so on; at the front, some are looked at once more.
         for back in range(0, len(quoted), _WORD):
             start = max(0, len(quoted) - back - _WORD)
             part = quoted[start : start + _WORD]
-            here: npt.NDArray[np.uint64] = words[quotes - (len(quoted) - start - len(part)) - (_WORD - 1)]
+            here: npt.NDArray[np.uint64] = self.text.words[quotes - (len(quoted) - start - len(part)) - (_WORD - 1)]
             same = here >> np.uint64(8 * (_WORD - len(part))) == int.from_bytes(part, "little")
             quotes = quotes if same.all() else quotes[same]
         # Else the name is the end of another's, with a quote in it.
@@ -185,36 +191,52 @@ class Keys:
         return quotes if whole.all() else quotes[whole]
 
 
-def telling_place(name: str, others: Iterable[str]) -> int:
-    """Return how far before its colon a key has a byte that few of the others have there: so many end with `_id`."""
-    key = f'"{name}":'.encode()
-    rest = [f'"{other}":'.encode() for other in others]
+def telling_places(names: Iterable[str]) -> dict[str, int]:
+    """Return for each name how far before its colon a key has a byte that few others have there: many end in `_id`."""
+    keys = {name: f'"{name}":'.encode() for name in names}
 
-    def shared(place: int) -> int:
-        return sum(len(other) > place and other[-1 - place] == key[-1 - place] for other in rest)
+    def place_in(key: bytes) -> int:
+        def shared(place: int) -> int:
+            return sum(len(other) > place and other[-1 - place] == key[-1 - place] for other in keys.values())
 
-    return min(range(2, len(key)), key=shared)
+        return min(range(2, len(key)), key=shared)
+
+    return {name: place_in(key) for name, key in keys.items()}
 
 
-def plain_integers(
-    keys: Keys, name: str, expected: int, digits: int = MAX_DIGITS, telling: int = 2
-) -> tuple[Int64s, Bools]:
-    """Look at every value of the keys called `name`, of which there are `expected` or more, as far as `digits`.
+def plain_integers(keys: Keys, name: str, expected: int, telling: int = 2) -> tuple[Int64s, Bools]:
+    """Look at every value of the keys called `name`, of which there are `expected` or more.
 
     Returns, for each record, how many of those values are written in digits alone, and whether all of them are.
     """
     text = keys.text
     first = keys.values(name, expected, telling)
-    cells = text.bytes[first[:, None] + np.arange(digits + 1)]
-    is_digit = cells - np.uint8(ord("0")) < 10
-    length = np.argmin(is_digit, axis=1)
-    ends = _ENDS[cells[np.arange(len(cells)), length]] & (length > 0)
-    # A text is passed over: it is missing from the count, and the count tells. So is null.
-    other = (cells[:, 0] == _QUOTE) | (cells[:, 0] == ord("n"))
+    length = _digits_from(text, first)
+    digits = length > 0
+    ends = _ENDS[text.bytes[first + length]] & digits & (length <= MAX_DIGITS)
     clean = np.ones(len(text.starts) - 1, dtype=np.bool_)
-    if not (ends | other).all():
-        clean[text.record_of(first[~ends & ~other])] = False
-    return text.per_record(first[is_digit[:, 0]]), clean
+    if not ends.all():
+        # A text is passed over: it is missing from the count, and the count tells. So is null.
+        begins = text.bytes[first]
+        clean[text.record_of(first[~ends & (begins != _QUOTE) & (begins != ord("n"))])] = False
+    return text.per_record(first[digits]), clean
+
+
+def _digits_from(text: Text, first: Int64s) -> Int64s:
+    """Count the digits that follow one another from each of these places on, as far as three words."""
+    length = np.zeros(len(first), dtype=np.int64)
+    going: Bools | None = None
+    for word in range(3):
+        # A byte is a digit's if it is below 10 once that of "0" is taken out of it; the highest bit tells of others.
+        # What is carried over to the bytes behind the first that is none does not matter.
+        bits = text.words[first + _WORD * word] ^ _ZEROS
+        others = ((bits + _BELOW_TEN) | bits) & _HIGHEST
+        here = (np.bitwise_count((others & (~others + _ONE)) - _ONE) >> 3).astype(np.int64)
+        length += here if going is None else here * going
+        going = (here == _WORD) if going is None else going & (here == _WORD)
+        if not going.any():
+            break
+    return length
 
 
 def _colons(text: Bytes) -> int:
