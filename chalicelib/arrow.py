@@ -10,10 +10,10 @@ import pyarrow as pa
 
 MIB = 1024 * 1024
 
-LARGE_BLOCK_BYTES = 8 * MIB
+LARGE_BLOCK_BYTES = 4 * MIB
 """From this size on a block goes back to the system when it is freed."""
 
-KEPT_BYTES = 32 * MIB
+KEPT_BYTES = 16 * MIB
 """How much of what is free at the end of the heap stays there."""
 
 # From glibc's malloc.h.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,9 +64,13 @@ class Lines:
 
 
 class FastDecoder:
-    """Decodes batches of records of `contract`; orders dated after `latest_ms` are left to the strict way."""
+    """Decodes batches of records of `contract`; orders dated after `latest_ms` are left to the strict way.
 
-    def __init__(self, contract: Contract, latest_ms: int) -> None:
+    `source` makes of a text what the parser reads: a path, or a binary file.
+    """
+
+    def __init__(self, contract: Contract, latest_ms: int, source: Callable[[bytes], Any] = io.BytesIO) -> None:
+        self._source = source
         self._contract = contract
         self._latest_ms = latest_ms
         self._extra_fields = ExtraFields(contract, StrictDecoder(contract, latest_ms))
@@ -109,7 +113,7 @@ class FastDecoder:
             return None
         count = len(text.starts) - 1
         try:
-            reader = arro3.io.read_json(io.BytesIO(text.data), self._schema(), batch_size=count)
+            reader = arro3.io.read_json(self._source(text.data), self._schema(), batch_size=count)
             batches = pa.RecordBatchReader.from_stream(reader).read_all().combine_chunks().to_batches()
         except Exception:
             return None

@@ -88,21 +88,37 @@ class Flattener:
     """Turns batches of one source object into rows.
 
     Each record takes the fast way when it can be proven sound there, else the strict one; the rows are the same.
+    `source` hands the parser a text.
     """
 
-    def __init__(self, lineage: Lineage, contract: Contract = ORDERS, *, fast: bool = True) -> None:
+    def __init__(
+        self,
+        lineage: Lineage,
+        contract: Contract = ORDERS,
+        *,
+        fast: bool = True,
+        source: Callable[[bytes], Any] = io.BytesIO,
+    ) -> None:
         self._lineage = lineage
         self._contract = contract
-        self._fast = FastDecoder(contract, lineage.latest_order_ms) if fast else None
+        self._fast = FastDecoder(contract, lineage.latest_order_ms, source) if fast else None
         self._strict = StrictDecoder(contract, lineage.latest_order_ms)
 
     def flatten(self, batch: Batch) -> Iterator[Flattened]:
         """Flatten one batch, in parts where its rows are many. No record is lost: each is in the rows or refused."""
+        whole = self.whole(batch)
+        if whole is not None:
+            yield whole
+            return
+        for half in _halves(batch):
+            yield from self.flatten(half)
+
+    def whole(self, batch: Batch) -> Flattened | None:
+        """Flatten one batch at once, or return None where its rows are so many that they have to come in parts."""
         try:
-            yield self._flattened(batch)
+            return self._flattened(batch)
         except _TooLarge:
-            for half in _halves(batch):
-                yield from self.flatten(half)
+            return None
 
     def _flattened(self, batch: Batch) -> Flattened:
         numbers = np.array(batch.numbers, dtype=np.int64)

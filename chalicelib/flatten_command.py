@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import gzip
 import json
 import os
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from chalicelib.convert import Counts, Limits, convert
+from chalicelib.cores import cores
 from chalicelib.errors import EtlError, UnreadableFile, shown
 from chalicelib.flatten import Lineage
 from chalicelib.parquet import MonthFile
@@ -29,6 +31,8 @@ PROGRESS_FROM_BYTES = 64 * 1024 * 1024
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status: 0 for a file that could be read, 1 for one that could not."""
+    # What was imported stays: nobody has to look through it for garbage, at the end least of all.
+    gc.freeze()
     parser = argparse.ArgumentParser(
         prog="python -m chalicelib.flatten",
         description="Flatten a file of nested JSON orders into Parquet, one row per order and product.",
@@ -83,7 +87,9 @@ def flatten_file(source: str, output: Path, rejects: Path | None) -> dict[str, i
 def limits() -> Limits:
     """Return the limits in force: the settings of the environment where there are any, else their defaults."""
     settings = Settings.from_environment({"ETL_BUCKET": "local-file", **os.environ})
-    return Limits(settings.max_record_bytes, settings.max_decompressed_bytes, settings.roll_bytes)
+    return Limits(
+        settings.max_record_bytes, settings.max_decompressed_bytes, settings.roll_bytes, cores=cores(os.environ)
+    )
 
 
 @contextlib.contextmanager

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.convert import Limits
+from chalicelib.cores import cores
 from chalicelib.events import arrivals
 from chalicelib.ingest import Clock, Ingest, Places
 from chalicelib.ledger import DELETED, FINISHED, QUARANTINED, WITH_ROWS, Arrival, Entry
@@ -65,7 +67,11 @@ def ingest(settings: Settings, limits: Limits | None = None) -> Ingest:
 def limits_of(settings: Settings) -> Limits:
     """Return the limits in force in a Lambda."""
     return Limits(
-        settings.max_record_bytes, settings.max_decompressed_bytes, settings.roll_bytes, settings.max_source_bytes
+        settings.max_record_bytes,
+        settings.max_decompressed_bytes,
+        settings.roll_bytes,
+        settings.max_source_bytes,
+        cores(os.environ),
     )
 
 

@@ -23,14 +23,14 @@ from chalicelib.schema import row_schema
 
 MIB = 1024 * 1024
 
-ROW_GROUP_BYTES = 16 * MIB
+ROW_GROUP_BYTES = 12 * MIB
 """Arrow bytes of a month's rows that make a row group: about 60,000 rows. More would be fewer requests for Athena and
 as much more memory here, twice over, since one group is gathered while the one before is written."""
 
-PENDING_BYTES = 32 * MIB
+PENDING_BYTES = 24 * MIB
 """Arrow bytes of all months' rows that may wait for a row group; beyond, the largest is written as it is."""
 
-SPLIT_BYTES = 8 * MIB
+SPLIT_BYTES = 6 * MIB
 """Arrow bytes that are split by month at once: splitting costs by the number of months, not of rows."""
 OPEN_BYTES = 192 * MIB
 """What all unfinished files may take on disk; beyond, the largest is finished. Lambda has 512 MB."""

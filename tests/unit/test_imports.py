@@ -47,6 +47,8 @@ CORE = [
     *("sources", "window", "json_scan", "refused", "values", "strict", "dates", "proof", "columns", "fast", "schema"),
     *(
         "convert",
+        "side_by_side",
+        "extra_fields",
         "events",
         "settings",
         "metrics",

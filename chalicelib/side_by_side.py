@@ -1,0 +1,65 @@
+"""Flattens batches side by side where there is more than one core, and hands them out in their order.
+
+The parser, the writer and most of numpy leave the interpreter free, so that threads do: they share the batches without
+sending them, and end with the process. A second process would copy both ways.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from chalicelib.flatten import Flattened, Flattener
+from chalicelib.records import Batch
+
+Found = Generator[tuple[int, Iterable[Flattened]], None, None]
+"""For each batch how many orders were read, and what became of them."""
+
+WORKERS = 2
+"""More would wait for the interpreter, which cutting, and the gaps between what leaves it free, hold."""
+
+AHEAD = 2
+"""How many batches may be on their way before the first of them is handed out."""
+
+LEAST_CORES = 1.5
+"""With fewer, what threads cost is more than what they gain."""
+
+
+def flattened(batches: Iterable[Batch], flattener: Callable[[], Flattener], cores: float) -> Found:
+    """Flatten batches on so many cores, and give what became of each, in their order.
+
+    `flattener` makes one for each thread, since it learns from batch to batch. Which thread takes which batch is fixed:
+    the same batches always come out the same. To be closed by who does not ask for all.
+    """
+    if cores < LEAST_CORES:
+        return _one_by_one(batches, flattener())
+    return _in_turns(batches, [flattener() for _ in range(WORKERS)], flattener())
+
+
+def _one_by_one(batches: Iterable[Batch], flattener: Flattener) -> Found:
+    for batch in batches:
+        yield batch.read, flattener.flatten(batch)
+
+
+def _in_turns(batches: Iterable[Batch], flatteners: list[Flattener], for_large: Flattener) -> Found:
+    threads = [ThreadPoolExecutor(max_workers=1, thread_name_prefix="flatten") for _ in flatteners]
+    coming: deque[tuple[Batch, int, Future[Flattened | None]]] = deque()
+
+    def first() -> tuple[int, Iterable[Flattened]]:
+        batch, read, job = coming.popleft()
+        whole = job.result()
+        # What is large comes in parts, none of which is made before the one before is written.
+        return read, for_large.flatten(batch) if whole is None else (whole,)
+
+    try:
+        for i, batch in enumerate(batches):
+            turn = i % len(threads)
+            coming.append((batch, batch.read, threads[turn].submit(flatteners[turn].whole, batch)))
+            if len(coming) > AHEAD:
+                yield first()
+        while coming:
+            yield first()
+    finally:
+        for thread in threads:
+            thread.shutdown(wait=True, cancel_futures=True)

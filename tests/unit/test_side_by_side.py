@@ -1,0 +1,126 @@
+"""Batches that are flattened side by side come out in their order, as one thread would have made them."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import orders
+from chalicelib import flatten as flatten_module
+from chalicelib import side_by_side
+from chalicelib.convert import Counts, Limits, convert
+from chalicelib.cores import cores
+from chalicelib.errors import UnreadableFile
+from chalicelib.flatten import Flattener, Lineage
+from chalicelib.memory_file import MemoryFile
+from chalicelib.parquet import MonthFile
+from chalicelib.records import Batch, Records
+from chalicelib.refused import Refused
+from chalicelib.sources import Source
+
+LINEAGE = Lineage("orders.json", "v1", datetime(2025, 1, 1, tzinfo=UTC))
+LIMIT = 1 << 30
+
+
+@pytest.fixture(scope="module")
+def dirty(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """About 6 MB: broken orders, unknown fields, identifiers now numbers, now texts."""
+    path = tmp_path_factory.mktemp("dirty") / "orders.json"
+    orders.write(path, 10_000, broken=0.02, unknown=0.1)
+    half = path.read_bytes()
+    path.write_bytes(
+        half.rstrip()[:-1] + b", " + re.sub(rb'"customer_id": (1\d*)', rb'"customer_id": "00\1"', half)[1:]
+    )
+    return path.read_bytes()
+
+
+def converted(text: bytes, directory: Path, cores: float) -> tuple[Counts, list[Refused], dict[str, bytes]]:
+    refused: list[Refused] = []
+    files: list[MonthFile] = []
+    limits = Limits(LIMIT, LIMIT, LIMIT, cores=cores)
+    counts = convert(io.BytesIO(text), LINEAGE, directory, limits, closed=files.append, refuse=refused.append)
+    return counts, refused, {file.place: file.path.read_bytes() for file in files}
+
+
+def test_files_and_refused_orders_are_the_same_on_any_number_of_cores(dirty: bytes, tmp_path: Path) -> None:
+    alone = converted(dirty, tmp_path / "1", 1.0)
+    assert alone[0].orders_read == 20_000
+    assert alone[0].orders_rejected > 300
+    for attempt in range(3):
+        assert converted(dirty, tmp_path / f"2-{attempt}", 2.0) == alone
+
+
+def test_batches_whose_rows_are_many_come_in_parts_here_too(
+    dirty: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flatten_module, "PART_BYTES", 300_000)
+    whole = Flattener.whole
+    too_large: list[bool] = []
+
+    def seen(self: Flattener, batch: Batch) -> Any:
+        made = whole(self, batch)
+        too_large.append(made is None)
+        return made
+
+    monkeypatch.setattr(Flattener, "whole", seen)
+    counts, refused, files = converted(dirty, tmp_path / "2", 2.0)
+    assert any(too_large)
+    assert (counts, refused, files) == converted(dirty, tmp_path / "1", 1.0)
+
+
+def batches_of(text: bytes) -> Iterator[Batch]:
+    return iter(Records(Source(io.BytesIO(text), LIMIT), max_record_bytes=LIMIT, envelope="orders",
+                        order_key="order_id"))  # fmt: skip
+
+
+@pytest.mark.parametrize("broken", ["a worker", "the source", "who asks"])
+def test_no_thread_is_left_whatever_breaks(dirty: bytes, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
+    before = threading.active_count()
+    if broken == "a worker":
+        monkeypatch.setattr(Flattener, "whole", lambda self, batch: 1 / 0)
+    text = dirty[:-5_000] if broken == "the source" else dirty
+    found = side_by_side.flattened(batches_of(text), lambda: Flattener(LINEAGE), 2.0)
+    if broken == "who asks":
+        next(found)
+        found.close()
+    else:
+        with pytest.raises((ZeroDivisionError, UnreadableFile)):
+            list(found)
+    assert threading.active_count() == before
+
+
+def test_one_core_needs_no_further_thread(dirty: bytes) -> None:
+    before = threading.active_count()
+    for _ in side_by_side.flattened(batches_of(dirty), lambda: Flattener(LINEAGE), 1.0):
+        assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(("memory", "expected"), [("512", 0.29), ("1769", 1.0), ("3538", 2.0), ("10240", 5.79)])
+def test_a_lambda_has_cores_by_its_memory_whatever_it_shows(memory: str, expected: float) -> None:
+    assert cores({"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": memory}) == pytest.approx(expected, abs=0.01)
+
+
+def test_elsewhere_the_cores_are_counted_that_this_process_may_use() -> None:
+    assert cores({}) == len(os.sched_getaffinity(0))
+
+
+def test_a_file_in_memory_holds_one_text_after_the_other() -> None:
+    file = MemoryFile()
+    for text in (b"long " * 100_000, b"short", b""):
+        held = file.holding(text)
+        assert (held.read() if isinstance(held, io.BytesIO) else Path(held).read_bytes()) == text
+
+
+def test_without_files_in_memory_the_text_is_handed_out_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "memfd_create")
+    held = MemoryFile().holding(b"text")
+    assert isinstance(held, io.BytesIO)
+    assert held.read() == b"text"
