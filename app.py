@@ -1,17 +1,32 @@
 """Front door: Chalice wiring only."""
 
+from __future__ import annotations
+
 import functools
+import importlib
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalice.app import Chalice, CloudWatchEvent, IAMAuthorizer, Rate, Request, Response, S3Event
 
-from chalicelib import api_answers
-from chalicelib.api import Api
-from chalicelib.api_errors import Answer
-from chalicelib.api_requests import Asked
 from chalicelib.settings import Settings
+
+if TYPE_CHECKING:
+    from chalicelib.api import Api
+    from chalicelib.api_errors import Answer
+    from chalicelib.api_requests import Asked
+
+WORKS_WITH = {
+    "app.app": "chalicelib.api_answers",
+    "app.load_orders": "chalicelib.loading",
+    "app.sweep_orders": "chalicelib.sweeping",
+}
+"""What each function works with, by the name that Lambda has for its handler; none pays for what is another's."""
+
+if (handler := os.environ.get("_HANDLER")) in WORKS_WITH:
+    # Now and not at the first event: while it starts, a function has more CPU than its memory gives it.
+    importlib.import_module(WORKS_WITH[handler])
 
 settings = Settings.from_environment(os.environ)
 app = Chalice(app_name="orders-etl")
@@ -25,7 +40,6 @@ route = functools.partial(
 @app.on_s3_event(bucket=settings.bucket, prefix=settings.incoming_prefix, events=settings.s3_events)
 def load_orders(event: S3Event) -> list[str]:
     """Bring every object of the event into the lake."""
-    # Only this function pays for pyarrow, not the REST API.
     from chalicelib.loading import load_event
 
     return load_event(event.to_dict(), settings, time_left_of(event.context))
@@ -67,11 +81,15 @@ sweep_orders.event_class = AnySchedule
 @app.middleware("http")
 def finish(request: Request, get_response: Callable[[Request], Response]) -> Response:
     """Give every answer its headers, and every error its request id."""
+    from chalicelib import api_answers
+
     return api_answers.finish(request, get_response(request), settings)
 
 
 def respond(work: Callable[[Api, Asked], Answer]) -> Response:
     """Have the API do its work for the current request; errors become answers."""
+    from chalicelib import api_answers
+
     return api_answers.respond(app.current_request, work, settings)
 
 
@@ -130,4 +148,6 @@ def openapi() -> Response:
 
 
 if settings.api_origins:
+    from chalicelib import api_answers
+
     api_answers.answer_preflights(app, settings)

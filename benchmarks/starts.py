@@ -13,9 +13,9 @@ BARE = "from chalice.app import Chalice\napp = Chalice(app_name='bare')\n@app.ro
 PROGRAMS = {
     "a bare Chalice app": BARE,
     "a bare Chalice app, with boto3": f"import boto3\n{BARE}",
-    "orders-etl, REST function": "import app",
+    "orders-etl, REST function": "import os; os.environ['_HANDLER'] = 'app.app'; import app",
     "pandas, pyarrow and boto3": "import pandas, pyarrow, boto3",
-    "orders-etl, S3 function": "import app, chalicelib.loading",
+    "orders-etl, S3 function": "import os; os.environ['_HANDLER'] = 'app.load_orders'; import app",
 }
 TIMED = "import time; began = time.perf_counter()\n{}\nprint(time.perf_counter() - began)"
 

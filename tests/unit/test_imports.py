@@ -82,13 +82,40 @@ def test_the_house_knows_neither_its_foundations_nor_the_laptop() -> None:
         }, name
 
 
-@pytest.mark.parametrize(
-    "statement", ["import app", "import chalicelib.athena, chalicelib.saved_queries", "import chalicelib.sweeping"]
-)
-def test_the_rest_side_and_the_sweep_start_without_columns_and_parsers(statement: str) -> None:
-    look = f"{statement}; import sys; print([name for name in {HEAVY} if name in sys.modules])"
-    environment = {"ETL_BUCKET": "some-bucket", "PATH": "/usr/bin:/bin", "ETL_STAGE": "local"}
+def loaded_by(program: str, *looked_for: str, **environment: str) -> list[str]:
+    """Return which of these modules a program has imported."""
+    look = f"{program}; import sys; print(*[name for name in {looked_for} if name in sys.modules])"
+    environment |= {"ETL_BUCKET": "some-bucket", "PATH": "/usr/bin:/bin", "ETL_STAGE": "local"}
     done = subprocess.run(
         [sys.executable, "-c", look], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=60
     )
-    assert done.stdout.strip() == "[]", done.stderr
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize("handler", ["app.app", "app.sweep_orders"])
+def test_the_rest_side_and_the_sweep_start_without_columns_and_parsers(handler: str) -> None:
+    works_with = {"app.app": "chalicelib.api_answers", "app.sweep_orders": "chalicelib.sweeping"}[handler]
+    assert loaded_by("import app", works_with, *HEAVY, _HANDLER=handler) == [works_with]
+
+
+def test_the_saved_queries_need_no_columns_and_parsers() -> None:
+    assert loaded_by("import chalicelib.athena, chalicelib.saved_queries", *HEAVY) == []
+
+
+def test_the_loader_starts_with_all_that_it_works_with_and_without_the_rest_side() -> None:
+    rest = ("chalicelib.api", "chalicelib.athena", "chalicelib.uploads", "pandas")
+    found = loaded_by("import app", "chalicelib.loading", "pyarrow", "boto3", *rest, _HANDLER="app.load_orders")
+    assert found == ["chalicelib.loading", "pyarrow", "boto3"]
+
+
+def test_where_no_function_starts_nothing_is_imported_ahead() -> None:
+    assert loaded_by("import app", "boto3", "chalicelib.api", "chalicelib.loading") == []
+
+
+def test_every_function_has_what_it_works_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ETL_BUCKET", "some-bucket")
+    import app
+    from glue_setup.policies import FUNCTIONS
+
+    assert set(app.WORKS_WITH) == {f"app.{'app' if name == 'api_handler' else name}" for name in FUNCTIONS}
