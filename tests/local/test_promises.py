@@ -83,18 +83,19 @@ def test_promise_6_a_hundred_drops_within_a_second_all_arrive(product: Product) 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds Lambda's processes in /proc")
 def test_promise_3_a_worker_that_is_killed_in_mid_load_is_made_good_by_the_next_try(product: Product) -> None:
-    letters = random.Random(1)
-    body = [order(f"k{i}", note="".join(letters.choices(string.ascii_letters, k=200))) for i in range(60_000)]
+    draw = random.Random(1)
+    notes = ["".join(draw.choices(string.ascii_letters, k=200)) for _ in range(1_000)]
+    body = [order(f"k{i}", note=draw.choice(notes)) for i in range(200_000)]
     key = product.drop("killed.json", body)
     wait_for(lambda: (found := product.entry(key)) and found.state == LOADING)
     for worker in workers(product):
         os.kill(worker, signal.SIGKILL)
     done = wait_for(lambda: (found := product.entry(key)) and found.state == "loaded" and found, seconds=90)
     assert done.attempts == 2, "it was not killed in mid-load"
-    assert (done.orders_read, done.orders_loaded, done.rows) == (60_000, 60_000, 60_000)
-    assert len(product.rows(key, "order_id")) == 60_000
+    assert (done.orders_read, done.orders_loaded, done.rows) == (200_000, 200_000, 200_000)
+    assert len(product.rows(key, "order_id")) == 200_000
     rows = {row[1] for row in table_rows(product.s3, product.settings, ("order_id",)) if row[0] == key}
-    assert len(rows) == 60_000
+    assert len(rows) == 200_000
 
 
 def test_promise_10_what_no_event_announced_is_found_by_the_sweep(product: Product) -> None:
