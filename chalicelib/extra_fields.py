@@ -8,6 +8,7 @@ that is given twice; so it counts, and leaves an order whose keys do not add up 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import msgspec
 
@@ -19,6 +20,7 @@ _OBJECTS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 _KEY = re.compile(rb'"[ \t\r\n]*:')
 
 Fields = dict[str, msgspec.Raw]
+Texts = list[str | None]
 
 
 class _Unsure(Exception):
@@ -32,23 +34,27 @@ class ExtraFields:
         self._lines = contract.lines
         self._strict = strict
 
-    def read(self, raw: bytes, keys: int, most_bytes: int) -> tuple[str | None, list[str | None]]:
+    def read(self, raw: bytes, keys: int, in_lines: Sequence[int], most_bytes: int) -> tuple[str | None, Texts]:
         """Return the extra fields as `StrictDecoder.extra_fields` does, and raise what it raises.
 
-        `keys` says how many keys the order has at most, in all its objects together.
+        `keys` says how many keys the order has at most, in all its objects together, `in_lines` how many each line
+        has at least.
         """
         try:
-            return self._read(raw, keys, most_bytes)
+            return self._read(raw, keys, in_lines, most_bytes)
         except (_Unsure, RefusedOrder, msgspec.DecodeError, RecursionError):
             return self._strict.extra_fields(raw, most_bytes)
 
-    def _read(self, raw: bytes, keys: int, most_bytes: int) -> tuple[str | None, list[str | None]]:
+    def _read(self, raw: bytes, keys: int, in_lines: Sequence[int], most_bytes: int) -> tuple[str | None, Texts]:
         extra: dict[str, str] = {}
         listed, count = self._unknown(_OBJECT.decode(raw), self._strict.order_node, "", extra)
-        lines = _OBJECTS.decode(listed) if listed is not None and bytes(listed) != b"null" else []
         text = object_text(extra)
-        if len((text or "").encode()) * len(lines) > most_bytes:
+        if len((text or "").encode()) * len(in_lines) > most_bytes:
             raise _Unsure
+        if count + sum(in_lines) == keys:
+            # The lines have no others, so that they need not be opened.
+            return text, [text] * len(in_lines)
+        lines = _OBJECTS.decode(listed) if listed is not None and bytes(listed) != b"null" else []
         found = []
         flat = self._strict.line_node.flat
         for line in lines:

@@ -220,7 +220,7 @@ class FastDecoder:
         self._add_amounts(result.lines, good_lines)
         if not good_lines.all():
             good[parents[~good_lines]] = False
-        self._add_extra_fields(result, good, complete, keys, raws, ends)
+        self._add_extra_fields(result, good, complete, keys, raws, lines.known)
         sizes = _sizes_of_rows(result)
         good &= sizes <= values.MAX_ORDER_BYTES
         result.size = int(sizes[good].sum())
@@ -248,21 +248,23 @@ class FastDecoder:
         complete: Bools | None,
         keys: proof.Keys,
         raws: Sequence[Raw],
-        ends: Int64s,
+        in_lines: Int64s,
     ) -> None:
         """Read the fields that the contract does not name, where only they keep a record from being sound."""
         if complete is None or (complete | ~good).all():
             return
         orders: list[str | None] = [None] * len(raws)
-        lines: list[str | None] = [None] * int(ends[-1])
-        room, counts = MOST_EXTRA_BYTES, keys.count
+        lines: list[str | None] = [None] * len(in_lines)
+        room, counts, known = MOST_EXTRA_BYTES, keys.count.tolist(), in_lines.tolist()
+        ends = np.cumsum(result.line_counts).tolist()
         for i in np.flatnonzero(good & ~complete).tolist():
             try:
-                orders[i], found = self._extra_fields.read(bytes(raws[i]), counts[i], room)
+                first = ends[i - 1] if i else 0
+                orders[i], found = self._extra_fields.read(bytes(raws[i]), counts[i], known[first : ends[i]], room)
             except RefusedOrder:
                 good[i] = False
                 continue
-            lines[ends[i] - len(found) : ends[i]] = found
+            lines[first : ends[i]] = found
             room -= len(raws[i]) + len(orders[i] or "") * len(found)
         result.orders[EXTRA], result.lines[EXTRA] = pa.array(orders, pa.string()), pa.array(lines, pa.string())
 

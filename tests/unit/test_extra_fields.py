@@ -26,7 +26,9 @@ class Strictly(StrictDecoder):
 
 def read(text: str, keys: int) -> tuple[tuple[str | None, list[str | None]], int]:
     strict = Strictly(ORDERS, 2**60)
-    return ExtraFields(ORDERS, strict).read(text.encode(), keys, MOST), strict.asked
+    lines = json.loads(text).get("products") or []
+    in_lines = [len(line.keys() & {"product_id", "name", "category", "price", "quantity"}) for line in lines]
+    return ExtraFields(ORDERS, strict).read(text.encode(), keys, in_lines, MOST), strict.asked
 
 
 @pytest.mark.parametrize(
@@ -40,6 +42,7 @@ def read(text: str, keys: int) -> tuple[tuple[str | None, list[str | None]], int
         ('"customer": null, "x": 1', 4, '{"x":1}', []),
         ('"products": [{"price": 1}, {"sale": 2}]', 5, None, [None, '{"products[].sale":2}']),
         ('"x": 1, "products": [{}, {"sale": 2}]', 5, '{"x":1}', ['{"x":1}', '{"x":1,"products[].sale":2}']),
+        ('"x": 1, "products": [{"price": 1}, {"price": 2}]', 6, '{"x":1}', ['{"x":1}', '{"x":1}']),
         ('"products": null, "a.b": 1', 4, '{"[\\"a.b\\"]":1}', []),
     ],
 )
