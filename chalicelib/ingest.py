@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from chalicelib.convert import Limits
 from chalicelib.errors import LostRace, OutOfTime
-from chalicelib.ledger import FAILED, GONE, QUARANTINED, Arrival, Decision, Entry, Result, decide, ledger_name
+from chalicelib.ledger import DELETED, FAILED, GONE, QUARANTINED, Arrival, Decision, Entry, Result, decide, ledger_name
 from chalicelib.load import Load, Opened, Publishes
 
 RACES = 20
@@ -235,19 +235,34 @@ class _Taken:
         decision = decide(self.entry, self.arrival, again=again)
         if decision is not Decision.ASK:
             return decision
-        return decide(self.entry, self.arrival, newest=self._is_newest(), again=again)
+        later = self._is_later()
+        decision = decide(self.entry, self.arrival, later=later, again=again)
+        if decision is not Decision.ASK or self.entry is None:
+            return decision
+        than_loaded = self._was_written_after(self.entry.loaded_version)
+        return decide(self.entry, self.arrival, later=later, later_than_loaded=than_loaded, again=again)
 
-    def _is_newest(self) -> bool:
-        """Ask S3, where sequencers cannot tell, whether what arrived is the latest word on its key."""
-        current = self._store.current(self.arrival.key)
-        if current is not None:
-            return not self.arrival.removed and current.version == self.arrival.version
-        known = self.entry.source_modified_at if self.entry else None
-        if self.arrival.removed or known is None:
+    def _is_later(self) -> bool:
+        """Ask S3, where sequencers cannot tell, whether what arrived came after what the ledger tells of."""
+        entry, current = self.entry, self._store.current(self.arrival.key)
+        if self.arrival.removed or entry is None:
+            return current is None
+        if current is None:
+            # The key was deleted since. Its versions, where they are kept, still tell which of them came last.
+            known, written = entry.source_modified_at, self._store.modified_at(self.arrival)
+            return known is None or (written is not None and written > datetime.fromisoformat(known))
+        if current.version == self.arrival.version:
             return True
-        # The key was deleted since. Its versions, where they are kept, still tell which of them came last.
-        modified_at = self._store.modified_at(self.arrival)
-        return modified_at is not None and modified_at > datetime.fromisoformat(known)
+        # Both may have come before the newest, which nobody told of.
+        return entry.version != current.version and entry.state != DELETED and self._was_written_after(entry.version)
+
+    def _was_written_after(self, version: str | None) -> bool:
+        """Tell whether S3 took what arrived in a later second than another version, or keeps that one no more."""
+        if version is None or self.arrival.version_id is None:
+            return False
+        written = self._store.modified_at(self.arrival)
+        other = self._store.modified_at(replace(self.arrival, version=version, version_id=version, etag=None))
+        return written is not None and (other is None or written > other)
 
     def _begun(self, decision: Decision) -> Entry:
         if self.entry is None:
@@ -256,10 +271,16 @@ class _Taken:
         return self.entry if decision is Decision.CATCH_UP else self.entry.beginning(self.arrival)
 
     def _remember_sequencer(self) -> Entry | None:
-        """Keep the newest sequencer of a version: the sweep found it without one."""
-        entry, sequencer = self.entry, self.arrival.sequencer
-        if entry and sequencer and entry.version == self.arrival.version and not entry.sequencer:
-            self._write(replace(entry, sequencer=sequencer, loaded_sequencer=entry.loaded_sequencer or sequencer))
+        """Keep the sequencer of a version that came without one: the sweep found it, or it was replayed."""
+        known, sequencer = self.entry, self.arrival.sequencer
+        if known is None or not sequencer:
+            return known
+        if known.version == self.arrival.version and not known.sequencer:
+            known = replace(known, sequencer=sequencer)
+        if known.loaded_version == self.arrival.version and not known.loaded_sequencer:
+            known = replace(known, loaded_sequencer=sequencer)
+        if known != self.entry:
+            self._write(known)
         return self.entry
 
 

@@ -218,7 +218,7 @@ class Decision(Enum):
     SKIP_OVERTAKEN = "overtaken"
     """The sweep announced it, and somebody else has taken it up since."""
     ASK = "ask"
-    """Sequencers cannot tell: S3 has to be asked which version is the newest."""
+    """Sequencers cannot tell: S3 has to be asked which version came later."""
 
     @property
     def loads(self) -> bool:
@@ -226,24 +226,34 @@ class Decision(Enum):
         return self in (Decision.LOAD, Decision.REPLACE, Decision.HEAL, Decision.CATCH_UP)
 
 
-def decide(entry: Entry | None, arrival: Arrival, *, newest: bool | None = None, again: bool = False) -> Decision:
+def decide(
+    entry: Entry | None,
+    arrival: Arrival,
+    *,
+    later: bool | None = None,
+    later_than_loaded: bool | None = None,
+    again: bool = False,
+) -> Decision:
     """Decide from what the ledger says: S3 delivers events at least once and in any order.
 
-    `newest` is S3's word on whether the version that arrived is the object's newest, where it was asked; `again`
-    loads what is loaded already, for a replay.
+    `later` is S3's word, where it was asked, on whether what arrived came after what the entry tells of, and
+    `later_than_loaded` on whether it came after the version whose rows are in the table; `again` loads what is loaded
+    already, for a replay.
     """
     if arrival.removed:
-        return _of_removed(entry, arrival, newest)
+        return _of_removed(entry, arrival, later)
     if entry is None:
         return Decision.LOAD
-    later = _is_later(entry, arrival, newest)
+    if _is_before_loaded(entry, arrival):
+        return Decision.SKIP_STALE
+    later = _is_later(entry, arrival, later)
     if entry.version == arrival.version:
         return _of_newest(entry, arrival, again)
     if later is None:
         return Decision.ASK
     if later:
         return Decision.REPLACE if entry.files else Decision.LOAD
-    return _of_older(entry, arrival, again)
+    return _of_older(entry, arrival, later_than_loaded, again)
 
 
 def is_before(one: str, other: str) -> bool:
@@ -252,18 +262,24 @@ def is_before(one: str, other: str) -> bool:
     return one.upper().ljust(width, "0") < other.upper().ljust(width, "0")
 
 
-def _is_later(entry: Entry, arrival: Arrival, newest: bool | None) -> bool | None:
+def _is_later(entry: Entry, arrival: Arrival, told: bool | None) -> bool | None:
     if entry.sequencer and arrival.sequencer:
         return is_before(entry.sequencer, arrival.sequencer)
-    return newest
+    return told
 
 
-def _of_removed(entry: Entry | None, arrival: Arrival, newest: bool | None) -> Decision:
+def _is_before_loaded(entry: Entry, arrival: Arrival) -> bool:
+    """Tell whether the rows in the table are of a later version: a late one may have come in while this one waited."""
+    known = bool(entry.loaded_sequencer and arrival.sequencer) and entry.loaded_version != arrival.version
+    return known and is_before(arrival.sequencer, entry.loaded_sequencer)
+
+
+def _of_removed(entry: Entry | None, arrival: Arrival, later: bool | None) -> Decision:
     # S3 also tells of a version that was deleted behind a newer one, so it is asked whether the key is there.
-    if newest is None:
+    if later is None:
         return Decision.ASK
-    overtaken = entry is not None and _is_later(entry, arrival, newest) is False
-    return Decision.DELETE if newest and not overtaken else Decision.SKIP_STALE
+    overtaken = entry is not None and _is_later(entry, arrival, later) is False
+    return Decision.DELETE if later and not overtaken else Decision.SKIP_STALE
 
 
 def _of_newest(entry: Entry, arrival: Arrival, again: bool) -> Decision:
@@ -277,7 +293,7 @@ def _of_newest(entry: Entry, arrival: Arrival, again: bool) -> Decision:
     return Decision.SKIP_DUPLICATE
 
 
-def _of_older(entry: Entry, arrival: Arrival, again: bool) -> Decision:
+def _of_older(entry: Entry, arrival: Arrival, later_than_loaded: bool | None, again: bool) -> Decision:
     if entry.state in (*WITH_ROWS, DELETED):
         return Decision.SKIP_STALE
     if arrival.sequencer and entry.deleted_sequencer and not is_before(entry.deleted_sequencer, arrival.sequencer):
@@ -286,9 +302,11 @@ def _of_older(entry: Entry, arrival: Arrival, again: bool) -> Decision:
         return Decision.CATCH_UP
     if entry.loaded_version == arrival.version:
         return Decision.CATCH_UP if again else Decision.SKIP_DUPLICATE
-    if not (entry.loaded_sequencer and arrival.sequencer):
-        return Decision.SKIP_STALE
-    return Decision.CATCH_UP if is_before(entry.loaded_sequencer, arrival.sequencer) else Decision.SKIP_STALE
+    if entry.loaded_sequencer and arrival.sequencer:
+        later_than_loaded = is_before(entry.loaded_sequencer, arrival.sequencer)
+    if later_than_loaded is None:
+        return Decision.ASK
+    return Decision.CATCH_UP if later_than_loaded else Decision.SKIP_STALE
 
 
 def _sorted(files: Iterable[str]) -> tuple[str, ...]:

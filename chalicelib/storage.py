@@ -28,6 +28,7 @@ RESUMES = 3
 """How often reading goes on after a broken connection."""
 
 _GONE = ("NoSuchKey", "NoSuchVersion", "404", "412", "PreconditionFailed", "MethodNotAllowed", "405")
+_NO_VERSION = ("400", "InvalidArgument")
 T = TypeVar("T")
 _BROKEN = (HTTPClientError, IncompleteReadError, ReadTimeoutError, HTTPError, ConnectionError)
 
@@ -112,8 +113,11 @@ class Storage:
         return Arrival(self._bucket, key, version, version_id, etag, size=head["ContentLength"])
 
     def modified_at(self, arrival: Arrival) -> datetime | None:
-        """Return when the version that was announced was written, or None when it is there no more."""
-        head = _unless_gone(lambda: self._client.head_object(**self._get(arrival)))
+        """Return when the version that was announced was written, or None when there is none of that name.
+
+        The ledger may know a version by its ETag, from before the bucket kept versions, or a deletion by its marker.
+        """
+        head = _unless_gone(lambda: self._client.head_object(**self._get(arrival)), _GONE + _NO_VERSION)
         return None if head is None else head["LastModified"]
 
     def list(self, prefix: str, after: str = "", limit: int = 1000) -> Page:
@@ -228,11 +232,11 @@ def file_pieces(path: Path) -> Iterator[bytes]:
             yield piece
 
 
-def _unless_gone(call: Callable[[], T]) -> T | None:
+def _unless_gone(call: Callable[[], T], gone: tuple[str, ...] = _GONE) -> T | None:
     try:
         return call()
     except ClientError as error:
-        if error.response["Error"]["Code"] in _GONE:
+        if error.response["Error"]["Code"] in gone:
             return None
         raise
 

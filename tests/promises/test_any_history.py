@@ -154,9 +154,8 @@ class AnyHistory(RuleBasedStateMachine):
         Where the newest cannot, and one before it came without a sequencer, from the sweep or from a replay, an event
         of a version in between may be taken for older. When it comes once more, it may be known to be later.
         """
-        entry, key = self._entry(name), self.keys[name]
-        unread = entry is not None and entry.version != entry.loaded_version
-        return unread and (self.replayed or any(each.lost for each in key.versions))
+        entry = self._entry(name)
+        return entry is not None and entry.version != entry.loaded_version
 
     def _places(self) -> dict[str, int]:
         """Return which of its versions each key's rows are of, -1 where it has none."""

@@ -11,6 +11,7 @@ import pytest
 
 from chalicelib import load as load_module
 from chalicelib.errors import LostRace
+from chalicelib.ledger import Arrival, Entry, ledger_name
 from tests.unit.memory_store import Crash, MemoryStore
 from tests.unit.test_ingest import KEY, body, entry, ingest, order, table
 
@@ -65,3 +66,56 @@ def test_a_load_that_was_taken_for_dead_is_run_again_and_does_not_tell_of_files_
         ingest(store).load(arrival)
     assert ingest(store).load(arrival)[0] == "loaded"
     assert table(store) == [("v1", "1", "2024-07")]
+
+
+def found_by_the_sweep(arrival: Arrival) -> Arrival:
+    """The same version as the sweep announces it, or a replay: S3's listing has no sequencers."""
+    return replace(arrival, sequencer="")
+
+
+def test_a_late_event_does_not_bring_back_what_a_later_version_replaced_meanwhile() -> None:
+    store = MemoryStore()
+    first = store.drop(KEY, body(order(1)))
+    awaited = Entry.first(found_by_the_sweep(first)).awaited(found_by_the_sweep(first))
+    store.write_json(f"ledger/{ledger_name(KEY)}", awaited.as_json(), None)
+    second = store.drop(KEY, body(order(2)))
+    store.drop(KEY, b"[{")
+    assert [ingest(store).load(each)[0] for each in (second, first)] == ["loaded", "stale"]
+    assert table(store) == [("v2", "2", "2024-07")]
+
+
+def test_what_came_between_a_version_without_sequencer_and_one_that_cannot_be_read_is_loaded() -> None:
+    for delivered in itertools.permutations(range(3)):
+        store = MemoryStore()
+        first = store.drop(KEY, body(order(1)))
+        ingest(store).load(found_by_the_sweep(first), again=True)
+        arrivals = [first, store.drop(KEY, body(order(2))), store.drop(KEY, b"[{")]
+        for i in delivered:
+            ingest(store).load(arrivals[i])
+        assert table(store) == [("v2", "2", "2024-07")], delivered
+
+
+def test_what_came_before_an_unannounced_version_that_cannot_be_read_is_loaded() -> None:
+    store = MemoryStore()
+    first = store.drop(KEY, body(order(1)))
+    ingest(store).load(found_by_the_sweep(first))
+    second = store.drop(KEY, body(order(2)))
+    unannounced = store.drop(KEY, b"[{")
+    assert ingest(store).load(second)[0] == "loaded"
+    assert ingest(store).load(found_by_the_sweep(unannounced))[0] == "quarantined"
+    assert ingest(store).load(first)[0] == "stale"
+    assert table(store) == [("v2", "2", "2024-07")]
+
+
+def test_a_duplicate_tells_the_sequencer_of_the_version_that_is_loaded_and_of_no_other() -> None:
+    store = MemoryStore()
+    first = store.drop(KEY, body(order(1)))
+    ingest(store).load(found_by_the_sweep(first))
+    broken = store.drop(KEY, b"[{")
+    ingest(store).load(found_by_the_sweep(broken))
+    ingest(store).load(broken)
+    known = entry(store)
+    assert (known.sequencer, known.loaded_sequencer) == (broken.sequencer, "")
+    ingest(store).load(first)
+    known = entry(store)
+    assert (known.sequencer, known.loaded_sequencer) == (broken.sequencer, first.sequencer)

@@ -82,8 +82,8 @@ def test_what_was_announced_without_sequencers_is_asked_of_s3(state: str) -> Non
     unknown = arrival("v9", "")
     known = entry(state)
     assert decide(known, unknown) is Decision.ASK
-    assert decide(known, unknown, newest=True) is decide(known, V3)
-    assert decide(known, unknown, newest=False) is decide(known, V1)
+    assert decide(known, unknown, later=True) is decide(known, V3)
+    assert decide(known, unknown, later=False) is decide(known, V1)
 
 
 def test_what_is_not_known_is_loaded() -> None:
@@ -102,7 +102,10 @@ def test_a_later_failure_does_not_keep_a_version_between_from_catching_up() -> N
     between = arrival("v1b", "01B")
     assert decide(known, between) is Decision.CATCH_UP
     assert decide(replace(known, loaded_sequencer="01C"), between) is Decision.SKIP_STALE
-    assert decide(replace(known, loaded_sequencer=""), between) is Decision.SKIP_STALE
+    unknown = replace(known, loaded_sequencer="")
+    assert decide(unknown, between) is Decision.ASK
+    assert decide(unknown, between, later_than_loaded=True) is Decision.CATCH_UP
+    assert decide(unknown, between, later_than_loaded=False) is Decision.SKIP_STALE
     assert decide(known, V1, again=True) is Decision.CATCH_UP
 
 
@@ -118,9 +121,9 @@ def test_the_same_bytes_put_again_into_an_unversioned_bucket_are_the_latest_word
 def test_a_deletion_counts_when_s3_says_that_the_key_is_gone_and_nothing_newer_was_seen(state: str) -> None:
     known, removal = entry(state), arrival("v3", "03", removed=True)
     assert decide(known, removal) is Decision.ASK
-    assert decide(known, removal, newest=True) is Decision.DELETE
-    assert decide(known, removal, newest=False) is Decision.SKIP_STALE
-    assert decide(known, replace(removal, sequencer="01"), newest=True) is Decision.SKIP_STALE
+    assert decide(known, removal, later=True) is Decision.DELETE
+    assert decide(known, removal, later=False) is Decision.SKIP_STALE
+    assert decide(known, replace(removal, sequencer="01"), later=True) is Decision.SKIP_STALE
 
 
 def test_what_the_newest_version_replaced_is_superseded_with_what_others_had_announced() -> None:
