@@ -247,6 +247,9 @@ class _Taken:
         entry, current = self.entry, self._store.current(self.arrival.key)
         if self.arrival.removed or entry is None:
             return current is None
+        if current is None and entry.state == DELETED:
+            # Rows go with their object, and it is gone.
+            return False
         if current is None:
             # The key was deleted since. Its versions, where they are kept, still tell which of them came last.
             known, written = entry.source_modified_at, self._store.modified_at(self.arrival)

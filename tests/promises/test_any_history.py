@@ -251,8 +251,7 @@ class AnyHistory(RuleBasedStateMachine):
             if told and self.versioned and not self.replayed and not (self.deletes and key.was_removed):
                 assert entry is not None
                 assert loaded is not None
-                # One that the sweep found came without a sequencer: whether another is later cannot be told.
-                assert order_of.index(loaded) >= order_of.index(told[-1]) or not entry.loaded_sequencer
+                assert order_of.index(loaded) >= order_of.index(told[-1])
 
     def _entry(self, name: str) -> Entry | None:
         from tests.unit.test_ingest import entry
