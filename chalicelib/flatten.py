@@ -101,6 +101,7 @@ class Flattener:
     ) -> None:
         self._lineage = lineage
         self._contract = contract
+        self._schema = row_schema(contract)
         self._fast = FastDecoder(contract, lineage.latest_order_ms, source) if fast else None
         self._strict = StrictDecoder(contract, lineage.latest_order_ms)
 
@@ -216,13 +217,13 @@ class Flattener:
                 arrays.append(made[column.source](column.type))
             else:
                 arrays.append(orders[column.name] if column.name in orders else of_lines[column.name])
-        table = pa.Table.from_arrays(arrays, schema=row_schema(self._contract))
+        table = pa.Table.from_arrays(arrays, schema=self._schema)
         return table, columns.months_since_1970(lines.dates)[parents]
 
     def _merged(self, parts: list[tuple[pa.Table, npt.NDArray[np.int64]]]) -> tuple[pa.Table, npt.NDArray[np.int64]]:
         """Put rows of both ways back into the order of their records."""
         if not parts:
-            return row_schema(self._contract).empty_table(), np.empty(0, dtype=np.int64)
+            return self._schema.empty_table(), np.empty(0, dtype=np.int64)
         if len(parts) == 1:
             return parts[0]
         table = pa.concat_tables([table for table, _ in parts]).combine_chunks()
