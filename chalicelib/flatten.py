@@ -317,6 +317,10 @@ def _sendable(value: Any) -> Any:
 
 
 if __name__ == "__main__":
+    import gc
+
     from chalicelib.flatten_command import main
 
+    # What was imported stays: nobody has to look through it for garbage, at the end least of all.
+    gc.freeze()
     sys.exit(main())

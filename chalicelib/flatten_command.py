@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import gc
 import gzip
 import json
 import os
@@ -31,8 +30,6 @@ PROGRESS_FROM_BYTES = 64 * 1024 * 1024
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status: 0 for a file that could be read, 1 for one that could not."""
-    # What was imported stays: nobody has to look through it for garbage, at the end least of all.
-    gc.freeze()
     parser = argparse.ArgumentParser(
         prog="python -m chalicelib.flatten",
         description="Flatten a file of nested JSON orders into Parquet, one row per order and product.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,7 @@ from chalicelib.stage import Stage, read_stage
 from glue_setup.clients import CONFIG, connect, find_place
 from release import record
 from release.presence import forget_what_is_gone
-from release.steps import Step, run
+from release.steps import Step, forget_packages, run
 
 if TYPE_CHECKING:
     from mypy_boto3_apigateway import APIGatewayClient
@@ -135,7 +134,7 @@ class _App:
         s3 = connect(self._of.session, stage.name).s3
         if record.fetch(s3, stage.settings.bucket, self._of.project, stage.name):
             print("It was deployed from elsewhere before: its record is brought here from the bucket.", flush=True)
-        shutil.rmtree(self._of.project / ".chalice" / "deployments", ignore_errors=True)
+        forget_packages(self._of.project)
         self._there = self._apis(stage)
 
     def after(self, succeeded: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -11,7 +12,14 @@ from pathlib import Path
 
 from glue_setup.errors import SetupError
 
-CHALICE = ("-c", "import sys; from chalice.cli import main; sys.exit(main())")
+CHALICE = ("-B", "-c", "import sys; from chalice.cli import main; sys.exit(main())")
+"""Chalice packs what lies in chalicelib, bytecode too, which tells where it was made: so none is written, with `-B`."""
+
+
+def forget_packages(project: Path) -> None:
+    """Remove Chalice's packages, and what must not get into the next one."""
+    for made in (project / ".chalice" / "deployments", *(project / "chalicelib").rglob("__pycache__")):
+        shutil.rmtree(made, ignore_errors=True)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from glue_setup.errors import SetupError
 from glue_setup.place import Place
 from glue_setup.policies import FUNCTIONS
 from release import configuration
-from release.steps import CHALICE
+from release.steps import CHALICE, forget_packages
 from release.terraform import founded, mended, text_of
 
 APP, FOUNDATIONS, PACKAGE = "app.tf.json", "foundations.tf.json", "deployment.zip"
@@ -42,7 +42,7 @@ def write(project: Path, stage: Stage, place: Place, out: Path) -> None:
 
 
 def _package(project: Path, stage: str, region: str, out: Path) -> None:
-    shutil.rmtree(project / ".chalice" / "deployments", ignore_errors=True)
+    forget_packages(project)
     command = [*CHALICE, "package", "--stage", stage, "--pkg-format", "terraform", str(out.resolve())]
     done = subprocess.run(  # noqa: S603 - our own command
         [sys.executable, *command],

@@ -41,6 +41,8 @@ class Checkout:
     def make(self, target: str, *variables: str, stage: str = "local") -> subprocess.CompletedProcess[str]:
         """Run a target of the Makefile for stage local, with this environment's packages."""
         environment = {**os.environ, **self.aws.environment, "AWS_CONFIG_FILE": os.devnull}
+        # As on most machines: bytecode is written, and must not get into the package.
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         # -o: the environment is there already, whatever the times of the files say.
         environment_here = [f"VENV={sys.prefix}", "-o", f"{sys.prefix}/.ready"]
         return subprocess.run(
