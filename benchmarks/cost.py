@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chalicelib.cores import MB_A_CORE
+
 PRICES: dict[str, Any] = json.loads((Path(__file__).parent / "prices.json").read_text("utf-8"))
 
 GB, MB, MIB = 10**9, 10**6, 1024 * 1024
-MEMORY_OF_ONE_CORE = 1769
-"""MB of memory at which a Lambda has one core; less has a share of it, more has more."""
-
 MEMORY_SIZES = (512, 1024, 1769, 3008)
 """In MB: the least that holds a load with room to spare, the common one, one core, and the most without asking AWS."""
 
@@ -61,17 +60,12 @@ class Drop:
         return 1 + LEDGER_READS
 
 
-def cores(memory_mb: int) -> float:
-    """Return how many cores a Lambda of this memory has."""
-    return memory_mb / MEMORY_OF_ONE_CORE
-
-
 def load_seconds(work: Work, drop: Drop, memory_mb: int) -> float:
     """Return how long a warm Lambda takes for one drop.
 
     A second core helps only as much as was measured, and not at all below one core.
     """
-    share = cores(memory_mb)
+    share = memory_mb / MB_A_CORE
     speed = share if share <= 1 else 1 + (work.two_cores - 1) * min(share - 1, 1)
     computing = work.cpu_seconds_per_gb * work.slower * drop.size / GB / speed
     # Waiting takes as long with much memory as with little, and costs more.

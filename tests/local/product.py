@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from chalicelib.athena import Athena
 from chalicelib.ledger import FINISHED, Entry, ledger_name
 from chalicelib.settings import Settings
-from local.deploy import Deployment
-from local.emulator import Emulator
+from local.deploy import STAGE, Deployment, copy_project
+from local.emulator import PROJECT, Emulator
 from local.expected import table_rows
 from tests.local.calls import wait_for
+
+
+def project_with(folder: Path, variables: Mapping[str, str]) -> Path:
+    """Copy the project into `folder`, its stage set up with these variables besides its own; return `folder`."""
+    copy_project(PROJECT, folder)
+    path = folder / ".chalice" / "config.json"
+    config = json.loads(path.read_text("utf-8"))
+    config["stages"][STAGE]["environment_variables"] |= variables
+    path.write_text(json.dumps(config), "utf-8")
+    return folder
 
 
 @dataclass(frozen=True)

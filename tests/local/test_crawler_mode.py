@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local.deploy import STAGE, copy_project, deploy, run
-from local.emulator import PROJECT, running
+from local.deploy import STAGE, deploy, run
+from local.emulator import running
 from tests.local.calls import wait_for
-from tests.local.product import Product
+from tests.local.product import Product, project_with
 
 pytestmark = pytest.mark.aws
 
@@ -21,13 +20,8 @@ CRAWLER = "orders-crawler"
 
 @pytest.fixture(scope="module")
 def crawling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    project = tmp_path_factory.mktemp("project")
-    copy_project(PROJECT, project)
-    path = Path(project) / ".chalice" / "config.json"
-    config = json.loads(path.read_text())
-    variables = config["stages"][STAGE]["environment_variables"]
-    variables |= {"CATALOG_MODE": "crawler", "GLUE_CRAWLER": CRAWLER, "GLUE_CRAWLER_SECONDS": "600"}
-    path.write_text(json.dumps(config))
+    variables = {"CATALOG_MODE": "crawler", "GLUE_CRAWLER": CRAWLER, "GLUE_CRAWLER_SECONDS": "600"}
+    project = project_with(tmp_path_factory.mktemp("project"), variables)
     with running() as aws:
         yield Product(aws, deploy(aws, tmp_path_factory.mktemp("workspace"), project))
 

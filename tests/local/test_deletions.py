@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from chalicelib.ledger import DELETED
-from local.deploy import STAGE, copy_project, deploy
-from local.emulator import PROJECT, running
+from local.deploy import deploy
+from local.emulator import running
 from tests.local.calls import wait_for
-from tests.local.product import Product
+from tests.local.product import Product, project_with
 from tests.local.test_promises import order, sweep, without_events
 
 pytestmark = pytest.mark.aws
@@ -20,12 +18,7 @@ pytestmark = pytest.mark.aws
 
 @pytest.fixture(scope="module")
 def deleting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    project = tmp_path_factory.mktemp("project")
-    copy_project(PROJECT, project)
-    path = Path(project) / ".chalice" / "config.json"
-    config = json.loads(path.read_text())
-    config["stages"][STAGE]["environment_variables"] |= {"ETL_DELETE_PROPAGATES": "true"}
-    path.write_text(json.dumps(config))
+    project = project_with(tmp_path_factory.mktemp("project"), {"ETL_DELETE_PROPAGATES": "true"})
     with running() as aws:
         yield Product(aws, deploy(aws, tmp_path_factory.mktemp("workspace"), project))
 

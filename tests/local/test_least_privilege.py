@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from glue_setup.policies import FUNCTIONS
-from local.deploy import STAGE, copy_project, deploy
-from local.emulator import PROJECT, running
-from tests.local.product import Product
+from local.deploy import deploy
+from local.emulator import running
+from tests.local.product import Product, project_with
 from tests.local.scenes import CRAWLER, SCENES, Scene
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
@@ -20,12 +20,8 @@ pytestmark = [pytest.mark.aws, pytest.mark.slow]
 @pytest.fixture(scope="module")
 def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """The product with a crawler, where nothing happens by itself: no announcements, no schedule."""
-    project = tmp_path_factory.mktemp("project")
-    copy_project(PROJECT, project)
-    path = project / ".chalice" / "config.json"
-    config = json.loads(path.read_text("utf-8"))
-    config["stages"][STAGE]["environment_variables"] |= {"GLUE_CRAWLER": CRAWLER, "ETL_SWEEP_GRACE_SECONDS": "60"}
-    path.write_text(json.dumps(config), "utf-8")
+    variables = {"GLUE_CRAWLER": CRAWLER, "ETL_SWEEP_GRACE_SECONDS": "60"}
+    project = project_with(tmp_path_factory.mktemp("project"), variables)
     with running() as aws:
         product = Product(aws, deploy(aws, tmp_path_factory.mktemp("workspace"), project))
         product.s3.put_bucket_notification_configuration(Bucket=product.settings.bucket, NotificationConfiguration={})

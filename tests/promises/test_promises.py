@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +17,6 @@ from hypothesis import strategies as st
 
 from chalicelib import load as load_module
 from chalicelib import wiring
-from chalicelib.convert import Limits
 from chalicelib.ingest import Clock, Ingest
 from chalicelib.ledger import Arrival
 from chalicelib.settings import Settings
@@ -32,17 +30,6 @@ RULES = Rules(BUCKET, "orders_json_incoming/", "table/", "ledger/", "state/", ti
 def visible(store: MemoryStore) -> dict[str, bytes]:
     """Return every object but the ledger's and the sweep's own."""
     return {key: value for key, value in store.objects.items() if not key.startswith(("ledger/", "state/"))}
-
-
-def within(store: MemoryStore, limits: Limits) -> Ingest:
-    return Ingest(
-        store,
-        PLACES,
-        limits,
-        clock=Clock(lambda: BEGINNING, lambda: 0.0),
-        pieces=lambda path: [Path(path).read_bytes()],
-        told=str,
-    )
 
 
 def sweep(store: MemoryStore, announced: list[Arrival], rules: Rules = RULES) -> None:
@@ -208,7 +195,7 @@ def test_promise_7_a_gzip_cut_at_any_byte_publishes_nothing_and_is_quarantined()
 def test_promise_7_a_gzip_that_expands_beyond_the_limit_publishes_nothing() -> None:
     store = MemoryStore()
     bomb = gzip.compress(b"[" + b" " * (8 << 20) + body(order(1))[1:])
-    outcome, told = within(store, replace(LIMITS, max_decompressed_bytes=1 << 20)).load(store.drop(f"{KEY}.gz", bomb))
+    outcome, told = ingest(store, replace(LIMITS, max_decompressed_bytes=1 << 20)).load(store.drop(f"{KEY}.gz", bomb))
     assert outcome == "quarantined"
     assert told is not None
     assert "expands to more than" in (told.reason or "")
@@ -227,7 +214,7 @@ def test_promise_8_a_record_over_the_limit_is_refused_alone() -> None:
 def test_promise_8_an_object_too_large_for_one_load_is_refused_before_it_is_read() -> None:
     store = MemoryStore()
     arrival = store.drop(KEY, body(order(1)))
-    outcome, told = within(store, replace(LIMITS, max_source_bytes=10)).load(arrival)
+    outcome, told = ingest(store, replace(LIMITS, max_source_bytes=10)).load(arrival)
     assert outcome == "quarantined"
     assert told is not None
     assert "ETL_MAX_SOURCE_BYTES" in (told.reason or "")

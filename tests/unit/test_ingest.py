@@ -32,11 +32,11 @@ def body(*orders: Any) -> bytes:
     return json.dumps(list(orders)).encode()
 
 
-def ingest(store: MemoryStore) -> Ingest:
+def ingest(store: MemoryStore, limits: Limits = LIMITS) -> Ingest:
     return Ingest(
         store,
         PLACES,
-        LIMITS,
+        limits,
         clock=Clock(lambda: BEGINNING, lambda: 0.0),
         pieces=lambda path: [Path(path).read_bytes()],
         told=lambda problem: type(problem).__name__,
