@@ -65,6 +65,21 @@ class LostRace(EtlError):
         super().__init__(f"the ledger entry of {shown(key)!r} keeps changing: the event has to come again")
 
 
+class UnreadableEntry(EtlError):
+    """An object of the ledger is no entry. The message says why, and quotes nothing of it."""
+
+
+class NotThereYet(EtlError):
+    """A version that S3 has just announced cannot be read yet: the event has to come again."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(
+            f"{shown(key)!r}: the version that was announced a short time ago is not there yet, as may be while "
+            "versioning was just switched on: the event has to come again"
+        )
+
+
 class CountMismatch(EtlError):
     """Orders read are not orders loaded plus orders refused: a fault of ours, nothing is published."""
 

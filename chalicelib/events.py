@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
@@ -35,6 +36,7 @@ def announcement(arrival: Arrival) -> dict[str, Any]:
         "size": arrival.size,
         "eTag": arrival.etag,
         "versionId": arrival.version_id,
+        "sequencer": arrival.sequencer,
     }
     return {
         "Records": [
@@ -52,6 +54,7 @@ def _arrival(record: Mapping[str, Any], key: str, kind: str) -> Arrival:
     thing = record["s3"]["object"]
     version_id = thing.get("versionId") or None
     etag = (thing.get("eTag") or "").strip('"') or None
+    name = str(record.get("eventName", CREATED))
     return Arrival(
         bucket=record["s3"]["bucket"]["name"],
         key=key,
@@ -61,5 +64,16 @@ def _arrival(record: Mapping[str, Any], key: str, kind: str) -> Arrival:
         sequencer=thing.get("sequencer") or "",
         size=thing.get("size"),
         removed=kind == REMOVED,
+        # S3 writes DeleteMarkerCreated for the key of a bucket that keeps versions, Delete with a version for one.
+        version_removed=kind == REMOVED and name.endswith(":Delete") and version_id is not None,
+        event_time=_time(record.get("eventTime")),
         ledger_etag=record.get("ledgerEtag"),
     )
+
+
+def _time(text: Any) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+    return found if found.tzinfo else None

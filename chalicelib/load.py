@@ -12,7 +12,7 @@ from typing import IO, Any, Protocol
 
 from chalicelib.convert import Counts, Limits, convert
 from chalicelib.errors import UnreadableFile
-from chalicelib.file_names import FileNames
+from chalicelib.file_names import FileNames, in_generation
 from chalicelib.flatten import Lineage
 from chalicelib.ledger import LOADED, PARTLY_LOADED, QUARANTINED, Arrival, Result
 from chalicelib.parquet import MonthFile
@@ -54,7 +54,7 @@ class Load:
     """One source object: `read` it, then `publish` what `read` returned, or `abort`.
 
     `table` and `quarantine` are prefixes; finished files wait in `directory`, cut by `pieces` where they are too
-    large to wait there.
+    large to wait there. `generation` is that of the files' names.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class Load:
         source: Opened,
         directory: Path,
         pieces: Callable[[Path], Iterable[bytes]],
+        generation: int = 0,
     ) -> None:
         self._store = store
         self._table = table
@@ -74,6 +75,7 @@ class Load:
         self._source = source
         self._directory = directory
         self._pieces = pieces
+        self._generation = generation
         self._refused = _RefusedFile(directory / "refused.ndjson.gz")
         self._kept: list[tuple[str, Path]] = []
         self._kept_bytes = 0
@@ -129,7 +131,7 @@ class Load:
             )
 
     def _keep(self, file: MonthFile) -> None:
-        key = f"{self._table}{file.place}"
+        key = f"{self._table}{in_generation(file.place, self._generation)}"
         self._files.append(key)
         if self._kept_bytes + file.size <= KEPT_BYTES:
             self._kept.append((key, file.path))

@@ -61,7 +61,13 @@ def ingest(settings: Settings, limits: Limits | None = None) -> Ingest:
         pieces=file_pieces,
         told=told,
         renewed_after=settings.sweep_grace_seconds / 4,
+        set_aside=lambda key, reason: _set_aside(key, reason, settings),
     )
+
+
+def _set_aside(key: str, reason: str, settings: Settings) -> None:
+    log("ledger entry set aside", level="WARNING", key=key, reason=reason)
+    measure({"LedgerEntriesUnreadable": 1}, stage=settings.stage)
 
 
 def limits_of(settings: Settings) -> Limits:

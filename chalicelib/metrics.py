@@ -44,7 +44,13 @@ METRICS: dict[str, Metric] = {
     "CrawlerFailures": Metric("Count", "Starts of the crawler that failed; the data are in the table's files."),
     "SweepAnnounced": Metric("Count", "Source objects that the sweep announced: no event had, or their load had died."),
     "SweepGaveUp": Metric("Count", "Source objects that the sweep stopped announcing because they fail every time."),
-    "SweepRemoved": Metric("Count", "Files that no ledger entry knew and the sweep removed."),
+    "SweepRemoved": Metric("Count", "Files that the ledger proves to be nobody's and the sweep removed."),
+    "SweepRefusedToRemove": Metric(
+        "Count",
+        "Files of the table and entries of the ledger that the sweep missed its proof of: the ledger may be lost.",
+    ),
+    "LedgerEntriesUnreadable": Metric("Count", "Ledger entries that could not be read and were set aside."),
+    "ForeignFilesInTable": Metric("Count", "Files below the table's prefix that no load wrote."),
     "SweepSeconds": Metric("Seconds", "How long one run of the sweep took; written when it ends."),
     "OldestWaitingSeconds": Metric("Seconds", "The age of the oldest source object that is not loaded yet."),
 }

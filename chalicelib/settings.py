@@ -165,6 +165,20 @@ class Settings:
         "hours",
         default=24,
     )
+    sweep_most_removals: int = _setting(
+        "ETL_SWEEP_MOST_REMOVALS",
+        _number(0, 1000),
+        "The sweep removes no file of the table that is nobody's where it finds more of them than this, and than the "
+        "share below, at once: the ledger may be lost.",
+        default=100,
+    )
+    sweep_most_percent: int = _setting(
+        "ETL_SWEEP_MOST_PERCENT",
+        _number(0, 100),
+        "The share of the table's files, or of ledger entries that are gone, beyond which the sweep removes none.",
+        "percent",
+        default=10,
+    )
     alarm_topic: str = _setting(
         "ALARM_TOPIC_ARN", _topic, "The SNS topic that alarms are sent to; empty for none.", default=""
     )
