@@ -58,3 +58,24 @@ def test_s3_says_of_some_names_that_they_cannot_be_versions(s3: Any, code: str) 
 
     s3.head_object = refuse
     assert Storage(s3, BUCKET).modified_at(arrival("d41d8cd98f00b204e9800998ecf8427e")) is None
+
+
+def test_parts_that_are_added_one_by_one_appear_together_when_the_object_is_complete(s3: Any) -> None:
+    store, key = Storage(s3, BUCKET), "orders_quarantine/a.ndjson.gz"
+    parts = [b"a" * (5 << 20), b"b" * (5 << 20), b"c"]
+    upload = store.begin(key)
+    for part in parts:
+        store.add(upload, part)
+    assert s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+    store.complete(upload)
+    found = s3.get_object(Bucket=BUCKET, Key=key)
+    assert (found["Body"].read(), found["ContentType"]) == (b"".join(parts), "application/gzip")
+
+
+def test_what_is_aborted_never_appears(s3: Any) -> None:
+    store = Storage(s3, BUCKET)
+    upload = store.begin("orders_quarantine/a.ndjson.gz")
+    store.add(upload, b"a")
+    store.abort(upload)
+    assert s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+    assert not s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads")
