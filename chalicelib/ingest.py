@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from chalicelib import scratch
 from chalicelib.convert import Limits
 from chalicelib.errors import LostRace, OutOfTime, UnreadableEntry
 from chalicelib.file_names import unreadable_name
@@ -127,7 +127,7 @@ class Ingest:
         source = self._store.open(taken.arrival)
         if source is None:
             return Result(GONE, reason="the object was deleted or replaced before it could be read")
-        with tempfile.TemporaryDirectory(prefix="orders-") as directory:
+        with scratch.directory() as directory:
             watch = _Watch(taken, source, self._clock, time_left, self._renewed_after)
             load = Load(
                 self._store,
@@ -135,7 +135,7 @@ class Ingest:
                 quarantine=self._places.quarantine,
                 arrival=taken.arrival,
                 source=source,
-                directory=Path(directory),
+                directory=directory,
                 pieces=self._pieces,
                 generation=taken.generation,
             )

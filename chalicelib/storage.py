@@ -153,15 +153,25 @@ class Storage:
         with path.open("rb") as body:
             self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=_content_type(key))
 
+    def begin(self, key: str) -> Upload:
+        """Begin an object whose parts are sent one by one; see `add`, `complete` and `abort`."""
+        begun = self._client.create_multipart_upload(Bucket=self._bucket, Key=key, ContentType=_content_type(key))
+        return Upload(key, begun["UploadId"])
+
+    def add(self, upload: Upload, piece: bytes) -> None:
+        """Send the next part of an object, of at least 5 MiB unless it is the last."""
+        number = len(upload.parts) + 1
+        part = self._client.upload_part(
+            Bucket=self._bucket, Key=upload.key, UploadId=upload.upload_id, PartNumber=number, Body=piece
+        )
+        upload.parts.append({"ETag": part["ETag"], "PartNumber": number})
+
     def stage(self, key: str, pieces: Iterable[bytes]) -> Upload:
         """Send parts without making the object appear; see `complete` and `abort`."""
-        upload = self._begin(key)
+        upload = self.begin(key)
         try:
-            for number, piece in enumerate(pieces, 1):
-                part = self._client.upload_part(
-                    Bucket=self._bucket, Key=key, UploadId=upload.upload_id, PartNumber=number, Body=piece
-                )
-                upload.parts.append({"ETag": part["ETag"], "PartNumber": number})
+            for piece in pieces:
+                self.add(upload, piece)
         except BaseException:
             self.abort(upload)
             raise
@@ -242,10 +252,6 @@ class Storage:
         elif arrival.etag:
             get["IfMatch"] = f'"{arrival.etag}"'
         return get
-
-    def _begin(self, key: str) -> Upload:
-        begun = self._client.create_multipart_upload(Bucket=self._bucket, Key=key, ContentType=_content_type(key))
-        return Upload(key, begun["UploadId"])
 
 
 def file_pieces(path: Path) -> Iterator[bytes]:

@@ -32,8 +32,12 @@ def load_orders(stage: Stage, place: Place) -> Policy:
             ["s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObject"],
             place.objects(bucket, settings.table_prefix),
         ),
-        # PutObject of refused records and reports.
-        _allow("WriteQuarantine", ["s3:PutObject"], place.objects(bucket, settings.quarantine_prefix)),
+        # PutObject of rejected records and reports, and every call of a multipart upload but its abort.
+        _allow(
+            "WriteQuarantine",
+            ["s3:PutObject", "s3:AbortMultipartUpload"],
+            place.objects(bucket, settings.quarantine_prefix),
+        ),
         # GetObject, PutObject with If-None-Match or If-Match, CopyObject of an entry that cannot be read.
         _allow("KeepLedger", ["s3:GetObject", "s3:PutObject"], place.objects(bucket, settings.ledger_prefix)),
         _told_what_is_missing(

@@ -124,3 +124,24 @@ def test_connections_that_break_before_they_give_anything_end_the_load() -> None
     with pytest.raises(ConnectionError):
         source.stream.read(1000)
     assert client.gets == 1 + RESUMES
+
+
+def test_parts_that_are_added_one_by_one_appear_together_when_the_object_is_complete(s3: Any) -> None:
+    store, key = Storage(s3, BUCKET), "orders_quarantine/a.ndjson.gz"
+    parts = [b"a" * (5 << 20), b"b" * (5 << 20), b"c"]
+    upload = store.begin(key)
+    for part in parts:
+        store.add(upload, part)
+    assert s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+    store.complete(upload)
+    found = s3.get_object(Bucket=BUCKET, Key=key)
+    assert (found["Body"].read(), found["ContentType"]) == (b"".join(parts), "application/gzip")
+
+
+def test_what_is_aborted_never_appears(s3: Any) -> None:
+    store = Storage(s3, BUCKET)
+    upload = store.begin("orders_quarantine/a.ndjson.gz")
+    store.add(upload, b"a")
+    store.abort(upload)
+    assert s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+    assert not s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads")

@@ -133,6 +133,19 @@ class MemoryStore:
         self._done()
         return number
 
+    def begin(self, key: str) -> int:
+        self._begin(f"begin {key}")
+        number = len(self.calls)
+        self.staged[number] = key, b""
+        self._done()
+        return number
+
+    def add(self, upload: int, piece: bytes) -> None:
+        self._begin("add")
+        key, content = self.staged[upload]
+        self.staged[upload] = key, content + piece
+        self._done()
+
     def complete(self, upload: int) -> None:
         self._begin("complete")
         self._set(*self.staged.pop(upload))
