@@ -23,7 +23,6 @@ from chalicelib.ledger import (
     Entry,
     Result,
     decide,
-    is_before,
     ledger_name,
 )
 from chalicelib.load import Load, Opened, Publishes
@@ -327,11 +326,8 @@ class _Taken:
 
     def _remember_sequencer(self) -> Entry | None:
         """Keep the sequencer of a version that came without one: the sweep found it, or it was replayed."""
-        known, sequencer = self.entry, self.arrival.sequencer
-        if known is None or not sequencer:
-            return known
-        if known.deleted_sequencer and not is_before(known.deleted_sequencer, sequencer):
-            # The same bytes were there before a deletion, too.
+        known = self.entry
+        if known is None or not (sequencer := known.sequencer_of(self.arrival)):
             return known
         if known.version == self.arrival.version and not known.sequencer:
             known = replace(known, sequencer=sequencer)

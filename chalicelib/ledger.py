@@ -154,7 +154,7 @@ class Entry:
             told,
             version=arrival.version,
             # A newer version without a sequencer must not pass for as old as the one before it.
-            sequencer=arrival.sequencer or (self.sequencer if again else ""),
+            sequencer=self.sequencer_of(arrival) or (self.sequencer if again else ""),
             state=LOADING,
             etag=arrival.etag or (self.etag if again else None),
             attempts=self.attempts + 1 if again and self.state not in FINISHED else 1,
@@ -176,6 +176,14 @@ class Entry:
     def renewed(self) -> Entry:
         """Return the entry with nothing changed but that somebody is at work."""
         return replace(self, renewals=self.renewals + 1)
+
+    def sequencer_of(self, arrival: Arrival) -> str:
+        """Return the sequencer of what arrived; none where its event is from before a deletion that took it along.
+
+        The same bytes came back since, and without version ids an event of the first names them as well.
+        """
+        before = self.deleted_sequencer and not is_before(self.deleted_sequencer, arrival.sequencer)
+        return "" if before else arrival.sequencer
 
     def generation_of(self, version: str) -> int:
         """Return the generation of file names that a load of `version` writes: above those that were ever removed.
@@ -249,7 +257,7 @@ class Entry:
             {*entry.files, *(entry.publishing if newest else ())},
             files=_sorted(result.files),
             loaded_version=arrival.version,
-            loaded_sequencer=arrival.sequencer or (entry.sequencer if newest else ""),
+            loaded_sequencer=entry.sequencer_of(arrival) or (entry.sequencer if newest else ""),
             publishing=() if newest else _sorted(set(entry.publishing) - set(result.files)),
             incomplete=False,
         )
