@@ -19,8 +19,8 @@ SETTINGS = Settings.from_environment({"ETL_BUCKET": BUCKET, "ETL_STAGE": "test"}
 def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
     monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED", raising=False)
     made = MemoryStore()
-    for module in (loading, sweeping):
-        monkeypatch.setattr(module, "storage", lambda bucket: made)
+    monkeypatch.setattr(loading, "storage", lambda bucket: made)
+    monkeypatch.setattr(sweeping, "storage", lambda bucket: made)
     monkeypatch.setattr(sweeping, "hand_over", lambda *_: None)
     monkeypatch.setattr(sweeping.boto3, "client", lambda name: None)
     return made
