@@ -12,10 +12,14 @@ been checked before (see records.py), and that is what makes counting sound:
 - A key whose value begins with `n` holds null, which the parser does not report; it is left out of the count, and the
   names of such records' keys are checked with msgspec.
 - An integer that is to be text keeps its digits only if it is written as digits alone, without sign, point or exponent.
+
+What is counted by a key's name alone (`plain_integers`) proves something only of records that have no keys but the
+contract's: a field that the contract does not name may have the same key.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
@@ -31,6 +35,11 @@ NUL = rb"\u0000"
 
 PADDING = b" " * 48
 """Stands before and behind the batch's bytes, so that looking around never leaves them."""
+
+_TINY = (re.compile(rb"e-[0-9]{3}"), re.compile(rb"E-[0-9]{3}"), re.compile(rb"\\u00(?:2[dD]|3[0-9]|45|65)"))
+_TINY_ZEROS = b"0" * 200
+"""One of these stands in every number that is not 0, but too small for a float (below 10^-323): a long exponent, or
+many zeros; in numeric text, what they are made of may be an escape. Each begins with bytes that are quickly found."""
 
 MAX_DIGITS = 18
 """Longer integers may not fit 64 bits."""
@@ -79,6 +88,11 @@ class Text:
     def holds_nul(self) -> bool:
         """Whether a NUL is written as an escape; as itself it is not JSON."""
         return self.holds_low_escapes and NUL in self.data
+
+    @cached_property
+    def may_hold_tiny_numbers(self) -> bool:
+        """Whether a number may stand somewhere that is not 0, but too small for a float."""
+        return may_hold_a_tiny_number(self.data)
 
     @property
     def are_objects(self) -> Bools:
@@ -205,9 +219,13 @@ def telling_places(names: Iterable[str]) -> dict[str, int]:
 
 
 def plain_integers(keys: Keys, name: str, expected: int, telling: int = 2) -> tuple[Int64s, Bools]:
-    """Look at every value of the keys called `name`, of which there are `expected` or more.
+    """Look at the values of the keys spelled `name`, of which there are `expected` or more.
 
-    Returns, for each record, how many of those values are written in digits alone, and whether all of them are.
+    Returns, for each record, how many of those values are written in digits alone, and whether there is none but
+    these, texts and nulls. Some keys may be overlooked, where a key of the same name elsewhere is counted for one of
+    those expected: in a record that has no keys but the contract's, each key that is counted is one of the contract's,
+    so that as many digits as numbers were parsed means that each of these is written in digits alone. Nothing follows
+    for other records.
     """
     text = keys.text
     first = keys.values(name, expected, telling)
@@ -220,6 +238,11 @@ def plain_integers(keys: Keys, name: str, expected: int, telling: int = 2) -> tu
         begins = text.bytes[first]
         clean[text.record_of(first[~ends & (begins != _QUOTE) & (begins != ord("n"))])] = False
     return text.per_record(first[digits]), clean
+
+
+def may_hold_a_tiny_number(text: bytes) -> bool:
+    """Tell whether a number may stand in a text that is not 0, but too small for a float."""
+    return _TINY_ZEROS in text or any(pattern.search(text) for pattern in _TINY)
 
 
 def _digits_from(text: Text, first: Int64s) -> Int64s:
