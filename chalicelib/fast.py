@@ -368,9 +368,8 @@ class FastDecoder:
         """Clear `good` where a zero may stand for a number that is too small for a float: 1e-400 is not 0."""
         zeros = orders.holds_zero(self._numbers)
         zeros[parents[lines.holds_zero(self._numbers)]] = True
-        if zeros.any() and text.may_hold_tiny_numbers:
-            for i in np.flatnonzero(good & zeros).tolist():
-                good[i] = not proof.may_hold_a_tiny_number(text.data[text.starts[i] : text.starts[i + 1]])
+        if zeros.any():
+            good &= ~(zeros & text.may_hold_tiny_numbers)
 
     def _converted(self, column: Column, array: pa.Array, good: Bools) -> pa.Array:
         """Return the column as the table has it, and clear `good` where that is not certain."""

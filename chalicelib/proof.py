@@ -36,10 +36,9 @@ NUL = rb"\u0000"
 PADDING = b" " * 48
 """Stands before and behind the batch's bytes, so that looking around never leaves them."""
 
-_TINY = (re.compile(rb"e-[0-9]{3}"), re.compile(rb"E-[0-9]{3}"), re.compile(rb"\\u00(?:2[dD]|3[0-9]|45|65)"))
-_TINY_ZEROS = b"0" * 200
-"""One of these stands in every number that is not 0, but too small for a float (below 10^-323): a long exponent, or
-many zeros; in numeric text, what they are made of may be an escape. Each begins with bytes that are quickly found."""
+_ZEROS_OF_TINY = 200
+_TINY_ESCAPED = re.compile(rb"\\u00(?:2[dD]|3[0-9]|45|65)")
+"""What makes numbers small may be an escape in numeric text: a minus, a digit, an `e`."""
 
 MAX_DIGITS = 18
 """Longer integers may not fit 64 bits."""
@@ -90,9 +89,24 @@ class Text:
         return self.holds_low_escapes and NUL in self.data
 
     @cached_property
-    def may_hold_tiny_numbers(self) -> bool:
-        """Whether a number may stand somewhere that is not 0, but too small for a float."""
-        return may_hold_a_tiny_number(self.data)
+    def may_hold_tiny_numbers(self) -> Bools:
+        """Which records may hold a number that is not 0, but too small for a float: below 10^-323.
+
+        Such a number has an exponent of three digits, or else some two hundred zeros in a row.
+        """
+        text = self.bytes
+        found = np.flatnonzero(text == ord("-"))
+        found = found[(text[found - 1] | 0x20) == ord("e")]
+        for place in (1, 2, 3):
+            found = found[text[found + place] - np.uint8(ord("0")) < 10]
+        if self.holds_low_escapes:
+            found = np.append(found, [escape.start() for escape in _TINY_ESCAPED.finditer(self.data)])
+        if b"0" * _ZEROS_OF_TINY in self.data:
+            runs = re.finditer(b"0+", self.data)
+            found = np.append(found, [run.start() for run in runs if len(run[0]) >= _ZEROS_OF_TINY])
+        may: Bools = np.zeros(len(self.starts) - 1, dtype=np.bool_)
+        may[self.record_of(found.astype(np.int64))] = True
+        return may
 
     @property
     def are_objects(self) -> Bools:
@@ -238,11 +252,6 @@ def plain_integers(keys: Keys, name: str, expected: int, telling: int = 2) -> tu
         begins = text.bytes[first]
         clean[text.record_of(first[~ends & (begins != _QUOTE) & (begins != ord("n"))])] = False
     return text.per_record(first[digits]), clean
-
-
-def may_hold_a_tiny_number(text: bytes) -> bool:
-    """Tell whether a number may stand in a text that is not 0, but too small for a float."""
-    return _TINY_ZEROS in text or any(pattern.search(text) for pattern in _TINY)
 
 
 def _digits_from(text: Text, first: Int64s) -> Int64s:
