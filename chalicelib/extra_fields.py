@@ -83,6 +83,8 @@ class ExtraFields:
                 continue
             known = node.get(key)
             if known is None:
+                if key not in node.others:
+                    self._strict.note(key, node, generic)
                 raw = bytes(value)
                 extra[below(generic, key)] = _compact(raw)
                 count += len(_KEY.findall(raw)) if b":" in raw else 0

@@ -81,14 +81,21 @@ class Lines:
 class FastDecoder:
     """Decodes batches of records of `contract`; orders dated after `latest_ms` are left to the strict way.
 
-    `source` makes of a text what the parser reads: a path, or a binary file.
+    `source` makes of a text what the parser reads: a path, or a binary file. `strict` reads the extra fields of orders
+    that are not sure otherwise.
     """
 
-    def __init__(self, contract: Contract, latest_ms: int, source: Callable[[bytes], Any] = io.BytesIO) -> None:
+    def __init__(
+        self,
+        contract: Contract,
+        latest_ms: int,
+        source: Callable[[bytes], Any] = io.BytesIO,
+        strict: StrictDecoder | None = None,
+    ) -> None:
         self._source = source
         self._contract = contract
         self._latest_ms = latest_ms
-        self._extra_fields = ExtraFields(contract, StrictDecoder(contract, latest_ms))
+        self._extra_fields = ExtraFields(contract, strict or StrictDecoder(contract, latest_ms))
         columns_of_both = (*contract.order_columns, *contract.line_columns)
         self._names = {column.name: contract.steps(column)[-1] for column in columns_of_both}
         self._telling = proof.telling_places(set(self._names.values()))

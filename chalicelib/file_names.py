@@ -49,5 +49,10 @@ def ledger_start(file: str) -> str | None:
     return found[1] if found else None
 
 
+def is_of(file: str, key: str) -> bool:
+    """Tell whether the name of a file, in whatever folder, is one of those that a source key's versions give."""
+    return ledger_start(file) == _digest(key)[:KEY_DIGITS]
+
+
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

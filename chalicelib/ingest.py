@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -52,6 +52,8 @@ class Ingest:
 
     `store` is S3, `pieces` cuts a file into parts of an upload, `told` puts a failure into words for the ledger. A
     load says every `renewed_after` seconds in the ledger that it is still at work, so that the sweep leaves it alone.
+    `noticed` is told which fields of an arrival are nearly the contract's, if any; see convert.Counts.
+
     Anything that may pass (throttling, timeouts) is raised as the store raises it; what will not is recorded.
     """
 
@@ -65,6 +67,7 @@ class Ingest:
         pieces: Callable[[Path], Iterable[bytes]],
         told: Callable[[Exception], str],
         renewed_after: float = 300.0,
+        noticed: Callable[[Arrival, Mapping[str, str]], None] = lambda arrival, near_misses: None,
     ) -> None:
         self._store = store
         self._places = places
@@ -73,6 +76,7 @@ class Ingest:
         self._pieces = pieces
         self._told = told
         self._renewed_after = renewed_after
+        self._noticed = noticed
 
     def load(
         self, arrival: Arrival, *, time_left: Callable[[], float] | None = None, again: bool = False
@@ -128,6 +132,8 @@ class Ingest:
                     load.abort()
                     return None
                 load.publish(result)
+                if load.near_misses:
+                    self._noticed(taken.arrival, load.near_misses)
                 return result
             except BaseException:
                 load.abort()

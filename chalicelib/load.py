@@ -54,7 +54,7 @@ class Load:
     """One source object: `read` it, then `publish` what `read` returned, or `abort`.
 
     `table` and `quarantine` are prefixes; finished files wait in `directory`, cut by `pieces` where they are too
-    large to wait there.
+    large to wait there. `near_misses` are those of the counts, once it is read.
     """
 
     def __init__(
@@ -79,6 +79,7 @@ class Load:
         self._kept_bytes = 0
         self._staged: list[Any] = []
         self._files: list[str] = []
+        self.near_misses: dict[str, str] = {}
         self._quarantine = f"{quarantine}{FileNames(arrival.key, arrival.version, source.modified_at).prefix}"
 
     def read(self, limits: Limits, watch: Watch) -> Result:
@@ -101,6 +102,7 @@ class Load:
             return self._quarantined(problem)
         finally:
             self._refused.close()
+        self.near_misses = counts.near_misses
         return self._loaded(counts)
 
     def publish(self, result: Result) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from chalicelib.convert import Limits
 from chalicelib.cores import cores
+from chalicelib.errors import shown
 from chalicelib.events import arrivals
 from chalicelib.ingest import Clock, Ingest, Places
 from chalicelib.ledger import DELETED, FINISHED, QUARANTINED, WITH_ROWS, Arrival, Entry
@@ -61,7 +62,14 @@ def ingest(settings: Settings, limits: Limits | None = None) -> Ingest:
         pieces=file_pieces,
         told=told,
         renewed_after=settings.sweep_grace_seconds / 4,
+        noticed=log_near_misses,
     )
+
+
+def log_near_misses(arrival: Arrival, near_misses: Mapping[str, str]) -> None:
+    """Log which keys of an object are nearly the contract's, each with the one that it nearly is; no values."""
+    keys = {shown(sent): meant for sent, meant in near_misses.items()}
+    log("keys are nearly the contract's", level="WARNING", key=arrival.key, version=arrival.version, keys=keys)
 
 
 def limits_of(settings: Settings) -> Limits:
