@@ -83,15 +83,16 @@ def flatten_file(source: str, output: Path, rejects: Path | None, contract: Cont
     if source != "-" and not is_supported(source):
         print(f"{source}: as an S3 key this would be refused for its name; it is read here anyway", file=sys.stderr)
     files: list[MonthFile] = []
-    rejected: list[Refused] = []
+    reasons: list[str] = []
     with _input(source) as (stream, lineage), _staging(output) as staging:
         refused_path = Path(staging) / "refused"
         with _refused_file(refused_path, rejects) as keep:
 
             def refuse(refused: Refused) -> None:
                 keep(refused)
-                if len(rejected) < FEW_REASONS:
-                    rejected.append(refused)
+                if len(reasons) < FEW_REASONS:
+                    where = f"order {refused.record_number}{', ' * bool(refused.path)}{shown(refused.path)}"
+                    reasons.append(f"{where}: {refused.reason}")
 
             directory = Path(staging) / "files"
             counts = convert(
@@ -110,9 +111,7 @@ def flatten_file(source: str, output: Path, rejects: Path | None, contract: Cont
     _hint_at_near_misses(counts)
     if counts.orders_rejected and not counts.orders_loaded:
         print(f"{source}: none of its orders was loaded, and no file below {output} was changed", file=sys.stderr)
-        for each in rejected:
-            where = f"order {each.record_number}{', ' * bool(each.path)}{shown(each.path)}"
-            print(f"  {where}: {each.reason}", file=sys.stderr)
+        print(*(f"  {reason}" for reason in reasons), sep="\n", file=sys.stderr)
     _hint_at_rejects(counts, rejects)
     numbers = asdict(counts)
     del numbers["near_misses"]
@@ -121,11 +120,11 @@ def flatten_file(source: str, output: Path, rejects: Path | None, contract: Cont
 
 def _remove_earlier(output: Path, contract: Contract, identity: str, new: set[Path]) -> None:
     """Remove the files of a source that are not among its new ones, and folders of months that are then empty."""
-    for folder in output.glob(f"{contract.partition.name}=*"):
-        for file in [file for file in folder.iterdir() if is_of(file.name, identity) and file not in new]:
+    for file in list(output.glob(f"{contract.partition.name}=*/*")):
+        if is_of(file.name, identity) and file not in new:
             file.unlink()
-        with contextlib.suppress(OSError):
-            folder.rmdir()
+            with contextlib.suppress(OSError):
+                file.parent.rmdir()
 
 
 def limits() -> Limits:
