@@ -25,7 +25,8 @@ MOST_NEAR_MISSES = 20
 """How many keys are remembered that are nearly the contract's."""
 
 _MOST_OTHERS, _LONGEST_KEY = 1000, 100
-"""How many keys of an object are remembered that are not nearly the contract's, and how long a key is looked at."""
+"""How many keys of an object the contract may not name until no more are looked at, and how long these may be: who
+sends a million keys does not pay for each."""
 
 _PLAIN_KEY = re.compile(r"[^.\[\]\"\s]+")
 _SEPARATORS = re.compile(r"[\s_\ufeff\u200b-]+")
@@ -134,10 +135,9 @@ class StrictDecoder:
 
     def note(self, key: str, node: Node, generic: str) -> None:
         """Remember a key that `node` does not have: as a near miss if it has one that is nearly the same."""
-        if len(key) > _LONGEST_KEY:
+        if len(key) > _LONGEST_KEY or len(node.others) >= _MOST_OTHERS:
             return
-        if len(node.others) < _MOST_OTHERS:
-            node.others.add(key)
+        node.others.add(key)
         meant = node.folded.get(_folded(key))
         if meant is not None and len(self.near_misses) < MOST_NEAR_MISSES:
             self.near_misses[generic + key] = generic + meant
