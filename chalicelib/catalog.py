@@ -26,7 +26,10 @@ def table_input(contract: Contract, settings: Settings) -> TableInputTypeDef:
 
     With CATALOG_MODE=projection Athena computes the partitions, so a file can be queried the moment it lands. With
     CATALOG_MODE=crawler the projection is left out, since it would hide the partitions that the crawler registers.
+
+    Raises ContractError.
     """
+    contract.check()
     parameters = {"EXTERNAL": "TRUE", "classification": "parquet"}
     if settings.catalog_mode == "projection":
         parameters |= projection(contract, settings)

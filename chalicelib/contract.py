@@ -11,8 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-PATH = re.compile(r"^[^.\[\]\"\s]+(\.[^.\[\]\"\s]+)*$")
-NAME = re.compile(r"^[a-z][a-z0-9_]*$")
+from chalicelib.errors import ContractError
+
+_KEY = r"[^.\[\]\"\s\\\x00-\x1f]+"
+PATH = re.compile(rf"{_KEY}(\.{_KEY})*")
+"""Keys joined by dots; one that JSON writes with an escape is not looked for."""
+NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 DECIMAL_PRECISION = 18
 DECIMAL_SCALE = 4
@@ -99,7 +103,7 @@ class Contract:
     array of orders. `order_id`, `order_date`, `unit_price` and `quantity` name columns: an order's identity, the date
     that chooses its partition, and the factors of the line amount.
 
-    Raises ValueError when the declaration contradicts itself.
+    A declaration may contradict itself until it is checked, so that a command can say so: see `check`.
     """
 
     columns: tuple[Column, ...]
@@ -110,10 +114,12 @@ class Contract:
     unit_price: str = "price"
     quantity: str = "quantity"
 
-    def __post_init__(self) -> None:
+    def check(self) -> Contract:
+        """Return the contract. Raises ContractError, which names every contradiction, where it has any."""
         problems = list(_contradictions(self))
         if problems:
-            raise ValueError("contract: " + "; ".join(problems))
+            raise ContractError(problems)
+        return self
 
     def __getitem__(self, name: str) -> Column:
         for column in self.columns:
@@ -168,7 +174,7 @@ def _bad_names(contract: Contract) -> Iterator[str]:
     for name in dict.fromkeys(names):
         if names.count(name) > 1:
             yield f"column {name!r} is declared twice"
-        if not NAME.match(name):
+        if not NAME.fullmatch(name):
             yield f"column {name!r}: use lower-case letters, digits and underscores, a letter first"
     for source in dict.fromkeys(sources):
         if sources.count(source) > 1:
@@ -178,13 +184,13 @@ def _bad_names(contract: Contract) -> Iterator[str]:
 
 
 def _bad_paths(contract: Contract) -> Iterator[str]:
-    if not PATH.match(contract.lines):
+    if not PATH.fullmatch(contract.lines):
         yield f"lines {contract.lines!r} is not a path of keys joined by dots"
     order_paths = [*(".".join(contract.steps(c)) for c in contract.order_columns), contract.lines]
     line_paths = [".".join(contract.steps(c)) for c in contract.line_columns]
     for paths in (order_paths, line_paths):
         for path in paths:
-            if not PATH.match(path):
+            if not PATH.fullmatch(path):
                 yield f"path {path!r} is not a path of keys joined by dots"
             if paths.count(path) > 1:
                 yield f"path {path!r} is both the list of lines and a column"

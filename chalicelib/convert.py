@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from chalicelib import arrow, side_by_side
@@ -32,12 +32,17 @@ class Limits:
 
 @dataclass
 class Counts:
-    """What became of a source's orders. Always: read = loaded + rejected."""
+    """What became of a source's orders. Always: read = loaded + rejected.
+
+    `near_misses` holds paths of fields that the contract would name but for case or spaces, each with the path that it
+    names: a few, and no values.
+    """
 
     orders_read: int = 0
     orders_loaded: int = 0
     orders_rejected: int = 0
     rows: int = 0
+    near_misses: dict[str, str] = field(default_factory=dict)
 
     def check(self) -> None:
         """Raise CountMismatch if an order was lost or made up."""
@@ -62,14 +67,17 @@ def convert(
     reached, and CountMismatch when what was read is not what was loaded and refused.
     """
     arrow.prepare()
+    contract.check()
     counts = Counts()
+    flatteners: list[Flattener] = []
 
     def flattener() -> Flattener:
         # Alone, a thread reads as fast from an object: it has the interpreter to itself.
         source = MemoryFile().holding if limits.cores >= side_by_side.LEAST_CORES else io.BytesIO
-        return Flattener(lineage, contract, source=source)
+        flatteners.append(Flattener(lineage, contract, source=source))
+        return flatteners[-1]
 
-    names = FileNames(lineage.key, lineage.version, lineage.modified_at)
+    names = FileNames(lineage.identity or lineage.key, lineage.version, lineage.modified_at)
     batches = records_of(stream, limits.max_record_bytes, limits.max_decompressed_bytes, contract)
     with (
         MonthFiles(directory, names, roll_bytes=limits.roll_bytes, closed=closed, contract=contract) as files,
@@ -85,4 +93,6 @@ def convert(
                 counts.orders_rejected += len(part.refused)
                 counts.rows += part.rows.num_rows
         counts.check()
+    for each in flatteners:
+        counts.near_misses |= each.near_misses
     return counts

@@ -40,6 +40,14 @@ class SettingError(EtlError):
         super().__init__(str(faults[0]) if len(faults) == 1 else listed)
 
 
+class ContractError(EtlError, ValueError):
+    """A contract contradicts itself. `problems` says where and how, one for each contradiction."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__(f"the contract (chalicelib/contract.py) contradicts itself: {'; '.join(problems)}")
+
+
 class StageError(EtlError):
     """A stage is not in .chalice/config.json as it has to be. The message names the file and the remedy."""
 

@@ -2,7 +2,21 @@
 
 A record that is not proven sound is left to the strict way (see strict.py); none is judged here. Of one that is sound
 but for fields that the contract does not name, only those are read strictly. What is taken here is exactly what the
-strict way would have made of it, and a property test holds the two against each other.
+strict way would have made of it: a property test compares both with each other, and with a third reading of the JSON.
+
+What the parser may read otherwise than the strict way does, and what proves that it did not:
+
+- Keys that the contract does not name vanish: a record is *complete* where its keys are as many as the values that were
+  parsed (`_complete`). Of the others, the extra fields are read.
+- Of a key given twice, the last counts. The keys of such a record outnumber its values, so that it is not complete, and
+  reading its extra fields counts them again and leaves it to the strict way.
+- `"007"`, `12.7` and `"1e2"` become integers in an identifier's column. In a complete record, each key is the
+  contract's, so that counting the keys whose values are digits alone is enough (`_check_identifiers`). In another one,
+  a field with the same key may be counted for the one that is not digits alone: its identifiers are read each by its
+  path (`_check_identifiers_by_path`).
+- Numbers are floats: what is not certain to be the digits that were sent is left to the strict way (`_whole`); so are
+  records with a zero in which a number too small for a float may stand (`_check_zeros`).
+- Texts and dates are compared or parsed as they are, and everything of another type is an error of the parser.
 """
 
 from __future__ import annotations
@@ -39,6 +53,7 @@ MOST_EXTRA_BYTES = 16 * 1024 * 1024
 PEEKED = 8
 """How many records are looked at to tell whether identifiers are integers."""
 
+_NUMBERS = (Type.DECIMAL, Type.INTEGER)
 _CERTAIN = 2.0**-51
 """Rounding of a float that is this close to whole, relatively, is what the exact digits would round to."""
 _LARGEST = 2.0**49
@@ -66,21 +81,29 @@ class Lines:
 class FastDecoder:
     """Decodes batches of records of `contract`; orders dated after `latest_ms` are left to the strict way.
 
-    `source` makes of a text what the parser reads: a path, or a binary file.
+    `source` makes of a text what the parser reads: a path, or a binary file. `strict` reads the extra fields of orders
+    that are not sure otherwise.
     """
 
-    def __init__(self, contract: Contract, latest_ms: int, source: Callable[[bytes], Any] = io.BytesIO) -> None:
+    def __init__(
+        self,
+        contract: Contract,
+        latest_ms: int,
+        source: Callable[[bytes], Any] = io.BytesIO,
+        strict: StrictDecoder | None = None,
+    ) -> None:
         self._source = source
         self._contract = contract
         self._latest_ms = latest_ms
-        self._extra_fields = ExtraFields(contract, StrictDecoder(contract, latest_ms))
+        self._extra_fields = ExtraFields(contract, strict or StrictDecoder(contract, latest_ms))
         columns_of_both = (*contract.order_columns, *contract.line_columns)
         self._names = {column.name: contract.steps(column)[-1] for column in columns_of_both}
         self._telling = proof.telling_places(set(self._names.values()))
+        self._numbers = frozenset(column.name for column in columns_of_both if column.type in _NUMBERS)
         self._integers: frozenset[str] | None = None
         self._failed_last = False
         self._schemas: dict[frozenset[str] | None, Any] = {}
-        self._types: dict[tuple[frozenset[str] | None, bool], Any] = {}
+        self._types: dict[tuple[frozenset[str] | None, bool | None], Any] = {}
 
     def decode(self, raws: Sequence[Raw]) -> Lines | None:
         """Decode those of `raws`, each a JSON value, that can be proven sound; None when none can."""
@@ -142,7 +165,7 @@ class FastDecoder:
         return pa.schema(list(_struct(tree)))
 
     def _parsed_type(self, column: Column) -> pa.DataType:
-        if column.type in (Type.DECIMAL, Type.INTEGER):
+        if column.type in _NUMBERS:
             return pa.float64()
         return pa.int64() if column.name in (self._integers or ()) else pa.string()
 
@@ -194,8 +217,24 @@ class FastDecoder:
         _put(tree, tuple(self._contract.lines.split(".")), list[_defined(line, forbid_unknown)] | None)  # type: ignore[misc]
         return _defined(tree, forbid_unknown)
 
+    @property
+    def _identifiers_type(self) -> Any:
+        """What msgspec reads to have nothing but the identifiers that are integers, each as it was sent."""
+        wanted = self._integers, None
+        if wanted not in self._types:
+            tree: dict[str, Any] = {}
+            line: dict[str, Any] = {}
+            for name in sorted(self._integers or ()):
+                column = self._contract[name]
+                into = line if column in self._contract.line_columns else tree
+                _put(into, self._contract.steps(column), msgspec.Raw)
+            if line:
+                _put(tree, tuple(self._contract.lines.split(".")), list[_defined(line, False)] | None)  # type: ignore[misc]
+            self._types[wanted] = _defined(tree, False)
+        return self._types[wanted]
+
     def _decoded_type(self, column: Column) -> Any:
-        if column.type in (Type.DECIMAL, Type.INTEGER):
+        if column.type in _NUMBERS:
             return float | _NUMERIC_TEXT | None
         return (_SHORT_INTEGER if column.name in (self._integers or ()) else str) | None
 
@@ -211,12 +250,13 @@ class FastDecoder:
 
         good: Bools = np.ones(len(counts), dtype=np.bool_)
         complete = self._complete(keys, orders, lines, ends, raws)
-        self._check_identifiers(good, keys, orders, lines, ends)
+        self._check_identifiers(good, complete, keys, orders, lines, ends)
         result = Lines(np.empty(0, np.int64), counts, np.empty(0, np.int64))
         good_lines = lines.present
         for level, fine, into in ((orders, good, result.orders), (lines, good_lines, result.lines)):
             for column in level.columns:
                 into[column.name] = self._converted(column, level.arrays[column.name], fine)
+        self._check_zeros(good, keys.text, orders, lines, parents)
         self._add_amounts(result.lines, good_lines)
         if not good_lines.all():
             good[parents[~good_lines]] = False
@@ -231,8 +271,14 @@ class FastDecoder:
     def _complete(
         self, keys: proof.Keys, orders: _Level, lines: _Level, ends: Int64s, raws: Sequence[Raw]
     ) -> Bools | None:
-        """Return of which records every key was read, or None when of all."""
-        # Each value that was found has a key of its own, so that equal sums are equal for each record.
+        """Return of which records every key that holds a value was read, or None when of all.
+
+        Each value that was parsed stands behind a key of its own, which is one of the contract's, and no key is left
+        out of the count: so the keys are at least as many as the values, in each record, and where both numbers are the
+        same there is no other key. A text that looks like a key is counted too, and only makes the record incomplete.
+        Keys that hold null are taken off, one for each that is counted; msgspec says whether they are the contract's.
+        """
+        # No record has fewer keys than values, so that equal sums are equal for each record.
         found = int(orders.known.sum() + lines.known.sum())
         if keys.are_only(found, [*orders.texts, *lines.texts]) or len(keys) == found:
             return None
@@ -257,6 +303,7 @@ class FastDecoder:
         lines: list[str | None] = [None] * len(in_lines)
         room, counts, known = MOST_EXTRA_BYTES, keys.count.tolist(), in_lines.tolist()
         ends = np.cumsum(result.line_counts).tolist()
+        self._check_identifiers_by_path(good, np.flatnonzero(good & ~complete), raws)
         for i in np.flatnonzero(good & ~complete).tolist():
             try:
                 first = ends[i - 1] if i else 0
@@ -284,11 +331,21 @@ class FastDecoder:
                 except (msgspec.DecodeError, RecursionError):
                     good[i] = False
 
-    def _check_identifiers(self, good: Bools, keys: proof.Keys, orders: _Level, lines: _Level, ends: Int64s) -> None:
+    def _check_identifiers(
+        self, good: Bools, complete: Bools | None, keys: proof.Keys, orders: _Level, lines: _Level, ends: Int64s
+    ) -> None:
+        """Clear `good` where a complete record has an identifier that is not written in digits alone.
+
+        Of each name, the numbers that were parsed are counted, and the keys of that name whose values are digits alone.
+        All keys of a complete record are the contract's, so that each that is counted holds one of those numbers: where
+        as many are counted as were parsed, each was. A number in another column, under the same key, counts as well.
+        """
         expected: dict[str, Int64s] = {}
+        integers = self._integers or frozenset()
+        names = {self._names[name] for name in integers}
         for column in (*orders.columns, *lines.columns):
-            if column.name in (self._integers or ()):
-                name = self._names[column.name]
+            name = self._names[column.name]
+            if name in names and column.name in integers | self._numbers:
                 level = orders if column in orders.columns else lines
                 found = level.valid(column).astype(np.int64)
                 if level is lines:
@@ -296,7 +353,30 @@ class FastDecoder:
                 expected[name] = expected.get(name, np.zeros(len(good), np.int64)) + found
         for name, wanted in expected.items():
             found, clean = proof.plain_integers(keys, name, int(wanted.sum()), self._telling[name])
-            good &= clean & (found == wanted)
+            sound = clean & (found == wanted)
+            good &= sound if complete is None else sound | ~complete
+
+    def _check_identifiers_by_path(self, good: Bools, which: Int64s, raws: Sequence[Raw]) -> None:
+        """Clear `good` for those of `which` that have an identifier that is not written in digits alone.
+
+        For records with fields that the contract does not name: each identifier is read at its own path, escapes in its
+        keys and all, and nothing else is looked at.
+        """
+        if not self._integers:
+            return
+        decode = msgspec.json.Decoder(self._identifiers_type).decode
+        for i in which.tolist():
+            try:
+                good[i] = _are_digits(decode(raws[i]))
+            except (msgspec.DecodeError, RecursionError):
+                good[i] = False
+
+    def _check_zeros(self, good: Bools, text: proof.Text, orders: _Level, lines: _Level, parents: Int64s) -> None:
+        """Clear `good` where a zero may stand for a number that is too small for a float: 1e-400 is not 0."""
+        zeros = orders.holds_zero(self._numbers)
+        zeros[parents[lines.holds_zero(self._numbers)]] = True
+        if zeros.any():
+            good &= ~(zeros & text.may_hold_tiny_numbers)
 
     def _converted(self, column: Column, array: pa.Array, good: Bools) -> pa.Array:
         """Return the column as the table has it, and clear `good` where that is not certain."""
@@ -305,7 +385,7 @@ class FastDecoder:
             good &= valid if valid is not None else True
             if array.type == pa.string():
                 good &= columns.lengths(array) > 0
-        if column.type in (Type.DECIMAL, Type.INTEGER):
+        if column.type in _NUMBERS:
             units = _whole(array, columns.UNITS if column.type is Type.DECIMAL else 1, good)
             return columns.column(column.type, units, valid)
         if column.type is Type.TIMESTAMP:
@@ -353,6 +433,14 @@ class _Level:
         found = columns.validity(self.arrays[column.name])
         return np.ones(len(self.known), np.bool_) if found is None else found
 
+    def holds_zero(self, numbers: frozenset[str]) -> Bools:
+        """Return in which rows one of these columns of floats holds 0."""
+        zeros = np.zeros(len(self.known), np.bool_)
+        for column in self.columns:
+            if column.name in numbers:
+                zeros |= (columns.numbers(self.arrays[column.name]) == 0) & self.valid(column)
+        return zeros
+
     def _walk(self, parsed: Any, steps: tuple[str, ...]) -> None:
         names = parsed.schema.names if isinstance(parsed, pa.RecordBatch) else [f.name for f in parsed.type]
         arrays = parsed.columns if isinstance(parsed, pa.RecordBatch) else parsed.flatten()
@@ -366,6 +454,16 @@ class _Level:
                 self.lists = array
             else:
                 self._walk(array, here)
+
+
+def _are_digits(found: Any) -> bool:
+    """Tell whether all identifiers that were read of an order are written in digits alone, or null or missing."""
+    if found is None:
+        return True
+    if isinstance(found, msgspec.Raw):
+        raw = bytes(found)
+        return (raw.isdigit() and len(raw) <= proof.MAX_DIGITS) or raw == b"null"
+    return all(map(_are_digits, found if isinstance(found, list) else msgspec.structs.astuple(found)))
 
 
 def _whole(array: pa.Array, units: int, good: Bools) -> Int64s:
@@ -441,5 +539,5 @@ def _annotated(kind: Any, **limits: Any) -> Any:
     return Annotated[kind, msgspec.Meta(**limits)]
 
 
-_NUMERIC_TEXT = _annotated(str, pattern=r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$")
+_NUMERIC_TEXT = _annotated(str, pattern=r"\A[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\Z")
 _SHORT_INTEGER = _annotated(int, ge=0, lt=10**proof.MAX_DIGITS)

@@ -83,5 +83,11 @@ def version_digest(version: str) -> str:
     return _digest(version)[:VERSION_DIGITS]
 
 
+def is_of(file: str, key: str) -> bool:
+    """Tell whether the name of a file, in whatever folder, is one of those that a source key's versions give."""
+    name = parse_name(file)
+    return name is not None and name.key_digest == _digest(key)[:KEY_DIGITS]
+
+
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

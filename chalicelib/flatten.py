@@ -47,14 +47,16 @@ class _TooLarge(Exception):
 class Lineage:
     """Which version of which source object rows come from.
 
-    `modified_at` is in UTC. Orders may be dated up to a year after `latest_order_after`, which is `modified_at` unless
-    given: bound to the object and not to the clock, the same object always gives the same rows.
+    `identity` tells sources apart in the names of files, and is `key` unless given. `modified_at` is in UTC. Orders may
+    be dated up to a year after `latest_order_after`, which is `modified_at` unless given: bound to the object and not
+    to the clock, the same object always gives the same rows.
     """
 
     key: str
     version: str
     modified_at: datetime
     latest_order_after: datetime | None = None
+    identity: str | None = None
 
     @property
     def modified_ms(self) -> int:
@@ -102,8 +104,13 @@ class Flattener:
         self._lineage = lineage
         self._contract = contract
         self._schema = row_schema(contract)
-        self._fast = FastDecoder(contract, lineage.latest_order_ms, source) if fast else None
         self._strict = StrictDecoder(contract, lineage.latest_order_ms)
+        self._fast = FastDecoder(contract, lineage.latest_order_ms, source, self._strict) if fast else None
+
+    @property
+    def near_misses(self) -> dict[str, str]:
+        """Paths of fields that the contract would name but for case or spaces, each with the path that it names."""
+        return self._strict.near_misses
 
     def flatten(self, batch: Batch) -> Iterator[Flattened]:
         """Flatten one batch, in parts where its rows are many. No record is lost: each is in the rows or refused."""
@@ -275,10 +282,16 @@ def flatten_orders(
     columns are those of the table's files; money is Decimal, dates are UTC, integers may be NULL. Refused records are
     in `frame.attrs["refused"]`, a list of dicts with record_number, path, reason and raw.
 
-    Raises UnreadableFile for text that cannot be read to its end, TypeError for a value that JSON has no form for.
+    Raises UnreadableFile for text that cannot be read to its end, TypeError for a DataFrame and for a value that JSON
+    has no form for.
     """
     import pandas as pd
 
+    if hasattr(orders, "columns"):
+        raise TypeError(
+            f"orders is a {type(orders).__name__}, which gives its columns and not its rows: pass the rows, such as "
+            'frame.to_json(orient="records", date_format="iso")'
+        )
     if isinstance(orders, str):
         orders = orders.encode()
     if not isinstance(orders, bytes):

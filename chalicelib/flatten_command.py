@@ -16,9 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
+from chalicelib.contract import ORDERS, Contract
 from chalicelib.convert import Counts, Limits, convert
 from chalicelib.cores import cores
-from chalicelib.errors import EtlError, UnreadableFile, shown
+from chalicelib.errors import ContractError, EtlError, UnreadableFile, shown
+from chalicelib.file_names import is_of
 from chalicelib.flatten import Lineage
 from chalicelib.parquet import MonthFile
 from chalicelib.refused import Refused
@@ -27,9 +29,16 @@ from chalicelib.sources import is_supported
 
 PROGRESS_FROM_BYTES = 64 * 1024 * 1024
 
+FEW_REASONS = 3
+"""How many rejected orders are shown with their reasons where none was loaded."""
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command; return its exit status: 0 for a file that could be read, 1 for one that could not."""
+
+def main(arguments: list[str] | None = None, contract: Contract = ORDERS) -> int:
+    """Run the command; return its exit status.
+
+    0: the file was read, and something was loaded, or it holds no orders. 1: it could not be read, or nothing of it
+    was loaded. 2: wrong usage, or a contract that contradicts itself.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m chalicelib.flatten",
         description="Flatten a file of nested JSON orders into Parquet, one row per order and product.",
@@ -47,7 +56,10 @@ def main(arguments: list[str] | None = None) -> int:
     if options.rejects is not None and _same_file(options.input, options.rejects):
         parser.error("--rejects names INPUT itself, which would be overwritten: give another file")
     try:
-        summary = flatten_file(options.input, options.output, options.rejects)
+        summary = flatten_file(options.input, options.output, options.rejects, contract)
+    except ContractError as problem:
+        print(problem, file=sys.stderr)
+        return 2
     except (EtlError, OSError) as problem:
         print(f"{options.input}: {_told(problem)}", file=sys.stderr)
         return 1
@@ -55,30 +67,64 @@ def main(arguments: list[str] | None = None) -> int:
         print("interrupted: nothing was written", file=sys.stderr)
         return 130
     print(json.dumps(summary))
-    return 0
+    return 1 if summary["orders_rejected"] and not summary["orders_loaded"] else 0
 
 
-def flatten_file(source: str, output: Path, rejects: Path | None) -> dict[str, int]:
+def flatten_file(source: str, output: Path, rejects: Path | None, contract: Contract = ORDERS) -> dict[str, int]:
     """Flatten one file; return how many orders were read, loaded and rejected, rows and files written.
 
-    Files appear below `output`, and refused records in `rejects`, only once the source has been read to its end.
-    Raises UnreadableFile or OSError when it cannot be.
+    Files appear below `output`, and refused records in `rejects`, only once the source has been read to its end. What
+    an earlier run with the same source put below `output` goes then, once the new files are there; where nothing was
+    loaded, it stays. A source is known by its path, made absolute: files of one name in two folders are two sources.
+
+    Raises ContractError, and UnreadableFile or OSError when the source cannot be read.
     """
+    contract.check()
     if source != "-" and not is_supported(source):
         print(f"{source}: as an S3 key this would be refused for its name; it is read here anyway", file=sys.stderr)
     files: list[MonthFile] = []
+    reasons: list[str] = []
     with _input(source) as (stream, lineage), _staging(output) as staging:
         refused_path = Path(staging) / "refused"
-        with _refused_file(refused_path, rejects) as refuse:
-            counts = convert(stream, lineage, Path(staging) / "files", limits(), closed=files.append, refuse=refuse)
+        with _refused_file(refused_path, rejects) as keep:
+
+            def refuse(refused: Refused) -> None:
+                keep(refused)
+                if len(reasons) < FEW_REASONS:
+                    where = f"order {refused.record_number}{', ' * bool(refused.path)}{shown(refused.path)}"
+                    reasons.append(f"{where}: {refused.reason}")
+
+            directory = Path(staging) / "files"
+            counts = convert(
+                stream, lineage, directory, limits(), closed=files.append, refuse=refuse, contract=contract
+            )
         if rejects is not None:
             _put_in_place(refused_path, rejects)
+        new = {output / file.place for file in files}
         for file in files:
             target = output / file.place
             target.parent.mkdir(parents=True, exist_ok=True)
             file.path.replace(target)
+        # A crash before this leaves both, for the next run to tidy; nobody is ever left with neither.
+        if counts.orders_loaded or not counts.orders_rejected:
+            _remove_earlier(output, contract, lineage.identity or lineage.key, new)
+    _hint_at_near_misses(counts)
+    if counts.orders_rejected and not counts.orders_loaded:
+        print(f"{source}: none of its orders was loaded, and no file below {output} was changed", file=sys.stderr)
+        print(*(f"  {reason}" for reason in reasons), sep="\n", file=sys.stderr)
     _hint_at_rejects(counts, rejects)
-    return {**asdict(counts), "files": len(files)}
+    numbers = asdict(counts)
+    del numbers["near_misses"]
+    return {**numbers, "files": len(files)}
+
+
+def _remove_earlier(output: Path, contract: Contract, identity: str, new: set[Path]) -> None:
+    """Remove the files of a source that are not among its new ones, and folders of months that are then empty."""
+    for file in list(output.glob(f"{contract.partition.name}=*/*")):
+        if is_of(file.name, identity) and file not in new:
+            file.unlink()
+            with contextlib.suppress(OSError):
+                file.parent.rmdir()
 
 
 def limits() -> Limits:
@@ -105,7 +151,8 @@ def _input(source: str) -> Iterator[tuple[BinaryIO, Lineage]]:
         version = f"{known.st_mtime_ns:x}-{known.st_size:x}"
         # A file may be older than the orders it is tried with, so that today bounds them, not its own time.
         modified = datetime.fromtimestamp(known.st_mtime, UTC)
-        lineage = Lineage(path.name, version, modified, latest_order_after=max(modified, datetime.now(UTC)))
+        latest = max(modified, datetime.now(UTC))
+        lineage = Lineage(path.name, version, modified, latest_order_after=latest, identity=os.path.realpath(path))
         with _progress(file, known.st_size) as stream:
             yield stream, lineage
 
@@ -160,6 +207,15 @@ def _refused_file(path: Path, target: Path | None) -> Iterator[Callable[[Refused
         yield lambda refused: file.writelines(refused.json_line())
         if zipped:
             file.close()
+
+
+def _hint_at_near_misses(counts: Counts) -> None:
+    for sent, meant in sorted(counts.near_misses.items()):
+        print(
+            f"the key {shown(sent)!r} is not read as {meant!r}: keys count as the contract writes them, case, spaces "
+            "and underscores too",
+            file=sys.stderr,
+        )
 
 
 def _hint_at_rejects(counts: Counts, rejects: Path | None) -> None:

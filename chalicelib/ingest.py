@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -65,6 +65,7 @@ class Ingest:
 
     `store` is S3, `pieces` cuts a file into parts of an upload, `told` puts a failure into words for the ledger. A
     load says every `renewed_after` seconds in the ledger that it is still at work, so that the sweep leaves it alone.
+    `noticed` is told which fields of an arrival are nearly the contract's, if any; see convert.Counts.
     Anything that may pass (throttling, timeouts) is raised as the store raises it; what will not is recorded.
     `set_aside` is called with the source key and the reason where its ledger entry cannot be read: a copy of the entry
     is kept, and the object is loaded as if it were new.
@@ -80,6 +81,7 @@ class Ingest:
         pieces: Callable[[Path], Iterable[bytes]],
         told: Callable[[Exception], str],
         renewed_after: float = 300.0,
+        noticed: Callable[[Arrival, Mapping[str, str]], None] = lambda arrival, near_misses: None,
         set_aside: Callable[[str, str], None] = lambda key, reason: None,
     ) -> None:
         self._store = store
@@ -89,6 +91,7 @@ class Ingest:
         self._pieces = pieces
         self._told = told
         self._renewed_after = renewed_after
+        self._noticed = noticed
         self._set_aside = set_aside
 
     def load(
@@ -146,6 +149,8 @@ class Ingest:
                     load.abort()
                     return None
                 load.publish(result)
+                if load.near_misses:
+                    self._noticed(taken.arrival, load.near_misses)
                 return result
             except BaseException:
                 load.abort()

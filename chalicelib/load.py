@@ -60,7 +60,7 @@ class Load:
     """One source object: `read` it, then `publish` what `read` returned, or `abort`.
 
     `table` and `quarantine` are prefixes; finished files wait in `directory`, cut by `pieces` where they are too
-    large to wait there. `generation` is that of the files' names.
+    large to wait there. `generation` is that of the files' names, `near_misses` are those of the counts, once read.
     """
 
     def __init__(
@@ -86,6 +86,7 @@ class Load:
         self._kept_bytes = 0
         self._staged: list[Any] = []
         self._files: list[str] = []
+        self.near_misses: dict[str, str] = {}
         self._quarantine = f"{quarantine}{FileNames(arrival.key, arrival.version, source.modified_at).prefix}"
         self._rejected = _RejectedFile(store, f"{self._quarantine}.ndjson.gz")
 
@@ -108,6 +109,7 @@ class Load:
             self.abort()
             return self._quarantined(problem)
         self._rejected.close()
+        self.near_misses = counts.near_misses
         return self._loaded(counts)
 
     def publish(self, result: Result) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.convert import Limits
 from chalicelib.cores import cores
+from chalicelib.errors import shown
 from chalicelib.events import arrivals, other_shapes
 from chalicelib.ingest import Clock, Ingest, Places
 from chalicelib.ledger import DELETED, FINISHED, QUARANTINED, WITH_ROWS, Arrival, Entry
@@ -70,6 +71,7 @@ def ingest(settings: Settings, limits: Limits | None = None) -> Ingest:
         pieces=file_pieces,
         told=told,
         renewed_after=settings.sweep_grace_seconds / 4,
+        noticed=log_near_misses,
         set_aside=lambda key, reason: _set_aside(key, reason, settings),
     )
 
@@ -77,6 +79,12 @@ def ingest(settings: Settings, limits: Limits | None = None) -> Ingest:
 def _set_aside(key: str, reason: str, settings: Settings) -> None:
     log("ledger entry set aside", level="WARNING", key=key, reason=reason)
     measure({"LedgerEntriesUnreadable": 1}, stage=settings.stage)
+
+
+def log_near_misses(arrival: Arrival, near_misses: Mapping[str, str]) -> None:
+    """Log which keys of an object are nearly the contract's, each with the one that it nearly is; no values."""
+    keys = {shown(sent): meant for sent, meant in near_misses.items()}
+    log("keys are nearly the contract's", level="WARNING", key=arrival.key, version=arrival.version, keys=keys)
 
 
 def limits_of(settings: Settings) -> Limits:

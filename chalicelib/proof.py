@@ -12,10 +12,14 @@ been checked before (see records.py), and that is what makes counting sound:
 - A key whose value begins with `n` holds null, which the parser does not report; it is left out of the count, and the
   names of such records' keys are checked with msgspec.
 - An integer that is to be text keeps its digits only if it is written as digits alone, without sign, point or exponent.
+
+What is counted by a key's name alone (`plain_integers`) proves something only of records that have no keys but the
+contract's: a field that the contract does not name may have the same key.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
@@ -31,6 +35,10 @@ NUL = rb"\u0000"
 
 PADDING = b" " * 48
 """Stands before and behind the batch's bytes, so that looking around never leaves them."""
+
+_ZEROS_OF_TINY = 200
+_TINY_ESCAPED = re.compile(rb"\\u00(?:2[dD]|3[0-9]|45|65)")
+"""What makes numbers small may be an escape in numeric text: a minus, a digit, an `e`."""
 
 MAX_DIGITS = 18
 """Longer integers may not fit 64 bits."""
@@ -79,6 +87,26 @@ class Text:
     def holds_nul(self) -> bool:
         """Whether a NUL is written as an escape; as itself it is not JSON."""
         return self.holds_low_escapes and NUL in self.data
+
+    @cached_property
+    def may_hold_tiny_numbers(self) -> Bools:
+        """Which records may hold a number that is not 0, but too small for a float: below 10^-323.
+
+        Such a number has an exponent of three digits, or else some two hundred zeros in a row.
+        """
+        text = self.bytes
+        found = np.flatnonzero(text == ord("-"))
+        found = found[(text[found - 1] | 0x20) == ord("e")]
+        for place in (1, 2, 3):
+            found = found[text[found + place] - np.uint8(ord("0")) < 10]
+        if self.holds_low_escapes:
+            found = np.append(found, [escape.start() for escape in _TINY_ESCAPED.finditer(self.data)])
+        if b"0" * _ZEROS_OF_TINY in self.data:
+            runs = re.finditer(b"0+", self.data)
+            found = np.append(found, [run.start() for run in runs if len(run[0]) >= _ZEROS_OF_TINY])
+        may: Bools = np.zeros(len(self.starts) - 1, dtype=np.bool_)
+        may[self.record_of(found.astype(np.int64))] = True
+        return may
 
     @property
     def are_objects(self) -> Bools:
@@ -205,9 +233,13 @@ def telling_places(names: Iterable[str]) -> dict[str, int]:
 
 
 def plain_integers(keys: Keys, name: str, expected: int, telling: int = 2) -> tuple[Int64s, Bools]:
-    """Look at every value of the keys called `name`, of which there are `expected` or more.
+    """Look at the values of the keys spelled `name`, of which there are `expected` or more.
 
-    Returns, for each record, how many of those values are written in digits alone, and whether all of them are.
+    Returns, for each record, how many of those values are written in digits alone, and whether there is none but
+    these, texts and nulls. Some keys may be overlooked, where a key of the same name elsewhere is counted for one of
+    those expected: in a record that has no keys but the contract's, each key that is counted is one of the contract's,
+    so that as many digits as numbers were parsed means that each of these is written in digits alone. Nothing follows
+    for other records.
     """
     text = keys.text
     first = keys.values(name, expected, telling)

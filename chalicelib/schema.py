@@ -24,7 +24,11 @@ ARROW_TYPES: dict[Type, pa.DataType] = {
 
 @cache
 def file_schema(contract: Contract) -> pa.Schema:
-    """Return the one schema that every Parquet file of the table has: all columns but the partition."""
+    """Return the one schema that every Parquet file of the table has: all columns but the partition.
+
+    Raises ContractError.
+    """
+    contract.check()
     return pa.schema([pa.field(column.name, ARROW_TYPES[column.type]) for column in contract.file_columns])
 
 

@@ -21,7 +21,19 @@ from chalicelib.values import NotFinite, NumberText, Unfit, kind
 MAX_DEPTH = 128
 """Objects and arrays nested deeper than this are refused: no order is, and stacks are finite."""
 
+MOST_NEAR_MISSES = 20
+"""How many keys are remembered that are nearly the contract's."""
+
+_MOST_OTHERS, _LONGEST_KEY = 1000, 100
+"""How many keys of an object the contract may not name until no more are looked at, and how long these may be: who
+sends a million keys does not pay for each."""
+
 _PLAIN_KEY = re.compile(r"[^.\[\]\"\s]+")
+_SEPARATORS = re.compile(r"[\s_\ufeff\u200b-]+")
+
+
+_MOST_NAMED = 5
+"""How many of a document's keys a reason names."""
 
 
 class RefusedOrder(Exception):
@@ -59,17 +71,34 @@ class Lines:
 
 
 class Node(dict[str, Any]):
-    """What the contract expects of an object, by key: leaves, nodes, the lines. `flat` holds the keys of leaves."""
+    """What the contract expects of an object, by key: leaves, nodes, the lines. `flat` holds the keys of leaves.
+
+    `others` holds keys that were seen and are not the contract's.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.others: set[str] = set()
 
     @cached_property
     def flat(self) -> frozenset[str]:
         return frozenset(key for key, known in self.items() if isinstance(known, _Leaf))
 
+    @cached_property
+    def folded(self) -> dict[str, str]:
+        """The keys by what is left of them without case, spaces and underscores."""
+        return {_folded(key): key for key in self}
+
 
 class StrictDecoder:
-    """Decodes orders of `contract` one at a time; orders dated after `latest_ms` are refused."""
+    """Decodes orders of `contract` one at a time; orders dated after `latest_ms` are refused.
+
+    `near_misses` holds paths of fields that the contract would name but for case, spaces or underscores, each with the
+    path that it names: they are extra fields like others, which the sender hardly means.
+    """
 
     def __init__(self, contract: Contract, latest_ms: int) -> None:
+        self.near_misses: dict[str, str] = {}
         self._contract = contract
         self._latest_ms = latest_ms
         self._width, self._line_width = len(contract.order_columns), len(contract.line_columns)
@@ -97,12 +126,21 @@ class StrictDecoder:
         lines = self._object(order, self.order_node, "", "", result, extra)
         for i, column in self._required:
             if result[i] is None or result[i] == "":
-                raise RefusedOrder(str(column.source), f"{_absence(order, column)}: an order needs its {column.name}")
+                raise RefusedOrder(str(column.source), self._absence(order, column))
         listed = self._list(lines)
         size = self._size_of_rows(result, extra, len(listed))
         text = object_text(extra)
         decoded = [self._line(line, i, extra, text) for i, line in enumerate(listed)]
         return Order(result, decoded, None if decoded else text, size)
+
+    def note(self, key: str, node: Node, generic: str) -> None:
+        """Remember a key that `node` does not have: as a near miss if it has one that is nearly the same."""
+        if len(key) > _LONGEST_KEY or len(node.others) >= _MOST_OTHERS:
+            return
+        node.others.add(key)
+        meant = node.folded.get(_folded(key))
+        if meant is not None and len(self.near_misses) < MOST_NEAR_MISSES:
+            self.near_misses[generic + key] = generic + meant
 
     def extra_fields(self, raw: bytes, most_bytes: int) -> tuple[str | None, list[str | None]]:
         """Return the fields that the contract does not name, of an order whose columns are known to be sound.
@@ -137,6 +175,8 @@ class StrictDecoder:
                 continue
             known = node.get(key)
             if known is None:
+                if key not in node.others:
+                    self.note(key, node, generic)
                 extra[below(generic, key)] = compact(value, below(path, key))
             elif isinstance(known, Lines):
                 lines = value
@@ -192,6 +232,8 @@ class StrictDecoder:
         for key, value in found.items():
             known = node.get(key)
             if known is None:
+                if key not in node.others:
+                    self.note(key, node, generic)
                 extra[below(generic, key)] = compact(value, below(path, key))
             elif value is None:
                 continue
@@ -205,6 +247,27 @@ class StrictDecoder:
                 inner = self._object(value, known, f"{path}{key}.", f"{generic}{key}.", result, extra)
                 lines = inner if inner is not None else lines
         return lines
+
+    def _absence(self, order: dict[str, Any], column: Column) -> str:
+        """Say that a required column has no value; of a document without its identity, also what it holds instead."""
+        state = _state(order, self._contract.steps(column))
+        reason = f"{state}: an order needs its {column.name}"
+        if state != "missing" or column.name != self._contract.order_id:
+            return reason
+        if not order:
+            return f"{reason}, and this object is empty"
+        reason += f"; its key{'s are' if len(order) > 1 else ' is'} {_named(list(order))}"
+        envelope = self._contract.envelope
+        unnamed = {key: value for key, value in order.items() if key not in self.order_node}
+        for key, value in unnamed.items():
+            if _is_array_of_objects(value):
+                holder = f"{reason}; its key {shown(key, 40)!r} holds an array of {len(value)} objects"
+                return f"{holder}: send the array alone, or under {envelope!r}"
+        if len(unnamed) == len(order) and all(isinstance(value, dict) for value in order.values()):
+            if len(order) == 1:
+                return f"{reason}, which holds an object: send that object alone"
+            return f"{reason}, each of which holds an object: send them as an array, alone or under {envelope!r}"
+        return reason
 
     def _leaf(self, leaf: _Leaf, value: object, path: str) -> object:
         try:
@@ -317,13 +380,26 @@ _PARSERS: dict[Type, Callable[[object], object]] = {
 }
 
 
-def _absence(order: dict[str, Any], column: Column) -> str:
+def _state(order: dict[str, Any], steps: Iterable[str]) -> str:
     found: object = order
-    for key in str(column.source).split("."):
+    for key in steps:
         if not isinstance(found, dict) or key not in found:
             return "missing"
         found = found[key]
     return "null" if found is None else "empty"
+
+
+def _named(keys: list[str]) -> str:
+    few = ", ".join(repr(shown(key, 40)) for key in keys[:_MOST_NAMED])
+    return f"{few} and {len(keys) - _MOST_NAMED} more" if len(keys) > _MOST_NAMED else few
+
+
+def _is_array_of_objects(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
+
+
+def _folded(key: str) -> str:
+    return _SEPARATORS.sub("", key).casefold()
 
 
 def object_text(fields: dict[str, str]) -> str | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from chalicelib.contract import DECIMAL_PRECISION, DECIMAL_SCALE, EARLIEST_YEAR
 from chalicelib.errors import shown
@@ -29,7 +29,10 @@ EARLIEST_MS = int(datetime(EARLIEST_YEAR, 1, 1, tzinfo=UTC).timestamp()) * 1000
 
 _EPOCH = datetime(1970, 1, 1)
 _SHORT_DECIMAL = re.compile(r"(-?\d{1,14})(?:\.(\d{1,4}))?", re.ASCII)
-_NUMERIC = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_NUMERIC = re.compile(r"[+-]?(?P<digits>\d+(?:\.\d*)?|\.\d+)(?:[eE](?P<exponent>[+-]?\d+))?", re.ASCII)
+_HOW_TO_WRITE = ": send digits with a point before the decimals, such as 1234.56, and no currency or separators"
+_LONGEST_EXPONENT = 9
+"""Digits of an exponent that the digits before it could still make up for: no text has a thousand million of them."""
 _INTEGER = re.compile(r"-?\d+", re.ASCII)
 _ISO = re.compile(
     r"(?P<year>\d{4})(?P<dash>-?)(?P<month>\d{2})(?P=dash)(?P<day>\d{2})"
@@ -141,24 +144,31 @@ def _units(value: object, scale: int, largest: int, excess: str) -> int:
     short = _SHORT_DECIMAL.fullmatch(value) if scale else None
     if short:
         return int(short[1] + (short[2] or "").ljust(scale, "0"))
-    if not _NUMERIC.fullmatch(value):
-        raise Unfit(f"{shown(value)!r} is not a finite number")
-    if float(value) == 0:
+    match = _NUMERIC.fullmatch(value)
+    if match is None:
+        remedy = _HOW_TO_WRITE if any(map(str.isdigit, value)) else ""
+        raise Unfit(f"{shown(value)!r} is not a finite number{remedy}")
+    if not match["digits"].strip("0."):
         return 0
-    try:
-        exact = Decimal(value)
-    except InvalidOperation:
-        exact = Decimal("Infinity")
-    if not exact.is_finite() or exact.adjusted() + scale > len(str(largest)):
-        raise Unfit(f"{shown(value)} is too large: at most {_largest(scale, largest)}")
-    context = Context(prec=len(value) + 40, Emin=-999999, Emax=999999)
+    excess = f"{shown(value)} {'has' if scale else 'is'} {excess}"
+    too_large = f"{shown(value)} is too large: at most {_largest(scale, largest)}"
+    exponent = match["exponent"] or ""
+    if len(exponent.lstrip("+-0")) > _LONGEST_EXPONENT:
+        raise Unfit(excess if exponent.startswith("-") else too_large)
+    exact = Decimal(value)
+    if exact.adjusted() + scale > len(str(largest)):
+        raise Unfit(too_large)
+    if exact.adjusted() + scale < -1:
+        # Less than a tenth of a unit: to make it none would lose all of it.
+        raise Unfit(excess)
+    context = Context(prec=len(value) + 40)
     scaled = exact.scaleb(scale, context)
     rounded = scaled.to_integral_value(ROUND_HALF_EVEN, context)
     noise = context.multiply(scaled.copy_abs(), NOISE)
     if context.subtract(scaled, rounded).copy_abs() > (noise if scale else min(noise, WHOLE_NOISE)):
-        raise Unfit(f"{shown(value)} is {excess}" if not scale else f"{shown(value)} has {excess}")
+        raise Unfit(excess)
     if not -largest - (not scale) <= int(rounded) <= largest:
-        raise Unfit(f"{shown(value)} is too large: at most {_largest(scale, largest)}")
+        raise Unfit(too_large)
     return int(rounded)
 
 

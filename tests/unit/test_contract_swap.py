@@ -17,12 +17,14 @@ import pytest
 from chalicelib.catalog import table_input
 from chalicelib.contract import ORDERS, Column, Contract, From, Type
 from chalicelib.convert import Limits, convert
+from chalicelib.errors import ContractError
 from chalicelib.flatten import Flattener, Lineage, flatten_orders, records_of
 from chalicelib.parquet import MonthFile
-from chalicelib.schema import row_schema
+from chalicelib.schema import file_schema, row_schema
 from chalicelib.settings import Settings
 from docs.generate import EXAMPLE_ORDER, example_contract
 
+SETTINGS = Settings(bucket="bucket")
 LINEAGE = Lineage("p.json", "v1", datetime(2024, 8, 1, tzinfo=UTC))
 
 SHIPMENTS = Contract(
@@ -129,7 +131,7 @@ def test_files_and_glue_follow_the_contract(tmp_path: Path) -> None:
     )
     assert [file.place.split("/")[0] for file in files] == ["month=2024-07"]
     names = pq.ParquetFile(files[0].path).schema_arrow.names
-    table = table_input(SHIPMENTS, Settings(bucket="bucket"))
+    table = table_input(SHIPMENTS, SETTINGS)
     assert [column["Name"] for column in table["StorageDescriptor"]["Columns"]] == names
     assert [key["Name"] for key in table["PartitionKeys"]] == ["month"]
     assert table["Parameters"]["projection.month.type"] == "date"
@@ -146,6 +148,8 @@ def test_the_worked_example_of_the_docs_is_what_the_code_does() -> None:
     ("change", "told"),
     [
         ({"lines": "a..b"}, "not a path"),
+        ({"lines": "a\n"}, "not a path"),
+        ({"lines": "a\\b"}, "not a path"),
         ({"order_id": "nowhere"}, "not a column"),
         ({"order_id": "city"}, "not identifier"),
         ({"order_date": "shipment"}, "not timestamp"),
@@ -168,8 +172,15 @@ def test_the_worked_example_of_the_docs_is_what_the_code_does() -> None:
     ],
 )
 def test_a_contract_that_contradicts_itself_is_refused_with_the_reason(change: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
-        replace(SHIPMENTS, **change)
+    contract = replace(SHIPMENTS, **change)
+    for refuse in (contract.check, lambda: file_schema(contract), lambda: table_input(contract, SETTINGS)):
+        with pytest.raises(ContractError, match=told):
+            refuse()
+
+
+def test_a_contract_says_all_its_contradictions_at_once() -> None:
+    with pytest.raises(ContractError, match=r"contract\.py\) contradicts itself: .*not a path.*; .*not a column"):
+        replace(SHIPMENTS, lines="a..b", order_id="nowhere").check()
 
 
 def test_the_contract_in_force_has_the_columns_that_were_promised() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -230,6 +231,21 @@ def test_a_notebook_gets_the_same_rows_as_a_frame() -> None:
     assert len(flatten_orders(ORDERS[0])) == 2
     assert len(flatten_orders([])) == 0
     assert flatten_orders({"orders": ORDERS})["order_id"].tolist() == ["0012", "0012", "2"]
+
+
+@pytest.mark.parametrize("orders", [pd.DataFrame(ORDERS), pd.DataFrame(), pa.table({"order_id": ["1"]})])
+def test_a_frame_of_orders_is_refused_with_what_to_pass(orders: Any) -> None:
+    with pytest.raises(TypeError, match=r"gives its columns and not its rows: pass the rows, such as frame\.to_json"):
+        flatten_orders(orders)
+
+
+def test_what_is_to_be_passed_of_a_frame_gives_its_orders() -> None:
+    frame = pd.DataFrame(ORDERS)
+    assert frame.isna().any(axis=None)
+    frame["order_date"] = pd.to_datetime(frame["order_date"], format="ISO8601", utc=True)
+    again = flatten_orders(frame.to_json(orient="records", date_format="iso"))
+    others = ["extra_fields", "source_modified_at"]  # a field that an order lacks is null in the frame
+    pd.testing.assert_frame_equal(again.drop(columns=others), flatten_orders(ORDERS).drop(columns=others))
 
 
 def test_integers_of_a_frame_keep_their_digits_beside_nulls() -> None:

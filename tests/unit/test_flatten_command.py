@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pyarrow.dataset as ds
@@ -76,9 +77,50 @@ def test_refused_records_go_where_they_are_asked_to_byte_for_byte(tmp_path: Path
 
 
 def test_without_rejects_it_says_how_to_keep_them(tmp_path: Path) -> None:
-    code, _, err = flatten("-", "-o", tmp_path / "out", stdin=BROKEN.encode())
+    code, _, err = flatten("-", "-o", tmp_path / "out", stdin=f"{json.dumps(ORDER)}\n{BROKEN}\n".encode())
     assert code == 0
-    assert "1 order refused: --rejects" in err
+    assert err == "1 order refused: --rejects FILE keeps them with the reasons\n"
+
+
+def test_a_file_of_which_nothing_was_loaded_exits_1_with_the_reasons_and_changes_nothing(tmp_path: Path) -> None:
+    source, out = tmp_path / "orders.ndjson", tmp_path / "out"
+    source.write_text(json.dumps(ORDER))
+    assert flatten(source, "-o", out)[0] == 0
+    before = everything(out)
+    source.write_text(f"{BROKEN}\n" * 5)
+    code, printed, err = flatten(source, "-o", out)
+    assert code == 1
+    assert json.loads(printed)["orders_rejected"] == 5
+    assert err.splitlines()[:2] == [
+        f"{source}: none of its orders was loaded, and no file below {out} was changed",
+        "  order 1, order_date: missing: an order needs its order_date",
+    ]
+    assert everything(out) == before
+
+
+@pytest.mark.parametrize("body", [b"[]", b'{"orders": []}'])
+def test_a_file_without_orders_is_a_good_one(tmp_path: Path, body: bytes) -> None:
+    code, printed, err = flatten("-", "-o", tmp_path / "out", stdin=body)
+    assert (code, err) == (0, "")
+    assert json.loads(printed)["orders_read"] == 0
+
+
+def test_keys_that_are_nearly_the_contracts_are_named(tmp_path: Path) -> None:
+    lines = [
+        *('{"OrderID":"K1","Order_Date":"2024-07-05"}', '{"order_id ":"K3"," order_date":"2024-07-05"}'),
+        '{"order_id":"K2","order_date":"2024-07-05","note":1,"Products":[{"price":5}],"products":[{"Price":1}]}',
+    ]
+    code, printed, err = flatten("-", "-o", tmp_path / "out", stdin="\n".join(lines).encode())
+    assert code == 0
+    assert json.loads(printed)["rows"] == 1
+    rule = "keys count as the contract writes them, case, spaces and underscores too"
+    assert err.splitlines()[:-1] == [
+        f"the key {sent!r} is not read as {meant!r}: {rule}"
+        for sent, meant in [
+            *((" order_date", "order_date"), ("OrderID", "order_id"), ("Order_Date", "order_date")),
+            *(("Products", "products"), ("order_id ", "order_id"), ("products[].Price", "products[].price")),
+        ]
+    ]
 
 
 @pytest.mark.parametrize(
@@ -145,6 +187,34 @@ def test_the_same_file_twice_gives_the_same_files(tmp_path: Path) -> None:
         contents.append({path.name: path.read_bytes() for path in (tmp_path / "out").rglob("*.parquet")})
     assert contents[0] == contents[1]
     assert len(contents[0]) == 1
+
+
+@pytest.mark.parametrize("again", [ORDER | {"order_id": 9}, ORDER | {"order_id": 9, "order_date": "2024-09-01"}])
+def test_a_file_that_has_changed_replaces_what_was_made_of_it(tmp_path: Path, again: dict) -> None:
+    source, out = tmp_path / "orders.json", tmp_path / "out"
+    for number, order in enumerate((ORDER, again)):
+        source.write_text(json.dumps([order]))
+        os.utime(source, (1_700_000_000 + number, 1_700_000_000 + number))
+        assert flatten(source, "-o", out)[0] == 0
+    assert order_ids(out) == ["9"]
+    assert len(list(out.iterdir())) == 1
+
+
+def test_standard_input_replaces_what_was_made_of_it(tmp_path: Path) -> None:
+    for number in (1, 2):
+        order = ORDER | {"order_id": number}
+        assert flatten("-", "-o", tmp_path / "out", stdin=json.dumps(order).encode())[0] == 0
+        time.sleep(1.1)
+    assert order_ids(tmp_path / "out") == ["2"]
+
+
+def test_files_of_one_name_in_two_folders_are_two_sources(tmp_path: Path) -> None:
+    for day in ("monday", "tuesday", "monday/../monday"):
+        source = tmp_path / day / "orders.json"
+        source.parent.mkdir(exist_ok=True)
+        source.write_text(json.dumps(ORDER | {"order_id": day[:6]}))
+        assert flatten(source, "-o", tmp_path / "out")[0] == 0
+    assert order_ids(tmp_path / "out") == ["monday", "tuesda"]
 
 
 def test_an_unusual_name_is_read_and_said(tmp_path: Path) -> None:

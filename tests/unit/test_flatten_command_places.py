@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from chalicelib.flatten_command import main
@@ -62,6 +66,42 @@ def test_an_earlier_output_of_other_files_stays(tmp_path: Path, source: Path) ->
         assert main([str(path), "-o", str(tmp_path / "out")]) == 0
     assert len(list((tmp_path / "out" / "order_month=2024-07").iterdir())) == 2
     assert names_in(tmp_path / "out") == ["order_month=2024-07"]
+
+
+def test_a_run_that_dies_between_its_new_files_and_the_old_ones_leaves_both_and_the_next_one_tidies(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def orders_in(out: Path) -> list[str]:
+        return [order for path in out.rglob("*.parquet") for order in pq.read_table(path)["order_id"].to_pylist()]
+
+    out = tmp_path / "out"
+    assert main([str(source), "-o", str(out)]) == 0
+    source.write_text(json.dumps([ORDER | {"order_id": 3}, ORDER | {"order_id": 4, "order_date": "2024-08-01"}]))
+    with monkeypatch.context() as dying:
+        dying.setattr(Path, "unlink", lambda path: sys.exit("killed"))
+        with pytest.raises(SystemExit, match="killed"):
+            main([str(source), "-o", str(out)])
+    assert sorted(orders_in(out)) == ["1", "3", "4"]
+    assert main([str(source), "-o", str(out)]) == 0
+    assert sorted(orders_in(out)) == ["3", "4"]
+
+
+def test_a_contract_that_contradicts_itself_is_said_in_words(tmp_path: Path) -> None:
+    project = Path(__file__).parents[2]
+    shutil.copytree(project / "chalicelib", tmp_path / "chalicelib", ignore=shutil.ignore_patterns("__pycache__"))
+    contract = tmp_path / "chalicelib" / "contract.py"
+    contract.write_text(contract.read_text("utf-8").replace('Column("price", ', 'Column("Price", '), "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "chalicelib.flatten", "-", "-o", "out"],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "the contract (chalicelib/contract.py) contradicts itself: column 'Price': use lower-case" in done.stderr
+    assert "unit_price names 'price', which is not a column" in done.stderr
 
 
 def test_rejects_of_a_good_file_are_an_empty_file(tmp_path: Path) -> None:

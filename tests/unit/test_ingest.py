@@ -34,7 +34,7 @@ def body(*orders: Any) -> bytes:
     return json.dumps(list(orders)).encode()
 
 
-def ingest(store: MemoryStore, limits: Limits = LIMITS) -> Ingest:
+def ingest(store: MemoryStore, limits: Limits = LIMITS, **more: Any) -> Ingest:
     return Ingest(
         store,
         PLACES,
@@ -42,6 +42,7 @@ def ingest(store: MemoryStore, limits: Limits = LIMITS) -> Ingest:
         clock=Clock(lambda: BEGINNING, lambda: 0.0),
         pieces=lambda path: [Path(path).read_bytes()],
         told=lambda problem: type(problem).__name__,
+        **more,
     )
 
 
@@ -75,6 +76,16 @@ def test_an_object_becomes_month_files_and_a_ledger_entry() -> None:
     assert (found.orders_read, found.orders_loaded, found.orders_rejected, found.rows) == (2, 2, 0, 3)
     assert sorted(found.files) == sorted(key for key in store.objects if key.startswith("table/"))
     assert found.quarantine is None
+
+
+def test_keys_that_are_nearly_the_contracts_are_noticed_and_their_values_are_not() -> None:
+    noticed: list[tuple[Arrival, dict[str, str]]] = []
+    store = MemoryStore()
+    loader = ingest(store, noticed=lambda arrival, near_misses: noticed.append((arrival, near_misses)))
+    sound, other = store.drop(KEY, body(order(1))), store.drop(KEY, body(order(2) | {"Customer": {"name": "Ann"}}))
+    for arrival in (sound, other):
+        loader.load(arrival)
+    assert noticed == [(other, {"Customer": "customer"})]
 
 
 def test_the_same_event_again_changes_nothing() -> None:

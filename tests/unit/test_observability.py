@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from chalicelib import metrics
+from chalicelib.ledger import Arrival
+from chalicelib.loading import log_near_misses
 from chalicelib.observability import log, measure, memory_peak_megabytes
 
 PROJECT = Path(__file__).parents[2]
@@ -108,6 +110,17 @@ def test_metrics_can_be_switched_off_where_nobody_reads_them(
     monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "true")
     measure({"OrdersLoaded": 1}, stage="dev")
     assert capsys.readouterr().out == ""
+
+
+def test_keys_that_are_nearly_the_contracts_are_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    log_near_misses(Arrival("bucket", "orders.json", "v1"), {"Order\nID": "order_id"})
+    assert written(capsys) == {
+        "level": "WARNING",
+        "event": "keys are nearly the contract's",
+        "key": "orders.json",
+        "version": "v1",
+        "keys": {"Order\\nID": "order_id"},
+    }
 
 
 def test_the_memory_peak_stays_when_the_memory_is_given_back() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.contract import ORDERS
 from chalicelib.flatten import Lineage
-from chalicelib.strict import MAX_DEPTH, Order, RefusedOrder, StrictDecoder
+from chalicelib.strict import MAX_DEPTH, MOST_NEAR_MISSES, Order, RefusedOrder, StrictDecoder
 from chalicelib.values import MAX_ORDER_BYTES
 
 LINEAGE = Lineage("o.json", "v", datetime(2024, 2, 29, 12, 30, tzinfo=UTC))
@@ -71,14 +71,61 @@ def test_null_missing_empty_and_zero_are_told_apart() -> None:
 @pytest.mark.parametrize("column", ["order_id", "order_date"])
 def test_a_required_value_that_is_missing_null_or_empty_refuses_the_order(column: str) -> None:
     whole = {"order_id": 1, "order_date": "2024-01-02"}
-    assert refusal(begin=json.dumps({k: v for k, v in whole.items() if k != column})[:-1]) == (
-        column,
-        f"missing: an order needs its {column}",
-    )
+    path, reason = refusal(begin=json.dumps({k: v for k, v in whole.items() if k != column})[:-1])
+    assert path == column
+    assert reason.partition(";")[0] == f"missing: an order needs its {column}"
     assert refusal(begin=json.dumps(whole | {column: None})[:-1]) == (column, f"null: an order needs its {column}")
     path, reason = refusal(begin=json.dumps(whole | {column: ""})[:-1])
     assert path == column
     assert reason.startswith(("empty: an order needs its", "'' is not an ISO 8601 date"))
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ("{}", ", and this object is empty"),
+        ('{"a":1}', "; its key is 'a'"),
+        (json.dumps(dict.fromkeys("abcdefgh")), "; its keys are 'a', 'b', 'c', 'd', 'e' and 3 more"),
+        ('{"data":[]}', "; its key is 'data'"),
+        ('{"data":[1]}', "; its key is 'data'"),
+        ('{"products":[{"price":1}]}', "; its key is 'products'"),
+        ('{"customer":{}}', "; its key is 'customer'"),
+        (
+            '{"n":2,"data":[{"order_id":1},{}]}',
+            "; its keys are 'n', 'data'; its key 'data' holds an array of 2 objects: send the array alone, or under "
+            "'orders'",
+        ),
+        (
+            '{"0":{"order_id":1},"1":{"order_id":2}}',
+            "; its keys are '0', '1', each of which holds an object: send them as an array, alone or under 'orders'",
+        ),
+        ('{"order":{"order_id":1}}', "; its key is 'order', which holds an object: send that object alone"),
+    ],
+)
+def test_a_document_without_its_identity_is_refused_with_what_it_holds_instead(sent: str, told: str) -> None:
+    assert refusal(begin=sent, end="") == ("order_id", f"missing: an order needs its order_id{told}")
+
+
+def test_keys_in_a_reason_are_printable_and_short() -> None:
+    sent = json.dumps({"\n\u202e\x1b[0m": 1, "k" * 10_000: 2})
+    _, reason = refusal(begin=sent, end="")
+    assert reason.isprintable()
+    assert len(reason) < 150
+
+
+def test_keys_that_are_nearly_the_contracts_are_remembered_a_few_of_them() -> None:
+    decoder = StrictDecoder(ORDERS, LINEAGE.latest_order_ms)
+    fields = '"Customer":1,"customer":{"customer-id":1,"NAME ":2,"note":3},"total\u200bAmount":4,"x":{"order_id":1}'
+    decoder.decode(f"{BEGIN},{fields}}}".encode())
+    assert decoder.near_misses == {
+        "Customer": "customer",
+        "customer.customer-id": "customer.customer_id",
+        "customer.NAME ": "customer.name",
+        "total\u200bAmount": "total_amount",
+    }
+    many = ",".join(f'"{" " * i}ORDER_ID":{i}' for i in range(99))
+    decoder.decode(f"{BEGIN},{many}}}".encode())
+    assert len(decoder.near_misses) == MOST_NEAR_MISSES
 
 
 @pytest.mark.parametrize(

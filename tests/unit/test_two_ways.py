@@ -1,4 +1,4 @@
-"""The fast way gives exactly the rows of the strict one, whatever is sent."""
+"""The fast way gives exactly the rows of the strict one, and both those of a third reading, whatever is sent."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chalicelib.contract import ORDERS, Column, Contract, From, Type
 from chalicelib.fast import FastDecoder
 from chalicelib.flatten import Flattener, Lineage, records_of
 from chalicelib.refused import Refused
+from tests.unit import third_reading
 from tests.unit.ugly_orders import UglyOrders
 
 LINEAGE = Lineage("orders.json", "v1", datetime(2024, 11, 23, 15, tzinfo=UTC))
@@ -21,9 +23,9 @@ Outcome = tuple[list[dict], list[int], list[Refused], int]
 seeds = st.integers(0, 2**32)
 
 
-def flattened(text: bytes, fast: bool) -> Outcome:
-    flattener = Flattener(LINEAGE, fast=fast)
-    batches = records_of(io.BytesIO(text), 1 << 20, 1 << 30)
+def flattened(text: bytes, fast: bool, contract: Contract = ORDERS) -> Outcome:
+    flattener = Flattener(LINEAGE, contract, fast=fast)
+    batches = records_of(io.BytesIO(text), 1 << 20, 1 << 30, contract)
     parts = [part for batch in batches for part in flattener.flatten(batch)]
     for part in parts:
         part.rows.validate(full=True)
@@ -37,6 +39,24 @@ def assert_ways_agree(records: list[str]) -> None:
     fast, strict = flattened(text, True), flattened(text, False)
     assert fast == strict, text
     assert fast[3] + len(fast[2]) == len(records)
+    rows, rejected = read_a_third_time(records)
+    assert [{name: cell(name, row) for name in each} for each, row in zip(rows, fast[0], strict=True)] == rows, text
+    assert [each.record_number for each in fast[2]] == rejected, text
+
+
+def read_a_third_time(records: list[str]) -> tuple[list[dict], list[int]]:
+    """Return the rows, and the numbers of the records that are rejected."""
+    rows, rejected = [], []
+    for number, record in enumerate(records, 1):
+        try:
+            rows += third_reading.rows_of(record, number, third_reading.latest_after(LINEAGE.modified_at))
+        except third_reading.Rejected:
+            rejected.append(number)
+    return rows, rejected
+
+
+def cell(name: str, row: dict) -> object:
+    return third_reading.extra_fields(row[name]) if name == "extra_fields" else row[name]
 
 
 @settings(max_examples=400, deadline=None)
@@ -49,6 +69,45 @@ def test_odd_and_broken_orders_come_out_the_same_either_way(seed: int, ugliness:
 @given(seeds)
 def test_sound_orders_come_out_the_same_either_way_and_mostly_take_the_fast_one(seed: int) -> None:
     assert_ways_agree(UglyOrders(seed).batch(0))
+
+
+def taken_fast(records: list[str]) -> int:
+    lines = FastDecoder(ORDERS, LINEAGE.latest_order_ms).decode([record.encode() for record in records])
+    return 0 if lines is None else len(lines.taken)
+
+
+def test_fields_with_keys_of_the_contract_do_not_keep_an_order_from_the_fast_way() -> None:
+    order = '{"order_id": 7, "order_date": "2024-01-01", "products": [{"product_id": 8, "gift": {"product_id": "09"}}]'
+    records = [f'{order}, "customer": {{"customer_id": {i}}}, "billing": {{"customer_id": 10}}}}' for i in range(9)]
+    assert taken_fast(records) == 9
+    records.append(f'{order}, "customer": {{"customer_id": "9"}}, "billing": {{"customer_id": 10}}}}')
+    assert taken_fast(records) == 9
+
+
+@pytest.mark.parametrize("tiny", ["1e-400", '"1E-0400"', "0." + "0" * 330 + "1", '"2e\\u002d330"', "0.0001e-999"])
+def test_a_number_too_small_for_a_float_is_no_zero_either_way(tiny: str) -> None:
+    order = '{"order_id": 1, "order_date": "2024-01-01", "products": [{"price": PRICE, "quantity": 0}]}'
+    records = [order.replace("PRICE", price) for price in (tiny, "0", "0e-999", "0.00")]
+    assert_ways_agree(records)
+    assert [each.record_number for each in flattened(("[" + ",".join(records) + "]").encode(), True)[2]] == [1]
+
+
+def test_zeros_beside_texts_with_escapes_and_dashes_take_the_fast_way() -> None:
+    order = r'{"order_id": 1, "order_date": "2024-01-01", "total_amount": 0, "customer": {"name": "Jos\u00e9 e-mail"}}'
+    assert taken_fast([order] * 5) == 5
+
+
+def contract_with(*columns: Column) -> Contract:
+    kept = [c for c in ORDERS.columns if c.name in ("order_id", "order_date") or c.source in (*From,)]
+    return Contract((*columns, *(c for c in kept if c.source is not From.LINE_AMOUNT)))
+
+
+def test_a_number_under_the_key_of_an_identifier_is_not_counted_for_it() -> None:
+    contract = contract_with(Column("net", Type.DECIMAL, "totals.order_id", "A number under the same key."))
+    order = '{"order_date": "2024-01-01", "totals": {"order_id": 5}, "order_id": ID}'
+    records = [order.replace("ID", identifier) for identifier in (*map(str, range(9)), '"007"', "12.7")]
+    text = ("[" + ",".join(records) + "]").encode()
+    assert flattened(text, True, contract) == flattened(text, False, contract)
 
 
 def test_clean_batches_are_proven_without_the_strict_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,9 +149,22 @@ def test_many_odd_and_broken_orders_come_out_the_same_either_way() -> None:
         '{"order_id": "013", "order_date": "2024-01-01", "order_id": 12}',
         '{"order_id": 12, "order_date": "2024-01-01", "order_id": "013"}',
         '{"order_id": 12, "order_date": "2024-01-01", "customer": {"order_id": "013", "customer_id": "014"}}',
+        # Fields that the contract does not name, with a number under a key that it names elsewhere.
+        '{"order_id": 1, "order_date": "2024-01-01", "customer": {"customer_id": "007"}, "ref": {"customer_id": 5}}',
+        '{"ref": [{"order_id": 5}], "order_id": "+7", "order_date": "2024-01-01"}',
+        '{"order_id": "1e2", "order_date": "2024-01-01", "products": [{"order_id": 5}]}',
+        '{"order_id": 1, "order_date": "2024-01-01", "products": [{"product_id": "07"}], "gifts": [{"product_id": 5}]}',
+        '{"order_id": 1, "order_date": "2024-01-01", "products": [{"product_id": "07", "x": {"product_id": 5}}]}',
+        r'{"order\u005fid": 12.7, "order_date": "2024-01-01", "x": {"order_id": 5}}',
+        r'{"order\u005fid": "12", "order_date": "2024-01-01", "x": {"order_id": 5, "y": null}}',
+        '{"order_id": -0, "order_date": "2024-01-01", "x": {"order_id": 5}}',
+        '{"order_id": 1, "order_date": "2024-01-01", "customer": {"customer_id": "008"}, "customer_id": 5, "x": null}',
     ],
 )
 def test_identifiers_come_out_the_same_either_way_wherever_and_however_they_are_written(record: str) -> None:
-    sound = '{"order_id": 1, "order_date": "2024-01-01", "customer": {"customer_id": 2, "name": "A: b"}}'
+    sound = (
+        '{"order_id": 1, "order_date": "2024-01-01", "customer": {"customer_id": 2, "name": "A: b"}, '
+        '"products": [{"product_id": 3}]}'
+    )
     assert_ways_agree([sound] * 9 + [record])
     assert_ways_agree([record] * 3)

@@ -28,7 +28,7 @@ PLAIN_NUMBERS = st.from_regex(r"-?(0|[1-9][0-9]{0,16})(\.[0-9]{1,12})?", fullmat
         # The noise of binary floating point is rounded away ...
         *((N("12.2999999999999998"), 123000), (N("0.30000000000000004"), 3000), (N("19.990000000000002"), 199900)),
         *((N("99999999999999.9999"), 10**18 - 1), (N("-99999999999999.9999"), 1 - 10**18)),
-        *((N("1e-400"), 0), (N("-1e-999999999999"), 0)),
+        *((N(zero), 0) for zero in ("0e-999999999999", "-0.000e5", "0.0e" + "9" * 5000, "0." + "0" * 400)),
     ],
 )
 def test_money_becomes_units_of_a_ten_thousandth(sent: str, units: int) -> None:
@@ -39,6 +39,17 @@ def test_money_becomes_units_of_a_ten_thousandth(sent: str, units: int) -> None:
 def test_money_with_more_than_noise_beyond_four_decimals_is_refused_and_not_rounded(sent: str) -> None:
     with pytest.raises(Unfit, match="has more than 4 decimals: round it"):
         values.decimal_units(N(sent))
+
+
+TINY = ["1e-5", "1e-400", "-1e-999999999999", "1e-" + "9" * 5000, "0." + "0" * 400 + "1", "0.0000000001e-400"]
+
+
+@pytest.mark.parametrize("sent", [*map(N, TINY), *TINY])
+def test_a_number_is_only_zero_where_it_is_written_so_however_small_it_is(sent: str) -> None:
+    with pytest.raises(Unfit, match="has more than 4 decimals: round it"):
+        values.decimal_units(sent)
+    with pytest.raises(Unfit, match="is not a whole number: send an integer"):
+        values.integer(sent)
 
 
 def test_noise_is_a_billionth_of_the_amount() -> None:
@@ -89,6 +100,12 @@ def test_text_that_is_no_finite_number_is_refused(sent: str) -> None:
     for parse in (values.decimal_units, values.integer):
         with pytest.raises(Unfit, match="is not a finite number"):
             parse(sent)
+
+
+@pytest.mark.parametrize("sent", ["1,234.56", "$12.50", "12,50", "€ 5", "1.234,56", "5 EUR", "1 000"])
+def test_an_amount_that_is_written_for_people_is_refused_with_what_to_send(sent: str) -> None:
+    with pytest.raises(Unfit, match=r"such as 1234\.56, and no currency or separators"):
+        values.decimal_units(sent)
 
 
 @pytest.mark.parametrize("sent", [True, False, [], {}, [N("1")]])

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 ODD = [
     *("0", "-0", "1", "-1", "7", "2.0", "2.5", "1e3", "1E-2", "-0.0", "12.30", "12.2999999999999998", "0.00001"),
-    *("1e400", "-1e400", "1e-400", "9223372036854775807", "9223372036854775808", "99999999999999.9999"),
+    *("1e-400", "0e-999", '"1e-999"', '"1\\u0065-400"', "0.0E-0400", "2E-330", "0." + "0" * 330 + "1", "5e-324"),
+    *("1e400", "-1e400", '"1,234.56"', '"$12.50"', "9223372036854775807", "9223372036854775808", "99999999999999.9999"),
     *("100000000000000", "123456789.12345", "123456789012345678", "1234567890123456789", "56294995342131.2"),
     *("123456789012.3456", "0.1", "19.99", "1e5", "3.0000000001", "3.000000001", "3.00000001", "2.00005"),
     *("30000000000000", "999999", "70368744177.66405", "70368744177.66395", "1125899906842.62405", "4503599627.370495"),
@@ -31,6 +32,12 @@ DATES = [
 ]
 STYLES = [(":", ","), (": ", ", "), (" : ", " ,\n  "), (":\n\t ", ", "), (" " * 20 + ":", ",")]
 KEYS = ["order_id", "name", "x", "a.b", "price", "products", "customer", "product_id", "customer_id"]
+ALL_KEYS = [
+    *("order_id", "order_date", "total_amount", "customer", "customer_id", "name", "email", "address"),
+    *("products", "product_id", "category", "price", "quantity", "ref", "a.b"),
+]
+"""Those of the contract, and two others: what fields may be called that the contract does not name where they stand."""
+IDENTIFIERS = ["order_id", "customer_id", "product_id"]
 
 Pair = tuple[str, object]
 
@@ -48,12 +55,27 @@ class UglyOrders(random.Random):
 
     def batch(self, ugliness: float) -> list[str]:
         """Return some records as JSON text."""
-        self.identifier: Callable[[], object] = self.choice(
-            [lambda: self.randrange(10**6), lambda: f"A-{self.randrange(999):05d}"]
-        )
+        self.identifier = self.choice(self.identifiers()[:2])
         self.optional = self.choice([0.0, 0.0, 0.3])
+        self.texts = self.choice([0.05, 0.05, 0.5])
+        self.foreign = self.choice([0.0, 0.5, 1.0]) if ugliness else 0.0
         style = self.choice(STYLES) if self.random() < 0.5 else STYLES[0]
-        return [self.record(ugliness, *style) for _ in range(self.randrange(1, 12))]
+        records = [self.record(ugliness, *style) for _ in range(self.randrange(1, 12))]
+        if ugliness and self.random() < 0.4:
+            # After as many as are looked at, to tell how identifiers are written, they are written in another way.
+            self.identifier = self.choice([*self.identifiers(), *self.identifiers()[1:3]])
+            records += [self.record(ugliness, *style) for _ in range(self.randrange(1, 6))]
+        return records
+
+    def identifiers(self) -> list[Callable[[], object]]:
+        """Return ways to write an identifier."""
+        return [
+            lambda: self.randrange(10**6),
+            lambda: f"A-{self.randrange(999):05d}",
+            lambda: f"{self.randrange(999):04d}",
+            lambda: self.choice(["+7", "-7", "1e2", "12.7", "7.", "0", " 7", ""]),
+            lambda: Literal(self.choice(["12.7", "1e2", "-0", "12.0", "-7", "123456789012345678901"])),
+        ]
 
     def record(self, ugliness: float, colon: str, comma: str) -> str:
         """Return one record as JSON text."""
@@ -64,6 +86,10 @@ class UglyOrders(random.Random):
             self.spoil(order)
             if self.random() < 0.2:
                 self.spoil(order)
+        if self.random() < self.foreign:
+            self.add_foreign(order)
+            if self.random() < 0.5:
+                self.disguise(order)
         return as_json(order, colon, comma)
 
     def order(self) -> Pairs:
@@ -128,17 +154,48 @@ class UglyOrders(random.Random):
     def money(self) -> object:
         """Return an amount with two decimals, rarely as text."""
         amount = f"{self.randrange(10**7) / 100:.2f}"
-        return amount if self.random() < 0.05 else Literal(amount)
+        return amount if self.random() < self.texts else Literal(amount)
+
+    def add_foreign(self, order: Pairs) -> None:
+        """Add fields that the contract does not name where they stand, with keys that it names elsewhere."""
+        for _ in range(self.choice([1, 1, 2, 3])):
+            place = self.choice(places_in(order))
+            known = {key for key, _ in place}
+            key = self.choice([*ALL_KEYS, "ref", "ref"])
+            if key not in known or self.random() < 0.1:
+                key = Literal(self.escaped(key)) if self.random() < 0.2 else key
+                place.insert(self.randrange(len(place) + 1), (key, self.foreign_value(3)))
+
+    def foreign_value(self, depth: int) -> object:
+        """Return a scalar, or objects and lists with keys of the contract."""
+        what = self.random()
+        if depth and what < 0.4:
+            keys = self.sample(ALL_KEYS, self.randrange(4)) + self.sample(IDENTIFIERS, self.randrange(3))
+            spelled = [Literal(self.escaped(key)) if self.random() < 0.2 else key for key in dict.fromkeys(keys)]
+            return Pairs([(key, self.foreign_value(depth - 1 if key not in IDENTIFIERS else 0)) for key in spelled])
+        if depth and what < 0.55:
+            return [self.foreign_value(depth - 1) for _ in range(self.randrange(3))]
+        number = self.identifiers()[0]
+        return self.choice([*[number] * 5, *self.identifiers(), lambda: None, self.money, self.text])()
+
+    def disguise(self, order: Pairs) -> None:
+        """Write some identifiers in another way, and some keys with an escape."""
+        for place in places_in(order):
+            for i, (key, value) in enumerate(place):
+                if key in IDENTIFIERS and self.random() < 0.4:
+                    value = self.choice(self.identifiers())()
+                if not isinstance(key, Literal) and self.random() < 0.1:
+                    key = Literal(self.escaped(key))
+                place[i] = (key, value)
+
+    def escaped(self, key: str) -> str:
+        """Return a key as JSON may write it too, one of its characters as an escape."""
+        i = self.randrange(len(key))
+        return f'"{key[:i]}\\u{ord(key[i]):04x}{key[i + 1 :]}"'
 
     def spoil(self, order: Pairs) -> None:
         """Put something odd somewhere."""
-        places = [order]
-        for _, value in order:
-            if isinstance(value, Pairs):
-                places.append(value)
-            elif isinstance(value, list):
-                places += [each for each in value if isinstance(each, Pairs)]
-        place = self.choice(places)
+        place = self.choice(places_in(order))
         odd: object = Literal(self.choice(ODD))
         if self.random() < 0.1:
             # Half a unit beyond the scale, where a float may round to the other side.
@@ -157,12 +214,23 @@ class UglyOrders(random.Random):
             place.insert(self.randrange(len(place) + 1), (self.choice(KEYS), odd))
 
 
+def places_in(order: Pairs) -> list[Pairs]:
+    """Return the order, and the objects that it and its lists hold."""
+    places = [order]
+    for _, value in order:
+        if isinstance(value, Pairs):
+            places.append(value)
+        elif isinstance(value, list):
+            places += [each for each in value if isinstance(each, Pairs)]
+    return places
+
+
 def as_json(value: object, colon: str = ":", comma: str = ",") -> str:
-    """Write `value` as JSON; Pairs keep repeated keys, Literal stands for itself."""
+    """Write `value` as JSON; Pairs keep repeated keys, Literal stands for itself, also as a key."""
     if isinstance(value, Literal):
         return str(value)
     if isinstance(value, Pairs):
-        return "{" + comma.join(f"{json.dumps(k)}{colon}{as_json(v, colon, comma)}" for k, v in value) + "}"
+        return "{" + comma.join(f"{as_json(k)}{colon}{as_json(v, colon, comma)}" for k, v in value) + "}"
     if isinstance(value, list):
         return "[" + comma.join(as_json(each, colon, comma) for each in value) + "]"
     return json.dumps(value, ensure_ascii=isinstance(value, str) and len(value) % 2 == 0)
