@@ -93,6 +93,7 @@ def _redrive(stage: Stage, place: Place, clients: Clients, given: argparse.Names
     url = queue.url()
     if url is None:
         raise SetupError(f"{queue.name}: it is not there: run `python -m glue_setup apply --stage {stage.name}`")
+    queue.check_owner()
     function = stage.function("load_orders")
     send = to_function(clients.functions, function)
     redrive = Redrive(clients.sqs, url, function, stage.settings.bucket, send, _say, given.dry_run)

@@ -30,7 +30,7 @@ def parse(text: str) -> dict[str, float]:
     for each in filter(None, (part.strip() for part in text.split(","))):
         name, _, amount = each.partition(":")
         if name not in FAULTS or not re.fullmatch(r"[0-9]+(\.[0-9]+)?", amount):
-            known = ", ".join(FAULTS)
-            raise LocalError(f"{VARIABLE} has {each!r}", f"give NAME:AMOUNT, several with commas; the names are {known}")
+            remedy = f"give NAME:AMOUNT, several with commas; the names are {', '.join(FAULTS)}"
+            raise LocalError(f"{VARIABLE} has {each!r}", remedy)
         amounts[name] = float(amount)
     return amounts

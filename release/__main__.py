@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
 from chalicelib.athena import Athena
 from chalicelib.catalog import find_table
 from chalicelib.errors import EtlError
-from chalicelib.stage import Stage, read_stage
+from chalicelib.stage import Stage, read_stage, stage_in
+from glue_setup.bucket import Bucket
 from glue_setup.clients import CONFIG, connect, find_place
 from glue_setup.errors import SetupError, explained
 from release import configuration, layers, record, terraforming
@@ -60,6 +61,8 @@ def _configure(given: argparse.Namespace) -> None:
             if configuration.region_of(config, given.stage) is None:
                 raise
     changed = configuration.configured(text, given.stage, given.bucket, layer)
+    if given.bucket:
+        _refuse_other_owner(stage_in(json.loads(changed), given.stage, given.project / ".chalice" / "config.json"))
     if changed != text:
         configuration.write(given.project, changed)
     stage = read_stage(given.project, given.stage)
@@ -67,6 +70,18 @@ def _configure(given: argparse.Namespace) -> None:
     print(f"  bucket {stage.settings.bucket}")
     for arn in sorted(set(configuration.managed_layers(json.loads(changed), given.stage))):
         print(f"  layer {arn}")
+
+
+def _refuse_other_owner(stage: Stage) -> None:
+    """Raise Refused for a bucket of another stage, account or region, before it is written down as this stage's."""
+    session = boto3.Session()
+    try:
+        place = find_place(session, stage.name)
+    except (NoCredentialsError, NoRegionError):
+        # A configuration can be written without them. What uses it next cannot do without, and refuses the same.
+        return
+    clients = connect(session, stage.name)
+    Bucket(clients.s3, stage, place, clients.tls).check_owner()
 
 
 def _same_region(configured: str | None, now: str | None, stage: str) -> None:

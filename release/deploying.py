@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import boto3
 
 from chalicelib.stage import Stage, read_stage
+from glue_setup import foundations
 from glue_setup.clients import CONFIG, connect, find_place
 from release import record
 from release.presence import forget_what_is_gone
@@ -70,7 +71,11 @@ class Deployer:
         """Take the stage down: the app, then the foundations; bucket, data and logs only with `delete_data`."""
         of_stage = ("--stage", self.stage_name)
         stage = self.stage()
-        s3 = connect(self.session, self.stage_name).s3
+        clients = connect(self.session, self.stage_name)
+        s3 = clients.s3
+        if delete_data:
+            # Before the app goes: the foundations would refuse it only then.
+            foundations.check_owners(foundations.data(stage, find_place(self.session, self.stage_name), clients))
         record.fetch(s3, stage.settings.bucket, self.project, self.stage_name)
         steps = []
         if forget_what_is_gone(self.session, self.project, self.stage_name):

@@ -126,7 +126,7 @@ def crawler(stage: Stage, place: Place) -> Resources:
     declared = definitions.crawler(settings)
     name = f"{stage.app}-{stage.name}-crawler"
     return {
-        "aws_iam_role": {"crawler": {"name": name, "assume_role_policy": json.dumps(definitions.crawler_trust(place))}},
+        "aws_iam_role": {"crawler": {"name": name, "assume_role_policy": json.dumps(definitions.crawler_trust())}},
         "aws_iam_role_policy": {
             "crawler": {
                 "role": "${aws_iam_role.crawler.id}",

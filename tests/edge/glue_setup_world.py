@@ -59,6 +59,7 @@ class World:
 
     def __init__(self, **settings):
         self.settings = Settings(bucket=BUCKET, **settings)
+        self.app, self.name = "orders-etl", "test"
         self.session = boto3.Session(region_name=REGION)
         self.s3 = self.session.client("s3")
         self.glue = self.session.client("glue")
@@ -91,7 +92,7 @@ class World:
 
     @property
     def stage(self):
-        return Stage("test", "orders-etl", self.settings, {"load_orders": 900})
+        return Stage(self.name, self.app, self.settings, {"load_orders": 900})
 
     @property
     def alarms(self):

@@ -20,7 +20,7 @@ class Lambda:
         class ResourceNotFoundException(Exception):
             pass
 
-    def __init__(self, deployed=True, unsettled=0, told="The function's execution role does not have permissions"):
+    def __init__(self, deployed=True, unsettled=0, told=f"does not have permissions to call SendMessage on {QUEUE}"):
         self.deployed = deployed
         self.unsettled = unsettled
         self.told = told
@@ -41,7 +41,7 @@ class Lambda:
         self.puts += 1
         if self.unsettled:
             self.unsettled -= 1
-            error = {"Code": "InvalidParameterValueException", "Message": f"{self.told} to call SendMessage on SQS"}
+            error = {"Code": "InvalidParameterValueException", "Message": self.told}
             raise ClientError({"Error": error}, "PutFunctionEventInvokeConfig")
         self.config = config
 
@@ -112,8 +112,16 @@ def test_a_function_that_is_not_deployed_is_told_with_the_remedy():
         foundations.apply([wired(Lambda(deployed=False))], lambda _: None)
 
 
-def test_a_role_whose_policy_was_just_written_is_waited_for():
-    client, time = Lambda(unsettled=3), Time()
+@pytest.mark.parametrize(
+    "told",
+    [
+        "The function's execution role does not have permissions to call SendMessage on arn:aws:sqs:",
+        f"The destination ARN {QUEUE} is invalid.",
+        "The role defined for the function cannot be assumed by Lambda.",
+    ],
+)
+def test_a_role_or_a_queue_that_was_just_made_is_waited_for(told):
+    client, time = Lambda(unsettled=3, told=told), Time()
     wired(client, time).apply()
     assert (client.puts, time.now) == (4, 9.0)
 
@@ -126,8 +134,8 @@ def test_a_role_that_never_gets_its_policy_ends_the_wait_with_what_lambda_said()
 
 
 def test_another_refusal_is_not_waited_for():
-    client, time = Lambda(unsettled=1, told="The destination ARN is invalid"), Time()
-    with pytest.raises(ClientError, match="destination ARN is invalid"):
+    client, time = Lambda(unsettled=1, told="MaximumRetryAttempts is out of range"), Time()
+    with pytest.raises(ClientError, match="out of range"):
         wired(client, time).apply()
     assert time.now == 0
 
