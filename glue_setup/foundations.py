@@ -12,13 +12,13 @@ from chalicelib.contract import ORDERS, Contract
 from chalicelib.errors import EtlError, shown
 from chalicelib.stage import Stage
 from glue_setup import definitions
-from glue_setup.alarms import alarms
+from glue_setup.alarms import alarms, needs_data
 from glue_setup.bucket import Bucket
 from glue_setup.crawler import Crawler, CrawlerRole
 from glue_setup.dashboard import dashboard
 from glue_setup.errors import Refused, SetupError, explained
 from glue_setup.logs import LogGroup
-from glue_setup.monitoring import Alarm, Dashboard
+from glue_setup.monitoring import Alarm, Dashboard, FedAlarm
 from glue_setup.place import Place
 from glue_setup.policies import FUNCTIONS
 from glue_setup.queue import FailedQueue
@@ -80,11 +80,17 @@ def data(stage: Stage, place: Place, clients: Clients) -> list[Resource]:
 
 
 def wiring(stage: Stage, place: Place, clients: Clients) -> list[Resource]:
-    """Return what is set on the deployed functions; `chalice deploy` makes them, and leaves this alone."""
+    """Return what is made once the functions and the schedule are there, which `chalice deploy` makes."""
+    sweep = stage.function("sweep_orders")
     failed = definitions.failed_events(place.queue(stage.failed_queue))
     return [
         FailedEvents(clients.functions, stage.function("load_orders"), failed),
-        FailedEvents(clients.functions, stage.function("sweep_orders"), definitions.sweep_events()),
+        FailedEvents(clients.functions, sweep, definitions.sweep_events()),
+        *(
+            FedAlarm(clients.cloudwatch, request, clients.functions, sweep)
+            for request in alarms(stage, place)
+            if needs_data(request)
+        ),
     ]
 
 
@@ -92,7 +98,7 @@ def _monitoring(stage: Stage, place: Place, clients: Clients, everything: bool) 
     requests = alarms(stage, place, everything)
     shown = dashboard(stage, place, [request["AlarmName"] for request in alarms(stage, place)])
     return [
-        *(Alarm(clients.cloudwatch, request) for request in requests),
+        *(Alarm(clients.cloudwatch, request) for request in requests if not needs_data(request)),
         Dashboard(clients.cloudwatch, f"{stage.app}-{stage.name}", shown),
     ]
 

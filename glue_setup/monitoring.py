@@ -12,6 +12,7 @@ from glue_setup.resource import Plan, Resource, State, as_text
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_lambda import LambdaClient
 
 WATCHED = (
     *("Namespace", "MetricName", "Dimensions", "Period", "Statistic", "ExtendedStatistic"),
@@ -55,6 +56,24 @@ class Alarm(Resource):
     def _found(self) -> dict[str, Any] | None:
         answer = self._cloudwatch.describe_alarms(AlarmNames=[self._alarm], AlarmTypes=["MetricAlarm"])
         return next((cast("dict[str, Any]", each) for each in answer.get("MetricAlarms", [])), None)
+
+
+class FedAlarm(Alarm):
+    """An alarm that rings while nothing writes its metric: before it is made, `function`, which writes it, is started.
+
+    A schedule by rate fires first after its whole interval; until then the alarm would ring on every new stage.
+    """
+
+    def __init__(self, client: CloudWatchClient, request: Request, functions: LambdaClient, function: str) -> None:
+        super().__init__(client, request)
+        self._lambda = functions
+        self._function = function
+
+    def make(self, plan: Plan) -> None:
+        """Start the function if the alarm is new, then put the alarm."""
+        if plan.creates:
+            self._lambda.invoke(FunctionName=self._function, InvocationType="Event", Payload=b"{}")
+        super().make(plan)
 
 
 class Dashboard(Resource):

@@ -12,7 +12,7 @@ from chalicelib.contract import ORDERS
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage
 from glue_setup import foundations
-from glue_setup.alarms import alarms
+from glue_setup.alarms import alarms, needs_data
 from glue_setup.clients import Clients
 from glue_setup.place import Place
 
@@ -96,8 +96,8 @@ class World:
 
     @property
     def alarms(self):
-        """The names of the stage's alarms."""
-        return [request["AlarmName"] for request in alarms(self.stage, self.place)]
+        """The names of the alarms that apply makes."""
+        return [request["AlarmName"] for request in alarms(self.stage, self.place) if not needs_data(request)]
 
     def resources(self, everything=False):
         clients = Clients(*self.watched, self.tls)

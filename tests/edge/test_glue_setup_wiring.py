@@ -1,12 +1,18 @@
 """Failed events go to the queue: what is set on a function, and what others set there left."""
 # ruff: noqa: N803 - arguments are named as boto3 names them
 
+from types import SimpleNamespace
+
 import pytest
 from botocore.exceptions import ClientError
 
+from chalicelib.settings import Settings
+from chalicelib.stage import Stage
 from glue_setup import foundations
+from glue_setup.clients import Clients
 from glue_setup.definitions import failed_events
 from glue_setup.errors import SetupError
+from glue_setup.place import Place
 from glue_setup.wiring import FailedEvents
 
 FUNCTION = "orders-etl-test-load_orders"
@@ -147,3 +153,40 @@ def test_destroy_takes_it_away_from_a_function_that_is_still_deployed():
     assert client.config is None
     assert wired(client).remove(False) == "absent"
     assert wired(Lambda(deployed=False)).remove(False) == "absent"
+
+
+class Feeds:
+    """CloudWatch and Lambda, whose calls are noted in their order."""
+
+    def __init__(self, alarms=()):
+        self.alarms = list(alarms)
+        self.calls = []
+
+    def describe_alarms(self, AlarmNames, AlarmTypes):
+        return {"MetricAlarms": [each for each in self.alarms if each["AlarmName"] in AlarmNames]}
+
+    def put_metric_alarm(self, **request):
+        self.calls.append(("put", request["AlarmName"]))
+        self.alarms = [request]
+
+    def invoke(self, FunctionName, InvocationType, Payload):
+        self.calls.append(("invoke", FunctionName, InvocationType))
+
+
+def test_the_alarm_that_rings_without_data_is_made_after_the_schedule_and_a_first_sweep():
+    stage = Stage("test", "orders-etl", Settings(bucket="orders-etl-test"))
+    silent = "orders-etl-test-sweep-silent"
+    unused = SimpleNamespace()
+    feeds = Feeds()
+    clients = Clients(*[unused] * 5, cloudwatch=feeds, functions=feeds, logs=unused)
+    place = Place("123456789012", "eu-west-1")
+    applied = foundations.foundations(stage, place, clients, [], unused)
+    assert f"alarm {silent}" not in [each.name for each in applied]
+    (alarm,) = [each for each in foundations.wiring(stage, place, clients) if each.name == f"alarm {silent}"]
+    alarm.apply()
+    assert feeds.calls == [("invoke", "orders-etl-test-sweep_orders", "Event"), ("put", silent)]
+    # One that is there is set back, and nothing is started.
+    feeds.alarms[0] = feeds.alarms[0] | {"Threshold": 5.0}
+    alarm.apply()
+    assert feeds.calls[2:] == [("put", silent)]
+    assert not alarm.apply().changes
