@@ -81,16 +81,11 @@ def data(stage: Stage, place: Place, clients: Clients) -> list[Resource]:
 
 def wiring(stage: Stage, place: Place, clients: Clients) -> list[Resource]:
     """Return what is made once the functions and the schedule are there, which `chalice deploy` makes."""
-    sweep = stage.function("sweep_orders")
     failed = definitions.failed_events(place.queue(stage.failed_queue))
     return [
         FailedEvents(clients.functions, stage.function("load_orders"), failed),
-        FailedEvents(clients.functions, sweep, definitions.sweep_events()),
-        *(
-            FedAlarm(clients.cloudwatch, request, clients.functions, sweep)
-            for request in alarms(stage, place)
-            if needs_data(request)
-        ),
+        FailedEvents(clients.functions, stage.function("sweep_orders"), definitions.sweep_events()),
+        *(FedAlarm(clients.cloudwatch, request) for request in alarms(stage, place) if needs_data(request)),
     ]
 
 

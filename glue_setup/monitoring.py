@@ -12,7 +12,6 @@ from glue_setup.resource import Plan, Resource, State, as_text
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
-    from mypy_boto3_lambda import LambdaClient
 
 WATCHED = (
     *("Namespace", "MetricName", "Dimensions", "Period", "Statistic", "ExtendedStatistic"),
@@ -59,20 +58,20 @@ class Alarm(Resource):
 
 
 class FedAlarm(Alarm):
-    """An alarm that rings while nothing writes its metric: before it is made, `function`, which writes it, is started.
+    """An alarm that rings while nothing writes its metric: a new one gets a first data point before it is made.
 
     A schedule by rate fires first after its whole interval; until then the alarm would ring on every new stage.
     """
 
-    def __init__(self, client: CloudWatchClient, request: Request, functions: LambdaClient, function: str) -> None:
-        super().__init__(client, request)
-        self._lambda = functions
-        self._function = function
-
     def make(self, plan: Plan) -> None:
-        """Start the function if the alarm is new, then put the alarm."""
+        """Write one sample of 0 if the alarm is new, then put the alarm."""
         if plan.creates:
-            self._lambda.invoke(FunctionName=self._function, InvocationType="Event", Payload=b"{}")
+            sample = {
+                "MetricName": self._request["MetricName"],
+                "Dimensions": self._request["Dimensions"],
+                "Value": 0.0,
+            }
+            self._cloudwatch.put_metric_data(Namespace=self._request["Namespace"], MetricData=[cast(Any, sample)])
         super().make(plan)
 
 

@@ -1,7 +1,7 @@
 """Which of real AWS's first minutes the embedded AWS plays: LOCAL_FAULTS=slow-notification:20,validation-race:2.
 
-Each fault has a name and an amount. Seconds count from the change that brings the fault about; times count calls of one
-resource. Nothing is played unless it is named.
+Each fault has a name and an amount. Seconds count from the first use of what was just made, so that a slow machine
+changes nothing; times count calls of one resource. Nothing is played unless it is named.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ VARIABLE = "LOCAL_FAULTS"
 
 FAULTS: Mapping[str, str] = {
     "slow-notification": "seconds in which S3 announces nothing under a notification configuration that is new",
-    "missing-version": "seconds after versioning was switched on in which S3 answers 404 for a version",
+    "missing-version": "seconds in which S3 answers 404 for a version, once versioning was switched on",
     "validation-race": "times S3 refuses a notification configuration: Unable to validate the following destination",
     "settling-role": "times Lambda refuses a destination, by two messages in turn, and Glue a new crawler's role",
     "young-queue": "seconds in which SQS does not know a queue that it has just made",

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from chalicelib.ledger import FINISHED, LOADED, Entry, ledger_name
+from chalicelib.ledger import FAILED, FINISHED, GONE, LOADED, Entry, ledger_name
 from glue_setup.emptying import empty
 from glue_setup.errors import SetupError
 
@@ -29,6 +29,23 @@ FIRST_SECONDS, LATER_SECONDS = 360.0, 180.0
 A new notification configuration takes up to five minutes to work: where nothing has been loaded yet, this is given."""
 AGAIN_SECONDS = 45.0
 """What S3 did not announce it never will: the file is put again after so long."""
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Why a put will not be loaded, and after how many times `AGAIN_SECONDS` that is sure."""
+
+    told: str
+    pauses: int
+
+
+LOST = {
+    None: Lost("not announced: S3 takes up to five minutes for a new notification", 1),
+    GONE: Lost("announced and not there: S3 takes up to 15 minutes for versioning that was just switched on", 1),
+    # Lambda tries twice more, after one and two minutes.
+    FAILED: Lost("its load failed, the function's log tells why", 4),
+}
+"""By the state of the ledger's entry, None where there is none."""
 COLUMNS = ("order_id", "line_number", "product_id", "quantity", "line_amount", "total_amount", "order_month")
 
 Say = Callable[[str], None]
@@ -131,7 +148,7 @@ class Smoke:
     def _loaded(self, order_id: str, say: Say) -> Entry:
         """Put the file and wait until it is loaded; put it again while nothing tells that S3 has announced it.
 
-        Once the ledger knows one put of this run, the events of later ones are under way, and nothing is put any more:
+        Once one put of this run is being loaded, the events of later ones are under way, and nothing is put any more:
         the last one is waited for, so that no event is still to come when everything is removed.
         """
         within = self._within or (FIRST_SECONDS if self._is_first() else LATER_SECONDS)
@@ -141,16 +158,16 @@ class Smoke:
         finished, pause = None, 0.2
         while self._monotonic() < began + within:
             entry = self._entry()
-            known = entry is not None and any(entry.version in each for each in versions)
-            if entry is not None and known and entry.state in FINISHED and not entry.superseded:
+            if entry is not None and not any(entry.version in each for each in versions):
+                entry = None
+            if entry is not None and entry.state in FINISHED and not entry.superseded:
                 finished = self._checked(entry)
                 if entry.version in versions[-1]:
                     return finished
-            if not known and self._monotonic() >= put_at + self._again:
-                say(
-                    f"not announced after {self._monotonic() - began:.0f} s: S3 takes up to five minutes for a new "
-                    f"notification; {FILE} is put again, for {within:g} s at most"
-                )
+            state = entry.state if entry is not None else None
+            if state in LOST and self._monotonic() >= put_at + LOST[state].pauses * self._again:
+                waited = f"{self._monotonic() - began:.0f} of {within:g} s"
+                say(f"{LOST[state].told}; after {waited} {FILE} is put again")
                 versions.append(self._put(body))
                 put_at = self._monotonic()
             self._sleep(pause)

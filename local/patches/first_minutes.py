@@ -23,6 +23,9 @@ from local import faults
 
 TOUCHES = {
     "ministack.services.s3._fire_s3_event_async": "d42619f0eb86",
+    "ministack.services.s3._event_matches": "ec8060c0e355",
+    "ministack.services.s3._key_matches_filter": "9707ab805a20",
+    "ministack.services.s3._parse_notification_config": "2d4ce15bd952",
     "ministack.services.s3._put_bucket_notification": "2e475b5ea0c1",
     "ministack.services.s3._put_bucket_versioning": "e6f9ef133087",
     "ministack.services.s3._get_object": "64ad7071ef0e",
@@ -55,23 +58,27 @@ def apply() -> None:
         plays[name](amount)
 
 
-class _Since:
-    """When something was first noted, by name."""
+class _Young:
+    """What was just made, by name. It is young for so long after its first use: a slow machine changes nothing."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._noted: dict[Any, float] = {}
+        self._used: dict[Any, float | None] = {}
 
-    def note(self, name: Any) -> None:
-        self._noted.setdefault(name, time.monotonic())
+    def made(self, name: Any) -> None:
+        self._used.setdefault(name, None)
 
-    def is_young(self, name: Any) -> bool:
-        return name in self._noted and time.monotonic() - self._noted[name] < self._seconds
+    def __contains__(self, name: Any) -> bool:
+        if name not in self._used:
+            return False
+        first = self._used[name] or time.monotonic()
+        self._used[name] = first
+        return time.monotonic() - first < self._seconds
 
 
 def _slow_notification(seconds: float) -> None:
     fire, put = s3._fire_s3_event_async, s3._put_bucket_notification
-    since = _Since(seconds)
+    young = _Young(seconds)
 
     def announced(bucket: str) -> Any:
         # The ids are made anew where none is given: they are no part of what is announced.
@@ -80,12 +87,19 @@ def _slow_notification(seconds: float) -> None:
 
     def put_and_note(name: str, *arguments: Any) -> Any:
         answer = put(name, *arguments)
-        since.note(announced(name))
+        young.made(announced(name))
         return answer
 
-    def fire_later(bucket: str, *arguments: Any, **named: Any) -> None:
-        if not since.is_young(announced(bucket)):
-            fire(bucket, *arguments, **named)
+    def is_announced(bucket: str, key: str, event: str) -> bool:
+        return any(
+            s3._event_matches(event, each["events"])
+            and s3._key_matches_filter(key, each["filter_prefix"], each["filter_suffix"])
+            for each in s3._parse_notification_config(bucket)
+        )
+
+    def fire_later(bucket: str, key: str, event: str, *arguments: Any, **named: Any) -> None:
+        if not is_announced(bucket, key, event) or announced(bucket) not in young:
+            fire(bucket, key, event, *arguments, **named)
 
     s3._put_bucket_notification = put_and_note
     s3._fire_s3_event_async = fire_later
@@ -93,15 +107,15 @@ def _slow_notification(seconds: float) -> None:
 
 def _missing_version(seconds: float) -> None:
     get, put = s3._get_object, s3._put_bucket_versioning
-    since = _Since(seconds)
+    young = _Young(seconds)
 
     def put_and_note(name: str, body: bytes) -> Any:
         answer = put(name, body)
-        since.note(name)
+        young.made(name)
         return answer
 
     def get_later(bucket: str, key: str, headers: Any, query_params: Any = None) -> Any:
-        if s3._qp(query_params or {}, "versionId", "") and since.is_young(bucket):
+        if s3._qp(query_params or {}, "versionId", "") and bucket in young:
             return s3._error("NoSuchKey", "The specified key does not exist.", 404, f"/{bucket}/{key}")
         return get(bucket, key, headers, query_params)
 
@@ -148,15 +162,15 @@ def _settling_role(times: float) -> None:
 
 def _young_queue(seconds: float) -> None:
     dispatch = sqs._dispatch
-    since = _Since(seconds)
+    young = _Young(seconds)
 
     async def dispatch_later(action: str, data: dict[str, Any], url: str) -> Any:
         name = data.get("QueueName") or (data.get("QueueUrl") or url or "").rsplit("/", 1)[-1]
-        if action != "CreateQueue" and since.is_young(name):
+        if action != "CreateQueue" and name in young:
             raise sqs._Err("QueueDoesNotExist", "The specified queue does not exist.")
         answer = await dispatch(action, data, url)
         if action == "CreateQueue":
-            since.note(name)
+            young.made(name)
         return answer
 
     sqs._dispatch = dispatch_later
@@ -164,11 +178,12 @@ def _young_queue(seconds: float) -> None:
 
 def _young_stage(seconds: float) -> None:
     execute = rest.handle_execute
-    born: dict[tuple[str, str], float] = {}
+    young = _Young(seconds)
 
     async def execute_later(api_id: str, stage_name: str, *arguments: Any) -> Any:
-        stage = rest._stages_v1.get(api_id, {}).get(stage_name)
-        if stage and time.time() - born.setdefault((api_id, stage_name), stage["createdDate"]) < seconds:
+        if stage_name in rest._stages_v1.get(api_id, {}):
+            young.made((api_id, stage_name))
+        if (api_id, stage_name) in young:
             headers = {"Content-Type": "application/json", "x-amzn-ErrorType": "ForbiddenException"}
             return 403, headers, b'{"message":"Forbidden"}'
         return await execute(api_id, stage_name, *arguments)

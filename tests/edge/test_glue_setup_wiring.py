@@ -155,38 +155,38 @@ def test_destroy_takes_it_away_from_a_function_that_is_still_deployed():
     assert wired(Lambda(deployed=False)).remove(False) == "absent"
 
 
-class Feeds:
-    """CloudWatch and Lambda, whose calls are noted in their order."""
+class CloudWatch:
+    """CloudWatch, whose calls that write are noted in their order."""
 
-    def __init__(self, alarms=()):
-        self.alarms = list(alarms)
+    def __init__(self):
+        self.alarms = []
         self.calls = []
 
     def describe_alarms(self, AlarmNames, AlarmTypes):
         return {"MetricAlarms": [each for each in self.alarms if each["AlarmName"] in AlarmNames]}
 
     def put_metric_alarm(self, **request):
-        self.calls.append(("put", request["AlarmName"]))
+        self.calls.append(("alarm", request["AlarmName"]))
         self.alarms = [request]
 
-    def invoke(self, FunctionName, InvocationType, Payload):
-        self.calls.append(("invoke", FunctionName, InvocationType))
+    def put_metric_data(self, Namespace, MetricData):
+        self.calls.append(("data", Namespace, MetricData))
 
 
-def test_the_alarm_that_rings_without_data_is_made_after_the_schedule_and_a_first_sweep():
-    stage = Stage("test", "orders-etl", Settings(bucket="orders-etl-test"))
+def test_the_alarm_that_rings_without_data_is_made_after_the_schedule_and_with_a_first_sample():
+    stage = Stage("test", "orders-etl", Settings(bucket="orders-etl-test", stage="test"))
     silent = "orders-etl-test-sweep-silent"
-    unused = SimpleNamespace()
-    feeds = Feeds()
-    clients = Clients(*[unused] * 5, cloudwatch=feeds, functions=feeds, logs=unused)
+    cloudwatch, unused = CloudWatch(), SimpleNamespace()
+    clients = Clients(*[unused] * 5, cloudwatch=cloudwatch, functions=unused, logs=unused)
     place = Place("123456789012", "eu-west-1")
     applied = foundations.foundations(stage, place, clients, [], unused)
     assert f"alarm {silent}" not in [each.name for each in applied]
     (alarm,) = [each for each in foundations.wiring(stage, place, clients) if each.name == f"alarm {silent}"]
     alarm.apply()
-    assert feeds.calls == [("invoke", "orders-etl-test-sweep_orders", "Event"), ("put", silent)]
-    # One that is there is set back, and nothing is started.
-    feeds.alarms[0] = feeds.alarms[0] | {"Threshold": 5.0}
+    sample = {"MetricName": "SweepSeconds", "Dimensions": [{"Name": "stage", "Value": "test"}], "Value": 0.0}
+    assert cloudwatch.calls == [("data", "OrdersEtl", [sample]), ("alarm", silent)]
+    # One that is there is set back, and nothing is written.
+    cloudwatch.alarms[0] = cloudwatch.alarms[0] | {"Threshold": 5.0}
     alarm.apply()
-    assert feeds.calls[2:] == [("put", silent)]
+    assert cloudwatch.calls[2:] == [("alarm", silent)]
     assert not alarm.apply().changes

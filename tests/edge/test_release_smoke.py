@@ -11,7 +11,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from chalicelib.ledger import LOADED, QUARANTINED, Entry
+from chalicelib.ledger import FAILED, GONE, LOADED, QUARANTINED, Entry
 from chalicelib.settings import Settings
 from glue_setup.errors import SetupError
 from release.smoke import COLUMNS, FILE, Answer, Smoke, expected
@@ -118,6 +118,20 @@ def test_a_file_that_s3_did_not_announce_is_put_again_until_it_does_and_the_wait
     assert len(told) == 3
     assert "S3 takes up to five minutes for a new notification" in told[0]
     assert 3 * 45 <= stage.now < 4 * 45
+    assert stage.left() == []
+
+
+@pytest.mark.parametrize(("state", "tried", "told"), [(GONE, 45, "not there"), (FAILED, 180, "its load failed")])
+def test_a_put_that_was_announced_and_not_loaded_is_put_again_when_nobody_tries_it_any_more(
+    stage: Stage, state: str, tried: float, told: str
+) -> None:
+    def second() -> None:
+        first = len(stage.version_ids()) == 1
+        stage.load(**({"state": state, "rows": 0, "files": ()} if first else {}))
+
+    stage.loads = second
+    assert [told in line for line in stage.run()] == [True, False, False, False]
+    assert tried <= stage.now < tried + 10
     assert stage.left() == []
 
 

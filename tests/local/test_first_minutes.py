@@ -96,7 +96,7 @@ def test_a_notification_is_refused_at_first_and_then_announces_nothing_for_a_whi
         assert "Unable to validate the following destination configurations" in (refused or "")
     s3.put_bucket_notification_configuration(Bucket="announcing", NotificationConfiguration=wanted)
     s3.put_object(Bucket="announcing", Key="lost", Body=b"x")
-    time.sleep(SECONDS)
+    time.sleep(SECONDS + 0.5)
     # Put again without a change it is no newer.
     s3.put_bucket_notification_configuration(Bucket="announcing", NotificationConfiguration=wanted)
     s3.put_object(Bucket="announcing", Key="announced", Body=b"x")
