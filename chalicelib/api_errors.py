@@ -32,6 +32,10 @@ THROTTLES = frozenset({"Throttling", "ThrottlingException", "TooManyRequestsExce
 RETRY_AFTER = 5
 
 ATHENA_CODE = re.compile(r"(?:^|[\s:(])([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+)(?=$|[\s:,.)])")
+UNREADABLE = (
+    "a file of the table cannot be read: tell the API's operator, for whom docs/operations.md has what to do, under "
+    "table-foreign-file"
+)
 REASONS = {
     "bytes scanned limit": "it would read more than one query may: ask for fewer months",
     "exhausted": "it needs more memory than one query gets: ask for fewer months",
@@ -43,6 +47,8 @@ REASONS = {
     "cancelled": "it was cancelled: ask again",
     "canceled": "it was cancelled: ask again",
     "can no longer be read": "its results have expired: ask again",
+    "hive_bad_data": UNREADABLE,
+    "valid parquet file": UNREADABLE,
 }
 """What a part of Athena's own reason, in lower case, means to a caller."""
 

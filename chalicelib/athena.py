@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.athena_results import Execution, Page, Typed, column, marked, typed
 from chalicelib.errors import DeadlinePassed, NotOurs, ParameterError, QueryFailed, Throttled
+from chalicelib.saved_queries import load
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ def athena_client(**options: Any) -> AthenaClient:
 class Athena:
     """Queries in the workgroup of `settings`.
 
-    With `saved_only`, an execution that no saved query started does not exist: NotOurs. Every method raises Throttled
-    when Athena refuses for its rate after the client's retries.
+    With `saved_only`, an execution whose SQL is not a saved query's, as that is now, does not exist: NotOurs. Every
+    method raises Throttled when Athena refuses for its rate after the client's retries.
     """
 
     def __init__(
@@ -108,7 +109,7 @@ class Athena:
             if _code(error) in ("InvalidRequestException", "AccessDeniedException"):
                 raise NotOurs(execution_id) from None
             raise
-        execution = Execution.of(answer["QueryExecution"])
+        execution = Execution.of(answer["QueryExecution"], self._is_saved)
         if execution.workgroup != self._settings.workgroup or (self._saved_only and execution.query is None):
             raise NotOurs(execution_id)
         return execution
@@ -172,6 +173,11 @@ class Athena:
         if not self.execution(execution_id).finished:
             with _throttling():
                 self._client.stop_query_execution(QueryExecutionId=execution_id)
+
+    def _is_saved(self, name: str, sql: str, parameters: Sequence[str]) -> bool:
+        query = load().get(name)
+        named = {"database": self._settings.database, "table": self._settings.table}
+        return query is not None and query.is_run_by(sql, parameters, **named)
 
     def _ended(self, execution_id: str) -> Execution:
         execution = self.execution(execution_id)

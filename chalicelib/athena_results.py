@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -19,6 +19,9 @@ MINIMUM_MEGABYTES = 10
 FINISHED = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
 SAVED = re.compile(r"-- saved query: ([a-z][a-z0-9_]{0,127})\n")
 """The comment that `marked` writes. Athena keeps the text of a query, comments included, with the execution."""
+
+IsSaved = Callable[[str, str, Sequence[str]], bool]
+"""Tells whether the saved query of a name is what runs this SQL with these parameters."""
 
 ZONED = re.compile(r"(\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(?:\.\d{1,6})?)\d* (\S+)", re.ASCII)
 
@@ -53,17 +56,21 @@ class Execution:
         return self.state in FINISHED
 
     @classmethod
-    def of(cls, answer: Mapping[str, Any]) -> Execution:
-        """Read the `QueryExecution` of GetQueryExecution."""
+    def of(cls, answer: Mapping[str, Any], is_saved: IsSaved) -> Execution:
+        """Read the `QueryExecution` of GetQueryExecution.
+
+        Anybody who may use the workgroup can begin a query with a saved one's comment: `is_saved` looks at the rest.
+        """
         status, statistics = answer["Status"], answer.get("Statistics", {})
-        saved = SAVED.match(answer.get("Query", ""))
+        name, sql = unmarked(answer.get("Query", ""))
+        saved = name is not None and is_saved(name, sql, answer.get("ExecutionParameters", ()))
         state, statement_type = status["State"], answer.get("StatementType", "")
         scanned = statistics.get("DataScannedInBytes", 0)
         reused = statistics.get("ResultReuseInformation", {}).get("ReusedPreviousResult", False)
         billed = statement_type == "DML" and not reused
         return cls(
             execution_id=answer["QueryExecutionId"],
-            query=saved[1] if saved else None,
+            query=name if saved else None,
             state=state,
             reason=status.get("StateChangeReason") or None,
             statement_type=statement_type,
@@ -115,6 +122,12 @@ def marked(sql: str, name: str | None) -> str:
     if not SAVED.fullmatch(comment):
         raise ValueError(f"{name!r} is not a saved query's name: use lower-case letters, digits and underscores")
     return comment + sql
+
+
+def unmarked(sql: str) -> tuple[str | None, str]:
+    """Return the name that `marked` wrote, or None, and the SQL after it."""
+    mark = SAVED.match(sql)
+    return (mark[1], sql[mark.end() :]) if mark else (None, sql)
 
 
 def cost(state: str, scanned_bytes: int | None) -> Decimal:

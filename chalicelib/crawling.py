@@ -42,14 +42,15 @@ class CrawlerTurn:
             known = self._store.look(self._name)
             if known is None or self._is_time(known):
                 return self._begin(known)
-            if known.value.get("wanted") or self._write(known.value.get("started_at"), True, known.etag):
+            state = _state(known)
+            if state.get("wanted") or self._write(state.get("started_at"), True, known.etag):
                 return WAITS
         return WAITS
 
     def catch_up(self) -> str:
         """Start the crawler if it is wanted and it is time."""
         known = self._store.look(self._name)
-        if known is None or not known.value.get("wanted"):
+        if known is None or not _state(known).get("wanted"):
             return NOT_WANTED
         return self._begin(known) if self._is_time(known) else WAITS
 
@@ -69,10 +70,18 @@ class CrawlerTurn:
         return self._store.write_json(self._name, {"started_at": started_at, "wanted": wanted}, etag)
 
     def _is_time(self, known: Known) -> bool:
-        return known.now - _started_at(known.value, known.modified_at) >= self._interval
+        return known.now - _started_at(_state(known), known.modified_at) >= self._interval
+
+
+def _state(known: Known) -> Mapping[str, Any]:
+    """Return what is remembered; what cannot be read is as good as a crawl that is wanted."""
+    return known.value if isinstance(known.value, Mapping) else {"wanted": True}
 
 
 def _started_at(state: Mapping[str, Any], written_at: datetime) -> datetime:
     """Return when it was last started: for the first time, of which no answer of S3 told, when it was noted."""
-    stored = state.get("started_at")
-    return datetime.fromisoformat(stored) if stored else written_at
+    try:
+        started_at = datetime.fromisoformat(state["started_at"])
+    except (KeyError, TypeError, ValueError):
+        return written_at
+    return started_at if started_at.tzinfo else written_at

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 MAX_SHOWN = 80
 
 
@@ -16,15 +18,26 @@ class EtlError(Exception):
     """Root of all errors raised on purpose. `str(error)` names the value, its place and the remedy."""
 
 
-class SettingError(EtlError):
-    """A setting is missing or malformed."""
+@dataclass(frozen=True)
+class SettingFault:
+    """What is wrong with a setting: its variable, its value (None where it is not set), and what to do."""
 
-    def __init__(self, name: str, value: str | None, remedy: str) -> None:
-        self.name = name
-        self.value = value
-        self.remedy = remedy
-        given = "is not set" if value is None else f"is {shown(value)!r}"
-        super().__init__(f"{name} {given}: {remedy}")
+    name: str
+    value: str | None
+    remedy: str
+
+    def __str__(self) -> str:
+        given = "is not set" if self.value is None else f"is {shown(self.value)!r}"
+        return f"{self.name} {given}: {self.remedy}"
+
+
+class SettingError(EtlError):
+    """Settings are missing, malformed, or contradict each other. `faults` has all that is wrong, at least one."""
+
+    def __init__(self, *faults: SettingFault) -> None:
+        self.faults = faults
+        listed = f"{len(faults)} settings are wrong:\n- " + "\n- ".join(map(str, faults))
+        super().__init__(str(faults[0]) if len(faults) == 1 else listed)
 
 
 class StageError(EtlError):
@@ -63,6 +76,21 @@ class LostRace(EtlError):
     def __init__(self, key: str) -> None:
         self.key = key
         super().__init__(f"the ledger entry of {shown(key)!r} keeps changing: the event has to come again")
+
+
+class UnreadableEntry(EtlError):
+    """An object of the ledger is no entry. The message says why, and quotes nothing of it."""
+
+
+class NotThereYet(EtlError):
+    """A version that S3 has just announced cannot be read yet: the event has to come again."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(
+            f"{shown(key)!r}: the version that was announced a short time ago is not there yet, as may be while "
+            "versioning was just switched on: the event has to come again"
+        )
 
 
 class CountMismatch(EtlError):

@@ -10,8 +10,12 @@ from datetime import datetime
 KEY_DIGITS, VERSION_DIGITS, PART_DIGITS = 16, 12, 4
 """Hexadecimal digits of a file's name that stand for the source's key, for its version, and for the month's part."""
 
+UNREADABLE = "unreadable/"
+"""The folder of the ledger that holds copies of entries which could not be read."""
+
 _NAME = re.compile(
-    rf"orders_etl_\d{{8}}_\d{{6}}_([0-9a-f]{{{KEY_DIGITS}}})[0-9a-f]{{{VERSION_DIGITS + PART_DIGITS}}}\.parquet"
+    rf"orders_etl_\d{{8}}_\d{{6}}_(?P<key>[0-9a-f]{{{KEY_DIGITS}}})(?P<version>[0-9a-f]{{{VERSION_DIGITS}}})"
+    rf"[0-9a-f]{{{PART_DIGITS}}}(?:_g(?P<generation>[1-9]\d{{0,8}}))?\.parquet"
 )
 
 
@@ -19,8 +23,7 @@ _NAME = re.compile(
 class FileNames:
     """Names of a source object's files: `orders_etl_YYYYMMDD_HHMMSS_<digest>.parquet`, made of its own properties.
 
-    The same object always writes the same names, and two objects of one second never do. From a name the ledger's
-    entry of its source is found: see `ledger_start`.
+    The same object always writes the same names, and two objects of one second never do. `parse_name` reads them.
     """
 
     key: str
@@ -34,7 +37,7 @@ class FileNames:
     @property
     def prefix(self) -> str:
         """What all names of this version of the object begin with."""
-        digest = f"{_digest(self.key)[:KEY_DIGITS]}{_digest(self.version)[:VERSION_DIGITS]}"
+        digest = f"{_digest(self.key)[:KEY_DIGITS]}{version_digest(self.version)}"
         return f"orders_etl_{self.modified_at:%Y%m%d_%H%M%S}_{digest}"
 
 
@@ -43,10 +46,41 @@ def ledger_name(key: str) -> str:
     return f"{_digest(key)}.json"
 
 
-def ledger_start(file: str) -> str | None:
-    """Return what the name of a file's ledger entry begins with, or None for a file that is none of ours."""
-    found = _NAME.fullmatch(file.rpartition("/")[2])
-    return found[1] if found else None
+@dataclass(frozen=True)
+class FileName:
+    """What the name of one of our files says: digests of its source's key and version, and the generation.
+
+    `key_digest` is what the name of the source's ledger entry begins with.
+    """
+
+    key_digest: str
+    version_digest: str
+    generation: int
+
+
+def parse_name(file: str) -> FileName | None:
+    """Read the name of a table's file, which may be a whole key; None for a file that is none of ours."""
+    match = _NAME.fullmatch(file.rpartition("/")[2])
+    return FileName(match["key"], match["version"], int(match["generation"] or 0)) if match else None
+
+
+def in_generation(file: str, generation: int) -> str:
+    """Return the name that a file has in a generation: the first, 0, has the plain name.
+
+    Once a file is to be removed, no load may write its name again: the removal could come after it. A load of the
+    same version then writes the next generation (see Entry.generation_of).
+    """
+    return file if generation == 0 else f"{file.removesuffix('.parquet')}_g{generation}.parquet"
+
+
+def unreadable_name(ledger: str, key: str) -> str:
+    """Return where an entry that cannot be read is kept: below the ledger, where no entry is looked for."""
+    return f"{ledger}{UNREADABLE}{ledger_name(key)}"
+
+
+def version_digest(version: str) -> str:
+    """Return what stands for a version in the names of its files."""
+    return _digest(version)[:VERSION_DIGITS]
 
 
 def _digest(text: str) -> str:

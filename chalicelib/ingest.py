@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from chalicelib import scratch
 from chalicelib.convert import Limits
-from chalicelib.errors import LostRace, OutOfTime
-from chalicelib.ledger import DELETED, FAILED, GONE, QUARANTINED, Arrival, Decision, Entry, Result, decide, ledger_name
+from chalicelib.errors import LostRace, OutOfTime, UnreadableEntry
+from chalicelib.file_names import unreadable_name
+from chalicelib.ledger import (
+    DELETED,
+    FAILED,
+    GONE,
+    QUARANTINED,
+    Arrival,
+    Decision,
+    Entry,
+    Result,
+    decide,
+    ledger_name,
+)
 from chalicelib.load import Load, Opened, Publishes
 
 RACES = 20
@@ -26,7 +38,8 @@ class Store(Publishes, Protocol):
     def current(self, key: str) -> Arrival | None: ...
     def modified_at(self, arrival: Arrival) -> datetime | None: ...
     def delete(self, keys: Iterable[str]) -> None: ...
-    def read_json(self, key: str) -> tuple[dict[str, Any], str] | None: ...
+    def copy(self, key: str, target: str) -> None: ...
+    def read_json(self, key: str) -> tuple[Any, str] | None: ...
     def write_json(self, key: str, value: dict[str, Any], etag: str | None) -> str | None: ...
 
 
@@ -53,6 +66,8 @@ class Ingest:
     `store` is S3, `pieces` cuts a file into parts of an upload, `told` puts a failure into words for the ledger. A
     load says every `renewed_after` seconds in the ledger that it is still at work, so that the sweep leaves it alone.
     Anything that may pass (throttling, timeouts) is raised as the store raises it; what will not is recorded.
+    `set_aside` is called with the source key and the reason where its ledger entry cannot be read: a copy of the entry
+    is kept, and the object is loaded as if it were new.
     """
 
     def __init__(
@@ -65,6 +80,7 @@ class Ingest:
         pieces: Callable[[Path], Iterable[bytes]],
         told: Callable[[Exception], str],
         renewed_after: float = 300.0,
+        set_aside: Callable[[str, str], None] = lambda key, reason: None,
     ) -> None:
         self._store = store
         self._places = places
@@ -73,6 +89,7 @@ class Ingest:
         self._pieces = pieces
         self._told = told
         self._renewed_after = renewed_after
+        self._set_aside = set_aside
 
     def load(
         self, arrival: Arrival, *, time_left: Callable[[], float] | None = None, again: bool = False
@@ -86,12 +103,12 @@ class Ingest:
         Raises OutOfTime, LostRace, CountMismatch, and what the store raises: the event has to come again.
         """
         began = self._clock.elapsed()
-        taken = _Taken(self._store, f"{self._places.ledger}{ledger_name(arrival.key)}", arrival, again)
+        taken = _Taken(self._store, self._places.ledger, arrival, again, self._set_aside)
         decision, entry = taken.begin()
         if entry is None:
             return decision.value, None
-        if decision is Decision.DELETE:
-            return entry.state, taken.remove_superseded(entry)
+        if decision in (Decision.DELETE, Decision.FORGET):
+            return DELETED, taken.remove_superseded(entry)
         if not decision.loads:
             return decision.value, taken.remove_superseded(entry)
         try:
@@ -109,7 +126,7 @@ class Ingest:
         source = self._store.open(taken.arrival)
         if source is None:
             return Result(GONE, reason="the object was deleted or replaced before it could be read")
-        with tempfile.TemporaryDirectory(prefix="orders-") as directory:
+        with scratch.directory() as directory:
             watch = _Watch(taken, source, self._clock, time_left, self._renewed_after)
             load = Load(
                 self._store,
@@ -117,8 +134,9 @@ class Ingest:
                 quarantine=self._places.quarantine,
                 arrival=taken.arrival,
                 source=source,
-                directory=Path(directory),
+                directory=directory,
                 pieces=self._pieces,
+                generation=taken.generation,
             )
             try:
                 result = load.read(self._limits, watch)
@@ -137,11 +155,16 @@ class Ingest:
 class _Taken:
     """The ledger's entry of one key, while this process works on what arrived. Every change is conditional."""
 
-    def __init__(self, store: Store, name: str, arrival: Arrival, again: bool) -> None:
+    def __init__(
+        self, store: Store, ledger: str, arrival: Arrival, again: bool, set_aside: Callable[[str, str], None]
+    ) -> None:
         self.arrival = arrival
+        self.generation = 0
         self._store = store
-        self._name = name
+        self._ledger = ledger
+        self._name = f"{ledger}{ledger_name(arrival.key)}"
         self._again = again
+        self._set_aside = set_aside
         self.entry: Entry | None = None
         self.decision = Decision.LOAD
         self._etag: str | None = None
@@ -153,18 +176,28 @@ class _Taken:
             decision = self._fenced() or self._decided(self._again)
             if decision is Decision.SKIP_DUPLICATE:
                 return decision, self._remember_sequencer()
-            if decision is Decision.DELETE:
+            if decision in (Decision.DELETE, Decision.FORGET):
                 entry = self.entry or Entry.first(self.arrival)
-                if self._write(entry.deleting(self.arrival)):
+                deletes = decision is Decision.DELETE
+                if self._write(entry.deleting(self.arrival) if deletes else entry.forgetting(self.arrival)):
                     return decision, self.entry
-            elif not decision.loads or self._write(self._begun(decision)):
+            elif not decision.loads:
+                return decision, self.entry
+            elif self._write(begun := self._begun(decision)):
+                self.generation = begun.generation_of(self.arrival.version)
                 return decision, self.entry
         raise LostRace(self.arrival.key)
 
     def announce(self, files: tuple[str, ...]) -> bool:
-        """Say in the ledger which files are about to appear; return False where they are not wanted any more."""
+        """Say in the ledger which files are about to appear; return False where they are not wanted any more.
+
+        Raises LostRace where their names were burned meanwhile: somebody may be about to remove them.
+        """
         for _ in range(RACES):
-            if self.entry is None or self._write(self.entry.announcing(files)):
+            entry = self.entry or Entry.first(self.arrival)
+            if entry.generation_of(self.arrival.version) != self.generation:
+                break
+            if self._write(entry.announcing(files)):
                 return True
             self._look()
             self.decision = self._decided(self._again)
@@ -175,7 +208,7 @@ class _Taken:
     def renew(self) -> None:
         """Say in the ledger that the load is still at work. Another's word there is left for `announce` to find."""
         if self.entry is not None:
-            self._write(replace(self.entry, renewals=self.entry.renewals + 1))
+            self._write(self.entry.renewed())
 
     def fail(self, reason: str) -> None:
         """Keep why this attempt ended. The failure itself is raised, whatever becomes of this."""
@@ -196,15 +229,26 @@ class _Taken:
             self._look()
             entry = self.entry
             decision = self._decided(again=False)
-            if entry is not None and decision is Decision.SKIP_STALE:
-                self._store.delete(sorted(set(result.files) - set(entry.files)))
-                return decision.value, entry
-            if entry is not None and decision is Decision.SKIP_DUPLICATE:
-                return decision.value, entry
-            if entry is not None and set(result.files) - {*entry.files, *entry.publishing}:
+            ours = set(result.files) - set(entry.files if entry else ())
+            if entry is not None and decision in (Decision.SKIP_STALE, Decision.SKIP_DUPLICATE):
+                self._drop(ours)
+                return decision.value, self.entry or entry
+            if entry is None or ours - set(entry.publishing):
                 # Taken for dead, our files may have been removed by now: they have to be published again.
+                self._drop(ours)
                 break
         raise LostRace(self.arrival.key)
+
+    def _drop(self, files: set[str]) -> None:
+        """Remove files of ours that are not wanted, unless another load of this version has taken them over."""
+        for _ in range(RACES):
+            ours = files - set(self.entry.files) if self.entry else set()
+            if self.entry is None or not ours:
+                return
+            if self._write(self.entry.dropping(ours)):
+                self.remove_superseded(self.entry)
+                return
+            self._look()
 
     def remove_superseded(self, entry: Entry) -> Entry:
         """Remove what the entry replaced. A crash in between leaves the list for the next delivery, or the sweep."""
@@ -216,7 +260,14 @@ class _Taken:
 
     def _look(self) -> None:
         stored = self._store.read_json(self._name)
-        self.entry, self._etag = (Entry.from_json(stored[0]), stored[1]) if stored else (None, None)
+        self.entry, self._etag = None, stored[1] if stored else None
+        if stored is None:
+            return
+        try:
+            self.entry = Entry.from_json(stored[0])
+        except UnreadableEntry as problem:
+            self._store.copy(self._name, unreadable_name(self._ledger, self.arrival.key))
+            self._set_aside(self.arrival.key, str(problem))
 
     def _write(self, entry: Entry) -> bool:
         etag = self._store.write_json(self._name, entry.as_json(), self._etag)
@@ -271,12 +322,12 @@ class _Taken:
         if self.entry is None:
             return Entry.first(self.arrival)
         # A late version does not become what the entry tells of; its writing here takes the ETag all the same.
-        return self.entry if decision is Decision.CATCH_UP else self.entry.beginning(self.arrival)
+        return self.entry.renewed() if decision is Decision.CATCH_UP else self.entry.beginning(self.arrival)
 
     def _remember_sequencer(self) -> Entry | None:
         """Keep the sequencer of a version that came without one: the sweep found it, or it was replayed."""
-        known, sequencer = self.entry, self.arrival.sequencer
-        if known is None or not sequencer:
+        known = self.entry
+        if known is None or not (sequencer := known.sequencer_of(self.arrival)):
             return known
         if known.version == self.arrival.version and not known.sequencer:
             known = replace(known, sequencer=sequencer)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from chalicelib.file_names import ledger_name
+from chalicelib.errors import UnreadableEntry
+from chalicelib.file_names import ledger_name, parse_name, version_digest
 
 __all__ = ["Arrival", "Decision", "Entry", "Result", "decide", "is_before", "ledger_name", "version_of"]
 
@@ -20,13 +22,18 @@ WITH_ROWS = (LOADED, PARTLY_LOADED)
 FINISHED = (*WITH_ROWS, QUARANTINED)
 """States in which another delivery of the same version changes nothing."""
 
+MOST_BURNED = 64
+"""Of how many versions an entry remembers by name that files were to be removed; of older ones it keeps the greatest
+generation alone, so that an entry stays small however often its key is overwritten."""
+
 
 @dataclass(frozen=True)
 class Arrival:
     """One S3 event: which version of which key there is now. `version` is the version id, else the ETag.
 
-    `removed` tells that the key was deleted. `ledger_etag` is set where the sweep announces an object: the load goes
-    on only while the ledger's entry is the one that the sweep saw.
+    `removed` tells of a deletion: of the key, or with `version_removed` of one of its versions for good, which need
+    not be the newest. `event_time` is when S3 saw it happen, where the event tells. `ledger_etag` is set where the
+    sweep announces an object: the load goes on only while the ledger's entry is the one that the sweep saw.
     """
 
     bucket: str
@@ -37,6 +44,8 @@ class Arrival:
     sequencer: str = ""
     size: int | None = None
     removed: bool = False
+    version_removed: bool = False
+    event_time: datetime | None = None
     ledger_etag: str | None = None
 
 
@@ -70,9 +79,15 @@ class Entry:
     `version` to `transform` tell of the newest version. `files` belong to `loaded_version`, which is an older one
     while the newest is being loaded, or when it could not be read. `publishing` are files that may be about to
     appear, written here before they do; `superseded` are files that are to be removed and perhaps not yet were.
-    `attempts` counts how often loading the newest version was begun, `announced` how often the sweep asked for it.
-    `renewals` counts how often a load said that it is still at work, so that the entry's ETag changes.
-    `deleted_sequencer` is that of the last deletion that took rows along: what was there before it never comes back.
+    `attempts` counts how often loading the newest version was begun since it last ended well, `announced` how often
+    the sweep asked for it. `renewals` counts writes that change nothing else, so that the entry's ETag changes: a load
+    is still at work. `deleted_sequencer` is that of the last deletion that took rows along: what was there before it
+    never comes back.
+
+    `burned` holds, by digest of the version, the last generation of file names of which one was ever to be removed,
+    `burned_floor` that of all versions that are not in it. Such a name is never written again (see `generation_of`),
+    so that a removal that comes late takes nothing along. `incomplete` says that files of `loaded_version` are missing
+    from the table.
     """
 
     key: str
@@ -100,19 +115,31 @@ class Entry:
     renewals: int = 0
     deleted_sequencer: str = ""
     transform: int = TRANSFORM
+    burned: dict[str, int] = field(default_factory=dict)
+    burned_floor: int = -1
+    incomplete: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry as it is stored."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Entry:
-        """Read an entry; fields of later versions are passed over."""
-        known = {each.name for each in fields(cls)}
-        values = {name: value for name, value in stored.items() if name in known}
-        for name in ("files", "publishing", "superseded"):
-            values[name] = tuple(values.get(name, ()))
-        return cls(**values)
+    def from_json(cls, stored: Any) -> Entry:
+        """Read an entry from what JSON holds; fields that are not known are passed over.
+
+        Raises UnreadableEntry for anything that no version of this product has written.
+        """
+        if not isinstance(stored, Mapping):
+            raise UnreadableEntry("it is no JSON object")
+        values: dict[str, Any] = {}
+        for each in fields(cls):
+            if each.name in stored:
+                values[each.name] = _field(each.name, str(each.type), stored[each.name])
+            elif each.default is MISSING and each.default_factory is MISSING:
+                raise UnreadableEntry(f"it has no {each.name!r}")
+        entry = cls(**values)
+        # What an entry of version 0.1 was about to remove has burned its names as well.
+        return entry if "burned" in stored else replace(entry, **entry._burning(entry.superseded))
 
     @classmethod
     def first(cls, arrival: Arrival) -> Entry:
@@ -127,28 +154,91 @@ class Entry:
             told,
             version=arrival.version,
             # A newer version without a sequencer must not pass for as old as the one before it.
-            sequencer=arrival.sequencer or (self.sequencer if again else ""),
+            sequencer=self.sequencer_of(arrival) or (self.sequencer if again else ""),
             state=LOADING,
             etag=arrival.etag or (self.etag if again else None),
-            attempts=self.attempts + 1 if again else 1,
-            announced=self.announced if again else 0,
+            attempts=self.attempts + 1 if again and self.state not in FINISHED else 1,
+            announced=self.announced if again and self.state not in FINISHED else 0,
             reason=None,
             transform=TRANSFORM,
         )
 
     def awaited(self, arrival: Arrival) -> Entry:
         """Return the entry while the load that the sweep asked for has not begun."""
-        entry = self if self.version == arrival.version else replace(self.beginning(arrival), attempts=0)
+        unfinished = self.version == arrival.version and self.state not in FINISHED
+        entry = self if unfinished else replace(self.beginning(arrival), attempts=0)
         return replace(entry, state=LOADING, announced=entry.announced + 1)
+
+    def repairing(self) -> Entry:
+        """Return the entry while files of the loaded version, which is not the newest, are to be written again."""
+        return replace(self, incomplete=True, renewals=self.renewals + 1)
+
+    def renewed(self) -> Entry:
+        """Return the entry with nothing changed but that somebody is at work."""
+        return replace(self, renewals=self.renewals + 1)
+
+    def sequencer_of(self, arrival: Arrival) -> str:
+        """Return the sequencer of what arrived; none where its event is from before a deletion that took it along.
+
+        The same bytes came back since, and without version ids an event of the first names them as well.
+        """
+        before = self.deleted_sequencer and not is_before(self.deleted_sequencer, arrival.sequencer)
+        return "" if before else arrival.sequencer
+
+    def generation_of(self, version: str) -> int:
+        """Return the generation of file names that a load of `version` writes: above those that were ever removed.
+
+        It is the same for all loads of a version until one of its names is to be removed, so that two deliveries of
+        one event write the same files.
+        """
+        return self._generation(version_digest(version))
+
+    def _generation(self, digest: str) -> int:
+        return max(self.burned.get(digest, -1), self.burned_floor) + 1
+
+    def knows(self, file: str) -> bool:
+        """Tell whether a file is the entry's: in the table, about to appear there, or to be removed."""
+        return file in self.files or file in self.publishing or file in self.superseded
+
+    def has_burned(self, file: str) -> bool:
+        """Tell whether a file of this key has a name that was to be removed.
+
+        One that is in the table all the same was published too late, by a load that had been taken for dead.
+        """
+        name = parse_name(file)
+        return name is not None and name.generation < self._generation(name.version_digest)
 
     def announcing(self, files: Iterable[str]) -> Entry:
         """Return the entry before `files` appear in the table."""
-        coming = set(files)
+        return replace(self, publishing=_sorted({*self.publishing, *files} - set(self.files)))
+
+    def dropping(self, files: Iterable[str]) -> Entry:
+        """Return the entry before files of this key that it does not need are removed."""
+        return self._removing(files)
+
+    def _removing(self, going: Iterable[str], /, **changes: Any) -> Entry:
+        """Return the entry with `changes` before files that are `going` are removed: the ledger says so first.
+
+        What the changed entry keeps is not removed.
+        """
+        changed = replace(self, **changes)
+        gone = set(going) - set(changed.files)
         return replace(
-            self,
-            publishing=_sorted({*self.publishing, *coming} - set(self.files)),
-            superseded=_sorted(set(self.superseded) - coming),
+            changed,
+            publishing=_sorted(set(changed.publishing) - gone),
+            superseded=_sorted({*changed.superseded, *gone} - set(changed.files)),
+            **self._burning(gone),
         )
+
+    def _burning(self, files: Iterable[str]) -> dict[str, Any]:
+        burned, floor = dict(self.burned), self.burned_floor
+        for name in filter(None, map(parse_name, sorted(files))):
+            last = max(burned.pop(name.version_digest, -1), name.generation)
+            # Put in anew: the versions stand in the order in which names of theirs were last removed.
+            burned[name.version_digest] = last
+        while len(burned) > MOST_BURNED:
+            floor = max(floor, burned.pop(next(iter(burned))))
+        return {"burned": burned, "burned_floor": floor}
 
     def concluding(self, arrival: Arrival, result: Result) -> Entry:
         """Return the entry after the version that arrived was read, be it the newest or one that came late.
@@ -163,14 +253,13 @@ class Entry:
             entry = replace(entry, **told)
         if result.state not in WITH_ROWS:
             return entry
-        replaced = {*entry.files, *entry.superseded, *(entry.publishing if newest else ())}
-        return replace(
-            entry,
+        return entry._removing(
+            {*entry.files, *(entry.publishing if newest else ())},
             files=_sorted(result.files),
             loaded_version=arrival.version,
-            loaded_sequencer=arrival.sequencer or (entry.sequencer if newest else ""),
+            loaded_sequencer=entry.sequencer_of(arrival) or (entry.sequencer if newest else ""),
             publishing=() if newest else _sorted(set(entry.publishing) - set(result.files)),
-            superseded=_sorted(replaced - set(result.files)),
+            incomplete=False,
         )
 
     def failing(self, reason: str) -> Entry:
@@ -179,8 +268,8 @@ class Entry:
 
     def deleting(self, arrival: Arrival) -> Entry:
         """Return the entry after the source object was deleted, where its rows are to go with it."""
-        return replace(
-            self,
+        return self._removing(
+            {*self.files, *self.publishing},
             version=arrival.version,
             sequencer=arrival.sequencer or self.sequencer,
             state=DELETED,
@@ -190,13 +279,22 @@ class Entry:
             loaded_sequencer="",
             deleted_sequencer=arrival.sequencer or self.sequencer,
             publishing=(),
-            superseded=_sorted({*self.files, *self.superseded, *self.publishing}),
             reason=None,
+            incomplete=False,
         )
+
+    def forgetting(self, arrival: Arrival) -> Entry:
+        """Return the entry after a deletion of the key that came before the newest version: older rows go with it."""
+        going = {file for file in self.publishing if not _is_of(file, self.version)}
+        changes: dict[str, Any] = {"deleted_sequencer": arrival.sequencer}
+        if self.loaded_sequencer and is_before(self.loaded_sequencer, arrival.sequencer):
+            going |= {*self.files}
+            changes |= {"files": (), "loaded_version": None, "loaded_sequencer": "", "incomplete": False}
+        return self._removing(going, **changes)
 
     def abandoned(self) -> Entry:
         """Return the entry once whoever was about to publish is known to have ended: its files are to be removed."""
-        return replace(self, publishing=(), superseded=_sorted({*self.superseded, *self.publishing} - set(self.files)))
+        return self._removing(self.publishing, publishing=())
 
 
 _NOTHING_YET: dict[str, Any] = {
@@ -213,6 +311,8 @@ class Decision(Enum):
     CATCH_UP = "catch up"
     """Load an older version, since nothing newer could be loaded; the newest stays what the entry tells of."""
     DELETE = "delete"
+    FORGET = "forget"
+    """Remove the rows of what was there before a deletion; the newest version came after it."""
     SKIP_DUPLICATE = "duplicate"
     SKIP_STALE = "stale"
     SKIP_OVERTAKEN = "overtaken"
@@ -239,6 +339,9 @@ def decide(
     `later` is S3's word, where it was asked, on whether what arrived came after what the entry tells of, and
     `later_than_loaded` on whether it came after the version whose rows are in the table; `again` loads what is loaded
     already, for a replay.
+
+    A deletion that propagates takes the rows of every version before it, whenever its event comes and whether or not
+    a later version can be read.
     """
     if arrival.removed:
         return _of_removed(entry, arrival, later)
@@ -275,11 +378,26 @@ def _is_before_loaded(entry: Entry, arrival: Arrival) -> bool:
 
 
 def _of_removed(entry: Entry | None, arrival: Arrival, later: bool | None) -> Decision:
+    if arrival.sequencer and not arrival.version_removed:
+        # The key was gone when this happened, whatever S3 has of it now.
+        if entry is None or (entry.sequencer and is_before(entry.sequencer, arrival.sequencer)):
+            return Decision.DELETE
+        if entry.sequencer:
+            return _of_earlier_deletion(entry, arrival)
     # S3 also tells of a version that was deleted behind a newer one, so it is asked whether the key is there.
     if later is None:
         return Decision.ASK
     overtaken = entry is not None and _is_later(entry, arrival, later) is False
-    return Decision.DELETE if later and not overtaken else Decision.SKIP_STALE
+    if later and not overtaken:
+        return Decision.DELETE
+    if entry is None or not arrival.sequencer or arrival.version_removed:
+        return Decision.SKIP_STALE
+    return _of_earlier_deletion(entry, arrival)
+
+
+def _of_earlier_deletion(entry: Entry, arrival: Arrival) -> Decision:
+    known = entry.deleted_sequencer and not is_before(entry.deleted_sequencer, arrival.sequencer)
+    return Decision.SKIP_STALE if known else Decision.FORGET
 
 
 def _of_newest(entry: Entry, arrival: Arrival, again: bool) -> Decision:
@@ -301,7 +419,7 @@ def _of_older(entry: Entry, arrival: Arrival, later_than_loaded: bool | None, ag
     if entry.loaded_version is None:
         return Decision.CATCH_UP
     if entry.loaded_version == arrival.version:
-        return Decision.CATCH_UP if again else Decision.SKIP_DUPLICATE
+        return Decision.CATCH_UP if again or entry.incomplete else Decision.SKIP_DUPLICATE
     if entry.loaded_sequencer and arrival.sequencer:
         later_than_loaded = is_before(entry.loaded_sequencer, arrival.sequencer)
     if later_than_loaded is None:
@@ -311,3 +429,35 @@ def _of_older(entry: Entry, arrival: Arrival, later_than_loaded: bool | None, ag
 
 def _sorted(files: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(files))
+
+
+def _is_of(file: str, version: str) -> bool:
+    name = parse_name(file)
+    return name is not None and name.version_digest == version_digest(version)
+
+
+def _field(name: str, kind: str, value: Any) -> Any:
+    """Return the value of a stored field. Raises UnreadableEntry where it is not of the field's type."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if kind == "tuple[str, ...]":
+        fits = isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
+        value = tuple(value) if fits else value
+    elif kind == "dict[str, int]":
+        fits = isinstance(value, dict) and all(type(each) is int for each in value.values())
+    elif value is None:
+        fits = kind.endswith("| None")
+    else:
+        fits = {
+            "str": isinstance(value, str),
+            "bool": isinstance(value, bool),
+            "int": is_number and isinstance(value, int),
+            "float": is_number,
+        }[kind.removesuffix(" | None")]
+    if fits and name.endswith("_at") and value is not None:
+        try:
+            datetime.fromisoformat(value)
+        except ValueError:
+            fits = False
+    if not fits:
+        raise UnreadableEntry(f"{name!r} is not {kind}")
+    return value

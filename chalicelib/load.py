@@ -1,4 +1,4 @@
-"""One source object on its way: read to its end, its files and refused records kept unseen, then all published."""
+"""One source object on its way: read to its end, its files and rejected records kept unseen, then all published."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 from chalicelib.convert import Counts, Limits, convert
 from chalicelib.errors import UnreadableFile
-from chalicelib.file_names import FileNames
+from chalicelib.file_names import FileNames, in_generation
 from chalicelib.flatten import Lineage
 from chalicelib.ledger import LOADED, PARTLY_LOADED, QUARANTINED, Arrival, Result
 from chalicelib.parquet import MonthFile
@@ -24,6 +24,10 @@ MIB = 1024 * 1024
 
 KEPT_BYTES = 96 * MIB
 """Finished files that stay on disk until all are published; what is more waits in S3, unseen."""
+
+PART_BYTES = 8 * MIB
+"""Compressed bytes of rejected records that wait in memory; beyond, they are sent to S3 as parts of this size, unseen.
+S3 takes no part below 5 MiB but the last, and no more than 10,000."""
 
 Watch = Callable[[int], None]
 """Called as the source is read, with how many of its bytes were; what it raises ends the load."""
@@ -45,6 +49,8 @@ class Publishes(Protocol):
 
     def put_file(self, key: str, path: Path) -> None: ...
     def put(self, key: str, body: bytes) -> None: ...
+    def begin(self, key: str) -> Any: ...
+    def add(self, upload: Any, piece: bytes) -> None: ...
     def stage(self, key: str, pieces: Iterable[bytes]) -> Any: ...
     def complete(self, upload: Any) -> None: ...
     def abort(self, upload: Any) -> None: ...
@@ -54,7 +60,7 @@ class Load:
     """One source object: `read` it, then `publish` what `read` returned, or `abort`.
 
     `table` and `quarantine` are prefixes; finished files wait in `directory`, cut by `pieces` where they are too
-    large to wait there.
+    large to wait there. `generation` is that of the files' names.
     """
 
     def __init__(
@@ -67,6 +73,7 @@ class Load:
         source: Opened,
         directory: Path,
         pieces: Callable[[Path], Iterable[bytes]],
+        generation: int = 0,
     ) -> None:
         self._store = store
         self._table = table
@@ -74,12 +81,13 @@ class Load:
         self._source = source
         self._directory = directory
         self._pieces = pieces
-        self._refused = _RefusedFile(directory / "refused.ndjson.gz")
+        self._generation = generation
         self._kept: list[tuple[str, Path]] = []
         self._kept_bytes = 0
         self._staged: list[Any] = []
         self._files: list[str] = []
         self._quarantine = f"{quarantine}{FileNames(arrival.key, arrival.version, source.modified_at).prefix}"
+        self._rejected = _RejectedFile(store, f"{self._quarantine}.ndjson.gz")
 
     def read(self, limits: Limits, watch: Watch) -> Result:
         """Read the source to its end, publishing nothing of it; a source refused whole is quarantined here.
@@ -94,19 +102,18 @@ class Load:
                 self._directory / "files",
                 limits,
                 closed=self._keep,
-                refuse=self._refused.write,
+                refuse=self._rejected.add,
             )
         except UnreadableFile as problem:
             self.abort()
             return self._quarantined(problem)
-        finally:
-            self._refused.close()
+        self._rejected.close()
         return self._loaded(counts)
 
     def publish(self, result: Result) -> None:
         """Let everything appear: what is refused first, which is never less safe than what is loaded."""
         if result.quarantine is not None:
-            self._store.put_file(result.quarantine, self._refused.path)
+            self._rejected.publish()
         for upload in self._staged:
             self._store.complete(upload)
         self._staged = []
@@ -115,6 +122,7 @@ class Load:
 
     def abort(self) -> None:
         """Drop what was staged."""
+        self._rejected.abort()
         staged, self._staged = self._staged, []
         for upload in staged:
             self._store.abort(upload)
@@ -129,7 +137,7 @@ class Load:
             )
 
     def _keep(self, file: MonthFile) -> None:
-        key = f"{self._table}{file.place}"
+        key = f"{self._table}{in_generation(file.place, self._generation)}"
         self._files.append(key)
         if self._kept_bytes + file.size <= KEPT_BYTES:
             self._kept.append((key, file.path))
@@ -146,7 +154,7 @@ class Load:
             orders_loaded=counts.orders_loaded,
             orders_rejected=counts.orders_rejected,
             rows=counts.rows,
-            quarantine=f"{self._quarantine}.ndjson.gz" if counts.orders_rejected else None,
+            quarantine=self._rejected.key if counts.orders_rejected else None,
             source_bytes=self._source.size,
             source_modified_at=self._source.modified_at.isoformat(),
         )
@@ -186,24 +194,60 @@ class _Watched:
         return data
 
 
-class _RefusedFile:
-    """Refused records as gzipped newline-delimited JSON, the same bytes for the same records."""
+class _RejectedFile:
+    """Rejected records as gzipped newline-delimited JSON, the same bytes for the same records, however many there are.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._plain: IO[bytes] | None = None
+    Nothing of it is on disk, and nobody sees it before it is published.
+    """
+
+    def __init__(self, store: Publishes, key: str) -> None:
+        self.key = key
+        self._store = store
         self._gzip: gzip.GzipFile | None = None
+        self._waiting = bytearray()
+        self._upload: Any = None
+        self._aborted = False
 
-    def write(self, refused: Refused) -> None:
+    def add(self, rejected: Refused) -> None:
         """Add one record."""
         if self._gzip is None:
-            self._plain = self.path.open("wb")
-            self._gzip = gzip.GzipFile(filename="", fileobj=self._plain, mode="wb", mtime=0)
-        for piece in refused.json_line():
+            self._gzip = gzip.GzipFile(filename="", fileobj=self, mode="wb", mtime=0)
+        for piece in rejected.json_line():
             self._gzip.write(piece)
 
     def close(self) -> None:
         """Finish the file, if there is one."""
-        if self._gzip is not None and self._plain is not None:
+        if self._gzip is not None:
             self._gzip.close()
-            self._plain.close()
+        if self._upload is not None and self._waiting:
+            self._store.add(self._upload, bytes(self._waiting))
+
+    def publish(self) -> None:
+        """Let it appear."""
+        if self._upload is None:
+            self._store.put(self.key, bytes(self._waiting))
+        else:
+            self._store.complete(self._upload)
+            self._upload = None
+
+    def abort(self) -> None:
+        """Drop it."""
+        self._aborted = True
+        upload, self._upload = self._upload, None
+        if upload is not None:
+            self._store.abort(upload)
+
+    def write(self, data: bytes) -> None:
+        """Take compressed bytes."""
+        if self._aborted:
+            # A gzip file that was not closed writes its end when it is collected.
+            return
+        self._waiting += data
+        while len(self._waiting) >= PART_BYTES:
+            if self._upload is None:
+                self._upload = self._store.begin(self.key)
+            self._store.add(self._upload, bytes(memoryview(self._waiting)[:PART_BYTES]))
+            del self._waiting[:PART_BYTES]
+
+    def flush(self) -> None:
+        """Do nothing: a part is sent when it is full."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.convert import Limits
 from chalicelib.cores import cores
-from chalicelib.events import arrivals
+from chalicelib.events import arrivals, other_shapes
 from chalicelib.ingest import Clock, Ingest, Places
 from chalicelib.ledger import DELETED, FINISHED, QUARANTINED, WITH_ROWS, Arrival, Entry
 from chalicelib.observability import log, measure, memory_peak_megabytes
@@ -18,15 +18,24 @@ from chalicelib.settings import Settings
 from chalicelib.storage import file_pieces
 from chalicelib.wiring import kind_of, storage, told, want_crawler
 
+NOT_UNDERSTOOD = (
+    "only S3's own event is read: have the bucket notify this function directly, as chalice deploy sets it up; what "
+    "the event announces is loaded when the sweep finds it"
+)
 
-def load_event(event: Mapping[str, Any], settings: Settings, time_left: Callable[[], float] | None = None) -> list[str]:
+
+def load_event(event: object, settings: Settings, time_left: Callable[[], float] | None = None) -> list[str]:
     """Load all objects of one event; return what was done with each.
 
     `time_left` tells the seconds until Lambda stops the process. One that fails does not keep the others from being
     loaded; its error is raised when all have been tried, so that Lambda delivers the event again, and those that were
-    loaded are then known.
+    loaded are then known. An event that S3 did not send is not raised for, since it would come again just the same: it
+    is a warning and a metric.
     """
     outcomes, failures = [], []
+    for shape in other_shapes(event):
+        log("event not understood", level="WARNING", kind=shape, reason=NOT_UNDERSTOOD)
+        measure({"EventsNotUnderstood": 1}, stage=settings.stage)
     for arrival in arrivals(event, settings.incoming_prefix, settings.delete_propagates):
         try:
             outcomes.append(load_one(arrival, settings, time_left))
@@ -61,7 +70,13 @@ def ingest(settings: Settings, limits: Limits | None = None) -> Ingest:
         pieces=file_pieces,
         told=told,
         renewed_after=settings.sweep_grace_seconds / 4,
+        set_aside=lambda key, reason: _set_aside(key, reason, settings),
     )
+
+
+def _set_aside(key: str, reason: str, settings: Settings) -> None:
+    log("ledger entry set aside", level="WARNING", key=key, reason=reason)
+    measure({"LedgerEntriesUnreadable": 1}, stage=settings.stage)
 
 
 def limits_of(settings: Settings) -> Limits:

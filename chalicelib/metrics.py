@@ -41,10 +41,20 @@ METRICS: dict[str, Metric] = {
     ),
     "FreshnessSeconds": Metric("Seconds", "From a source object's last modification to its rows being in the table."),
     "LoadFailures": Metric("Count", "Loads that failed and will be tried again, by kind of error.", "kind"),
+    "EventsNotUnderstood": Metric(
+        "Count", "Events that S3 did not send: what they announce is loaded when the sweep finds it."
+    ),
     "CrawlerFailures": Metric("Count", "Starts of the crawler that failed; the data are in the table's files."),
     "SweepAnnounced": Metric("Count", "Source objects that the sweep announced: no event had, or their load had died."),
     "SweepGaveUp": Metric("Count", "Source objects that the sweep stopped announcing because they fail every time."),
-    "SweepRemoved": Metric("Count", "Files that no ledger entry knew and the sweep removed."),
+    "SweepRemoved": Metric("Count", "Files that the ledger proves to be nobody's and the sweep removed."),
+    "SweepRefusedToRemove": Metric(
+        "Count",
+        "Files of the table, and entries that the ledger lost, for which nothing proves that a file may be removed: "
+        "the ledger may be lost.",
+    ),
+    "ForeignFilesInTable": Metric("Count", "Files in the table's prefix that the pipeline did not write."),
+    "LedgerEntriesUnreadable": Metric("Count", "Ledger entries that could not be read and were set aside."),
     "SweepSeconds": Metric("Seconds", "How long one run of the sweep took; written when it ends."),
     "OldestWaitingSeconds": Metric("Seconds", "The age of the oldest source object that is not loaded yet."),
 }

@@ -28,9 +28,9 @@ class Page:
 
 @dataclass(frozen=True)
 class Known:
-    """A JSON object, its ETag, when it was written and what the time is, both by S3's clock."""
+    """What a JSON object says (None where it is not JSON), its ETag, when it was written and the time by S3's clock."""
 
-    value: dict[str, Any]
+    value: Any
     etag: str
     modified_at: datetime
     now: datetime

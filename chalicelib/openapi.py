@@ -223,7 +223,8 @@ def _body() -> Json:
             "filename": {
                 "type": "string",
                 "description": f"A label, not a path: at most {MAX_NAME_BYTES} bytes of UTF-8. "
-                "It ends with .json, .ndjson or .jsonl, and may have .gz after that.",
+                "It ends with .json, .ndjson or .jsonl, and may have .gz after that. It has no /, \\, ; or $, and no "
+                "character that cannot be seen.",
                 "examples": ["orders.json"],
             }
         },

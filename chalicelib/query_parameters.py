@@ -36,6 +36,9 @@ DECIMAL = re.compile(r"-?[0-9]{1,14}(\.[0-9]{1,4})?", re.ASCII)
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])", re.ASCII)
 
+LITERAL = re.compile(r"(?:DATE |DECIMAL )?'(?:[^']|'')*+'|-?[0-9]++")
+"""What `render` returns. The text may be anybody's, so that nothing of it is ever read twice."""
+
 Value = str | int | Decimal | date
 
 

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.errors import ParameterError, UnknownQuery, shown
-from chalicelib.query_parameters import DERIVED, Parameter, Value, render
+from chalicelib.query_parameters import DERIVED, LITERAL, Parameter, Value, render
 
 SQL = Path(__file__).parent / "sql"
 VIEWS = ("order_lines", "orders")
@@ -80,6 +80,16 @@ class SavedQuery:
 
         sql = PLACEHOLDER.sub(place, _filled(self.template, database, table))
         return Statement(self.name, sql, tuple(rendered))
+
+    def is_run_by(self, sql: str, parameters: Sequence[str], *, database: str, table: str) -> bool:
+        """Tell whether SQL that Athena ran is a statement that `bind` returns, from its first character to its last.
+
+        Each `?` may stand there itself or be one literal; Athena documents that it does not return the parameters of
+        an execution. `parameters` are those it does return: literals, all of them.
+        """
+        texts = PLACEHOLDER.sub("?", _filled(self.template, database, table)).split("?")
+        pattern = rf"(?:\?|{LITERAL.pattern})".join(map(re.escape, texts))
+        return re.fullmatch(pattern, sql) is not None and all(map(LITERAL.fullmatch, parameters))
 
     def _checked(self, given: Mapping[str, str | Sequence[str]]) -> dict[str, Value]:
         problems: dict[str, str] = {}

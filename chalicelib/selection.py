@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from chalicelib.errors import UnreadableEntry
 from chalicelib.ledger import Arrival, Entry, ledger_name
 from chalicelib.objects import Known, Listed, Page
 
@@ -84,5 +85,8 @@ def _in_time(listed: Listed, selection: Selection) -> bool:
 def _state(known: Known | None, arrival: Arrival) -> str:
     if known is None:
         return UNKNOWN
-    entry = Entry.from_json(known.value)
+    try:
+        entry = Entry.from_json(known.value)
+    except UnreadableEntry:
+        return UNKNOWN
     return entry.state if entry.version == arrival.version else UNKNOWN

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, TypeVar
 
-from chalicelib.errors import SettingError
+from chalicelib.errors import SettingError, SettingFault
+from chalicelib.saved_queries import VIEWS
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
@@ -126,8 +127,8 @@ class Settings:
     )
     roll_bytes: int = _setting(
         "ETL_ROLL_BYTES",
-        _number(MIB, 5 * GIB),
-        "A Parquet file is closed, and the next begun, at about this size.",
+        _number(MIB, 192 * MIB),
+        "A Parquet file is closed, and the next begun, at about this size. Lambda's disk has room for no larger one.",
         "bytes",
         default=128 * MIB,
     )
@@ -165,6 +166,20 @@ class Settings:
         "hours",
         default=24,
     )
+    sweep_most_removals: int = _setting(
+        "ETL_SWEEP_MOST_REMOVALS",
+        _number(0, 1000),
+        "The sweep removes no file of the table that is nobody's where it finds more of them than this, and than the "
+        "share below, at once: the ledger may be lost.",
+        default=100,
+    )
+    sweep_most_percent: int = _setting(
+        "ETL_SWEEP_MOST_PERCENT",
+        _number(0, 100),
+        "The share of the table's files, or of ledger entries that are gone, beyond which the sweep removes none.",
+        "percent",
+        default=10,
+    )
     alarm_topic: str = _setting(
         "ALARM_TOPIC_ARN", _topic, "The SNS topic that alarms are sent to; empty for none.", default=""
     )
@@ -184,7 +199,11 @@ class Settings:
         default=(),
     )
     upload_max_bytes: int = _setting(
-        "UPLOAD_MAX_BYTES", _number(1, 5 * GIB), "The largest file that an upload link takes.", "bytes", default=GIB
+        "UPLOAD_MAX_BYTES",
+        _number(1, 5 * GIB),
+        "The largest file that an upload link takes; unless given, no more than ETL_MAX_SOURCE_BYTES.",
+        "bytes",
+        default=GIB,
     )
     upload_seconds: int = _setting(
         "UPLOAD_SECONDS", _number(60, 3600), "How long an upload link can be used.", "seconds", default=900
@@ -197,30 +216,71 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Read and check every setting.
 
-        Raises SettingError, naming the variable, its value and the remedy, for the first that is missing or wrong.
+        Raises SettingError for all at once that are missing, malformed, or contradict each other: each with its
+        variable, its value and the remedy.
         """
         values: dict[str, Any] = {}
+        faults: dict[str, SettingFault] = {}
         for each in fields(cls):
             variable = each.metadata["variable"]
             raw = environment.get(variable)
-            if raw is None or raw == "":
-                if variable == "ETL_BUCKET":
-                    raise SettingError(variable, raw, "give the name of the stage's bucket in .chalice/config.json")
-                continue
             try:
-                values[each.name] = each.metadata["parse"](raw)
+                if raw:
+                    values[each.name] = each.metadata["parse"](raw)
+                elif each.default is MISSING:
+                    raise ValueError("give the name of the stage's bucket in .chalice/config.json")
             except ValueError as problem:
-                raise SettingError(variable, raw, str(problem)) from None
-        return cls(**values)._checked()
+                faults[each.name] = SettingFault(variable, raw, str(problem))
+        # The default of the one gives way to a value of the other, where it would contradict it.
+        most = values.get("max_source_bytes", cls.max_source_bytes)
+        values.setdefault("upload_max_bytes", min(cls.upload_max_bytes, most))
+        settings = cls(**{"bucket": "", **values})
+        contradictions = [fault for names, fault in settings._contradictions() if not names & faults.keys()]
+        if faults or contradictions:
+            raise SettingError(*faults.values(), *contradictions)
+        return settings
 
-    def _checked(self) -> Settings:
+    def _contradictions(self) -> Iterator[tuple[set[str], SettingFault]]:
+        """Yield what cannot hold together: the names of the settings, and what to do.
+
+        A limit that another one keeps from ever being reached is none: nothing goes wrong by it.
+        """
         for one in self.prefixes:
             if sum(other.startswith(one) for other in self.prefixes) > 1:
                 remedy = f"give six prefixes of which none begins another; {one} begins another, or is given twice"
-                raise SettingError("ETL_*_PREFIX", ", ".join(self.prefixes), remedy)
+                names = {each.name for each in fields(self) if each.name.endswith("_prefix")}
+                yield names, SettingFault("ETL_*_PREFIX", ", ".join(self.prefixes), remedy)
+                break
         if self.api_auth == "none" and self.stage != LOCAL_STAGE:
-            raise SettingError("API_AUTH", "none", f"give iam or api_key: only the {LOCAL_STAGE} stage may do without")
-        return self
+            remedy = f"give iam or api_key: only the {LOCAL_STAGE} stage may do without"
+            yield {"api_auth", "stage"}, SettingFault("API_AUTH", "none", remedy)
+        # The sweep looks at what was written since its last whole round, and the lookback before. A load that was too
+        # young to be dead in that round was written at most the grace time before it.
+        lookback = self.sweep_lookback_hours * 3600
+        if self.sweep_grace_seconds > lookback:
+            remedy = (
+                f"give at most the {lookback} seconds of ETL_SWEEP_LOOKBACK_HOURS ({self.sweep_lookback_hours}), or "
+                "raise that: the sweep would no longer look at a load when its grace is over"
+            )
+            fault = SettingFault("ETL_SWEEP_GRACE_SECONDS", str(self.sweep_grace_seconds), remedy)
+            yield {"sweep_grace_seconds", "sweep_lookback_hours"}, fault
+        if self.upload_max_bytes > self.max_source_bytes:
+            remedy = (
+                f"give at most ETL_MAX_SOURCE_BYTES ({self.max_source_bytes}), or raise that: a link would take files "
+                "that the loader refuses"
+            )
+            fault = SettingFault("UPLOAD_MAX_BYTES", str(self.upload_max_bytes), remedy)
+            yield {"upload_max_bytes", "max_source_bytes"}, fault
+        yield from self._contradictions_of_names()
+
+    def _contradictions_of_names(self) -> Iterator[tuple[set[str], SettingFault]]:
+        if self.table in VIEWS:
+            yield {"table"}, SettingFault("GLUE_TABLE", self.table, "give another name: the view of this name is on it")
+        # With underscores for what a name cannot hold.
+        named = self.table_prefix.rstrip("/").replace("-", "_")
+        if self.catalog_mode == "crawler" and self.table != named:
+            remedy = f"give {named}, or another ETL_TABLE_PREFIX: a crawler names the table after its folder"
+            yield {"catalog_mode", "table", "table_prefix"}, SettingFault("GLUE_TABLE", self.table, remedy)
 
     @property
     def table_location(self) -> str:

@@ -44,8 +44,8 @@ class Stage:
 def read_stage(project: Path, name: str) -> Stage:
     """Read a stage from `project`/.chalice/config.json, stage-level variables over top-level ones, as Chalice does.
 
-    Raises StageError when the file or the stage is missing or malformed, or its bucket is still the placeholder;
-    SettingError for a setting that is missing or wrong.
+    Raises StageError when the file or the stage is missing or malformed, its bucket is still the placeholder, or its
+    ETL_STAGE is another's; SettingError for all settings that are missing or wrong.
     """
     path = project / ".chalice" / "config.json"
     return stage_in(_read(path), name, path)
@@ -65,6 +65,11 @@ def stage_in(config: dict[str, Any], name: str, path: Path) -> Stage:
         raise StageError(
             f"ETL_BUCKET of stage {name} is still {settings.bucket!r}: put the name of your bucket (it need not exist) "
             f"into {path} under stages.{name}.environment_variables"
+        )
+    if settings.stage not in ("", name):
+        raise StageError(
+            f"ETL_STAGE of stage {name} is {settings.stage!r}: put {name!r} into {path} under "
+            f"stages.{name}.environment_variables, or its metrics and rights are another stage's"
         )
     return Stage(name, str(config.get("app_name", "")), settings, _timeouts(config, stage, path))
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,6 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError, ReadTimeoutError
 from urllib3.exceptions import HTTPError
 
+from chalicelib.errors import NotThereYet
 from chalicelib.ledger import Arrival, version_of
 from chalicelib.objects import Known, Listed, Page
 
@@ -25,8 +26,12 @@ if TYPE_CHECKING:
 MIB = 1024 * 1024
 PART_BYTES = 8 * MIB
 RESUMES = 3
-"""How often reading goes on after a broken connection."""
+"""How often in a row reading goes on after a connection that broke before it gave anything."""
 
+SETTLES = timedelta(minutes=15)
+"""How long a version that was announced may not be there yet, where versioning was just switched on."""
+
+_MISSING = ("NoSuchKey", "NoSuchVersion", "404")
 _GONE = ("NoSuchKey", "NoSuchVersion", "404", "412", "PreconditionFailed", "MethodNotAllowed", "405")
 _NO_VERSION = ("400", "InvalidArgument")
 T = TypeVar("T")
@@ -68,6 +73,8 @@ class ResumingStream:
                 data: bytes = self._body.read(min(size, self._size - self._position))
                 if data:
                     self._position += len(data)
+                    # A large object may take many connections: what counts is whether it goes on.
+                    self._resumes = 0
                     return data
                 raise ConnectionError(f"the object ended after {self._position} of {self._size} bytes")
             except _BROKEN:
@@ -95,10 +102,22 @@ class Storage:
         self._bucket = bucket
 
     def open(self, arrival: Arrival) -> SourceObject | None:
-        """Open the version that was announced, or return None when it is there no more."""
+        """Open the version that was announced, or return None when it is there no more.
+
+        Raises NotThereYet where a version that has just come is not there yet. For about 15 minutes after versioning
+        was first switched on, S3 may answer so.
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/manage-versioning-examples.html
+        """
         get = self._get(arrival)
-        answer = _unless_gone(lambda: self._client.get_object(**get))
-        if answer is None:
+        try:
+            answer = self._client.get_object(**get)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _GONE:
+                raise
+            age = None if arrival.event_time is None else _now(error.response) - arrival.event_time
+            is_missing = error.response["Error"]["Code"] in _MISSING
+            if is_missing and arrival.version_id and age is not None and age < SETTLES:
+                raise NotThereYet(arrival.key) from None
             return None
         stream = ResumingStream(self._client, get, answer)
         return SourceObject(arrival, answer["ContentLength"], answer["LastModified"], stream)
@@ -134,15 +153,25 @@ class Storage:
         with path.open("rb") as body:
             self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=_content_type(key))
 
+    def begin(self, key: str) -> Upload:
+        """Begin an object whose parts are sent one by one; see `add`, `complete` and `abort`."""
+        begun = self._client.create_multipart_upload(Bucket=self._bucket, Key=key, ContentType=_content_type(key))
+        return Upload(key, begun["UploadId"])
+
+    def add(self, upload: Upload, piece: bytes) -> None:
+        """Send the next part of an object, of at least 5 MiB unless it is the last."""
+        number = len(upload.parts) + 1
+        part = self._client.upload_part(
+            Bucket=self._bucket, Key=upload.key, UploadId=upload.upload_id, PartNumber=number, Body=piece
+        )
+        upload.parts.append({"ETag": part["ETag"], "PartNumber": number})
+
     def stage(self, key: str, pieces: Iterable[bytes]) -> Upload:
         """Send parts without making the object appear; see `complete` and `abort`."""
-        upload = self._begin(key)
+        upload = self.begin(key)
         try:
-            for number, piece in enumerate(pieces, 1):
-                part = self._client.upload_part(
-                    Bucket=self._bucket, Key=key, UploadId=upload.upload_id, PartNumber=number, Body=piece
-                )
-                upload.parts.append({"ETag": part["ETag"], "PartNumber": number})
+            for piece in pieces:
+                self.add(upload, piece)
         except BaseException:
             self.abort(upload)
             raise
@@ -171,8 +200,12 @@ class Storage:
         for key in keys:
             self._client.delete_object(Bucket=self._bucket, Key=key)
 
-    def read_json(self, key: str) -> tuple[dict[str, Any], str] | None:
-        """Return a JSON object and its ETag, or None where there is none."""
+    def copy(self, key: str, target: str) -> None:
+        """Copy an object within the bucket."""
+        self._client.copy_object(Bucket=self._bucket, Key=target, CopySource={"Bucket": self._bucket, "Key": key})
+
+    def read_json(self, key: str) -> tuple[Any, str] | None:
+        """Return what a JSON object says and its ETag, or None where there is no object."""
         known = self.look(key)
         return None if known is None else (known.value, known.etag)
 
@@ -184,7 +217,7 @@ class Storage:
             if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
                 return None
             raise
-        return Known(json.loads(answer["Body"].read()), answer["ETag"], answer["LastModified"], _now(answer))
+        return Known(_parsed(answer["Body"].read()), answer["ETag"], answer["LastModified"], _now(answer))
 
     def write_json(self, key: str, value: dict[str, Any], etag: str | None) -> str | None:
         """Store a JSON object if what is there has this ETag (None: if nothing is there).
@@ -220,16 +253,20 @@ class Storage:
             get["IfMatch"] = f'"{arrival.etag}"'
         return get
 
-    def _begin(self, key: str) -> Upload:
-        begun = self._client.create_multipart_upload(Bucket=self._bucket, Key=key, ContentType=_content_type(key))
-        return Upload(key, begun["UploadId"])
-
 
 def file_pieces(path: Path) -> Iterator[bytes]:
     """Return a file's bytes in pieces that may be parts of an upload."""
     with path.open("rb") as file:
         while piece := file.read(PART_BYTES):
             yield piece
+
+
+def _parsed(body: bytes) -> Any:
+    """Return what JSON says, or None where it is not JSON: whoever reads it has to look at what it is anyway."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _unless_gone(call: Callable[[], T], gone: tuple[str, ...] = _GONE) -> T | None:

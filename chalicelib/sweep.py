@@ -1,22 +1,38 @@
 """The sweep: finds what no event announced, what died half-way and what was replaced but not removed.
 
 A round looks at three prefixes one after the other, page by page, and goes on in the next run where the time of this
-one ended: dropped objects against their ledger entries, ledger entries that say of unfinished work, and the table's
-files against the entries that should know them. It loads nothing itself: it announces, as S3 would have, so that each
-object has a process and a time of its own.
+one ended: dropped objects against their ledger entries, ledger entries that say of unfinished work or of files that
+are missing, and the table's files against the entries that should know them. It loads nothing itself: it announces, as
+S3 would have, so that each object has a process and a time of its own.
+
+It removes only files that the ledger proves to be nobody's (see Ownership). A ledger that is empty where it was not
+ends the run before anything is written; one that lacks many of its entries, or orphans that are many at once, leave all
+files where they are. Both are reported, for an alarm.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timedelta
-from functools import partial
+from enum import Enum
 from typing import Any, Protocol
 
+from chalicelib.errors import UnreadableEntry
 from chalicelib.events import announcement
-from chalicelib.file_names import ledger_start
-from chalicelib.ledger import DELETED, FAILED, FINISHED, LOADING, Arrival, Entry, ledger_name, version_of
+from chalicelib.file_names import UNREADABLE, parse_name, unreadable_name
+from chalicelib.ledger import (
+    DELETED,
+    FAILED,
+    FINISHED,
+    GONE,
+    LOADING,
+    WITH_ROWS,
+    Arrival,
+    Entry,
+    ledger_name,
+    version_of,
+)
 from chalicelib.objects import Known, Listed, Page
 
 RESERVE = 20.0
@@ -28,8 +44,11 @@ ever tried again. Announcements do not count: they may wait for hours in Lambda'
 
 MOST_NOTES = 20
 
-INCOMING, LEDGER, TABLE = "incoming", "ledger", "table"
-PHASES = (INCOMING, LEDGER, TABLE)
+MOST_ORPHANS = 1000
+"""How many files that are to be removed a round remembers; more are left to the next one."""
+
+INCOMING, LEDGER, TABLE, ORPHANS = "incoming", "ledger", "table", "orphans"
+PHASES = (INCOMING, LEDGER, TABLE, ORPHANS)
 
 
 class Store(Protocol):
@@ -38,6 +57,8 @@ class Store(Protocol):
     def list(self, prefix: str, after: str = "", limit: int = 1000) -> Page: ...
     def look(self, key: str) -> Known | None: ...
     def current(self, key: str) -> Arrival | None: ...
+    def modified_at(self, arrival: Arrival) -> datetime | None: ...
+    def copy(self, key: str, target: str) -> None: ...
     def delete(self, keys: Iterable[str]) -> None: ...
     def write_json(self, key: str, value: dict[str, Any], etag: str | None) -> str | None: ...
 
@@ -48,7 +69,8 @@ class Rules:
 
     `grace` is how long a load that says nothing, or a file that nobody knows, is left alone. `lookback` is how far
     before the last whole round an object is looked at again. With `deletes` a dropped object that is gone takes its
-    rows along.
+    rows along. Where a round finds more than `most_removals` orphans, and they are more than `most_percent` of the
+    table's files, none is removed; a ledger that lost more than `most_percent` of its entries has it so as well.
     """
 
     bucket: str
@@ -59,50 +81,98 @@ class Rules:
     grace: timedelta
     lookback: timedelta
     deletes: bool = False
+    most_removals: int = 100
+    most_percent: int = 10
 
 
 @dataclass
-class Found:
-    """What one run did, in numbers. `oldest_waiting` is in seconds: since when the oldest unfinished object waits."""
+class SweepReport:
+    """What one run did, in numbers.
+
+    `foreign` counts files in the table's prefix that no load wrote. `left_alone` counts files that no entry knows and
+    that were not removed, since nothing proves that they are nobody's, and entries that the ledger lost: it may be
+    lost, or elsewhere. `unreadable` counts entries that could not be read. `oldest_waiting` is in seconds: since when
+    the oldest unfinished object waits.
+    """
 
     looked: int = 0
     announced: int = 0
     given_up: int = 0
     removed: int = 0
+    foreign: int = 0
+    left_alone: int = 0
+    unreadable: int = 0
     oldest_waiting: float = 0.0
     whole: bool = False
     notes: list[tuple[str, str]] = field(default_factory=list)
 
     def note(self, what: str, key: str) -> None:
         """Keep a key that somebody has to look at, a few of them."""
-        if len(self.notes) < MOST_NOTES:
+        if len(self.notes) < MOST_NOTES and (what, key) not in self.notes:
             self.notes.append((what, key))
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a round is: in which phase, after which key, when it began and when the last whole one did."""
+class SweepCursor:
+    """Where a round is, and what it has counted.
+
+    It stands in `phase` after the key `after`. `entries` is how many entries the ledger had in the last whole round,
+    `counted` how many this one has come by. `files` counts the table's files, `orphans` are those to be removed.
+    `doubtful` says that nothing is to be removed in this round, `full` that the next one looks at everything.
+    """
 
     phase: str = INCOMING
     after: str = ""
     began_at: datetime | None = None
     last_whole: datetime | None = None
+    entries: int = 0
+    counted: int = 0
+    files: int = 0
+    orphans: tuple[str, ...] = ()
+    doubtful: bool = False
+    full: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """Return the place as it is stored."""
-        return {
-            "phase": self.phase,
-            "after": self.after,
-            "began_at": self.began_at.isoformat() if self.began_at else None,
-            "last_whole": self.last_whole.isoformat() if self.last_whole else None,
+        """Return the cursor as it is stored."""
+        times = {
+            name: time.isoformat() if time else None
+            for name, time in (("began_at", self.began_at), ("last_whole", self.last_whole))
         }
+        return asdict(self) | times
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Place:
-        """Read a place; what cannot be read begins a round anew."""
-        times = [datetime.fromisoformat(stored[n]) if stored.get(n) else None for n in ("began_at", "last_whole")]
-        phase = stored.get("phase")
-        return cls(phase, str(stored.get("after", "")), *times) if phase in PHASES else cls()
+    def from_json(cls, stored: Any) -> SweepCursor:
+        """Read a cursor; what cannot be read begins a round anew that looks at everything."""
+        try:
+            values = {each.name: stored[each.name] for each in fields(cls) if each.name in stored}
+            for name in ("began_at", "last_whole"):
+                values[name] = datetime.fromisoformat(values[name]) if values.get(name) else None
+            found = cls(**values | {"orphans": tuple(values.get("orphans", ()))})
+            numbers, texts = (found.entries, found.counted, found.files), (found.after, *found.orphans)
+            sound = all(type(each) is int for each in numbers) and all(type(each) is str for each in texts)
+            return found if sound and found.phase in PHASES else cls()
+        except (TypeError, ValueError, AttributeError, KeyError):
+            return cls()
+
+    @property
+    def is_new_round(self) -> bool:
+        """Whether nothing of the round has been looked at."""
+        return self.phase == INCOMING and not self.after
+
+    def finished(self) -> SweepCursor:
+        """Return where the next round begins."""
+        return SweepCursor(last_whole=None if self.full else self.began_at, entries=self.counted)
+
+
+class Ownership(Enum):
+    """Whose a file of the table is, by the ledger."""
+
+    KNOWN = "known"
+    """Its key's entry knows it, or a load of the key is at work."""
+    ORPHAN = "orphan"
+    """Nobody's: its name was to be removed before, or its key's rows are all in other files, which are there."""
+    UNKNOWN = "unknown"
+    """Its key has no entry, or one that does not fit the table: the ledger may be lost, or older than the table."""
 
 
 class Sweep:
@@ -112,62 +182,82 @@ class Sweep:
         self._store = store
         self._rules = rules
         self._announce = announce
-        self._found = Found()
+        self._report = SweepReport()
         self._name = f"{rules.state}sweep.json"
 
-    def run(self, time_left: Callable[[], float]) -> Found:
+    def run(self, time_left: Callable[[], float]) -> SweepReport:
         """Go on with the round until it is whole or the time is nearly over. Raises what the store raises."""
-        self._found = Found()
+        self._report = SweepReport()
         known = self._store.look(self._name)
-        place, etag = (Place.from_json(known.value), known.etag) if known else (Place(), None)
+        cursor, etag = (SweepCursor.from_json(known.value), known.etag) if known else (SweepCursor(), None)
+        if cursor.is_new_round and cursor.entries and self._ledger_is_empty():
+            self._report.left_alone += cursor.entries
+            self._report.note(f"the ledger is empty and had {cursor.entries} entries: nothing is done", self._name)
+            return self._report
         while time_left() > RESERVE:
-            page, place = self._next(place)
-            place = self._look_at(page, place, time_left)
-            etag = self._store.write_json(self._name, place.as_json(), etag)
+            cursor = (
+                self._remove_orphans(cursor, time_left) if cursor.phase == ORPHANS else self._page(cursor, time_left)
+            )
+            etag = self._store.write_json(self._name, cursor.as_json(), etag)
             # Another run is at work where this one stood: one of them is enough.
-            if etag is None or self._found.whole:
+            if etag is None or self._report.whole:
                 break
-        return self._found
+        return self._report
 
-    def _next(self, place: Place) -> tuple[Page, Place]:
-        rules = self._rules
-        prefix = {INCOMING: rules.incoming, LEDGER: rules.ledger, TABLE: rules.table}[place.phase]
-        page = self._store.list(prefix, place.after)
-        return page, place if place.began_at else replace(place, began_at=page.now)
+    def _ledger_is_empty(self) -> bool:
+        first = self._store.list(self._rules.ledger, limit=1).objects
+        return not first or self._is_set_aside(first[0].key)
 
-    def _look_at(self, page: Page, place: Place, time_left: Callable[[], float]) -> Place:
+    def _is_set_aside(self, key: str) -> bool:
+        return key.startswith(f"{self._rules.ledger}{UNREADABLE}")
+
+    def _page(self, cursor: SweepCursor, time_left: Callable[[], float]) -> SweepCursor:
         """Look at a page of objects; return where to go on."""
-        look = {INCOMING: self._dropped, LEDGER: self._entry, TABLE: self._table_files(page)}[place.phase]
-        horizon = place.last_whole - self._rules.lookback if place.last_whole else None
+        rules = self._rules
+        prefix = {INCOMING: rules.incoming, LEDGER: rules.ledger, TABLE: rules.table}[cursor.phase]
+        look = {INCOMING: self._dropped, LEDGER: self._entry, TABLE: self._table_files().look}[cursor.phase]
+        page = self._store.list(prefix, cursor.after)
+        cursor = cursor if cursor.began_at else replace(cursor, began_at=page.now)
+        horizon = cursor.last_whole - rules.lookback if cursor.last_whole else None
         for each in page.objects:
             if time_left() <= RESERVE:
-                return place
-            if horizon is None or each.modified_at >= horizon or (self._rules.deletes and place.phase == LEDGER):
-                self._found.looked += 1
-                self._guarded(look, each, page.now)
-            place = replace(place, after=each.key)
-        if page.more:
-            return place
-        following = PHASES[PHASES.index(place.phase) + 1 :]
-        if following:
-            return replace(place, phase=following[0], after="")
-        self._found.whole = True
-        return Place(last_whole=place.began_at)
+                return cursor
+            is_recent = horizon is None or each.modified_at >= horizon
+            cursor = replace(look(cursor, each, page.now, is_recent), after=each.key)
+        return cursor if page.more else self._next_phase(cursor)
 
-    def _guarded(self, look: Callable[[Listed, datetime], None], listed: Listed, now: datetime) -> None:
-        """One entry that nobody can read does not keep the sweep from all that lie behind it."""
-        try:
-            look(listed, now)
-        except (ValueError, TypeError, KeyError):
-            self._found.note("its ledger entry cannot be read", listed.key)
+    def _next_phase(self, cursor: SweepCursor) -> SweepCursor:
+        if cursor.phase == LEDGER and cursor.entries - cursor.counted > cursor.entries * self._rules.most_percent / 100:
+            lost = cursor.entries - cursor.counted
+            self._report.left_alone += lost
+            self._report.note(f"the ledger had {lost} entries more before: no file is removed", self._rules.ledger)
+            cursor = replace(cursor, doubtful=True)
+        if cursor.phase == TABLE and not self._may_remove(cursor):
+            cursor = replace(cursor, orphans=())
+        phase = PHASES[PHASES.index(cursor.phase) + 1]
+        if phase == ORPHANS and not cursor.orphans:
+            self._report.whole = True
+            return cursor.finished()
+        return replace(cursor, phase=phase, after="")
 
     # Dropped objects ----------------------------------------------------------------------------------------------
 
-    def _dropped(self, listed: Listed, now: datetime) -> None:
-        if listed.key.endswith("/") and not listed.size:
-            return
-        known = self._store.look(f"{self._rules.ledger}{ledger_name(listed.key)}")
-        entry = Entry.from_json(known.value) if known else None
+    def _dropped(self, cursor: SweepCursor, listed: Listed, now: datetime, is_recent: bool) -> SweepCursor:
+        if is_recent and not _is_folder(listed):
+            self._report.looked += 1
+            self._perhaps_waits(listed, now)
+        return cursor
+
+    def _perhaps_waits(self, listed: Listed, now: datetime) -> None:
+        name = f"{self._rules.ledger}{ledger_name(listed.key)}"
+        known = self._store.look(name)
+        try:
+            entry = Entry.from_json(known.value) if known else None
+        except UnreadableEntry as problem:
+            self._report.unreadable += 1
+            self._report.note(f"its ledger entry could not be read and was set aside: {problem}", listed.key)
+            self._store.copy(name, unreadable_name(self._rules.ledger, listed.key))
+            entry = None
         if entry is not None and entry.state in FINISHED and _tells_of(entry, listed):
             return
         arrival = self._store.current(listed.key)
@@ -184,104 +274,236 @@ class Sweep:
 
     def _claim(self, arrival: Arrival, entry: Entry | None, known: Known | None) -> None:
         """Announce it if the ledger's entry is still the one that was seen: two sweeps never announce one object."""
-        same = entry is not None and entry.version == arrival.version
-        if entry is not None and same and entry.attempts >= MOST_ATTEMPTS:
-            self._found.given_up += 1
-            self._found.note(f"given up after {entry.attempts} attempts", arrival.key)
+        if entry is not None and _is_given_up(entry, arrival):
             return
-        awaited = (entry or replace(Entry.first(arrival), attempts=0)).awaited(arrival)
+        first = replace(Entry.first(arrival), attempts=0)
+        self._announce_when_written(arrival, (entry or first).awaited(arrival), known)
+
+    def _announce_when_written(self, arrival: Arrival, entry: Entry, known: Known | None) -> None:
         name = f"{self._rules.ledger}{ledger_name(arrival.key)}"
-        etag = self._store.write_json(name, awaited.as_json(), known.etag if known else None)
+        etag = self._store.write_json(name, entry.as_json(), known.etag if known else None)
         if etag is not None:
             self._announce(announcement(replace(arrival, ledger_etag=etag)))
-            self._found.announced += 1
+            self._report.announced += 1
 
     def _wait_for(self, age: timedelta) -> None:
-        self._found.oldest_waiting = max(self._found.oldest_waiting, age.total_seconds())
+        self._report.oldest_waiting = max(self._report.oldest_waiting, age.total_seconds())
 
     # Ledger entries -----------------------------------------------------------------------------------------------
 
-    def _entry(self, listed: Listed, now: datetime) -> None:
+    def _entry(self, cursor: SweepCursor, listed: Listed, now: datetime, is_recent: bool) -> SweepCursor:
+        if self._is_set_aside(listed.key) or _is_folder(listed):
+            return cursor
+        cursor = replace(cursor, counted=cursor.counted + 1)
+        if not is_recent and not self._rules.deletes:
+            return cursor
+        self._report.looked += 1
         known = self._store.look(listed.key)
-        if known is None or known.age < self._rules.grace:
-            return
-        entry = Entry.from_json(known.value)
-        if entry.state in (LOADING, FAILED):
-            self._unfinished(entry, known)
-        elif entry.publishing or entry.superseded:
-            self._clean_up(listed.key, entry, known)
-        elif self._rules.deletes and entry.state != DELETED and entry.loaded_version is not None:
-            self._perhaps_deleted(entry)
+        if known is None:
+            return cursor
+        try:
+            entry = Entry.from_json(known.value)
+        except UnreadableEntry as problem:
+            self._report.unreadable += 1
+            self._report.note(f"a ledger entry that cannot be read: {problem}", listed.key)
+            # Whose it is only its object tells, which may be an old one: the next round looks at all of them.
+            return replace(cursor, full=cursor.full or cursor.last_whole is not None)
+        if known.age >= self._rules.grace:
+            self._settled(listed.key, entry, known)
+        return cursor
 
-    def _unfinished(self, entry: Entry, known: Known) -> None:
+    def _settled(self, name: str, entry: Entry, known: Known) -> None:
+        """Look at an entry that nobody has written for the grace time."""
+        if entry.state in (LOADING, FAILED):
+            self._unfinished(name, entry, known)
+        elif entry.state in (GONE, DELETED) and (current := self._store.current(entry.key)) is not None:
+            # What was announced is gone, and what there is now may have come a long time ago.
+            self._wait_for(known.age)
+            self._claim(current, entry, known)
+        elif entry.publishing or entry.superseded:
+            self._clean_up(name, entry, known)
+        elif self._rules.deletes and entry.state != DELETED and entry.loaded_version is not None:
+            self._perhaps_deleted(entry, known)
+        else:
+            self._perhaps_incomplete(entry, known)
+
+    def _unfinished(self, name: str, entry: Entry, known: Known) -> None:
         arrival = self._store.current(entry.key)
         if arrival is None and self._rules.deletes:
             self._announce_removal(entry)
             return
         self._wait_for(known.age)
         # Where the key was deleted meanwhile, S3 may still have the version that was being loaded.
-        self._claim(arrival or _own_version(entry, self._rules.bucket), entry, known)
+        arrival = arrival or _version(entry, entry.version, self._rules.bucket)
+        if _is_given_up(entry, arrival):
+            self._give_up(name, entry, known)
+        else:
+            self._claim(arrival, entry, known)
+
+    def _give_up(self, name: str, entry: Entry, known: Known) -> None:
+        """Announce it no more; what it was about to publish beside the rows of an older version is removed."""
+        self._report.given_up += 1
+        self._report.note(f"given up after {entry.attempts} attempts", entry.key)
+        if entry.publishing or entry.superseded:
+            self._clean_up(name, entry, known)
 
     def _clean_up(self, name: str, entry: Entry, known: Known) -> None:
         """Remove what the entry has replaced, and what was about to appear when its process ended."""
-        marked = entry.abandoned()
+        self._remove(name, entry.abandoned(), known)
+
+    def _remove(self, name: str, marked: Entry, known: Known) -> None:
+        """Remove the superseded files of an entry once the ledger says so: their names are never written again."""
         etag = self._store.write_json(name, marked.as_json(), known.etag)
         if etag is None:
             return
         self._store.delete(marked.superseded)
-        self._found.removed += len(marked.superseded)
+        self._report.removed += len(marked.superseded)
         self._store.write_json(name, replace(marked, superseded=()).as_json(), etag)
 
-    def _perhaps_deleted(self, entry: Entry) -> None:
+    def _perhaps_deleted(self, entry: Entry, known: Known) -> None:
         if self._store.current(entry.key) is None:
             self._announce_removal(entry)
+        else:
+            self._perhaps_incomplete(entry, known)
 
     def _announce_removal(self, entry: Entry) -> None:
         gone = Arrival(self._rules.bucket, entry.key, version_of(None, None), removed=True)
         self._announce(announcement(gone))
-        self._found.announced += 1
+        self._report.announced += 1
+
+    def _perhaps_incomplete(self, entry: Entry, known: Known) -> None:
+        """Have a version loaded again of which files are missing from the table."""
+        missing = [file for file in entry.files if self._store.current(file) is None]
+        if not missing or entry.loaded_version is None:
+            return
+        current = self._store.current(entry.key)
+        if current is not None and current.version != entry.version:
+            # The entry is older than the object, as after a restore.
+            self._claim(current, entry, known)
+            return
+        arrival = replace(_version(entry, entry.loaded_version, self._rules.bucket), sequencer=entry.loaded_sequencer)
+        if self._store.modified_at(arrival) is None:
+            self._report.note(f"{len(missing)} of its files are missing, and its object is gone", entry.key)
+            return
+        self._report.note(f"{len(missing)} of its files are missing: it is loaded again", entry.key)
+        is_newest = entry.loaded_version == entry.version
+        self._announce_when_written(arrival, entry.awaited(arrival) if is_newest else entry.repairing(), known)
 
     # Files of the table -------------------------------------------------------------------------------------------
 
-    def _table_files(self, page: Page) -> Callable[[Listed, datetime], None]:
-        # An empty ledger says that the ledger is lost or elsewhere, not that all rows are nobody's.
-        if page.objects and not self._store.list(self._rules.ledger, limit=1).objects:
-            self._found.note("no entry in the ledger: the table's files are left alone", self._rules.ledger)
-            return lambda listed, now: None
-        return partial(self._table_file, entries={})
+    def _table_files(self) -> _TableFiles:
+        return _TableFiles(self._store, self._rules, self._report, self._remove)
 
-    def _table_file(self, listed: Listed, now: datetime, entries: dict[str, set[str]]) -> None:
-        """Remove a file that no entry knows, once it has been there for the grace time."""
-        if listed.key.endswith("/") and not listed.size:
-            return
-        start = ledger_start(listed.key)
-        if start is None:
+    def _may_remove(self, cursor: SweepCursor) -> bool:
+        """Tell whether the orphans that a round found may be removed: not where they are many at once."""
+        count, rules = len(cursor.orphans), self._rules
+        if cursor.doubtful or (count > rules.most_removals and count * 100 > cursor.files * rules.most_percent):
+            self._report.left_alone += count
+            if count and not cursor.doubtful:
+                self._report.note(f"{count} of {cursor.files} files are nobody's: too many to be removed", rules.table)
+            return False
+        return True
+
+    def _remove_orphans(self, cursor: SweepCursor, time_left: Callable[[], float]) -> SweepCursor:
+        """Remove the orphans that a round found; each is looked at once more."""
+        files = self._table_files()
+        for i, file in enumerate(cursor.orphans):
+            if time_left() <= RESERVE:
+                return replace(cursor, orphans=cursor.orphans[i:])
+            files.remove(file)
+        self._report.whole = True
+        return cursor.finished()
+
+
+class _TableFiles:
+    """A page of the table's files, and what the ledger says of them: each entry is read once.
+
+    `drop` removes the superseded files of an entry, given its name, itself and what was read.
+    """
+
+    def __init__(
+        self, store: Store, rules: Rules, report: SweepReport, drop: Callable[[str, Entry, Known], None]
+    ) -> None:
+        self._store = store
+        self._rules = rules
+        self._report = report
+        self._drop = drop
+        self._entries: dict[str, list[tuple[str, Entry | None, Known]]] = {}
+
+    def look(self, cursor: SweepCursor, listed: Listed, now: datetime, is_recent: bool) -> SweepCursor:
+        """Look at a file; return the cursor with it counted, and remembered if it is nobody's."""
+        if _is_folder(listed):
+            return cursor
+        name = parse_name(listed.key)
+        if name is None:
             # Somebody's, and not ours to remove; Athena reads it all the same.
-            self._found.note("not a file of ours in the table's prefix", listed.key)
-            return
+            self._report.foreign += 1
+            self._report.note("not a file of ours in the table's prefix", listed.key)
+            return cursor
+        cursor = replace(cursor, files=cursor.files + 1)
+        if not is_recent:
+            return cursor
+        self._report.looked += 1
         if now - listed.modified_at < self._rules.grace:
-            return
-        if start not in entries:
-            entries[start] = self._known_files(start)
-        # Looked at again right before it is removed: a load may have told of it since.
-        if listed.key not in entries[start] and listed.key not in self._known_files(start):
-            self._store.delete([listed.key])
-            self._found.removed += 1
+            return cursor
+        ownership = self._ownership(listed.key, name.key_digest)
+        if ownership is Ownership.UNKNOWN:
+            self._report.left_alone += 1
+            self._report.note("no entry of the ledger knows it: it is left alone", listed.key)
+        if ownership is Ownership.ORPHAN and len(cursor.orphans) < MOST_ORPHANS:
+            return replace(cursor, orphans=(*cursor.orphans, listed.key))
+        return cursor
 
-    def _known_files(self, start: str) -> set[str]:
-        found: set[str] = set()
-        for listed in self._store.list(f"{self._rules.ledger}{start}").objects:
+    def remove(self, file: str) -> None:
+        """Remove a file if it still is nobody's."""
+        name = parse_name(file)
+        if name is None or self._ownership(file, name.key_digest, again=True) is not Ownership.ORPHAN:
+            return
+        ((entry_name, entry, known),) = self._entries[name.key_digest]
+        if entry is not None:
+            self._drop(entry_name, entry.dropping([file]), known)
+
+    def _ownership(self, file: str, key_digest: str, again: bool = False) -> Ownership:
+        if again or key_digest not in self._entries:
+            self._entries[key_digest] = list(self._read(key_digest))
+        entries = [entry for _, entry, _ in self._entries[key_digest]]
+        if any(entry is not None and entry.knows(file) for entry in entries):
+            return Ownership.KNOWN
+        # Two keys of one digest would be 2^32 objects away; then neither's entry proves anything.
+        entry = entries[0] if len(entries) == 1 else None
+        if entry is None:
+            return Ownership.UNKNOWN
+        if entry.state in (LOADING, FAILED):
+            return Ownership.KNOWN
+        return Ownership.ORPHAN if entry.has_burned(file) or self._is_whole(entry) else Ownership.UNKNOWN
+
+    def _is_whole(self, entry: Entry) -> bool:
+        """Tell whether all rows of an entry's key are where it says: one restored from an old copy fails here."""
+        loaded = entry.state in WITH_ROWS and bool(entry.files)
+        return loaded and all(self._store.current(file) is not None for file in entry.files)
+
+    def _read(self, key_digest: str) -> Iterable[tuple[str, Entry | None, Known]]:
+        for listed in self._store.list(f"{self._rules.ledger}{key_digest}").objects:
             known = self._store.look(listed.key)
             if known is not None:
-                entry = Entry.from_json(known.value)
-                found |= {*entry.files, *entry.publishing, *entry.superseded}
-        return found
+                try:
+                    yield listed.key, Entry.from_json(known.value), known
+                except UnreadableEntry:
+                    yield listed.key, None, known
 
 
-def _own_version(entry: Entry, bucket: str) -> Arrival:
-    """Return the version that an entry tells of, as it was announced."""
-    version_id = None if entry.version == entry.etag else entry.version
-    return Arrival(bucket, entry.key, entry.version, version_id, entry.etag)
+def _is_folder(listed: Listed) -> bool:
+    return listed.key.endswith("/") and not listed.size
+
+
+def _is_given_up(entry: Entry, arrival: Arrival) -> bool:
+    return entry.version == arrival.version and entry.attempts >= MOST_ATTEMPTS
+
+
+def _version(entry: Entry, version: str, bucket: str) -> Arrival:
+    """Return a version of an entry's key as it was announced. Of an older one only an id names what S3 still has."""
+    etag = entry.etag if version == entry.version else None
+    return Arrival(bucket, entry.key, version, None if version == etag else version, etag)
 
 
 def _tells_of(entry: Entry, listed: Listed) -> bool:

@@ -13,7 +13,7 @@ import boto3
 from chalicelib.invoking import hand_over
 from chalicelib.observability import log, measure
 from chalicelib.settings import Settings
-from chalicelib.sweep import Found, Rules, Sweep
+from chalicelib.sweep import Rules, Sweep, SweepReport
 from chalicelib.wiring import catch_up_crawler, storage
 
 SWEEP, LOAD = "sweep_orders", "load_orders"
@@ -48,15 +48,20 @@ def rules(settings: Settings) -> Rules:
         grace=timedelta(seconds=settings.sweep_grace_seconds),
         lookback=timedelta(hours=settings.sweep_lookback_hours),
         deletes=settings.delete_propagates,
+        most_removals=settings.sweep_most_removals,
+        most_percent=settings.sweep_most_percent,
     )
 
 
-def _measure(found: Found, seconds: float, stage: str) -> None:
+def _measure(found: SweepReport, seconds: float, stage: str) -> None:
     measure(
         {
             "SweepAnnounced": found.announced,
             "SweepGaveUp": found.given_up,
             "SweepRemoved": found.removed,
+            "SweepRefusedToRemove": found.left_alone,
+            "LedgerEntriesUnreadable": found.unreadable,
+            "ForeignFilesInTable": found.foreign,
             "SweepSeconds": seconds,
             "OldestWaitingSeconds": found.oldest_waiting,
         },

@@ -25,15 +25,24 @@ MAX_NAME_BYTES = 255
 SECONDS_BYTES, RANDOM_BYTES, CHECK_BYTES = 5, 16, 4
 ID = re.compile(r"[A-Za-z0-9_-]{36,400}", re.ASCII)
 
+SEPARATORS = frozenset("/\\")
 FORBIDDEN = {
     "/": "is a separator: give the name without its folder",
     "\\": "is a separator: give the name without its folder",
     ";": "cannot be sent in a form by curl: leave it out",
-    "${": "is a variable to S3's forms: leave it out",
-    "..": "leads out of a folder: leave it out",
+    "$": "is an escape in the policies of S3's forms: leave it out",
 }
-BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Characters that turn the direction of text, and can make a name look like another."""
+CONTROLS = frozenset(("Cc", "Cs", "Zl", "Zp"))
+"""Categories of Unicode: control characters, half characters, separators of lines and paragraphs."""
+FORMATS = "Cf"
+"""The category of what only acts on other characters: U+FEFF, U+200B, marks that turn the direction of text."""
+DRAWN_FORMATS = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
+"""Those of that category that are seen: signs that stand around numbers in Arabic, Syriac and Kaithi."""
+FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""What is drawn as nothing although its category is that of letters, marks or symbols."""
+JOINERS = frozenset("\u200c\u200d")
+"""Persian and the scripts of India spell with these, and emoji are composed with U+200D. So each is taken between two
+characters that are not ASCII; next to one that is it changes nothing that can be seen."""
 
 CONTENT_TYPES = {".json": "application/json", ".ndjson": "application/x-ndjson", ".jsonl": "application/x-ndjson"}
 
@@ -63,11 +72,12 @@ class UploadId:
             content = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))[:-CHECK_BYTES]
             name = content[SECONDS_BYTES + RANDOM_BYTES :].decode()
             issued_at = datetime.fromtimestamp(int.from_bytes(content[:SECONDS_BYTES], "big"), UTC)
-            found = cls.new(safe_name(name), issued_at, content[SECONDS_BYTES : SECONDS_BYTES + RANDOM_BYTES])
-        except (ValueError, OverflowError, OSError, RequestError):
+            found = cls.new(name, issued_at, content[SECONDS_BYTES : SECONDS_BYTES + RANDOM_BYTES])
+        except (ValueError, OverflowError, OSError):
             raise UnknownUpload(text) from None
-        # Made anew it is the same text, its check included, or it was never issued: base64 has several spellings.
-        if found.text == text:
+        # Made anew it is the same text, its check included, or it was never issued: base64 has several spellings. The
+        # name need only be one that was ever taken, so that an id outlives a rule that is made later.
+        if found.text == text and _ends_a_key(name):
             return found
         raise UnknownUpload(text)
 
@@ -85,11 +95,11 @@ def safe_name(given: Any) -> str:
     for text, problem in FORBIDDEN.items():
         if text in name:
             raise _refused(f"{shown(given)!r} holds {text!r}, which {problem}")
-    for character in name:
-        if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in BIDI:
-            raise _refused(
-                f"'{shown(given)}' holds U+{ord(character):04X}, which cannot be seen or breaks a line: leave it out"
-            )
+    unseen = next((character for i, character in enumerate(name) if _is_unseen(name, i)), None)
+    if unseen is not None:
+        raise _refused(
+            f"'{shown(given)}' holds U+{ord(unseen):04X}, which cannot be seen or breaks a line: leave it out"
+        )
     size = len(name.encode())
     if size > MAX_NAME_BYTES:
         raise _refused(f"{shown(given)!r} has {size} bytes in UTF-8: give at most {MAX_NAME_BYTES}")
@@ -104,6 +114,20 @@ def content_type(name: str) -> str:
     if lower.endswith(".gz"):
         return "application/gzip"
     return CONTENT_TYPES[f".{lower.rsplit('.', 1)[1]}"]
+
+
+def _ends_a_key(name: str) -> bool:
+    """Tell whether a name is one segment of a key, and of a file that can be loaded."""
+    controls = {unicodedata.category(character) for character in name} & CONTROLS
+    return not controls and not SEPARATORS & set(name) and is_supported(name)
+
+
+def _is_unseen(name: str, i: int) -> bool:
+    character, around = name[i], name[max(0, i - 1) : i] + name[i + 1 : i + 2]
+    if character in JOINERS:
+        return len(around) < 2 or any(each.isascii() or each in JOINERS for each in around)
+    category = unicodedata.category(character)
+    return category in CONTROLS or character in FILLERS or (category == FORMATS and character not in DRAWN_FORMATS)
 
 
 def _check(content: bytes) -> bytes:

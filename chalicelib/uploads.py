@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from chalicelib.errors import UnreadableEntry
 from chalicelib.ledger import (
     DELETED,
     FAILED,
@@ -203,7 +204,11 @@ class Uploads:
             if _is_missing(error):
                 return None, self._now()
             raise
-        return Entry.from_json(json.loads(answer["Body"].read())), answer["LastModified"]
+        try:
+            return Entry.from_json(json.loads(answer["Body"].read())), answer["LastModified"]
+        except (UnreadableEntry, ValueError):
+            # The next load of the object sets it aside and is news of the object.
+            return None, answer["LastModified"]
 
     def _sample(self, key: str) -> list[dict[str, Any]]:
         """Return number, path and reason of the first refused records. What was sent of them is left out."""

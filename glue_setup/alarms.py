@@ -94,8 +94,7 @@ def _of_the_orders(stage: Stage) -> list[Request]:
         loaded=metric(stage, "OrdersLoaded", HOUR, "Sum"),
         refused=metric(stage, "OrdersRefused", HOUR, "Sum"),
     )
-    # A sweep that runs less often than hourly tells of what waits no more often than that.
-    period = max(HOUR, stage.settings.sweep_minutes * MINUTE)
+    period = _sweep_period(stage)
     age = _math(
         "MAX([FILL(loaded, 0), FILL(waiting, 0)])",
         loaded=metric(stage, "FreshnessSeconds", period, "Maximum"),
@@ -152,6 +151,13 @@ def _of_the_function(stage: Stage) -> list[Request]:
         ),
         _alarm(
             stage,
+            "event-not-understood",
+            "An event was not S3's own, and nothing was loaded for it. The sweep finds what it announced, later.",
+            _one(metric(stage, "EventsNotUnderstood", 15 * MINUTE, "Sum")),
+            limit=0,
+        ),
+        _alarm(
+            stage,
             "load-slow",
             f"Loads take more than {DURATION_PERCENT} % of the {seconds} seconds that the function has.",
             _one(of_function(stage, "load_orders", "Duration", 15 * MINUTE, "p99"))
@@ -173,6 +179,27 @@ def _of_the_sweep(stage: Stage) -> list[Request]:
         ),
         _alarm(
             stage,
+            "sweep-refused",
+            "Too many of the table's files are unknown to the ledger, which may be lost. The sweep removed none.",
+            _one(metric(stage, "SweepRefusedToRemove", _sweep_period(stage), "Sum")),
+            limit=0,
+        ),
+        _alarm(
+            stage,
+            "ledger-unreadable",
+            "Ledger entries could not be read. They were set aside, and their objects are loaded anew.",
+            _one(metric(stage, "LedgerEntriesUnreadable", 5 * MINUTE, "Sum")),
+            limit=0,
+        ),
+        _alarm(
+            stage,
+            "table-foreign-file",
+            "A file in the table's prefix is none of the pipeline's. If it is not Parquet, every query fails on it.",
+            _one(metric(stage, "ForeignFilesInTable", _sweep_period(stage), "Maximum")),
+            limit=0,
+        ),
+        _alarm(
+            stage,
             "sweep-silent",
             "No sweep has ended for two of its intervals: what no event announces is not found.",
             _one(ended),
@@ -181,6 +208,11 @@ def _of_the_sweep(stage: Stage) -> list[Request]:
         )
         | {"ComparisonOperator": "LessThanThreshold", "TreatMissingData": "breaching"},
     ]
+
+
+def _sweep_period(stage: Stage) -> int:
+    """Return the seconds of a period in which a sweep has run: what it sees is written no more often than that."""
+    return max(HOUR, stage.settings.sweep_minutes * MINUTE)
 
 
 def _of_the_crawler(stage: Stage) -> Request:

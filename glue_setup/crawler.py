@@ -123,11 +123,7 @@ class Crawler(Resource):
         self._settling = Settling(("InvalidInputException",), NOT_YET, sleep, monotonic)
 
     def desired(self, current: State | None) -> State:
-        """Return the crawler with its safe policies; schedule, description and further tags are left to others.
-
-        Raises Refused when it would give the table another name than the settings do.
-        """
-        self._check_name()
+        """Return the crawler with its safe policies; schedule, description and further tags are left to others."""
         return {OWNER: self._owner, **self._state(self._definition | {"Role": self._role_arn})}
 
     def current(self) -> State | None:
@@ -170,15 +166,6 @@ class Crawler(Resource):
             return f"kept: {refused.reasons[0]}"
         self._glue.delete_crawler(Name=self._crawler)
         return "removed"
-
-    def _check_name(self) -> None:
-        # A crawler names the table after its folder, with underscores for what a name cannot hold.
-        named = self._settings.table_prefix.rstrip("/").replace("-", "_")
-        if self._settings.catalog_mode == "crawler" and named != self._settings.table:
-            raise Refused(
-                self.name,
-                [f"it would name the table {named}, after its folder: set GLUE_TABLE={named}, or ETL_TABLE_PREFIX"],
-            )
 
     def _found(self) -> dict[str, Any] | None:
         try:

@@ -87,6 +87,13 @@ def _of_what_else_runs(stage: Stage) -> list[Widget]:
             _own(stage, "SweepRemoved", "Sum"),
             _own(stage, "SweepSeconds", "Maximum", right=True),
         ),
+        _graph(
+            "What somebody has to look at",
+            _own(stage, "EventsNotUnderstood", "Sum"),
+            _own(stage, "SweepRefusedToRemove", "Sum"),
+            _own(stage, "LedgerEntriesUnreadable", "Sum"),
+            _own(stage, "ForeignFilesInTable", "Maximum"),
+        ),
         _graph("Crawler", _own(stage, "CrawlerFailures", "Sum")),
         _graph(
             "REST API, milliseconds and errors",

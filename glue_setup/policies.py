@@ -32,9 +32,13 @@ def load_orders(stage: Stage, place: Place) -> Policy:
             ["s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObject"],
             place.objects(bucket, settings.table_prefix),
         ),
-        # PutObject of refused records and reports.
-        _allow("WriteQuarantine", ["s3:PutObject"], place.objects(bucket, settings.quarantine_prefix)),
-        # GetObject, and PutObject with If-None-Match or If-Match.
+        # PutObject of rejected records and reports, and every call of a multipart upload but its abort.
+        _allow(
+            "WriteQuarantine",
+            ["s3:PutObject", "s3:AbortMultipartUpload"],
+            place.objects(bucket, settings.quarantine_prefix),
+        ),
+        # GetObject, PutObject with If-None-Match or If-Match, CopyObject of an entry that cannot be read.
         _allow("KeepLedger", ["s3:GetObject", "s3:PutObject"], place.objects(bucket, settings.ledger_prefix)),
         _told_what_is_missing(
             settings,
@@ -62,14 +66,16 @@ def sweep_orders(stage: Stage, place: Place) -> Policy:
                 place.bucket(bucket),
                 [settings.incoming_prefix, settings.ledger_prefix, settings.table_prefix, settings.state_prefix],
             ),
-            # HeadObject of a dropped object tells its version.
-            _allow("SeeIncoming", ["s3:GetObject"], place.objects(bucket, settings.incoming_prefix)),
-            # GetObject, and PutObject with If-None-Match or If-Match.
+            # HeadObject of a dropped object tells its version; of a version, whether what is missing can be read again.
+            _allow(
+                "SeeIncoming", ["s3:GetObject", "s3:GetObjectVersion"], place.objects(bucket, settings.incoming_prefix)
+            ),
+            # GetObject, PutObject with If-None-Match or If-Match, CopyObject of an entry that cannot be read.
             _allow("KeepLedger", ["s3:GetObject", "s3:PutObject"], place.objects(bucket, settings.ledger_prefix)),
             # The same of the object that tells where the sweep is, and when the crawler was started.
             _keep_state(settings, place),
-            # DeleteObject of superseded files, and of files that nobody knows.
-            _allow("RemoveFiles", ["s3:DeleteObject"], place.objects(bucket, settings.table_prefix)),
+            # DeleteObject of files that are superseded or nobody's; HeadObject of those that an entry says are there.
+            _allow("RemoveFiles", ["s3:DeleteObject", "s3:GetObject"], place.objects(bucket, settings.table_prefix)),
             # Invoke, to announce an object to the function that loads.
             _allow("Announce", ["lambda:InvokeFunction"], place.function(stage.function("load_orders"))),
             *_start_crawler(settings, place),

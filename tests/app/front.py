@@ -18,6 +18,7 @@ from chalicelib import api_answers
 from chalicelib.api import Api
 from chalicelib.athena import Athena
 from chalicelib.presigned import link_client
+from chalicelib.saved_queries import find
 from chalicelib.settings import Settings
 from chalicelib.uploads import Uploads
 from local.emulator import PROJECT
@@ -27,6 +28,7 @@ NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 EXECUTION = "0b1c2d3e-4f50-4a61-8b72-9c8d0e1f2a3b"
 REQUEST_ID = "7f0c2a51-0000-4000-8000-000000000001"
 HOST = "abc123.execute-api.eu-central-1.amazonaws.com"
+PREVIEW = find("preview").bind({}, database="etl_pipeline", table="orders_parquet_datalake").sql
 _numbers = itertools.count()
 
 
@@ -56,7 +58,7 @@ class FakeAthena:
     stopped: list[str] = field(default_factory=list)
     fails: dict[str, Exception] = field(default_factory=dict)
     rows: list[list[str | None]] = field(default_factory=lambda: [["1001", "9.5000"], ["1002", None]])
-    query: str = "-- saved query: preview\nSELECT 1"
+    query: str = f"-- saved query: preview\n{PREVIEW}"
     pages: list[dict[str, Any]] = field(default_factory=list)
     location: str | None = f"s3://orders-etl-test/athena_results/{EXECUTION}.csv"
     start_seconds: float = 0.0

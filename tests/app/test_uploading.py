@@ -28,11 +28,18 @@ GOOD = [
     "x+y%20&=?#'.jsonl",
     "a b.json.gz",
     "ünï.json",
+    "a..b.json",
+    "..json",
+    "می\u200cخواهم.json",
+    "ක්\u200dෂ.json",
+    "\u0600١.json",
 ]
 BAD: list[Any] = [
-    "", " ", "orders", "orders.csv", "orders.json.zip", ".gz", "a/b.json", "a\\b.json", "../orders.json", "..json",
+    "", " ", "orders", "orders.csv", "orders.json.zip", ".gz", "a/b.json", "a\\b.json", "../orders.json",
     "C:\\fakepath\\orders.json", "a\x00.json", "a\n.json", "a\r\nX: y.json", "a\u2028.json", "a\u202egnp.json",
-    "\ud800.json", "${filename}.json", "a;type=text.json", "ü" * 126 + ".json", "x" * 300 + ".json", None, 7, True,
+    "\ud800.json", "${filename}.json", "5$.json", "\ufefforders.json", "or\u200bders.json", "or\u00adders.json",
+    "or\u2060ders.json", "or\u200dders.json", "é\u200d.json", "\u200c注文.json", "é\u200c\u200d注.json", "\u3164.json",
+    "a\U000e0041.json", "a;type=text.json", "ü" * 126 + ".json", "x" * 300 + ".json", None, 7, True,
     ["orders.json"], {"a": 1},
 ]  # fmt: skip
 
@@ -55,6 +62,24 @@ def test_a_bad_name_is_refused_with_the_remedy(front: Front, name: Any) -> None:
     assert len(answer.text) < 1500
 
 
+def test_a_character_that_cannot_be_seen_is_named_by_its_code_point(front: Front) -> None:
+    for character, code in (("\ufeff", "U+FEFF"), ("\u200b", "U+200B"), ("\u00ad", "U+00AD"), ("\u200d", "U+200D")):
+        told = front.post(f"a{character}.json").body["Fields"]["filename"]
+        assert code in told
+        assert character not in told
+
+
+def test_an_id_that_was_issued_when_more_names_were_taken_is_known_still() -> None:
+    for name in ("5$ off.json", "\ufefforders.json", "a\u200b.ndjson.gz"):
+        assert UploadId.read(UploadId.new(name, NOW, bytes(16)).text).name == name
+
+
+@pytest.mark.parametrize("name", ["../a.json", "a/b.json", "a\\b.json", "a\n.json", "", "a.csv"])
+def test_an_id_made_up_for_a_name_that_was_never_taken_is_unknown(name: str) -> None:
+    with pytest.raises(UnknownUpload):
+        UploadId.read(UploadId.new(name, NOW, bytes(16)).text)
+
+
 def test_spaces_around_a_name_are_left_out(front: Front) -> None:
     assert front.post("  orders.json\u3000").body["key"].endswith("/orders.json")
 
@@ -73,7 +98,7 @@ def test_what_passes_is_one_segment_of_a_supported_type(text: str) -> None:
             assert is_supported(name)
             assert 0 < len(name.encode()) <= MAX_NAME_BYTES
             assert not set(name) & set("/\\;\0\r\n")
-            assert ".." not in name
+            assert "$" not in name
             assert safe_name(name) == name
             assert UploadId.read(UploadId.new(name, NOW, bytes(16)).text).name == name
 
@@ -235,6 +260,13 @@ def test_a_second_file_by_the_same_link_is_loading_until_it_is_the_one_that_was_
     assert (found["status"], found["rows"]) == ("loading", 0)
     told.entry("loaded", version="5", orders_read=1, orders_loaded=1, rows=1, files=("b",))
     assert told.at(timedelta(seconds=12))["rows"] == 1
+
+
+@pytest.mark.parametrize("content", [b"null", b"[]", b"{", b'{"version": 1}', b"\xff"])
+def test_an_entry_that_cannot_be_read_is_no_error_of_the_caller(told: Told, content: bytes) -> None:
+    told.arrived()
+    told.front.s3.put(f"orders_ledger/{ledger_name(told.key)}", content, NOW)
+    assert told.at(timedelta(seconds=1))["status"] == "loading"
 
 
 def test_what_was_refused_is_shown_by_a_sample_without_the_orders_and_a_link(told: Told) -> None:

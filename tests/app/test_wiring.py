@@ -139,6 +139,12 @@ def test_origins_are_named_whole_or_refused(wrong: str) -> None:
         load_app(API_CORS_ORIGINS=wrong)
 
 
+@pytest.mark.parametrize("event", [{"Records": [{"eventSource": "aws:sqs", "body": "{}"}]}, {"detail": {}}, {}, []])
+def test_an_event_that_s3_did_not_send_ends_well_and_is_told(event: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert load_app().load_orders(event, None) == []
+    assert '"event": "event not understood"' in capsys.readouterr().out
+
+
 def test_links_lead_where_the_gateway_was_called_whatever_the_host_header_says(front: Front) -> None:
     answer = front.call("GET", "/queries", headers={"Host": "evil.example", "X-Forwarded-Host": "evil.example"})
     assert answer.body["queries"][0]["url"] == f"https://{HOST}/api/queries/order_lines_of"
@@ -156,6 +162,8 @@ def test_links_keep_the_base_path_of_a_custom_domain(front: Front) -> None:
         ("Query exhausted resources at this scale factor", "it needs more memory than one query gets"),
         ("Bytes scanned limit was exceeded", "it would read more than one query may"),
         ("HIVE_BAD_DATA: Malformed Parquet file s3://secret-bucket/key", "(HIVE_BAD_DATA)"),
+        ("HIVE_BAD_DATA: Not valid Parquet file: s3://secret-bucket/notes.txt", "a file of the table cannot be read"),
+        ("HIVE_CANNOT_OPEN_SPLIT: s3://secret-bucket/a is not a valid Parquet File", "under table-foreign-file"),
         ("Insufficient permissions on arn:aws:glue:eu-west-1:1:table/x", "the API lacks a permission"),
         ("SYNTAX_ERROR: line 3:8: Column 'secret' cannot be resolved", "(SYNTAX_ERROR)"),
         ("", "Athena could not run it"),

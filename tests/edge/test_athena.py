@@ -13,10 +13,21 @@ from botocore.stub import ANY, Stubber
 
 from chalicelib.athena import RETRY_AFTER, Athena, athena_client
 from chalicelib.errors import DeadlinePassed, NotOurs, ParameterError, QueryFailed, Throttled
+from chalicelib.saved_queries import find, load
 from chalicelib.settings import Settings
 
 ID = "0b1c2d3e-4f50-4a61-8b72-9c8d0e1f2a3b"
 SETTINGS = Settings(bucket="orders-etl-test")
+
+
+def saved(name: str) -> str:
+    """Return the text of a saved query, as it is sent."""
+    query = find(name)
+    given = {parameter.name: parameter.example for parameter in query.parameters}
+    return f"-- saved query: {name}\n{query.bind(given, database=SETTINGS.database, table=SETTINGS.table).sql}"
+
+
+PREVIEW, TOP = saved("preview"), saved("top_products")
 KEYS = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "us-east-1"}
 
 
@@ -45,7 +56,7 @@ class World:
     def execution(self, state: str, **changes: Any) -> None:
         answer = {
             "QueryExecutionId": ID,
-            "Query": "-- saved query: preview\nSELECT 1",
+            "Query": PREVIEW,
             "StatementType": "DML",
             "WorkGroup": "etl_pipeline",
             "Status": {"State": state},
@@ -201,6 +212,61 @@ def test_an_execution_that_no_saved_query_started_is_hidden_only_where_asked(wor
         world.execution("RUNNING", Query="SELECT 1")
         with pytest.raises(NotOurs):
             getattr(world.athena(saved_only=True), call)(ID)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "-- saved query: preview\nSELECT * FROM salaries",
+        "-- saved query: preview\nSELECT 1",
+        f"{PREVIEW}\nUNION ALL SELECT * FROM salaries",
+        f"{PREVIEW} ",
+        f"\n{PREVIEW}",
+        PREVIEW.replace("preview\n", "top_products\n"),
+        PREVIEW.replace("preview\n", "no_such_query\n"),
+        PREVIEW.replace(SETTINGS.table, "salaries"),
+        TOP.replace("?", "(SELECT max(salary) FROM salaries)", 1),
+        TOP.replace("?", "1 OR 1 = 1", 1),
+        TOP.replace("?", "'a' OR name = 'b'", 1),
+        TOP.replace("?", "'" * 100_001, 1),
+        TOP.replace("?", "'a'" * 50_000 + "b", 1),
+        TOP.replace("?", "1" * 100_000 + "b", 1),
+    ],
+    ids=[
+        *("other SQL", "a constant", "more behind it", "a space behind it", "a line before it"),
+        *("another's name", "an unknown name", "another table", "a subquery", "a condition", "texts and a condition"),
+        *("an open quote", "many texts", "many digits"),
+    ],
+)
+def test_sql_that_only_begins_like_a_saved_query_is_not_ours(world: World, forged: str) -> None:
+    world.execution("SUCCEEDED", Query=forged)
+    assert world.athena().execution(ID).query is None
+    world.execution("SUCCEEDED", Query=forged)
+    with pytest.raises(NotOurs):
+        world.athena(saved_only=True).execution(ID)
+
+
+def test_a_saved_query_with_more_than_a_value_as_its_parameter_is_not_ours(world: World) -> None:
+    world.execution("SUCCEEDED", Query=TOP, ExecutionParameters=["(SELECT max(salary) FROM salaries)"])
+    with pytest.raises(NotOurs):
+        world.athena(saved_only=True).execution(ID)
+
+
+@pytest.mark.parametrize("name", load())
+def test_every_saved_query_is_ours_as_it_was_sent_with_or_without_its_values_in_the_text(
+    world: World, name: str
+) -> None:
+    query = find(name)
+    given = {parameter.name: parameter.example for parameter in query.parameters}
+    statement = query.bind(given, database=SETTINGS.database, table=SETTINGS.table)
+    sent = f"-- saved query: {name}\n{statement.sql}"
+    put_in = sent
+    for each in statement.parameters:
+        put_in = put_in.replace("?", each, 1)
+    parameters = {"ExecutionParameters": list(statement.parameters)} if statement.parameters else {}
+    for answer in ({"Query": sent}, {"Query": sent, **parameters}, {"Query": put_in}):
+        world.execution("SUCCEEDED", **answer)
+        assert world.athena(saved_only=True).execution(ID).query == name
 
 
 def test_another_error_stays_what_it_is(world: World) -> None:

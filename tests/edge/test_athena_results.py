@@ -123,16 +123,22 @@ def answer(**changes: Any) -> dict[str, Any]:
     }
 
 
-def test_a_saved_query_is_known_by_the_comment_that_it_was_started_with() -> None:
-    assert Execution.of(answer(Query=marked("SELECT 1", "preview"))).query == "preview"
-    assert Execution.of(answer(Query=marked("SELECT 1", None))).query is None
+def of(**changes: Any) -> Execution:
+    """Read an execution of what is a saved query if its SQL is."""
+    return Execution.of(answer(**changes), lambda name, sql, parameters: (name, sql) == ("preview", "SELECT 1"))
+
+
+def test_a_saved_query_is_known_by_the_comment_that_it_was_started_with_and_the_sql_after_it() -> None:
+    assert of(Query=marked("SELECT 1", "preview")).query == "preview"
+    assert of(Query=marked("SELECT 1", None)).query is None
     for other in (
         "SELECT 1 -- saved query: preview\n",
-        " -- saved query: preview\n",
-        "-- saved query: A\n",
+        " -- saved query: preview\nSELECT 1",
+        "-- saved query: A\nSELECT 1",
+        "-- saved query: preview\nSELECT 2",
         "SELECT 1",
     ):
-        assert Execution.of(answer(Query=other)).query is None
+        assert of(Query=other).query is None
 
 
 @pytest.mark.parametrize("name", ["", "A", "a b", "a\nSELECT 2", "a;", "1a", "a-b"])
@@ -142,15 +148,15 @@ def test_a_name_that_could_end_the_comment_is_refused(name: str) -> None:
 
 
 def test_ddl_and_reused_results_cost_nothing_and_a_running_query_has_no_cost_yet() -> None:
-    assert Execution.of(answer(StatementType="DDL")).cost_usd == 0
+    assert of(StatementType="DDL").cost_usd == 0
     reused = {"DataScannedInBytes": 0, "ResultReuseInformation": {"ReusedPreviousResult": True}}
-    assert Execution.of(answer(Statistics=reused)).cost_usd == 0
-    assert Execution.of(answer(Status={"State": "RUNNING"})).cost_usd is None
-    assert Execution.of(answer()).cost_usd == 5
+    assert of(Statistics=reused).cost_usd == 0
+    assert of(Status={"State": "RUNNING"}).cost_usd is None
+    assert of().cost_usd == 5
 
 
 def test_an_execution_is_told_in_json_values() -> None:
-    told = Execution.of(answer()).describe()
+    told = of().describe()
     assert json.loads(json.dumps(told)) == {
         "execution_id": "a",
         "query": "preview",

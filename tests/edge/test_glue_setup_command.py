@@ -14,7 +14,7 @@ from botocore.exceptions import (
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from chalicelib.errors import SettingError
+from chalicelib.errors import SettingError, StageError
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage, read_stage
 from glue_setup.__main__ import main
@@ -49,7 +49,8 @@ def project(tmp_path):
         "stages": {
             "dev": {"environment_variables": {"ETL_BUCKET": BUCKET}},
             "new": {"environment_variables": {"ETL_BUCKET": "change-me-orders"}},
-            "bad": {"environment_variables": {"ETL_LEDGER_PREFIX": "no-slash"}},
+            "bad": {"environment_variables": {"ETL_LEDGER_PREFIX": "no-slash", "API_AUTH": "magic"}},
+            "another": {"environment_variables": {"ETL_STAGE": "local", "API_AUTH": "none"}},
             "bare": {},
             "local": {"environment_variables": {"ETL_BUCKET": "orders-etl-local"}},
         },
@@ -90,12 +91,25 @@ def test_a_stage_that_is_not_there_is_told_with_those_that_are(project, capsys):
     code, _, err = run(project, capsys, "plan", stage="produkshun")
     assert code == 1
     assert "stage 'produkshun' is not in" in err
-    assert "it has dev, new, bad, bare, local" in err
+    assert "it has dev, new, bad, another, bare, local" in err
+
+
+def test_a_stage_that_calls_itself_by_anothers_name_is_refused(project):
+    with pytest.raises(StageError, match="ETL_STAGE of stage another is 'local': put 'another' into"):
+        read_stage(project, "another")
 
 
 def test_a_setting_that_is_wrong_is_told_with_its_value(project):
     with pytest.raises(SettingError, match="ETL_LEDGER_PREFIX is 'no-slash': give one lower-case folder name"):
         read_stage(project, "bad")
+
+
+def test_all_settings_that_are_wrong_are_told_at_once(project, capsys):
+    code, _, err = run(project, capsys, "plan", stage="bad")
+    assert code == 1
+    assert "2 settings are wrong:" in err
+    assert "- ETL_LEDGER_PREFIX is 'no-slash'" in err
+    assert "- API_AUTH is 'magic'" in err
 
 
 @pytest.mark.parametrize(

@@ -197,6 +197,7 @@ NEEDED = [
     ("load_orders", "WriteTable", lambda client: upload(client, "orders_parquet_datalake/new")),
     ("load_orders", "WriteTable", drop_superseded),
     ("load_orders", "WriteQuarantine", put("orders_quarantine/new")),
+    ("load_orders", "WriteQuarantine", lambda client: upload(client, "orders_quarantine/new")),
     ("load_orders", "KeepLedger", put("orders_ledger/there")),
     ("load_orders", "KeepLedger", get("orders_ledger/there")),
     ("load_orders", "FindMissing", listed("orders_ledger/there")),

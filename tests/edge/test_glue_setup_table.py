@@ -260,12 +260,6 @@ def test_a_crawler_over_other_files_is_neither_changed_nor_removed(crawled):
     )
 
 
-def test_a_crawler_that_would_give_the_table_another_name_is_refused(crawled):
-    crawled.set(table_prefix="my-lake/")
-    with pytest.raises(SetupError, match="it would name the table my_lake, after its folder: set GLUE_TABLE=my_lake"):
-        crawled.apply()
-
-
 class Settling:
     """Glue as it is in the first seconds of a role."""
 

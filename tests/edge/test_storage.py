@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,8 +12,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from chalicelib.errors import NotThereYet
 from chalicelib.ledger import Arrival
-from chalicelib.storage import Storage
+from chalicelib.storage import RESUMES, Storage
 
 BUCKET, KEY = "some-bucket", "orders_json_incoming/a b+ü.json"
 
@@ -58,3 +61,87 @@ def test_s3_says_of_some_names_that_they_cannot_be_versions(s3: Any, code: str) 
 
     s3.head_object = refuse
     assert Storage(s3, BUCKET).modified_at(arrival("d41d8cd98f00b204e9800998ecf8427e")) is None
+
+
+def test_a_version_that_was_just_announced_and_is_not_there_comes_again(s3: Any) -> None:
+    now = datetime.now(UTC)
+    for age, comes_again in ((timedelta(minutes=1), True), (timedelta(minutes=16), False)):
+        missing = replace(arrival("00000000-0000-4000-8000-000000000000"), event_time=now - age)
+        if comes_again:
+            with pytest.raises(NotThereYet, match="the event has to come again"):
+                Storage(s3, BUCKET).open(missing)
+        else:
+            assert Storage(s3, BUCKET).open(missing) is None
+    # Without versions an object that was announced is gone when somebody has deleted it.
+    assert Storage(s3, BUCKET).open(Arrival(BUCKET, KEY, "etag", None, "etag", event_time=now)) is None
+
+
+class Breaking(io.BytesIO):
+    """A body whose connection breaks after so many bytes."""
+
+    def __init__(self, data: bytes, after: int) -> None:
+        super().__init__(data[:after])
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        if not data:
+            raise ConnectionError("broken")
+        return data
+
+
+class Broken:
+    """An S3 whose every connection gives so many bytes and breaks."""
+
+    def __init__(self, data: bytes, after: int) -> None:
+        self.data, self.after, self.gets = data, after, 0
+
+    def get_object(self, Range: str = "bytes=0-", **_: Any) -> Any:  # noqa: N803 - AWS's name
+        self.gets += 1
+        start = int(Range.removeprefix("bytes=").removesuffix("-"))
+        return {
+            "Body": Breaking(self.data[start:], self.after),
+            "ETag": "e",
+            "ContentLength": len(self.data),
+            "LastModified": datetime.now(UTC),
+        }
+
+
+def test_a_connection_that_breaks_again_and_again_is_gone_on_from_as_long_as_each_gives_something() -> None:
+    client: Any = Broken(b"x" * 100, 7)
+    source = Storage(client, BUCKET).open(arrival("v"))
+    assert source is not None
+    read = b""
+    while piece := source.stream.read(1000):
+        read += piece
+    assert read == b"x" * 100
+    assert client.gets > RESUMES
+
+
+def test_connections_that_break_before_they_give_anything_end_the_load() -> None:
+    client: Any = Broken(b"x" * 100, 0)
+    source = Storage(client, BUCKET).open(arrival("v"))
+    assert source is not None
+    with pytest.raises(ConnectionError):
+        source.stream.read(1000)
+    assert client.gets == 1 + RESUMES
+
+
+def test_parts_that_are_added_one_by_one_appear_together_when_the_object_is_complete(s3: Any) -> None:
+    store, key = Storage(s3, BUCKET), "orders_quarantine/a.ndjson.gz"
+    parts = [b"a" * (5 << 20), b"b" * (5 << 20), b"c"]
+    upload = store.begin(key)
+    for part in parts:
+        store.add(upload, part)
+    assert s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+    store.complete(upload)
+    found = s3.get_object(Bucket=BUCKET, Key=key)
+    assert (found["Body"].read(), found["ContentType"]) == (b"".join(parts), "application/gzip")
+
+
+def test_what_is_aborted_never_appears(s3: Any) -> None:
+    store = Storage(s3, BUCKET)
+    upload = store.begin("orders_quarantine/a.ndjson.gz")
+    store.add(upload, b"a")
+    store.abort(upload)
+    assert s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+    assert not s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads")

@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from chalicelib.errors import LostRace
+from chalicelib.errors import LostRace, UnreadableEntry
 from chalicelib.events import arrivals
-from chalicelib.ledger import QUARANTINED, WITH_ROWS, Arrival, Entry
+from chalicelib.file_names import parse_name
+from chalicelib.ledger import QUARANTINED, WITH_ROWS, Arrival, Entry, ledger_name
 from chalicelib.sweep import Rules, Sweep
 from tests.promises.workers import Worker, taking_turns
 from tests.unit.memory_store import BUCKET, Crash, MemoryStore
@@ -28,35 +29,48 @@ UNREADABLE = b'[{"order_id": 1,'
 
 @dataclass
 class Version:
-    """What the model knows of one version: the ids of its orders, None where it cannot be read."""
+    """What the model knows of one version: its bytes and the ids of its orders, None where it cannot be read."""
 
     arrival: Arrival
+    content: bytes
     orders: list[str] | None
     lost: bool = False
 
 
 @dataclass
 class Key:
-    """The model: the versions of a key in their order, and whether the key is there."""
+    """The model: the versions of a key in their order, and whether the key is there.
+
+    `since` is the first version after the last deletion that an event announced, `after_any` after the last of all.
+    `is_open` says that somebody damaged what is known of it, so that nobody can tell what was before the newest.
+    """
 
     versions: list[Version] = field(default_factory=list)
     there: bool = False
-    was_removed: bool = False
+    since: int = 0
+    after_any: int = 0
+    is_open: bool = False
+
+    def place(self, version: str | None) -> int:
+        """Return which of the versions this was, the last where bytes came back; -1 for none."""
+        names = [each.arrival.version for each in self.versions]
+        return max((i for i, name in enumerate(names) if name == version), default=-1)
 
 
 class AnyHistory(RuleBasedStateMachine):
     """`events` may come at any time, each until it was worked off; `accidents` stay below what the sweep gives up."""
 
-    @initialize(versioned=st.booleans(), deletes=st.booleans())
-    def begin(self, versioned: bool, deletes: bool) -> None:
+    @initialize(versioned=st.booleans(), deletes=st.booleans(), damage=st.booleans())
+    def begin(self, versioned: bool, deletes: bool, damage: bool) -> None:
         self.store = MemoryStore(fault=taking_turns)
-        self.versioned, self.deletes = versioned, deletes
+        self.versioned, self.deletes, self.damage = versioned, deletes, damage
         self.keys = {key: Key() for key in KEYS}
         self.events: list[Arrival] = []
         self.all_events: list[Arrival] = []
         self.workers: list[tuple[Arrival | None, Worker]] = []
         self.accidents = 0
         self.replayed = False
+        self.bytes_came_back = False
 
     @rule(
         key=st.sampled_from(KEYS),
@@ -64,13 +78,26 @@ class AnyHistory(RuleBasedStateMachine):
         readable=st.sampled_from([True, True, True, False]),
         lost=st.sampled_from([False, False, True]),
         month=st.integers(1, 3),
+        seconds=st.sampled_from([0, 1]),
     )
-    def put(self, key: str, orders: list[int], readable: bool, lost: bool, month: int) -> None:
+    def put(self, key: str, orders: list[int], readable: bool, lost: bool, month: int, seconds: int) -> None:
         content = body(*(order(f"{i}", f"2024-0{month + i % 2}-01") for i in orders)) if readable else UNREADABLE
         # Without version ids the same bytes are the same version.
         content += b" " * (len(self.all_events) + 1)
-        arrival = self.store.drop(key, content, self.versioned)
-        self.keys[key].versions.append(Version(arrival, [f"{i}" for i in orders] if readable else None, lost))
+        self._put(key, content, [f"{i}" for i in orders] if readable else None, lost, seconds)
+
+    @precondition(lambda self: any(key.versions for key in self.keys.values()))
+    @rule(data=st.data(), lost=st.booleans(), seconds=st.sampled_from([0, 1]))
+    def put_again(self, data: st.DataObject, lost: bool, seconds: int) -> None:
+        """Put bytes that the key had before, perhaps within the same second."""
+        name = data.draw(st.sampled_from([name for name, key in self.keys.items() if key.versions]))
+        before = data.draw(st.sampled_from(self.keys[name].versions))
+        self.bytes_came_back = True
+        self._put(name, before.content, before.orders, lost, seconds)
+
+    def _put(self, key: str, content: bytes, orders: list[str] | None, lost: bool, seconds: int) -> None:
+        arrival = self.store.drop(key, content, self.versioned, seconds)
+        self.keys[key].versions.append(Version(arrival, content, orders, lost))
         self.keys[key].there = True
         self._announced(arrival, lost)
 
@@ -78,10 +105,12 @@ class AnyHistory(RuleBasedStateMachine):
     def remove(self, key: str, lost: bool) -> None:
         """Delete the key; where S3 keeps versions, they can still be read."""
         if self.keys[key].there:
-            self.keys[key].there, self.keys[key].was_removed = False, True
+            self.keys[key].there, self.keys[key].after_any = False, len(self.keys[key].versions)
             arrival = self.store.remove(key, self.versioned)
             if self.deletes:
                 self._announced(arrival, lost)
+                if not lost:
+                    self.keys[key].since = self.keys[key].after_any
 
     @precondition(lambda self: self.events)
     @rule(data=st.data(), again=st.booleans())
@@ -125,6 +154,29 @@ class AnyHistory(RuleBasedStateMachine):
             event = Arrival(BUCKET, key, current.version, current.version_id, current.etag, size=current.size)
             self.workers.append((None, Worker(lambda: ingest(self.store).load(event, again=True))))
 
+    @precondition(lambda self: self.damage)
+    @rule(key=st.sampled_from(KEYS), content=st.sampled_from([b"null", b"[]", b"{", None]))
+    def damage_entry(self, key: str, content: bytes | None) -> None:
+        """Have somebody write something else over a key's ledger entry, or delete it."""
+        name = f"ledger/{ledger_name(key)}"
+        if name in self.store.objects:
+            self.keys[key].is_open = True
+            if content is None:
+                del self.store.objects[name]
+            else:
+                self.store.put(name, content)
+
+    @precondition(lambda self: self.damage)
+    @rule(data=st.data())
+    def lose_file(self, data: st.DataObject) -> None:
+        """Have somebody delete a file of the table."""
+        files = sorted(key for key in self.store.objects if key.startswith("table/"))
+        if files:
+            file = data.draw(st.sampled_from(files))
+            for name in KEYS:
+                self.keys[name].is_open |= _key_digest(file) in ledger_name(name)
+            del self.store.objects[file]
+
     def teardown(self) -> None:
         if not hasattr(self, "store"):
             return
@@ -133,10 +185,10 @@ class AnyHistory(RuleBasedStateMachine):
         self._collect()
         self._settle()
         self._compare()
-        before, places = self._visible(), self._places()
+        before, rows, places = self._visible(), table(self.store), self._places()
         for arrival in [*self.all_events, *reversed(self.all_events)]:
             ingest(self.store).load(arrival)
-        if self.deletes:
+        if self.deletes or self.damage:
             # A deletion that the sweep found has no sequencer: what an older event brings back, the next round removes.
             self._settle()
         # Of a key that was replayed without a sequencer and then deleted, nobody can tell which version was the last.
@@ -144,9 +196,14 @@ class AnyHistory(RuleBasedStateMachine):
             return
         if any(self._is_open(name) for name in self.keys):
             for name, place in self._places().items():
-                assert place >= places[name], "a duplicate brought an older version back"
-        else:
+                if not self.keys[name].is_open:
+                    assert place >= places[name], "a duplicate brought an older version back"
+        elif self.versioned or not self.bytes_came_back:
             assert self._visible() == before, "duplicates changed something"
+        else:
+            # Without version ids an old event may be taken for one of the same bytes now, and have them loaded again.
+            self._settle()
+            assert table(self.store) == rows, "duplicates changed rows"
 
     def _is_open(self, name: str) -> bool:
         """Tell whether it was left open which version is the last that could be read.
@@ -155,16 +212,14 @@ class AnyHistory(RuleBasedStateMachine):
         of a version in between may be taken for older. When it comes once more, it may be known to be later.
         """
         entry = self._entry(name)
-        return entry is not None and entry.version != entry.loaded_version
+        return self.keys[name].is_open or (entry is not None and entry.version != entry.loaded_version)
 
     def _places(self) -> dict[str, int]:
         """Return which of its versions each key's rows are of, -1 where it has none."""
         found = {}
         for name, key in self.keys.items():
             entry = self._entry(name)
-            order_of = [each.arrival.version for each in key.versions]
-            loaded = entry.loaded_version if entry else None
-            found[name] = order_of.index(loaded) if loaded in order_of else -1
+            found[name] = key.place(entry.loaded_version if entry else None)
         return found
 
     def _announced(self, arrival: Arrival, lost: bool) -> None:
@@ -186,9 +241,9 @@ class AnyHistory(RuleBasedStateMachine):
                     self.events.append(arrival)
 
     def _sweep(self) -> Any:
-        rules = Rules(
-            BUCKET, PREFIX, "table/", "ledger/", "state/", timedelta(hours=1), timedelta(hours=24), self.deletes
-        )
+        # What was damaged is found for as long as the sweep looks back.
+        lookback = timedelta(days=10_000 if self.damage else 1)
+        rules = Rules(BUCKET, PREFIX, "table/", "ledger/", "state/", timedelta(hours=1), lookback, self.deletes)
 
         def announce(event: dict[str, Any]) -> None:
             # What Lambda is handed has gone through JSON.
@@ -204,6 +259,9 @@ class AnyHistory(RuleBasedStateMachine):
                 ingest(self.store).load(self.events.pop())
             self.store.pass_time(hours=2)
             found = self._sweep()
+            if found.left_alone and not found.whole:
+                # It stops where the ledger is empty; somebody sees the alarm and has it begin anew.
+                self.store.objects.pop("state/sweep.json", None)
             # The first whole round may have begun before the last event.
             quiet = quiet + 1 if found.whole and not found.announced and not found.removed else 0
             if quiet == 2:
@@ -217,9 +275,10 @@ class AnyHistory(RuleBasedStateMachine):
             versions = {each.arrival.version: each for each in key.versions}
             mine = [row for row in rows if row[0] in versions] if self.versioned else self._rows_of(entry)
             loaded = {version for version, _, _ in mine}
-            assert len(loaded) <= 1, f"rows of more than one version: {mine}"
-            for version in loaded:
-                assert sorted({row[1] for row in mine}) == sorted(versions[version].orders or [])
+            if not key.is_open or self._is_certain(key):
+                assert len(loaded) <= 1, f"rows of more than one version: {mine}"
+                for version in loaded:
+                    assert sorted({row[1] for row in mine}) == sorted(versions[version].orders or [])
             self._compare_key(key, entry)
         known = set()
         for name in self.keys:
@@ -228,7 +287,20 @@ class AnyHistory(RuleBasedStateMachine):
                 assert (entry.publishing, entry.superseded) == ((), ()), "something is left to be removed"
                 assert entry.orders_read == entry.orders_loaded + entry.orders_rejected
                 known |= set(entry.files)
-        assert {each for each in self.store.objects if each.startswith("table/")} == known
+        there = {each for each in self.store.objects if each.startswith("table/")}
+        for name, key in self.keys.items():
+            mine = {each for each in there if _key_digest(each) in ledger_name(name)}
+            ours = {each for each in known if _key_digest(each) in ledger_name(name)}
+            if not key.is_open or self._is_certain(key):
+                assert mine == ours
+            else:
+                # What nothing proves to be nobody's stays; what S3 has no more cannot be written again.
+                entry = self._entry(name)
+                assert mine >= ours or entry is None or (name, entry.loaded_version) not in self.store.versions
+
+    def _is_certain(self, key: Key) -> bool:
+        """Tell whether the newest version is there and can be read: whatever was damaged, its rows are the table's."""
+        return key.there and bool(key.versions[-1].orders)
 
     def _compare_key(self, key: Key, entry: Entry | None) -> None:
         loaded = entry.loaded_version if entry else None
@@ -238,20 +310,33 @@ class AnyHistory(RuleBasedStateMachine):
         elif not key.there and self.deletes:
             assert loaded is None, "what was deleted still has rows"
         elif key.there and newest.orders is not None:
-            assert loaded == newest.arrival.version, "the newest version is not the one in the table"
+            # The same bytes put again within the second look the same in a listing, and make the same rows.
+            same = {each.arrival.version for each in key.versions if each.content == newest.content}
+            assert loaded in same, "the newest version is not the one in the table"
             assert entry is not None
             assert entry.state in WITH_ROWS
+        elif key.there:
+            assert entry is not None
+            assert entry.state == QUARANTINED
+            self._compare_older(key, entry)
         else:
-            order_of = [each.arrival.version for each in key.versions]
-            told = [each.arrival.version for each in key.versions if each.orders is not None and not each.lost]
-            if key.there:
-                assert entry is not None
-                assert entry.state == QUARANTINED
-            # An older version that could be read is there, unless S3 keeps no versions and it was overwritten unread.
-            if told and self.versioned and not self.replayed and not (self.deletes and key.was_removed):
-                assert entry is not None
-                assert loaded is not None
-                assert order_of.index(loaded) >= order_of.index(told[-1])
+            self._compare_older(key, entry)
+
+    def _compare_older(self, key: Key, entry: Entry | None) -> None:
+        """Check which version's rows are there where the newest cannot be read, or its key is gone."""
+        loaded = entry.loaded_version if entry else None
+        if key.is_open or self.replayed:
+            return
+        if self.deletes and loaded is not None and entry is not None and entry.loaded_sequencer:
+            assert key.place(loaded) >= key.since, "rows of what was there before a deletion"
+        # An older version that could be read is there, unless S3 keeps no versions and it was overwritten unread.
+        first = key.after_any if self.deletes else 0
+        announced = [
+            i for i, each in enumerate(key.versions) if each.orders is not None and not each.lost and i >= first
+        ]
+        if announced and self.versioned:
+            assert loaded is not None
+            assert key.place(loaded) >= announced[-1]
 
     def _entry(self, name: str) -> Entry | None:
         from tests.unit.test_ingest import entry
@@ -260,13 +345,22 @@ class AnyHistory(RuleBasedStateMachine):
             return entry(self.store, name)
         except KeyError:
             return None
+        except (ValueError, UnreadableEntry):
+            assert self.keys[name].is_open, "an entry that cannot be read"
+            return None
 
     def _rows_of(self, entry: Entry | None) -> list[tuple[str, str, str]]:
         files = set(entry.files) if entry else set()
-        return table(MemoryStore(objects={key: self.store.objects[key] for key in files}))
+        return table(MemoryStore(objects={key: self.store.objects[key] for key in files & self.store.objects.keys()}))
 
     def _visible(self) -> dict[str, bytes]:
         return {key: value for key, value in self.store.objects.items() if not key.startswith(("ledger/", "state/"))}
+
+
+def _key_digest(file: str) -> str:
+    name = parse_name(file)
+    assert name is not None
+    return name.key_digest
 
 
 @pytest.mark.parametrize("examples", [60, pytest.param(1500, marks=pytest.mark.slow)], ids=["some", "many"])

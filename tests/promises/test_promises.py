@@ -79,6 +79,7 @@ def test_promise_3_a_stop_at_every_call_in_turn_heals(
     monkeypatch: pytest.MonkeyPatch, kept_bytes: int, how: str
 ) -> None:
     monkeypatch.setattr(load_module, "KEPT_BYTES", kept_bytes)
+    monkeypatch.setattr(load_module, "PART_BYTES", kept_bytes or 100)
 
     def prepared() -> tuple[MemoryStore, Arrival]:
         store = MemoryStore()

@@ -54,10 +54,10 @@ class MemoryStore:
     now: datetime = BEGINNING
     _clock: int = 0
 
-    def drop(self, key: str, body: bytes, versioned: bool = True) -> Arrival:
-        """Put a source object and return the event that tells of it."""
+    def drop(self, key: str, body: bytes, versioned: bool = True, seconds: int = 1) -> Arrival:
+        """Put a source object, so many seconds after what was before, and return the event that tells of it."""
         etag = hashlib.md5(body).hexdigest()
-        arrival = self._event(key, versioned, etag, len(body))
+        arrival = self._event(key, versioned, etag, len(body), seconds)
         if not versioned:
             self._drop_unversioned(key)
         self.versions[key, arrival.version] = body, self.now
@@ -92,6 +92,9 @@ class MemoryStore:
     def current(self, key: str) -> Arrival | None:
         self._begin(f"current {key}")
         found = self.newest.get(key)
+        if found is None and key in self.objects:
+            etag = hashlib.md5(self.objects[key]).hexdigest()
+            found = Arrival(BUCKET, key, etag, etag=etag, size=len(self.objects[key]))
         self._done()
         # A listing and HeadObject tell no sequencer.
         return None if found is None else replace(found, sequencer="")
@@ -130,6 +133,19 @@ class MemoryStore:
         self._done()
         return number
 
+    def begin(self, key: str) -> int:
+        self._begin(f"begin {key}")
+        number = len(self.calls)
+        self.staged[number] = key, b""
+        self._done()
+        return number
+
+    def add(self, upload: int, piece: bytes) -> None:
+        self._begin("add")
+        key, content = self.staged[upload]
+        self.staged[upload] = key, content + piece
+        self._done()
+
     def complete(self, upload: int) -> None:
         self._begin("complete")
         self._set(*self.staged.pop(upload))
@@ -146,15 +162,20 @@ class MemoryStore:
             self.objects.pop(key, None)
             self._done()
 
+    def copy(self, key: str, target: str) -> None:
+        self._begin(f"copy {key}")
+        self._set(target, self.objects[key])
+        self._done()
+
     def look(self, key: str) -> Known | None:
         self._begin(f"read {key}")
         body = self.objects.get(key)
         self._done()
         if body is None:
             return None
-        return Known(json.loads(body), hashlib.md5(body).hexdigest(), self.written[key], self.now)
+        return Known(_parsed(body), hashlib.md5(body).hexdigest(), self.written[key], self.now)
 
-    def read_json(self, key: str) -> tuple[dict[str, Any], str] | None:
+    def read_json(self, key: str) -> tuple[Any, str] | None:
         known = self.look(key)
         return None if known is None else (known.value, known.etag)
 
@@ -170,9 +191,9 @@ class MemoryStore:
         self._done()
         return hashlib.md5(body).hexdigest()
 
-    def _event(self, key: str, versioned: bool, etag: str, size: int | None) -> Arrival:
+    def _event(self, key: str, versioned: bool, etag: str, size: int | None, seconds: int = 1) -> Arrival:
         self._clock += 1
-        self.pass_time(seconds=1)
+        self.pass_time(seconds=seconds)
         version_id = f"v{self._clock}" if versioned else None
         return Arrival(BUCKET, key, version_id or etag, version_id, etag or None, f"{self._clock:04X}", size)
 
@@ -197,3 +218,10 @@ class MemoryStore:
             if self.crash_after <= 0:
                 self.crash_after = None
                 raise Crash
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None

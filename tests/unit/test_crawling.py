@@ -69,3 +69,12 @@ def test_of_two_loads_at_once_one_starts_it() -> None:
     outcomes.append(turn(store, crawler).wanted())
     assert outcomes == [STARTED, LEFT]
     assert crawler.starts == 1
+
+
+def test_a_state_that_cannot_be_read_is_a_crawl_that_is_wanted() -> None:
+    for content in (b"null", b"[]", b"{", b'{"wanted": true, "started_at": "x"}'):
+        store, crawler = MemoryStore(), Crawler()
+        store.put("state/crawler.json", content)
+        assert turn(store, crawler).wanted() == WAITS
+        store.pass_time(minutes=11)
+        assert turn(store, crawler).catch_up() == STARTED

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from chalicelib.events import arrivals
+from chalicelib.events import announcement, arrivals, other_shapes
+from chalicelib.loading import load_event
+from chalicelib.settings import Settings
 
 PREFIX = "orders_json_incoming/"
 
@@ -75,3 +78,77 @@ def test_removals_are_no_drops() -> None:
     removed = event("orders_json_incoming/a.json")
     removed["Records"][0]["eventName"] = "ObjectRemoved:Delete"
     assert arrivals(removed, PREFIX) == []
+
+
+def by_sqs(body: dict[str, Any]) -> dict[str, Any]:
+    return {"Records": [{"messageId": "m", "body": json.dumps(body), "eventSource": "aws:sqs", "awsRegion": "r"}]}
+
+
+def by_sns(body: dict[str, Any]) -> dict[str, Any]:
+    return {"Records": [{"EventSource": "aws:sns", "EventVersion": "1.0", "Sns": {"Message": json.dumps(body)}}]}
+
+
+BY_EVENTBRIDGE = {
+    "version": "0",
+    "detail-type": "Object Created",
+    "source": "aws.s3",
+    "detail": {"bucket": {"name": "b"}, "object": {"key": "orders_json_incoming/a.json", "size": 5}},
+}
+A_DROP = event("orders_json_incoming/a.json")
+NOT_BY_S3 = [
+    (by_sqs(A_DROP), ["SQS"]),
+    (by_sns(A_DROP), ["SNS"]),
+    (BY_EVENTBRIDGE, ["EventBridge"]),
+    ({"Records": [{"eventSource": "aws:kinesis", "kinesis": {"data": ""}}]}, ["aws:kinesis"]),
+    ({"Records": [{"s3": {"object": {"key": "a"}}}, {"s3": None}, "x", None]}, ["unknown"]),
+    ({"Records": {"s3": {}}}, ["unknown"]),
+    ({}, ["unknown"]),
+    ([A_DROP], ["unknown"]),
+    ("x", ["unknown"]),
+    (None, ["unknown"]),
+]
+
+
+@pytest.mark.parametrize(("other", "shapes"), NOT_BY_S3, ids=lambda value: str(value)[:50])
+def test_an_event_that_s3_did_not_send_is_named_and_breaks_nothing(other: Any, shapes: list[str]) -> None:
+    assert other_shapes(other) == shapes
+    assert arrivals(other, PREFIX) == []
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        A_DROP,
+        event("somewhere_else/a.json"),
+        {"Records": []},
+        {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"},
+        announcement(arrivals(A_DROP, PREFIX)[0]),
+    ],
+    ids=lambda value: str(value)[:50],
+)
+def test_what_s3_and_the_sweep_send_is_understood(good: dict[str, Any]) -> None:
+    assert other_shapes(good) == []
+
+
+def test_among_records_of_others_those_of_s3_are_loaded() -> None:
+    mixed = {"Records": [*by_sqs(A_DROP)["Records"], *A_DROP["Records"]]}
+    assert other_shapes(mixed) == ["SQS"]
+    assert len(arrivals(mixed, PREFIX)) == 1
+
+
+def test_an_event_by_a_queue_is_a_warning_with_the_remedy_and_a_metric_and_shows_no_message(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED", raising=False)
+    assert load_event(by_sqs(A_DROP), Settings(bucket="b", stage="dev")) == []
+    out = capsys.readouterr().out
+    warning, measured = (json.loads(line) for line in out.splitlines())
+    assert (warning["level"], warning["kind"]) == ("WARNING", "SQS")
+    assert "have the bucket notify this function directly" in warning["reason"]
+    assert (measured["stage"], measured["EventsNotUnderstood"]) == ("dev", [1.0])
+    assert "a.json" not in out
+
+
+def test_the_test_event_of_s3_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
+    assert load_event({"Service": "Amazon S3", "Event": "s3:TestEvent"}, Settings(bucket="b")) == []
+    assert capsys.readouterr().out == ""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import io
 import itertools
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -263,3 +265,74 @@ def test_a_passing_failure_is_raised_and_leaves_no_rows() -> None:
     store.put_file = put_file  # type: ignore[method-assign]
     assert ingest(store).load(arrival)[0] == "loaded"
     assert entry(store).attempts == 2
+
+
+def rejected(count: int, bytes_each: int = 400) -> list[dict[str, str]]:
+    """Return orders without a date, whose names do not compress."""
+    noise = random.Random(7)
+    return [{"order_id": str(i), "name": noise.randbytes(bytes_each // 2).hex()} for i in range(count)]
+
+
+def test_rejected_records_beyond_a_part_wait_in_s3_and_not_on_disk(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(load_module, "PART_BYTES", 20_000)
+    store = MemoryStore()
+    arrival = store.drop(KEY, body(*rejected(2000), order(1)))
+    source = store.open(arrival)
+    assert source is not None
+    load = load_module.Load(
+        store, table="table/", quarantine="quarantine/", arrival=arrival, source=source, directory=tmp_path, pieces=iter
+    )
+    result = load.read(LIMITS, lambda position: None)
+    on_disk = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.suffix != ".parquet" and path.is_file())
+    assert on_disk == 0
+    ((key, staged),) = store.staged.values()
+    assert (key, store.objects.get(key)) == (result.quarantine, None)
+    load.publish(result)
+    assert store.objects[key] == staged
+    assert len(gzip.decompress(staged).splitlines()) == result.orders_rejected == 2000
+
+
+def test_rejected_records_are_the_same_bytes_staged_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    contents = []
+    for part in (1 << 23, 5_000):
+        monkeypatch.setattr(load_module, "PART_BYTES", part)
+        store = MemoryStore()
+        ingest(store).load(store.drop(KEY, body(*rejected(500), order(1))))
+        contents.append(store.objects[entry(store).quarantine or ""])
+        assert store.staged == {}
+    assert contents[0] == contents[1]
+
+
+def test_what_was_staged_of_rejected_records_is_dropped_with_a_file_that_ends_in_the_middle(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(load_module, "PART_BYTES", 5_000)
+    store = MemoryStore()
+    assert ingest(store).load(store.drop(KEY, body(*rejected(5000), order(1))[:-1]))[0] == "quarantined"
+    gc.collect()
+    assert "abort" in store.calls
+    assert store.staged == {}
+    assert not [key for key in store.objects if key.endswith(".ndjson.gz")]
+
+
+def test_a_load_that_fails_while_it_stages_rejected_records_leaves_nothing_staged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(load_module, "PART_BYTES", 5_000)
+    store = MemoryStore()
+    arrival = store.drop(KEY, body(*rejected(500), order(1)))
+    adds = itertools.count()
+
+    def third(call: str) -> None:
+        if call == "add" and next(adds) == 2:
+            raise TimeoutError("no answer")
+
+    store.fault = third
+    with pytest.raises(TimeoutError):
+        ingest(store).load(arrival)
+    gc.collect()
+    assert store.staged == {}
+    store.fault = None
+    assert ingest(store).load(arrival)[0] == "partly_loaded"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -118,12 +119,25 @@ def test_the_same_bytes_put_again_into_an_unversioned_bucket_are_the_latest_word
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_a_deletion_counts_when_s3_says_that_the_key_is_gone_and_nothing_newer_was_seen(state: str) -> None:
+def test_a_deletion_takes_what_was_there_before_it_whatever_came_after(state: str) -> None:
     known, removal = entry(state), arrival("v3", "03", removed=True)
-    assert decide(known, removal) is Decision.ASK
-    assert decide(known, removal, later=True) is Decision.DELETE
-    assert decide(known, removal, later=False) is Decision.SKIP_STALE
-    assert decide(known, replace(removal, sequencer="01"), later=True) is Decision.SKIP_STALE
+    assert decide(None, removal) is Decision.DELETE
+    assert decide(known, removal) is Decision.DELETE
+    assert decide(known, replace(removal, sequencer="01")) is Decision.FORGET
+    forgotten = replace(known, deleted_sequencer="01")
+    assert decide(forgotten, replace(removal, sequencer="01")) is Decision.SKIP_STALE
+
+
+@pytest.mark.parametrize("removal", [{"sequencer": ""}, {"sequencer": "03", "version_removed": True}])
+@pytest.mark.parametrize("state", STATES)
+def test_a_deletion_that_may_be_of_an_older_version_counts_when_s3_says_that_the_key_is_gone(
+    state: str, removal: dict[str, Any]
+) -> None:
+    known, gone = entry(state), replace(arrival("v3", "", removed=True), **removal)
+    assert decide(known, gone) is Decision.ASK
+    assert decide(known, gone, later=True) is Decision.DELETE
+    assert decide(known, gone, later=False) is Decision.SKIP_STALE
+    assert decide(known, replace(gone, sequencer="01", version_removed=True), later=True) is Decision.SKIP_STALE
 
 
 def test_what_the_newest_version_replaced_is_superseded_with_what_others_had_announced() -> None:
@@ -148,11 +162,11 @@ def test_a_version_that_could_not_be_read_leaves_the_rows_of_the_one_before() ->
     assert (done.state, done.files, done.superseded) == (QUARANTINED, ("of v1",), ())
 
 
-def test_files_that_are_announced_are_no_longer_to_be_removed() -> None:
-    known = replace(entry(LOADING, before=True), superseded=("new", "old"))
-    told = known.announcing(["new", "of v1"])
-    assert told.publishing == ("new",)
-    assert told.superseded == ("old",)
+def test_files_that_are_announced_are_about_to_appear_beside_those_that_are_there() -> None:
+    known = replace(entry(LOADING, before=True), superseded=("old",))
+    announced = known.announcing(["new", "of v1"])
+    assert announced.publishing == ("new",)
+    assert announced.superseded == ("old",)
 
 
 def test_an_attempt_counts_up_for_a_version_and_starts_anew_for_the_next() -> None:

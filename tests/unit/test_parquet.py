@@ -18,7 +18,7 @@ import pytest
 from chalicelib import parquet
 from chalicelib.columns import month_name
 from chalicelib.contract import ORDERS
-from chalicelib.file_names import FileNames, ledger_name, ledger_start
+from chalicelib.file_names import FileNames, in_generation, ledger_name, parse_name, version_digest
 from chalicelib.flatten import Flattened, Flattener, Lineage, records_of
 from chalicelib.parquet import MonthFile, MonthFiles
 from chalicelib.schema import file_schema
@@ -81,11 +81,15 @@ def test_names_are_made_of_the_source_alone_and_stay_as_they_are() -> None:
 
 def test_a_files_name_leads_to_the_ledgers_entry_of_its_source() -> None:
     name = FileNames("orders_json_incoming/a b.json", "v", MODIFIED).of(3)
-    start = ledger_start(f"orders_parquet_datalake/order_month=2024-07/{name}")
-    assert start is not None
-    assert ledger_name("orders_json_incoming/a b.json").startswith(start)
-    assert ledger_start("orders_parquet_datalake/order_month=2024-07/part-0000.parquet") is None
-    assert ledger_start(f"{name}.gz") is None
+    for generation in (0, 1, 12):
+        key = in_generation(f"orders_parquet_datalake/order_month=2024-07/{name}", generation)
+        read = parse_name(key)
+        assert read is not None
+        assert ledger_name("orders_json_incoming/a b.json").startswith(read.key_digest)
+        assert (read.version_digest, read.generation) == (version_digest("v"), generation)
+    assert parse_name("orders_parquet_datalake/order_month=2024-07/part-0000.parquet") is None
+    assert parse_name(f"{name}.gz") is None
+    assert parse_name(name.replace(".parquet", "_g0.parquet")) is None
 
 
 def test_key_and_version_cannot_be_confused_and_every_name_is_visible_to_athena() -> None:

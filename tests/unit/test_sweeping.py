@@ -1,0 +1,66 @@
+"""What a sweep and a load report of a ledger that is damaged, for the alarms."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from chalicelib import loading, sweeping
+from chalicelib.ledger import ledger_name
+from chalicelib.settings import Settings
+from tests.unit.memory_store import BUCKET, MemoryStore
+from tests.unit.test_ingest import KEY, body, order
+
+SETTINGS = Settings.from_environment({"ETL_BUCKET": BUCKET, "ETL_STAGE": "test"})
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
+    monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED", raising=False)
+    made = MemoryStore()
+    for module in (loading, sweeping):
+        monkeypatch.setattr(module, "storage", lambda bucket: made)
+    monkeypatch.setattr(sweeping, "hand_over", lambda *_: None)
+    monkeypatch.setattr(sweeping.boto3, "client", lambda name: None)
+    return made
+
+
+def metrics(printed: str) -> dict[str, float]:
+    """Return the metrics that were written, each by its name."""
+    lines = [json.loads(line) for line in printed.splitlines()]
+    return {name: value[0] for line in lines if "_aws" in line for name, value in line.items() if type(value) is list}
+
+
+def test_a_load_reports_a_ledger_entry_that_it_set_aside(
+    store: MemoryStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arrival = store.drop(KEY, body(order(1)))
+    store.put(f"{SETTINGS.ledger_prefix}{ledger_name(KEY)}", b"null")
+    assert loading.load_one(arrival, SETTINGS) == "loaded"
+    printed = capsys.readouterr().out
+    assert metrics(printed)["LedgerEntriesUnreadable"] == 1
+    assert '"event": "ledger entry set aside"' in printed
+    assert f'"key": "{KEY}"' in printed
+
+
+def test_a_sweep_reports_what_it_left_alone_what_is_foreign_and_what_cannot_be_read(
+    store: MemoryStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loading.load_one(store.drop(KEY, body(order(1))), SETTINGS)
+    name = f"{SETTINGS.ledger_prefix}{ledger_name(KEY)}"
+    del store.objects[name]
+    store.remove(KEY)
+    store.put(f"{SETTINGS.ledger_prefix}{'0' * 64}.json", b"[]")
+    store.put(f"{SETTINGS.table_prefix}_SUCCESS.txt", b"")
+    store.pass_time(hours=2)
+    capsys.readouterr()
+    sweeping.sweep_bucket(SETTINGS, "orders-etl-test-sweep_orders", lambda: 1000.0)
+    found = metrics(capsys.readouterr().out)
+    assert {
+        name: found[name] for name in ("SweepRefusedToRemove", "ForeignFilesInTable", "LedgerEntriesUnreadable")
+    } == {
+        "SweepRefusedToRemove": 1,
+        "ForeignFilesInTable": 1,
+        "LedgerEntriesUnreadable": 1,
+    }
