@@ -159,7 +159,8 @@ class Bucket(Resource):
         return {tag["Key"]: tag["Value"] for tag in self._read("get_bucket_tagging", "NoSuchTagSet").get("TagSet", [])}
 
     def _put_tags(self, tags: dict[str, str]) -> None:
-        # S3 has no call that sets one tag: all are put again, those of CloudFormation too.
+        # This call replaces all tags, and S3 refuses to lose CloudFormation's: all that are there are put again.
+        # https://github.com/cloud-custodian/cloud-custodian/pull/2861
         if tags:
             pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
             self._s3.put_bucket_tagging(Bucket=self._bucket, Tagging={"TagSet": cast(Any, pairs)})
