@@ -33,8 +33,8 @@ aws: $(READY) ## the embedded AWS alone and empty, kept up, to deploy into
 
 need-stage = $(if $(STAGE),,$(error name the stage: make $@ STAGE=dev))
 
-deploy: $(READY) ## a stage into your AWS account: STAGE=dev BUCKET=my-orders (the bucket once; REGION if no profile has it)
-	$(need-stage)@$(in-region)$(BIN)/python -m release deploy --stage $(STAGE) $(if $(BUCKET),--bucket $(BUCKET)) $(if $(LAYER),--layer $(LAYER))
+deploy: $(READY) ## a stage into your AWS account: STAGE=dev BUCKET=my-orders (the bucket once; REGION if no profile has it; DEPLOY="--pause 30 ..." for further options)
+	$(need-stage)@$(in-region)$(BIN)/python -m release deploy --stage $(STAGE) $(if $(BUCKET),--bucket $(BUCKET)) $(if $(LAYER),--layer $(LAYER)) $(DEPLOY)
 
 smoke: $(READY) ## test a deployed stage: drop a file, ask, compare, remove it; STAGE=dev
 	$(need-stage)@$(in-region)$(BIN)/python -m release smoke --stage $(STAGE)

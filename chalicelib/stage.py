@@ -48,7 +48,11 @@ def read_stage(project: Path, name: str) -> Stage:
     ETL_STAGE is another's; SettingError for all settings that are missing or wrong.
     """
     path = project / ".chalice" / "config.json"
-    config = _read(path)
+    return stage_in(_read(path), name, path)
+
+
+def stage_in(config: dict[str, Any], name: str, path: Path) -> Stage:
+    """Return a stage of a configuration that `path` holds, or is about to; raises as `read_stage` does."""
     stages = _object(config, "stages", path)
     if name not in stages:
         known = ", ".join(stages) or "none"

@@ -93,6 +93,7 @@ def _redrive(stage: Stage, place: Place, clients: Clients, given: argparse.Names
     url = queue.url()
     if url is None:
         raise SetupError(f"{queue.name}: it is not there: run `python -m glue_setup apply --stage {stage.name}`")
+    queue.check_owner()
     function = stage.function("load_orders")
     send = to_function(clients.functions, function)
     redrive = Redrive(clients.sqs, url, function, stage.settings.bucket, send, _say, given.dry_run)
@@ -126,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
         ("plan", "show what apply would create or change; touches nothing"),
         ("apply", "make bucket, database, table or crawler, workgroup and views; safe to run again"),
         ("destroy", "remove what apply made; keeps the bucket and its data unless told otherwise"),
-        ("wire", "after `chalice deploy`: send the events whose load fails to the queue; safe to run again"),
+        ("wire", "after `chalice deploy`: failed events go to the queue, and the sweep is watched; safe to run again"),
         ("redrive", "send the events in the queue to the deployed function again, once the cause is gone"),
         ("policies", "write the IAM policy of each Lambda function to .chalice/policy-STAGE-FUNCTION.json"),
     ):

@@ -41,6 +41,11 @@ def alarms(stage: Stage, place: Place, everything: bool = False) -> list[Request
     return [request | {"AlarmActions": actions, "OKActions": actions} for request in made]
 
 
+def needs_data(request: Request) -> bool:
+    """Tell whether an alarm rings while nothing writes its metric: it is made only after what feeds it."""
+    return bool(request["TreatMissingData"] == "breaching")
+
+
 def fresh_seconds(stage: Stage) -> int:
     """Return after how many seconds an object must be in the table, even if no event ever announced it.
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
-from chalicelib.settings import Settings
+from chalicelib.stage import Stage
 from glue_setup import definitions
 from glue_setup.emptying import empty, foreign
 from glue_setup.errors import Refused
+from glue_setup.ownership import OWNER, TAG, owner_of, refuse_other
 from glue_setup.place import Place
 from glue_setup.resource import Change, Plan, Resource, State, as_text
 from glue_setup.statements import ours, plain, with_ours
@@ -31,16 +32,18 @@ RULE = "lifecycle rule "
 class Bucket(Resource):
     """The bucket and those of its properties that we set.
 
-    Statements of its policy and lifecycle rules of other origin are kept; notifications, tags, CORS and logging are
-    never looked at. Over plain HTTP (`tls` false: an embedded AWS) the TLS-only statement is left out, since it would
+    Statements of its policy, lifecycle rules and tags of other origin are kept; notifications, CORS and logging are
+    never changed. Over plain HTTP (`tls` false: an embedded AWS) the TLS-only statement is left out, since it would
     shut everybody out.
     """
 
-    def __init__(self, client: S3Client, settings: Settings, place: Place, tls: bool = True) -> None:
-        self.name = f"bucket {settings.bucket}"
+    def __init__(self, client: S3Client, stage: Stage, place: Place, tls: bool = True) -> None:
+        self._bucket = stage.settings.bucket
+        self.name = f"bucket {self._bucket}"
         self._s3 = client
-        self._settings = settings
-        self._bucket = settings.bucket
+        self._stage = stage
+        self._settings = stage.settings
+        self._owner = owner_of(stage)
         self._place = place
         self._tls = tls
 
@@ -48,6 +51,7 @@ class Bucket(Resource):
         """Return what should be there; an encryption by a KMS key of the account's own is stronger and stays."""
         encryption = (current or {}).get("encryption", "")
         state = {
+            OWNER: self._owner,
             "region": self._place.region,
             "public access": "blocked",
             "object ownership": "BucketOwnerEnforced",
@@ -59,11 +63,12 @@ class Bucket(Resource):
         return state | {f"{RULE}{rule.get('ID')}": as_text(_comparable(rule)) for rule in self._rules()}
 
     def current(self) -> State | None:
-        """Read those properties. Raises Refused for a bucket in another region or of another account."""
+        """Read those properties. Raises Refused for a bucket in another region, of another account or stage."""
         region = self._region()
         if region is None:
             return None
         state = {
+            OWNER: self._checked_owner(),
             "region": region,
             "public access": self._public_access(),
             "object ownership": self._ownership(),
@@ -93,18 +98,74 @@ class Bucket(Resource):
         """Delete the data and the bucket, if asked to; what lies outside of our prefixes is never deleted."""
         if self._region() is None:
             return "absent"
+        try:
+            owner = self._checked_owner()
+        except Refused as refused:
+            return f"kept: {refused.reasons[0]}"
         if not delete_data:
             return "kept, with all data (destroy --delete-data removes both)"
+        if owner is None and not self._set_up():
+            return f"kept: nothing tells that it is this stage's: run apply, which sets its tag {TAG}, then this again"
         prefixes = [*self._settings.prefixes, definitions.RELEASE_PREFIX]
         count = sum(empty(self._s3, self._bucket, prefix) for prefix in prefixes)
         others = foreign(self._s3, self._bucket, prefixes)
         if others:
             named = ", ".join(others[:5])
+            self._put_tags({key: value for key, value in self._tags().items() if key != TAG})
             return (
                 f"kept: our {count} object versions are deleted, but it also holds {named}: remove what you can spare"
             )
         self._s3.delete_bucket(Bucket=self._bucket)
         return f"removed, with {count} object versions"
+
+    def check_owner(self) -> None:
+        """Raise Refused for a bucket of another stage or account, or in another region."""
+        if self._region() is not None:
+            self._checked_owner()
+
+    def _checked_owner(self) -> str | None:
+        """Return the stage that the bucket's tag names. Raises Refused when it, or else its content, is another's."""
+        remedy = "give this stage an ETL_BUCKET of its own"
+        owner = self._tags().get(TAG)
+        refuse_other(self.name, owner, self._owner, remedy)
+        signs = [] if owner else [*self._other_records(), *self._other_notifications()]
+        if signs:
+            tag = f"to make it this stage's all the same, set its tag {TAG} to {self._owner}"
+            raise Refused(self.name, [f"another stage uses it, {', '.join(signs)}: {remedy}; {tag}"])
+        return owner
+
+    def _other_records(self) -> list[str]:
+        listed = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=definitions.RELEASE_PREFIX)
+        ours = f"{definitions.RELEASE_PREFIX}{self._stage.name}.json"
+        return [f"{each['Key']} tells" for each in listed.get("Contents", []) if each["Key"] != ours]
+
+    def _other_notifications(self) -> list[str]:
+        found = self._s3.get_bucket_notification_configuration(Bucket=self._bucket)
+        incoming, ours = self._settings.incoming_prefix, self._stage.function("load_orders")
+        signs = []
+        for each in found.get("LambdaFunctionConfigurations", []):
+            rules = each.get("Filter", {}).get("Key", {}).get("FilterRules", [])
+            prefix = next((rule["Value"] for rule in rules if rule["Name"].lower() == "prefix"), "")
+            function = each["LambdaFunctionArn"].rsplit(":function:", 1)[-1].partition(":")[0]
+            if function != ours and (prefix.startswith(incoming) or incoming.startswith(prefix)):
+                signs.append(f"it announces {prefix or 'all objects'} to function {function}")
+        return signs
+
+    def _set_up(self) -> bool:
+        """Tell whether apply has been at this bucket: no version of it left out the lifecycle rules."""
+        return any(rule.get("ID", "").startswith(definitions.OURS) for rule in self._lifecycle().get("Rules", []))
+
+    def _tags(self) -> dict[str, str]:
+        return {tag["Key"]: tag["Value"] for tag in self._read("get_bucket_tagging", "NoSuchTagSet").get("TagSet", [])}
+
+    def _put_tags(self, tags: dict[str, str]) -> None:
+        # This call replaces all tags, and S3 refuses to lose CloudFormation's: all that are there are put again.
+        # https://github.com/cloud-custodian/cloud-custodian/pull/2861
+        if tags:
+            pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
+            self._s3.put_bucket_tagging(Bucket=self._bucket, Tagging={"TagSet": cast(Any, pairs)})
+        else:
+            self._s3.delete_bucket_tagging(Bucket=self._bucket)
 
     def _region(self) -> str | None:
         try:
@@ -141,7 +202,9 @@ class Bucket(Resource):
             return
 
     def _set(self, change: Change) -> None:
-        if change.field == "public access":
+        if change.field == OWNER:
+            self._put_tags(self._tags() | {TAG: self._owner})
+        elif change.field == "public access":
             self._s3.put_public_access_block(Bucket=self._bucket, PublicAccessBlockConfiguration=cast(Any, PRIVATE))
         elif change.field == "object ownership":
             self._s3.put_bucket_ownership_controls(

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from chalicelib.settings import Settings
+from chalicelib.stage import Stage
 from glue_setup import definitions, policies
 from glue_setup.errors import Refused
+from glue_setup.ownership import OWNER, TAG, owner_of, refuse_other, with_owner
 from glue_setup.place import Place
 from glue_setup.resource import Plan, Resource, State, as_text
 from glue_setup.settling import Settling
@@ -27,30 +28,34 @@ NOT_YET = ("unable to assume", "not authorized to perform")
 class CrawlerRole(Resource):
     """The role of the crawler: AWS's managed policy for Glue, and reading the table's files. Nothing is written."""
 
-    def __init__(self, client: IAMClient, settings: Settings, place: Place, name: str) -> None:
+    def __init__(self, client: IAMClient, stage: Stage, place: Place, name: str) -> None:
         self.name = f"role {name}"
         self._iam = client
         self._role = name
-        self._trust = definitions.crawler_trust(place)
-        self._policy = policies.crawler(settings, place)
+        self._owner = owner_of(stage)
+        self._trust = definitions.crawler_trust()
+        self._policy = policies.crawler(stage.settings, place)
         self._managed = place.managed_policy(MANAGED_POLICY)
 
     def desired(self, current: State | None) -> State:
         """Return who may take the role and what it may do; further policies attached to it stay."""
         return {
+            OWNER: self._owner,
             "trust": as_text(self._trust),
             "managed policy": self._managed,
             f"policy {INLINE_POLICY}": as_text(self._policy),
         }
 
     def current(self) -> State | None:
-        """Read it."""
+        """Read it. Raises Refused for a role of another stage."""
         try:
             # botocore decodes policy documents into dictionaries.
             role = self._iam.get_role(RoleName=self._role)["Role"]
         except self._iam.exceptions.NoSuchEntityException:
             return None
-        state = {"trust": as_text(role.get("AssumeRolePolicyDocument"))}
+        owner = next((tag["Value"] for tag in role.get("Tags", []) if tag["Key"] == TAG), None)
+        refuse_other(self.name, owner, self._owner, "give this stage another name in .chalice/config.json")
+        state = {**with_owner(owner), "trust": as_text(role.get("AssumeRolePolicyDocument"))}
         if self._managed in self._attached():
             state["managed policy"] = self._managed
         try:
@@ -69,6 +74,7 @@ class CrawlerRole(Resource):
             )
         else:
             self._iam.update_assume_role_policy(RoleName=self._role, PolicyDocument=json.dumps(self._trust))
+        self._iam.tag_role(RoleName=self._role, Tags=[{"Key": TAG, "Value": self._owner}])
         self._iam.attach_role_policy(RoleName=self._role, PolicyArn=self._managed)
         self._iam.put_role_policy(
             RoleName=self._role, PolicyName=INLINE_POLICY, PolicyDocument=json.dumps(self._policy)
@@ -76,8 +82,11 @@ class CrawlerRole(Resource):
 
     def remove(self, delete_data: bool) -> str:
         """Delete it with what we attached; AWS refuses while somebody else's policy is attached."""
-        if self.current() is None:
-            return "absent"
+        try:
+            if self.current() is None:
+                return "absent"
+        except Refused as refused:
+            return f"kept: {refused.reasons[0]}"
         if self._managed in self._attached():
             self._iam.detach_role_policy(RoleName=self._role, PolicyArn=self._managed)
         if INLINE_POLICY in self._iam.list_role_policies(RoleName=self._role)["PolicyNames"]:
@@ -96,25 +105,29 @@ class Crawler(Resource):
     def __init__(
         self,
         client: GlueClient,
-        settings: Settings,
-        role_arn: str,
+        stage: Stage,
+        place: Place,
+        role: str,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        settings = stage.settings
         self._crawler = definitions.crawler_name(settings)
         self.name = f"crawler {self._crawler}"
         self._glue = client
         self._settings = settings
-        self._role_arn = role_arn
+        self._owner = owner_of(stage)
+        self._arn = place.glue(f"crawler/{self._crawler}")
+        self._role_arn = place.role(role)
         self._definition = definitions.crawler(settings)
-        self._settling = Settling("InvalidInputException", NOT_YET, sleep, monotonic)
+        self._settling = Settling(("InvalidInputException",), NOT_YET, sleep, monotonic)
 
     def desired(self, current: State | None) -> State:
-        """Return the crawler with its safe policies; its schedule, description and tags are left to others."""
-        return self._state(self._definition | {"Role": self._role_arn})
+        """Return the crawler with its safe policies; schedule, description and further tags are left to others."""
+        return {OWNER: self._owner, **self._state(self._definition | {"Role": self._role_arn})}
 
     def current(self) -> State | None:
-        """Read it. Raises Refused for a crawler over other files."""
+        """Read it. Raises Refused for a crawler over other files or of another stage."""
         found = self._found()
         if found is None:
             return None
@@ -124,10 +137,17 @@ class Crawler(Resource):
                 self.name,
                 [f"it exists and crawls {', '.join(paths) or 'nothing in S3'}: choose another GLUE_CRAWLER"],
             )
-        return self._state(found)
+        owner = self._glue.get_tags(ResourceArn=self._arn).get("Tags", {}).get(TAG)
+        refuse_other(self.name, owner, self._owner, "choose another GLUE_CRAWLER")
+        return {**with_owner(owner), **self._state(found)}
 
     def make(self, plan: Plan) -> None:
-        """Create or update it, as soon as Glue can take its role."""
+        """Create or update it, as soon as Glue can take its role, and put this stage's name on it."""
+        if plan.creates or {change.field for change in plan.changes} != {OWNER}:
+            self._put(plan)
+        self._glue.tag_resource(ResourceArn=self._arn, TagsToAdd={TAG: self._owner})
+
+    def _put(self, plan: Plan) -> None:
         request = self._definition | {
             "Name": self._crawler,
             "Role": self._role_arn,

@@ -62,6 +62,9 @@ REMEDIES = {
 ACTIONS = {
     "HeadBucket": "s3:ListBucket",
     "ListObjectVersions": "s3:ListBucketVersions",
+    "ListObjectsV2": "s3:ListBucket",
+    "DeleteBucketTagging": "s3:PutBucketTagging",
+    "GetBucketNotificationConfiguration": "s3:GetBucketNotification",
     "ListMultipartUploads": "s3:ListBucketMultipartUploads",
     "DeleteObjects": "s3:DeleteObject and s3:DeleteObjectVersion",
     "GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",

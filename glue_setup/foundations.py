@@ -12,13 +12,13 @@ from chalicelib.contract import ORDERS, Contract
 from chalicelib.errors import EtlError, shown
 from chalicelib.stage import Stage
 from glue_setup import definitions
-from glue_setup.alarms import alarms
+from glue_setup.alarms import alarms, needs_data
 from glue_setup.bucket import Bucket
 from glue_setup.crawler import Crawler, CrawlerRole
 from glue_setup.dashboard import dashboard
 from glue_setup.errors import Refused, SetupError, explained
 from glue_setup.logs import LogGroup
-from glue_setup.monitoring import Alarm, Dashboard
+from glue_setup.monitoring import Alarm, Dashboard, FedAlarm
 from glue_setup.place import Place
 from glue_setup.policies import FUNCTIONS
 from glue_setup.queue import FailedQueue
@@ -52,32 +52,40 @@ def foundations(
     """
     settings = stage.settings
     resources: list[Resource] = [
-        Bucket(clients.s3, settings, place, clients.tls),
-        FailedQueue(clients.sqs, stage, place, clients.tls),
-        Database(clients.glue, settings),
+        *data(stage, place, clients),
+        Database(clients.glue, stage),
     ]
     if everything or settings.crawler or settings.catalog_mode == "crawler":
         role = f"{stage.app}-{stage.name}-crawler"[:MAX_ROLE_NAME]
         resources += [
-            CrawlerRole(clients.iam, settings, place, role),
-            Crawler(clients.glue, settings, place.role(role)),
+            CrawlerRole(clients.iam, stage, place, role),
+            Crawler(clients.glue, stage, place, role),
         ]
     return [
         *resources,
         Table(clients.glue, settings, contract),
-        Workgroup(clients.athena, settings, place),
+        Workgroup(clients.athena, stage, place),
         *(View(clients.glue, athena, settings, name, statement) for name, statement in views),
         *(LogGroup(clients.logs, stage.function(name)) for name in FUNCTIONS),
         *_monitoring(stage, place, clients, everything),
     ]
 
 
+def data(stage: Stage, place: Place, clients: Clients) -> list[Resource]:
+    """Return the resources that hold a stage's data: its bucket and its queue."""
+    return [
+        Bucket(clients.s3, stage, place, clients.tls),
+        FailedQueue(clients.sqs, stage, place, clients.tls),
+    ]
+
+
 def wiring(stage: Stage, place: Place, clients: Clients) -> list[Resource]:
-    """Return what is set on the deployed functions; `chalice deploy` makes them, and leaves this alone."""
+    """Return what is made once the functions and the schedule are there, which `chalice deploy` makes."""
     failed = definitions.failed_events(place.queue(stage.failed_queue))
     return [
         FailedEvents(clients.functions, stage.function("load_orders"), failed),
         FailedEvents(clients.functions, stage.function("sweep_orders"), definitions.sweep_events()),
+        *(FedAlarm(clients.cloudwatch, request) for request in alarms(stage, place) if needs_data(request)),
     ]
 
 
@@ -85,7 +93,7 @@ def _monitoring(stage: Stage, place: Place, clients: Clients, everything: bool) 
     requests = alarms(stage, place, everything)
     shown = dashboard(stage, place, [request["AlarmName"] for request in alarms(stage, place)])
     return [
-        *(Alarm(clients.cloudwatch, request) for request in requests),
+        *(Alarm(clients.cloudwatch, request) for request in requests if not needs_data(request)),
         Dashboard(clients.cloudwatch, f"{stage.app}-{stage.name}", shown),
     ]
 
@@ -106,7 +114,7 @@ def apply(resources: Sequence[Resource], say: Say) -> None:
 
     Everything is looked at before anything is touched, so that a refusal leaves all as it was.
     """
-    _refusals(resources)
+    _raise(_refused(resources, _plan_if_possible))
     made = waiting = 0
     for resource in resources:
         with _named(resource):
@@ -123,10 +131,20 @@ def apply(resources: Sequence[Resource], say: Say) -> None:
 
 
 def destroy(resources: Sequence[Resource], say: Say, delete_data: bool) -> None:
-    """Remove what apply made, the last first. The bucket and the data in it only with `delete_data`."""
+    """Remove what apply made, the last first. The bucket and the data in it only with `delete_data`.
+
+    Raises SetupError, before anything is touched, when those data would be another stage's.
+    """
+    if delete_data:
+        check_owners(resources)
     for resource in reversed(resources):
         with _named(resource):
             say(f"{resource.name}: {resource.remove(delete_data)}")
+
+
+def check_owners(resources: Sequence[Resource]) -> None:
+    """Raise SetupError when deleting the data of these resources would delete another stage's."""
+    _raise(_refused(resources, lambda resource: resource.check_owner()))
 
 
 def _planned(resource: Resource, say: Say) -> str:
@@ -150,15 +168,23 @@ def _planned(resource: Resource, say: Say) -> str:
     return planned.word
 
 
-def _refusals(resources: Sequence[Resource]) -> None:
+def _plan_if_possible(resource: Resource) -> None:
+    if not resource.waits():
+        resource.plan()
+
+
+def _refused(resources: Sequence[Resource], look: Callable[[Resource], None]) -> dict[str, list[str]]:
     reasons: dict[str, list[str]] = {}
     for resource in resources:
         with _named(resource):
             try:
-                if not resource.waits():
-                    resource.plan()
+                look(resource)
             except Refused as refused:
                 reasons[refused.resource] = refused.reasons
+    return reasons
+
+
+def _raise(reasons: dict[str, list[str]]) -> None:
     if reasons:
         told = [f"  ! {name}: {reason}" for name, each in reasons.items() for reason in each]
         raise SetupError("refused, and nothing was touched:\n" + "\n".join(told))

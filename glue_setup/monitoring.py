@@ -57,6 +57,24 @@ class Alarm(Resource):
         return next((cast("dict[str, Any]", each) for each in answer.get("MetricAlarms", [])), None)
 
 
+class FedAlarm(Alarm):
+    """An alarm that rings while nothing writes its metric: a new one gets a first data point before it is made.
+
+    A schedule by rate fires first after its whole interval; until then the alarm would ring on every new stage.
+    """
+
+    def make(self, plan: Plan) -> None:
+        """Write one sample of 0 if the alarm is new, then put the alarm."""
+        if plan.creates:
+            sample = {
+                "MetricName": self._request["MetricName"],
+                "Dimensions": self._request["Dimensions"],
+                "Value": 0.0,
+            }
+            self._cloudwatch.put_metric_data(Namespace=self._request["Namespace"], MetricData=[cast(Any, sample)])
+        super().make(plan)
+
+
 class Dashboard(Resource):
     """The stage's dashboard, as a whole: what somebody draws into it is taken out again."""
 

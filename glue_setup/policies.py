@@ -120,8 +120,10 @@ def api_handler(stage: Stage, place: Place) -> Policy:
                 ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
                 place.objects(bucket, settings.results_prefix),
             ),
-            # Athena checks where the results' bucket is.
-            _allow("LocateBucket", ["s3:GetBucketLocation"], place.bucket(bucket)),
+            # Athena checks where the results' bucket is, and looks for uploads that it has not completed. AWS's own
+            # policy for Athena allows both for the bucket as a whole.
+            # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonAthenaFullAccess.html
+            _allow("LocateResults", ["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"], place.bucket(bucket)),
             # A presigned POST is allowed what its signer is: PutObject. HeadObject shows whether it has arrived.
             _allow("TakeUploads", ["s3:PutObject", "s3:GetObject"], place.objects(bucket, settings.incoming_prefix)),
             # GetObject of the entry that tells an upload's status.

@@ -58,6 +58,10 @@ class Resource(ABC):
     def remove(self, delete_data: bool) -> str:
         """Remove what `make` made and return what was done in words: `removed`, `absent` or `kept: <reason>`."""
 
+    def check_owner(self) -> None:
+        """Raise Refused when deleting this resource with its data would delete another stage's. Only read calls."""
+        return
+
     def waits(self) -> str | None:
         """Return why it cannot be made yet and what to do, or None when it can."""
         return None

@@ -7,17 +7,24 @@ from typing import TYPE_CHECKING, Any, cast
 from chalicelib.catalog import find_table, table_input
 from chalicelib.contract import Contract
 from chalicelib.settings import Settings
+from chalicelib.stage import Stage
 from glue_setup.compatibility import incompatible
 from glue_setup.definitions import crawler_name
 from glue_setup.errors import Refused
+from glue_setup.ownership import OWNER, PARAMETER, owner_of, refuse_other, with_owner
 from glue_setup.resource import Plan, Resource, State, as_text
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
-    from mypy_boto3_glue.type_defs import TableInputTypeDef, TableTypeDef
+    from mypy_boto3_glue.type_defs import DatabaseTypeDef, TableInputTypeDef, TableTypeDef
 
 MADE_FOR = "orders_etl_bucket"
 """Database parameter that tells which stage made it, by its bucket: only that stage's destroy removes it."""
+DATABASE_INPUT = (
+    *("Name", "Description", "LocationUri", "Parameters", "CreateTableDefaultPermissions"),
+    *("TargetDatabase", "FederatedDatabase"),
+)
+"""What GetDatabase answers and UpdateDatabase takes; UpdateDatabase clears what it is not given."""
 
 TABLE_INPUT = (
     "Name",
@@ -45,41 +52,56 @@ def input_of(table: TableTypeDef) -> dict[str, Any]:
 
 
 class Database(Resource):
-    """The Glue database. One that exists is used as it is."""
+    """The Glue database. One that somebody else made is used, and not removed: two stages never share one."""
 
-    def __init__(self, client: GlueClient, settings: Settings) -> None:
-        self.name = f"database {settings.database}"
+    def __init__(self, client: GlueClient, stage: Stage) -> None:
+        self._settings = stage.settings
+        self.name = f"database {self._settings.database}"
         self._glue = client
-        self._settings = settings
+        self._owner = owner_of(stage)
 
     def desired(self, current: State | None) -> State:
-        """Return that it is there, made by this stage unless somebody else was first."""
-        return {"made for": self._settings.bucket} if current is None else current
+        """Return that it is this stage's, made by it unless somebody else was first."""
+        return {OWNER: self._owner, "made for": self._settings.bucket if current is None else current["made for"]}
 
     def current(self) -> State | None:
-        """Read which stage made it."""
-        try:
-            found = self._glue.get_database(Name=self._settings.database)["Database"]
-        except self._glue.exceptions.EntityNotFoundException:
+        """Read which stage made it and which one uses it. Raises Refused for one of another stage."""
+        found = self._found()
+        if found is None:
             return None
-        return {"made for": found.get("Parameters", {}).get(MADE_FOR, "others")}
+        parameters = found.get("Parameters", {})
+        owner, made_for = parameters.get(PARAMETER), parameters.get(MADE_FOR)
+        if not owner and made_for and made_for != self._settings.bucket:
+            # From a version that named no stage.
+            owner = f"with bucket {made_for}"
+        refuse_other(self.name, owner, self._owner, "give this stage a GLUE_DATABASE of its own")
+        return {**with_owner(owner), "made for": made_for or "others"}
 
     def make(self, plan: Plan) -> None:
-        """Create it."""
-        self._glue.create_database(
-            DatabaseInput={
+        """Create it, or put this stage's name on it."""
+        found = self._found()
+        if found is None:
+            made = {
                 "Name": self._settings.database,
                 "Description": "Orders, loaded from JSON in S3.",
-                "Parameters": {MADE_FOR: self._settings.bucket},
+                "Parameters": {MADE_FOR: self._settings.bucket, PARAMETER: self._owner},
             }
-        )
+            self._glue.create_database(DatabaseInput=cast(Any, made))
+        else:
+            self._put_parameters(found, found.get("Parameters", {}) | {PARAMETER: self._owner})
 
     def remove(self, delete_data: bool) -> str:
         """Delete it if this stage made it and nothing is left in it: deleting it would delete every table in it."""
-        found = self.current()
-        if found is None:
+        try:
+            current, found = self.current(), self._found()
+        except Refused as refused:
+            return f"kept: {refused.reasons[0]}"
+        if current is None or found is None:
             return "absent"
-        if found["made for"] != self._settings.bucket:
+        if current["made for"] != self._settings.bucket:
+            if OWNER in current:
+                left = {key: value for key, value in found["Parameters"].items() if key != PARAMETER}
+                self._put_parameters(found, left)
             return "kept: this stage did not make it"
         pages = self._glue.get_paginator("get_tables").paginate(DatabaseName=self._settings.database)
         others = [table["Name"] for page in pages for table in page["TableList"]]
@@ -87,6 +109,17 @@ class Database(Resource):
             return f"kept: it also holds {', '.join(others[:5])}"
         self._glue.delete_database(Name=self._settings.database)
         return "removed"
+
+    def _put_parameters(self, found: DatabaseTypeDef, parameters: dict[str, str]) -> None:
+        kept = {key: value for key, value in found.items() if key in DATABASE_INPUT}
+        database = kept | {"Parameters": parameters}
+        self._glue.update_database(Name=self._settings.database, DatabaseInput=cast(Any, database))
+
+    def _found(self) -> DatabaseTypeDef | None:
+        try:
+            return self._glue.get_database(Name=self._settings.database)["Database"]
+        except self._glue.exceptions.EntityNotFoundException:
+            return None
 
 
 class Table(Resource):

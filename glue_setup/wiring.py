@@ -13,8 +13,8 @@ from glue_setup.settling import Settling
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
-NOT_YET = ("role does not have permissions", "cannot be assumed")
-"""What Lambda says of a role whose policy was just written, with InvalidParameterValueException."""
+NOT_YET = ("does not have permissions", "destination ARN", "cannot be assumed")
+"""What Lambda says of a role or a queue that was just made, with InvalidParameterValueException."""
 
 
 class FailedEvents(Resource):
@@ -35,7 +35,7 @@ class FailedEvents(Resource):
         self._lambda = client
         self._function = function
         self._configuration = configuration
-        self._settling = Settling("InvalidParameterValueException", NOT_YET, sleep, monotonic)
+        self._settling = Settling(("InvalidParameterValueException",), NOT_YET, sleep, monotonic)
 
     def desired(self, current: State | None) -> State:
         """Return what Lambda should do with an event that fails."""
@@ -57,7 +57,7 @@ class FailedEvents(Resource):
         request = self._configuration | {"DestinationConfig": destinations}
         self._settling.wait(
             lambda: self._lambda.put_function_event_invoke_config(FunctionName=self._function, **request),
-            f"{self.name}: its role could not be seen to have its policy",
+            f"{self.name}: Lambda could not see that its role may write to the queue",
         )
 
     def remove(self, delete_data: bool) -> str:

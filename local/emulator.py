@@ -24,6 +24,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
+from local import faults
 from local.errors import EmulatorChanged, LocalError, PortInUse
 from local.output import TAIL_LINES, tail_of_file
 from local.serve import CHANGED_EXIT
@@ -101,24 +102,31 @@ class Emulator:
 
 
 @contextlib.contextmanager
-def running(port: int | None = None, log: Path | None = None, announced: Path | None = None) -> Iterator[Emulator]:
+def running(
+    port: int | None = None, log: Path | None = None, announced: Path | None = None, played: str | None = None
+) -> Iterator[Emulator]:
     """Run an embedded AWS on 127.0.0.1 for the length of the `with` block.
 
     `port` None takes a free one. `log` None keeps the log in the private directory, which goes at the end. An env
     file that the caller writes to `announced` (see local.env_file) goes at the end too, even if the caller is killed.
+    `played` names the faults of real AWS that it plays (see local.faults); None takes LOCAL_FAULTS.
 
     Raises PortInUse, EmulatorChanged when MiniStack is not what the patches were written for, and LocalError with the
     tail of the log when it does not come up within `START_SECONDS`.
     """
-    emulator = start(port, log, announced)
+    emulator = start(port, log, announced, played)
     try:
         yield emulator
     finally:
         stop(emulator)
 
 
-def start(port: int | None = None, log: Path | None = None, announced: Path | None = None) -> Emulator:
+def start(
+    port: int | None = None, log: Path | None = None, announced: Path | None = None, played: str | None = None
+) -> Emulator:
     """Start an embedded AWS and wait until it answers; see `running` for arguments and errors."""
+    played = os.environ.get(faults.VARIABLE, "") if played is None else played
+    faults.parse(played)  # refused here and not in the child's log
     port = _free_port() if port is None else _checked_port(port)
     private = Path(tempfile.mkdtemp(prefix="orders-etl-aws-"))
     log = log or private / "aws.log"
@@ -131,7 +139,7 @@ def start(port: int | None = None, log: Path | None = None, announced: Path | No
         process = subprocess.Popen(
             command,
             cwd=PROJECT,
-            env=_child_environment(port, private, secret),
+            env=_child_environment(port, private, secret) | {faults.VARIABLE: played},
             stdin=subprocess.PIPE,  # its end tells the child that we are gone
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -9,18 +9,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
 from chalicelib.athena import Athena
 from chalicelib.catalog import find_table
 from chalicelib.errors import EtlError
-from chalicelib.stage import Stage, read_stage
+from chalicelib.stage import Stage, read_stage, stage_in
+from glue_setup.bucket import Bucket
 from glue_setup.clients import CONFIG, connect, find_place
 from glue_setup.errors import SetupError, explained
 from release import configuration, layers, record, terraforming
 from release.asking import Direct, Rest
 from release.deploying import Deployer
-from release.smoke import Asks, Smoke
+from release.smoke import AGAIN_SECONDS, FIRST_SECONDS, LATER_SECONDS, Asks, Smoke
+from release.steps import Patience
 
 FAILED, INTERRUPTED = 1, 130
 
@@ -60,6 +62,8 @@ def _configure(given: argparse.Namespace) -> None:
             if configuration.region_of(config, given.stage) is None:
                 raise
     changed = configuration.configured(text, given.stage, given.bucket, layer)
+    if given.bucket:
+        _refuse_other_owner(stage_in(json.loads(changed), given.stage, given.project / ".chalice" / "config.json"))
     if changed != text:
         configuration.write(given.project, changed)
     stage = read_stage(given.project, given.stage)
@@ -67,6 +71,18 @@ def _configure(given: argparse.Namespace) -> None:
     print(f"  bucket {stage.settings.bucket}")
     for arn in sorted(set(configuration.managed_layers(json.loads(changed), given.stage))):
         print(f"  layer {arn}")
+
+
+def _refuse_other_owner(stage: Stage) -> None:
+    """Raise Refused for a bucket of another stage, account or region, before it is written down as this stage's."""
+    session = boto3.Session()
+    try:
+        place = find_place(session, stage.name)
+    except (NoCredentialsError, NoRegionError):
+        # A configuration can be written without them. What uses it next cannot do without, and refuses the same.
+        return
+    clients = connect(session, stage.name)
+    Bucket(clients.s3, stage, place, clients.tls).check_owner()
 
 
 def _same_region(configured: str | None, now: str | None, stage: str) -> None:
@@ -89,7 +105,8 @@ def _smoke(given: argparse.Namespace) -> None:
             )
         asks = None
     log_group = f"/aws/lambda/{stage.function('load_orders')}"
-    Smoke(clients.s3, stage.settings, log_group).run(asks, lambda line: print(f"  {line}", flush=True))
+    smoke = Smoke(clients.s3, stage.settings, log_group, within=given.within, again=given.again)
+    smoke.run(asks, lambda line: print(f"  {line}", flush=True))
 
 
 def _asks(stage: Stage, session: boto3.Session, project: Path) -> Asks:
@@ -105,7 +122,8 @@ def _deploy(given: argparse.Namespace) -> None:
         value = getattr(given, name)
         if value and (name, value) != ("layer_version", layers.VERSION):
             configure += [f"--{name.replace('_', '-')}", value]
-    Deployer(given.project, given.stage).deploy(tuple(configure))
+    smoke = ("--again", f"{given.again:g}", *(("--within", f"{given.within:g}") if given.within else ()))
+    Deployer(given.project, given.stage, smoke, Patience(pause=given.pause)).deploy(tuple(configure))
 
 
 def _destroy(given: argparse.Namespace) -> None:
@@ -148,6 +166,14 @@ def _parser() -> argparse.ArgumentParser:
                 "--layer-version", default=layers.VERSION, help=f"of AWS's managed layer (default: {layers.VERSION})"
             )
             command.add_argument("--layer", metavar="ARN", help="a layer of your own instead")
+        if name in ("deploy", "smoke"):
+            told = f"for the smoke test's load (default: {LATER_SECONDS:g}, the first time {FIRST_SECONDS:g})"
+            command.add_argument("--within", type=_seconds, metavar="SECONDS", help=told)
+            told = f"after which a file that S3 has not announced is put again (default: {AGAIN_SECONDS:g})"
+            command.add_argument("--again", type=_seconds, default=AGAIN_SECONDS, metavar="SECONDS", help=told)
+        if name == "deploy":
+            told = f"before a step that failed for a passing reason is run again (default: {Patience.pause:g})"
+            command.add_argument("--pause", type=_seconds, default=Patience.pause, metavar="SECONDS", help=told)
         if name == "terraform":
             command.add_argument("--out", type=Path, metavar="DIR", help="default: build/terraform/STAGE")
             command.add_argument("--account", help="12 digits (default: the caller's, asked of AWS)")
@@ -155,6 +181,16 @@ def _parser() -> argparse.ArgumentParser:
         if name == "destroy":
             command.add_argument("--delete-data", action="store_true", help="also delete bucket, data and logs")
     return parser
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: give seconds, more than 0, at most 3600")
+    return seconds
 
 
 if __name__ == "__main__":

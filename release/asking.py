@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 QUERY = "order_lines_of"
 ASK_SECONDS = 120.0
+YOUNG_SECONDS = 60.0
+"""How long a stage of the API that was just made may answer 403 to everybody: mostly seconds."""
+PAUSE_SECONDS = 2.0
+NOT_ALLOWED = "is not authorized"
+"""What API Gateway says of a caller who lacks the permission, and of no young stage."""
 
 
 class Rest:
@@ -33,18 +38,27 @@ class Rest:
 
     how = f"the REST API: GET /queries/{QUERY}"
 
-    def __init__(self, session: boto3.Session, url: str) -> None:
+    def __init__(
+        self,
+        session: boto3.Session,
+        url: str,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._session = session
         self._url = url
+        self._monotonic = monotonic
+        self._sleep = sleep
 
     def lines_of(self, order_id: str) -> Answer:
         """Ask, and follow the execution if it takes longer than the API waits. Raises SetupError."""
         status, told = self._get(f"{self._url}/queries/{QUERY}?{urlencode({'order_id': order_id})}")
-        deadline = time.monotonic() + ASK_SECONDS
+        deadline = self._monotonic() + ASK_SECONDS
         while status == 202 or told.get("state") in ("QUEUED", "RUNNING"):
-            if time.monotonic() > deadline:
+            if self._monotonic() > deadline:
                 raise SetupError(f"execution {told['execution_id']} has not ended within {ASK_SECONDS:g} s: try again")
-            time.sleep(1.0)
+            self._sleep(1.0)
             status, told = self._get(f"{self._url}/executions/{told['execution_id']}")
         execution_id = str(told["execution_id"])
         if "rows" not in told:
@@ -53,20 +67,28 @@ class Rest:
         return Answer(execution_id, [dict(zip(names, row, strict=True)) for row in told["rows"]])
 
     def _get(self, url: str) -> tuple[int, Mapping[str, Any]]:
+        young_until = self._monotonic() + YOUNG_SECONDS
+        while True:
+            answer = self._send(url)
+            if answer.status_code != 403 or NOT_ALLOWED in answer.text or self._monotonic() >= young_until:
+                break
+            self._sleep(PAUSE_SECONDS)
+        if answer.status_code == 403:
+            raise SetupError(f"GET {url} was refused: allow execute-api:Invoke on it to the caller ({answer.text})")
+        if answer.status_code >= 300:
+            raise SetupError(f"GET {url} answered {answer.status_code}: {answer.text}")
+        return answer.status_code, json.loads(answer.text)
+
+    def _send(self, url: str) -> Any:
         request = AWSRequest("GET", url)
         credentials = self._session.get_credentials()
         if credentials is None:
             raise SetupError("the REST API cannot be asked without credentials: run `aws configure` or `aws sso login`")
         SigV4Auth(credentials.get_frozen_credentials(), "execute-api", self._session.region_name).add_auth(request)
         try:
-            answer = URLLib3Session(timeout=40).send(request.prepare())
+            return URLLib3Session(timeout=40).send(request.prepare())
         except HTTPClientError as problem:
             raise SetupError(f"GET {url} did not answer: {problem}; try again") from None
-        if answer.status_code == 403:
-            raise SetupError(f"GET {url} was refused: allow execute-api:Invoke on it to the caller ({answer.text})")
-        if answer.status_code >= 300:
-            raise SetupError(f"GET {url} answered {answer.status_code}: {answer.text}")
-        return answer.status_code, json.loads(answer.text)
 
 
 class Direct:

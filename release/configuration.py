@@ -11,18 +11,23 @@ from glue_setup.errors import SetupError
 from release.layers import LAYER
 
 BUCKET = "ETL_BUCKET"
+ENDPOINT = "api_gateway_endpoint_type"
+"""Chalice's setting of where the REST API is. Its default EDGE is missing in GovCloud and China, and of no use here."""
 
 
 def configured(text: str, stage: str, bucket: str | None, layer: str | None) -> str:
     """Return the text of config.json with the stage's bucket and the layer of its functions filled in. Pure.
 
-    None leaves what is there; a text in which nothing changes comes back as it was, whatever its spaces. Raises
-    SetupError where that is not possible or would lead away from a bucket that holds data.
+    The REST API becomes REGIONAL unless somebody has chosen another endpoint. None leaves what is there; a text in
+    which nothing changes comes back as it was, whatever its spaces. Raises SetupError where that is not possible or
+    would lead away from a bucket that holds data.
     """
     config = json.loads(text)
     entry = stage_of(config, stage)
     variables = entry.setdefault("environment_variables", {})
     variables[BUCKET] = _bucket(stage, variables.get(BUCKET, ""), bucket)
+    if ENDPOINT not in entry:
+        config.setdefault(ENDPOINT, "REGIONAL")
     if layer is not None:
         for function in entry.get("lambda_functions", {}).values():
             if "layers" in function:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import boto3
 
 from chalicelib.stage import Stage, read_stage
+from glue_setup import foundations
 from glue_setup.clients import CONFIG, connect, find_place
 from release import record
 from release.presence import forget_what_is_gone
-from release.steps import Step, forget_packages, run
+from release.steps import Patience, Step, forget_packages, run
 
 if TYPE_CHECKING:
     from mypy_boto3_apigateway import APIGatewayClient
@@ -25,12 +26,22 @@ CREDENTIALS = (
 )
 
 
+NOT_YET = (
+    "Unable to validate the following destination configurations",
+    "The role defined for the function cannot be assumed by Lambda",
+)
+"""What AWS says of a permission or a role that Chalice has just made, while it settles; Chalice does not wait."""
+
+
 @dataclass
 class Deployer:
     """Takes one stage of the project up or down, with the credentials of the session."""
 
     project: Path
     stage_name: str
+    smoke: tuple[str, ...] = ()
+    """Further arguments of the smoke test."""
+    patience: Patience = field(default_factory=Patience)
     session: boto3.Session = field(default_factory=boto3.Session)
 
     def deploy(self, configure: tuple[str, ...]) -> None:
@@ -53,24 +64,29 @@ class Deployer:
                 "Chalice's last lines say which call AWS refused. A wrong setting is named with what it takes.",
                 before=app.before,
                 after=app.after,
+                passing=NOT_YET,
             ),
             Step("Keep what fails to load in a queue", "glue_setup", ("wire", *of_stage), CREDENTIALS),
             Step(
                 "Test it: drop a file, ask, compare, remove it",
                 "release",
-                ("smoke", *of_stage),
+                ("smoke", *of_stage, *self.smoke),
                 "The app is deployed; the line above says what did not work and where to look.",
             ),
         ]
         again = shlex.join(["python", "-m", "release", "deploy", *of_stage, *configure])
-        run(steps, self.project, again)
+        run(steps, self.project, again, self.patience)
         self._tell()
 
     def destroy(self, delete_data: bool) -> None:
         """Take the stage down: the app, then the foundations; bucket, data and logs only with `delete_data`."""
         of_stage = ("--stage", self.stage_name)
         stage = self.stage()
-        s3 = connect(self.session, self.stage_name).s3
+        clients = connect(self.session, self.stage_name)
+        s3 = clients.s3
+        if delete_data:
+            # Before the app goes: the foundations would refuse it only then.
+            foundations.check_owners(foundations.data(stage, find_place(self.session, self.stage_name), clients))
         record.fetch(s3, stage.settings.bucket, self.project, self.stage_name)
         steps = []
         if forget_what_is_gone(self.session, self.project, self.stage_name):

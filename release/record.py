@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
+ABSENT = {"NoSuchKey", "NoSuchBucket", "404"}
+
+
 @dataclass(frozen=True)
 class Deployed:
     """What stands in AWS: functions by their name in app.py, the REST API's id and address (without a slash)."""
@@ -64,7 +67,7 @@ def fetch(client: S3Client, bucket: str, project: Path, stage: str) -> bool:
     try:
         stored: Any = client.get_object(Bucket=bucket, Key=_key(stage))
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") in {"NoSuchKey", "NoSuchBucket", "404"}:
+        if error.response.get("Error", {}).get("Code") in ABSENT:
             return False
         raise
     if path.exists() and datetime.fromtimestamp(path.stat().st_mtime, UTC) >= stored["LastModified"]:
@@ -91,10 +94,13 @@ def forget(client: S3Client, bucket: str, project: Path, stage: str) -> None:
     """Remove the record and its copy: nothing is deployed any more."""
     path_of(project, stage).unlink(missing_ok=True)
     try:
-        client.delete_object(Bucket=bucket, Key=_key(stage))
+        # Where there is none, deleting would leave a marker, in a bucket that may be another stage's.
+        client.head_object(Bucket=bucket, Key=_key(stage))
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") != "NoSuchBucket":
+        if error.response.get("Error", {}).get("Code") not in ABSENT:
             raise
+        return
+    client.delete_object(Bucket=bucket, Key=_key(stage))
 
 
 def _key(stage: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from chalicelib.ledger import FINISHED, LOADED, Entry, ledger_name
+from chalicelib.ledger import FAILED, FINISHED, GONE, LOADED, Entry, ledger_name
 from glue_setup.emptying import empty
 from glue_setup.errors import SetupError
 
@@ -23,8 +23,29 @@ if TYPE_CHECKING:
 
 FILE = "release_smoke_test.json"
 """Always the same, so that a run finds what one before it may have left."""
-LOAD_SECONDS = 180.0
-"""How long a load may take, a cold start and the delivery of the event included: mostly seconds, seldom a minute."""
+FIRST_SECONDS, LATER_SECONDS = 360.0, 180.0
+"""How long a load may take, a cold start and the delivery of the event included: mostly seconds, seldom a minute.
+
+A new notification configuration takes up to five minutes to work: where nothing has been loaded yet, this is given."""
+AGAIN_SECONDS = 45.0
+"""What S3 did not announce it never will: the file is put again after so long."""
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Why a put will not be loaded, and after how many times `AGAIN_SECONDS` that is sure."""
+
+    told: str
+    pauses: int
+
+
+LOST = {
+    None: Lost("not announced: S3 takes up to five minutes for a new notification", 1),
+    GONE: Lost("announced and not there: S3 takes up to 15 minutes for versioning that was just switched on", 1),
+    # Lambda tries twice more, after one and two minutes.
+    FAILED: Lost("its load failed, the function's log tells why", 4),
+}
+"""By the state of the ledger's entry, None where there is none."""
 COLUMNS = ("order_id", "line_number", "product_id", "quantity", "line_amount", "total_amount", "order_month")
 
 Say = Callable[[str], None]
@@ -77,12 +98,16 @@ class Smoke:
         settings: Settings,
         log_group: str,
         *,
+        within: float | None = None,
+        again: float = AGAIN_SECONDS,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._s3 = client
         self._settings = settings
         self._log_group = log_group
+        self._within = within
+        self._again = again
         self._monotonic = monotonic
         self._sleep = sleep
         self._key = f"{settings.incoming_prefix}{FILE}"
@@ -97,7 +122,7 @@ class Smoke:
         self.clean_up()
         executions: list[str] = []
         try:
-            entry = self._loaded(order_id)
+            entry = self._loaded(order_id, say)
             say(f"loaded in {entry.seconds} s: {entry.orders_read} order read, {entry.rows} rows")
             if asks is None:
                 say("not asked: the crawler has not made the table yet")
@@ -120,27 +145,57 @@ class Smoke:
         # The entry last: it is what tells the next run, if this one stops, what there is to remove.
         return sum(empty(self._s3, self._settings.bucket, key) for key in [*doomed, self._ledger_key])
 
-    def _loaded(self, order_id: str) -> Entry:
+    def _loaded(self, order_id: str, say: Say) -> Entry:
+        """Put the file and wait until it is loaded; put it again while nothing tells that S3 has announced it.
+
+        Once one put of this run is being loaded, the events of later ones are under way, and nothing is put any more:
+        the last one is waited for, so that no event is still to come when everything is removed.
+        """
+        within = self._within or (FIRST_SECONDS if self._is_first() else LATER_SECONDS)
         body = json.dumps([order(order_id)]).encode()
-        put = self._s3.put_object(Bucket=self._settings.bucket, Key=self._key, Body=body)
-        versions = {put.get("VersionId"), put["ETag"].strip('"')}
-        deadline = self._monotonic() + LOAD_SECONDS
-        pause = 0.2
-        while self._monotonic() < deadline:
+        versions = [self._put(body)]
+        began = put_at = self._monotonic()
+        finished, pause = None, 0.2
+        while self._monotonic() < began + within:
             entry = self._entry()
-            if entry is not None and entry.state in FINISHED and entry.version in versions and not entry.superseded:
-                if (entry.state, entry.orders_read, entry.rows) != (LOADED, 1, 2):
-                    raise SetupError(
-                        f"{FILE} was dropped and came out as {entry.state}, {entry.rows} rows ({entry.reason}): the "
-                        "deployed app is not the one of this project; deploy it again"
-                    )
-                return entry
+            if entry is not None and not any(entry.version in each for each in versions):
+                entry = None
+            if entry is not None and entry.state in FINISHED and not entry.superseded:
+                finished = self._checked(entry)
+                if entry.version in versions[-1]:
+                    return finished
+            state = entry.state if entry is not None else None
+            if state in LOST and self._monotonic() >= put_at + LOST[state].pauses * self._again:
+                waited = f"{self._monotonic() - began:.0f} of {within:g} s"
+                say(f"{LOST[state].told}; after {waited} {FILE} is put again")
+                versions.append(self._put(body))
+                put_at = self._monotonic()
             self._sleep(pause)
             pause = min(pause * 1.5, 3.0)
+        if finished is not None:
+            return finished
         raise SetupError(
-            f"{self._key} was not loaded within {LOAD_SECONDS:g} s: look at what the function logged, "
+            f"{self._key} was not loaded within {within:g} s: look at what the function logged, "
             f"aws logs tail {self._log_group} --since 10m; with no line there, S3 does not invoke it: deploy again"
         )
+
+    def _put(self, body: bytes) -> tuple[str, ...]:
+        """Put the file; return what the ledger may call this version of it."""
+        put = self._s3.put_object(Bucket=self._settings.bucket, Key=self._key, Body=body)
+        return (put["ETag"].strip('"'), *([put["VersionId"]] if "VersionId" in put else []))
+
+    def _checked(self, entry: Entry) -> Entry:
+        if (entry.state, entry.orders_read, entry.rows) != (LOADED, 1, 2):
+            raise SetupError(
+                f"{FILE} was dropped and came out as {entry.state}, {entry.rows} rows ({entry.reason}): the "
+                "deployed app is not the one of this project; deploy it again"
+            )
+        return entry
+
+    def _is_first(self) -> bool:
+        """Tell whether nothing has been loaded here yet, so that the notification may be as new as the bucket."""
+        listed = self._s3.list_objects_v2(Bucket=self._settings.bucket, Prefix=self._settings.ledger_prefix, MaxKeys=1)
+        return not listed.get("KeyCount")
 
     def _compare(self, wanted: list[dict[str, Any]], found: list[dict[str, Any]]) -> None:
         if wanted == found:

@@ -69,16 +69,19 @@ def founded(stage: Stage, place: Place) -> Template:
     """Return the foundations of a stage: what `glue_setup apply` and `wire` make, but for the views."""
     settings = stage.settings
     resources = {
-        **foundations.bucket(settings, place),
-        **foundations.catalog(settings),
-        **foundations.workgroup(settings, place),
+        **foundations.bucket(stage, place),
+        **foundations.catalog(stage),
+        **foundations.workgroup(stage, place),
         **foundations.queue(stage, place),
         **foundations.monitoring(stage, place),
         "aws_cloudwatch_log_group": {
             name: {"name": f"/aws/lambda/{stage.function(name)}", "retention_in_days": definitions.LOG_DAYS}
             for name in FUNCTIONS
         },
-        "aws_lambda_function_event_invoke_config": {"load_orders": foundations.failed_events()},
+        "aws_lambda_function_event_invoke_config": {
+            "load_orders": foundations.failed_events(),
+            "sweep_orders": foundations.sweep_events(),
+        },
     }
     if settings.crawler or settings.catalog_mode == "crawler":
         resources |= foundations.crawler(stage, place)

@@ -12,24 +12,29 @@ from typing import Any
 
 from chalicelib.catalog import table_input
 from chalicelib.contract import ORDERS
-from chalicelib.settings import Settings
 from chalicelib.stage import Stage
 from glue_setup import definitions, policies
-from glue_setup.alarms import alarms
+from glue_setup.alarms import alarms, needs_data
 from glue_setup.bucket import PRIVATE
 from glue_setup.dashboard import dashboard
+from glue_setup.ownership import PARAMETER, TAG, owner_of
 from glue_setup.place import Place
 
 Resources = dict[str, dict[str, Any]]
 ETL = "${aws_s3_bucket.etl.id}"
+SCHEDULED = "aws_cloudwatch_event_target.sweep_orders-event"
+"""What starts the sweep, by Chalice's name: it feeds the alarm that rings without data."""
 
 
-def bucket(settings: Settings, place: Place) -> Resources:
+def bucket(stage: Stage, place: Place) -> Resources:
     """Return the bucket; Terraform refuses to destroy it, since it holds the data."""
+    settings = stage.settings
     policy = {"Version": "2012-10-17", "Statement": [definitions.tls_only(settings, place)]}
     encrypted = {"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}
     return {
-        "aws_s3_bucket": {"etl": {"bucket": settings.bucket, "lifecycle": {"prevent_destroy": True}}},
+        "aws_s3_bucket": {
+            "etl": {"bucket": settings.bucket, "tags": _tags(stage), "lifecycle": {"prevent_destroy": True}}
+        },
         "aws_s3_bucket_public_access_block": {"etl": {"bucket": ETL, **snake(PRIVATE)}},
         "aws_s3_bucket_ownership_controls": {
             "etl": {"bucket": ETL, "rule": {"object_ownership": "BucketOwnerEnforced"}}
@@ -43,9 +48,11 @@ def bucket(settings: Settings, place: Place) -> Resources:
     }
 
 
-def catalog(settings: Settings) -> Resources:
+def catalog(stage: Stage) -> Resources:
     """Return database and, where it is declared and not crawled, the table."""
-    made: Resources = {"aws_glue_catalog_database": {"etl": {"name": settings.database}}}
+    settings = stage.settings
+    database = {"name": settings.database, "parameters": {PARAMETER: owner_of(stage)}}
+    made: Resources = {"aws_glue_catalog_database": {"etl": database}}
     if settings.catalog_mode != "projection":
         return made
     table: Any = snake(table_input(ORDERS, settings))
@@ -66,8 +73,9 @@ def catalog(settings: Settings) -> Resources:
     return made
 
 
-def workgroup(settings: Settings, place: Place) -> Resources:
+def workgroup(stage: Stage, place: Place) -> Resources:
     """Return the workgroup, enforced."""
+    settings = stage.settings
     declared: Any = snake(definitions.workgroup(settings, place))
     result = declared.pop("result_configuration")
     configuration = {
@@ -76,7 +84,11 @@ def workgroup(settings: Settings, place: Place) -> Resources:
         "result_configuration": result,
         **declared,
     }
-    return {"aws_athena_workgroup": {"etl": {"name": settings.workgroup, "configuration": configuration}}}
+    return {
+        "aws_athena_workgroup": {
+            "etl": {"name": settings.workgroup, "tags": _tags(stage), "configuration": configuration}
+        }
+    }
 
 
 def queue(stage: Stage, place: Place) -> Resources:
@@ -86,6 +98,7 @@ def queue(stage: Stage, place: Place) -> Resources:
         "aws_sqs_queue": {
             "failed": {
                 "name": stage.failed_queue,
+                "tags": _tags(stage),
                 "message_retention_seconds": definitions.FAILED_DAYS * 24 * 3600,
                 "sqs_managed_sse_enabled": True,
             }
@@ -102,6 +115,14 @@ def failed_events() -> dict[str, Any]:
         **declared,
         # Lambda refuses a queue that the function's role may not write to.
         "depends_on": ["aws_iam_role_policy.load_orders_role"],
+    }
+
+
+def sweep_events() -> dict[str, Any]:
+    """Return what Lambda does with a sweep that fails."""
+    return {
+        "function_name": "${aws_lambda_function.sweep_orders.function_name}",
+        **snake(definitions.sweep_events()),
     }
 
 
@@ -126,7 +147,13 @@ def crawler(stage: Stage, place: Place) -> Resources:
     declared = definitions.crawler(settings)
     name = f"{stage.app}-{stage.name}-crawler"
     return {
-        "aws_iam_role": {"crawler": {"name": name, "assume_role_policy": json.dumps(definitions.crawler_trust(place))}},
+        "aws_iam_role": {
+            "crawler": {
+                "name": name,
+                "tags": _tags(stage),
+                "assume_role_policy": json.dumps(definitions.crawler_trust()),
+            }
+        },
         "aws_iam_role_policy": {
             "crawler": {
                 "role": "${aws_iam_role.crawler.id}",
@@ -143,6 +170,7 @@ def crawler(stage: Stage, place: Place) -> Resources:
         "aws_glue_crawler": {
             "etl": {
                 "name": definitions.crawler_name(settings),
+                "tags": _tags(stage),
                 "role": "${aws_iam_role.crawler.arn}",
                 "database_name": "${aws_glue_catalog_database.etl.name}",
                 "s3_target": {"path": declared["Targets"]["S3Targets"][0]["Path"]},
@@ -154,12 +182,18 @@ def crawler(stage: Stage, place: Place) -> Resources:
     }
 
 
+def _tags(stage: Stage) -> dict[str, str]:
+    return {TAG: owner_of(stage)}
+
+
 def _alarm(request: dict[str, Any]) -> dict[str, Any]:
     made: dict[str, Any] = snake({key: value for key, value in request.items() if key not in ("Metrics", "Dimensions")})
     if "Dimensions" in request:
         made["dimensions"] = _dimensions(request["Dimensions"])
     if "Metrics" in request:
         made["metric_query"] = [_query(metric) for metric in request["Metrics"]]
+    if needs_data(request):
+        made["depends_on"] = [SCHEDULED]
     percentiles = made.pop("evaluate_low_sample_count_percentile", None)
     return dict(made) if percentiles is None else made | {"evaluate_low_sample_count_percentiles": percentiles}
 

@@ -7,6 +7,7 @@ from botocore.stub import Stubber
 
 from glue_setup import definitions
 from glue_setup.errors import SetupError
+from glue_setup.ownership import TAG
 from glue_setup.resource import Change
 from glue_setup.workgroup import Workgroup
 from tests.edge.glue_setup_world import ACCOUNT, BUCKET, world
@@ -196,13 +197,15 @@ def test_an_apply_that_stops_at_any_call_is_finished_by_the_next(stage, fails_at
 
 def test_a_workgroup_that_somebody_changed_is_told_and_set_back_in_one_call(stage):
     stage.apply()
-    workgroup = Workgroup(stage.athena, stage.settings, stage.place)
+    workgroup = Workgroup(stage.athena, stage.stage, stage.place)
     wanted = dict(definitions.workgroup(stage.settings, stage.place))
     changed = wanted | {"BytesScannedCutoffPerQuery": 10**13, "EngineVersion": {"SelectedEngineVersion": "AUTO"}}
     expected = {key: value for key, value in wanted.items() if key != "ResultConfiguration"}
     expected |= {"ResultConfigurationUpdates": wanted["ResultConfiguration"]}
     with Stubber(stage.athena) as stub:  # moto cannot update a workgroup
         stub.add_response("get_work_group", {"WorkGroup": {"Name": "etl_pipeline", "Configuration": changed}})
+        tag = {"Key": TAG, "Value": f"orders-etl/test/{BUCKET}"}
+        stub.add_response("list_tags_for_resource", {"Tags": [tag]})
         stub.add_response("update_work_group", {}, {"WorkGroup": "etl_pipeline", "ConfigurationUpdates": expected})
         plan = workgroup.apply()
     assert plan.changes == (Change("scanned bytes at most", "10000000000000", "10000000000"),)
@@ -300,7 +303,7 @@ def test_destroy_with_delete_data_spares_what_the_pipeline_did_not_put_there(sta
 
 def test_destroy_keeps_a_database_that_it_did_not_make_or_that_holds_other_tables(stage):
     stage.glue.create_database(DatabaseInput={"Name": "etl_pipeline"})
-    assert "database etl_pipeline: unchanged" in stage.apply()
+    assert "database etl_pipeline: changed (belongs to stage)" in stage.apply()
     assert "database etl_pipeline: kept: this stage did not make it" in stage.destroy()
     stage.glue.delete_database(Name="etl_pipeline")
     stage.apply()

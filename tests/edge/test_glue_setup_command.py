@@ -21,6 +21,7 @@ from glue_setup.__main__ import main
 from glue_setup.bucket import Bucket
 from glue_setup.clients import connect, find_place
 from glue_setup.errors import Refused, SetupError, explained
+from glue_setup.ownership import TAG
 from glue_setup.place import Place
 
 BUCKET = "orders-etl-test"
@@ -281,7 +282,7 @@ def test_each_answer_of_aws_is_explained_with_a_remedy():
 
 def bucket_and_stub(region="eu-west-1"):
     s3 = boto3.client("s3", region_name=region)
-    return Bucket(s3, Settings(bucket=BUCKET), Place("123456789012", region)), Stubber(s3)
+    return Bucket(s3, Stage("test", "orders-etl", Settings(bucket=BUCKET)), Place("123456789012", region)), Stubber(s3)
 
 
 def test_a_bucket_of_somebody_else_is_refused():
@@ -304,7 +305,7 @@ def test_only_outside_of_us_east_1_is_s3_told_the_region(region, told):
         s3 = boto3.client("s3", region_name=region)
         bodies = []
         s3.meta.events.register("before-call.s3.CreateBucket", lambda params, **_: bodies.append(str(params["body"])))
-        Bucket(s3, Settings(bucket=BUCKET), Place("123456789012", region)).apply()
+        Bucket(s3, Stage("test", "orders-etl", Settings(bucket=BUCKET)), Place("123456789012", region)).apply()
         assert s3.get_bucket_location(Bucket=BUCKET)["LocationConstraint"] == told
         assert [("LocationConstraint" in body) for body in bodies] == [told is not None]
 
@@ -321,6 +322,8 @@ def test_another_accounts_bucket_name_is_told_when_it_is_taken():
 def test_an_object_that_cannot_be_deleted_ends_destroy_with_its_key():
     bucket, stub = bucket_and_stub()
     stub.add_response("head_bucket", {"BucketRegion": "eu-west-1"})
+    tag = {"Key": TAG, "Value": f"orders-etl/test/{BUCKET}"}
+    stub.add_response("get_bucket_tagging", {"TagSet": [tag]})
     stub.add_response("list_multipart_uploads", {})
     stub.add_response("list_object_versions", {"Versions": [{"Key": "orders_json_incoming/a", "VersionId": "1"}]})
     error = {"Key": "orders_json_incoming/a", "Code": "AccessDenied", "Message": "locked"}

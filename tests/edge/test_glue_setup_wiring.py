@@ -1,12 +1,18 @@
 """Failed events go to the queue: what is set on a function, and what others set there left."""
 # ruff: noqa: N803 - arguments are named as boto3 names them
 
+from types import SimpleNamespace
+
 import pytest
 from botocore.exceptions import ClientError
 
+from chalicelib.settings import Settings
+from chalicelib.stage import Stage
 from glue_setup import foundations
+from glue_setup.clients import Clients
 from glue_setup.definitions import failed_events
 from glue_setup.errors import SetupError
+from glue_setup.place import Place
 from glue_setup.wiring import FailedEvents
 
 FUNCTION = "orders-etl-test-load_orders"
@@ -20,7 +26,7 @@ class Lambda:
         class ResourceNotFoundException(Exception):
             pass
 
-    def __init__(self, deployed=True, unsettled=0, told="The function's execution role does not have permissions"):
+    def __init__(self, deployed=True, unsettled=0, told=f"does not have permissions to call SendMessage on {QUEUE}"):
         self.deployed = deployed
         self.unsettled = unsettled
         self.told = told
@@ -41,7 +47,7 @@ class Lambda:
         self.puts += 1
         if self.unsettled:
             self.unsettled -= 1
-            error = {"Code": "InvalidParameterValueException", "Message": f"{self.told} to call SendMessage on SQS"}
+            error = {"Code": "InvalidParameterValueException", "Message": self.told}
             raise ClientError({"Error": error}, "PutFunctionEventInvokeConfig")
         self.config = config
 
@@ -112,8 +118,16 @@ def test_a_function_that_is_not_deployed_is_told_with_the_remedy():
         foundations.apply([wired(Lambda(deployed=False))], lambda _: None)
 
 
-def test_a_role_whose_policy_was_just_written_is_waited_for():
-    client, time = Lambda(unsettled=3), Time()
+@pytest.mark.parametrize(
+    "told",
+    [
+        "The function's execution role does not have permissions to call SendMessage on arn:aws:sqs:",
+        f"The destination ARN {QUEUE} is invalid.",
+        "The role defined for the function cannot be assumed by Lambda.",
+    ],
+)
+def test_a_role_or_a_queue_that_was_just_made_is_waited_for(told):
+    client, time = Lambda(unsettled=3, told=told), Time()
     wired(client, time).apply()
     assert (client.puts, time.now) == (4, 9.0)
 
@@ -126,8 +140,8 @@ def test_a_role_that_never_gets_its_policy_ends_the_wait_with_what_lambda_said()
 
 
 def test_another_refusal_is_not_waited_for():
-    client, time = Lambda(unsettled=1, told="The destination ARN is invalid"), Time()
-    with pytest.raises(ClientError, match="destination ARN is invalid"):
+    client, time = Lambda(unsettled=1, told="MaximumRetryAttempts is out of range"), Time()
+    with pytest.raises(ClientError, match="out of range"):
         wired(client, time).apply()
     assert time.now == 0
 
@@ -139,3 +153,40 @@ def test_destroy_takes_it_away_from_a_function_that_is_still_deployed():
     assert client.config is None
     assert wired(client).remove(False) == "absent"
     assert wired(Lambda(deployed=False)).remove(False) == "absent"
+
+
+class CloudWatch:
+    """CloudWatch, whose calls that write are noted in their order."""
+
+    def __init__(self):
+        self.alarms = []
+        self.calls = []
+
+    def describe_alarms(self, AlarmNames, AlarmTypes):
+        return {"MetricAlarms": [each for each in self.alarms if each["AlarmName"] in AlarmNames]}
+
+    def put_metric_alarm(self, **request):
+        self.calls.append(("alarm", request["AlarmName"]))
+        self.alarms = [request]
+
+    def put_metric_data(self, Namespace, MetricData):
+        self.calls.append(("data", Namespace, MetricData))
+
+
+def test_the_alarm_that_rings_without_data_is_made_after_the_schedule_and_with_a_first_sample():
+    stage = Stage("test", "orders-etl", Settings(bucket="orders-etl-test", stage="test"))
+    silent = "orders-etl-test-sweep-silent"
+    cloudwatch, unused = CloudWatch(), SimpleNamespace()
+    clients = Clients(*[unused] * 5, cloudwatch=cloudwatch, functions=unused, logs=unused)
+    place = Place("123456789012", "eu-west-1")
+    applied = foundations.foundations(stage, place, clients, [], unused)
+    assert f"alarm {silent}" not in [each.name for each in applied]
+    (alarm,) = [each for each in foundations.wiring(stage, place, clients) if each.name == f"alarm {silent}"]
+    alarm.apply()
+    sample = {"MetricName": "SweepSeconds", "Dimensions": [{"Name": "stage", "Value": "test"}], "Value": 0.0}
+    assert cloudwatch.calls == [("data", "OrdersEtl", [sample]), ("alarm", silent)]
+    # One that is there is set back, and nothing is written.
+    cloudwatch.alarms[0] = cloudwatch.alarms[0] | {"Threshold": 5.0}
+    alarm.apply()
+    assert cloudwatch.calls[2:] == [("alarm", silent)]
+    assert not alarm.apply().changes

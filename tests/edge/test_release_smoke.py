@@ -11,7 +11,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from chalicelib.ledger import LOADED, QUARANTINED, Entry
+from chalicelib.ledger import FAILED, GONE, LOADED, QUARANTINED, Entry
 from chalicelib.settings import Settings
 from glue_setup.errors import SetupError
 from release.smoke import COLUMNS, FILE, Answer, Smoke, expected
@@ -40,9 +40,16 @@ class Stage:
         self.now += seconds
         self.loads()
 
-    def load(self, **changed: Any) -> None:
+    def version_ids(self) -> list[str]:
+        """Return the versions of the file, the oldest first."""
+        found = self.s3.list_object_versions(Bucket=BUCKET, Prefix=KEY).get("Versions", [])
+        return [each["VersionId"] for each in found if not each["IsLatest"]][::-1] + [
+            each["VersionId"] for each in found if each["IsLatest"]
+        ]
+
+    def load(self, number: int = -1, **changed: Any) -> None:
         """Do as the loader: write the rows, then the ledger entry."""
-        version = self.s3.head_object(Bucket=BUCKET, Key=KEY)["VersionId"]
+        version = self.version_ids()[number]
         entry = Entry(KEY, version, "", LOADED, files=(PARQUET,), orders_read=1, orders_loaded=1, rows=2)
         entry = dataclasses.replace(entry, **changed)
         for key in entry.files:
@@ -89,10 +96,64 @@ def test_a_wrong_answer_is_told_with_what_was_expected_and_removed_all_the_same(
 
 def test_a_file_that_nobody_loads_ends_in_time_with_where_to_look(stage: Stage) -> None:
     stage.loads = lambda: None
+    stage.put("orders_ledger/of-another-file.json")
     with pytest.raises(SetupError, match=r"not loaded within 180 s: .*aws logs tail /aws/lambda/loader"):
         stage.run()
-    assert stage.now >= 180
+    assert 180 <= stage.now < 190
+    assert stage.left() == ["orders_ledger/of-another-file.json"]
+
+
+def test_where_nothing_was_ever_loaded_s3s_new_notification_is_given_six_minutes(stage: Stage) -> None:
+    stage.loads = lambda: None
+    with pytest.raises(SetupError, match=r"not loaded within 360 s: "):
+        stage.run()
+    assert 360 <= stage.now < 370
     assert stage.left() == []
+
+
+def test_a_file_that_s3_did_not_announce_is_put_again_until_it_does_and_the_wait_is_told(stage: Stage) -> None:
+    stage.loads = lambda: stage.load() if len(stage.version_ids()) == 4 else None
+    lines = stage.run()
+    told = [line for line in lines if "is put again" in line]
+    assert len(told) == 3
+    assert "S3 takes up to five minutes for a new notification" in told[0]
+    assert 3 * 45 <= stage.now < 4 * 45
+    assert stage.left() == []
+
+
+@pytest.mark.parametrize(("state", "tried", "told"), [(GONE, 45, "not there"), (FAILED, 180, "its load failed")])
+def test_a_put_that_was_announced_and_not_loaded_is_put_again_when_nobody_tries_it_any_more(
+    stage: Stage, state: str, tried: float, told: str
+) -> None:
+    def second() -> None:
+        first = len(stage.version_ids()) == 1
+        stage.load(**({"state": state, "rows": 0, "files": ()} if first else {}))
+
+    stage.loads = second
+    assert [told in line for line in stage.run()] == [True, False, False, False]
+    assert tried <= stage.now < tried + 10
+    assert stage.left() == []
+
+
+def test_once_the_first_event_came_nothing_is_put_again_and_the_last_puts_load_is_waited_for(stage: Stage) -> None:
+    def late() -> None:
+        # The event of the first put comes at 50 s, after the second put; that one's at 200 s.
+        if stage.now >= 50:
+            stage.load(number=0 if stage.now < 200 else -1)
+
+    stage.loads = late
+    assert len([line for line in stage.run() if "is put again" in line]) == 1
+    assert 200 <= stage.now < 204
+    assert stage.left() == []
+
+
+def test_the_times_can_be_given(stage: Stage) -> None:
+    stage.loads = lambda: None
+    smoke = Smoke(stage.s3, SETTINGS, "", within=10, again=4, monotonic=lambda: stage.now, sleep=stage.sleep)
+    lines: list[str] = []
+    with pytest.raises(SetupError, match="within 10 s"):
+        smoke.run(stage, lines.append)
+    assert len(lines) == 2
 
 
 def test_a_file_that_is_refused_is_told_with_the_reason(stage: Stage) -> None:

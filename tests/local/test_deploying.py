@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.aws, pytest.mark.slow]
 COPIED = ("Makefile", "app.py", "chalicelib", "glue_setup", "release", "requirements.txt", "requirements-dev.txt")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "deployed", "deployments", "policy-*.json")
 BUCKET = "orders-etl-local"
+LOADER_LOG = "/aws/lambda/orders-etl-local-load_orders"
 
 
 class Checkout:
@@ -148,6 +149,33 @@ def test_from_nothing_to_a_tested_deployment_again_without_a_change_and_to_nothi
     assert standing(empty) == before
 
 
+FIRST_MINUTES = "slow-notification:8,missing-version:2,validation-race:2,settling-role:2,young-queue:2,young-stage:5"
+
+
+def test_a_first_deployment_waits_out_the_first_minutes_of_a_real_account(tmp_path: Path) -> None:
+    with running(played=FIRST_MINUTES) as aws:
+        checkout = Checkout(aws, tmp_path / "one")
+        path = checkout.folder / ".chalice" / "config.json"
+        config = json.loads(path.read_text())
+        # As on AWS the sweep comes too late to help.
+        variables = config["stages"]["local"]["environment_variables"]
+        variables |= {"ETL_SWEEP_MINUTES": "15", "GLUE_CRAWLER": "orders-crawler"}
+        path.write_text(json.dumps(config))
+        patient = "DEPLOY=--again 5 --pause 1"
+        told = checkout.succeeds("deploy", patient)
+        assert "AWS said 'Unable to validate the following destination configurations', which passes" in told
+        assert "not announced: S3 takes up to five minutes" in told
+        pages = aws.client("logs").get_paginator("filter_log_events")
+        logged = [e["message"] for p in pages.paginate(logGroupName=LOADER_LOG) for e in p["events"]]
+        assert any("NotThereYet" in line for line in logged)
+        assert "the REST API: GET /queries/order_lines_of: the rows are as expected" in told
+        (api,) = aws.client("apigateway").get_rest_apis()["items"]
+        assert api["endpointConfiguration"]["types"] == ["REGIONAL"]
+        assert objects(aws) == ["orders_release/local.json", "orders_state/crawler.json"]
+        assert "Everything was in place: unchanged." in checkout.succeeds("deploy", patient)
+        assert [each["id"] for each in aws.client("apigateway").get_rest_apis()["items"]] == [api["id"]]
+
+
 def test_only_its_own_bucket_and_its_own_api_may_invoke_a_function(empty: Emulator, tmp_path: Path) -> None:
     Checkout(empty, tmp_path / "one").succeeds("deploy")
     policy = json.loads(empty.client("lambda").get_policy(FunctionName="orders-etl-local-load_orders")["Policy"])
@@ -208,6 +236,36 @@ def test_a_stage_that_nobody_has_filled_in_is_filled_in_and_deployed(empty: Emul
     assert ".chalice/config.json: unchanged" in again
     checkout.succeeds("destroy", "DATA=delete", stage="dev")
     assert standing(empty) == before
+
+
+def test_a_second_stage_on_the_firsts_bucket_is_refused_by_deploy_and_by_destroy(
+    empty: Emulator, tmp_path: Path
+) -> None:
+    checkout = Checkout(empty, tmp_path / "one")
+    checkout.succeeds("deploy")
+    before, wired, kept = standing(empty), wiring(empty), objects(empty)
+    path = checkout.folder / ".chalice" / "config.json"
+    unnamed = path.read_bytes()
+    layer = "LAYER=arn:aws:lambda:us-east-1:336392948345:layer:AWSSDKPandas-Python311:40"
+    refused = checkout.make("deploy", f"BUCKET={BUCKET}", layer, stage="dev")
+    told = f"bucket {BUCKET}: refused: it belongs to stage orders-etl/local/{BUCKET}: give this stage an ETL_BUCKET"
+    assert refused.returncode
+    assert told in refused.stderr
+    # Not written down, so that another bucket can be named.
+    assert path.read_bytes() == unnamed
+
+    config = json.loads(unnamed)
+    config["stages"]["dev"]["environment_variables"]["ETL_BUCKET"] = BUCKET
+    path.write_text(json.dumps(config))
+    for refused in (
+        checkout.make("deploy", layer, stage="dev"),
+        checkout.make("destroy", "DATA=delete", stage="dev"),
+    ):
+        assert refused.returncode
+        assert told.replace("refused: it", "it") in refused.stderr
+        assert (standing(empty), wiring(empty), objects(empty)) == (before, wired, kept)
+    assert f"bucket {BUCKET}: kept: it belongs to stage" in checkout.succeeds("destroy", stage="dev")
+    assert (standing(empty), wiring(empty), objects(empty)) == (before, wired, kept)
 
 
 PHONE = '        Column("customer_phone", Type.TEXT, "customer.phone", "The customer\'s telephone number."),\n'

@@ -16,6 +16,7 @@ from chalicelib.stage import Stage, read_stage
 from glue_setup import definitions
 from glue_setup.alarms import alarms
 from glue_setup.errors import SetupError
+from glue_setup.ownership import PARAMETER, TAG, owner_of
 from glue_setup.place import Place
 from glue_setup.policies import FUNCTIONS
 from local.deploy import copy_project
@@ -131,6 +132,48 @@ def test_each_function_waits_for_a_log_group_that_expires(resources: dict[str, d
 
 def test_the_loader_has_the_layer(resources: dict[str, dict[str, Any]]) -> None:
     assert resources["aws_lambda_function"]["load_orders"]["layers"] == [ARN]
+
+
+def test_the_events_of_loader_and_sweep_are_handled_as_glue_setup_wire_does(
+    resources: dict[str, dict[str, Any]], stage: Stage
+) -> None:
+    made = resources["aws_lambda_function_event_invoke_config"]
+    assert set(made) == {"load_orders", "sweep_orders"}
+    for name, each in made.items():
+        assert each["function_name"] == f"${{aws_lambda_function.{name}.function_name}}"
+    assert made["load_orders"]["destination_config"] == {"on_failure": {"destination": "${aws_sqs_queue.failed.arn}"}}
+    declared = definitions.sweep_events()
+    assert made["sweep_orders"]["maximum_retry_attempts"] == declared["MaximumRetryAttempts"]
+    assert made["sweep_orders"]["maximum_event_age_in_seconds"] == declared["MaximumEventAgeInSeconds"]
+
+
+def test_the_alarm_that_rings_without_data_waits_for_the_schedule(resources: dict[str, dict[str, Any]]) -> None:
+    breaching = {
+        name: alarm["depends_on"]
+        for name, alarm in resources["aws_cloudwatch_metric_alarm"].items()
+        if alarm["treat_missing_data"] == "breaching"
+    }
+    assert set(breaching) == {"sweep-silent"}
+    (target,) = (f"aws_cloudwatch_event_target.{name}" for name in resources["aws_cloudwatch_event_target"])
+    assert breaching["sweep-silent"] == [target]
+
+
+def test_the_rest_api_is_regional(resources: dict[str, dict[str, Any]]) -> None:
+    (api,) = resources["aws_api_gateway_rest_api"].values()
+    assert api["endpoint_configuration"] == {"types": ["REGIONAL"]}
+
+
+def test_what_a_stage_has_carries_its_name(resources: dict[str, dict[str, Any]], stage: Stage) -> None:
+    tagged = {
+        kind: each["tags"][TAG]
+        for kind, made in resources.items()
+        for each in made.values()
+        if TAG in each.get("tags", {})
+    }
+    kinds = ("aws_s3_bucket", "aws_sqs_queue", "aws_athena_workgroup", "aws_glue_crawler", "aws_iam_role")
+    assert tagged == dict.fromkeys(kinds, owner_of(stage))
+    (database,) = resources["aws_glue_catalog_database"].values()
+    assert database["parameters"] == {PARAMETER: owner_of(stage)}
 
 
 def test_the_bucket_with_the_data_is_not_destroyed(resources: dict[str, dict[str, Any]]) -> None:

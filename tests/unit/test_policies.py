@@ -24,7 +24,7 @@ def test_the_policy_of_each_function_is_the_golden_one(name):
 
 
 def test_what_the_crawler_may_do_is_the_golden_one():
-    role = {"trust": definitions.crawler_trust(PLACE), "policy": policies.crawler(SETTINGS, PLACE)}
+    role = {"trust": definitions.crawler_trust(), "policy": policies.crawler(SETTINGS, PLACE)}
     assert_golden("crawler_role", role)
 
 

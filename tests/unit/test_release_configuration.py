@@ -54,6 +54,19 @@ def test_a_newer_layer_takes_the_place_of_the_older_and_a_layer_of_ones_own_stay
     assert functions(newer)["load_orders"]["layers"] == [OWN, ARN]
 
 
+def test_the_rest_api_is_regional_unless_somebody_chose_another_endpoint() -> None:
+    config = json.loads(TEXT)
+    assert config.pop("api_gateway_endpoint_type") == "REGIONAL"
+    assert json.loads(configured(json.dumps(config), "dev", "my-orders", ARN)) == json.loads(
+        configured(TEXT, "dev", "my-orders", ARN)
+    )
+    for chosen in (config, config["stages"]["dev"]):
+        chosen["api_gateway_endpoint_type"] = "EDGE"
+        written = json.loads(configured(json.dumps(config), "dev", "my-orders", ARN))
+        del chosen["api_gateway_endpoint_type"]
+        assert "REGIONAL" not in (written.get("api_gateway_endpoint_type"), *written["stages"]["dev"].values())
+
+
 def test_a_stage_without_a_bucket_is_told_how_to_get_one() -> None:
     with pytest.raises(SetupError, match=r"stage dev has no bucket yet: .* make deploy STAGE=dev BUCKET=my-orders"):
         configured(TEXT, "dev", None, ARN)

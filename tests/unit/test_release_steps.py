@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from glue_setup.errors import SetupError
-from release.steps import Step, run
+from release.steps import Patience, Step, run
 
 PASSES = Step("One", "json.tool", ("--help",), "Look here.")
 FAILS = Step("Two", "json.tool", ("/there/is/no such file",), "Look there.")
@@ -45,3 +45,46 @@ def test_what_surrounds_a_step_knows_whether_it_succeeded(tmp_path: Path) -> Non
         except SetupError:
             seen.append("failed")
     assert seen == ["before", True, "before", False, "failed"]
+
+
+SETTLES = """
+import pathlib, sys
+tries = pathlib.Path("tries")
+tries.write_text((tries.read_text() if tries.exists() else "") + "x")
+if len(tries.read_text()) < 3:
+    sys.exit("An error occurred: Unable to validate\\n  the following destination")
+print("done")
+"""
+
+
+def settles(tmp_path: Path, *passing: str) -> tuple[Step, list[float], Patience, list[bool]]:
+    (tmp_path / "settles.py").write_text(SETTLES)
+    slept: list[float] = []
+    seen: list[bool] = []
+    step = Step("Settles", "settles", (), "Look here.", after=seen.append, passing=passing)
+    return step, slept, Patience(runs=4, pause=7, sleep=slept.append), seen
+
+
+def test_a_step_that_fails_for_a_passing_reason_is_run_again_and_each_failure_is_cleaned_up_after(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    step, slept, patience, seen = settles(tmp_path, "Unable to validate the following destination")
+    run([step], tmp_path, "again", patience)
+    assert (slept, seen) == ([7, 7], [False, False, True])
+    told = capsys.readouterr().out
+    assert "which passes: run again in 7 s, 3 times more" in told
+    assert told.endswith("done\n")
+
+
+def test_a_step_that_fails_for_another_reason_is_not_run_again(tmp_path: Path) -> None:
+    step, slept, patience, seen = settles(tmp_path, "something else")
+    with pytest.raises(SetupError, match="step 1 of 1 failed"):
+        run([step], tmp_path, "again", patience)
+    assert (slept, seen) == ([], [False])
+
+
+def test_a_reason_that_does_not_pass_ends_the_step_after_so_many_runs(tmp_path: Path) -> None:
+    step, _, _, seen = settles(tmp_path, "Unable to validate the following destination")
+    with pytest.raises(SetupError, match="step 1 of 1 failed"):
+        run([step], tmp_path, "again", Patience(runs=2, pause=0.0))
+    assert seen == [False, False]
