@@ -15,6 +15,7 @@ from urllib.parse import quote_plus
 from pyarrow import parquet
 
 from chalicelib.contract import ORDERS
+from chalicelib.file_names import KEY_DIGITS
 from chalicelib.ledger import Entry
 from chalicelib.schema import file_schema
 from tests.local.api_client import Client, send
@@ -144,12 +145,14 @@ class Loading(Scene):
             return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[asked])["Attributes"][asked])
 
         before = waiting()
-        functions.invoke(FunctionName=self.function, InvocationType="Event", Payload=b'["no event"]')
+        thing = {"key": f"{self.settings.incoming_prefix}a.json", "versionId": ["no version"], "eTag": "x"}
+        event = {"Records": [{"s3": {"bucket": {"name": self.bucket}, "object": thing}}]}
+        functions.invoke(FunctionName=self.function, InvocationType="Event", Payload=json.dumps(event))
         wait_for(lambda: waiting() > before, 20)
 
 
 class Sweeping(Scene):
-    """The sweep: an object that no event announced, a file that nobody knows, a crawler that is wanted."""
+    """The sweep: an object that no event announced, a file that is nobody's, a crawler that is wanted."""
 
     def __init__(self, product: Product, folder: Path) -> None:
         super().__init__(product, folder)
@@ -169,7 +172,7 @@ class Sweeping(Scene):
         self.put(key, {"order_id": "1", **GOOD})
         told = self.invoke(self.function, {})
         self.holds(told["announced"] >= 1, f"it announces what nobody did: {told}")
-        self.holds(not self.there(self.orphan), "it removes what nobody knows")
+        self.holds(not self.there(self.orphan), "it removes what is nobody's")
         self.holds(self.there(progress), "it remembers where it was")
         self.holds(self.product.finished(key).state == "loaded", "what it announces is loaded")
         # In a run of its own: what is loaded starts the crawler too.
@@ -180,13 +183,14 @@ class Sweeping(Scene):
         self.holds(self.crawler_has_started_since(last), "it starts a crawler that is wanted")
 
     def _name_of_ours(self) -> str:
-        """Return the name of a file that the loader could have written: one of a real load, with other digits."""
+        """Return the name of a file that is nobody's: of a real load's object, in a version that never was."""
         loading = Loading(self.product, self.folder)
         key = f"{self.settings.incoming_prefix}pattern.json"
         loading.load(key, loading.put(key, {"order_id": "1", **GOOD}))
         name = self.entry(key).files[0].rsplit("/", 1)[1]
         stem, digest = name.removesuffix(".parquet").rsplit("_", 1)
-        return f"{stem}_{''.join('0' if digit != '0' else '1' for digit in digest)}.parquet"
+        of_key, of_version = digest[:KEY_DIGITS], digest[KEY_DIGITS:]
+        return f"{stem}_{of_key}{''.join('0' if digit != '0' else '1' for digit in of_version)}.parquet"
 
 
 class Asking(Scene):
