@@ -174,7 +174,7 @@ BROKEN_ARRAYS = [
     (b"[%s][%s]" % (A, B), len(A) + 2, "goes on after its array"),
     (b'{"orders":[%s]' % A, len(A) + 12, "expected ',' or '}'"),
     (b'{"orders":[%s],"a"}' % A, len(A) + 16, "expected a key and ':'"),
-    (b'{"orders":[%s],"a":1} x' % A, len(A) + 20, "goes on after its array"),
+    (b'{"orders":[%s],"a":1} x' % A, len(A) + 20, "expected a value, found 'x'"),
     (b'{"orders":[%s,]}' % A, len(A) + 12, "expected a value"),
     (b"nonsense", 0, "expected a value, found 'n'"),
     (b"order_id,total\n1,2\n", 0, "expected a value, found 'o'"),
