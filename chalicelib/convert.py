@@ -10,24 +10,13 @@ from pathlib import Path
 
 from chalicelib import arrow, side_by_side
 from chalicelib.contract import ORDERS, Contract
-from chalicelib.errors import CountMismatch
+from chalicelib.errors import CountMismatch, UnreadableFile
 from chalicelib.file_names import FileNames
 from chalicelib.flatten import Flattener, Lineage, records_of
 from chalicelib.memory_file import MemoryFile
 from chalicelib.parquet import MonthFile, MonthFiles
 from chalicelib.refused import Refused
 from chalicelib.sources import ByteStream
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How much is taken, in bytes; the settings of the same names say what each does. And on how many cores."""
-
-    max_record_bytes: int
-    max_decompressed_bytes: int
-    roll_bytes: int
-    max_source_bytes: int | None = None
-    cores: float = 1.0
 
 
 @dataclass
@@ -45,6 +34,37 @@ class Counts:
             raise CountMismatch(self.orders_read, self.orders_loaded, self.orders_rejected)
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How much is taken, in bytes; the settings of the same names say what each does. And on how many cores.
+
+    `max_rejected_percent` is of the orders read, and counts once `judged_from_orders` of them were.
+    """
+
+    max_record_bytes: int
+    max_decompressed_bytes: int
+    roll_bytes: int
+    max_source_bytes: int | None = None
+    cores: float = 1.0
+    max_rejected_percent: int = 80
+    judged_from_orders: int = 50_000
+
+    def check_share(self, counts: Counts, first: Refused | None) -> None:
+        """Raise UnreadableFile if so many orders were rejected that the file is not one of orders.
+
+        Rejecting costs ten times what loading does: a megabyte can hold half a million of documents to reject.
+        """
+        read, rejected = counts.orders_read, counts.orders_rejected
+        if first is None or read < self.judged_from_orders or rejected * 100 <= read * self.max_rejected_percent:
+            return
+        at = f" at {first.path}" if first.path else ""
+        raise UnreadableFile(
+            f"{rejected} of the first {read} orders were rejected, more than {self.max_rejected_percent} percent "
+            f"(ETL_MAX_REJECTED_PERCENT, which counts from {self.judged_from_orders} orders on, "
+            f"ETL_REJECTED_PERCENT_FROM_ORDERS); the first is record {first.record_number}{at}: {first.reason}"
+        )
+
+
 def convert(
     stream: ByteStream,
     lineage: Lineage,
@@ -59,7 +79,8 @@ def convert(
 
     `closed` is called with each finished file, from the writing thread, and `refuse` with each refused record, in
     their order. Nothing may be published before this has returned: raises UnreadableFile when the end cannot be
-    reached, and CountMismatch when what was read is not what was loaded and refused.
+    reached, or too large a share of the orders is refused, and CountMismatch when what was read is not what was loaded
+    and refused.
     """
     arrow.prepare()
     counts = Counts()
@@ -75,14 +96,17 @@ def convert(
         MonthFiles(directory, names, roll_bytes=limits.roll_bytes, closed=closed, contract=contract) as files,
         closing(side_by_side.flattened(batches, flattener, limits.cores)) as found,
     ):
+        first: Refused | None = None
         for read, parts in found:
             counts.orders_read += read
             for part in parts:
                 for refused in part.refused:
                     refuse(refused)
+                first = first or next(iter(part.refused), None)
                 files.add(part.rows, part.months)
                 counts.orders_loaded += part.loaded
                 counts.orders_rejected += len(part.refused)
                 counts.rows += part.rows.num_rows
+            limits.check_share(counts, first)
         counts.check()
     return counts
