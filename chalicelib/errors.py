@@ -17,6 +17,8 @@ class Shown(str):
 def shown(value: object, limit: int = MAX_SHOWN) -> Shown:
     """Return `value` as it may be quoted in a message: printable, on one line, at most `limit` characters."""
     text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+    if len(text) <= limit and text.isprintable():
+        return Shown(text)
     text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text[: limit + 1])
     return Shown(text if len(text) <= limit else text[: limit - 1] + "…")
 

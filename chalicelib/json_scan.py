@@ -183,7 +183,7 @@ def _end(pattern: re.Pattern[bytes], text: bytes, pos: int) -> int:
 
 def _at(text: bytes, pos: int) -> str:
     """Return the character at a position as a message quotes it; a byte where it is no character."""
-    for size in range(1, 5):
+    for size in (1, 2, 3, 4):
         try:
             return repr(shown(text[pos : pos + size].decode()))
         except UnicodeDecodeError:

@@ -20,6 +20,10 @@ from chalicelib.window import MARKS, Window, is_utf8
 _MARK_AT_START = re.compile(rb"(?:\A|(?<=[\r\n]))(?:%b)+" % UTF8_BOM)
 
 
+PATIENCE_BYTES = 256 * 1024
+"""What may be looked at in vain, at first, for the end of what a line begins."""
+
+
 class _BadLine(ValueError):
     """A line that is rejected; `str()` is why."""
 
@@ -33,9 +37,9 @@ class Lines:
         self._gatherer = gatherer
         self._envelopes = envelopes
         self._limit = values.limit
-        # Bytes that may be looked at in vain for the end of what a line begins: else each of a million lines with an
-        # open bracket would be followed for as long as a record may be.
-        self._patience = values.limit
+        # Else each of a million lines with an open bracket would be followed for as long as a record may be. It grows
+        # with what was read.
+        self._patience = min(PATIENCE_BYTES, self._limit)
 
     def read(self) -> Iterator[None]:
         """Take the records of all lines, pausing after each block. Raises UnreadableFile.
@@ -47,6 +51,7 @@ class Lines:
             w.refill()
             cut = self._end_of_block()
             if self._take_lines(w.pos, cut):
+                self._patience = min(self._patience + cut - w.pos, self._limit)
                 w.pos = cut
                 yield
                 continue
@@ -91,6 +96,9 @@ class Lines:
             w.pos = end
             yield
             return
+        if end - w.pos > self._limit:
+            yield from self._read_endless_line()
+            return
         length = end - w.pos
         try:
             total = self._checked(length)
@@ -110,12 +118,15 @@ class Lines:
         """Read a line that is longer than a record may be: an envelope, or it is rejected alone."""
         w = self._window
         reason = f"the line is longer than {self._limit} bytes: send one record a line, or raise ETL_MAX_RECORD_BYTES"
-        if w.here == b"{" and value_end(memoryview(w.text)[w.pos :])[0] is None:
+        if w.here == b"{":
             found, _ = self._envelopes.look()
             if found is Found.ENVELOPE:
                 yield from self._envelopes.read_value()
                 return
-            reason = self._values.too_long if found is Found.ORDER else self._envelopes.neither
+            end, _ = value_end(memoryview(w.text)[w.pos :])
+            stop = line_end(w.text, w.pos)
+            if end is None or w.pos + end >= (len(w.text) if stop is None else stop):
+                reason = self._values.too_long if found is Found.ORDER else self._envelopes.neither
         self._values.spool(None, reason)
         yield
 
@@ -163,13 +174,13 @@ class Lines:
             if end is None:
                 raise MalformedJson(f"what begins here does not end within {self._limit} bytes", 0)
         except MalformedJson as problem:
+            self._patience -= max(0, at + problem.offset - length)
             if at:
                 after = repr(shown(w.text[w.pos + at : w.pos + length][:40], 20))
                 raise _BadLine(f"the line goes on after its record, with {after}: send one record a line") from None
             reason, offset = problem.reason, problem.offset
             if offset >= length:
                 # Read with the lines behind it, it broke there: alone, it is cut off.
-                self._patience -= offset - length
                 reason, offset = CUT_OFF, length - 1
             raise _BadLine(f"the line is not JSON: {reason} (byte {offset} of the line)") from None
         raw = w.text[w.pos + at : w.pos + end].rstrip(WHITESPACE)

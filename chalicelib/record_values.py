@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import islice
 
 import msgspec
 
@@ -18,7 +19,7 @@ from chalicelib.refused import SpooledRaw
 from chalicelib.window import Window, is_utf8
 
 SPOOL_FACTOR = 16
-"""A record of more than this many times the limit is not set aside but quarantines the file: the disk is bounded too."""
+"""A record of more than this many times the limit quarantines the file: the disk is bounded too."""
 
 MAX_VALUES = 400_000
 """How many values and keys one record may hold: parsed one by one, a value takes a hundred bytes and more."""
@@ -28,6 +29,9 @@ COUNTED_FROM_BYTES = 1024 * 1024
 
 FEW = 16
 """A block of fewer values was not worth its guess."""
+
+LEAST_REACH = 4096
+"""How many bytes a guess is made in, at least."""
 
 MOST_SINGLES = 4096
 """How many values are taken one by one, at most, before a block is tried again."""
@@ -39,7 +43,9 @@ _ONE = msgspec.json.Decoder(msgspec.Raw)
 _TRAILING = re.compile(r"trailing characters \(byte (\d+)\)")
 TRUNCATED = "truncated"
 _BETWEEN = re.compile(rb"[ \t\r\n]*,?[ \t\r\n]*")
-_TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_VALUE = re.compile(rb'(?:[^",{\[]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"?)*+[,{\[]?', re.DOTALL)
+"""Up to what begins a value, outside of texts, or to the end: it matches everywhere, so that no byte is met twice."""
+_LINE_END = re.compile(rb"[\r\n]")
 _SCANNED_FIRST = 1024
 
 
@@ -56,8 +62,10 @@ class Values:
         self._window = window
         self._gatherer = gatherer
         self._delimiter = b""
-        # How many values to take one by one until the next guess. It doubles with each that was wrong, so that wrong
-        # guesses cost no more than the values in between.
+        self._tail = 1
+        # How many bytes a guess is made in, fewer after one that was wrong; and how many values to take one by one
+        # until the next: wrong guesses cost no more than the values in between.
+        self._reach = window.chunk_bytes
         self._wait = 0
         self._singles = 0
 
@@ -71,18 +79,19 @@ class Values:
         w.pos = block[1]
         return True
 
-    def block(
-        self, decode: Decode, start: int, stop: int
-    ) -> tuple[list[msgspec.Raw], int] | None:
+    def block(self, decode: Decode, start: int, stop: int) -> tuple[list[msgspec.Raw], int] | None:
         """Decode as many values from `start` on as a guess allows, and return them and where they end."""
         if self._singles > 0:
             self._singles -= 1
             return None
         w = self._window
-        stop = min(stop, start + w.chunk_bytes)
-        cut = w.text.rfind(self._delimiter, start, stop) + 1 if self._delimiter else 0
+        stop = min(stop, start + self._reach)
+        cut = w.text.rfind(self._delimiter, start, stop) + self._tail if self._delimiter else 0
         raws = self.decoded(decode, memoryview(w.text)[start:cut]) if cut > start else None
-        self._wait = 0 if raws is not None and len(raws) >= FEW else min(2 * self._wait + 1, MOST_SINGLES)
+        if raws is not None and len(raws) >= FEW:
+            self._wait, self._reach = 0, min(2 * self._reach, w.chunk_bytes)
+        else:
+            self._wait, self._reach = min(2 * self._wait + 1, MOST_SINGLES), max(self._reach // 4, LEAST_REACH)
         self._singles = self._wait
         return (raws, cut) if raws else None
 
@@ -129,7 +138,7 @@ class Values:
             raise UnreadableFile(f"not JSON: {problem.reason}", start + problem.offset) from None
 
     def step_over(self) -> None:
-        """Step over the value at hand, of any length, which is no record. Raises UnreadableFile where it is not JSON."""
+        """Step over the value at hand, of any length. Raises UnreadableFile where it is not JSON."""
         w = self._window
         start = w.offset
         end, _ = value_end(memoryview(w.text)[w.pos :])
@@ -156,7 +165,9 @@ class Values:
             return
         # The first key of an object tells it from what is inside of one.
         colon = text.find(b":", start, start + _BETWEEN_BYTES) if text[start : start + 1] == b"{" else -1
-        self._delimiter = text[end - 1 : max(start, colon) + 1]
+        # Of texts with nothing between them, a quote may be the end or the beginning: two bytes of each tell.
+        self._tail = 2 if text[end - 1 : start + 1] == b'""' and end > 1 else 1
+        self._delimiter = text[end - self._tail : max(start + self._tail - 1, colon) + 1]
 
     def end_of_value(self, at: int) -> tuple[int | None, bool]:
         """Find the end of the value that begins `at` bytes from here, bringing it all into view.
@@ -240,16 +251,12 @@ def several(text: Text) -> list[msgspec.Raw]:
 
 def line_end(text: bytes, start: int) -> int | None:
     """Return where the line ends that `start` is in: before LF, CR LF or CR. None where no end is in view."""
-    feed = text.find(b"\n", start)
-    # Only before that, since a file of many lines has no other, most often.
-    carriage = text.find(b"\r", start, feed if feed >= 0 else len(text))
-    end = carriage if carriage >= 0 else feed
-    return None if end < 0 else end
+    match = _LINE_END.search(text, start)
+    return match.start() if match else None
 
 
 def holds_too_many(raw: bytes) -> bool:
     """Tell whether a record holds more values than may be parsed one by one."""
-    most = MAX_VALUES - raw.count(b"{") - raw.count(b"[")
-    return raw.count(b",") > most and (text := _TEXT.sub(b'""', raw)).count(b",") > MAX_VALUES - text.count(
-        b"{"
-    ) - text.count(b"[")
+    if raw.count(b",") + raw.count(b"{") + raw.count(b"[") <= MAX_VALUES:
+        return False
+    return sum(1 for _ in islice(_VALUE.finditer(raw), MAX_VALUES + 1)) > MAX_VALUES

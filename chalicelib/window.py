@@ -16,6 +16,9 @@ MARKS = re.compile(rb"[ \t\r\n]*+(?:%b[ \t\r\n]*+)*+" % UTF8_BOM)
 """White space and byte order marks: files that were joined have one in the middle."""
 
 
+_SHORT_BYTES = 4096
+
+
 class Reads(Protocol):
     """A source of bytes that knows how many it has handed out."""
 
@@ -27,8 +30,8 @@ class Reads(Protocol):
 class Window:
     """`text` holds the bytes in view and `pos` where we stand in it; what lies before `pos` may be dropped.
 
-    `ended` says that the source has no more. `offset` is where we stand, in bytes from the source's first. `not_utf8` is where the
-    first byte in view or before stands that is not UTF-8, if any: what comes behind it has not been checked.
+    `ended` says that the source has no more. `offset` is where we stand, in bytes from the source's first. `not_utf8`
+    is the offset of the first byte that is not UTF-8, of those brought into view; what comes behind it is not checked.
     """
 
     def __init__(self, source: Reads, chunk_bytes: int) -> None:
@@ -149,6 +152,11 @@ def is_utf8(piece: bytes, end: int | None = None) -> bool:
     """Tell whether the bytes up to `end` are UTF-8, as Arrow checks a column of one text: without making the text."""
     if piece.isascii():
         return True
+    if len(piece) < _SHORT_BYTES:
+        try:
+            return bool(piece[:end].decode())
+        except UnicodeDecodeError:
+            return False
     offsets = pa.py_buffer((len(piece) if end is None else end).to_bytes(8, "little").rjust(16, b"\0"))
     text = pa.LargeStringArray.from_buffers(1, offsets, pa.py_buffer(piece))
     try:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import gzip
-import json
 from collections.abc import Callable
 from itertools import count, islice
 
 ORDER = b'{"order_id":1,"order_date":"2024-01-01"}'
+ENVELOPE = '{"orders":[{"order_id":%d,"order_date":"2024-01-01"}]}'
 BOM = b"\xef\xbb\xbf"
 
 
@@ -61,8 +61,8 @@ DEEP = b"[" * 1500 + b"]" * 1500
 
 HOSTILE: dict[str, Callable[[int], bytes]] = {
     # Envelopes.
-    "envelopes of one order, a line each": lambda n: numbered('{"orders":[{"order_id":%d,"order_date":"2024-01-01"}]}\n', n),
-    "envelopes of one order, nothing between": lambda n: numbered('{"orders":[{"order_id":%d,"order_date":"2024-01-01"}]}', n),
+    "envelopes of one order, a line each": lambda n: numbered(ENVELOPE + "\n", n),
+    "envelopes of one order, nothing between": lambda n: numbered(ENVELOPE, n),
     "empty envelopes, a line each": lambda n: filled(b'{"orders":[]}\n', n),
     "empty envelopes, nothing between": lambda n: filled(b'{"orders":[]}', n),
     "empty envelopes with escaped keys": lambda n: filled(b'{"\\u006frders":[]}\n', n),
@@ -74,7 +74,9 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "envelopes with a broken line between": lambda n: filled(b'{"orders":[]}\n' * 50 + b"x\n", n),
     "envelopes whose array comes twice": lambda n: filled(b'{"orders":[],"orders":[]}\n', n),
     "many keys before the first known one": lambda n: b"{" + filled(b'"a":1,', n) + b'"orders":[' + ORDER + b"]}",
-    "many other keys before the first known one": lambda n: b"{" + numbered('"%d":[],', n) + b'"orders":[' + ORDER + b"]}",
+    "many other keys before the first known one": lambda n: (
+        b"{" + numbered('"%d":[],', n) + b'"orders":[' + ORDER + b"]}"
+    ),
     "many keys and then none known": lambda n: b"{" + filled(b'"a":1,', n) + b'"b":1}',
     "many keys after the array": lambda n: b'{"orders":[' + ORDER + b"]" + filled(b',"a":1', n) + b"}",
     "many objects after the array": lambda n: b'{"orders":[' + ORDER + b'],"a":' + elements(b"{}", n) + b"}",
@@ -124,7 +126,9 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "byte order marks": lambda n: after_an_order(filled(BOM, n) + ORDER),
     "byte order marks, a line each": lambda n: after_an_order(filled(BOM + b"\n", n) + ORDER),
     "byte order marks before orders": lambda n: filled(BOM + ORDER + b"\n", n),
-    "gzip members of nothing": lambda n: gzip.compress(b"[") + filled(gzip.compress(b"", mtime=0), n) + gzip.compress(b"]"),
+    "gzip members of nothing": lambda n: (
+        gzip.compress(b"[") + filled(gzip.compress(b"", mtime=0), n) + gzip.compress(b"]")
+    ),
     "gzip members of an order": lambda n: filled(gzip.compress(ORDER + b"\n", mtime=0), n),
     # Depth and odd values.
     "open brackets": lambda n: filled(b"[", n),
@@ -143,7 +147,9 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "an order of products that are numbers": lambda n: order_of(b'"products":' + elements(b"1", n)),
     "an order of null products": lambda n: order_of(b'"products":' + elements(b"null", n)),
     "orders of empty products": lambda n: elements(order_of(b'"products":' + elements(b"{}", 10_000)), n),
-    "orders of broken products": lambda n: elements(order_of(b'"products":' + elements(b"{}", 10_000)[:-1] + b",1]"), n),
+    "orders of broken products": lambda n: elements(
+        order_of(b'"products":' + elements(b"{}", 10_000)[:-1] + b",1]"), n
+    ),
     "an order of many values": lambda n: order_of(b'"x":' + elements(b"1", n)),
     "an order of many objects": lambda n: order_of(b'"x":' + elements(b"{}", n)),
     "an order of many texts": lambda n: order_of(b'"x":' + elements(b'""', n)),
@@ -180,8 +186,3 @@ LARGE: dict[str, Callable[[], bytes]] = {
     "8 MB of months": lambda: months(8_000_000),
     "8 MB of open brackets": lambda: filled(b"[", 8_000_000),
 }
-
-
-def refused_lines(pieces: bytes) -> list[dict[str, object]]:
-    """Return the rejected records of a file of rejects."""
-    return [json.loads(line) for line in pieces.splitlines()]
