@@ -18,6 +18,12 @@ from chalicelib.parquet import MonthFile, MonthFiles
 from chalicelib.refused import Refused
 from chalicelib.sources import ByteStream
 
+MAX_EXPANSION = 100
+"""How many times the bytes of the source its rows may take: an order of many lines repeats its own texts on each."""
+
+FREE_ROWS_BYTES = 256 * 1024 * 1024
+"""What rows may take in any case: a small file with an order of thousands of lines is no danger."""
+
 
 @dataclass
 class Counts:
@@ -65,6 +71,15 @@ class Limits:
         )
 
 
+def check_expansion(rows_bytes: int, read: int) -> None:
+    """Raise UnreadableFile if rows take so much more than the bytes they were read from that work is out of bounds."""
+    if rows_bytes > FREE_ROWS_BYTES + MAX_EXPANSION * read:
+        raise UnreadableFile(
+            f"the rows take more than {MAX_EXPANSION} times the {read} bytes that they are made of, since each repeats "
+            "the texts of its order: send orders with shorter texts, or with fewer elements in their lists"
+        )
+
+
 def convert(
     stream: ByteStream,
     lineage: Lineage,
@@ -79,8 +94,8 @@ def convert(
 
     `closed` is called with each finished file, from the writing thread, and `refuse` with each refused record, in
     their order. Nothing may be published before this has returned: raises UnreadableFile when the end cannot be
-    reached, or too large a share of the orders is refused, and CountMismatch when what was read is not what was loaded
-    and refused.
+    reached, too large a share of the orders is refused, or rows take far more than their source, and CountMismatch when
+    what was read is not what was loaded and refused.
     """
     arrow.prepare()
     counts = Counts()
@@ -97,8 +112,9 @@ def convert(
         closing(side_by_side.flattened(batches, flattener, limits.cores)) as found,
     ):
         first: Refused | None = None
-        for read, parts in found:
-            counts.orders_read += read
+        rows_bytes = 0
+        for batch, parts in found:
+            counts.orders_read += batch.read
             for part in parts:
                 for refused in part.refused:
                     refuse(refused)
@@ -107,6 +123,8 @@ def convert(
                 counts.orders_loaded += part.loaded
                 counts.orders_rejected += len(part.refused)
                 counts.rows += part.rows.num_rows
+                rows_bytes += part.rows.nbytes
+                check_expansion(rows_bytes, batch.end)
             limits.check_share(counts, first)
         counts.check()
     return counts

@@ -21,12 +21,14 @@ class Batch:
 
     `numbers[i]` is the record number of `raws[i]`, from 1; what is in `refused` has numbers of its own. `odd` holds
     the positions in `raws` of records that are JSON but that msgspec could not check: for the strict decoder only.
+    `end` is how far the source had been read, in bytes.
     """
 
     numbers: list[int] = field(default_factory=list)
     raws: list[Raw] = field(default_factory=list)
     odd: set[int] = field(default_factory=set)
     refused: list[Refused] = field(default_factory=list)
+    end: int = 0
 
     @property
     def read(self) -> int:
@@ -65,12 +67,14 @@ class Gatherer:
         self._batch.refused.append(Refused(self._next, "", reason, raw))
         self._counted()
 
-    def batches(self, *, rest: bool) -> Iterator[Batch]:
-        """Hand over the batches that are full, and with `rest` the one that is not."""
+    def batches(self, end: int, *, rest: bool) -> Iterator[Batch]:
+        """Hand over the batches that are full, and with `rest` the one that is not; `end` is how far was read."""
         if rest and self._batch.read:
             self._close()
         while self._full:
-            yield self._full.pop(0)
+            batch = self._full.pop(0)
+            batch.end = end
+            yield batch
 
     def _counted(self, count: int = 1) -> None:
         self._next += count

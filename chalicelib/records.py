@@ -66,8 +66,8 @@ class Records:
             # A batch stands for about a chunk of the file, though it was gathered from a million envelopes.
             is_enough = self._window.offset - begun >= self._window.chunk_bytes // 2
             begun = self._window.offset if is_enough else begun
-            yield from self._gatherer.batches(rest=is_enough)
-        yield from self._gatherer.batches(rest=True)
+            yield from self._gatherer.batches(self._window.offset, rest=is_enough)
+        yield from self._gatherer.batches(self._window.offset, rest=True)
 
     def _read(self) -> Iterator[None]:
         """Read the file into the gatherer, pausing wherever what was gathered may be handed over."""

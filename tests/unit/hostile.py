@@ -156,6 +156,27 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "an order of many keys": lambda n: order_of(b'"x":{' + numbered('"%d":1,', n) + b'"y":1}'),
     "an order of many fields": lambda n: order_of(numbered('"%d":1,', n) + b'"y":1'),
     "products of many fields": lambda n: order_of(b'"products":[{' + numbered('"%d":1,', n) + b'"y":1}]'),
+    "an order whose texts repeat on many rows": lambda n: order_of(
+        b'"customer":{"address":"' + b"a" * 180 + b'"},"products":' + elements(b"{}", min(n, 200_000))
+    ),
+    "orders whose texts repeat on many rows": lambda n: elements(
+        order_of(b'"customer":{"address":"' + b"a" * 9000 + b'"},"products":' + elements(b"{}", 9_000)), n
+    ),
+    "orders whose fields repeat on many rows": lambda n: elements(
+        order_of(b'"x":"' + b"a" * 9000 + b'","products":' + elements(b"{}", 9_000)), n
+    ),
+    "orders of many fields": lambda n: filled(order_of(numbered('"%d":1,', 20_000) + b'"y":1') + b"\n", n),
+    "orders of many fields in their products": lambda n: filled(
+        order_of(b'"products":' + elements(b'{"a":1}', 20_000)) + b"\n", n
+    ),
+    "orders with escaped keys": lambda n: filled(order_of(b'"\\u0061":1,"\\"":{"\\n":2}') + b"\n", n),
+    "arrays, a line each": lambda n: lines_of(b"[]", n),
+    "envelopes of orders with the envelope's key": lambda n: filled(
+        b'{"orders":[' + order_of(b'"orders":1') + b"]}\n", n
+    ),
+    "envelopes with a lone surrogate": lambda n: filled(b'{"orders":[],"x":"\\ud800"}\n', n),
+    "envelopes with a lone surrogate before": lambda n: filled(b'{"x":"\\ud800","orders":[]}\n', n),
+    "envelopes with NaN": lambda n: filled(b'{"orders":[' + order_of(b'"total_amount":NaN') + b"]}\n", n),
     "orders with a few fields": lambda n: filled(order_of(b'"a":1,"b":{"c":[]}') + b"\n", n),
     "orders of a key given twice": lambda n: filled(order_of(b'"a":1,"a":2') + b"\n", n),
     "orders whose price is no number": lambda n: filled(order_of(b'"products":[{"price":"x"}]') + b"\n", n),
@@ -181,6 +202,15 @@ LARGE: dict[str, Callable[[], bytes]] = {
     "an order of 8 MB of values": lambda: HOSTILE["an order of many values"](8_000_000),
     "an order of 8 MB of keys": lambda: HOSTILE["an order of many keys"](8_000_000),
     "an odd order of 8 MB of values": lambda: HOSTILE["one odd order of many values"](8_000_000),
+    "8 MB of envelopes of 2 MB a line": lambda: filled(b'{"orders":' + elements(ORDER, 2_000_000) + b"}\n", 8_000_000),
+    "8 MB of envelopes over the limit": lambda: filled(b'{"orders":' + elements(ORDER, 9_000_000) + b"}\n", 18_000_000),
+    "8 MB of a value before the array": lambda: (
+        b'{"meta":' + elements(b'{"a":[]}', 7_500_000) + b',"orders":' + elements(ORDER, 500_000) + b"}"
+    ),
+    "8 MB of texts on one line": lambda: after_an_order(filled(b'""', 8_000_000)),
+    "8 MB of texts on one line, the last broken": lambda: after_an_order(filled(b'"a"', 8_000_000) + b"x"),
+    "8 MB of numbers on one line, the last broken": lambda: after_an_order(filled(b"1 ", 8_000_000) + b"x"),
+    "8 MB of odd values on one line": lambda: after_an_order(filled(b'"\\ud800" 1 ', 8_000_000) + b"x"),
     "8 MB of envelopes": lambda: HOSTILE["envelopes of one order, a line each"](8_000_000),
     "8 MB of empty objects": lambda: HOSTILE["empty objects in an array"](8_000_000),
     "8 MB of months": lambda: months(8_000_000),

@@ -309,3 +309,14 @@ def test_a_line_that_is_not_utf8_reaches_a_notebook(tmp_path: Path) -> None:
     frame = flatten_orders(GOOD + b'\n{"order_id":"M\xfcller"}\n' + GOOD)
     assert len(frame) == 2
     assert frame.attrs["refused"][0]["raw"] == '{"order_id":"M\ufffdller"}'
+
+
+def test_rows_that_take_far_more_than_their_source_quarantine_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(convert_module, "FREE_ROWS_BYTES", 1_000_000)
+    wide = GOOD[:-1] + b',"x":"%s","products":[%s{}]}' % (b"a" * 3000, b"{}," * 999)
+    with pytest.raises(UnreadableFile, match=r"the rows take more than 100 times the \d+ bytes that they are made of"):
+        converted(b"\n".join([wide] * 3), tmp_path / "wide")
+    usual = GOOD[:-1] + b',"x":"%s","products":[%s{}]}' % (b"a" * 300, b"{}," * 19)
+    assert converted(b"\n".join([usual] * 3000), tmp_path / "usual")[0].orders_loaded == 3000
