@@ -10,6 +10,7 @@ import enum
 import json
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from chalicelib.record_batches import Gatherer, Raw
 from chalicelib.record_values import TRUNCATED, Text, Values, several, value_end
 from chalicelib.window import Window
 
+_ARRAYS = msgspec.json.Decoder(list[list[msgspec.Raw]])
 _KEY = re.compile(rb'"[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+"')
 _SPACE = re.compile(rb"[ \t\r\n]*+")
 _COLON = re.compile(rb"[ \t\r\n]*+:[ \t\r\n]*+")
@@ -68,15 +70,20 @@ class Envelopes:
         self._order_head = re.compile(rb'\{[ \t\r\n]*"%b"[ \t\r\n]*:' % re.escape(quoted[1]))
         self._mention = b'"%b"' % quoted[0]
         # Another spelling of the key has at least one of its characters as an escape.
-        codes = {f"{ord(c):02x}" for c in envelope} if re.fullmatch(r"\w+", envelope, re.ASCII) else {""}
-        self._escape = re.compile(rb"\\u00(?:%b)" % "|".join(sorted(codes)).encode(), re.IGNORECASE)
+        codes = "|".join(sorted({f"{ord(c):02x}" for c in envelope})).encode()
+        is_word = re.fullmatch(r"\w+", envelope, re.ASCII)
+        self._escape = re.compile(rb"\\u00(?:%b)" % codes if is_word else rb"\\", re.IGNORECASE)
         members = [(name, msgspec.Raw, msgspec.Raw()) for name in ("array", "order")]
         kind = msgspec.defstruct("_Envelope", members, rename={"array": envelope, "order": order_key}, gc=False)
         self._decoder = msgspec.json.Decoder(kind)
 
     def mentioned(self, text: bytes) -> bool:
         """Tell whether the array's key may be among the keys of `text`."""
-        return self._mention in text or (b"\\u00" in text and self._escape.search(text) is not None)
+        return self._mention in text or self._escaped(text)
+
+    def _escaped(self, text: bytes) -> bool:
+        """Tell whether the array's key may be among the keys of `text` in another spelling."""
+        return b"\\" in text and self._escape.search(text) is not None
 
     def _are_orders(self, raws: list[msgspec.Raw]) -> bool:
         """Tell whether all records begin with the order's own key, without looking further."""
@@ -88,8 +95,10 @@ class Envelopes:
 
         `text` is what `raws` were decoded from. Raises AmbiguousEnvelope.
         """
-        if self._are_orders(raws) or not self.mentioned(bytes(text)):
+        if self._are_orders(raws) or not self.mentioned(whole := bytes(text)):
             return raws
+        if (arrays := self._plain_arrays(whole, len(raws))) is not None:
+            return list(chain.from_iterable(_ARRAYS.decode(b"[%b]" % b",".join(arrays))))
         records: list[msgspec.Raw] = []
         for raw in raws:
             array = self._array_of(raw) if memoryview(raw)[0] == ord("{") else None
@@ -98,6 +107,18 @@ class Envelopes:
             else:
                 records += ELEMENTS.decode(array)
         return records
+
+    def _plain_arrays(self, text: bytes, count: int) -> list[bytes] | None:
+        """Return the arrays of a text that holds `count` envelopes, the key once in each, and None of any other."""
+        if text.count(self._mention) != count or self._escaped(text):
+            return None
+        try:
+            found: list[Any] = self._decoder.decode_lines(text)
+        except (msgspec.DecodeError, RecursionError):
+            return None
+        arrays = [bytes(each.array) for each in found]
+        are_plain = all(array[:1] == b"[" for array in arrays) and not any(bytes(each.order) for each in found)
+        return arrays if are_plain else None
 
     def take_block(self, stop: int) -> bool:
         """Take as many of the values before `stop` as a guess allows; False where there is no guess, or a wrong one."""
@@ -165,7 +186,7 @@ class Envelopes:
 
     def _repeated(self, raw: Raw) -> bool:
         text = bytes(raw)
-        return text.count(self._mention) > 1 or self._escape.search(text) is not None
+        return text.count(self._mention) > 1 or self._escaped(text)
 
     def _followed(self, text: bytes) -> bytes | None:
         """Do as `_array_of` does, by following the keys in their order."""

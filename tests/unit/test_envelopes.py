@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from chalicelib.errors import UnreadableFile
 from chalicelib.flatten import records_of
+from chalicelib.records import Records
+from chalicelib.sources import Source
 from tests.unit.reading import WRAPPINGS, pretty, raw_of, read
 
 A, B, C = b'{"order_id":1}', b'{"order_id":2,"x":"\\"orders\\":[}"}', b'{"order_id":3,"orders":[{"order_id":4}]}'
@@ -154,3 +156,11 @@ def test_a_line_of_many_values_is_not_kept_value_by_value(piece: bytes) -> None:
         tracemalloc.stop()
     assert read == size // len(piece) + 2
     assert most < 30 * size
+
+
+@pytest.mark.parametrize("spelled", ["größe/%", r"gr\u00f6\u00DFe\/\u0025", r"gr\u00f6ße/%"])
+def test_the_arrays_key_may_be_any_text_in_any_spelling(spelled: str) -> None:
+    line = b'{"a":1,"%b":[%b]}\n' % (spelled.encode(), A)
+    source = Source(io.BytesIO(line * 3), 1 << 20)
+    records = Records(source, max_record_bytes=1000, envelope="größe/%", order_key="order_id")
+    assert [bytes(raw) for batch in records for raw in batch.raws] == [A] * 3
