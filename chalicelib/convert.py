@@ -53,7 +53,7 @@ class Limits:
     max_source_bytes: int | None = None
     cores: float = 1.0
     max_rejected_percent: int = 80
-    judged_from_orders: int = 50_000
+    judged_from_orders: int = 40_000
 
     def check_share(self, counts: Counts, first: Refused | None) -> None:
         """Raise UnreadableFile if so many orders were rejected that the file is not one of orders.

@@ -150,7 +150,7 @@ class Settings:
         _number(1, 10**9),
         "That share counts once so many orders of the file were read: what a smaller file has is rejected one by one.",
         "orders",
-        default=50_000,
+        default=40_000,
     )
     delete_propagates: bool = _setting(
         "ETL_DELETE_PROPAGATES",
