@@ -164,3 +164,25 @@ def test_the_arrays_key_may_be_any_text_in_any_spelling(spelled: str) -> None:
     source = Source(io.BytesIO(line * 3), 1 << 20)
     records = Records(source, max_record_bytes=1000, envelope="größe/%", order_key="order_id")
     assert [bytes(raw) for batch in records for raw in batch.raws] == [A] * 3
+
+
+PIECES = [A, B, C, b'{"orders":[', b"]}", b'{"orders":[]}', b'{"orders":[%s,' % A, b",", b"\n", b"\r", b"\n", b"\r\n"]
+PIECES += [b"x", b"{", b"[", b'"', b"1", b" ", b"\xef\xbb\xbf", b"\xff", b"\xc3", b'"\\ud800"', b"NaN", b'{"a":']
+PIECES += [b'{"orders":[],"orders":[]}', b'{"order_id":1,"orders":[{}]}', b'{"orders":[],"order_id":1}', b"null", b"}"]
+
+
+def outcome(file: bytes, chunk_bytes: int) -> object:
+    try:
+        found = read(file, chunk_bytes)
+    except UnreadableFile as problem:
+        return problem.reason.split(":")[0]
+    return found.records, [(each.record_number, each.reason, raw_of(each)) for each in found.refused]
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), max_size=14), st.booleans())
+def test_whatever_a_file_holds_it_is_read_the_same_in_chunks_of_any_size(pieces: list[bytes], lines: bool) -> None:
+    file = (A + b"\n" if lines else b"") + b"".join(pieces)
+    wanted = outcome(file, 1 << 21)
+    for chunk_bytes in (1, 5, 33):
+        assert outcome(file, chunk_bytes) == wanted
