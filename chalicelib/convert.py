@@ -10,7 +10,7 @@ from pathlib import Path
 
 from chalicelib import arrow, side_by_side
 from chalicelib.contract import ORDERS, Contract
-from chalicelib.errors import CountMismatch
+from chalicelib.errors import CountMismatch, UnreadableFile
 from chalicelib.file_names import FileNames
 from chalicelib.flatten import Flattener, Lineage, records_of
 from chalicelib.memory_file import MemoryFile
@@ -18,16 +18,11 @@ from chalicelib.parquet import MonthFile, MonthFiles
 from chalicelib.refused import Refused
 from chalicelib.sources import ByteStream
 
+MAX_EXPANSION = 100
+"""How many times the bytes of the source its rows may take: an order of many lines repeats its own texts on each."""
 
-@dataclass(frozen=True)
-class Limits:
-    """How much is taken, in bytes; the settings of the same names say what each does. And on how many cores."""
-
-    max_record_bytes: int
-    max_decompressed_bytes: int
-    roll_bytes: int
-    max_source_bytes: int | None = None
-    cores: float = 1.0
+FREE_ROWS_BYTES = 256 * 1024 * 1024
+"""What rows may take in any case: a small file with an order of thousands of lines is no danger."""
 
 
 @dataclass
@@ -50,6 +45,46 @@ class Counts:
             raise CountMismatch(self.orders_read, self.orders_loaded, self.orders_rejected)
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How much is taken, in bytes; the settings of the same names say what each does. And on how many cores.
+
+    `max_rejected_percent` is of the orders read, and counts once `judged_from_orders` of them were.
+    """
+
+    max_record_bytes: int
+    max_decompressed_bytes: int
+    roll_bytes: int
+    max_source_bytes: int | None = None
+    cores: float = 1.0
+    max_rejected_percent: int = 80
+    judged_from_orders: int = 40_000
+
+    def check_share(self, counts: Counts, first: Refused | None) -> None:
+        """Raise UnreadableFile if so many orders were rejected that the file is not one of orders.
+
+        Rejecting costs ten times what loading does: a megabyte can hold half a million of documents to reject.
+        """
+        read, rejected = counts.orders_read, counts.orders_rejected
+        if first is None or read < self.judged_from_orders or rejected * 100 <= read * self.max_rejected_percent:
+            return
+        at = f" at {first.path}" if first.path else ""
+        raise UnreadableFile(
+            f"{rejected} of the first {read} orders were rejected, more than {self.max_rejected_percent} percent "
+            f"(ETL_MAX_REJECTED_PERCENT, which counts from {self.judged_from_orders} orders on, "
+            f"ETL_REJECTED_PERCENT_FROM_ORDERS); the first is record {first.record_number}{at}: {first.reason}"
+        )
+
+
+def check_expansion(rows_bytes: int, read: int) -> None:
+    """Raise UnreadableFile if rows take so much more than the bytes they were read from that work is out of bounds."""
+    if rows_bytes > FREE_ROWS_BYTES + MAX_EXPANSION * read:
+        raise UnreadableFile(
+            f"the rows take more than {MAX_EXPANSION} times the {read} bytes that they are made of, since each repeats "
+            "the texts of its order: send orders with shorter texts, or with fewer elements in their lists"
+        )
+
+
 def convert(
     stream: ByteStream,
     lineage: Lineage,
@@ -64,7 +99,8 @@ def convert(
 
     `closed` is called with each finished file, from the writing thread, and `refuse` with each refused record, in
     their order. Nothing may be published before this has returned: raises UnreadableFile when the end cannot be
-    reached, and CountMismatch when what was read is not what was loaded and refused.
+    reached, too large a share of the orders is refused, or rows take far more than their source, and CountMismatch when
+    what was read is not what was loaded and refused.
     """
     arrow.prepare()
     contract.check()
@@ -83,15 +119,21 @@ def convert(
         MonthFiles(directory, names, roll_bytes=limits.roll_bytes, closed=closed, contract=contract) as files,
         closing(side_by_side.flattened(batches, flattener, limits.cores)) as found,
     ):
-        for read, parts in found:
-            counts.orders_read += read
+        first: Refused | None = None
+        rows_bytes = 0
+        for batch, parts in found:
+            counts.orders_read += batch.read
             for part in parts:
                 for refused in part.refused:
                     refuse(refused)
+                first = first or next(iter(part.refused), None)
                 files.add(part.rows, part.months)
                 counts.orders_loaded += part.loaded
                 counts.orders_rejected += len(part.refused)
                 counts.rows += part.rows.num_rows
+                rows_bytes += part.rows.nbytes
+                check_expansion(rows_bytes, batch.end)
+            limits.check_share(counts, first)
         counts.check()
     for each in flatteners:
         counts.near_misses |= each.near_misses

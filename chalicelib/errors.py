@@ -7,11 +7,22 @@ from dataclasses import dataclass
 MAX_SHOWN = 80
 
 
-def shown(value: object, limit: int = MAX_SHOWN) -> str:
+class Shown(str):
+    """Text that is printable. Its `repr` is the text in quotes: what is escaped already is not escaped again."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f'"{self}"' if "'" in self and '"' not in self else f"'{self}'"
+
+
+def shown(value: object, limit: int = MAX_SHOWN) -> Shown:
     """Return `value` as it may be quoted in a message: printable, on one line, at most `limit` characters."""
     text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+    if len(text) <= limit and text.isprintable():
+        return Shown(text)
     text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text[: limit + 1])
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return Shown(text if len(text) <= limit else text[: limit - 1] + "…")
 
 
 class EtlError(Exception):

@@ -306,7 +306,12 @@ def flatten_orders(
     integers = {pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype()}
     frame: pd.DataFrame = pa.concat_tables(tables).cast(file_schema(contract)).to_pandas(types_mapper=integers.get)
     frame.attrs["refused"] = [
-        {"record_number": each.record_number, "path": each.path, "reason": each.reason, "raw": bytes(each.raw).decode()}
+        {
+            "record_number": each.record_number,
+            "path": each.path,
+            "reason": each.reason,
+            "raw": each.raw.decode("utf-8", "replace"),
+        }
         for part in parts
         for each in part.refused
         if isinstance(each.raw, bytes)

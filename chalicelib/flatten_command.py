@@ -131,7 +131,12 @@ def limits() -> Limits:
     """Return the limits in force: the settings of the environment where there are any, else their defaults."""
     settings = Settings.from_environment({"ETL_BUCKET": "local-file", **os.environ})
     return Limits(
-        settings.max_record_bytes, settings.max_decompressed_bytes, settings.roll_bytes, cores=cores(os.environ)
+        settings.max_record_bytes,
+        settings.max_decompressed_bytes,
+        settings.roll_bytes,
+        cores=cores(os.environ),
+        max_rejected_percent=settings.max_rejected_percent,
+        judged_from_orders=settings.judged_from_orders,
     )
 
 

@@ -12,6 +12,7 @@ import re
 from chalicelib.errors import shown
 
 WHITESPACE = b" \t\r\n"
+CUT_OFF = "the text ends in the middle of a value"
 
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _PLAIN = re.compile(rb'[^"\\\x00-\x1f]*')
@@ -69,7 +70,7 @@ class ValueScanner:
                 break
         rest = -pos - 1
         if last:
-            raise MalformedJson("the text ends in the middle of a value", start + len(text))
+            raise MalformedJson(CUT_OFF, start + len(text))
         self._carry = text[rest:]
         self._fed += len(piece)
         return None
@@ -181,6 +182,12 @@ def _end(pattern: re.Pattern[bytes], text: bytes, pos: int) -> int:
 
 
 def _at(text: bytes, pos: int) -> str:
+    """Return the character at a position as a message quotes it; a byte where it is no character."""
+    for size in (1, 2, 3, 4):
+        try:
+            return repr(shown(text[pos : pos + size].decode()))
+        except UnicodeDecodeError:
+            continue
     return repr(shown(text[pos : pos + 1]))
 
 

@@ -95,6 +95,8 @@ def limits_of(settings: Settings) -> Limits:
         settings.roll_bytes,
         settings.max_source_bytes,
         cores(os.environ),
+        settings.max_rejected_percent,
+        settings.judged_from_orders,
     )
 
 

@@ -32,6 +32,10 @@ PENDING_BYTES = 24 * MIB
 
 SPLIT_BYTES = 6 * MIB
 """Arrow bytes that are split by month at once: splitting costs by the number of months, not of rows."""
+
+TABLE_BYTES = 16 * 1024
+"""What a table takes however few rows it has, about: arrays, buffers and their rounding up, for each column."""
+
 OPEN_BYTES = 192 * MIB
 """What all unfinished files may take on disk; beyond, the largest is finished. Lambda has 512 MB."""
 
@@ -146,7 +150,7 @@ class MonthFiles:
             self._keep_within_bounds()
             return
         self._unsplit.append((rows, months))
-        self._unsplit_bytes += rows.nbytes
+        self._unsplit_bytes += held_bytes(rows)
         if self._unsplit_bytes >= SPLIT_BYTES:
             self._split()
 
@@ -174,7 +178,7 @@ class MonthFiles:
     def _wait_for_group(self, month: int, rows: pa.Table) -> None:
         open_ = self._months.setdefault(month, _Open())
         open_.waiting.append(rows)
-        open_.waiting_bytes += rows.nbytes
+        open_.waiting_bytes += held_bytes(rows)
         if open_.waiting_bytes >= self._row_group_bytes:
             self._flush(month)
 
@@ -224,6 +228,11 @@ class MonthFiles:
         open_.size = open_.groups = 0
         place = open_.path.relative_to(self._directory).as_posix()
         self._closed(MonthFile(open_.path, place, open_.rows, open_.path.stat().st_size))
+
+
+def held_bytes(rows: pa.Table) -> int:
+    """Return about how much memory rows take while they wait."""
+    return int(rows.nbytes) + TABLE_BYTES
 
 
 def _writer_options(contract: Contract) -> dict[str, Any]:

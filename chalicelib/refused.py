@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import codecs
-import json
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii as quoted
+from typing import NamedTuple
 
-_PIECE = 1024 * 1024
+_PIECE = 3 * 256 * 1024
+"""A multiple of three, so that pieces of base64 join without padding."""
 
 
 class SpooledRaw:
@@ -33,8 +35,7 @@ class SpooledRaw:
             yield piece
 
 
-@dataclass(frozen=True)
-class Refused:
+class Refused(NamedTuple):
     """A record that was not loaded.
 
     `record_number` counts from 1 in its file; `path` is the JSON path of what offends, empty for the record as a
@@ -49,11 +50,36 @@ class Refused:
     def json_line(self) -> Iterator[bytes]:
         """Return one line of newline-delimited JSON, in pieces: `{"record_number", "path", "reason", "raw"}`.
 
-        `raw` is the record's text: encoded as UTF-8 again, it is what was sent, byte for byte.
+        `raw` is the record's text: encoded as UTF-8 again, it is what was sent, byte for byte. Where that is not UTF-8,
+        `raw` has U+FFFD for what is not, and `raw_base64` follows with the bytes.
         """
-        head = {"record_number": self.record_number, "path": self.path, "reason": self.reason, "raw": ""}
-        yield json.dumps(head).encode()[:-2]
-        decoder = codecs.getincrementaldecoder("utf-8")()
-        for piece in (self.raw,) if isinstance(self.raw, bytes) else self.raw.pieces():
-            yield json.dumps(decoder.decode(piece))[1:-1].encode()
+        head = f'{{"record_number": {self.record_number}, "path": {quoted(self.path)}, "reason": {quoted(self.reason)}'
+        if isinstance(self.raw, bytes):
+            try:
+                yield f'{head}, "raw": {quoted(self.raw.decode())}}}\n'.encode()
+                return
+            except UnicodeDecodeError:
+                pass
+        yield f'{head}, "raw": "'.encode()
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        is_utf8 = codecs.getincrementaldecoder("utf-8")()
+        exact = True
+        for piece in self._pieces():
+            yield quoted(decoder.decode(piece))[1:-1].encode()
+            exact = exact and _goes_on(is_utf8, piece)
+        yield quoted(decoder.decode(b"", final=True))[1:-1].encode()
+        if not (exact and _goes_on(is_utf8, b"", final=True)):
+            yield b'", "raw_base64": "'
+            yield from map(base64.b64encode, self._pieces())
         yield b'"}\n'
+
+    def _pieces(self) -> Iterator[bytes]:
+        return iter((self.raw,)) if isinstance(self.raw, bytes) else self.raw.pieces()
+
+
+def _goes_on(decoder: codecs.IncrementalDecoder, piece: bytes, final: bool = False) -> bool:
+    try:
+        decoder.decode(piece, final)
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -139,6 +139,20 @@ class Settings:
         "bytes, as stored",
         default=16 * GIB,
     )
+    max_rejected_percent: int = _setting(
+        "ETL_MAX_REJECTED_PERCENT",
+        _number(1, 100),
+        "A file of which a larger share of the orders is rejected is quarantined whole; 100: none is for that.",
+        "percent of the orders read so far",
+        default=80,
+    )
+    judged_from_orders: int = _setting(
+        "ETL_REJECTED_PERCENT_FROM_ORDERS",
+        _number(1, 10**9),
+        "That share counts once so many orders of the file were read: what a smaller file has is rejected one by one.",
+        "orders",
+        default=40_000,
+    )
     delete_propagates: bool = _setting(
         "ETL_DELETE_PROPAGATES",
         _switch,

@@ -13,8 +13,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from chalicelib.flatten import Flattened, Flattener
 from chalicelib.records import Batch
 
-Found = Generator[tuple[int, Iterable[Flattened]], None, None]
-"""For each batch how many orders were read, and what became of them."""
+Found = Generator[tuple[Batch, Iterable[Flattened]], None, None]
+"""Each batch, and what became of its orders."""
 
 WORKERS = 2
 """More would wait for the interpreter, which cutting, and the gaps between what leaves it free, hold."""
@@ -39,23 +39,23 @@ def flattened(batches: Iterable[Batch], flattener: Callable[[], Flattener], core
 
 def _one_by_one(batches: Iterable[Batch], flattener: Flattener) -> Found:
     for batch in batches:
-        yield batch.read, flattener.flatten(batch)
+        yield batch, flattener.flatten(batch)
 
 
 def _in_turns(batches: Iterable[Batch], flatteners: list[Flattener], for_large: Flattener) -> Found:
     threads = [ThreadPoolExecutor(max_workers=1, thread_name_prefix="flatten") for _ in flatteners]
-    coming: deque[tuple[Batch, int, Future[Flattened | None]]] = deque()
+    coming: deque[tuple[Batch, Future[Flattened | None]]] = deque()
 
-    def first() -> tuple[int, Iterable[Flattened]]:
-        batch, read, job = coming.popleft()
+    def first() -> tuple[Batch, Iterable[Flattened]]:
+        batch, job = coming.popleft()
         whole = job.result()
         # What is large comes in parts, none of which is made before the one before is written.
-        return read, for_large.flatten(batch) if whole is None else (whole,)
+        return batch, for_large.flatten(batch) if whole is None else (whole,)
 
     try:
         for i, batch in enumerate(batches):
             turn = i % len(threads)
-            coming.append((batch, batch.read, threads[turn].submit(flatteners[turn].whole, batch)))
+            coming.append((batch, threads[turn].submit(flatteners[turn].whole, batch)))
             if len(coming) > AHEAD:
                 yield first()
         while coming:

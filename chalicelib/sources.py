@@ -75,6 +75,8 @@ class Source:
             first += more
         if self.compressed:
             _refuse_other_formats(first)
+            if first.startswith(_GZIP):
+                raise UnreadableFile("the file is gzip inside gzip: compress once", 0)
         if first.startswith(UTF8_BOM):
             self.position = len(UTF8_BOM)
             return first[len(UTF8_BOM) :]

@@ -19,7 +19,7 @@ WHOLE_NOISE = Decimal("1e-6")
 """Of a whole number no more than this is noise: the half of 10000000000.5 is a small share, and still a half."""
 
 ROW_BYTES = 256
-MAX_ORDER_BYTES = 64 * 1024 * 1024
+MAX_ORDER_BYTES = 32 * 1024 * 1024
 """How much memory the rows of one order may take, reckoned as ROW_BYTES a row and the order's texts on each: a megabyte
 of JSON can stand for terabytes of rows."""
 

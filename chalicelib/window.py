@@ -9,8 +9,14 @@ from typing import Protocol
 import pyarrow as pa
 
 from chalicelib.errors import UnreadableFile, shown
+from chalicelib.sources import UTF8_BOM
 
-_SPACE = re.compile(rb"[ \t\r\n]*")
+_SPACE = re.compile(rb"[ \t\r\n]*+")
+MARKS = re.compile(rb"[ \t\r\n]*+(?:%b[ \t\r\n]*+)*+" % UTF8_BOM)
+"""White space and byte order marks: files that were joined have one in the middle."""
+
+
+_SHORT_BYTES = 4096
 
 
 class Reads(Protocol):
@@ -24,7 +30,8 @@ class Reads(Protocol):
 class Window:
     """`text` holds the bytes in view and `pos` where we stand in it; what lies before `pos` may be dropped.
 
-    `ended` says that the source has no more. `offset` is where we stand, in bytes from the source's first.
+    `ended` says that the source has no more. `offset` is where we stand, in bytes from the source's first. `not_utf8`
+    is the offset of the first byte that is not UTF-8, of those brought into view; what comes behind it is not checked.
     """
 
     def __init__(self, source: Reads, chunk_bytes: int) -> None:
@@ -34,6 +41,8 @@ class Window:
         self.chunk_bytes = chunk_bytes
         self._source = source
         self._checked = codecs.getincrementaldecoder("utf-8")()
+        self._required = False
+        self.not_utf8: int | None = None
         self._base = 0
         self._begun = False
 
@@ -51,10 +60,16 @@ class Window:
         """Return what we stand at, as a message may quote it."""
         return repr(shown(self.text[self.pos : self.pos + 40], 20))
 
+    def require_utf8(self) -> None:
+        """From here on, and for what was read before, raise UnreadableFile where the source is not UTF-8."""
+        self._required = True
+        if self.not_utf8 is not None:
+            raise UnreadableFile("not UTF-8 text: save the file as UTF-8", self.not_utf8)
+
     def more(self) -> bool:
         """Bring more into view, at least as much again as what is kept; False when there is nothing more.
 
-        Raises UnreadableFile where the source is not UTF-8.
+        Raises UnreadableFile where the source is not UTF-8 and has to be.
         """
         if self.ended:
             return False
@@ -92,19 +107,33 @@ class Window:
             if not grow or not self.more():
                 return False
 
+    def skip_marks(self, grow: bool = True) -> bool:
+        """Do as `skip` does, and step over byte order marks as well."""
+        while True:
+            match = MARKS.match(self.text, self.pos)
+            self.pos = match.end() if match else self.pos
+            left = self.text[self.pos : self.pos + len(UTF8_BOM)]
+            if left and (left == UTF8_BOM or not UTF8_BOM.startswith(left)):
+                return True
+            if not grow or not self.more():
+                return bool(left)
+
     def _check(self, piece: bytes, start: int) -> None:
+        if self.not_utf8 is not None:
+            return
         pending = len(self._checked.getstate()[0])
         if piece and not pending:
             end = _end_of_character(piece)
-            if _is_utf8(piece, end):
+            if is_utf8(piece, end):
                 start, piece = start + end, piece[end:]
                 if not piece:
                     return
         try:
             self._checked.decode(piece, final=not piece)
         except UnicodeDecodeError as problem:
-            offset = start - pending + problem.start
-            raise UnreadableFile("not UTF-8 text: save the file as UTF-8", offset) from None
+            self.not_utf8 = start - pending + problem.start
+            if self._required:
+                self.require_utf8()
 
 
 def _end_of_character(piece: bytes) -> int:
@@ -119,11 +148,16 @@ def _end_of_character(piece: bytes) -> int:
     return len(piece)
 
 
-def _is_utf8(piece: bytes, end: int) -> bool:
+def is_utf8(piece: bytes, end: int | None = None) -> bool:
     """Tell whether the bytes up to `end` are UTF-8, as Arrow checks a column of one text: without making the text."""
     if piece.isascii():
         return True
-    offsets = pa.py_buffer(end.to_bytes(8, "little").rjust(16, b"\0"))
+    if len(piece) < _SHORT_BYTES:
+        try:
+            return bool(piece[:end].decode())
+        except UnicodeDecodeError:
+            return False
+    offsets = pa.py_buffer((len(piece) if end is None else end).to_bytes(8, "little").rjust(16, b"\0"))
     text = pa.LargeStringArray.from_buffers(1, offsets, pa.py_buffer(piece))
     try:
         text.validate(full=True)

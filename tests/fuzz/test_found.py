@@ -39,12 +39,8 @@ FOUND = {
         b"[" + order(1_000_000, 20_000, UNKNOWN) + b"]",
         (1, 1),
     ),
-    "eighty orders together overflowed a text column": (
-        b"[" + b",".join([order(10_000, 3_000, CUSTOMER)] * 80) + b"]",
-        (80, 0),
-    ),
     "millions of empty elements": (BEGIN + b',"products":[' + b",".join([b"{}"] * 2_000_000) + b"]}", (1, 1)),
-    "many short broken lines took the square of their number": (BEGIN + b"}\n" + b"x\n" * 50_000, (50_001, 50_000)),
+    "many short broken lines took the square of their number": (BEGIN + b"}\n" + b"x\n" * 39_000, (39_001, 39_000)),
     "each line that opens a bracket was followed to the end": (BEGIN + b"}\n" + b"[\n" * 4_000, (4_001, 4_000)),
     "a long key took a gigabyte": (b'{"' + b"k" * 7_000_000 + b'":1,' + BEGIN[1:] + b"}", (1, 0)),
     "a key of many escapes": (b'{"' + b'\\"' * 1_000_000 + b'":1,' + BEGIN[1:] + b"}", (1, 0)),
@@ -53,12 +49,32 @@ FOUND = {
 }
 
 
+def flattened(data: bytes, directory: Path) -> subprocess.CompletedProcess[bytes]:
+    command = [
+        sys.executable,
+        "-c",
+        LIMITED,
+        "-",
+        "-o",
+        str(directory / "out"),
+        "--rejects",
+        str(directory / "rejects"),
+    ]
+    return subprocess.run(command, cwd=PROJECT, input=data, capture_output=True, timeout=60)
+
+
+def test_orders_that_together_overflowed_a_text_column_are_more_rows_than_their_bytes_may_make(tmp_path: Path) -> None:
+    done = flattened(b"[" + b",".join([order(10_000, 3_000, CUSTOMER)] * 80) + b"]", tmp_path)
+    assert done.returncode == 1
+    assert b"the rows take more than 100 times the" in done.stderr
+    assert not list((tmp_path / "out").rglob("*.parquet"))
+
+
 @pytest.mark.parametrize("what", FOUND)
 def test_it_is_read_in_time_and_memory_and_every_order_is_accounted_for(what: str, tmp_path: Path) -> None:
     data, (read, refused) = FOUND[what]
-    command = [sys.executable, "-c", LIMITED, "-", "-o", str(tmp_path / "out"), "--rejects", str(tmp_path / "rejects")]
     begun = time.monotonic()
-    done = subprocess.run(command, cwd=PROJECT, input=data, capture_output=True, timeout=60)
+    done = flattened(data, tmp_path)
     assert done.returncode == (1 if refused == read else 0), done.stderr[-1000:]
     told = done.stdout.decode()
     assert f'"orders_read": {read}, "orders_loaded": {read - refused}, "orders_rejected": {refused},' in told

@@ -277,3 +277,62 @@ def test_what_json_has_no_form_for_is_refused_in_a_notebook_too(field: str, valu
     (refused,) = frame.attrs["refused"]
     assert (refused["path"], refused["record_number"]) == (field, 1)
     assert reason in refused["reason"]
+
+
+GOOD = b'{"order_id":1,"order_date":"2024-07-01"}'
+
+
+def judged(data: bytes, directory: Path, percent: int = 80, judged_from: int = 50) -> Counts:
+    limits = Limits(1 << 20, 1 << 30, 1 << 30, max_rejected_percent=percent, judged_from_orders=judged_from)
+    return converted(data, directory, limits)[0]
+
+
+def test_a_file_of_which_too_much_is_rejected_is_quarantined_whole_and_the_reason_says_all(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableFile) as refusal:
+        judged(b"\n".join([GOOD] * 9 + [b'{"order_id":2}'] + [b"{}"] * 40), tmp_path)
+    assert str(refusal.value) == (
+        "41 of the first 50 orders were rejected, more than 80 percent (ETL_MAX_REJECTED_PERCENT, which counts from 50 "
+        "orders on, ETL_REJECTED_PERCENT_FROM_ORDERS); the first is record 10 at order_date: missing: an order needs "
+        "its order_date"
+    )
+
+
+def test_up_to_the_share_and_below_the_floor_orders_are_rejected_one_by_one(tmp_path: Path) -> None:
+    assert judged(b"\n".join([GOOD] * 10 + [b"{}"] * 40), tmp_path / "share").orders_rejected == 40
+    assert judged(b"\n".join([b"{}"] * 49), tmp_path / "floor").orders_rejected == 49
+    assert judged(b"\n".join([b"x", *[GOOD] * 60]), tmp_path / "good").orders_rejected == 1
+    assert judged(b"\n".join([b"{}"] * 60), tmp_path / "off", percent=100).orders_rejected == 60
+
+
+def test_a_file_that_holds_nothing_but_what_is_rejected_is_not_read_to_its_end(tmp_path: Path) -> None:
+    file = io.BytesIO(b"[" + b"{}," * 1_000_000 + b"{}]")
+    with pytest.raises(UnreadableFile, match=r"of the first 40000 orders were rejected, more than 80 percent"):
+        convert(file, LINEAGE, tmp_path, LIMITS, closed=lambda _: None, refuse=lambda _: None)
+    assert file.tell() < 2_200_000
+
+
+def test_an_order_of_more_values_than_may_be_parsed_is_rejected_alone(tmp_path: Path) -> None:
+    """Each of them takes a hundred bytes and more once it is parsed."""
+    limits = Limits(8 << 20, 1 << 30, 1 << 30)
+    many = GOOD[:-1] + b',"products":[' + b"1," * 600_000 + b"1]}"
+    texts = GOOD[:-1] + b',"x":"' + b'a,{[\\"' * 300_000 + b'"}'
+    counts, _, refused, _ = converted(b"\n".join([GOOD, many, texts]), tmp_path, limits)
+    assert (counts.orders_loaded, counts.orders_rejected) == (2, 1)
+    assert refused[0].reason == "the order holds more than 400000 values: split it"
+
+
+def test_a_line_that_is_not_utf8_reaches_a_notebook(tmp_path: Path) -> None:
+    frame = flatten_orders(GOOD + b'\n{"order_id":"M\xfcller"}\n' + GOOD)
+    assert len(frame) == 2
+    assert frame.attrs["refused"][0]["raw"] == '{"order_id":"M\ufffdller"}'
+
+
+def test_rows_that_take_far_more_than_their_source_quarantine_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(convert_module, "FREE_ROWS_BYTES", 1_000_000)
+    wide = GOOD[:-1] + b',"x":"%s","products":[%s{}]}' % (b"a" * 3000, b"{}," * 999)
+    with pytest.raises(UnreadableFile, match=r"the rows take more than 100 times the \d+ bytes that they are made of"):
+        converted(b"\n".join([wide] * 3), tmp_path / "wide")
+    usual = GOOD[:-1] + b',"x":"%s","products":[%s{}]}' % (b"a" * 300, b"{}," * 19)
+    assert converted(b"\n".join([usual] * 3000), tmp_path / "usual")[0].orders_loaded == 3000

@@ -197,7 +197,9 @@ def test_rows_that_wait_are_bounded_however_many_months_there_are(
             for start in range(0, part.rows.num_rows, 200):
                 month_files.add(part.rows.slice(start, 200), part.months[start : start + 200])
                 waiting = sum(each.waiting_bytes for each in month_files._months.values())
-                assert waiting == sum(table.nbytes for o in month_files._months.values() for table in o.waiting)
+                assert waiting == sum(
+                    parquet.held_bytes(table) for o in month_files._months.values() for table in o.waiting
+                )
                 most = max(most, waiting)
     assert 200_000 < most <= 300_000
     assert len({file.place.split("/")[0] for file in files}) > 280
@@ -289,3 +291,17 @@ def test_months_are_named_by_year_and_month() -> None:
         "2000-01",
         "2025-12",
     ]
+
+
+@pytest.mark.parametrize("months", [1, 40])
+def test_tables_of_a_row_count_for_what_they_take(tmp_path: Path, months: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrow calls a row a hundred bytes, and holds many kilobytes for a table of it."""
+    monkeypatch.setattr(parquet, "SPLIT_BYTES", 1 << 20)
+    part = flattened([each | {"products": []} for each in orders(3000, months)])[0]
+    most = 0
+    with MonthFiles(tmp_path, NAMES, roll_bytes=1 << 30, closed=lambda _: None, row_group_bytes=2 << 20) as files:
+        for i in range(part.rows.num_rows):
+            files.add(part.rows.slice(i, 1), part.months[i : i + 1] if months == 1 else np.array([i % 2]))
+            waiting = [table for each in files._months.values() for table in each.waiting]
+            most = max(most, len(waiting) + len(files._unsplit))
+    assert most <= 2 * (2 << 20) // parquet.TABLE_BYTES

@@ -174,7 +174,7 @@ BROKEN_ARRAYS = [
     (b"[%s][%s]" % (A, B), len(A) + 2, "goes on after its array"),
     (b'{"orders":[%s]' % A, len(A) + 12, "expected ',' or '}'"),
     (b'{"orders":[%s],"a"}' % A, len(A) + 16, "expected a key and ':'"),
-    (b'{"orders":[%s],"a":1} x' % A, len(A) + 20, "goes on after its array"),
+    (b'{"orders":[%s],"a":1} x' % A, len(A) + 20, "expected a value, found 'x'"),
     (b'{"orders":[%s,]}' % A, len(A) + 12, "expected a value"),
     (b"nonsense", 0, "expected a value, found 'n'"),
     (b"order_id,total\n1,2\n", 0, "expected a value, found 'o'"),
@@ -281,3 +281,69 @@ def test_a_constant_that_is_no_json_spoils_its_record_alone(constant: bytes, chu
     )
     raws = [bytes(raw) for batch in records for raw in batch.raws]
     assert raws == [A, odd, B]
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 5, 64, 1 << 21])
+@pytest.mark.parametrize(
+    "bad", [b'{"order_id":"M\xfcller"}', b"\xff", b'{"a":"\xe2\x82"}', b'"\xed\xa0\x80"', b"\xc0\xaf"]
+)
+def test_a_line_that_is_not_utf8_is_rejected_alone(bad: bytes, chunk_bytes: int) -> None:
+    spread = '{\n"order_id": "é"\n}'.encode()
+    for end in (b"\n", b"\r\n", b"\r"):
+        for lines in ([A, bad, spread, B], [bad, A, B], [A, B, bad], [A, bad, bad, B]):
+            found = read(end.join(lines), chunk_bytes)
+            assert found.raws == [each for each in lines if each != bad]
+            assert {raw_of(each) for each in found.refused} == {bad}
+            assert found.reasons[0].startswith("the line is not UTF-8 text: save the file as UTF-8 (byte ")
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 5, 1 << 21])
+def test_a_record_that_stops_being_utf8_beyond_its_line_is_rejected_by_lines(chunk_bytes: int) -> None:
+    found = read(b'%s\n{"order_id":\n"\xff"}\n%s' % (A, B), chunk_bytes)
+    assert found.raws == [A, B]
+    assert [raw_of(each) for each in found.refused] == [b'{"order_id":', b'"\xff"}']
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 9, 64, 1 << 21])
+@pytest.mark.parametrize("end", [b"\r", b"\r\r", b"\n\r"])
+def test_cr_alone_ends_a_line(end: bytes, chunk_bytes: int) -> None:
+    for ends in ([end] * 4, [b"\n", end, b"\r\n", end]):
+        lines = [A, b'{"order_id":oops}', B, C]
+        found = read(b"".join(line + each for line, each in zip(lines, ends, strict=True)), chunk_bytes)
+        assert found.raws == [A, B, C]
+        assert [(each.record_number, raw_of(each)) for each in found.refused] == [(2, b'{"order_id":oops}')]
+
+
+MARK = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 2, 9, 1 << 21])
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"", b" "])
+def test_a_byte_order_mark_between_records_is_passed_over(end: bytes, chunk_bytes: int) -> None:
+    marked = b'{"order_id":"' + MARK + b'"}'
+    file = b"".join(MARK + record + end for record in (A, B, marked, MARK + C))
+    assert read(file, chunk_bytes).raws == [A, B, marked, C]
+    members = b"".join(gzip.compress(MARK + record + end) for record in (A, B, marked))
+    assert read(members, chunk_bytes).raws == [A, B, marked]
+
+
+def test_gzip_inside_gzip_says_so() -> None:
+    with pytest.raises(UnreadableFile, match="gzip inside gzip: compress once") as refusal:
+        read(gzip.compress(gzip.compress(A)))
+    assert refusal.value.byte_offset == 0
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 9, 1 << 21])
+@pytest.mark.parametrize("line", [b"{", b"[", b'{"a":', b'"open', b'{"a":[1,', b'{"a":"b"'])
+def test_a_line_that_is_cut_off_says_so_and_names_a_byte_of_its_own(line: bytes, chunk_bytes: int) -> None:
+    found = read(A + b"\n" + (line + b"\n") * 3 + A, chunk_bytes)
+    wanted = f"the line is not JSON: the text ends in the middle of a value (byte {len(line) - 1} of the line)"
+    assert found.reasons == [wanted] * 3
+
+
+def test_a_character_of_several_bytes_is_shown_as_one_and_escaped_once() -> None:
+    found = read(A + "\né\n\u200b\n".encode())
+    assert [reason.split(", ")[1] for reason in found.reasons] == [
+        "found 'é' (byte 0 of the line)",
+        "found '\\u200b' (byte 0 of the line)",
+    ]

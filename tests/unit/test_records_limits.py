@@ -59,7 +59,7 @@ def test_an_order_too_long_for_the_disk_refuses_the_file(form: str) -> None:
     head, join, tail = JOINS[form]
     limit = 100_000
     file = head + join.join([A, B, long_order(limit * SPOOL_FACTOR * 2), A]) + tail
-    with pytest.raises(UnreadableFile, match="one order is longer than 1600000 bytes: split it") as refusal:
+    with pytest.raises(UnreadableFile, match="one record is longer than 1600000 bytes: split it") as refusal:
         read(file, 100, max_record_bytes=limit)
     assert refusal.value.byte_offset == file.index(b'{"order_id":9')
 

@@ -29,6 +29,7 @@ class Pieces:
 
 def where_it_breaks(pieces: list[bytes]) -> int | None:
     window = Window(Pieces(pieces), chunk_bytes=4)
+    window.require_utf8()
     try:
         while window.more():
             window.pos = len(window.text)

@@ -1,0 +1,86 @@
+"""Gathers records into batches: numbered in the order of their file, and never too many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import msgspec
+
+from chalicelib.refused import Refused, SpooledRaw
+
+MAX_BATCH_RECORDS = 20_000
+"""A batch of more would take much memory, however short its records are."""
+
+Raw = bytes | msgspec.Raw
+
+
+@dataclass
+class Batch:
+    """Records that were read together.
+
+    `numbers[i]` is the record number of `raws[i]`, from 1; what is in `refused` has numbers of its own. `odd` holds
+    the positions in `raws` of records that are JSON but that msgspec could not check: for the strict decoder only.
+    `end` is how far the source had been read, in bytes.
+    """
+
+    numbers: list[int] = field(default_factory=list)
+    raws: list[Raw] = field(default_factory=list)
+    odd: set[int] = field(default_factory=set)
+    refused: list[Refused] = field(default_factory=list)
+    end: int = 0
+
+    @property
+    def read(self) -> int:
+        """How many records the batch accounts for."""
+        return len(self.raws) + len(self.refused)
+
+
+class Gatherer:
+    """Numbers records, from 1, and gathers them into batches, whatever array, line or envelope they stand in."""
+
+    def __init__(self) -> None:
+        self._batch = Batch()
+        self._full: list[Batch] = []
+        self._next = 1
+
+    def add(self, raw: bytes, odd: bool) -> None:
+        """Add one record; `odd` says that msgspec could not check it."""
+        if odd:
+            self._batch.odd.add(len(self._batch.raws))
+        self._batch.raws.append(raw)
+        self._batch.numbers.append(self._next)
+        self._counted()
+
+    def add_all(self, raws: list[msgspec.Raw]) -> None:
+        """Add records that msgspec has checked."""
+        start = 0
+        while start < len(raws):
+            some = raws[start : start + MAX_BATCH_RECORDS - self._batch.read]
+            self._batch.raws += some
+            self._batch.numbers += range(self._next, self._next + len(some))
+            start += len(some)
+            self._counted(len(some))
+
+    def reject(self, reason: str, raw: bytes | SpooledRaw) -> None:
+        """Add a record that is rejected as a whole."""
+        self._batch.refused.append(Refused(self._next, "", reason, raw))
+        self._counted()
+
+    def batches(self, end: int, *, rest: bool) -> Iterator[Batch]:
+        """Hand over the batches that are full, and with `rest` the one that is not; `end` is how far was read."""
+        if rest and self._batch.read:
+            self._close()
+        while self._full:
+            batch = self._full.pop(0)
+            batch.end = end
+            yield batch
+
+    def _counted(self, count: int = 1) -> None:
+        self._next += count
+        if self._batch.read >= MAX_BATCH_RECORDS:
+            self._close()
+
+    def _close(self) -> None:
+        self._full.append(self._batch)
+        self._batch = Batch()

@@ -1,0 +1,62 @@
+"""No input costs more than its bytes are worth: seconds and memory of the whole command, for each kind that was tried.
+
+The goal is a second for each megabyte and 320 MB; machines differ, so that the test fails at three times that.
+"""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.unit.hostile import HOSTILE, LARGE
+
+PROJECT = Path(__file__).parents[2]
+SIZE = 1_000_000
+MOST_SECONDS_FOR_A_MEGABYTE = 3.0
+MOST_MB = 320
+
+# See test_memory.py for why it is not getrusage's ru_maxrss.
+MEASURED = """
+import re, sys, time
+from chalicelib.flatten_command import main
+code = main(sys.argv[1:])
+with open("/proc/self/status") as status:
+    print(time.process_time(), int(re.search(r"VmHWM:\\s+(\\d+) kB", status.read()).group(1)) // 1024)
+sys.exit(code)
+"""
+
+
+def check_cost(data: bytes, directory: Path) -> None:
+    """Flatten a file by the command, and hold what it took against what its bytes allow."""
+    source = directory / "hostile.ndjson"
+    source.write_bytes(data)
+    command = [sys.executable, "-c", MEASURED, str(source), "-o", str(directory / "out")]
+    command += ["--rejects", str(directory / "rejects.ndjson")]
+    megabytes = max(len(data), len(gzip.decompress(data)) if data.startswith(b"\x1f\x8b") else 0) / 1_000_000
+    allowed = MOST_SECONDS_FOR_A_MEGABYTE * max(megabytes, 1)
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=20 * allowed)
+    assert done.returncode in (0, 1), done.stderr
+    assert "Traceback" not in done.stderr
+    seconds, peak = done.stdout.split()[-2:]
+    assert float(seconds) <= allowed
+    assert int(peak) <= MOST_MB
+
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from Linux's /proc"),
+]
+
+
+@pytest.mark.parametrize("kind", sorted(HOSTILE))
+def test_a_megabyte_takes_seconds_at_most_and_little_memory(kind: str, tmp_path: Path) -> None:
+    check_cost(HOSTILE[kind](SIZE), tmp_path)
+
+
+@pytest.mark.parametrize("kind", sorted(LARGE))
+def test_what_only_shows_in_megabytes_takes_no_more_for_each(kind: str, tmp_path: Path) -> None:
+    check_cost(LARGE[kind](), tmp_path)
