@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from chalicelib.api_requests import Asked
 
 WORKS_WITH = {
-    "app.app": "chalicelib.api_answers",
-    "app.load_orders": "chalicelib.loading",
-    "app.sweep_orders": "chalicelib.sweeping",
+    "app.app": "chalicelib.handlers.rest",
+    "app.load_orders": "chalicelib.handlers.load",
+    "app.sweep_orders": "chalicelib.handlers.sweep",
 }
 """What each function works with, by the name that Lambda has for its handler; none pays for what is another's."""
 
@@ -40,7 +40,7 @@ route = functools.partial(
 @app.on_s3_event(bucket=settings.bucket, prefix=settings.incoming_prefix, events=settings.s3_events)
 def load_orders(event: S3Event) -> list[str]:
     """Bring every object of the event into the lake."""
-    from chalicelib.loading import load_event
+    from chalicelib.handlers.load import load_event
 
     return load_event(event.to_dict(), settings, time_left_of(event.context))
 
@@ -48,7 +48,7 @@ def load_orders(event: S3Event) -> list[str]:
 @app.schedule(Rate(settings.sweep_minutes, unit=Rate.MINUTES))
 def sweep_orders(event: CloudWatchEvent) -> dict[str, Any]:
     """Find what no event announced, what died half-way and what is nobody's."""
-    from chalicelib.sweeping import sweep_bucket
+    from chalicelib.handlers.sweep import sweep_bucket
 
     context: Any = event.context
     return sweep_bucket(settings, context.function_name, time_left_of(context))
@@ -81,16 +81,16 @@ sweep_orders.event_class = AnySchedule
 @app.middleware("http")
 def finish(request: Request, get_response: Callable[[Request], Response]) -> Response:
     """Give every answer its headers, and every error its request id."""
-    from chalicelib import api_answers
+    from chalicelib.handlers import rest
 
-    return api_answers.finish(request, get_response(request), settings)
+    return rest.finish(request, get_response(request), settings)
 
 
 def respond(work: Callable[[Api, Asked], Answer]) -> Response:
     """Have the API do its work for the current request; errors become answers."""
-    from chalicelib import api_answers
+    from chalicelib.handlers import rest
 
-    return api_answers.respond(app.current_request, work, settings)
+    return rest.respond(app.current_request, work, settings)
 
 
 @route("/uploads", methods=["POST"])
@@ -148,6 +148,6 @@ def openapi() -> Response:
 
 
 if settings.api_origins:
-    from chalicelib import api_answers
+    from chalicelib.handlers import rest
 
-    api_answers.answer_preflights(app, settings)
+    rest.answer_preflights(app, settings)

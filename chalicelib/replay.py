@@ -14,9 +14,9 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.errors import EtlError, shown
+from chalicelib.handlers.load import ingest, limits_of
 from chalicelib.ingest import Ingest
 from chalicelib.ledger import FAILED, FINISHED, GONE, LOADED, LOADING, PARTLY_LOADED, QUARANTINED
-from chalicelib.loading import ingest, limits_of
 from chalicelib.selection import UNKNOWN, Chosen, Selection, chosen
 from chalicelib.settings import Settings
 from chalicelib.stage import read_stage

@@ -14,9 +14,9 @@ from unittest import mock
 
 from botocore.exceptions import ClientError
 
-from chalicelib import api_answers
 from chalicelib.api import Api
 from chalicelib.athena import Athena
+from chalicelib.handlers import rest
 from chalicelib.presigned import link_client
 from chalicelib.saved_queries import find
 from chalicelib.settings import Settings
@@ -181,7 +181,7 @@ class Front:
             self.settings,
             Uploads(self.s3, self.settings, now=lambda: self.now),  # type: ignore[arg-type]
             Athena(self.athena, self.settings, saved_only=True, monotonic=self.clock, sleep=self.sleep),  # type: ignore[arg-type]
-            lambda execution: api_answers.result_link(self.s3, self.settings, execution),
+            lambda execution: rest.result_link(self.s3, self.settings, execution),
             monotonic=self.clock,
         )
 
@@ -227,7 +227,7 @@ class Front:
 
     def call(self, method: str, resource: str, **more: Any) -> Reply:
         """Call a route, as the gateway does, and return its answer."""
-        with mock.patch.object(api_answers, "the_api", return_value=self.api):
+        with mock.patch.object(rest, "the_api", return_value=self.api):
             answer = self.app(self.event(method, resource, **more), None)
         json.dumps(answer)
         text = answer["body"]

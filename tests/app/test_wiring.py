@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from chalice.app import Chalice, IAMAuthorizer
 
-from chalicelib import api_answers
 from chalicelib.api_errors import CODES, failure_in_words
 from chalicelib.api_headers import SECURITY
 from chalicelib.errors import SettingError
+from chalicelib.handlers import rest
 from chalicelib.openapi import document
 from chalicelib.saved_queries import load
 from local.emulator import PROJECT
@@ -153,7 +153,7 @@ def test_links_lead_where_the_gateway_was_called_whatever_the_host_header_says(f
 def test_links_keep_the_base_path_of_a_custom_domain(front: Front) -> None:
     event = front.event("GET", "/executions/{execution_id}/results", path={"execution_id": "x"})
     event["requestContext"] |= {"domainName": "api.shop.example", "path": "/orders/v2/executions/x/results"}
-    assert api_answers.Asked.of(event).base_url == "https://api.shop.example/orders/v2"
+    assert rest.Asked.of(event).base_url == "https://api.shop.example/orders/v2"
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from chalicelib import metrics
+from chalicelib.handlers.load import log_near_misses
 from chalicelib.ledger import Arrival
-from chalicelib.loading import log_near_misses
 from chalicelib.observability import log, measure, memory_peak_megabytes
 
 PROJECT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from chalicelib import loading, sweeping
+from chalicelib.handlers import load, sweep
 from chalicelib.ledger import ledger_name
 from chalicelib.settings import Settings
 from tests.unit.memory_store import BUCKET, MemoryStore
@@ -19,10 +19,10 @@ SETTINGS = Settings.from_environment({"ETL_BUCKET": BUCKET, "ETL_STAGE": "test"}
 def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
     monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED", raising=False)
     made = MemoryStore()
-    monkeypatch.setattr(loading, "storage", lambda bucket: made)
-    monkeypatch.setattr(sweeping, "storage", lambda bucket: made)
-    monkeypatch.setattr(sweeping, "hand_over", lambda *_: None)
-    monkeypatch.setattr(sweeping.boto3, "client", lambda name: None)
+    monkeypatch.setattr(load, "storage", lambda bucket: made)
+    monkeypatch.setattr(sweep, "storage", lambda bucket: made)
+    monkeypatch.setattr(sweep, "hand_over", lambda *_: None)
+    monkeypatch.setattr(sweep.boto3, "client", lambda name: None)
     return made
 
 
@@ -37,7 +37,7 @@ def test_a_load_reports_a_ledger_entry_that_it_set_aside(
 ) -> None:
     arrival = store.drop(KEY, body(order(1)))
     store.put(f"{SETTINGS.ledger_prefix}{ledger_name(KEY)}", b"null")
-    assert loading.load_one(arrival, SETTINGS) == "loaded"
+    assert load.load_one(arrival, SETTINGS) == "loaded"
     printed = capsys.readouterr().out
     assert metrics(printed)["LedgerEntriesUnreadable"] == 1
     assert '"event": "ledger entry set aside"' in printed
@@ -47,7 +47,7 @@ def test_a_load_reports_a_ledger_entry_that_it_set_aside(
 def test_a_sweep_reports_what_it_left_alone_what_is_foreign_and_what_cannot_be_read(
     store: MemoryStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    loading.load_one(store.drop(KEY, body(order(1))), SETTINGS)
+    load.load_one(store.drop(KEY, body(order(1))), SETTINGS)
     name = f"{SETTINGS.ledger_prefix}{ledger_name(KEY)}"
     del store.objects[name]
     store.remove(KEY)
@@ -55,7 +55,7 @@ def test_a_sweep_reports_what_it_left_alone_what_is_foreign_and_what_cannot_be_r
     store.put(f"{SETTINGS.table_prefix}_SUCCESS.txt", b"")
     store.pass_time(hours=2)
     capsys.readouterr()
-    sweeping.sweep_bucket(SETTINGS, "orders-etl-test-sweep_orders", lambda: 1000.0)
+    sweep.sweep_bucket(SETTINGS, "orders-etl-test-sweep_orders", lambda: 1000.0)
     found = metrics(capsys.readouterr().out)
     assert {
         name: found[name] for name in ("SweepRefusedToRemove", "ForeignFilesInTable", "LedgerEntriesUnreadable")
