@@ -13,9 +13,9 @@ from chalice.app import Chalice, CloudWatchEvent, IAMAuthorizer, Rate, Request, 
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
-    from chalicelib.api import Api
-    from chalicelib.api_errors import Answer
-    from chalicelib.api_requests import Asked
+    from chalicelib.api.errors import Answer
+    from chalicelib.api.requests import Asked
+    from chalicelib.api.service import Api
 
 WORKS_WITH = {
     "app.app": "chalicelib.handlers.rest",

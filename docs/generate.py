@@ -11,9 +11,9 @@ from typing import Any
 
 from chalicelib import contract as contract_module
 from chalicelib import saved_queries
+from chalicelib.api.openapi import document
 from chalicelib.contract import ORDERS, TAKES, Column, Contract, From, Type
 from chalicelib.flatten import flatten_orders
-from chalicelib.openapi import document
 from chalicelib.settings import Settings
 
 DOCS = Path(__file__).parent

@@ -10,16 +10,16 @@ from urllib.parse import urlsplit
 from botocore.exceptions import ClientError
 from chalice.app import Chalice, Request, Response
 
-from chalicelib.api import Api
-from chalicelib.api_errors import Answer, refused
-from chalicelib.api_headers import SECURITY, cross_origin, preflight
-from chalicelib.api_requests import Asked
+from chalicelib.api.errors import Answer, refused
+from chalicelib.api.headers import SECURITY, cross_origin, preflight
+from chalicelib.api.requests import Asked
+from chalicelib.api.service import Api
+from chalicelib.api.uploads import Uploads
 from chalicelib.athena import Athena, athena_client
 from chalicelib.athena_results import Execution
 from chalicelib.observability import log
 from chalicelib.presigned import download_link, link_client
 from chalicelib.settings import Settings
-from chalicelib.uploads import Uploads
 
 Work = Callable[[Api, Asked], Answer]
 

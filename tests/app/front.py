@@ -14,13 +14,13 @@ from unittest import mock
 
 from botocore.exceptions import ClientError
 
-from chalicelib.api import Api
+from chalicelib.api.service import Api
+from chalicelib.api.uploads import Uploads
 from chalicelib.athena import Athena
 from chalicelib.handlers import rest
 from chalicelib.presigned import link_client
 from chalicelib.saved_queries import find
 from chalicelib.settings import Settings
-from chalicelib.uploads import Uploads
 from local.emulator import PROJECT
 
 VARIABLES = {"ETL_BUCKET": "orders-etl-test", "ETL_STAGE": "test"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.api import MAX_ANSWER_BYTES, RESERVED
+from chalicelib.api.service import MAX_ANSWER_BYTES, RESERVED
 from chalicelib.saved_queries import load
 from tests.app.front import EXECUTION, HOST, NOW, Front
 

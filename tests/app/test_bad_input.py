@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.api import RESERVED
+from chalicelib.api.service import RESERVED
 from chalicelib.saved_queries import load
 from tests.app.front import EXECUTION, Front
 

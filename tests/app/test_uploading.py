@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.api.upload_names import MAX_NAME_BYTES, UploadId, safe_name
 from chalicelib.errors import RequestError, UnknownUpload
 from chalicelib.ledger import Entry, ledger_name
 from chalicelib.refused import Refused
 from chalicelib.sources import is_supported
-from chalicelib.upload_names import MAX_NAME_BYTES, UploadId, safe_name
 from tests.app.front import NOW, Front
 
 GOOD = [

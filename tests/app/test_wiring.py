@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from chalice.app import Chalice, IAMAuthorizer
 
-from chalicelib.api_errors import CODES, failure_in_words
-from chalicelib.api_headers import SECURITY
+from chalicelib.api.errors import CODES, failure_in_words
+from chalicelib.api.headers import SECURITY
+from chalicelib.api.openapi import document
 from chalicelib.errors import SettingError
 from chalicelib.handlers import rest
-from chalicelib.openapi import document
 from chalicelib.saved_queries import load
 from local.emulator import PROJECT
 from tests.app.front import HOST, REQUEST_ID, Front, error, load_app

@@ -13,7 +13,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from chalicelib.openapi import document
+from chalicelib.api.openapi import document
 from chalicelib.saved_queries import load
 from chalicelib.settings import Settings
 from local.emulator import REGION

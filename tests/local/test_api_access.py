@@ -101,7 +101,7 @@ def test_the_rest_function_imports_nothing_of_the_ingestion(product: Product, tm
     )
     program = (
         f"import json, sys; import app; answer = app.app(json.loads({event!r}), None); assert answer['statusCode'] == "
-        f"200, answer; import chalicelib.openapi; loaded = sorted(set({heavy!r}) & set(sys.modules)); print(loaded)"
+        f"200, answer; import chalicelib.api.openapi; loaded = sorted(set({heavy!r}) & set(sys.modules)); print(loaded)"
     )
     environment = {"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": REGION} | product.deployment.variables
     done = subprocess.run(

@@ -80,7 +80,7 @@ def test_the_python_example(product: Product, place: Path) -> None:
 
 
 def test_every_error_of_the_page_is_one_of_the_api() -> None:
-    from chalicelib.api_errors import CODES
+    from chalicelib.api.errors import CODES
 
     told = {int(status): code for status, code in re.findall(r"^\| (\d{3}) \| `(\w+)` \|", PAGE, re.MULTILINE)}
     assert told == CODES

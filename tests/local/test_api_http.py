@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from chalicelib.api_headers import SECURITY
+from chalicelib.api.headers import SECURITY
 from chalicelib.saved_queries import load
 from local.emulator import PROJECT
 from tests.local.api_client import Client, send

@@ -104,13 +104,13 @@ def test_the_saved_queries_need_no_columns_and_parsers() -> None:
 
 
 def test_the_loader_starts_with_all_that_it_works_with_and_without_the_rest_side() -> None:
-    rest = ("chalicelib.api", "chalicelib.athena", "chalicelib.uploads", "pandas")
+    rest = ("chalicelib.api.service", "chalicelib.athena", "chalicelib.api.uploads", "pandas")
     found = loaded_by("import app", "chalicelib.handlers.load", "pyarrow", "boto3", *rest, _HANDLER="app.load_orders")
     assert found == ["chalicelib.handlers.load", "pyarrow", "boto3"]
 
 
 def test_where_no_function_starts_nothing_is_imported_ahead() -> None:
-    assert loaded_by("import app", "boto3", "chalicelib.api", "chalicelib.handlers.load") == []
+    assert loaded_by("import app", "boto3", "chalicelib.api.service", "chalicelib.handlers.load") == []
 
 
 def test_every_function_has_what_it_works_with(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.api import DEFAULT_WAIT, MAX_WAIT
-from chalicelib.api_requests import KEY, MAX_PAGE_TOKEN
+from chalicelib.api.openapi_schemas import SCHEMAS, schema_of
+from chalicelib.api.requests import KEY, MAX_PAGE_TOKEN
+from chalicelib.api.service import DEFAULT_WAIT, MAX_WAIT
+from chalicelib.api.upload_names import ID, MAX_NAME_BYTES
 from chalicelib.athena import EXECUTION_ID, MAX_AGE_MINUTES, MAX_PAGE
-from chalicelib.openapi_schemas import SCHEMAS, schema_of
 from chalicelib.query_parameters import Parameter
 from chalicelib.saved_queries import SavedQuery
 from chalicelib.settings import Settings
-from chalicelib.upload_names import ID, MAX_NAME_BYTES
 
 VERSION = "1.0.0"
 Json = dict[str, Any]

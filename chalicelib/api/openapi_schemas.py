@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib import query_parameters as types
+from chalicelib.api.uploads import WAITING
 from chalicelib.athena_results import FINISHED
 from chalicelib.ledger import FAILED, LOADING
 from chalicelib.ledger import FINISHED as ENDINGS
-from chalicelib.uploads import WAITING
 
 Json = dict[str, Any]
 

@@ -8,16 +8,16 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import saved_queries
-from chalicelib.api_errors import Answer, failure_in_words
-from chalicelib.api_requests import Asked, inner_token, page_token
+from chalicelib.api.errors import Answer, failure_in_words
+from chalicelib.api.requests import Asked, inner_token, page_token
 from chalicelib.athena import MAX_AGE_MINUTES, MAX_PAGE
 from chalicelib.athena_results import Execution, Page
 from chalicelib.errors import DeadlinePassed, ParameterError, QueryFailed, RequestError, RowTooLarge
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
+    from chalicelib.api.uploads import Uploads
     from chalicelib.athena import Athena
-    from chalicelib.uploads import Uploads
 
 MAX_WAIT, DEFAULT_WAIT = 25, 20
 """Seconds. The gateway gives up after 29."""
@@ -136,7 +136,7 @@ class Api:
     def openapi(self, asked: Asked) -> Answer:
         """GET /openapi.json."""
         # Only this call pays for putting the document together.
-        from chalicelib.openapi import document
+        from chalicelib.api.openapi import document
 
         asked.only()
         return Answer(document(saved_queries.load(), self._settings, asked.base_url))

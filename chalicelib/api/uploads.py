@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from chalicelib.api.upload_names import RANDOM_BYTES, UploadId, content_type, safe_name
 from chalicelib.errors import UnreadableEntry
 from chalicelib.ledger import (
     DELETED,
@@ -26,7 +27,6 @@ from chalicelib.ledger import (
 )
 from chalicelib.presigned import download_link, upload_form
 from chalicelib.settings import Settings
-from chalicelib.upload_names import RANDOM_BYTES, UploadId, content_type, safe_name
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
