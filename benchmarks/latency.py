@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from benchmarks import orders
-from chalicelib.athena import Athena
+from chalicelib.aws.athena import Athena
 from chalicelib.ledger import FINISHED, Entry, ledger_name
 from local.pipeline import Pipeline, pipeline
 from local.progress import Progress

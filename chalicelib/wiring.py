@@ -10,13 +10,13 @@ import boto3
 import botocore
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.catalog import start_crawler
+from chalicelib.aws.glue import start_crawler
+from chalicelib.aws.runtime import check_botocore
+from chalicelib.aws.s3 import Storage, s3_client
 from chalicelib.crawling import CrawlerTurn
 from chalicelib.errors import EtlError
 from chalicelib.observability import log, measure
-from chalicelib.runtime import check_botocore
 from chalicelib.settings import Settings
-from chalicelib.storage import Storage, s3_client
 
 check_botocore(botocore.__version__)  # now and not at the first write, which would be in the middle of a load
 

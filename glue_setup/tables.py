@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from chalicelib.catalog import find_table, table_input
+from chalicelib.aws.glue import find_table, table_input
 from chalicelib.contract import Contract
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage

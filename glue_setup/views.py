@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from chalicelib.catalog import find_table
+from chalicelib.aws.glue import find_table
 from chalicelib.settings import Settings
 from glue_setup.errors import Refused
 from glue_setup.resource import Plan, Resource, State
@@ -22,7 +22,7 @@ DDL_SECONDS = 120.0
 
 
 class RunsSql(Protocol):
-    """What is needed of chalicelib.athena.Athena."""
+    """What is needed of chalicelib.aws.athena.Athena."""
 
     def start(self, sql: str) -> str:
         """Start a statement and return its execution id."""

@@ -15,7 +15,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from chalicelib import saved_queries
-from chalicelib.athena import Athena
+from chalicelib.aws.athena import Athena
 from chalicelib.contract import ORDERS
 from chalicelib.ledger import FINISHED, Entry, ledger_name
 from local.emulator import PROJECT

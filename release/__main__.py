@@ -11,8 +11,8 @@ from pathlib import Path
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
-from chalicelib.athena import Athena
-from chalicelib.catalog import find_table
+from chalicelib.aws.athena import Athena
+from chalicelib.aws.glue import find_table
 from chalicelib.errors import EtlError
 from chalicelib.stage import Stage, read_stage, stage_in
 from glue_setup.bucket import Bucket

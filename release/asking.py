@@ -21,7 +21,7 @@ from release.smoke import Answer
 if TYPE_CHECKING:
     import boto3
 
-    from chalicelib.athena import Athena
+    from chalicelib.aws.athena import Athena
     from chalicelib.settings import Settings
 
 QUERY = "order_lines_of"

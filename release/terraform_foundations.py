@@ -10,7 +10,7 @@ import json
 import re
 from typing import Any
 
-from chalicelib.catalog import table_input
+from chalicelib.aws.glue import table_input
 from chalicelib.contract import ORDERS
 from chalicelib.stage import Stage
 from glue_setup import definitions, policies

@@ -13,7 +13,7 @@ from chalicelib.api.openapi_schemas import SCHEMAS, schema_of
 from chalicelib.api.requests import KEY, MAX_PAGE_TOKEN
 from chalicelib.api.service import DEFAULT_WAIT, MAX_WAIT
 from chalicelib.api.upload_names import ID, MAX_NAME_BYTES
-from chalicelib.athena import EXECUTION_ID, MAX_AGE_MINUTES, MAX_PAGE
+from chalicelib.aws.athena import EXECUTION_ID, MAX_AGE_MINUTES, MAX_PAGE
 from chalicelib.query_parameters import Parameter
 from chalicelib.saved_queries import SavedQuery
 from chalicelib.settings import Settings

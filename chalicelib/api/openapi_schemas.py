@@ -6,7 +6,7 @@ from typing import Any
 
 from chalicelib import query_parameters as types
 from chalicelib.api.uploads import WAITING
-from chalicelib.athena_results import FINISHED
+from chalicelib.aws.athena_results import FINISHED
 from chalicelib.ledger import FAILED, LOADING
 from chalicelib.ledger import FINISHED as ENDINGS
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from chalicelib import saved_queries
 from chalicelib.api.errors import Answer, failure_in_words
 from chalicelib.api.requests import Asked, inner_token, page_token
-from chalicelib.athena import MAX_AGE_MINUTES, MAX_PAGE
-from chalicelib.athena_results import Execution, Page
+from chalicelib.aws.athena import MAX_AGE_MINUTES, MAX_PAGE
+from chalicelib.aws.athena_results import Execution, Page
 from chalicelib.errors import DeadlinePassed, ParameterError, QueryFailed, RequestError, RowTooLarge
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
     from chalicelib.api.uploads import Uploads
-    from chalicelib.athena import Athena
+    from chalicelib.aws.athena import Athena
 
 MAX_WAIT, DEFAULT_WAIT = 25, 20
 """Seconds. The gateway gives up after 29."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from chalicelib.api.upload_names import RANDOM_BYTES, UploadId, content_type, safe_name
+from chalicelib.aws.presigned import download_link, upload_form
 from chalicelib.errors import UnreadableEntry
 from chalicelib.ledger import (
     DELETED,
@@ -25,7 +26,6 @@ from chalicelib.ledger import (
     ledger_name,
     version_of,
 )
-from chalicelib.presigned import download_link, upload_form
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:

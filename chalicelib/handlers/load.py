@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from chalicelib.aws.s3 import file_pieces
 from chalicelib.convert import Limits
 from chalicelib.cores import cores
 from chalicelib.errors import shown
@@ -16,7 +17,6 @@ from chalicelib.ingest import Clock, Ingest, Places
 from chalicelib.ledger import DELETED, FINISHED, QUARANTINED, WITH_ROWS, Arrival, Entry
 from chalicelib.observability import log, measure, memory_peak_megabytes
 from chalicelib.settings import Settings
-from chalicelib.storage import file_pieces
 from chalicelib.wiring import kind_of, storage, told, want_crawler
 
 NOT_UNDERSTOOD = (

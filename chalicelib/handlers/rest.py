@@ -15,10 +15,10 @@ from chalicelib.api.headers import SECURITY, cross_origin, preflight
 from chalicelib.api.requests import Asked
 from chalicelib.api.service import Api
 from chalicelib.api.uploads import Uploads
-from chalicelib.athena import Athena, athena_client
-from chalicelib.athena_results import Execution
+from chalicelib.aws.athena import Athena, athena_client
+from chalicelib.aws.athena_results import Execution
+from chalicelib.aws.presigned import download_link, link_client
 from chalicelib.observability import log
-from chalicelib.presigned import download_link, link_client
 from chalicelib.settings import Settings
 
 Work = Callable[[Api, Asked], Answer]

@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 
-from chalicelib.invoking import hand_over
+from chalicelib.aws.functions import hand_over
 from chalicelib.observability import log, measure
 from chalicelib.settings import Settings
 from chalicelib.sweep import Rules, Sweep, SweepReport

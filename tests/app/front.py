@@ -16,9 +16,9 @@ from botocore.exceptions import ClientError
 
 from chalicelib.api.service import Api
 from chalicelib.api.uploads import Uploads
-from chalicelib.athena import Athena
+from chalicelib.aws.athena import Athena
+from chalicelib.aws.presigned import link_client
 from chalicelib.handlers import rest
-from chalicelib.presigned import link_client
 from chalicelib.saved_queries import find
 from chalicelib.settings import Settings
 from local.emulator import PROJECT

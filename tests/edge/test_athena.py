@@ -11,7 +11,7 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from chalicelib.athena import RETRY_AFTER, Athena, athena_client
+from chalicelib.aws.athena import RETRY_AFTER, Athena, athena_client
 from chalicelib.errors import DeadlinePassed, NotOurs, ParameterError, QueryFailed, Throttled
 from chalicelib.saved_queries import find, load
 from chalicelib.settings import Settings

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from chalicelib.athena_results import Execution, Page, Typed, column, cost, json_value, marked, typed
+from chalicelib.aws.athena_results import Execution, Page, Typed, column, cost, json_value, marked, typed
 
 MB = 2**20
 
@@ -171,7 +171,7 @@ def test_an_execution_is_told_in_json_values() -> None:
 
 def test_reading_results_imports_neither_pandas_nor_pyarrow() -> None:
     code = (
-        "import sys, chalicelib.athena, chalicelib.saved_queries\n"
+        "import sys, chalicelib.aws.athena, chalicelib.saved_queries\n"
         "assert not {'pandas', 'pyarrow', 'numpy', 'msgspec'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

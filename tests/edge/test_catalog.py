@@ -6,7 +6,7 @@ from botocore.exceptions import ConnectTimeoutError
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from chalicelib.catalog import find_table, start_crawler
+from chalicelib.aws.glue import find_table, start_crawler
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from chalicelib.athena import Athena
+from chalicelib.aws.athena import Athena
 from chalicelib.contract import ORDERS
 from chalicelib.errors import QueryFailed
 from chalicelib.saved_queries import view_statements

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.catalog import table_input
+from chalicelib.aws.glue import table_input
 from chalicelib.contract import ORDERS, Column, Type
 from glue_setup.errors import Refused, SetupError
 from glue_setup.resource import Plan

@@ -12,9 +12,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from chalicelib.aws.s3 import RESUMES, Storage
 from chalicelib.errors import NotThereYet
 from chalicelib.ledger import Arrival
-from chalicelib.storage import RESUMES, Storage
 
 BUCKET, KEY = "some-bucket", "orders_json_incoming/a b+ü.json"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chalicelib.athena import Athena
+from chalicelib.aws.athena import Athena
 from chalicelib.ledger import FINISHED, Entry, ledger_name
 from chalicelib.settings import Settings
 from local.deploy import STAGE, Deployment, copy_project

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib import saved_queries
-from chalicelib.athena_results import Typed, typed
+from chalicelib.aws.athena_results import Typed, typed
 from local.athena_engine import Selected, select
 from local.athena_engine_sql import parse
 from local.athena_engine_tables import FileCache

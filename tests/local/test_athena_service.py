@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib import saved_queries
-from chalicelib.athena import Athena
+from chalicelib.aws.athena import Athena
 from chalicelib.errors import NotOurs, ParameterError, QueryFailed
 from chalicelib.settings import Settings
 from local.emulator import ACCOUNT, Emulator, running

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.athena import Athena
+from chalicelib.aws.athena import Athena
 from chalicelib.settings import Settings
 from local.emulator import PROJECT, Emulator, running
 from tests.local.calls import wait_for

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from chalicelib.catalog import table_input
+from chalicelib.aws.glue import table_input
 from chalicelib.contract import ORDERS, Column, Contract, From, Type
 from chalicelib.convert import Limits, convert
 from chalicelib.errors import ContractError

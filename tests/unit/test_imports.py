@@ -100,11 +100,11 @@ def test_the_rest_side_and_the_sweep_start_without_columns_and_parsers(handler: 
 
 
 def test_the_saved_queries_need_no_columns_and_parsers() -> None:
-    assert loaded_by("import chalicelib.athena, chalicelib.saved_queries", *HEAVY) == []
+    assert loaded_by("import chalicelib.aws.athena, chalicelib.saved_queries", *HEAVY) == []
 
 
 def test_the_loader_starts_with_all_that_it_works_with_and_without_the_rest_side() -> None:
-    rest = ("chalicelib.api.service", "chalicelib.athena", "chalicelib.api.uploads", "pandas")
+    rest = ("chalicelib.api.service", "chalicelib.aws.athena", "chalicelib.api.uploads", "pandas")
     found = loaded_by("import app", "chalicelib.handlers.load", "pyarrow", "boto3", *rest, _HANDLER="app.load_orders")
     assert found == ["chalicelib.handlers.load", "pyarrow", "boto3"]
 

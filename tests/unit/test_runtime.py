@@ -8,7 +8,7 @@ import sys
 import botocore
 import pytest
 
-from chalicelib.runtime import BotocoreTooOld, check_botocore
+from chalicelib.aws.runtime import BotocoreTooOld, check_botocore
 
 
 @pytest.mark.parametrize("version", ["1.35.68", "1.34.145", "0.9", "1.35.9", "1.35"])

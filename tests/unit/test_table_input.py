@@ -4,7 +4,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
-from chalicelib.catalog import table_input
+from chalicelib.aws.glue import table_input
 from chalicelib.contract import EARLIEST_YEAR, MONTHS_AHEAD, ORDERS, Column, Contract, From, Type
 from chalicelib.settings import Settings
 from tests.goldens.golden import assert_golden
@@ -74,6 +74,6 @@ def test_a_comment_is_cut_at_what_glue_takes():
 
 
 def test_the_catalog_edge_costs_the_rest_side_no_pyarrow_and_no_pandas():
-    code = "import sys, chalicelib.catalog; print([m for m in ('pyarrow', 'pandas') if m in sys.modules])"
+    code = "import sys, chalicelib.aws.glue; print([m for m in ('pyarrow', 'pandas') if m in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert shown.stdout.strip() == "[]"

@@ -13,7 +13,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from chalicelib.athena_results import Execution, Page, Typed, column, marked, typed
+from chalicelib.aws.athena_results import Execution, Page, Typed, column, marked, typed
 from chalicelib.errors import DeadlinePassed, NotOurs, ParameterError, QueryFailed, Throttled
 from chalicelib.saved_queries import load
 from chalicelib.settings import Settings
