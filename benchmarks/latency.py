@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 from benchmarks import orders
 from chalicelib.aws.athena import Athena
-from chalicelib.ledger import FINISHED, Entry, ledger_name
+from chalicelib.loading.ledger import FINISHED, Entry, ledger_name
 from local.pipeline import Pipeline, pipeline
 from local.progress import Progress
 

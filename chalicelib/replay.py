@@ -15,8 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.errors import EtlError, shown
 from chalicelib.handlers.load import ingest, limits_of
-from chalicelib.ingest import Ingest
-from chalicelib.ledger import FAILED, FINISHED, GONE, LOADED, LOADING, PARTLY_LOADED, QUARANTINED
+from chalicelib.loading.ingest import Ingest
+from chalicelib.loading.ledger import FAILED, FINISHED, GONE, LOADED, LOADING, PARTLY_LOADED, QUARANTINED
 from chalicelib.selection import UNKNOWN, Chosen, Selection, chosen
 from chalicelib.settings import Settings
 from chalicelib.stage import read_stage

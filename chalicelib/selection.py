@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Protocol
 
 from chalicelib.errors import UnreadableEntry
-from chalicelib.ledger import Arrival, Entry, ledger_name
-from chalicelib.objects import Known, Listed, Page
+from chalicelib.loading.ledger import Arrival, Entry, ledger_name
+from chalicelib.loading.models import Known, Listed, Page
 
 UNKNOWN = "unknown"
 """What the ledger says of an object that it has no entry of, or of another version only."""

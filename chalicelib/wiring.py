@@ -13,8 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.aws.glue import start_crawler
 from chalicelib.aws.runtime import check_botocore
 from chalicelib.aws.s3 import Storage, s3_client
-from chalicelib.crawling import CrawlerTurn
 from chalicelib.errors import EtlError
+from chalicelib.loading.crawler_turn import CrawlerTurn
 from chalicelib.observability import log, measure
 from chalicelib.settings import Settings
 

@@ -17,7 +17,7 @@ from rich.table import Table
 from chalicelib import saved_queries
 from chalicelib.aws.athena import Athena
 from chalicelib.contract import ORDERS
-from chalicelib.ledger import FINISHED, Entry, ledger_name
+from chalicelib.loading.ledger import FINISHED, Entry, ledger_name
 from local.emulator import PROJECT
 from local.errors import LocalError
 from local.expected import Difference, Samples, differences, table_rows

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from chalicelib.ledger import FAILED, FINISHED, GONE, LOADED, Entry, ledger_name
+from chalicelib.loading.ledger import FAILED, FINISHED, GONE, LOADED, Entry, ledger_name
 from glue_setup.emptying import empty
 from glue_setup.errors import SetupError
 

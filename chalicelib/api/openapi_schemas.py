@@ -7,8 +7,8 @@ from typing import Any
 from chalicelib import query_parameters as types
 from chalicelib.api.uploads import WAITING
 from chalicelib.aws.athena_results import FINISHED
-from chalicelib.ledger import FAILED, LOADING
-from chalicelib.ledger import FINISHED as ENDINGS
+from chalicelib.loading.ledger import FAILED, LOADING
+from chalicelib.loading.ledger import FINISHED as ENDINGS
 
 Json = dict[str, Any]
 

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from chalicelib.api.upload_names import RANDOM_BYTES, UploadId, content_type, safe_name
 from chalicelib.aws.presigned import download_link, upload_form
 from chalicelib.errors import UnreadableEntry
-from chalicelib.ledger import (
+from chalicelib.loading.ledger import (
     DELETED,
     FAILED,
     FINISHED,

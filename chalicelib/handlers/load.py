@@ -12,9 +12,9 @@ from chalicelib.aws.s3 import file_pieces
 from chalicelib.convert import Limits
 from chalicelib.cores import cores
 from chalicelib.errors import shown
-from chalicelib.events import arrivals, other_shapes
-from chalicelib.ingest import Clock, Ingest, Places
-from chalicelib.ledger import DELETED, FINISHED, QUARANTINED, WITH_ROWS, Arrival, Entry
+from chalicelib.loading.ingest import Clock, Ingest, Places
+from chalicelib.loading.ledger import DELETED, FINISHED, QUARANTINED, WITH_ROWS, Arrival, Entry
+from chalicelib.loading.notifications import arrivals, other_shapes
 from chalicelib.observability import log, measure, memory_peak_megabytes
 from chalicelib.settings import Settings
 from chalicelib.wiring import kind_of, storage, told, want_crawler

@@ -11,9 +11,9 @@ from typing import Any
 import boto3
 
 from chalicelib.aws.functions import hand_over
+from chalicelib.loading.sweep import Rules, Sweep, SweepReport
 from chalicelib.observability import log, measure
 from chalicelib.settings import Settings
-from chalicelib.sweep import Rules, Sweep, SweepReport
 from chalicelib.wiring import catch_up_crawler, storage
 
 SWEEP, LOAD = "sweep_orders", "load_orders"

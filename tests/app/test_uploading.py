@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from chalicelib.api.upload_names import MAX_NAME_BYTES, UploadId, safe_name
 from chalicelib.errors import RequestError, UnknownUpload
-from chalicelib.ledger import Entry, ledger_name
+from chalicelib.loading.ledger import Entry, ledger_name
 from chalicelib.refused import Refused
 from chalicelib.sources import is_supported
 from tests.app.front import NOW, Front

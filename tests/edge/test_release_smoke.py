@@ -11,7 +11,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from chalicelib.ledger import FAILED, GONE, LOADED, QUARANTINED, Entry
+from chalicelib.loading.ledger import FAILED, GONE, LOADED, QUARANTINED, Entry
 from chalicelib.settings import Settings
 from glue_setup.errors import SetupError
 from release.smoke import COLUMNS, FILE, Answer, Smoke, expected

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.aws.athena import Athena
-from chalicelib.ledger import FINISHED, Entry, ledger_name
+from chalicelib.loading.ledger import FINISHED, Entry, ledger_name
 from chalicelib.settings import Settings
 from local.deploy import STAGE, Deployment, copy_project
 from local.emulator import PROJECT, Emulator

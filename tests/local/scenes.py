@@ -16,7 +16,7 @@ from pyarrow import parquet
 
 from chalicelib.contract import ORDERS
 from chalicelib.file_names import KEY_DIGITS
-from chalicelib.ledger import Entry
+from chalicelib.loading.ledger import Entry
 from chalicelib.schema import file_schema
 from tests.local.api_client import Client, send
 from tests.local.calls import wait_for

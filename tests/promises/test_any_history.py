@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from chalicelib.errors import LostRace, UnreadableEntry
-from chalicelib.events import arrivals
 from chalicelib.file_names import parse_name
-from chalicelib.ledger import QUARANTINED, WITH_ROWS, Arrival, Entry, ledger_name
-from chalicelib.sweep import Rules, Sweep
+from chalicelib.loading.ledger import QUARANTINED, WITH_ROWS, Arrival, Entry, ledger_name
+from chalicelib.loading.notifications import arrivals
+from chalicelib.loading.sweep import Rules, Sweep
 from tests.promises.workers import Worker, taking_turns
 from tests.unit.memory_store import BUCKET, Crash, MemoryStore
 from tests.unit.test_ingest import body, ingest, order, table

@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib import load as load_module
 from chalicelib import wiring
-from chalicelib.ingest import Clock, Ingest
-from chalicelib.ledger import Arrival
+from chalicelib.loading import load as load_module
+from chalicelib.loading.ingest import Clock, Ingest
+from chalicelib.loading.ledger import Arrival
+from chalicelib.loading.sweep import Rules, Sweep
 from chalicelib.settings import Settings
-from chalicelib.sweep import Rules, Sweep
 from tests.unit.memory_store import BEGINNING, BUCKET, Crash, MemoryStore
 from tests.unit.test_ingest import KEY, LIMITS, PLACES, body, entry, ingest, order, quarantined, table
 
@@ -34,7 +34,7 @@ def visible(store: MemoryStore) -> dict[str, bytes]:
 
 def sweep(store: MemoryStore, announced: list[Arrival], rules: Rules = RULES) -> None:
     """Run the sweep and load what it announces."""
-    from chalicelib.events import arrivals
+    from chalicelib.loading.notifications import arrivals
 
     def take(event: dict[str, Any]) -> None:
         announced.extend(arrivals(json.loads(json.dumps(event)), rules.incoming, rules.deletes))

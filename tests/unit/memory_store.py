@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from chalicelib.ledger import Arrival
-from chalicelib.objects import Known, Listed, Page
+from chalicelib.loading.ledger import Arrival
+from chalicelib.loading.models import Known, Listed, Page
 
 BUCKET = "bucket"
 BEGINNING = datetime(2024, 8, 1, 12, tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from chalicelib.crawling import LEFT, NOT_WANTED, STARTED, WAITS, CrawlerTurn
+from chalicelib.loading.crawler_turn import LEFT, NOT_WANTED, STARTED, WAITS, CrawlerTurn
 from tests.unit.memory_store import MemoryStore
 
 INTERVAL = timedelta(minutes=10)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.events import announcement, arrivals, other_shapes
 from chalicelib.handlers.load import load_event
+from chalicelib.loading.notifications import announcement, arrivals, other_shapes
 from chalicelib.settings import Settings
 
 PREFIX = "orders_json_incoming/"

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib import load as load_module
 from chalicelib.errors import LostRace
-from chalicelib.ledger import Arrival, Entry, ledger_name
+from chalicelib.loading import load as load_module
+from chalicelib.loading.ledger import Arrival, Entry, ledger_name
 from tests.unit.memory_store import Crash, MemoryStore
 from tests.unit.test_ingest import KEY, body, entry, ingest, order, table
 

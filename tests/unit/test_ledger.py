@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.ledger import (
+from chalicelib.loading.ledger import (
     DELETED,
     FAILED,
     GONE,

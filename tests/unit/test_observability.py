@@ -11,7 +11,7 @@ import pytest
 
 from chalicelib import metrics
 from chalicelib.handlers.load import log_near_misses
-from chalicelib.ledger import Arrival
+from chalicelib.loading.ledger import Arrival
 from chalicelib.observability import log, measure, memory_peak_megabytes
 
 PROJECT = Path(__file__).parents[2]

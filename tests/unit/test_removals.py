@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from chalicelib.errors import LostRace
-from chalicelib.events import arrivals
-from chalicelib.ledger import FAILED, LOADED, Arrival, ledger_name
-from chalicelib.sweep import MOST_ATTEMPTS, Rules, Sweep
+from chalicelib.loading.ledger import FAILED, LOADED, Arrival, ledger_name
+from chalicelib.loading.notifications import arrivals
+from chalicelib.loading.sweep import MOST_ATTEMPTS, Rules, Sweep
 from tests.promises.workers import Worker, taking_turns
 from tests.unit.memory_store import BUCKET, Crash, MemoryStore
 from tests.unit.test_ingest import KEY, body, entry, ingest, order, table

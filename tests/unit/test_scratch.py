@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib import scratch
+from chalicelib.loading import scratch
 from tests.unit.memory_store import MemoryStore
 from tests.unit.test_ingest import KEY, body, ingest, order
 
 HOLDS_ONE = """
 import sys
-from chalicelib import scratch
+from chalicelib.loading import scratch
 with scratch.directory() as path:
     (path / "half.parquet").write_bytes(b"x" * 1000)
     print(path, flush=True)

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.events import arrivals
-from chalicelib.ledger import GONE, LOADING, Arrival
-from chalicelib.sweep import MOST_ATTEMPTS, RESERVE, Rules, Sweep, SweepCursor, SweepReport
+from chalicelib.loading.ledger import GONE, LOADING, Arrival
+from chalicelib.loading.notifications import arrivals
+from chalicelib.loading.sweep import MOST_ATTEMPTS, RESERVE, Rules, Sweep, SweepCursor, SweepReport
 from tests.unit.memory_store import BUCKET, Crash, MemoryStore
 from tests.unit.test_ingest import KEY, body, entry, ingest, order, table
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from chalicelib.handlers import load, sweep
-from chalicelib.ledger import ledger_name
+from chalicelib.loading.ledger import ledger_name
 from chalicelib.settings import Settings
 from tests.unit.memory_store import BUCKET, MemoryStore
 from tests.unit.test_ingest import KEY, body, order

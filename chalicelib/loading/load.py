@@ -14,7 +14,7 @@ from chalicelib.convert import Counts, Limits, convert
 from chalicelib.errors import UnreadableFile
 from chalicelib.file_names import FileNames, in_generation
 from chalicelib.flatten import Lineage
-from chalicelib.ledger import LOADED, PARTLY_LOADED, QUARANTINED, Arrival, Result
+from chalicelib.loading.ledger import LOADED, PARTLY_LOADED, QUARANTINED, Arrival, Result
 from chalicelib.parquet import MonthFile
 from chalicelib.read_ahead import ReadAhead
 from chalicelib.refused import Refused

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from chalicelib.objects import Known
+from chalicelib.loading.models import Known
 
 STARTED = "started"
 WAITS = "waits: it was started a short time ago"

@@ -19,9 +19,8 @@ from enum import Enum
 from typing import Any, Protocol
 
 from chalicelib.errors import UnreadableEntry
-from chalicelib.events import announcement
 from chalicelib.file_names import UNREADABLE, parse_name, unreadable_name
-from chalicelib.ledger import (
+from chalicelib.loading.ledger import (
     DELETED,
     FAILED,
     FINISHED,
@@ -33,7 +32,8 @@ from chalicelib.ledger import (
     ledger_name,
     version_of,
 )
-from chalicelib.objects import Known, Listed, Page
+from chalicelib.loading.models import Known, Listed, Page
+from chalicelib.loading.notifications import announcement
 
 RESERVE = 20.0
 """Seconds that a run keeps to remember where it is."""

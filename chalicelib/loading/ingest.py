@@ -9,11 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from chalicelib import scratch
 from chalicelib.convert import Limits
 from chalicelib.errors import LostRace, OutOfTime, UnreadableEntry
 from chalicelib.file_names import unreadable_name
-from chalicelib.ledger import (
+from chalicelib.loading import scratch
+from chalicelib.loading.ledger import (
     DELETED,
     FAILED,
     GONE,
@@ -25,7 +25,7 @@ from chalicelib.ledger import (
     decide,
     ledger_name,
 )
-from chalicelib.load import Load, Opened, Publishes
+from chalicelib.loading.load import Load, Opened, Publishes
 
 RACES = 20
 """How often a lost race for the ledger is run again."""
