@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from chalicelib import saved_queries
 from chalicelib.aws.glue import table_input
 from chalicelib.contract import ORDERS
+from chalicelib.queries import saved
 from chalicelib.settings import Settings
 from local.athena_engine import Selected
 from local.athena_engine_lake import StoredObject
@@ -98,10 +98,10 @@ def bytes_read(folder: Path, *, partitioned: bool) -> dict[str, int]:
     found = {}
     with tempfile.TemporaryDirectory() as work:
         place = Place(lake, FileCache(Path(work)), SETTINGS.database, None, lambda _: None)
-        for _, sql in saved_queries.view_statements(SETTINGS.database, SETTINGS.table):
+        for _, sql in saved.view_statements(SETTINGS.database, SETTINGS.table):
             statement(sql, ()).run(place)
         for name, parameters in QUESTIONS.items():
-            bound = saved_queries.find(name).bind(parameters, database=SETTINGS.database, table=SETTINGS.table)
+            bound = saved.find(name).bind(parameters, database=SETTINGS.database, table=SETTINGS.table)
             selected = statement(bound.sql, bound.parameters).run(place)
             assert isinstance(selected, Selected)
             found[name] = selected.scanned_bytes

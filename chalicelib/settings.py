@@ -8,7 +8,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, TypeVar
 
 from chalicelib.errors import SettingError, SettingFault
-from chalicelib.saved_queries import VIEWS
+from chalicelib.queries.saved import VIEWS
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB

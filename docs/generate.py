@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib import contract as contract_module
-from chalicelib import saved_queries
 from chalicelib.api.openapi import document
 from chalicelib.contract import ORDERS, TAKES, Column, Contract, From, Type
 from chalicelib.flatten import flatten_orders
+from chalicelib.queries import saved
 from chalicelib.settings import Settings
 
 DOCS = Path(__file__).parent
@@ -107,7 +107,7 @@ def settings_document() -> str:
 
 def openapi_document() -> str:
     """Return docs/openapi.json: the REST API with the default settings."""
-    made = document(saved_queries.load(), Settings(bucket="any"), "")
+    made = document(saved.load(), Settings(bucket="any"), "")
     return json.dumps(made, indent=1, ensure_ascii=False) + "\n"
 
 

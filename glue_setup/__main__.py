@@ -75,7 +75,7 @@ def _run(given: argparse.Namespace) -> int:
 def _resources(stage: Stage, place: Place, clients: Clients, everything: bool) -> list[Resource]:
     # The Athena edge and the views' SQL are needed here only, not for writing policies.
     from chalicelib.aws.athena import Athena
-    from chalicelib.saved_queries import view_statements
+    from chalicelib.queries.saved import view_statements
 
     settings = stage.settings
     return foundations.foundations(

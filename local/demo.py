@@ -14,10 +14,10 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from chalicelib import saved_queries
 from chalicelib.aws.athena import Athena
 from chalicelib.contract import ORDERS
 from chalicelib.loading.ledger import FINISHED, Entry, ledger_name
+from chalicelib.queries import saved
 from local.emulator import PROJECT
 from local.errors import LocalError
 from local.expected import Difference, Samples, differences, table_rows
@@ -161,7 +161,7 @@ class _Demo:
                 self._ask_saved(name, answer)
 
     def _ask_saved(self, name: str, answer: dict[str, Any]) -> None:
-        query = saved_queries.find(name)
+        query = saved.find(name)
         parameters = answer.get("parameters", {})
         statement = query.bind(parameters, database=self.settings.database, table=self.settings.table)
         given = "".join(f" {key}={value}" for key, value in parameters.items())

@@ -13,8 +13,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import HTTPClientError
 from botocore.httpsession import URLLib3Session
 
-from chalicelib import saved_queries
 from chalicelib.errors import EtlError
+from chalicelib.queries import saved
 from glue_setup.errors import SetupError
 from release.smoke import Answer
 
@@ -102,7 +102,7 @@ class Direct:
 
     def lines_of(self, order_id: str) -> Answer:
         """Ask, and wait. Raises SetupError."""
-        query = saved_queries.find(QUERY)
+        query = saved.find(QUERY)
         statement = query.bind({"order_id": order_id}, database=self._settings.database, table=self._settings.table)
         try:
             execution_id = self._athena.start(statement.sql, statement.parameters, name=QUERY)

@@ -14,8 +14,8 @@ from chalicelib.api.requests import KEY, MAX_PAGE_TOKEN
 from chalicelib.api.service import DEFAULT_WAIT, MAX_WAIT
 from chalicelib.api.upload_names import ID, MAX_NAME_BYTES
 from chalicelib.aws.athena import EXECUTION_ID, MAX_AGE_MINUTES, MAX_PAGE
-from chalicelib.query_parameters import Parameter
-from chalicelib.saved_queries import SavedQuery
+from chalicelib.queries.parameters import Parameter
+from chalicelib.queries.saved import SavedQuery
 from chalicelib.settings import Settings
 
 VERSION = "1.0.0"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib import query_parameters as types
 from chalicelib.api.uploads import WAITING
 from chalicelib.aws.athena_results import FINISHED
 from chalicelib.loading.ledger import FAILED, LOADING
 from chalicelib.loading.ledger import FINISHED as ENDINGS
+from chalicelib.queries import parameters as types
 
 Json = dict[str, Any]
 

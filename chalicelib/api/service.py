@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from chalicelib import saved_queries
 from chalicelib.api.errors import Answer, failure_in_words
 from chalicelib.api.requests import Asked, inner_token, page_token
 from chalicelib.aws.athena import MAX_AGE_MINUTES, MAX_PAGE
 from chalicelib.aws.athena_results import Execution, Page
 from chalicelib.errors import DeadlinePassed, ParameterError, QueryFailed, RequestError, RowTooLarge
+from chalicelib.queries import saved
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
@@ -73,15 +73,13 @@ class Api:
     def queries(self, asked: Asked) -> Answer:
         """GET /queries."""
         asked.only()
-        told = [
-            query.describe() | {"url": asked.link(f"/queries/{query.name}")} for query in saved_queries.load().values()
-        ]
+        told = [query.describe() | {"url": asked.link(f"/queries/{query.name}")} for query in saved.load().values()]
         return Answer({"queries": told})
 
     def ask(self, name: str, asked: Asked) -> Answer:
         """GET /queries/{name}."""
         began = self._monotonic()
-        query = saved_queries.find(name)
+        query = saved.find(name)
         statement, options, key = self._checked(query, asked)
         execution_id = self._athena.start(
             statement.sql,
@@ -139,11 +137,9 @@ class Api:
         from chalicelib.api.openapi import document
 
         asked.only()
-        return Answer(document(saved_queries.load(), self._settings, asked.base_url))
+        return Answer(document(saved.load(), self._settings, asked.base_url))
 
-    def _checked(
-        self, query: saved_queries.SavedQuery, asked: Asked
-    ) -> tuple[saved_queries.Statement, dict[str, int], str | None]:
+    def _checked(self, query: saved.SavedQuery, asked: Asked) -> tuple[saved.Statement, dict[str, int], str | None]:
         """Return statement, options and idempotency key. Raises RequestError naming all that is wrong at once."""
         problems: dict[str, str] = {}
         options: dict[str, int] = {}

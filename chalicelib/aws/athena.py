@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.aws.athena_results import Execution, Page, Typed, column, marked, typed
 from chalicelib.errors import DeadlinePassed, NotOurs, ParameterError, QueryFailed, Throttled
-from chalicelib.saved_queries import load
+from chalicelib.queries.saved import load
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from chalicelib.api.uploads import Uploads
 from chalicelib.aws.athena import Athena
 from chalicelib.aws.presigned import link_client
 from chalicelib.handlers import rest
-from chalicelib.saved_queries import find
+from chalicelib.queries.saved import find
 from chalicelib.settings import Settings
 from local.emulator import PROJECT
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.api.service import MAX_ANSWER_BYTES, RESERVED
-from chalicelib.saved_queries import load
+from chalicelib.queries.saved import load
 from tests.app.front import EXECUTION, HOST, NOW, Front
 
 API = f"https://{HOST}/api"

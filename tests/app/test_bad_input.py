@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.api.service import RESERVED
-from chalicelib.saved_queries import load
+from chalicelib.queries.saved import load
 from tests.app.front import EXECUTION, Front
 
 FRONT = Front()

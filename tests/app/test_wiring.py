@@ -14,7 +14,7 @@ from chalicelib.api.headers import SECURITY
 from chalicelib.api.openapi import document
 from chalicelib.errors import SettingError
 from chalicelib.handlers import rest
-from chalicelib.saved_queries import load
+from chalicelib.queries.saved import load
 from local.emulator import PROJECT
 from tests.app.front import HOST, REQUEST_ID, Front, error, load_app
 

@@ -13,7 +13,7 @@ from botocore.stub import ANY, Stubber
 
 from chalicelib.aws.athena import RETRY_AFTER, Athena, athena_client
 from chalicelib.errors import DeadlinePassed, NotOurs, ParameterError, QueryFailed, Throttled
-from chalicelib.saved_queries import find, load
+from chalicelib.queries.saved import find, load
 from chalicelib.settings import Settings
 
 ID = "0b1c2d3e-4f50-4a61-8b72-9c8d0e1f2a3b"

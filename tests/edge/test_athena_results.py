@@ -171,7 +171,7 @@ def test_an_execution_is_told_in_json_values() -> None:
 
 def test_reading_results_imports_neither_pandas_nor_pyarrow() -> None:
     code = (
-        "import sys, chalicelib.aws.athena, chalicelib.saved_queries\n"
+        "import sys, chalicelib.aws.athena, chalicelib.queries.saved\n"
         "assert not {'pandas', 'pyarrow', 'numpy', 'msgspec'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

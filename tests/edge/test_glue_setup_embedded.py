@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from chalicelib.aws.athena import Athena
 from chalicelib.contract import ORDERS
 from chalicelib.errors import QueryFailed
-from chalicelib.saved_queries import view_statements
+from chalicelib.queries.saved import view_statements
 from chalicelib.schema import file_schema
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage

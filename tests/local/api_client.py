@@ -14,7 +14,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from chalicelib.api.openapi import document
-from chalicelib.saved_queries import load
+from chalicelib.queries.saved import load
 from chalicelib.settings import Settings
 from local.emulator import REGION
 from tests.local.calls import wait_for

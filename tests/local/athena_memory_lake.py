@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from chalicelib.contract import ORDERS, Type
-from chalicelib.saved_queries import view_statements
+from chalicelib.queries.saved import view_statements
 from local.athena_engine_lake import StoredObject
 from local.athena_engine_tables import FileCache
 

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from chalicelib.api.headers import SECURITY
-from chalicelib.saved_queries import load
+from chalicelib.queries.saved import load
 from local.emulator import PROJECT
 from tests.local.api_client import Client, send
 from tests.local.product import Product

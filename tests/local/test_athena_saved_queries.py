@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib import saved_queries
 from chalicelib.aws.athena_results import Typed, typed
+from chalicelib.queries import saved
 from local.athena_engine import Selected, select
 from local.athena_engine_sql import parse
 from local.athena_engine_tables import FileCache
@@ -83,7 +83,7 @@ def lake(cache: FileCache) -> MemoryLake:
 @pytest.fixture
 def ask(lake: MemoryLake, cache: FileCache) -> Ask:
     def asked(name: str, **given: str) -> list[tuple[Typed, ...]]:
-        statement = saved_queries.find(name).bind(given, database=DATABASE, table=TABLE)
+        statement = saved.find(name).bind(given, database=DATABASE, table=TABLE)
         return rows(select(lake, cache, parse(statement.sql, statement.parameters), DATABASE))
 
     return asked
@@ -257,7 +257,7 @@ def test_orders_has_one_row_for_each_order_that_was_ever_sent(sql: Ask) -> None:
 
 
 def test_a_range_of_days_scans_less_than_the_whole_table(lake: MemoryLake, cache: FileCache) -> None:
-    query = saved_queries.find("sales_by_month")
+    query = saved.find("sales_by_month")
 
     def scanned(**given: str) -> int:
         statement = query.bind(given, database=DATABASE, table=TABLE)
@@ -268,7 +268,7 @@ def test_a_range_of_days_scans_less_than_the_whole_table(lake: MemoryLake, cache
 
 def test_on_an_empty_table_every_query_gives_no_rows(cache: FileCache) -> None:
     empty = lake_with([], cache)
-    for query in saved_queries.load().values():
+    for query in saved.load().values():
         given = {parameter.name: parameter.example for parameter in query.parameters if parameter.required}
         statement = query.bind(given, database=DATABASE, table=TABLE)
         found = select(empty, cache, parse(statement.sql, statement.parameters), DATABASE)
@@ -316,7 +316,7 @@ def test_units_beyond_a_bigint_are_null_and_fail_no_question(cache: FileCache) -
         cache,
     )
     for name, counted in (("sales_by_category", ["Other", "Office"]), ("top_products", ["p2", "p1"])):
-        statement = saved_queries.find(name).bind({}, database=DATABASE, table=TABLE)
+        statement = saved.find(name).bind({}, database=DATABASE, table=TABLE)
         selected = select(absurd, cache, parse(statement.sql, statement.parameters), DATABASE)
         units = [column.name for column in selected.file.columns].index("units")
         group = 0 if name == "sales_by_category" else 1

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib import saved_queries
 from chalicelib.aws.athena import Athena
 from chalicelib.errors import NotOurs, ParameterError, QueryFailed
+from chalicelib.queries import saved
 from chalicelib.settings import Settings
 from local.emulator import ACCOUNT, Emulator, running
 from tests.local.athena_memory_lake import BUCKET, DATABASE, TABLE, month_files, order, table_input
@@ -54,7 +54,7 @@ def settings(aws: Emulator) -> Iterator[Settings]:
     )
     made = Settings(bucket=BUCKET, workgroup=WORKGROUP)
     athena = Athena(aws.client("athena"), made)
-    for _, sql in saved_queries.view_statements(DATABASE, TABLE):
+    for _, sql in saved.view_statements(DATABASE, TABLE):
         athena.wait(athena.start(sql), WAIT)
     yield made
     for name in ("orders", "order_lines", TABLE):
@@ -85,7 +85,7 @@ def refusal(call: Any, **request: Any) -> str:
 
 
 def test_a_saved_query_runs_and_is_known_by_its_name(athena: Athena) -> None:
-    query = saved_queries.find("sales_per_customer")
+    query = saved.find("sales_per_customer")
     statement = query.bind({"from": "2024-07-01"}, database=DATABASE, table=TABLE)
     execution_id = athena.start(statement.sql, statement.parameters, name=statement.name)
     execution = athena.wait(execution_id, WAIT)

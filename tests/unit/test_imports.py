@@ -100,7 +100,7 @@ def test_the_rest_side_and_the_sweep_start_without_columns_and_parsers(handler: 
 
 
 def test_the_saved_queries_need_no_columns_and_parsers() -> None:
-    assert loaded_by("import chalicelib.aws.athena, chalicelib.saved_queries", *HEAVY) == []
+    assert loaded_by("import chalicelib.aws.athena, chalicelib.queries.saved", *HEAVY) == []
 
 
 def test_the_loader_starts_with_all_that_it_works_with_and_without_the_rest_side() -> None:

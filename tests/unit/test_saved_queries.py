@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib import saved_queries
 from chalicelib.errors import ParameterError, UnknownQuery
-from chalicelib.saved_queries import SavedQuery, Statement
+from chalicelib.queries import saved
+from chalicelib.queries.saved import SavedQuery, Statement
 
 DATABASE, TABLE = "etl_pipeline", "orders_parquet_datalake"
 
 
 def bind(name: str, given: dict[str, str | list[str]]) -> Statement:
-    return saved_queries.find(name).bind(given, database=DATABASE, table=TABLE)  # type: ignore[arg-type]
+    return saved.find(name).bind(given, database=DATABASE, table=TABLE)  # type: ignore[arg-type]
 
 
 def problems(name: str, given: dict[str, str | list[str]]) -> dict[str, str]:
@@ -22,7 +22,7 @@ def problems(name: str, given: dict[str, str | list[str]]) -> dict[str, str]:
 
 
 def test_the_contracts_queries_are_there_in_alphabetical_order() -> None:
-    assert list(saved_queries.load()) == [
+    assert list(saved.load()) == [
         "order_lines_of",
         "orders_between",
         "preview",
@@ -37,11 +37,11 @@ def test_the_contracts_queries_are_there_in_alphabetical_order() -> None:
 
 def test_an_unknown_query_is_answered_with_those_there_are() -> None:
     with pytest.raises(UnknownQuery, match="no saved query is named 'sales': use one of order_lines_of, "):
-        saved_queries.find("sales")
+        saved.find("sales")
 
 
 def test_a_query_describes_itself_well_enough_to_build_a_form() -> None:
-    assert saved_queries.find("top_products").describe()["parameters"][0] == {
+    assert saved.find("top_products").describe()["parameters"][0] == {
         "name": "limit",
         "type": "integer",
         "description": "How many products.",
@@ -51,7 +51,7 @@ def test_a_query_describes_itself_well_enough_to_build_a_form() -> None:
         "maximum": "1000",
         "example": "5",
     }
-    assert all(query.title and query.description for query in saved_queries.load().values())
+    assert all(query.title and query.description for query in saved.load().values())
 
 
 def test_a_range_of_days_is_rendered_with_its_months_and_the_day_after() -> None:
@@ -158,9 +158,9 @@ def test_the_table_and_the_database_are_put_in_as_quoted_names() -> None:
     assert 'FROM "etl_pipeline"."orders_parquet_datalake"' in bind("preview", {}).sql
     for wrong in ('a"b', "a b", "A", "", "a;b", "a.b", "x" * 129):
         with pytest.raises(ValueError, match="is not a name"):
-            saved_queries.find("preview").bind({}, database="etl_pipeline", table=wrong)
+            saved.find("preview").bind({}, database="etl_pipeline", table=wrong)
         with pytest.raises(ValueError, match="is not a name"):
-            saved_queries.view_statements(wrong, "orders_parquet_datalake")
+            saved.view_statements(wrong, "orders_parquet_datalake")
 
 
 HEADER = "-- title: T\n-- description: D\n"
@@ -184,11 +184,11 @@ HEADER = "-- title: T\n-- description: D\n"
 )
 def test_a_malformed_file_is_refused_when_it_is_read(text: str) -> None:
     with pytest.raises(ValueError):
-        saved_queries.parse("q", text)
+        saved.parse("q", text)
 
 
 def test_a_month_parameter_is_rendered_as_the_partition_key_is_written() -> None:
-    query: SavedQuery = saved_queries.parse(
+    query: SavedQuery = saved.parse(
         "q",
         HEADER + "-- parameter: month\n--   type: month\n--   description: D\n--   required: yes\n"
         "--   minimum: 2000-01\n--   example: 2024-07\nSELECT order_id FROM orders WHERE order_month = :month",

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib import saved_queries
-from chalicelib.saved_queries import SavedQuery
+from chalicelib.queries import saved
+from chalicelib.queries.saved import SavedQuery
 
 DOCS = Path(__file__).parents[2] / "docs" / "queries.md"
 
@@ -27,6 +27,6 @@ def section(query: SavedQuery) -> str:
     return "\n".join([*lines, "```", f"GET /queries/{query.name}" + (f"?{given}" if given else ""), "```", ""])
 
 
-@pytest.mark.parametrize("query", saved_queries.load().values(), ids=lambda query: query.name)
+@pytest.mark.parametrize("query", saved.load().values(), ids=lambda query: query.name)
 def test_the_documentation_of_a_query_is_what_its_file_says(query: SavedQuery) -> None:
     assert section(query) in DOCS.read_text("utf-8")

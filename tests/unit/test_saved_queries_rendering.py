@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlglot import exp
 from sqlglot.tokens import TokenType
 
-from chalicelib.query_parameters import MAX_EXPRESSION, READ, Parameter, render
+from chalicelib.queries.parameters import MAX_EXPRESSION, READ, Parameter, render
 
 HOSTILE = [
     "'",

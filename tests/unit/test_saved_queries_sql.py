@@ -7,13 +7,13 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.optimizer.qualify import qualify
 
-from chalicelib import saved_queries
 from chalicelib.contract import ORDERS
-from chalicelib.saved_queries import SavedQuery, Statement
+from chalicelib.queries import saved
+from chalicelib.queries.saved import SavedQuery, Statement
 
 DATABASE, TABLE = "etl_pipeline", "orders_parquet_datalake"
-QUERIES = list(saved_queries.load().values())
-VIEWS = dict(saved_queries.view_statements(DATABASE, TABLE))
+QUERIES = list(saved.load().values())
+VIEWS = dict(saved.view_statements(DATABASE, TABLE))
 
 
 def bound(query: SavedQuery) -> Statement:

@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.errors import ParameterError, UnknownQuery, shown
-from chalicelib.query_parameters import DERIVED, LITERAL, Parameter, Value, render
+from chalicelib.queries.parameters import DERIVED, LITERAL, Parameter, Value, render
 
-SQL = Path(__file__).parent / "sql"
+SQL = Path(__file__).parent.parent / "contracts" / "orders"
 VIEWS = ("order_lines", "orders")
 """The views in the order in which they have to be made: the second stands on the first."""
 
