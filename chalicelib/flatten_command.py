@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from chalicelib.contract import ORDERS, Contract
-from chalicelib.convert import Counts, Limits, convert
 from chalicelib.cores import cores
 from chalicelib.errors import ContractError, EtlError, UnreadableFile, shown
 from chalicelib.file_names import is_of
 from chalicelib.flatten import Lineage
-from chalicelib.parquet import MonthFile
 from chalicelib.refused import Refused
 from chalicelib.settings import Settings
 from chalicelib.sources import is_supported
+from chalicelib.writing.convert import Counts, Limits, convert
+from chalicelib.writing.parquet import MonthFile
 
 PROGRESS_FROM_BYTES = 64 * 1024 * 1024
 

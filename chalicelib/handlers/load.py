@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.aws.s3 import file_pieces
-from chalicelib.convert import Limits
 from chalicelib.cores import cores
 from chalicelib.errors import shown
 from chalicelib.loading.ingest import Clock, Ingest, Places
@@ -18,6 +17,7 @@ from chalicelib.loading.notifications import arrivals, other_shapes
 from chalicelib.observability import log, measure, memory_peak_megabytes
 from chalicelib.settings import Settings
 from chalicelib.wiring import kind_of, storage, told, want_crawler
+from chalicelib.writing.convert import Limits
 
 NOT_UNDERSTOOD = (
     "only S3's own event is read: have the bucket notify this function directly, as chalice deploy sets it up; what "

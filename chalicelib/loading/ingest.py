@@ -9,7 +9,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from chalicelib.convert import Limits
 from chalicelib.errors import LostRace, OutOfTime, UnreadableEntry
 from chalicelib.file_names import unreadable_name
 from chalicelib.loading import scratch
@@ -26,6 +25,7 @@ from chalicelib.loading.ledger import (
     ledger_name,
 )
 from chalicelib.loading.load import Load, Opened, Publishes
+from chalicelib.writing.convert import Limits
 
 RACES = 20
 """How often a lost race for the ledger is run again."""

@@ -10,15 +10,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from chalicelib.convert import Counts, Limits, convert
 from chalicelib.errors import UnreadableFile
 from chalicelib.file_names import FileNames, in_generation
 from chalicelib.flatten import Lineage
 from chalicelib.loading.ledger import LOADED, PARTLY_LOADED, QUARANTINED, Arrival, Result
-from chalicelib.parquet import MonthFile
 from chalicelib.read_ahead import ReadAhead
 from chalicelib.refused import Refused
 from chalicelib.sources import SUFFIXES, ByteStream, is_supported
+from chalicelib.writing.convert import Counts, Limits, convert
+from chalicelib.writing.parquet import MonthFile
 
 MIB = 1024 * 1024
 

@@ -16,12 +16,12 @@ import pytest
 
 from chalicelib.aws.glue import table_input
 from chalicelib.contract import ORDERS, Column, Contract, From, Type
-from chalicelib.convert import Limits, convert
 from chalicelib.errors import ContractError
 from chalicelib.flatten import Flattener, Lineage, flatten_orders, records_of
-from chalicelib.parquet import MonthFile
 from chalicelib.schema import file_schema, row_schema
 from chalicelib.settings import Settings
+from chalicelib.writing.convert import Limits, convert
+from chalicelib.writing.parquet import MonthFile
 from docs.generate import EXAMPLE_ORDER, example_contract
 
 SETTINGS = Settings(bucket="bucket")

@@ -16,12 +16,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from chalicelib import convert as convert_module
-from chalicelib.convert import Counts, Limits, convert
 from chalicelib.errors import CountMismatch, UnreadableFile
 from chalicelib.flatten import PART_BYTES, Flattener, Lineage, flatten_orders, records_of
-from chalicelib.parquet import MonthFile
 from chalicelib.refused import Refused
+from chalicelib.writing import convert as convert_module
+from chalicelib.writing.convert import Counts, Limits, convert
+from chalicelib.writing.parquet import MonthFile
 
 MODIFIED = datetime(2024, 7, 5, 9, 8, 7, 654321, tzinfo=UTC)
 LINEAGE = Lineage("orders.json", "v1", MODIFIED)

@@ -14,10 +14,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from chalicelib.convert import Limits
 from chalicelib.loading import load as load_module
 from chalicelib.loading.ingest import Clock, Ingest, Places
 from chalicelib.loading.ledger import Arrival, Entry, ledger_name
+from chalicelib.writing.convert import Limits
 from tests.unit.memory_store import BEGINNING, Crash, MemoryStore
 
 PLACES = Places("table/", "quarantine/", "ledger/")

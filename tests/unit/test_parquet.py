@@ -15,13 +15,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from chalicelib import parquet
 from chalicelib.columns import month_name
 from chalicelib.contract import ORDERS
 from chalicelib.file_names import FileNames, in_generation, ledger_name, parse_name, version_digest
 from chalicelib.flatten import Flattened, Flattener, Lineage, records_of
-from chalicelib.parquet import MonthFile, MonthFiles
 from chalicelib.schema import file_schema
+from chalicelib.writing import parquet
+from chalicelib.writing.parquet import MonthFile, MonthFiles
 
 MODIFIED = datetime(2024, 7, 5, 9, 8, 7, tzinfo=UTC)
 LINEAGE = Lineage("orders_json_incoming/a b.json", "v1", MODIFIED)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from chalicelib.errors import SettingError
-from chalicelib.parquet import OPEN_BYTES
 from chalicelib.settings import GIB, MIB, Settings
+from chalicelib.writing.parquet import OPEN_BYTES
 from tests.unit.memory_store import MemoryStore
 from tests.unit.test_ingest import KEY, body, order
 from tests.unit.test_sweep import RULES, died, run

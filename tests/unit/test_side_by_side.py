@@ -16,15 +16,15 @@ import pytest
 from benchmarks import orders
 from chalicelib import flatten as flatten_module
 from chalicelib import side_by_side
-from chalicelib.convert import Counts, Limits, convert
 from chalicelib.cores import cores
 from chalicelib.errors import UnreadableFile
 from chalicelib.flatten import Flattener, Lineage
 from chalicelib.memory_file import MemoryFile
-from chalicelib.parquet import MonthFile
 from chalicelib.records import Batch, Records
 from chalicelib.refused import Refused
 from chalicelib.sources import Source
+from chalicelib.writing.convert import Counts, Limits, convert
+from chalicelib.writing.parquet import MonthFile
 
 LINEAGE = Lineage("orders.json", "v1", datetime(2025, 1, 1, tzinfo=UTC))
 LIMIT = 1 << 30

@@ -14,9 +14,9 @@ from chalicelib.errors import CountMismatch, UnreadableFile
 from chalicelib.file_names import FileNames
 from chalicelib.flatten import Flattener, Lineage, records_of
 from chalicelib.memory_file import MemoryFile
-from chalicelib.parquet import MonthFile, MonthFiles
 from chalicelib.refused import Refused
 from chalicelib.sources import ByteStream
+from chalicelib.writing.parquet import MonthFile, MonthFiles
 
 MAX_EXPANSION = 100
 """How many times the bytes of the source its rows may take: an order of many lines repeats its own texts on each."""
