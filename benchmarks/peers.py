@@ -78,7 +78,7 @@ def _write_frame(frame: Any, out: Path) -> None:
     import pyarrow.parquet as pq
 
     from chalicelib.contract import ORDERS
-    from chalicelib.schema import file_schema
+    from chalicelib.flatten.schema import file_schema
 
     for name in ("order_id", "customer_id"):
         frame[name] = frame[name].astype(str)
@@ -213,7 +213,7 @@ def chdb(source: Path, out: Path, threads: int) -> None:
 
 def ours(source: Path, out: Path, threads: int) -> None:
     """Run this product's command."""
-    from chalicelib.flatten_command import flatten_file
+    from chalicelib.flatten.__main__ import flatten_file
 
     flatten_file(str(source), out, None)
 

@@ -12,7 +12,7 @@ from typing import Any
 from chalicelib import contract as contract_module
 from chalicelib.api.openapi import document
 from chalicelib.contract import ORDERS, TAKES, Column, Contract, From, Type
-from chalicelib.flatten import flatten_orders
+from chalicelib.flatten.flattener import flatten_orders
 from chalicelib.queries import saved
 from chalicelib.settings import Settings
 

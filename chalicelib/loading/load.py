@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from chalicelib.errors import UnreadableFile
 from chalicelib.file_names import FileNames, in_generation
-from chalicelib.flatten import Lineage
+from chalicelib.flatten.flattener import Lineage
 from chalicelib.loading.ledger import LOADED, PARTLY_LOADED, QUARANTINED, Arrival, Result
 from chalicelib.read_ahead import ReadAhead
 from chalicelib.refused import Refused

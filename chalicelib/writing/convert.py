@@ -8,12 +8,12 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chalicelib import arrow, side_by_side
 from chalicelib.contract import ORDERS, Contract
 from chalicelib.errors import CountMismatch, UnreadableFile
 from chalicelib.file_names import FileNames
-from chalicelib.flatten import Flattener, Lineage, records_of
-from chalicelib.memory_file import MemoryFile
+from chalicelib.flatten import arrow, parallel
+from chalicelib.flatten.flattener import Flattener, Lineage, records_of
+from chalicelib.flatten.memory_file import MemoryFile
 from chalicelib.refused import Refused
 from chalicelib.sources import ByteStream
 from chalicelib.writing.parquet import MonthFile, MonthFiles
@@ -109,7 +109,7 @@ def convert(
 
     def flattener() -> Flattener:
         # Alone, a thread reads as fast from an object: it has the interpreter to itself.
-        source = MemoryFile().holding if limits.cores >= side_by_side.LEAST_CORES else io.BytesIO
+        source = MemoryFile().holding if limits.cores >= parallel.LEAST_CORES else io.BytesIO
         flatteners.append(Flattener(lineage, contract, source=source))
         return flatteners[-1]
 
@@ -117,7 +117,7 @@ def convert(
     batches = records_of(stream, limits.max_record_bytes, limits.max_decompressed_bytes, contract)
     with (
         MonthFiles(directory, names, roll_bytes=limits.roll_bytes, closed=closed, contract=contract) as files,
-        closing(side_by_side.flattened(batches, flattener, limits.cores)) as found,
+        closing(parallel.flattened(batches, flattener, limits.cores)) as found,
     ):
         first: Refused | None = None
         rows_bytes = 0

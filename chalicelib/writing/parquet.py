@@ -15,11 +15,11 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow._parquet import ParquetWriter
 
-from chalicelib import columns
-from chalicelib.columns import month_name
 from chalicelib.contract import ORDERS, Contract, From, Type
 from chalicelib.file_names import FileNames
-from chalicelib.schema import row_schema
+from chalicelib.flatten import columns
+from chalicelib.flatten.columns import month_name
+from chalicelib.flatten.schema import row_schema
 
 MIB = 1024 * 1024
 

@@ -16,8 +16,8 @@ from botocore.exceptions import ClientError
 from chalicelib.aws.athena import Athena
 from chalicelib.contract import ORDERS
 from chalicelib.errors import QueryFailed
+from chalicelib.flatten.schema import file_schema
 from chalicelib.queries.saved import view_statements
-from chalicelib.schema import file_schema
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage
 from glue_setup import foundations, policies

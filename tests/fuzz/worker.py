@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from chalicelib.errors import UnreadableFile
-from chalicelib.flatten import Flattener, Lineage
+from chalicelib.flatten.flattener import Flattener, Lineage
 from chalicelib.records import CHUNK_BYTES, Batch, Records
 from chalicelib.sources import Source
 from tests.fuzz.mutants import Mutant, mutant

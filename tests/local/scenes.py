@@ -16,8 +16,8 @@ from pyarrow import parquet
 
 from chalicelib.contract import ORDERS
 from chalicelib.file_names import KEY_DIGITS
+from chalicelib.flatten.schema import file_schema
 from chalicelib.loading.ledger import Entry
-from chalicelib.schema import file_schema
 from tests.local.api_client import Client, send
 from tests.local.calls import wait_for
 from tests.local.product import Product

@@ -10,7 +10,7 @@ PROJECT = Path(__file__).parents[2]
 
 LOADED = """
 import sys
-from chalicelib.flatten_command import main
+from chalicelib.flatten.__main__ import main
 code = main(sys.argv[1:])
 print("pandas" in sys.modules, code)
 """

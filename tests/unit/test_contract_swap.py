@@ -17,8 +17,8 @@ import pytest
 from chalicelib.aws.glue import table_input
 from chalicelib.contract import ORDERS, Column, Contract, From, Type
 from chalicelib.errors import ContractError
-from chalicelib.flatten import Flattener, Lineage, flatten_orders, records_of
-from chalicelib.schema import file_schema, row_schema
+from chalicelib.flatten.flattener import Flattener, Lineage, flatten_orders, records_of
+from chalicelib.flatten.schema import file_schema, row_schema
 from chalicelib.settings import Settings
 from chalicelib.writing.convert import Limits, convert
 from chalicelib.writing.parquet import MonthFile

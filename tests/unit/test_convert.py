@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from chalicelib.errors import CountMismatch, UnreadableFile
-from chalicelib.flatten import PART_BYTES, Flattener, Lineage, flatten_orders, records_of
+from chalicelib.flatten.flattener import PART_BYTES, Flattener, Lineage, flatten_orders, records_of
 from chalicelib.refused import Refused
 from chalicelib.writing import convert as convert_module
 from chalicelib.writing.convert import Counts, Limits, convert
@@ -197,9 +197,9 @@ def ms(when: datetime) -> int:
 def test_a_batch_that_would_fill_the_memory_is_flattened_in_parts_that_lose_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from chalicelib import flatten
+    from chalicelib.flatten import flattener
 
-    monkeypatch.setattr(flatten, "PART_BYTES", 3000)
+    monkeypatch.setattr(flattener, "PART_BYTES", 3000)
     whole = [*ORDERS * 3, {"order_id": 9}, None, {**ORDERS[1], "x": 1}] * 7
     data = b"\n".join([*(json.dumps(each).encode() for each in whole), b"oops"])
     counts, _, refused, rows = converted(data, tmp_path)

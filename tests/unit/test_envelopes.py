@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.errors import UnreadableFile
-from chalicelib.flatten import records_of
+from chalicelib.flatten.flattener import records_of
 from chalicelib.records import Records
 from chalicelib.sources import Source
 from tests.unit.reading import WRAPPINGS, pretty, raw_of, read

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from chalicelib.contract import ORDERS
-from chalicelib.extra_fields import ExtraFields
-from chalicelib.strict import RefusedOrder, StrictDecoder
+from chalicelib.flatten.extra_fields import ExtraFields
+from chalicelib.flatten.strict import RefusedOrder, StrictDecoder
 
 MOST = 1 << 20
 SOUND = '"order_id": 1, "order_date": "2024-01-01"'

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from chalicelib.flatten_command import main
+from chalicelib.flatten.__main__ import main
 
 ORDER = {"order_id": 1, "order_date": "2024-07-05"}
 

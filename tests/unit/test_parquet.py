@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from chalicelib.columns import month_name
 from chalicelib.contract import ORDERS
 from chalicelib.file_names import FileNames, in_generation, ledger_name, parse_name, version_digest
-from chalicelib.flatten import Flattened, Flattener, Lineage, records_of
-from chalicelib.schema import file_schema
+from chalicelib.flatten.columns import month_name
+from chalicelib.flatten.flattener import Flattened, Flattener, Lineage, records_of
+from chalicelib.flatten.schema import file_schema
 from chalicelib.writing import parquet
 from chalicelib.writing.parquet import MonthFile, MonthFiles
 

@@ -11,7 +11,7 @@ import tracemalloc
 import pytest
 
 from chalicelib.errors import UnreadableFile
-from chalicelib.flatten import records_of
+from chalicelib.flatten.flattener import records_of
 from chalicelib.records import MAX_BATCH_RECORDS, SPOOL_FACTOR
 from chalicelib.refused import SpooledRaw
 from tests.unit.reading import raw_of, read

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow.dataset as ds
 import pytest
 
-from chalicelib.flatten_command import flatten_file
+from chalicelib.flatten.__main__ import flatten_file
 from tests.plain_answers import SAMPLES, answers, expected_rows
 
 FILES = {"orders_etl": "orders_etl.json", "orders_ugly": "orders_ugly.ndjson"}

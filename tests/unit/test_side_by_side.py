@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from benchmarks import orders
-from chalicelib import flatten as flatten_module
-from chalicelib import side_by_side
 from chalicelib.cores import cores
 from chalicelib.errors import UnreadableFile
-from chalicelib.flatten import Flattener, Lineage
-from chalicelib.memory_file import MemoryFile
+from chalicelib.flatten import flattener as flatten_module
+from chalicelib.flatten import parallel
+from chalicelib.flatten.flattener import Flattener, Lineage
+from chalicelib.flatten.memory_file import MemoryFile
 from chalicelib.records import Batch, Records
 from chalicelib.refused import Refused
 from chalicelib.sources import Source
@@ -87,7 +87,7 @@ def test_no_thread_is_left_whatever_breaks(dirty: bytes, monkeypatch: pytest.Mon
     if broken == "a worker":
         monkeypatch.setattr(Flattener, "whole", lambda self, batch: 1 / 0)
     text = dirty[:-5_000] if broken == "the source" else dirty
-    found = side_by_side.flattened(batches_of(text), lambda: Flattener(LINEAGE), 2.0)
+    found = parallel.flattened(batches_of(text), lambda: Flattener(LINEAGE), 2.0)
     if broken == "who asks":
         next(found)
         found.close()
@@ -99,7 +99,7 @@ def test_no_thread_is_left_whatever_breaks(dirty: bytes, monkeypatch: pytest.Mon
 
 def test_one_core_needs_no_further_thread(dirty: bytes) -> None:
     before = threading.active_count()
-    for _ in side_by_side.flattened(batches_of(dirty), lambda: Flattener(LINEAGE), 1.0):
+    for _ in parallel.flattened(batches_of(dirty), lambda: Flattener(LINEAGE), 1.0):
         assert threading.active_count() == before
 
 

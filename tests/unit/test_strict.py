@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from chalicelib.contract import ORDERS
-from chalicelib.flatten import Lineage
-from chalicelib.strict import MAX_DEPTH, MOST_NEAR_MISSES, Order, RefusedOrder, StrictDecoder
-from chalicelib.values import MAX_ORDER_BYTES
+from chalicelib.flatten.flattener import Lineage
+from chalicelib.flatten.strict import MAX_DEPTH, MOST_NEAR_MISSES, Order, RefusedOrder, StrictDecoder
+from chalicelib.flatten.values import MAX_ORDER_BYTES
 
 LINEAGE = Lineage("o.json", "v", datetime(2024, 2, 29, 12, 30, tzinfo=UTC))
 DECODER = StrictDecoder(ORDERS, LINEAGE.latest_order_ms)

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chalicelib import dates, values
-from chalicelib.values import NumberText, Unfit
+from chalicelib.flatten import dates, values
+from chalicelib.flatten.values import NumberText, Unfit
 
 N = NumberText
 PLAIN_NUMBERS = st.from_regex(r"-?(0|[1-9][0-9]{0,16})(\.[0-9]{1,12})?", fullmatch=True)

@@ -15,7 +15,7 @@ import pyarrow as pa
 from pyarrow._compute import CastOptions, FilterOptions, TakeOptions, call_function
 
 from chalicelib.contract import DECIMAL_SCALE, Type
-from chalicelib.schema import ARROW_TYPES, CONSTANT
+from chalicelib.flatten.schema import ARROW_TYPES, CONSTANT
 
 UNITS = 10**DECIMAL_SCALE
 """How many units make one of money."""

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from chalicelib import columns
+from chalicelib.flatten import columns
 
 Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]

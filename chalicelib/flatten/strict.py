@@ -13,10 +13,10 @@ from functools import cached_property
 from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Any
 
-from chalicelib import values
 from chalicelib.contract import EARLIEST_YEAR, MONTHS_AHEAD, Column, Contract, From, Type
 from chalicelib.errors import shown
-from chalicelib.values import NotFinite, NumberText, Unfit, kind
+from chalicelib.flatten import values
+from chalicelib.flatten.values import NotFinite, NumberText, Unfit, kind
 
 MAX_DEPTH = 128
 """Objects and arrays nested deeper than this are refused: no order is, and stacks are finite."""

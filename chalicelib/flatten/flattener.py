@@ -19,14 +19,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from chalicelib import columns
 from chalicelib.contract import MONTHS_AHEAD, ORDERS, Contract, From, Type
-from chalicelib.fast import EXTRA, FastDecoder, Lines
+from chalicelib.flatten import columns
+from chalicelib.flatten.fast import EXTRA, FastDecoder, Lines
+from chalicelib.flatten.schema import file_schema, row_schema
+from chalicelib.flatten.strict import Order, RefusedOrder, StrictDecoder
 from chalicelib.records import Batch, Raw, Records
 from chalicelib.refused import Refused
-from chalicelib.schema import file_schema, row_schema
 from chalicelib.sources import ByteStream, Source
-from chalicelib.strict import Order, RefusedOrder, StrictDecoder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -332,13 +332,3 @@ def _sendable(value: Any) -> Any:
         return value.isoformat()
     # Scalars of numpy give Python's own.
     return _sendable(value.item()) if hasattr(value, "item") else value
-
-
-if __name__ == "__main__":
-    import gc
-
-    from chalicelib.flatten_command import main
-
-    # What was imported stays: nobody has to look through it for garbage, at the end least of all.
-    gc.freeze()
-    sys.exit(main())

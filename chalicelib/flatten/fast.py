@@ -34,11 +34,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from chalicelib import columns, proof, values
 from chalicelib.contract import Column, Contract, From, Type
-from chalicelib.dates import parse_dates
-from chalicelib.extra_fields import ExtraFields
-from chalicelib.strict import RefusedOrder, StrictDecoder
+from chalicelib.flatten import columns, proof, values
+from chalicelib.flatten.dates import parse_dates
+from chalicelib.flatten.extra_fields import ExtraFields
+from chalicelib.flatten.strict import RefusedOrder, StrictDecoder
 
 Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]

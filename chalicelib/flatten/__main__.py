@@ -20,7 +20,7 @@ from chalicelib.contract import ORDERS, Contract
 from chalicelib.cores import cores
 from chalicelib.errors import ContractError, EtlError, UnreadableFile, shown
 from chalicelib.file_names import is_of
-from chalicelib.flatten import Lineage
+from chalicelib.flatten.flattener import Lineage
 from chalicelib.refused import Refused
 from chalicelib.settings import Settings
 from chalicelib.sources import is_supported
@@ -237,3 +237,11 @@ def _told(problem: Exception) -> str:
     if isinstance(problem, OSError) and problem.strerror:
         return f"{problem.strerror}: {shown(problem.filename, 400)}" if problem.filename else problem.strerror
     return str(problem)
+
+
+if __name__ == "__main__":
+    import gc
+
+    # What was imported stays: nobody has to look through it for garbage, at the end least of all.
+    gc.freeze()
+    sys.exit(main())

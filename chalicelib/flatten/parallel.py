@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from chalicelib.flatten import Flattened, Flattener
+from chalicelib.flatten.flattener import Flattened, Flattener
 from chalicelib.records import Batch
 
 Found = Generator[tuple[Batch, Iterable[Flattened]], None, None]

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import msgspec
 
 from chalicelib.contract import Contract
-from chalicelib.strict import Lines, Node, RefusedOrder, StrictDecoder, below, compact, object_text, parsed
+from chalicelib.flatten.strict import Lines, Node, RefusedOrder, StrictDecoder, below, compact, object_text, parsed
 
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _OBJECTS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
