@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from chalicelib.documents.decompress import SUFFIXES, is_supported
 from chalicelib.errors import RequestError, UnknownUpload, shown
-from chalicelib.sources import SUFFIXES, is_supported
 
 MAX_NAME_BYTES = 255
 """UTF-8 bytes of a file name, as most file systems have it."""

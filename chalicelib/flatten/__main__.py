@@ -18,12 +18,12 @@ from typing import IO, BinaryIO, cast
 
 from chalicelib.contract import ORDERS, Contract
 from chalicelib.cores import cores
+from chalicelib.documents.decompress import is_supported
+from chalicelib.documents.rejected import Refused
 from chalicelib.errors import ContractError, EtlError, UnreadableFile, shown
 from chalicelib.file_names import is_of
 from chalicelib.flatten.flattener import Lineage
-from chalicelib.refused import Refused
 from chalicelib.settings import Settings
-from chalicelib.sources import is_supported
 from chalicelib.writing.convert import Counts, Limits, convert
 from chalicelib.writing.parquet import MonthFile
 

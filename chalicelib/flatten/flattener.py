@@ -20,13 +20,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from chalicelib.contract import MONTHS_AHEAD, ORDERS, Contract, From, Type
+from chalicelib.documents.decompress import ByteStream, Source
+from chalicelib.documents.records import Batch, Raw, Records
+from chalicelib.documents.rejected import Refused
 from chalicelib.flatten import columns
 from chalicelib.flatten.fast import EXTRA, FastDecoder, Lines
 from chalicelib.flatten.schema import file_schema, row_schema
 from chalicelib.flatten.strict import Order, RefusedOrder, StrictDecoder
-from chalicelib.records import Batch, Raw, Records
-from chalicelib.refused import Refused
-from chalicelib.sources import ByteStream, Source
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from chalicelib.documents.records import Batch
 from chalicelib.flatten.flattener import Flattened, Flattener
-from chalicelib.records import Batch
 
 Found = Generator[tuple[Batch, Iterable[Flattened]], None, None]
 """Each batch, and what became of its orders."""

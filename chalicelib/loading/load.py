@@ -10,13 +10,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from chalicelib.documents.decompress import SUFFIXES, ByteStream, is_supported
+from chalicelib.documents.prefetch import ReadAhead
+from chalicelib.documents.rejected import Refused
 from chalicelib.errors import UnreadableFile
 from chalicelib.file_names import FileNames, in_generation
 from chalicelib.flatten.flattener import Lineage
 from chalicelib.loading.ledger import LOADED, PARTLY_LOADED, QUARANTINED, Arrival, Result
-from chalicelib.read_ahead import ReadAhead
-from chalicelib.refused import Refused
-from chalicelib.sources import SUFFIXES, ByteStream, is_supported
 from chalicelib.writing.convert import Counts, Limits, convert
 from chalicelib.writing.parquet import MonthFile
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chalicelib.contract import ORDERS, Contract
+from chalicelib.documents.decompress import ByteStream
+from chalicelib.documents.rejected import Refused
 from chalicelib.errors import CountMismatch, UnreadableFile
 from chalicelib.file_names import FileNames
 from chalicelib.flatten import arrow, parallel
 from chalicelib.flatten.flattener import Flattener, Lineage, records_of
 from chalicelib.flatten.memory_file import MemoryFile
-from chalicelib.refused import Refused
-from chalicelib.sources import ByteStream
 from chalicelib.writing.parquet import MonthFile, MonthFiles
 
 MAX_EXPANSION = 100

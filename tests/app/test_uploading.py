@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.api.upload_names import MAX_NAME_BYTES, UploadId, safe_name
+from chalicelib.documents.decompress import is_supported
+from chalicelib.documents.rejected import Refused
 from chalicelib.errors import RequestError, UnknownUpload
 from chalicelib.loading.ledger import Entry, ledger_name
-from chalicelib.refused import Refused
-from chalicelib.sources import is_supported
 from tests.app.front import NOW, Front
 
 GOOD = [

@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
+from chalicelib.documents.decompress import Source
+from chalicelib.documents.records import CHUNK_BYTES, Batch, Records
 from chalicelib.errors import UnreadableFile
 from chalicelib.flatten.flattener import Flattener, Lineage
-from chalicelib.records import CHUNK_BYTES, Batch, Records
-from chalicelib.sources import Source
 from tests.fuzz.mutants import Mutant, mutant
 from tests.unit.reading import raw_of
 

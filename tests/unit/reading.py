@@ -8,9 +8,9 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from chalicelib.records import CHUNK_BYTES, Records
-from chalicelib.refused import Refused, SpooledRaw
-from chalicelib.sources import Source
+from chalicelib.documents.decompress import Source
+from chalicelib.documents.records import CHUNK_BYTES, Records
+from chalicelib.documents.rejected import Refused, SpooledRaw
 
 
 @dataclass

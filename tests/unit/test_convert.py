@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from chalicelib.documents.rejected import Refused
 from chalicelib.errors import CountMismatch, UnreadableFile
 from chalicelib.flatten.flattener import PART_BYTES, Flattener, Lineage, flatten_orders, records_of
-from chalicelib.refused import Refused
 from chalicelib.writing import convert as convert_module
 from chalicelib.writing.convert import Counts, Limits, convert
 from chalicelib.writing.parquet import MonthFile

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chalicelib.documents.decompress import Source
+from chalicelib.documents.records import Records
 from chalicelib.errors import UnreadableFile
 from chalicelib.flatten.flattener import records_of
-from chalicelib.records import Records
-from chalicelib.sources import Source
 from tests.unit.reading import WRAPPINGS, pretty, raw_of, read
 
 A, B, C = b'{"order_id":1}', b'{"order_id":2,"x":"\\"orders\\":[}"}', b'{"order_id":3,"orders":[{"order_id":4}]}'

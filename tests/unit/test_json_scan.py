@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.json_scan import MalformedJson, ValueScanner
+from chalicelib.documents.json_scan import MalformedJson, ValueScanner
 
 ONE = msgspec.json.Decoder(msgspec.Raw)
 documents = st.recursive(

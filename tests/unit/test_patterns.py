@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.documents.json_scan import MalformedJson, ValueScanner
 from chalicelib.flatten import values
 from chalicelib.flatten.values import NumberText, Unfit
-from chalicelib.json_scan import MalformedJson, ValueScanner
 from tests.unit.test_two_ways import flattened
 
 LIBRARY = Path(values.__file__).parent

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.read_ahead import ReadAhead
+from chalicelib.documents.prefetch import ReadAhead
 
 
 class Broken:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chalicelib.documents.decompress import Source
+from chalicelib.documents.records import Records
 from chalicelib.errors import UnreadableFile
-from chalicelib.records import Records
-from chalicelib.sources import Source
 from tests.unit.reading import FORMS, WRAPPINGS, Trickle, pretty, raw_of, read
 
 texts = st.text(max_size=8) | st.sampled_from(['},{"order_id":1', "]", "a\nb", '"', "\\", "é😀", "}\n{", "\u2028"])

@@ -10,10 +10,10 @@ import tracemalloc
 
 import pytest
 
+from chalicelib.documents.records import MAX_BATCH_RECORDS, SPOOL_FACTOR
+from chalicelib.documents.rejected import SpooledRaw
 from chalicelib.errors import UnreadableFile
 from chalicelib.flatten.flattener import records_of
-from chalicelib.records import MAX_BATCH_RECORDS, SPOOL_FACTOR
-from chalicelib.refused import SpooledRaw
 from tests.unit.reading import raw_of, read
 
 A, B = b'{"order_id":1}', b'{"order_id":2}'

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from chalicelib.documents.rejected import Refused, SpooledRaw
 from chalicelib.errors import shown
-from chalicelib.refused import Refused, SpooledRaw
 
 
 def written(raw: bytes, *, spooled: bool) -> dict[str, Any]:

@@ -15,14 +15,14 @@ import pytest
 
 from benchmarks import orders
 from chalicelib.cores import cores
+from chalicelib.documents.decompress import Source
+from chalicelib.documents.records import Batch, Records
+from chalicelib.documents.rejected import Refused
 from chalicelib.errors import UnreadableFile
 from chalicelib.flatten import flattener as flatten_module
 from chalicelib.flatten import parallel
 from chalicelib.flatten.flattener import Flattener, Lineage
 from chalicelib.flatten.memory_file import MemoryFile
-from chalicelib.records import Batch, Records
-from chalicelib.refused import Refused
-from chalicelib.sources import Source
 from chalicelib.writing.convert import Counts, Limits, convert
 from chalicelib.writing.parquet import MonthFile
 

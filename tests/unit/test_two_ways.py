@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.contract import ORDERS, Column, Contract, From, Type
+from chalicelib.documents.rejected import Refused
 from chalicelib.flatten.fast import FastDecoder
 from chalicelib.flatten.flattener import Flattener, Lineage, records_of
-from chalicelib.refused import Refused
 from tests.unit import third_reading
 from tests.unit.ugly_orders import UglyOrders
 

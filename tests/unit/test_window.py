@@ -7,8 +7,8 @@ import codecs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chalicelib.documents.buffer import Window
 from chalicelib.errors import UnreadableFile
-from chalicelib.window import Window
 
 CHARACTERS = st.sampled_from(["a", "é", "中", "😀", "\x7f", " "])
 DAMAGE = st.sampled_from([0x41, 0x80, 0xA0, 0xC0, 0xC2, 0xE0, 0xED, 0xF0, 0xF4, 0xFF])

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from chalicelib.documents.batches import Gatherer
+from chalicelib.documents.buffer import MARKS, Window, is_utf8
+from chalicelib.documents.decompress import UTF8_BOM
+from chalicelib.documents.envelope import AmbiguousEnvelope, Envelopes, Found
+from chalicelib.documents.json_scan import CUT_OFF, WHITESPACE, MalformedJson, ValueScanner
+from chalicelib.documents.value_reader import NOT_UTF8, Text, Values, line_end, several, value_end
 from chalicelib.errors import shown
-from chalicelib.json_scan import CUT_OFF, WHITESPACE, MalformedJson, ValueScanner
-from chalicelib.record_batches import Gatherer
-from chalicelib.record_envelope import AmbiguousEnvelope, Envelopes, Found
-from chalicelib.record_values import NOT_UTF8, Text, Values, line_end, several, value_end
-from chalicelib.sources import UTF8_BOM
-from chalicelib.window import MARKS, Window, is_utf8
 
 _MARK_AT_START = re.compile(rb"(?:\A|(?<=[\r\n]))(?:%b)+" % UTF8_BOM)
 

@@ -15,11 +15,11 @@ from typing import Any
 
 import msgspec
 
+from chalicelib.documents.array import ELEMENTS, read_array
+from chalicelib.documents.batches import Gatherer, Raw
+from chalicelib.documents.buffer import Window
+from chalicelib.documents.value_reader import TRUNCATED, Text, Values, several, value_end
 from chalicelib.errors import UnreadableFile
-from chalicelib.record_array import ELEMENTS, read_array
-from chalicelib.record_batches import Gatherer, Raw
-from chalicelib.record_values import TRUNCATED, Text, Values, several, value_end
-from chalicelib.window import Window
 
 _ARRAYS = msgspec.json.Decoder(list[list[msgspec.Raw]])
 _KEY = re.compile(rb'"[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+"')

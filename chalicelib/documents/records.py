@@ -13,15 +13,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from chalicelib.documents.array import read_array
+from chalicelib.documents.batches import MAX_BATCH_RECORDS, Batch, Gatherer, Raw
+from chalicelib.documents.buffer import Window
+from chalicelib.documents.decompress import UTF8_BOM, Source
+from chalicelib.documents.envelope import Envelopes, Found
+from chalicelib.documents.json_scan import WHITESPACE
+from chalicelib.documents.lines import Lines
+from chalicelib.documents.value_reader import SPOOL_FACTOR, Values, several
 from chalicelib.errors import UnreadableFile
-from chalicelib.json_scan import WHITESPACE
-from chalicelib.record_array import read_array
-from chalicelib.record_batches import MAX_BATCH_RECORDS, Batch, Gatherer, Raw
-from chalicelib.record_envelope import Envelopes, Found
-from chalicelib.record_lines import Lines
-from chalicelib.record_values import SPOOL_FACTOR, Values, several
-from chalicelib.sources import UTF8_BOM, Source
-from chalicelib.window import Window
 
 __all__ = ["CHUNK_BYTES", "MAX_BATCH_RECORDS", "SPOOL_FACTOR", "Batch", "Raw", "Records"]
 

@@ -12,11 +12,11 @@ from itertools import islice
 
 import msgspec
 
+from chalicelib.documents.batches import Gatherer
+from chalicelib.documents.buffer import Window, is_utf8
+from chalicelib.documents.json_scan import WHITESPACE, MalformedJson, ValueScanner
+from chalicelib.documents.rejected import SpooledRaw
 from chalicelib.errors import UnreadableFile
-from chalicelib.json_scan import WHITESPACE, MalformedJson, ValueScanner
-from chalicelib.record_batches import Gatherer
-from chalicelib.refused import SpooledRaw
-from chalicelib.window import Window, is_utf8
 
 SPOOL_FACTOR = 16
 """A record of more than this many times the limit quarantines the file: the disk is bounded too."""

@@ -8,8 +8,8 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from chalicelib.documents.decompress import UTF8_BOM
 from chalicelib.errors import UnreadableFile, shown
-from chalicelib.sources import UTF8_BOM
 
 _SPACE = re.compile(rb"[ \t\r\n]*+")
 MARKS = re.compile(rb"[ \t\r\n]*+(?:%b[ \t\r\n]*+)*+" % UTF8_BOM)

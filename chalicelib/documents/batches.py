@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from chalicelib.refused import Refused, SpooledRaw
+from chalicelib.documents.rejected import Refused, SpooledRaw
 
 MAX_BATCH_RECORDS = 20_000
 """A batch of more would take much memory, however short its records are."""

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import msgspec
 
+from chalicelib.documents.buffer import Window
+from chalicelib.documents.value_reader import Text, Values
 from chalicelib.errors import UnreadableFile
-from chalicelib.record_values import Text, Values
-from chalicelib.window import Window
 
 ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
 
