@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from chalicelib.contract import ORDERS, From
+from chalicelib.contracts.model import ORDERS, From
 
 _OF_THE_SOURCE = (From.SOURCE_KEY, From.SOURCE_VERSION, From.SOURCE_MODIFIED_AT, From.RECORD_NUMBER, From.ORDER_MONTH)
 

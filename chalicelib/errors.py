@@ -56,7 +56,7 @@ class ContractError(EtlError, ValueError):
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
-        super().__init__(f"the contract (chalicelib/contract.py) contradicts itself: {'; '.join(problems)}")
+        super().__init__(f"the contract (chalicelib/contracts/model.py) contradicts itself: {'; '.join(problems)}")
 
 
 class StageError(EtlError):

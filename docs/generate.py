@@ -9,9 +9,9 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
-from chalicelib import contract as contract_module
 from chalicelib.api.openapi import document
-from chalicelib.contract import ORDERS, TAKES, Column, Contract, From, Type
+from chalicelib.contracts import model as contract_module
+from chalicelib.contracts.model import ORDERS, TAKES, Column, Contract, From, Type
 from chalicelib.flatten.flattener import flatten_orders
 from chalicelib.queries import saved
 from chalicelib.settings import Settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chalicelib.contract import Contract
+from chalicelib.contracts.model import Contract
 
 REMEDY = "give the new shape a column name, or a table and prefix (GLUE_TABLE, ETL_TABLE_PREFIX), of its own"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from chalicelib.aws.glue import find_table, table_input
-from chalicelib.contract import Contract
+from chalicelib.contracts.model import Contract
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage
 from glue_setup.compatibility import incompatible

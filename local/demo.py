@@ -15,7 +15,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from chalicelib.aws.athena import Athena
-from chalicelib.contract import ORDERS
+from chalicelib.contracts.model import ORDERS
 from chalicelib.loading.ledger import FINISHED, Entry, ledger_name
 from chalicelib.queries import saved
 from local.emulator import PROJECT

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.contract import EARLIEST_YEAR, MONTHS_AHEAD, Column, Contract
+from chalicelib.contracts.model import EARLIEST_YEAR, MONTHS_AHEAD, Column, Contract
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:

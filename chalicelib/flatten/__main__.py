@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from chalicelib.contract import ORDERS, Contract
+from chalicelib.contracts.model import ORDERS, Contract
 from chalicelib.cores import cores
 from chalicelib.documents.decompress import is_supported
 from chalicelib.documents.rejected import Refused

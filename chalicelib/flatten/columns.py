@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow._compute import CastOptions, FilterOptions, TakeOptions, call_function
 
-from chalicelib.contract import DECIMAL_SCALE, Type
+from chalicelib.contracts.model import DECIMAL_SCALE, Type
 from chalicelib.flatten.schema import ARROW_TYPES, CONSTANT
 
 UNITS = 10**DECIMAL_SCALE

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from chalicelib.contract import Contract
+from chalicelib.contracts.model import Contract
 from chalicelib.flatten.strict import Lines, Node, RefusedOrder, StrictDecoder, below, compact, object_text, parsed
 
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])

@@ -34,7 +34,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from chalicelib.contract import Column, Contract, From, Type
+from chalicelib.contracts.model import Column, Contract, From, Type
 from chalicelib.flatten import columns, proof, values
 from chalicelib.flatten.dates import parse_dates
 from chalicelib.flatten.extra_fields import ExtraFields

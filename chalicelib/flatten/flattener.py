@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from chalicelib.contract import MONTHS_AHEAD, ORDERS, Contract, From, Type
+from chalicelib.contracts.model import MONTHS_AHEAD, ORDERS, Contract, From, Type
 from chalicelib.documents.decompress import ByteStream, Source
 from chalicelib.documents.records import Batch, Raw, Records
 from chalicelib.documents.rejected import Refused

@@ -6,7 +6,7 @@ from functools import cache
 
 import pyarrow as pa
 
-from chalicelib.contract import DECIMAL_PRECISION, DECIMAL_SCALE, Contract, From, Type
+from chalicelib.contracts.model import DECIMAL_PRECISION, DECIMAL_SCALE, Contract, From, Type
 
 ARROW_TYPES: dict[Type, pa.DataType] = {
     Type.IDENTIFIER: pa.string(),

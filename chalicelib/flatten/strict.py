@@ -13,7 +13,7 @@ from functools import cached_property
 from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Any
 
-from chalicelib.contract import EARLIEST_YEAR, MONTHS_AHEAD, Column, Contract, From, Type
+from chalicelib.contracts.model import EARLIEST_YEAR, MONTHS_AHEAD, Column, Contract, From, Type
 from chalicelib.errors import shown
 from chalicelib.flatten import values
 from chalicelib.flatten.values import NotFinite, NumberText, Unfit, kind

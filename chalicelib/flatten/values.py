@@ -9,7 +9,7 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
-from chalicelib.contract import DECIMAL_PRECISION, DECIMAL_SCALE, EARLIEST_YEAR
+from chalicelib.contracts.model import DECIMAL_PRECISION, DECIMAL_SCALE, EARLIEST_YEAR
 from chalicelib.errors import shown
 
 NOISE = Decimal("1e-9")

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chalicelib.contract import ORDERS, Contract
+from chalicelib.contracts.model import ORDERS, Contract
 from chalicelib.documents.decompress import ByteStream
 from chalicelib.documents.rejected import Refused
 from chalicelib.errors import CountMismatch, UnreadableFile

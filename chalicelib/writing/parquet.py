@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow._parquet import ParquetWriter
 
-from chalicelib.contract import ORDERS, Contract, From, Type
+from chalicelib.contracts.model import ORDERS, Contract, From, Type
 from chalicelib.file_names import FileNames
 from chalicelib.flatten import columns
 from chalicelib.flatten.columns import month_name

@@ -1,4 +1,4 @@
-from chalicelib.contract import Column, Contract, From, Type
+from chalicelib.contracts.model import Column, Contract, From, Type
 
 ORDERS = Contract(
     lines="items",

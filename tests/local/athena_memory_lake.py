@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from chalicelib.contract import ORDERS, Type
+from chalicelib.contracts.model import ORDERS, Type
 from chalicelib.queries.saved import view_statements
 from local.athena_engine_lake import StoredObject
 from local.athena_engine_tables import FileCache

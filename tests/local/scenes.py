@@ -14,7 +14,7 @@ from urllib.parse import quote_plus
 
 from pyarrow import parquet
 
-from chalicelib.contract import ORDERS
+from chalicelib.contracts.model import ORDERS
 from chalicelib.file_names import KEY_DIGITS
 from chalicelib.flatten.schema import file_schema
 from chalicelib.loading.ledger import Entry

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from chalicelib.aws.glue import table_input
-from chalicelib.contract import ORDERS, Column, Contract, From, Type
+from chalicelib.contracts.model import ORDERS, Column, Contract, From, Type
 from chalicelib.errors import ContractError
 from chalicelib.flatten.flattener import Flattener, Lineage, flatten_orders, records_of
 from chalicelib.flatten.schema import file_schema, row_schema

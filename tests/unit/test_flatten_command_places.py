@@ -100,7 +100,9 @@ def test_a_contract_that_contradicts_itself_is_said_in_words(tmp_path: Path) -> 
         timeout=60,
     )
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-    assert "the contract (chalicelib/contract.py) contradicts itself: column 'Price': use lower-case" in done.stderr
+    assert (
+        "the contract (chalicelib/contracts/model.py) contradicts itself: column 'Price': use lower-case" in done.stderr
+    )
     assert "unit_price names 'price', which is not a column" in done.stderr
 
 

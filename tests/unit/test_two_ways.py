@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.contract import ORDERS, Column, Contract, From, Type
+from chalicelib.contracts.model import ORDERS, Column, Contract, From, Type
 from chalicelib.documents.rejected import Refused
 from chalicelib.flatten.fast import FastDecoder
 from chalicelib.flatten.flattener import Flattener, Lineage, records_of
