@@ -15,8 +15,8 @@ from chalicelib.aws.runtime import check_botocore
 from chalicelib.aws.s3 import Storage, s3_client
 from chalicelib.errors import EtlError
 from chalicelib.loading.crawler_turn import CrawlerTurn
-from chalicelib.observability import log, measure
 from chalicelib.settings import Settings
+from chalicelib.telemetry.logs import log, measure
 
 check_botocore(botocore.__version__)  # now and not at the first write, which would be in the middle of a load
 

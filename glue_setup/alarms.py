@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.metrics import NAMESPACE, STAGE, stage_value
 from chalicelib.stage import Stage
+from chalicelib.telemetry.metrics import NAMESPACE, STAGE, stage_value
 from glue_setup.place import Place
 
 Request = dict[str, Any]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.metrics import METRICS, NAMESPACE, STAGE, stage_value
 from chalicelib.stage import Stage
+from chalicelib.telemetry.metrics import METRICS, NAMESPACE, STAGE, stage_value
 from glue_setup.alarms import fresh_seconds
 from glue_setup.place import Place
 

@@ -14,8 +14,8 @@ from chalicelib.errors import shown
 from chalicelib.loading.ingest import Clock, Ingest, Places
 from chalicelib.loading.ledger import DELETED, FINISHED, QUARANTINED, WITH_ROWS, Arrival, Entry
 from chalicelib.loading.notifications import arrivals, other_shapes
-from chalicelib.observability import log, measure, memory_peak_megabytes
 from chalicelib.settings import Settings
+from chalicelib.telemetry.logs import log, measure, memory_peak_megabytes
 from chalicelib.wiring import kind_of, storage, told, want_crawler
 from chalicelib.writing.convert import Limits
 

@@ -18,8 +18,8 @@ from chalicelib.api.uploads import Uploads
 from chalicelib.aws.athena import Athena, athena_client
 from chalicelib.aws.athena_results import Execution
 from chalicelib.aws.presigned import download_link, link_client
-from chalicelib.observability import log
 from chalicelib.settings import Settings
+from chalicelib.telemetry.logs import log
 
 Work = Callable[[Api, Asked], Answer]
 

@@ -12,8 +12,8 @@ import boto3
 
 from chalicelib.aws.functions import hand_over
 from chalicelib.loading.sweep import Rules, Sweep, SweepReport
-from chalicelib.observability import log, measure
 from chalicelib.settings import Settings
+from chalicelib.telemetry.logs import log, measure
 from chalicelib.wiring import catch_up_crawler, storage
 
 SWEEP, LOAD = "sweep_orders", "load_orders"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.metrics import METRICS, NAMESPACE
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage
+from chalicelib.telemetry.metrics import METRICS, NAMESPACE
 from glue_setup import definitions
 from glue_setup.alarms import alarms, fresh_seconds
 from glue_setup.dashboard import dashboard

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib import metrics
 from chalicelib.handlers.load import log_near_misses
 from chalicelib.loading.ledger import Arrival
-from chalicelib.observability import log, measure, memory_peak_megabytes
+from chalicelib.telemetry import metrics
+from chalicelib.telemetry.logs import log, measure, memory_peak_megabytes
 
 PROJECT = Path(__file__).parents[2]
 
@@ -125,7 +125,7 @@ def test_keys_that_are_nearly_the_contracts_are_a_warning(capsys: pytest.Capture
 
 def test_the_memory_peak_stays_when_the_memory_is_given_back() -> None:
     look = (
-        "from chalicelib.observability import memory_peak_megabytes as peak;"
+        "from chalicelib.telemetry.logs import memory_peak_megabytes as peak;"
         "before = peak(); held = b'x' * 200_000_000; del held; print(before, peak())"
     )
     done = subprocess.run([sys.executable, "-c", look], cwd=PROJECT, capture_output=True, text=True, timeout=60)
@@ -137,7 +137,7 @@ def test_the_memory_peak_stays_when_the_memory_is_given_back() -> None:
 
 def test_powertools_is_imported_only_to_measure_and_pulls_no_columns() -> None:
     look = (
-        "import sys; from chalicelib.observability import log, measure; log('x');"
+        "import sys; from chalicelib.telemetry.logs import log, measure; log('x');"
         "loaded = lambda: sorted({'aws_lambda_powertools', 'pyarrow', 'boto3'} & set(sys.modules));"
         "before = loaded(); measure({'OrdersLoaded': 1}, stage='dev'); print(before, loaded())"
     )

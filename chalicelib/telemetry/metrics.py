@@ -70,7 +70,7 @@ def check(names: Iterable[str], dimensions: Iterable[str]) -> None:
     given = set(dimensions)
     for name in names:
         if name not in METRICS:
-            raise ValueError(f"{name!r} is no metric: add it to chalicelib/metrics.py")
+            raise ValueError(f"{name!r} is no metric: add it to chalicelib/telemetry/metrics.py")
         metric = METRICS[name]
         declared = {metric.dimension} - {None}
         if given != declared:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from chalicelib import metrics
+from chalicelib.telemetry import metrics
 
 MIB = 1024 * 1024
 STATUS = Path("/proc/self/status")
@@ -29,7 +29,7 @@ def log(event: str, *, level: Literal["INFO", "WARNING", "ERROR"] = "INFO", **fa
 
 
 def measure(values: Mapping[str, float], *, stage: str, **dimensions: str) -> None:
-    """Write metrics of the table in chalicelib.metrics, as one line in CloudWatch's embedded metric format.
+    """Write metrics of the table in chalicelib.telemetry.metrics, as one line in CloudWatch's embedded metric format.
 
     `stage` is ETL_STAGE, which may be empty. With POWERTOOLS_METRICS_DISABLED=true nothing is written.
 
