@@ -13,6 +13,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.assembly import storage, told
 from chalicelib.errors import EtlError, shown
 from chalicelib.handlers.load import ingest, limits_of
 from chalicelib.loading.ingest import Ingest
@@ -20,7 +21,6 @@ from chalicelib.loading.ledger import FAILED, FINISHED, GONE, LOADED, LOADING, P
 from chalicelib.selection import UNKNOWN, Chosen, Selection, chosen
 from chalicelib.settings import Settings
 from chalicelib.stage import read_stage
-from chalicelib.wiring import storage, told
 
 STATES = (LOADED, PARTLY_LOADED, QUARANTINED, FAILED, LOADING, GONE, UNKNOWN)
 FAILURE, INTERRUPTED = 1, 130

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from chalicelib.assembly import kind_of, storage, told, want_crawler
 from chalicelib.aws.s3 import file_pieces
 from chalicelib.cores import cores
 from chalicelib.errors import shown
@@ -16,7 +17,6 @@ from chalicelib.loading.ledger import DELETED, FINISHED, QUARANTINED, WITH_ROWS,
 from chalicelib.loading.notifications import arrivals, other_shapes
 from chalicelib.settings import Settings
 from chalicelib.telemetry.logs import log, measure, memory_peak_megabytes
-from chalicelib.wiring import kind_of, storage, told, want_crawler
 from chalicelib.writing.convert import Limits
 
 NOT_UNDERSTOOD = (

@@ -10,11 +10,11 @@ from typing import Any
 
 import boto3
 
+from chalicelib.assembly import catch_up_crawler, storage
 from chalicelib.aws.functions import hand_over
 from chalicelib.loading.sweep import Rules, Sweep, SweepReport
 from chalicelib.settings import Settings
 from chalicelib.telemetry.logs import log, measure
-from chalicelib.wiring import catch_up_crawler, storage
 
 SWEEP, LOAD = "sweep_orders", "load_orders"
 """The functions' names in app.py, with which their deployed names end."""

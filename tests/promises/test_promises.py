@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib import wiring
+from chalicelib import assembly
 from chalicelib.loading import load as load_module
 from chalicelib.loading.ingest import Clock, Ingest
 from chalicelib.loading.ledger import Arrival
@@ -164,10 +164,10 @@ def test_promise_5_a_catalog_that_answers_with_errors_fails_no_load(
             raise ClientError({"Error": {"Code": answer, "Message": "no"}}, "StartCrawler")
 
     store = MemoryStore()
-    monkeypatch.setattr(wiring, "storage", lambda bucket: store)
-    monkeypatch.setattr(wiring.boto3, "client", lambda name: Glue())
+    monkeypatch.setattr(assembly, "storage", lambda bucket: store)
+    monkeypatch.setattr(assembly.boto3, "client", lambda name: Glue())
     stage = Settings.from_environment({"ETL_BUCKET": BUCKET, "ETL_STAGE": "test", "GLUE_CRAWLER": "c"})
-    wiring.want_crawler(stage)
+    assembly.want_crawler(stage)
     printed = capsys.readouterr().out
     assert ("CrawlerFailures" in printed) == (answer != "CrawlerRunningException")
     assert '"event": "crawler"' in printed
