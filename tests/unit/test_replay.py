@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib import replay as command
 from chalicelib.loading.ledger import LOADED, PARTLY_LOADED, QUARANTINED
-from chalicelib.selection import UNKNOWN, Selection, chosen
+from operate import replay as command
+from operate.selection import UNKNOWN, Selection, chosen
 from tests.unit.memory_store import MemoryStore
 from tests.unit.test_ingest import body, ingest, order, table
 

@@ -18,9 +18,9 @@ from chalicelib.errors import EtlError, shown
 from chalicelib.handlers.load import ingest, limits_of
 from chalicelib.loading.ingest import Ingest
 from chalicelib.loading.ledger import FAILED, FINISHED, GONE, LOADED, LOADING, PARTLY_LOADED, QUARANTINED
-from chalicelib.selection import UNKNOWN, Chosen, Selection, chosen
 from chalicelib.settings import Settings
 from chalicelib.stage import read_stage
+from operate.selection import UNKNOWN, Chosen, Selection, chosen
 
 STATES = (LOADED, PARTLY_LOADED, QUARANTINED, FAILED, LOADING, GONE, UNKNOWN)
 FAILURE, INTERRUPTED = 1, 130
@@ -124,7 +124,7 @@ def _states(given: argparse.Namespace) -> set[str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m chalicelib.replay",
+        prog="python -m operate.replay",
         description="Load dropped objects again. What is there of them is replaced; what is not chosen stays as it is. "
         "Conditions that are given together must all hold.",
     )
