@@ -51,10 +51,11 @@ test: $(READY) ## all tests but the slow ones
 test-slow: $(READY) ## the slow proof
 	@$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
 
-check: $(READY) ## format, lint, types, generated docs
+check: $(READY) ## format, lint, types, layers, generated docs
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m docs.generate --check
 
 format: $(READY) ## put the code into shape

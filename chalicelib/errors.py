@@ -85,7 +85,7 @@ class OutOfTime(EtlError):
         self.size = size
         super().__init__(
             f"{shown(key)!r}: the time ran out after {read} of {size} bytes, and nothing was published: split the "
-            "file, or load it with python -m operate.replay, which has no time limit"
+            "file, or load it with python -m operate replay, which has no time limit"
         )
 
 

@@ -8,10 +8,12 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, TypeVar
 
 from chalicelib.errors import SettingError, SettingFault
-from chalicelib.queries.saved import VIEWS
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
+
+VIEWS = ("order_lines", "orders")
+"""The views on the table, in the order in which they have to be made: the second stands on the first."""
 
 LOCAL_STAGE = "local"
 """The stage that lives in the embedded AWS on a laptop."""

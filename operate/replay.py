@@ -124,7 +124,7 @@ def _states(given: argparse.Namespace) -> set[str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m operate.replay",
+        prog="python -m operate replay",
         description="Load dropped objects again. What is there of them is replaced; what is not chosen stays as it is. "
         "Conditions that are given together must all hold.",
     )
@@ -147,7 +147,3 @@ def _time(text: str) -> datetime:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no ISO 8601 date or date-time: give 2024-07-05T12:00Z") from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -135,7 +135,7 @@ class Load:
         if limits.max_source_bytes is not None and self._source.size > limits.max_source_bytes:
             raise UnreadableFile(
                 f"{self._source.size} bytes are more than the {limits.max_source_bytes} that one load may take "
-                "(ETL_MAX_SOURCE_BYTES): split the file, or load it with python -m operate.replay"
+                "(ETL_MAX_SOURCE_BYTES): split the file, or load it with python -m operate replay"
             )
 
     def _keep(self, file: MonthFile) -> None:

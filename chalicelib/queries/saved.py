@@ -26,10 +26,9 @@ from typing import Any
 
 from chalicelib.errors import ParameterError, UnknownQuery, shown
 from chalicelib.queries.parameters import DERIVED, LITERAL, Parameter, Value, render
+from chalicelib.settings import VIEWS
 
 SQL = Path(__file__).parent.parent / "contracts" / "orders"
-VIEWS = ("order_lines", "orders")
-"""The views in the order in which they have to be made: the second stands on the first."""
 
 HEADER_LINE = re.compile(r"--( {1,3})([a-z]+): (.+)")
 PLACEHOLDER = re.compile(r"(?<!:):([a-z_]+)(?:\.([a-z_]+))?")

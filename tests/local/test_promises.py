@@ -58,7 +58,7 @@ def sweep(product: Product) -> dict[str, Any]:
 
 def replay(product: Product, *arguments: str) -> list[str]:
     """Run the replay as an operator does; return the lines it printed."""
-    command = ("-m", "operate.replay", "--stage", STAGE, *arguments)
+    command = ("-m", "operate", "replay", "--stage", STAGE, *arguments)
     return run(product.aws, product.deployment.workspace, "replay", *command).splitlines()
 
 

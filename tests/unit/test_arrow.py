@@ -23,7 +23,7 @@ def test_flattening_a_file_does_not_import_pandas(tmp_path: Path) -> None:
 
 
 def test_a_data_frame_can_be_made_after_a_load() -> None:
-    program = "from chalicelib import arrow; arrow.prepare(); import pyarrow as pa; "
+    program = "from chalicelib.flatten import arrow; arrow.prepare(); import pyarrow as pa; "
     program += "print(list(pa.table({'a': [1, 2]}).to_pandas()['a']))"
     done = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[1, 2]", done.stderr

@@ -17,7 +17,8 @@ import pytest
 from chalicelib.aws.glue import table_input
 from chalicelib.contracts.model import ORDERS, Column, Contract, From, Type
 from chalicelib.errors import ContractError
-from chalicelib.flatten.flattener import Flattener, Lineage, flatten_orders, records_of
+from chalicelib.flatten.flattener import Flattener, Lineage, records_of
+from chalicelib.flatten.notebook import flatten_orders
 from chalicelib.flatten.schema import file_schema, row_schema
 from chalicelib.settings import Settings
 from chalicelib.writing.convert import Limits, convert
@@ -179,7 +180,7 @@ def test_a_contract_that_contradicts_itself_is_refused_with_the_reason(change: d
 
 
 def test_a_contract_says_all_its_contradictions_at_once() -> None:
-    with pytest.raises(ContractError, match=r"contract\.py\) contradicts itself: .*not a path.*; .*not a column"):
+    with pytest.raises(ContractError, match=r"model\.py\) contradicts itself: .*not a path.*; .*not a column"):
         replace(SHIPMENTS, lines="a..b", order_id="nowhere").check()
 
 

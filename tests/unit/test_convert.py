@@ -18,7 +18,8 @@ import pytest
 
 from chalicelib.documents.rejected import Refused
 from chalicelib.errors import CountMismatch, UnreadableFile
-from chalicelib.flatten.flattener import PART_BYTES, Flattener, Lineage, flatten_orders, records_of
+from chalicelib.flatten.flattener import PART_BYTES, Flattener, Lineage, records_of
+from chalicelib.flatten.notebook import flatten_orders
 from chalicelib.writing import convert as convert_module
 from chalicelib.writing.convert import Counts, Limits, convert
 from chalicelib.writing.parquet import MonthFile

@@ -22,7 +22,7 @@ from chalicelib.flatten import values
 from chalicelib.flatten.values import NumberText, Unfit
 from tests.unit.test_two_ways import flattened
 
-LIBRARY = Path(values.__file__).parent
+LIBRARY = Path(values.__file__).parents[1]
 LENGTHS = (4000, 16_000, 100_000)
 BEGINNINGS = [
     *("", "-", "+", "0.", "1e", "1e-", '"', '"a', "\\u", "a:", "2024-07-05T10:15:00.", "2024-07-05 10:15:00.1"),
@@ -87,7 +87,7 @@ FOUND = {(pattern, searched): name for name, pattern, searched in patterns()}
 
 def test_the_patterns_are_found() -> None:
     modules = {name.partition(".")[0].partition(":")[0] for name in FOUND.values()}
-    assert {"values", "fast", "json_scan", "records", "extra_fields", "upload_names", "query_parameters"} <= modules
+    assert {"values", "fast", "json_scan", "value_reader", "extra_fields", "upload_names", "parameters"} <= modules
 
 
 @pytest.mark.parametrize(("pattern", "searched"), [pytest.param(*each, id=name) for each, name in FOUND.items()])

@@ -32,9 +32,9 @@ def test_a_newer_botocore_is_taken(version: str) -> None:
     check_botocore(version)
 
 
-@pytest.mark.parametrize("module", ["loading", "sweeping"])
+@pytest.mark.parametrize("module", ["load", "sweep"])
 def test_a_function_with_an_old_botocore_ends_at_its_start_and_not_in_the_middle_of_a_load(module: str) -> None:
-    start = f"import botocore; botocore.__version__ = '1.34.145'; import chalicelib.{module}"
+    start = f"import botocore; botocore.__version__ = '1.34.145'; import chalicelib.handlers.{module}"
     done = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode
     assert "BotocoreTooOld: botocore 1.34.145 is too old" in done.stderr

@@ -1,0 +1,23 @@
+"""What an operator runs on a laptop: `python -m operate replay --stage STAGE`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from operate import replay
+
+COMMANDS = {"replay": replay.main}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or given[0] not in COMMANDS:
+        print(f"usage: python -m operate {'|'.join(COMMANDS)} --stage STAGE ...", file=sys.stderr)
+        return 0 if given[:1] in (["-h"], ["--help"]) else 2
+    return COMMANDS[given[0]](given[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

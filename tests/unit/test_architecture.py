@@ -1,0 +1,91 @@
+"""What import-linter does not see: the clock, the environment, and what each function has imported when it starts."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+LIBRARY = PROJECT / "chalicelib"
+
+HEAVY = ("pyarrow", "pandas", "numpy", "msgspec", "arro3", "aws_lambda_powertools")
+
+
+KNOW_THE_TIME = {"assembly", "handlers", "aws"}
+"""Rooms that read the environment or the clock, beside the command line and the notebook: edges and what wires them."""
+
+
+def room(path: Path) -> str:
+    return path.relative_to(LIBRARY).parts[0].removesuffix(".py")
+
+
+def reads_environment_or_clock(source: str) -> set[str]:
+    """Return which names of the environment or of a clock a module uses; a sleep or a duration is none."""
+    used = {ast.unparse(node) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute)}
+    clocks = {"os.environ", "os.getenv", "time.time", "time.monotonic", "datetime.now", "datetime.utcnow", "date.today"}
+    return used & clocks
+
+
+CORE = [
+    path
+    for path in sorted(LIBRARY.rglob("*.py"))
+    if room(path) not in KNOW_THE_TIME and path.name not in ("__main__.py", "notebook.py")
+]
+
+
+@pytest.mark.parametrize("path", [pytest.param(path, id=str(path.relative_to(LIBRARY))) for path in CORE])
+def test_the_core_reads_no_environment_and_no_clock(path: Path) -> None:
+    assert reads_environment_or_clock(path.read_text("utf-8")) == set()
+
+
+def test_a_module_that_reads_the_clock_is_seen() -> None:
+    assert reads_environment_or_clock("from datetime import datetime\nx = datetime.now(UTC)") == {"datetime.now"}
+
+
+def test_a_package_imports_nothing_of_its_own() -> None:
+    but_for_notebooks = LIBRARY / "flatten" / "__init__.py"
+    assert {path for path in LIBRARY.rglob("__init__.py") if path.read_text("utf-8").strip()} == {but_for_notebooks}
+    assert loaded_by("import chalicelib.flatten", *HEAVY) == []
+
+
+def loaded_by(program: str, *looked_for: str, **environment: str) -> list[str]:
+    """Return which of these modules a program has imported."""
+    look = f"{program}; import sys; print(*[name for name in {looked_for} if name in sys.modules])"
+    environment |= {"ETL_BUCKET": "some-bucket", "PATH": "/usr/bin:/bin", "ETL_STAGE": "local"}
+    done = subprocess.run(
+        [sys.executable, "-c", look], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize("handler", ["app.app", "app.sweep_orders"])
+def test_the_rest_side_and_the_sweep_start_without_columns_and_parsers(handler: str) -> None:
+    works_with = {"app.app": "chalicelib.handlers.rest", "app.sweep_orders": "chalicelib.handlers.sweep"}[handler]
+    assert loaded_by("import app", works_with, *HEAVY, _HANDLER=handler) == [works_with]
+
+
+def test_the_saved_queries_need_no_columns_and_parsers() -> None:
+    assert loaded_by("import chalicelib.aws.athena, chalicelib.queries.saved", *HEAVY) == []
+
+
+def test_the_loader_starts_with_all_that_it_works_with_and_without_the_rest_side() -> None:
+    rest = ("chalicelib.api.service", "chalicelib.aws.athena", "chalicelib.api.uploads", "pandas")
+    found = loaded_by("import app", "chalicelib.handlers.load", "pyarrow", "boto3", *rest, _HANDLER="app.load_orders")
+    assert found == ["chalicelib.handlers.load", "pyarrow", "boto3"]
+
+
+def test_where_no_function_starts_nothing_is_imported_ahead() -> None:
+    assert loaded_by("import app", "boto3", "chalicelib.api.service", "chalicelib.handlers.load") == []
+
+
+def test_every_function_has_what_it_works_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ETL_BUCKET", "some-bucket")
+    import app
+    from glue_setup.policies import FUNCTIONS
+
+    assert set(app.WORKS_WITH) == {f"app.{'app' if name == 'api_handler' else name}" for name in FUNCTIONS}
