@@ -17,7 +17,7 @@ from chalicelib.assembly import storage, told
 from chalicelib.errors import EtlError, shown
 from chalicelib.handlers.load import ingest, limits_of
 from chalicelib.loading.ingest import Ingest
-from chalicelib.loading.ledger import FAILED, FINISHED, GONE, LOADED, LOADING, PARTLY_LOADED, QUARANTINED
+from chalicelib.loading.models import FAILED, FINISHED, GONE, LOADED, LOADING, PARTLY_LOADED, QUARANTINED
 from chalicelib.settings import Settings
 from chalicelib.stage import read_stage
 from operate.selection import UNKNOWN, Chosen, Selection, chosen

@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Protocol
 
 from chalicelib.errors import UnreadableEntry
-from chalicelib.loading.ledger import Arrival, Entry, ledger_name
-from chalicelib.loading.models import Known, Listed, Page
+from chalicelib.file_names import ledger_name
+from chalicelib.loading.entry import Entry
+from chalicelib.loading.models import Arrival, Known, Listed, Page
 
 UNKNOWN = "unknown"
 """What the ledger says of an object that it has no entry of, or of another version only."""

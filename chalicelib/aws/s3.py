@@ -17,8 +17,7 @@ from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadErro
 from urllib3.exceptions import HTTPError
 
 from chalicelib.errors import NotThereYet
-from chalicelib.loading.ledger import Arrival, version_of
-from chalicelib.loading.models import Known, Listed, Page
+from chalicelib.loading.models import Arrival, Known, Listed, Page, version_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

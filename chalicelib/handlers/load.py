@@ -12,8 +12,9 @@ from chalicelib.assembly import kind_of, storage, told, want_crawler
 from chalicelib.aws.s3 import file_pieces
 from chalicelib.cores import cores
 from chalicelib.errors import shown
+from chalicelib.loading.entry import Entry
 from chalicelib.loading.ingest import Clock, Ingest, Places
-from chalicelib.loading.ledger import DELETED, FINISHED, QUARANTINED, WITH_ROWS, Arrival, Entry
+from chalicelib.loading.models import DELETED, FINISHED, QUARANTINED, WITH_ROWS, Arrival
 from chalicelib.loading.notifications import arrivals, other_shapes
 from chalicelib.settings import Settings
 from chalicelib.telemetry.logs import log, measure, memory_peak_megabytes

@@ -10,21 +10,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from chalicelib.errors import LostRace, OutOfTime, UnreadableEntry
-from chalicelib.file_names import unreadable_name
+from chalicelib.file_names import ledger_name, unreadable_name
 from chalicelib.loading import scratch
-from chalicelib.loading.ledger import (
-    DELETED,
-    FAILED,
-    GONE,
-    QUARANTINED,
-    Arrival,
-    Decision,
-    Entry,
-    Result,
-    decide,
-    ledger_name,
-)
+from chalicelib.loading.entry import Entry
+from chalicelib.loading.ledger import Decision, decide
 from chalicelib.loading.load import Load, Opened, Publishes
+from chalicelib.loading.models import DELETED, FAILED, GONE, QUARANTINED, Arrival, Result
 from chalicelib.writing.convert import Limits
 
 RACES = 20

@@ -16,7 +16,7 @@ from chalicelib.documents.rejected import Refused
 from chalicelib.errors import UnreadableFile
 from chalicelib.file_names import FileNames, in_generation
 from chalicelib.flatten.flattener import Lineage
-from chalicelib.loading.ledger import LOADED, PARTLY_LOADED, QUARANTINED, Arrival, Result
+from chalicelib.loading.models import LOADED, PARTLY_LOADED, QUARANTINED, Arrival, Result
 from chalicelib.writing.convert import Counts, Limits, convert
 from chalicelib.writing.parquet import MonthFile
 

@@ -19,8 +19,9 @@ from enum import Enum
 from typing import Any, Protocol
 
 from chalicelib.errors import UnreadableEntry
-from chalicelib.file_names import UNREADABLE, parse_name, unreadable_name
-from chalicelib.loading.ledger import (
+from chalicelib.file_names import UNREADABLE, ledger_name, parse_name, unreadable_name
+from chalicelib.loading.entry import Entry
+from chalicelib.loading.models import (
     DELETED,
     FAILED,
     FINISHED,
@@ -28,11 +29,11 @@ from chalicelib.loading.ledger import (
     LOADING,
     WITH_ROWS,
     Arrival,
-    Entry,
-    ledger_name,
+    Known,
+    Listed,
+    Page,
     version_of,
 )
-from chalicelib.loading.models import Known, Listed, Page
 from chalicelib.loading.notifications import announcement
 
 RESERVE = 20.0

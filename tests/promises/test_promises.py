@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from chalicelib import assembly
 from chalicelib.loading import load as load_module
 from chalicelib.loading.ingest import Clock, Ingest
-from chalicelib.loading.ledger import Arrival
+from chalicelib.loading.models import Arrival
 from chalicelib.loading.sweep import Rules, Sweep
 from chalicelib.settings import Settings
 from tests.unit.memory_store import BEGINNING, BUCKET, Crash, MemoryStore

@@ -14,8 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from chalicelib.loading.ledger import Arrival
-from chalicelib.loading.models import Known, Listed, Page
+from chalicelib.loading.models import Arrival, Known, Listed, Page
 
 BUCKET = "bucket"
 BEGINNING = datetime(2024, 8, 1, 12, tzinfo=UTC)

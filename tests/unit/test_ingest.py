@@ -14,9 +14,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from chalicelib.file_names import ledger_name
 from chalicelib.loading import load as load_module
+from chalicelib.loading.entry import Entry
 from chalicelib.loading.ingest import Clock, Ingest, Places
-from chalicelib.loading.ledger import Arrival, Entry, ledger_name
+from chalicelib.loading.models import Arrival
 from chalicelib.writing.convert import Limits
 from tests.unit.memory_store import BEGINNING, Crash, MemoryStore
 

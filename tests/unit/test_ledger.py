@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.loading.ledger import (
+from chalicelib.file_names import ledger_name
+from chalicelib.loading.entry import TRANSFORM, Entry
+from chalicelib.loading.ledger import Decision, decide
+from chalicelib.loading.models import (
     DELETED,
     FAILED,
     GONE,
@@ -15,14 +18,9 @@ from chalicelib.loading.ledger import (
     LOADING,
     PARTLY_LOADED,
     QUARANTINED,
-    TRANSFORM,
     Arrival,
-    Decision,
-    Entry,
     Result,
-    decide,
     is_before,
-    ledger_name,
     version_of,
 )
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from chalicelib.errors import LostRace
-from chalicelib.loading.ledger import FAILED, LOADED, Arrival, ledger_name
+from chalicelib.file_names import ledger_name
+from chalicelib.loading.models import FAILED, LOADED, Arrival
 from chalicelib.loading.notifications import arrivals
 from chalicelib.loading.sweep import MOST_ATTEMPTS, Rules, Sweep
 from tests.promises.workers import Worker, taking_turns

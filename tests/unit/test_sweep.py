@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.loading.ledger import GONE, LOADING, Arrival
+from chalicelib.loading.models import GONE, LOADING, Arrival
 from chalicelib.loading.notifications import arrivals
 from chalicelib.loading.sweep import MOST_ATTEMPTS, RESERVE, Rules, Sweep, SweepCursor, SweepReport
 from tests.unit.memory_store import BUCKET, Crash, MemoryStore
