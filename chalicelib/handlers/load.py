@@ -13,7 +13,7 @@ from chalicelib.aws.s3 import file_pieces
 from chalicelib.cores import cores
 from chalicelib.errors import shown
 from chalicelib.loading.entry import Entry
-from chalicelib.loading.ingest import Clock, Ingest, Places
+from chalicelib.loading.ingest import Clock, Ingest, Prefixes
 from chalicelib.loading.models import DELETED, FINISHED, QUARANTINED, WITH_ROWS, Arrival
 from chalicelib.loading.notifications import arrivals, other_shapes
 from chalicelib.settings import Settings
@@ -66,7 +66,7 @@ def ingest(settings: Settings, limits: Limits | None = None) -> Ingest:
     """Return what loads, over the bucket of the settings and within their limits."""
     return Ingest(
         storage(settings.bucket),
-        Places(settings.table_prefix, settings.quarantine_prefix, settings.ledger_prefix),
+        Prefixes(settings.table_prefix, settings.quarantine_prefix, settings.ledger_prefix),
         limits or limits_of(settings),
         clock=Clock(lambda: datetime.now(UTC), time.monotonic),
         pieces=file_pieces,

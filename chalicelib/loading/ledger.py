@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 
 from chalicelib.loading.entry import TRANSFORM, Entry
@@ -23,8 +24,6 @@ class Decision(Enum):
     SKIP_STALE = "stale"
     SKIP_OVERTAKEN = "overtaken"
     """The sweep announced it, and somebody else has taken it up since."""
-    ASK = "ask"
-    """Sequencers cannot tell: S3 has to be asked which version came later."""
 
     @property
     def loads(self) -> bool:
@@ -32,19 +31,18 @@ class Decision(Enum):
         return self in (Decision.LOAD, Decision.REPLACE, Decision.HEAL, Decision.CATCH_UP)
 
 
+Ask = Callable[[], bool]
+"""A question to S3, asked only where the ledger cannot tell."""
+
+
 def decide(
-    entry: Entry | None,
-    arrival: Arrival,
-    *,
-    later: bool | None = None,
-    later_than_loaded: bool | None = None,
-    again: bool = False,
+    entry: Entry | None, arrival: Arrival, *, later: Ask, later_than_loaded: Ask, again: bool = False
 ) -> Decision:
     """Decide from what the ledger says: S3 delivers events at least once and in any order.
 
-    `later` is S3's word, where it was asked, on whether what arrived came after what the entry tells of, and
-    `later_than_loaded` on whether it came after the version whose rows are in the table; `again` loads what is loaded
-    already, for a replay.
+    `later` asks S3 whether what arrived came after what the entry tells of, of a deletion whether the key is gone;
+    `later_than_loaded` whether it came after the version whose rows are in the table. Either is asked at most once.
+    `again` loads what is loaded already, for a replay.
 
     A deletion that propagates takes the rows of every version before it, whenever its event comes and whether or not
     a later version can be read.
@@ -55,20 +53,18 @@ def decide(
         return Decision.LOAD
     if _is_before_loaded(entry, arrival):
         return Decision.SKIP_STALE
-    later = _is_later(entry, arrival, later)
     if entry.version == arrival.version:
         return _of_newest(entry, arrival, again)
-    if later is None:
-        return Decision.ASK
-    if later:
+    by_sequencers = _is_later(entry, arrival)
+    if later() if by_sequencers is None else by_sequencers:
         return Decision.REPLACE if entry.files else Decision.LOAD
     return _of_older(entry, arrival, later_than_loaded, again)
 
 
-def _is_later(entry: Entry, arrival: Arrival, told: bool | None) -> bool | None:
+def _is_later(entry: Entry, arrival: Arrival) -> bool | None:
     if entry.sequencer and arrival.sequencer:
         return is_before(entry.sequencer, arrival.sequencer)
-    return told
+    return None
 
 
 def _is_before_loaded(entry: Entry, arrival: Arrival) -> bool:
@@ -77,18 +73,16 @@ def _is_before_loaded(entry: Entry, arrival: Arrival) -> bool:
     return known and is_before(arrival.sequencer, entry.loaded_sequencer)
 
 
-def _of_removed(entry: Entry | None, arrival: Arrival, later: bool | None) -> Decision:
+def _of_removed(entry: Entry | None, arrival: Arrival, later: Ask) -> Decision:
+    by_sequencers = None if entry is None else _is_later(entry, arrival)
     if arrival.sequencer and not arrival.version_removed:
         # The key was gone when this happened, whatever S3 has of it now.
-        if entry is None or (entry.sequencer and is_before(entry.sequencer, arrival.sequencer)):
+        if entry is None or by_sequencers:
             return Decision.DELETE
-        if entry.sequencer:
+        if by_sequencers is False:
             return _of_earlier_deletion(entry, arrival)
     # S3 also tells of a version that was deleted behind a newer one, so it is asked whether the key is there.
-    if later is None:
-        return Decision.ASK
-    overtaken = entry is not None and _is_later(entry, arrival, later) is False
-    if later and not overtaken:
+    if later() and by_sequencers is not False:
         return Decision.DELETE
     if entry is None or not arrival.sequencer or arrival.version_removed:
         return Decision.SKIP_STALE
@@ -111,7 +105,7 @@ def _of_newest(entry: Entry, arrival: Arrival, again: bool) -> Decision:
     return Decision.SKIP_DUPLICATE
 
 
-def _of_older(entry: Entry, arrival: Arrival, later_than_loaded: bool | None, again: bool) -> Decision:
+def _of_older(entry: Entry, arrival: Arrival, later_than_loaded: Ask, again: bool) -> Decision:
     if entry.state in (*WITH_ROWS, DELETED):
         return Decision.SKIP_STALE
     if arrival.sequencer and entry.deleted_sequencer and not is_before(entry.deleted_sequencer, arrival.sequencer):
@@ -121,7 +115,7 @@ def _of_older(entry: Entry, arrival: Arrival, later_than_loaded: bool | None, ag
     if entry.loaded_version == arrival.version:
         return Decision.CATCH_UP if again or entry.incomplete else Decision.SKIP_DUPLICATE
     if entry.loaded_sequencer and arrival.sequencer:
-        later_than_loaded = is_before(entry.loaded_sequencer, arrival.sequencer)
-    if later_than_loaded is None:
-        return Decision.ASK
-    return Decision.CATCH_UP if later_than_loaded else Decision.SKIP_STALE
+        is_later = is_before(entry.loaded_sequencer, arrival.sequencer)
+    else:
+        is_later = later_than_loaded()
+    return Decision.CATCH_UP if is_later else Decision.SKIP_STALE

@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Listed:
+class ObjectSummary:
     """An object as a listing shows it; `modified_at` is in UTC, `etag` without quotes, `size` in bytes."""
 
     key: str
@@ -21,13 +21,13 @@ class Listed:
 class Page:
     """Objects in the order of their keys; `now` is S3's own time, by which their ages are told."""
 
-    objects: tuple[Listed, ...]
+    objects: tuple[ObjectSummary, ...]
     more: bool
     now: datetime
 
 
 @dataclass(frozen=True)
-class Known:
+class VersionedJson:
     """What a JSON object says (None where it is not JSON), its ETag, when it was written and the time by S3's clock."""
 
     value: Any

@@ -29,9 +29,9 @@ from chalicelib.loading.models import (
     LOADING,
     WITH_ROWS,
     Arrival,
-    Known,
-    Listed,
+    ObjectSummary,
     Page,
+    VersionedJson,
     version_of,
 )
 from chalicelib.loading.notifications import announcement
@@ -56,7 +56,7 @@ class Store(Protocol):
     """What the sweep needs of S3; see storage.Storage."""
 
     def list(self, prefix: str, after: str = "", limit: int = 1000) -> Page: ...
-    def look(self, key: str) -> Known | None: ...
+    def look(self, key: str) -> VersionedJson | None: ...
     def current(self, key: str) -> Arrival | None: ...
     def modified_at(self, arrival: Arrival) -> datetime | None: ...
     def copy(self, key: str, target: str) -> None: ...
@@ -243,13 +243,13 @@ class Sweep:
 
     # Dropped objects ----------------------------------------------------------------------------------------------
 
-    def _dropped(self, cursor: SweepCursor, listed: Listed, now: datetime, is_recent: bool) -> SweepCursor:
+    def _dropped(self, cursor: SweepCursor, listed: ObjectSummary, now: datetime, is_recent: bool) -> SweepCursor:
         if is_recent and not _is_folder(listed):
             self._report.looked += 1
             self._perhaps_waits(listed, now)
         return cursor
 
-    def _perhaps_waits(self, listed: Listed, now: datetime) -> None:
+    def _perhaps_waits(self, listed: ObjectSummary, now: datetime) -> None:
         name = f"{self._rules.ledger}{ledger_name(listed.key)}"
         known = self._store.look(name)
         try:
@@ -269,18 +269,18 @@ class Sweep:
         self._wait_for(now - listed.modified_at)
         self._claim(arrival, entry, known)
 
-    def _alive(self, entry: Entry, known: Known) -> bool:
+    def _alive(self, entry: Entry, known: VersionedJson) -> bool:
         """Tell whether somebody is at work on it, or will be: Lambda tries what failed three times."""
         return entry.state in (LOADING, FAILED) and known.age < self._rules.grace
 
-    def _claim(self, arrival: Arrival, entry: Entry | None, known: Known | None) -> None:
+    def _claim(self, arrival: Arrival, entry: Entry | None, known: VersionedJson | None) -> None:
         """Announce it if the ledger's entry is still the one that was seen: two sweeps never announce one object."""
         if entry is not None and _is_given_up(entry, arrival):
             return
         first = replace(Entry.first(arrival), attempts=0)
         self._announce_when_written(arrival, (entry or first).awaited(arrival), known)
 
-    def _announce_when_written(self, arrival: Arrival, entry: Entry, known: Known | None) -> None:
+    def _announce_when_written(self, arrival: Arrival, entry: Entry, known: VersionedJson | None) -> None:
         name = f"{self._rules.ledger}{ledger_name(arrival.key)}"
         etag = self._store.write_json(name, entry.as_json(), known.etag if known else None)
         if etag is not None:
@@ -292,7 +292,7 @@ class Sweep:
 
     # Ledger entries -----------------------------------------------------------------------------------------------
 
-    def _entry(self, cursor: SweepCursor, listed: Listed, now: datetime, is_recent: bool) -> SweepCursor:
+    def _entry(self, cursor: SweepCursor, listed: ObjectSummary, now: datetime, is_recent: bool) -> SweepCursor:
         if self._is_set_aside(listed.key) or _is_folder(listed):
             return cursor
         cursor = replace(cursor, counted=cursor.counted + 1)
@@ -313,7 +313,7 @@ class Sweep:
             self._settled(listed.key, entry, known)
         return cursor
 
-    def _settled(self, name: str, entry: Entry, known: Known) -> None:
+    def _settled(self, name: str, entry: Entry, known: VersionedJson) -> None:
         """Look at an entry that nobody has written for the grace time."""
         if entry.state in (LOADING, FAILED):
             self._unfinished(name, entry, known)
@@ -328,7 +328,7 @@ class Sweep:
         else:
             self._perhaps_incomplete(entry, known)
 
-    def _unfinished(self, name: str, entry: Entry, known: Known) -> None:
+    def _unfinished(self, name: str, entry: Entry, known: VersionedJson) -> None:
         arrival = self._store.current(entry.key)
         if arrival is None and self._rules.deletes:
             self._announce_removal(entry)
@@ -341,18 +341,18 @@ class Sweep:
         else:
             self._claim(arrival, entry, known)
 
-    def _give_up(self, name: str, entry: Entry, known: Known) -> None:
+    def _give_up(self, name: str, entry: Entry, known: VersionedJson) -> None:
         """Announce it no more; what it was about to publish beside the rows of an older version is removed."""
         self._report.given_up += 1
         self._report.note(f"given up after {entry.attempts} attempts", entry.key)
         if entry.publishing or entry.superseded:
             self._clean_up(name, entry, known)
 
-    def _clean_up(self, name: str, entry: Entry, known: Known) -> None:
+    def _clean_up(self, name: str, entry: Entry, known: VersionedJson) -> None:
         """Remove what the entry has replaced, and what was about to appear when its process ended."""
         self._remove(name, entry.abandoned(), known)
 
-    def _remove(self, name: str, marked: Entry, known: Known) -> None:
+    def _remove(self, name: str, marked: Entry, known: VersionedJson) -> None:
         """Remove the superseded files of an entry once the ledger says so: their names are never written again."""
         etag = self._store.write_json(name, marked.as_json(), known.etag)
         if etag is None:
@@ -361,7 +361,7 @@ class Sweep:
         self._report.removed += len(marked.superseded)
         self._store.write_json(name, replace(marked, superseded=()).as_json(), etag)
 
-    def _perhaps_deleted(self, entry: Entry, known: Known) -> None:
+    def _perhaps_deleted(self, entry: Entry, known: VersionedJson) -> None:
         if self._store.current(entry.key) is None:
             self._announce_removal(entry)
         else:
@@ -372,7 +372,7 @@ class Sweep:
         self._announce(announcement(gone))
         self._report.announced += 1
 
-    def _perhaps_incomplete(self, entry: Entry, known: Known) -> None:
+    def _perhaps_incomplete(self, entry: Entry, known: VersionedJson) -> None:
         """Have a version loaded again of which files are missing from the table."""
         missing = [file for file in entry.files if self._store.current(file) is None]
         if not missing or entry.loaded_version is None:
@@ -423,15 +423,15 @@ class _TableFiles:
     """
 
     def __init__(
-        self, store: Store, rules: Rules, report: SweepReport, drop: Callable[[str, Entry, Known], None]
+        self, store: Store, rules: Rules, report: SweepReport, drop: Callable[[str, Entry, VersionedJson], None]
     ) -> None:
         self._store = store
         self._rules = rules
         self._report = report
         self._drop = drop
-        self._entries: dict[str, list[tuple[str, Entry | None, Known]]] = {}
+        self._entries: dict[str, list[tuple[str, Entry | None, VersionedJson]]] = {}
 
-    def look(self, cursor: SweepCursor, listed: Listed, now: datetime, is_recent: bool) -> SweepCursor:
+    def look(self, cursor: SweepCursor, listed: ObjectSummary, now: datetime, is_recent: bool) -> SweepCursor:
         """Look at a file; return the cursor with it counted, and remembered if it is nobody's."""
         if _is_folder(listed):
             return cursor
@@ -483,7 +483,7 @@ class _TableFiles:
         loaded = entry.state in WITH_ROWS and bool(entry.files)
         return loaded and all(self._store.current(file) is not None for file in entry.files)
 
-    def _read(self, key_digest: str) -> Iterable[tuple[str, Entry | None, Known]]:
+    def _read(self, key_digest: str) -> Iterable[tuple[str, Entry | None, VersionedJson]]:
         for listed in self._store.list(f"{self._rules.ledger}{key_digest}").objects:
             known = self._store.look(listed.key)
             if known is not None:
@@ -493,7 +493,7 @@ class _TableFiles:
                     yield listed.key, None, known
 
 
-def _is_folder(listed: Listed) -> bool:
+def _is_folder(listed: ObjectSummary) -> bool:
     return listed.key.endswith("/") and not listed.size
 
 
@@ -507,7 +507,7 @@ def _version(entry: Entry, version: str, bucket: str) -> Arrival:
     return Arrival(bucket, entry.key, version, None if version == etag else version, etag)
 
 
-def _tells_of(entry: Entry, listed: Listed) -> bool:
+def _tells_of(entry: Entry, listed: ObjectSummary) -> bool:
     """Tell whether an entry is about the object as it is listed, without asking S3 for its version."""
     modified = datetime.fromisoformat(entry.source_modified_at) if entry.source_modified_at else None
     # Listings and objects show the time with different fractions of a second.
