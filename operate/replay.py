@@ -13,7 +13,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.assembly import storage, told
+from chalicelib.assembly import redacted_message, storage
 from chalicelib.errors import EtlError, shown
 from chalicelib.handlers.load import ingest, limits_of
 from chalicelib.loading.ingest import Ingest
@@ -78,7 +78,7 @@ def replay(found: Iterable[Chosen], loader: Ingest, say: Say) -> Summary:
         except (EtlError, ClientError, BotoCoreError) as problem:
             summary.failed.append(each.arrival.key)
             summary.objects[FAILED] += 1
-            say(f"{key}: {each.state} -> failed: {told(problem)}")
+            say(f"{key}: {each.state} -> failed: {redacted_message(problem)}")
             continue
         summary.objects[outcome] += 1
         what = ""

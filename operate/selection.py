@@ -73,7 +73,7 @@ def _listed(store: Store, selection: Selection, incoming: str) -> Iterator[Objec
         page = store.list(begins, after)
         for listed in page.objects:
             after = listed.key
-            if not (listed.key.endswith("/") and not listed.size):
+            if not listed.is_folder:
                 yield listed
         more = page.more
 

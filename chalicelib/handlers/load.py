@@ -1,4 +1,4 @@
-"""The S3 handler's work: every object that an event announces is loaded, and the crawler told of it."""
+"""The S3 handler's work: every object that an event announces is loaded, and the crawler notified."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.assembly import kind_of, storage, told, want_crawler
+from chalicelib.assembly import kind_of, redacted_message, storage, want_crawler
 from chalicelib.aws.s3 import file_pieces
 from chalicelib.cores import cores
 from chalicelib.errors import shown
@@ -43,7 +43,14 @@ def load_event(event: object, settings: Settings, time_left: Callable[[], float]
             outcomes.append(load_one(arrival, settings, time_left))
         except Exception as problem:
             kind = kind_of(problem)
-            log("load failed", level="ERROR", key=arrival.key, version=arrival.version, kind=kind, reason=told(problem))
+            log(
+                "load failed",
+                level="ERROR",
+                key=arrival.key,
+                version=arrival.version,
+                kind=kind,
+                reason=redacted_message(problem),
+            )
             measure({"LoadFailures": 1}, stage=settings.stage, kind=kind)
             failures.append(problem)
     if {*WITH_ROWS, DELETED} & set(outcomes):
@@ -70,7 +77,7 @@ def ingest(settings: Settings, limits: Limits | None = None) -> Ingest:
         limits or limits_of(settings),
         clock=Clock(lambda: datetime.now(UTC), time.monotonic),
         pieces=file_pieces,
-        told=told,
+        describe=redacted_message,
         renewed_after=settings.sweep_grace_seconds / 4,
         noticed=log_near_misses,
         set_aside=lambda key, reason: _set_aside(key, reason, settings),

@@ -79,7 +79,7 @@ def _state(known: VersionedJson) -> Mapping[str, Any]:
 
 
 def _started_at(state: Mapping[str, Any], written_at: datetime) -> datetime:
-    """Return when it was last started: for the first time, of which no answer of S3 told, when it was noted."""
+    """Return when it was last started, or when that was written where nothing tells."""
     try:
         started_at = datetime.fromisoformat(state["started_at"])
     except (KeyError, TypeError, ValueError):

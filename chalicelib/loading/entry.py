@@ -96,9 +96,8 @@ class Entry:
     def beginning(self, arrival: Arrival) -> Entry:
         """Return the entry while a newer version, or the newest again, is being loaded."""
         again = self.version == arrival.version
-        told = self if again else replace(self, **_NOTHING_YET)
         return replace(
-            told,
+            self if again else replace(self, **_NOTHING_YET),
             version=arrival.version,
             # A newer version without a sequencer must not pass for as old as the one before it.
             sequencer=self.sequencer_of(arrival) or (self.sequencer if again else ""),
@@ -196,8 +195,9 @@ class Entry:
         newest = self.version == arrival.version
         entry = self
         if newest:
-            told = {each.name: getattr(result, each.name) for each in fields(Result) if each.name != "files"}
-            entry = replace(entry, **told)
+            entry = replace(
+                entry, **{each.name: getattr(result, each.name) for each in fields(Result) if each.name != "files"}
+            )
         if result.state not in WITH_ROWS:
             return entry
         return entry._removing(

@@ -15,7 +15,7 @@ from chalicelib.loading.entry import Entry
 from chalicelib.loading.ledger import Decision
 from chalicelib.loading.ledger_session import LedgerSession
 from chalicelib.loading.load import Load, Opened, Publishes
-from chalicelib.loading.models import DELETED, GONE, QUARANTINED, Arrival, Result
+from chalicelib.loading.models import GONE, QUARANTINED, Arrival, Outcome, Result
 from chalicelib.writing.convert import Limits
 
 
@@ -45,9 +45,10 @@ class Clock:
 class Ingest:
     """Brings source objects into the lake.
 
-    `store` is S3, `pieces` cuts a file into parts of an upload, `told` puts a failure into words for the ledger. A
-    load says every `renewed_after` seconds in the ledger that it is still at work, so that the sweep leaves it alone.
-    `noticed` is told which fields of an arrival are nearly the contract's, if any; see convert.Counts.
+    `store` is S3, `pieces` cuts a file into parts of an upload, `describe` puts a failure into words for the ledger
+    that hold nothing of an order. A load says every `renewed_after` seconds in the ledger that it is still at work, so
+    that the sweep leaves it alone.
+    `noticed` is called with the fields of an arrival that are nearly the contract's, if any; see convert.Counts.
     Anything that may pass (throttling, timeouts) is raised as the store raises it; what will not is recorded.
     `set_aside` is called with the source key and the reason where its ledger entry cannot be read: a copy of the entry
     is kept, and the object is loaded as if it were new.
@@ -61,7 +62,7 @@ class Ingest:
         *,
         clock: Clock,
         pieces: Callable[[Path], Iterable[bytes]],
-        told: Callable[[Exception], str],
+        describe: Callable[[Exception], str],
         renewed_after: float = 300.0,
         noticed: Callable[[Arrival, Mapping[str, str]], None] = lambda arrival, near_misses: None,
         set_aside: Callable[[str, str], None] = lambda key, reason: None,
@@ -71,19 +72,18 @@ class Ingest:
         self._limits = limits
         self._clock = clock
         self._pieces = pieces
-        self._told = told
+        self._describe = describe
         self._renewed_after = renewed_after
         self._noticed = noticed
         self._set_aside = set_aside
 
     def load(
         self, arrival: Arrival, *, time_left: Callable[[], float] | None = None, again: bool = False
-    ) -> tuple[str, Entry | None]:
+    ) -> tuple[Outcome, Entry | None]:
         """Load what arrived, if it is news, or `again`.
 
         `time_left` tells the seconds after which the process is stopped from outside: a load that would not end
-        before is ended in good time. Returns what was done (`loaded`, `partly_loaded`, `quarantined`, `gone`,
-        `deleted`, or `duplicate`, `stale`, `overtaken`) and the ledger's entry.
+        before is ended in good time. Returns what was done and the ledger's entry.
 
         Raises OutOfTime, LostRace, CountMismatch, and what the store raises: the event has to come again.
         """
@@ -91,18 +91,18 @@ class Ingest:
         session = LedgerSession(self._store, self._prefixes.ledger, arrival, again, self._set_aside)
         decision, entry = session.begin()
         if entry is None:
-            return decision.value, None
+            return Outcome(decision.value), None
         if decision in (Decision.DELETE, Decision.FORGET):
-            return DELETED, session.remove_superseded(entry)
+            return Outcome.DELETED, session.remove_superseded(entry)
         if not decision.loads:
-            return decision.value, session.remove_superseded(entry)
+            return Outcome(decision.value), session.remove_superseded(entry)
         try:
             result = self._read(session, time_left)
         except Exception as problem:
-            session.fail(self._told(problem))
+            session.fail(self._describe(problem))
             raise
         if result is None:
-            return session.decision.value, session.entry
+            return Outcome(session.decision.value), session.entry
         seconds = round(self._clock.elapsed() - began, 3)
         return session.conclude(replace(result, finished_at=self._clock.now().isoformat(), seconds=seconds))
 

@@ -11,7 +11,7 @@ from chalicelib.errors import LostRace, UnreadableEntry
 from chalicelib.file_names import ledger_name, unreadable_name
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.ledger import Decision, decide
-from chalicelib.loading.models import DELETED, FAILED, Arrival, Result
+from chalicelib.loading.models import DELETED, FAILED, Arrival, Outcome, Result
 
 RACES = 20
 """How often a lost race for the ledger is run again."""
@@ -99,20 +99,20 @@ class LedgerSession:
         except Exception:  # noqa: S110 - it must not hide the failure that it is about
             pass
 
-    def conclude(self, result: Result) -> tuple[str, Entry]:
+    def conclude(self, result: Result) -> tuple[Outcome, Entry]:
         """Write what was done; where another was quicker, decide again."""
         for _ in range(RACES):
             if self.entry is None:
                 raise LostRace(self.arrival.key)
             if self._write(self.entry.concluding(self.arrival, result)):
-                return result.state, self.remove_superseded(self.entry)
+                return Outcome(result.state), self.remove_superseded(self.entry)
             self._look()
             entry = self.entry
             decision = self._decided(again=False)
             ours = set(result.files) - set(entry.files if entry else ())
             if entry is not None and decision in (Decision.SKIP_STALE, Decision.SKIP_DUPLICATE):
                 self._drop(ours)
-                return decision.value, self.entry or entry
+                return Outcome(decision.value), self.entry or entry
             if entry is None or ours - set(entry.publishing):
                 # Taken for dead, our files may have been removed by now: they have to be published again.
                 self._drop(ours)
@@ -186,7 +186,7 @@ class LedgerSession:
             return known is None or (written is not None and written > datetime.fromisoformat(known))
         if current.version == self.arrival.version:
             return True
-        # Both may have come before the newest, which nobody told of.
+        # Both may have come before the newest, which no event announced.
         return entry.version != current.version and entry.state != DELETED and self._was_written_after(entry.version)
 
     def _was_written_after(self, version: str | None) -> bool:

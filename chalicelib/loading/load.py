@@ -183,7 +183,7 @@ class Load:
 
 @dataclass
 class _Watched:
-    """The source's bytes, each piece of which is told to `watch`."""
+    """The source's bytes, each piece of which is reported to `watch`."""
 
     stream: ByteStream
     watch: Watch

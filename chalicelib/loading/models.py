@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 
@@ -16,10 +17,15 @@ class ObjectSummary:
     size: int
     modified_at: datetime
 
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is an empty object that stands for a folder, which is no drop and no file."""
+        return self.key.endswith("/") and not self.size
+
 
 @dataclass(frozen=True)
 class Page:
-    """Objects in the order of their keys; `now` is S3's own time, by which their ages are told."""
+    """Objects in the order of their keys; `now` is S3's own time, by which their ages are counted."""
 
     objects: tuple[ObjectSummary, ...]
     more: bool
@@ -46,6 +52,19 @@ GONE, FAILED, DELETED = "gone", "failed", "deleted"
 WITH_ROWS = (LOADED, PARTLY_LOADED)
 FINISHED = (*WITH_ROWS, QUARANTINED)
 """States in which another delivery of the same version changes nothing."""
+
+
+class Outcome(StrEnum):
+    """What was done with an event: how its version ended, or why nothing was to be done."""
+
+    LOADED = LOADED
+    PARTLY_LOADED = PARTLY_LOADED
+    QUARANTINED = QUARANTINED
+    GONE = GONE
+    DELETED = DELETED
+    DUPLICATE = "duplicate"
+    STALE = "stale"
+    OVERTAKEN = "overtaken"
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def ingest(store: MemoryStore, limits: Limits = LIMITS, **more: Any) -> Ingest:
         limits,
         clock=Clock(lambda: BEGINNING, lambda: 0.0),
         pieces=lambda path: [Path(path).read_bytes()],
-        told=lambda problem: type(problem).__name__,
+        describe=lambda problem: type(problem).__name__,
         **more,
     )
 
