@@ -17,7 +17,7 @@ UNKNOWN = "unknown"
 
 
 class Store(Protocol):
-    """What is needed of S3; see storage.Storage."""
+    """What is needed of S3; see aws.s3.Storage."""
 
     def list(self, prefix: str, after: str = "", limit: int = 1000) -> Page: ...
     def look(self, key: str) -> VersionedJson | None: ...

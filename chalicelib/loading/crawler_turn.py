@@ -18,7 +18,7 @@ RACES = 3
 
 
 class Store(Protocol):
-    """What is needed of S3; see storage.Storage."""
+    """What is needed of S3; see aws.s3.Storage."""
 
     def look(self, key: str) -> VersionedJson | None: ...
     def write_json(self, key: str, value: dict[str, Any], etag: str | None) -> str | None: ...

@@ -45,7 +45,7 @@ class Opened(Protocol):
 
 
 class Publishes(Protocol):
-    """What publishing needs of S3; see storage.Storage."""
+    """What publishing needs of S3; see aws.s3.Storage."""
 
     def put_file(self, key: str, path: Path) -> None: ...
     def put(self, key: str, body: bytes) -> None: ...

@@ -45,7 +45,7 @@ ever tried again. Announcements do not count: they may wait for hours in Lambda'
 
 
 class Store(Protocol):
-    """What the sweep needs of S3; see storage.Storage."""
+    """What the sweep needs of S3; see aws.s3.Storage."""
 
     def list(self, prefix: str, after: str = "", limit: int = 1000) -> Page: ...
     def look(self, key: str) -> VersionedJson | None: ...
