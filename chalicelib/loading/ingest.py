@@ -48,7 +48,7 @@ class Ingest:
     `store` is S3, `pieces` cuts a file into parts of an upload, `describe` puts a failure into words for the ledger
     that hold nothing of an order. A load says every `renewed_after` seconds in the ledger that it is still at work, so
     that the sweep leaves it alone.
-    `noticed` is called with the fields of an arrival that are nearly the contract's, if any; see writing.convert.Counts.
+    `noticed` is called with the fields of an arrival that are nearly the contract's, if any (see writing.convert).
     Anything that may pass (throttling, timeouts) is raised as the store raises it; what will not is recorded.
     `set_aside` is called with the source key and the reason where its ledger entry cannot be read: a copy of the entry
     is kept, and the object is loaded as if it were new.
