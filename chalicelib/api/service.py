@@ -96,7 +96,7 @@ class Api:
             status_url = asked.link(f"/executions/{execution_id}")
             told = {"execution_id": execution_id, "query": name, "status_url": status_url}
             return Answer(told, 202, {"Location": status_url, "Retry-After": "1"})
-        page = self._page(execution_id, options["page_size"], None)
+        page = self._page(execution, options["page_size"], None)
         return Answer(self._told(execution, asked) | page)
 
     def execution(self, execution_id: str, asked: Asked) -> Answer:
@@ -109,7 +109,8 @@ class Api:
         asked.only("page_size", "page_token")
         size = asked.integer("page_size", MAX_PAGE, 1, MAX_PAGE, "rows")
         token = asked.text("page_token")
-        return Answer(self._page(execution_id, size, None if token is None else inner_token(token)))
+        inner = None if token is None else inner_token(token)
+        return Answer(self._page(self._athena.execution(execution_id), size, inner))
 
     def download(self, execution_id: str, asked: Asked) -> Answer:
         """GET /executions/{id}/download."""
@@ -167,16 +168,16 @@ class Api:
             raise RequestError(problems)
         return statement, options, key
 
-    def _page(self, execution_id: str, size: int, token: str | None) -> dict[str, Any]:
+    def _page(self, execution: Execution, size: int, token: str | None) -> dict[str, Any]:
         """Return a page that fits into an answer, with fewer rows than `size` where they are long."""
         while True:
-            page: Page = self._athena.page(execution_id, page_size=size, page_token=token)
+            page: Page = self._athena.page(execution, page_size=size, page_token=token)
             told = page.describe()
             told["next_page_token"] = page_token(page.next_page_token)
             if len(json.dumps(json.dumps(told))) <= MAX_ANSWER_BYTES:
                 return told
             if size == 1:
-                raise RowTooLarge(execution_id)
+                raise RowTooLarge(execution.execution_id)
             size = max(1, min(size, len(page.rows)) // 2)
 
     def _told(self, execution: Execution, asked: Asked) -> dict[str, Any]:

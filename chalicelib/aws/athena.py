@@ -19,7 +19,6 @@ from chalicelib.queries.saved import load
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
-    import pandas as pd
     from mypy_boto3_athena import AthenaClient
 
 EXECUTION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
@@ -137,35 +136,30 @@ class Athena:
             self._sleep(min(pause, left))
             pause = min(pause * PAUSE_GROWTH, LONGEST_PAUSE)
 
-    def page(self, execution_id: str, *, page_size: int = MAX_PAGE, page_token: str | None = None) -> Page:
+    def page(self, execution: Execution, *, page_size: int = MAX_PAGE, page_token: str | None = None) -> Page:
         """Return one page of the rows of a succeeded execution, at most `page_size` (1 to 1000) of them.
 
-        `page_token` is the `next_page_token` of the page before. Raises ParameterError for a page size or token that
-        is none, QueryFailed, DeadlinePassed when the execution has not ended, NotOurs.
+        `execution` is what `wait` or `execution` returned; it is not looked at again. `page_token` is the
+        `next_page_token` of the page before. Raises ParameterError for a page size or token that is none, QueryFailed,
+        DeadlinePassed when the execution had not ended.
         """
         _check_page(page_size, page_token)
-        return self._page(self._ended(execution_id), page_size, page_token)
+        if not execution.finished:
+            raise DeadlinePassed(f"execution {execution.execution_id}", 0)
+        return self._page(_succeeded(execution), page_size, page_token)
 
-    def rows(self, execution_id: str) -> Iterator[tuple[Typed, ...]]:
+    def pages(self, execution: Execution) -> Iterator[Page]:
+        """Yield every page of a succeeded execution, at least one. Raises as `page` does."""
+        page = self.page(execution)
+        yield page
+        while page.next_page_token:
+            page = self.page(execution, page_token=page.next_page_token)
+            yield page
+
+    def rows(self, execution: Execution) -> Iterator[tuple[Typed, ...]]:
         """Yield every row of a succeeded execution, typed. Raises as `page` does."""
-        for page in self._pages(execution_id):
+        for page in self.pages(execution):
             yield from page.rows
-
-    def dataframe(self, execution_id: str) -> pd.DataFrame:
-        """Return every row of a succeeded execution as a pandas DataFrame, all in memory. Raises as `page` does.
-
-        Integers are Int64, booleans boolean, text string, timestamps datetime64[ms], decimals Decimal objects.
-        """
-        import pandas as pd
-
-        pages = list(self._pages(execution_id))
-        frame = pd.DataFrame(
-            [row for page in pages for row in page.rows], columns=[name for name, _ in pages[0].columns]
-        )
-        for position, (_, type_) in enumerate(pages[0].columns):
-            if type_ in PANDAS_TYPES:
-                frame.isetitem(position, frame.iloc[:, position].astype(PANDAS_TYPES[type_]).array)
-        return frame
 
     def cancel(self, execution_id: str) -> None:
         """Stop an execution; one that has ended stays as it is. Raises NotOurs."""
@@ -178,20 +172,6 @@ class Athena:
         query = load().get(name)
         named = {"database": self._settings.database, "table": self._settings.table}
         return query is not None and query.is_run_by(sql, parameters, **named)
-
-    def _ended(self, execution_id: str) -> Execution:
-        execution = self.execution(execution_id)
-        if not execution.finished:
-            raise DeadlinePassed(f"execution {execution_id}", 0)
-        return _succeeded(execution)
-
-    def _pages(self, execution_id: str) -> Iterator[Page]:
-        execution = self._ended(execution_id)
-        page = self._page(execution, MAX_PAGE, None)
-        yield page
-        while page.next_page_token:
-            page = self._page(execution, MAX_PAGE, page.next_page_token)
-            yield page
 
     def _page(self, execution: Execution, page_size: int, page_token: str | None) -> Page:
         # Athena counts the header row of a SELECT's first page.
@@ -227,17 +207,6 @@ class Athena:
             # A token that Athena took but never gave may lead to the header row.
             raise _page_error("page_token", "it is not one of this execution: start without it") from None
         return Page(columns, rows, answer.get("NextToken") or None)
-
-
-PANDAS_TYPES: dict[str, Any] = {
-    "varchar": "string",
-    "tinyint": "Int64",
-    "smallint": "Int64",
-    "integer": "Int64",
-    "bigint": "Int64",
-    "boolean": "boolean",
-    "timestamp": "datetime64[ms]",
-}
 
 
 def _succeeded(execution: Execution) -> Execution:

@@ -61,10 +61,12 @@ class FakeAthena:
     query: str = f"-- saved query: preview\n{PREVIEW}"
     pages: list[dict[str, Any]] = field(default_factory=list)
     location: str | None = f"s3://orders-etl-test/athena_results/{EXECUTION}.csv"
+    calls: list[str] = field(default_factory=list)
     start_seconds: float = 0.0
     passes: Callable[[float], None] = lambda seconds: None
 
     def _meet(self, call: str) -> None:
+        self.calls.append(call)
         if call in self.fails:
             raise self.fails[call]
 

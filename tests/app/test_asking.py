@@ -45,6 +45,15 @@ def test_an_answer_within_the_wait_has_the_rows(front: Front) -> None:
     assert answer.body["submitted_at"] == NOW.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def test_an_answer_takes_one_look_at_the_execution_however_often_its_page_is_cut(front: Front) -> None:
+    assert ask(front).status == 200
+    assert front.athena.calls == ["start", "get", "results"]
+    front.athena.calls.clear()
+    front.athena.rows = [["x" * 2_000_000, None] for _ in range(4)]
+    assert ask(front).status == 200
+    assert front.athena.calls == ["start", "get", "results", "results"]
+
+
 def test_a_query_that_takes_longer_than_the_wait_is_answered_with_a_link(front: Front) -> None:
     front.athena.state = "RUNNING"
     answer = ask(front, wait="3")
