@@ -177,6 +177,14 @@ class Throttled(EtlError):
         super().__init__(f"{service} is busy: try again in {retry_after:g} s")
 
 
+class ServiceUnavailable(EtlError):
+    """A service of AWS did not answer, after the retries. `retry_after` is in seconds."""
+
+    def __init__(self, retry_after: float) -> None:
+        self.retry_after = retry_after
+        super().__init__(f"a service this API stands on does not answer: try again in {retry_after:g} s")
+
+
 class RequestError(EtlError):
     """A request to the REST API is wrong. `problems` maps each field to what is wrong with it and the remedy."""
 

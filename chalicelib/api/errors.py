@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chalicelib.errors import (
     DeadlinePassed,
     EtlError,
@@ -18,6 +16,7 @@ from chalicelib.errors import (
     RequestError,
     RequestTooLarge,
     RowTooLarge,
+    ServiceUnavailable,
     Throttled,
     UnknownQuery,
     UnknownUpload,
@@ -27,9 +26,6 @@ from chalicelib.errors import (
 MAX_PROBLEMS = 20
 """How many wrong fields one answer names."""
 MAX_PROBLEM = 400
-BUSY_CODES = frozenset({"SlowDown", "ServiceUnavailable", "InternalError", "InternalServerException", "RequestTimeout"})
-THROTTLES = frozenset({"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"})
-RETRY_AFTER = 5
 
 ATHENA_CODE = re.compile(r"(?:^|[\s:(])([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+)(?=$|[\s:,.)])")
 UNREADABLE = (
@@ -107,24 +103,17 @@ def _query_failed(problem: QueryFailed, request_id: str) -> Answer:
     return refusal(409, message, request_id, ExecutionId=problem.execution_id, State=problem.state)
 
 
-def _throttled(problem: Throttled, request_id: str) -> Answer:
-    answer = refusal(429, str(problem), request_id)
-    return Answer(answer.body, 429, {"Retry-After": f"{problem.retry_after:.0f}"})
+def _later(status: int) -> Callable[[Throttled | ServiceUnavailable, str], Answer]:
+    def answer(problem: Throttled | ServiceUnavailable, request_id: str) -> Answer:
+        body = refusal(status, str(problem), request_id).body
+        return Answer(body, status, {"Retry-After": f"{problem.retry_after:.0f}"})
+
+    return answer
 
 
 def _not_ended(problem: DeadlinePassed, request_id: str) -> Answer:
     answer = refusal(409, f"{problem.what} has not ended: ask for its state until it has", request_id)
     return Answer(answer.body, 409, {"Retry-After": "1"})
-
-
-def _aws(problem: ClientError | BotoCoreError, request_id: str) -> Answer | None:
-    code = problem.response.get("Error", {}).get("Code", "") if isinstance(problem, ClientError) else ""
-    if code in THROTTLES:
-        return _throttled(Throttled("AWS", RETRY_AFTER), request_id)
-    if code in BUSY_CODES or isinstance(problem, BotoCoreError):
-        answer = refusal(503, f"a service this API stands on does not answer: try again in {RETRY_AFTER} s", request_id)
-        return Answer(answer.body, 503, {"Retry-After": str(RETRY_AFTER)})
-    return None
 
 
 def _plain(status: int) -> Callable[[EtlError, str], Answer]:
@@ -145,7 +134,7 @@ CODES = {
 }
 """The `Code` of each status; Chalice's where it has one."""
 
-KINDS: dict[type[Exception], Callable[[Any, str], Answer | None]] = {
+KINDS: dict[type[Exception], Callable[[Any, str], Answer]] = {
     ParameterError: _problems,
     RequestError: _problems,
     RequestTooLarge: _plain(413),
@@ -155,8 +144,7 @@ KINDS: dict[type[Exception], Callable[[Any, str], Answer | None]] = {
     RowTooLarge: _plain(422),
     QueryFailed: _query_failed,
     DeadlinePassed: _not_ended,
-    Throttled: _throttled,
-    ClientError: _aws,
-    BotoCoreError: _aws,
+    Throttled: _later(429),
+    ServiceUnavailable: _later(503),
 }
 """The answer to each kind of error. What is not here is a fault of ours: 500, and the trace in the log only."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from chalicelib.api.errors import Answer, failure_in_words
 from chalicelib.api.requests import Asked, inner_token, page_token
@@ -18,6 +18,7 @@ from chalicelib.settings import Settings
 if TYPE_CHECKING:
     from chalicelib.api.uploads import Uploads
     from chalicelib.aws.athena import Athena
+    from chalicelib.aws.presigned import LinkBucket
 
 MAX_WAIT, DEFAULT_WAIT = 25, 20
 """Seconds. The gateway gives up after 29."""
@@ -30,20 +31,21 @@ RESERVED = ("wait", "max_age", "page_size")
 
 
 class Api:
-    """The routes' work. `download` returns a link to a result's CSV, or None when it is there no more."""
+    """The routes' work. `bucket` is the stage's, `monotonic` a clock in seconds."""
 
     def __init__(
         self,
         settings: Settings,
         uploads: Uploads,
         athena: Athena,
-        download: Callable[[Execution], str | None],
-        monotonic: Callable[[], float] = time.monotonic,
+        bucket: LinkBucket,
+        *,
+        monotonic: Callable[[], float],
     ) -> None:
         self._settings = settings
         self._uploads = uploads
         self._athena = athena
-        self._download = download
+        self._bucket = bucket
         self._monotonic = monotonic
 
     def offer_upload(self, asked: Asked) -> Answer:
@@ -120,7 +122,7 @@ class Api:
             raise DeadlinePassed(f"execution {execution_id}", 0)
         if execution.state != "SUCCEEDED":
             raise QueryFailed(execution_id, execution.state, execution.reason or "")
-        link = self._download(execution)
+        link = self._csv_link(execution)
         if link is None:
             raise QueryFailed(execution_id, execution.state, "its results can no longer be read")
         return Answer({"url": link}, 303, {"Location": link})
@@ -167,6 +169,16 @@ class Api:
         if problems or statement is None:
             raise RequestError(problems)
         return statement, options, key
+
+    def _csv_link(self, execution: Execution) -> str | None:
+        """Return a link to the CSV of an execution, or None when it is there no more."""
+        location = urlsplit(execution.results_location or "")
+        key = location.path.lstrip("/")
+        if location.netloc != self._settings.bucket or not key.startswith(self._settings.results_prefix):
+            return None
+        if self._bucket.head(key) is None:
+            return None
+        return self._bucket.download_link(key, f"{execution.query}.csv", self._settings.download_seconds)
 
     def _page(self, execution: Execution, size: int, token: str | None) -> dict[str, Any]:
         """Return a page that fits into an answer, with fewer rows than `size` where they are long."""

@@ -1,19 +1,16 @@
-"""Edge to S3 for uploads: a link for one file, and what became of the file, told from the object and the ledger."""
+"""Uploads: a link for one file, and what became of the file, told from the object and the ledger."""
 
 from __future__ import annotations
 
 import json
-import secrets
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import ClientError
+from datetime import datetime, timedelta
+from typing import Any
 
 from chalicelib.api.upload_names import RANDOM_BYTES, UploadId, content_type, safe_name
-from chalicelib.aws.presigned import download_link, upload_form
+from chalicelib.aws.presigned import LinkBucket, ObjectVersion
 from chalicelib.errors import UnreadableEntry
 from chalicelib.loading.ledger import (
     DELETED,
@@ -24,12 +21,8 @@ from chalicelib.loading.ledger import (
     QUARANTINED,
     Entry,
     ledger_name,
-    version_of,
 )
 from chalicelib.settings import Settings
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 WAITING = "waiting"
 
@@ -63,26 +56,13 @@ class UploadLink:
     max_bytes: int
 
 
-@dataclass(frozen=True)
-class Stored:
-    """An object that is there. `version` is the version id, else the ETag, as the ledger has it."""
-
-    version: str
-    modified_at: datetime
-
-
 class Uploads:
-    """Uploads into the bucket of `settings`. `client` is S3; `now` returns the time in UTC."""
+    """Uploads into a bucket. `now` returns the time in UTC, `random` bytes that nobody can guess, as many as asked."""
 
     def __init__(
-        self,
-        client: S3Client,
-        settings: Settings,
-        *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        random: Callable[[int], bytes] = secrets.token_bytes,
+        self, bucket: LinkBucket, settings: Settings, *, now: Callable[[], datetime], random: Callable[[int], bytes]
     ) -> None:
-        self._client = client
+        self._bucket = bucket
         self._settings = settings
         self._now = now
         self._random = random
@@ -92,13 +72,8 @@ class Uploads:
         settings, now = self._settings, self._now()
         upload = UploadId.new(safe_name(filename), now, self._random(RANDOM_BYTES))
         key = self._key(upload)
-        url, fields = upload_form(
-            self._client,
-            settings.bucket,
-            key,
-            content_type(upload.name),
-            settings.upload_max_bytes,
-            settings.upload_seconds,
+        url, fields = self._bucket.upload_form(
+            key, content_type(upload.name), settings.upload_max_bytes, settings.upload_seconds
         )
         expires_at = now + timedelta(seconds=settings.upload_seconds)
         return UploadLink(upload.text, key, url, fields, expires_at, settings.upload_max_bytes)
@@ -112,7 +87,7 @@ class Uploads:
         upload = UploadId.read(upload_id)
         key = self._key(upload)
         # The object first: an entry that is written in between is then news about that object.
-        stored = self._object(key)
+        stored = self._bucket.head(key)
         entry, written_at = self._entry(key)
         state, reason = self._state(upload, stored, entry, written_at)
         told: dict[str, Any] = {
@@ -146,12 +121,11 @@ class Uploads:
             return counts
         refused = self._sample(entry.quarantine) if entry.state == PARTLY_LOADED else []
         name = f"{upload.name}.refused.ndjson.gz" if entry.state == PARTLY_LOADED else f"{upload.name}.report.json"
-        seconds = self._settings.download_seconds
-        link = download_link(self._client, self._settings.bucket, entry.quarantine, name, seconds)
+        link = self._bucket.download_link(entry.quarantine, name, self._settings.download_seconds)
         return counts | {"refused": refused, "quarantine_url": link}
 
     def _state(
-        self, upload: UploadId, stored: Stored | None, entry: Entry | None, written_at: datetime
+        self, upload: UploadId, stored: ObjectVersion | None, entry: Entry | None, written_at: datetime
     ) -> tuple[str, str | None]:
         now = self._now()
         if stored is None and entry is None:
@@ -185,37 +159,21 @@ class Uploads:
     def _key(self, upload: UploadId) -> str:
         return f"{self._settings.incoming_prefix}{upload.text}/{upload.name}"
 
-    def _object(self, key: str) -> Stored | None:
-        try:
-            answer = self._client.head_object(Bucket=self._settings.bucket, Key=key)
-        except ClientError as error:
-            if _is_missing(error):
-                return None
-            raise
-        version = answer.get("VersionId")
-        etag = answer["ETag"].strip('"')
-        return Stored(version_of(version, etag), answer["LastModified"])
-
     def _entry(self, key: str) -> tuple[Entry | None, datetime]:
-        place = f"{self._settings.ledger_prefix}{ledger_name(key)}"
+        stored = self._bucket.read(f"{self._settings.ledger_prefix}{ledger_name(key)}")
+        if stored is None:
+            return None, self._now()
+        body, written_at = stored
         try:
-            answer = self._client.get_object(Bucket=self._settings.bucket, Key=place)
-        except ClientError as error:
-            if _is_missing(error):
-                return None, self._now()
-            raise
-        try:
-            return Entry.from_json(json.loads(answer["Body"].read())), answer["LastModified"]
+            return Entry.from_json(json.loads(body)), written_at
         except (UnreadableEntry, ValueError):
             # The next load of the object sets it aside and is news of the object.
-            return None, answer["LastModified"]
+            return None, written_at
 
     def _sample(self, key: str) -> list[dict[str, Any]]:
         """Return number, path and reason of the first refused records. What was sent of them is left out."""
-        asked = f"bytes=0-{SAMPLE_BYTES - 1}"
-        body = self._client.get_object(Bucket=self._settings.bucket, Key=key, Range=asked)["Body"].read()
         found: list[dict[str, Any]] = []
-        for line in _lines(body):
+        for line in _lines(self._bucket.read_start(key, SAMPLE_BYTES)):
             head, separator, _ = line.partition(RAW)
             if not separator or len(found) == SAMPLE_RECORDS:
                 break
@@ -228,7 +186,3 @@ def _lines(compressed: bytes) -> Iterator[bytes]:
     """Yield the lines of a gzip file as far as the bytes given and the limits go; the last may be cut short."""
     plain = zlib.decompressobj(wbits=31).decompress(compressed, SAMPLE_PLAIN_BYTES)
     yield from plain.split(b"\n")
-
-
-def _is_missing(error: ClientError) -> bool:
-    return error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404", "NotFound")

@@ -14,6 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from chalicelib.aws.athena_results import Execution, Page, Typed, column, marked, typed
+from chalicelib.aws.errors import RETRY_AFTER, THROTTLES, error_code
 from chalicelib.errors import DeadlinePassed, NotOurs, ParameterError, QueryFailed, Throttled
 from chalicelib.queries.saved import load
 from chalicelib.settings import Settings
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
 
 EXECUTION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
-THROTTLES = frozenset({"ThrottlingException", "TooManyRequestsException"})
-RETRY_AFTER = 5.0
-"""Seconds that a caller is told to wait after Athena's own retries were used up."""
 FIRST_PAUSE, LONGEST_PAUSE, PAUSE_GROWTH = 0.1, 2.0, 1.5
 MAX_PAGE = 1000
 """Rows that GetQueryResults gives at once, the header row included."""
@@ -105,7 +103,7 @@ class Athena:
                 answer = self._client.get_query_execution(QueryExecutionId=execution_id)
         except ClientError as error:
             # Athena answers AccessDenied for another workgroup's execution: the role knows ours only.
-            if _code(error) in ("InvalidRequestException", "AccessDeniedException"):
+            if error_code(error) in ("InvalidRequestException", "AccessDeniedException"):
                 raise NotOurs(execution_id) from None
             raise
         execution = Execution.of(answer["QueryExecution"], self._is_saved)
@@ -186,9 +184,9 @@ class Athena:
             with _throttling():
                 answer = self._client.get_query_results(**request)
         except ClientError as error:
-            if page_token is not None and _code(error) == "InvalidRequestException":
+            if page_token is not None and error_code(error) == "InvalidRequestException":
                 raise _page_error("page_token", "is not a token of these results: begin again without one") from None
-            if _code(error) == "InvalidRequestException":
+            if error_code(error) == "InvalidRequestException":
                 # The bucket's lifecycle removes results; Athena remembers the execution for 45 days.
                 reason = "its results can no longer be read: ask the query again"
                 raise QueryFailed(execution.execution_id, execution.state, reason) from None
@@ -227,15 +225,11 @@ def _page_error(name: str, problem: str) -> ParameterError:
     return ParameterError("results", {name: problem})
 
 
-def _code(error: ClientError) -> str:
-    return error.response.get("Error", {}).get("Code", "")
-
-
 @contextmanager
 def _throttling() -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        if _code(error) in THROTTLES:
+        if error_code(error) in THROTTLES:
             raise Throttled("Athena", RETRY_AFTER) from None
         raise

@@ -16,6 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError, ReadTimeoutError
 from urllib3.exceptions import HTTPError
 
+from chalicelib.aws.errors import NOT_FOUND
 from chalicelib.errors import NotThereYet
 from chalicelib.loading.ledger import Arrival, version_of
 from chalicelib.loading.models import Known, Listed, Page
@@ -31,9 +32,9 @@ RESUMES = 3
 SETTLES = timedelta(minutes=15)
 """How long a version that was announced may not be there yet, where versioning was just switched on."""
 
-_MISSING = ("NoSuchKey", "NoSuchVersion", "404")
-_GONE = ("NoSuchKey", "NoSuchVersion", "404", "412", "PreconditionFailed", "MethodNotAllowed", "405")
-_NO_VERSION = ("400", "InvalidArgument")
+_MISSING = NOT_FOUND | {"NoSuchVersion"}
+_GONE = _MISSING | {"412", "PreconditionFailed", "MethodNotAllowed", "405"}
+_NO_VERSION = frozenset({"400", "InvalidArgument"})
 T = TypeVar("T")
 _BROKEN = (HTTPClientError, IncompleteReadError, ReadTimeoutError, HTTPError, ConnectionError)
 
@@ -136,7 +137,7 @@ class Storage:
 
         The ledger may know a version by its ETag, from before the bucket kept versions, or a deletion by its marker.
         """
-        head = _unless_gone(lambda: self._client.head_object(**self._get(arrival)), _GONE + _NO_VERSION)
+        head = _unless_gone(lambda: self._client.head_object(**self._get(arrival)), _GONE | _NO_VERSION)
         return None if head is None else head["LastModified"]
 
     def list(self, prefix: str, after: str = "", limit: int = 1000) -> Page:
@@ -214,7 +215,7 @@ class Storage:
         try:
             answer = self._client.get_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
-            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+            if error.response["Error"]["Code"] in NOT_FOUND:
                 return None
             raise
         return Known(_parsed(answer["Body"].read()), answer["ETag"], answer["LastModified"], _now(answer))
@@ -269,7 +270,7 @@ def _parsed(body: bytes) -> Any:
         return None
 
 
-def _unless_gone(call: Callable[[], T], gone: tuple[str, ...] = _GONE) -> T | None:
+def _unless_gone(call: Callable[[], T], gone: frozenset[str] = _GONE) -> T | None:
     try:
         return call()
     except ClientError as error:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
+import secrets
+import time
 from collections.abc import Callable
-from typing import Any
-from urllib.parse import urlsplit
+from datetime import UTC, datetime
 
-from botocore.exceptions import ClientError
 from chalice.app import Chalice, Request, Response
 
 from chalicelib.api.errors import Answer, refused
@@ -16,8 +16,8 @@ from chalicelib.api.requests import Asked
 from chalicelib.api.service import Api
 from chalicelib.api.uploads import Uploads
 from chalicelib.aws.athena import Athena, athena_client
-from chalicelib.aws.athena_results import Execution
-from chalicelib.aws.presigned import download_link, link_client
+from chalicelib.aws.errors import temporary
+from chalicelib.aws.presigned import LinkBucket, link_client
 from chalicelib.settings import Settings
 from chalicelib.telemetry.logs import log
 
@@ -30,7 +30,7 @@ def respond(request: Request | None, work: Work, settings: Settings) -> Response
     try:
         answer = work(the_api(settings), asked)
     except Exception as problem:
-        known = refused(problem, asked.request_id)
+        known = refused(temporary(problem) or problem, asked.request_id)
         if known is None:
             raise
         answer = known
@@ -64,21 +64,7 @@ def answer_preflights(app: Chalice, settings: Settings) -> None:
 @functools.cache
 def the_api(settings: Settings) -> Api:
     """Return the API with its clients, made on first use."""
-    s3 = link_client()
+    bucket = LinkBucket(link_client(), settings.bucket)
+    uploads = Uploads(bucket, settings, now=lambda: datetime.now(UTC), random=secrets.token_bytes)
     athena = Athena(athena_client(), settings, saved_only=True)
-    return Api(settings, Uploads(s3, settings), athena, functools.partial(result_link, s3, settings))
-
-
-def result_link(s3: Any, settings: Settings, execution: Execution) -> str | None:
-    """Return a link to the CSV of an execution, or None when it is there no more."""
-    place = urlsplit(execution.results_location or "")
-    key = place.path.lstrip("/")
-    if place.netloc != settings.bucket or not key.startswith(settings.results_prefix):
-        return None
-    try:
-        s3.head_object(Bucket=settings.bucket, Key=key)
-    except ClientError as error:
-        if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404", "NotFound"):
-            return None
-        raise
-    return download_link(s3, settings.bucket, key, f"{execution.query}.csv", settings.download_seconds)
+    return Api(settings, uploads, athena, bucket, monotonic=time.monotonic)

@@ -6,6 +6,7 @@ import importlib.util
 import itertools
 import json
 import os
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from botocore.exceptions import ClientError
 from chalicelib.api.service import Api
 from chalicelib.api.uploads import Uploads
 from chalicelib.aws.athena import Athena
-from chalicelib.aws.presigned import link_client
+from chalicelib.aws.presigned import LinkBucket, link_client
 from chalicelib.handlers import rest
 from chalicelib.queries.saved import find
 from chalicelib.settings import Settings
@@ -179,11 +180,12 @@ class Front:
         self.athena.passes = self.sleep
         self.caller = "arn:aws:iam::123456789012:user/ada"
         self.app = load_app(**variables).app
+        bucket = LinkBucket(self.s3, self.settings.bucket)  # type: ignore[arg-type]
         self.api = Api(
             self.settings,
-            Uploads(self.s3, self.settings, now=lambda: self.now),  # type: ignore[arg-type]
+            Uploads(bucket, self.settings, now=lambda: self.now, random=secrets.token_bytes),
             Athena(self.athena, self.settings, saved_only=True, monotonic=self.clock, sleep=self.sleep),  # type: ignore[arg-type]
-            lambda execution: rest.result_link(self.s3, self.settings, execution),
+            bucket,
             monotonic=self.clock,
         )
 

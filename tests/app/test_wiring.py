@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from chalice.app import Chalice, IAMAuthorizer
 
 from chalicelib.api.errors import CODES, failure_in_words
@@ -107,6 +108,17 @@ def test_a_busy_service_is_told_with_the_time_to_wait(front: Front, code: str, s
     assert int(answer.headers["Retry-After"]) > 0
     assert answer.body["Code"] == CODES[status]
     assert "arn:" not in answer.text
+
+
+def test_a_service_that_does_not_answer_is_told_without_its_address(front: Front) -> None:
+    front.athena.fails["start"] = front.s3.fails = EndpointConnectionError(endpoint_url="https://secret.example")
+    upload_id = front.post("orders.json").body["upload_id"]
+    for answer in (
+        front.call("GET", "/queries/{name}", path={"name": "preview"}),
+        front.call("GET", "/uploads/{upload_id}", path={"upload_id": upload_id}),
+    ):
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+        assert answer.body["Message"] == "a service this API stands on does not answer: try again in 5 s"
 
 
 def test_no_web_page_may_call_unless_its_origin_is_named() -> None:

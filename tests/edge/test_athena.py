@@ -11,9 +11,10 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from chalicelib.aws.athena import RETRY_AFTER, Athena, athena_client
+from chalicelib.aws.athena import Athena, athena_client
 from chalicelib.aws.athena_results import Execution
 from chalicelib.aws.dataframes import dataframe
+from chalicelib.aws.errors import RETRY_AFTER
 from chalicelib.errors import DeadlinePassed, NotOurs, ParameterError, QueryFailed, Throttled
 from chalicelib.queries.saved import find, load
 from chalicelib.settings import Settings
