@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.api.openapi_schemas import SCHEMAS, schema_of
+from chalicelib.api.query_options import QUERY_OPTIONS, QueryOption
 from chalicelib.api.requests import KEY, MAX_PAGE_TOKEN
-from chalicelib.api.service import DEFAULT_WAIT, MAX_WAIT
 from chalicelib.api.upload_names import ID, MAX_NAME_BYTES
-from chalicelib.aws.athena import EXECUTION_ID, MAX_AGE_MINUTES, MAX_PAGE
+from chalicelib.aws.athena import EXECUTION_ID
 from chalicelib.queries.parameters import Parameter
 from chalicelib.queries.saved import SavedQuery
 from chalicelib.settings import Settings
@@ -244,6 +244,11 @@ def _query(name: str, schema: Json, text: str, parameter: Parameter | None = Non
     return told
 
 
+def _option(option: QueryOption) -> Json:
+    limits = {"minimum": option.minimum, "maximum": option.maximum, "default": option.default}
+    return _query(option.name, {"type": "integer", **limits}, option.description)
+
+
 def _security(auth: str) -> tuple[list[Json], Json]:
     if auth == "none":
         return [], {}
@@ -260,21 +265,7 @@ def _security(auth: str) -> tuple[list[Json], Json]:
 
 
 OPTIONS: dict[str, Json] = {
-    "wait": _query(
-        "wait",
-        {"type": "integer", "minimum": 0, "maximum": MAX_WAIT, "default": DEFAULT_WAIT},
-        "Seconds to wait for the rows.",
-    ),
-    "max_age": _query(
-        "max_age",
-        {"type": "integer", "minimum": 0, "maximum": MAX_AGE_MINUTES, "default": 0},
-        "Minutes: an earlier result that is no older may be reused, at no cost.",
-    ),
-    "page_size": _query(
-        "page_size",
-        {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": MAX_PAGE},
-        "Rows of the page, at most.",
-    ),
+    **{option.name: _option(option) for option in QUERY_OPTIONS},
     "idempotency_key": {
         "name": "Idempotency-Key",
         "in": "header",

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from chalicelib.api.query_options import QueryOption
 from chalicelib.errors import RequestError, RequestTooLarge, shown
 
 MAX_BODY_BYTES = 16 * 1024
@@ -19,7 +20,7 @@ KEY = re.compile(r"[!-~]{1,255}", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Asked:
+class ApiRequest:
     """One request. `base_url` is the API's address without a slash at its end, as the caller sees it.
 
     `parameters` maps each query parameter to all its values. `caller` tells one caller from another.
@@ -34,7 +35,7 @@ class Asked:
     body_is_base64: bool = False
 
     @classmethod
-    def of(cls, event: Mapping[str, Any]) -> Asked:
+    def of(cls, event: Mapping[str, Any]) -> ApiRequest:
         """Read an event of API Gateway's Lambda proxy integration."""
         context = event.get("requestContext") or {}
         identity = context.get("identity") or {}
@@ -82,14 +83,14 @@ class Asked:
         if problems:
             raise RequestError(problems)
 
-    def integer(self, name: str, default: int, low: int, high: int, unit: str = "") -> int:
-        """Return a parameter's value. Raises RequestError unless it is a whole number from `low` to `high`."""
-        raw = self.text(name)
+    def option(self, option: QueryOption) -> int:
+        """Return the value of an option, its default where it is not given. Raises RequestError."""
+        raw = self.text(option.name)
         if raw is None:
-            return default
-        if not INTEGER.fullmatch(raw) or not low <= int(raw) <= high:
-            wanted = f"a whole number{unit and ' of '}{unit} from {low} to {high}"
-            raise RequestError({name: f"{shown(raw)!r} is not taken: give {wanted}"})
+            return option.default
+        if not INTEGER.fullmatch(raw) or not option.minimum <= int(raw) <= option.maximum:
+            wanted = f"a whole number of {option.unit} from {option.minimum} to {option.maximum}"
+            raise RequestError({option.name: f"{shown(raw)!r} is not taken: give {wanted}"})
         return int(raw)
 
     def text(self, name: str) -> str | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from chalicelib.api.errors import Answer, failure_in_words
-from chalicelib.api.requests import Asked, inner_token, page_token
-from chalicelib.aws.athena import MAX_AGE_MINUTES, MAX_PAGE
+from chalicelib.api.query_options import MAX_AGE, PAGE_SIZE, QUERY_OPTIONS, WAIT
+from chalicelib.api.requests import ApiRequest, inner_token, page_token
 from chalicelib.aws.athena_results import Execution, Page
 from chalicelib.errors import DeadlinePassed, ParameterError, QueryFailed, RequestError, RowTooLarge
 from chalicelib.queries import saved
@@ -20,14 +21,10 @@ if TYPE_CHECKING:
     from chalicelib.aws.athena import Athena
     from chalicelib.aws.presigned import LinkBucket
 
-MAX_WAIT, DEFAULT_WAIT = 25, 20
-"""Seconds. The gateway gives up after 29."""
 ANSWER_BY = 26.0
 """Seconds after which rows are no longer fetched: the caller gets a link instead."""
 MAX_ANSWER_BYTES = 5_500_000
 """Lambda takes answers of up to 6 MB, counted with the body as a JSON text within JSON."""
-RESERVED = ("wait", "max_age", "page_size")
-"""What /queries/{name} takes besides the query's own parameters."""
 
 
 class Api:
@@ -48,14 +45,14 @@ class Api:
         self._bucket = bucket
         self._monotonic = monotonic
 
-    def offer_upload(self, asked: Asked) -> Answer:
+    def offer_upload(self, request: ApiRequest) -> Answer:
         """POST /uploads."""
-        asked.only()
-        body = asked.json_object("filename")
+        request.only()
+        body = request.json_object("filename")
         if "filename" not in body:
             raise RequestError({"filename": "is missing: give the file's name, such as orders.json"})
         link = self._uploads.offer(body["filename"])
-        status_url = asked.link(f"/uploads/{link.upload_id}")
+        status_url = request.link(f"/uploads/{link.upload_id}")
         told = {
             "upload_id": link.upload_id,
             "key": link.key,
@@ -67,56 +64,56 @@ class Api:
         }
         return Answer(told, 201, {"Location": status_url})
 
-    def upload(self, upload_id: str, asked: Asked) -> Answer:
+    def upload(self, request: ApiRequest, upload_id: str) -> Answer:
         """GET /uploads/{upload_id}."""
-        asked.only()
+        request.only()
         return Answer(self._uploads.status(upload_id))
 
-    def queries(self, asked: Asked) -> Answer:
+    def queries(self, request: ApiRequest) -> Answer:
         """GET /queries."""
-        asked.only()
-        told = [query.describe() | {"url": asked.link(f"/queries/{query.name}")} for query in saved.load().values()]
+        request.only()
+        told = [query.describe() | {"url": request.link(f"/queries/{query.name}")} for query in saved.load().values()]
         return Answer({"queries": told})
 
-    def ask(self, name: str, asked: Asked) -> Answer:
+    def ask(self, request: ApiRequest, name: str) -> Answer:
         """GET /queries/{name}."""
         began = self._monotonic()
         query = saved.find(name)
-        statement, options, key = self._checked(query, asked)
+        statement, options, key = self._checked(query, request)
         execution_id = self._athena.start(
             statement.sql,
             statement.parameters,
             name=statement.name,
-            token=None if key is None else f"{asked.caller}\n{key}",
-            max_age_minutes=options["max_age"],
+            token=None if key is None else f"{request.caller}\n{key}",
+            max_age_minutes=options[MAX_AGE.name],
         )
         try:
-            execution = self._athena.wait(execution_id, max(0.0, options["wait"] - (self._monotonic() - began)))
+            execution = self._athena.wait(execution_id, max(0.0, options[WAIT.name] - (self._monotonic() - began)))
             if self._monotonic() - began > ANSWER_BY:
                 raise DeadlinePassed(f"execution {execution_id}", ANSWER_BY)
         except DeadlinePassed:
-            status_url = asked.link(f"/executions/{execution_id}")
+            status_url = request.link(f"/executions/{execution_id}")
             told = {"execution_id": execution_id, "query": name, "status_url": status_url}
             return Answer(told, 202, {"Location": status_url, "Retry-After": "1"})
-        page = self._page(execution, options["page_size"], None)
-        return Answer(self._told(execution, asked) | page)
+        page = self._page(execution, options[PAGE_SIZE.name], None)
+        return Answer(self._told(execution, request) | page)
 
-    def execution(self, execution_id: str, asked: Asked) -> Answer:
+    def execution(self, request: ApiRequest, execution_id: str) -> Answer:
         """GET /executions/{id}."""
-        asked.only()
-        return Answer(self._told(self._athena.execution(execution_id), asked))
+        request.only()
+        return Answer(self._told(self._athena.execution(execution_id), request))
 
-    def results(self, execution_id: str, asked: Asked) -> Answer:
+    def results(self, request: ApiRequest, execution_id: str) -> Answer:
         """GET /executions/{id}/results."""
-        asked.only("page_size", "page_token")
-        size = asked.integer("page_size", MAX_PAGE, 1, MAX_PAGE, "rows")
-        token = asked.text("page_token")
+        request.only(PAGE_SIZE.name, "page_token")
+        size = request.option(PAGE_SIZE)
+        token = request.text("page_token")
         inner = None if token is None else inner_token(token)
         return Answer(self._page(self._athena.execution(execution_id), size, inner))
 
-    def download(self, execution_id: str, asked: Asked) -> Answer:
+    def download(self, request: ApiRequest, execution_id: str) -> Answer:
         """GET /executions/{id}/download."""
-        asked.only()
+        request.only()
         execution = self._athena.execution(execution_id)
         if not execution.finished:
             raise DeadlinePassed(f"execution {execution_id}", 0)
@@ -127,45 +124,35 @@ class Api:
             raise QueryFailed(execution_id, execution.state, "its results can no longer be read")
         return Answer({"url": link}, 303, {"Location": link})
 
-    def cancel(self, execution_id: str, asked: Asked) -> Answer:
+    def cancel(self, request: ApiRequest, execution_id: str) -> Answer:
         """DELETE /executions/{id}."""
-        asked.only()
+        request.only()
         self._athena.cancel(execution_id)
-        told = {"execution_id": execution_id, "status_url": asked.link(f"/executions/{execution_id}")}
+        told = {"execution_id": execution_id, "status_url": request.link(f"/executions/{execution_id}")}
         return Answer(told, 202)
 
-    def openapi(self, asked: Asked) -> Answer:
+    def openapi(self, request: ApiRequest) -> Answer:
         """GET /openapi.json."""
         # Only this call pays for putting the document together.
         from chalicelib.api.openapi import document
 
-        asked.only()
-        return Answer(document(saved.load(), self._settings, asked.base_url))
+        request.only()
+        return Answer(document(saved.load(), self._settings, request.base_url))
 
-    def _checked(self, query: saved.SavedQuery, asked: Asked) -> tuple[saved.Statement, dict[str, int], str | None]:
+    def _checked(
+        self, query: saved.SavedQuery, request: ApiRequest
+    ) -> tuple[saved.Statement, dict[str, int], str | None]:
         """Return statement, options and idempotency key. Raises RequestError naming all that is wrong at once."""
         problems: dict[str, str] = {}
-        options: dict[str, int] = {}
-        limits = {
-            "wait": (DEFAULT_WAIT, 0, MAX_WAIT, "seconds"),
-            "max_age": (0, 0, MAX_AGE_MINUTES, "minutes"),
-            "page_size": (MAX_PAGE, 1, MAX_PAGE, "rows"),
-        }
-        for name, (default, low, high, unit) in limits.items():
-            try:
-                options[name] = asked.integer(name, default, low, high, unit)
-            except RequestError as problem:
-                problems |= problem.problems
-        key = statement = None
-        try:
-            key = asked.idempotency_key()
-        except RequestError as problem:
-            problems |= problem.problems
-        given = {name: values for name, values in asked.parameters.items() if name not in RESERVED}
-        try:
+        statement, options, key = None, {option.name: option.default for option in QUERY_OPTIONS}, None
+        given = {name: values for name, values in request.parameters.items() if name not in options}
+        with _collected(problems):
             statement = query.bind(given, database=self._settings.database, table=self._settings.table)
-        except ParameterError as problem:
-            problems = problem.problems | problems
+        for option in QUERY_OPTIONS:
+            with _collected(problems):
+                options[option.name] = request.option(option)
+        with _collected(problems):
+            key = request.idempotency_key()
         if problems or statement is None:
             raise RequestError(problems)
         return statement, options, key
@@ -192,7 +179,7 @@ class Api:
                 raise RowTooLarge(execution.execution_id)
             size = max(1, min(size, len(page.rows)) // 2)
 
-    def _told(self, execution: Execution, asked: Asked) -> dict[str, Any]:
+    def _told(self, execution: Execution, request: ApiRequest) -> dict[str, Any]:
         place = f"/executions/{execution.execution_id}"
         done = execution.state == "SUCCEEDED"
         told: Mapping[str, Any] = execution.describe()
@@ -200,6 +187,15 @@ class Api:
             **told,
             "reason": None if done else failure_in_words(execution.reason),
             "reused": execution.reused,
-            "status_url": asked.link(place),
-            "results_url": asked.link(f"{place}/results") if done else None,
+            "status_url": request.link(place),
+            "results_url": request.link(f"{place}/results") if done else None,
         }
+
+
+@contextmanager
+def _collected(problems: dict[str, str]) -> Iterator[None]:
+    """Add to `problems` what is wrong with a part of a request, instead of ending at the first."""
+    try:
+        yield
+    except (ParameterError, RequestError) as error:
+        problems.update(error.problems)

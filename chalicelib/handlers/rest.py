@@ -7,12 +7,13 @@ import secrets
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TypeVarTuple
 
 from chalice.app import Chalice, Request, Response
 
 from chalicelib.api.errors import Answer, refused
 from chalicelib.api.headers import SECURITY, cross_origin, preflight
-from chalicelib.api.requests import Asked
+from chalicelib.api.requests import ApiRequest
 from chalicelib.api.service import Api
 from chalicelib.api.uploads import Uploads
 from chalicelib.aws.athena import Athena, athena_client
@@ -21,14 +22,19 @@ from chalicelib.aws.presigned import LinkBucket, link_client
 from chalicelib.settings import Settings
 from chalicelib.telemetry.logs import log
 
-Work = Callable[[Api, Asked], Answer]
+PathParameters = TypeVarTuple("PathParameters")
 
 
-def respond(request: Request | None, work: Work, settings: Settings) -> Response:
-    """Do the work of a request. An error that is a fault of ours goes through: Chalice logs it and answers 500."""
-    asked = Asked.of(request.to_original_event() if request is not None else {})
+def respond(
+    request: Request | None,
+    settings: Settings,
+    operation: Callable[[Api, ApiRequest, *PathParameters], Answer],
+    *path: *PathParameters,
+) -> Response:
+    """Answer a request by an operation. An error that is a fault of ours goes through: Chalice logs it, answers 500."""
+    asked = ApiRequest.of(request.to_original_event() if request is not None else {})
     try:
-        answer = work(the_api(settings), asked)
+        answer = operation(the_api(settings), asked, *path)
     except Exception as problem:
         known = refused(temporary(problem) or problem, asked.request_id)
         if known is None:
@@ -41,16 +47,16 @@ def respond(request: Request | None, work: Work, settings: Settings) -> Response
 
 def finish(request: Request, response: Response, settings: Settings) -> Response:
     """Put in what every answer has, Chalice's own errors included, and log one line."""
-    asked = Asked.of(request.to_original_event())
+    request_id = str(request.context.get("requestId") or "")
     headers = response.headers
     headers.setdefault("Content-Type", "application/json")
     headers.update(SECURITY)
-    headers.update(cross_origin(asked.headers.get("origin"), settings.api_origins))
+    headers.update(cross_origin(request.headers.get("origin"), settings.api_origins))
     if isinstance(response.body, dict) and "Code" in response.body:
-        response.body.setdefault("RequestId", asked.request_id)
+        response.body.setdefault("RequestId", request_id)
         if response.status_code == 415:
             response.body["Message"] += ": send application/json"
-    log("request", request_id=asked.request_id, method=request.method, route=request.path, status=response.status_code)
+    log("request", request_id=request_id, method=request.method, route=request.path, status=response.status_code)
     return response
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.api.service import MAX_ANSWER_BYTES, RESERVED
+from chalicelib.api.query_options import QUERY_OPTIONS
+from chalicelib.api.service import MAX_ANSWER_BYTES
 from chalicelib.queries.saved import load
 from tests.app.front import EXECUTION, HOST, NOW, Front
 
@@ -28,7 +29,7 @@ def test_the_queries_are_listed_with_what_a_form_needs(front: Front) -> None:
 
 def test_no_saved_query_has_a_parameter_that_the_route_keeps_for_itself() -> None:
     for query in load().values():
-        assert not {parameter.name for parameter in query.parameters} & set(RESERVED)
+        assert not {parameter.name for parameter in query.parameters} & {option.name for option in QUERY_OPTIONS}
 
 
 def test_an_answer_within_the_wait_has_the_rows(front: Front) -> None:

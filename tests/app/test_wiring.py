@@ -13,8 +13,8 @@ from chalice.app import Chalice, IAMAuthorizer
 from chalicelib.api.errors import CODES, failure_in_words
 from chalicelib.api.headers import SECURITY
 from chalicelib.api.openapi import document
+from chalicelib.api.requests import ApiRequest
 from chalicelib.errors import SettingError
-from chalicelib.handlers import rest
 from chalicelib.queries.saved import load
 from local.emulator import PROJECT
 from tests.app.front import HOST, REQUEST_ID, Front, error, load_app
@@ -165,7 +165,7 @@ def test_links_lead_where_the_gateway_was_called_whatever_the_host_header_says(f
 def test_links_keep_the_base_path_of_a_custom_domain(front: Front) -> None:
     event = front.event("GET", "/executions/{execution_id}/results", path={"execution_id": "x"})
     event["requestContext"] |= {"domainName": "api.shop.example", "path": "/orders/v2/executions/x/results"}
-    assert rest.Asked.of(event).base_url == "https://api.shop.example/orders/v2"
+    assert ApiRequest.of(event).base_url == "https://api.shop.example/orders/v2"
 
 
 @pytest.mark.parametrize(
