@@ -25,6 +25,8 @@ from chalicelib.loading.ledger import (
 from chalicelib.settings import Settings
 
 WAITING = "waiting"
+State = tuple[str, str | None]
+"""The status of an upload as the API gives it, and the reason for it where there is one."""
 
 ATTEMPTS = 3
 """How often Lambda delivers an event to a function that fails: once, and twice again."""
@@ -54,6 +56,14 @@ class UploadLink:
     fields: dict[str, str]
     expires_at: datetime
     max_bytes: int
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A ledger entry and when it was written."""
+
+    entry: Entry
+    written_at: datetime
 
 
 class Uploads:
@@ -88,8 +98,8 @@ class Uploads:
         key = self._key(upload)
         # The object first: an entry that is written in between is then news about that object.
         stored = self._bucket.head(key)
-        entry, written_at = self._entry(key)
-        state, reason = self._state(upload, stored, entry, written_at)
+        recorded = self._entry(key)
+        state, reason = self._state(upload, stored, recorded)
         told: dict[str, Any] = {
             "upload_id": upload_id,
             "key": key,
@@ -104,8 +114,8 @@ class Uploads:
             "refused": [],
             "quarantine_url": None,
         }
-        if entry is not None and state == entry.state and state in FINISHED:
-            told |= self._ending(upload, entry)
+        if recorded is not None and state == recorded.entry.state and state in FINISHED:
+            told |= self._ending(upload, recorded.entry)
         return told
 
     def _ending(self, upload: UploadId, entry: Entry) -> dict[str, Any]:
@@ -124,30 +134,20 @@ class Uploads:
         link = self._bucket.download_link(entry.quarantine, name, self._settings.download_seconds)
         return counts | {"refused": refused, "quarantine_url": link}
 
-    def _state(
-        self, upload: UploadId, stored: ObjectVersion | None, entry: Entry | None, written_at: datetime
-    ) -> tuple[str, str | None]:
+    def _state(self, upload: UploadId, stored: ObjectVersion | None, recorded: Recorded | None) -> State:
+        """Return the state of an upload from its object and its ledger entry, as far as there are any."""
         now = self._now()
-        if stored is None and entry is None:
-            return self._not_there(upload, now)
-        if entry is not None and (stored is None or entry.version == stored.version):
-            if entry.state in FINISHED:
-                return entry.state, entry.reason
-            if entry.state == DELETED:
-                return FAILED, "the file was deleted, and its rows with it: send it again"
-            if stored is None:
-                return FAILED, "the file was removed before it was loaded: send it again"
-            if entry.state == FAILED and entry.attempts >= ATTEMPTS:
-                return FAILED, f"loading failed {entry.attempts} times, the last time for: {entry.reason}"
-            left = ATTEMPT + MARGIN + (timedelta() if entry.attempts >= ATTEMPTS else PAUSES)
-            if now - written_at > left:
-                return FAILED, f"loading was begun {entry.attempts} times and never ended: send the file again"
-            return LOADING, None
-        if stored is not None and now - stored.modified_at > ATTEMPTS * ATTEMPT + PAUSES + MARGIN:
+        if recorded is None and stored is None:
+            return self._before_the_file(upload, now)
+        if recorded is not None and (stored is None or recorded.entry.version == stored.version):
+            return _of_entry(recorded, stored is not None, now)
+        # The file is there, and the ledger knows nothing of it, or an earlier file of the same link.
+        assert stored is not None
+        if now - stored.modified_at > ATTEMPTS * ATTEMPT + PAUSES + MARGIN:
             return FAILED, "the file is there, but loading it was never begun: send it again"
         return LOADING, None
 
-    def _not_there(self, upload: UploadId, now: datetime) -> tuple[str, str | None]:
+    def _before_the_file(self, upload: UploadId, now: datetime) -> State:
         expired_at = upload.issued_at + timedelta(seconds=self._settings.upload_seconds)
         if now < expired_at:
             return WAITING, None
@@ -159,16 +159,16 @@ class Uploads:
     def _key(self, upload: UploadId) -> str:
         return f"{self._settings.incoming_prefix}{upload.text}/{upload.name}"
 
-    def _entry(self, key: str) -> tuple[Entry | None, datetime]:
+    def _entry(self, key: str) -> Recorded | None:
         stored = self._bucket.read(f"{self._settings.ledger_prefix}{ledger_name(key)}")
         if stored is None:
-            return None, self._now()
+            return None
         body, written_at = stored
         try:
-            return Entry.from_json(json.loads(body)), written_at
+            return Recorded(Entry.from_json(json.loads(body)), written_at)
         except (UnreadableEntry, ValueError):
             # The next load of the object sets it aside and is news of the object.
-            return None, written_at
+            return None
 
     def _sample(self, key: str) -> list[dict[str, Any]]:
         """Return number, path and reason of the first refused records. What was sent of them is left out."""
@@ -180,6 +180,23 @@ class Uploads:
             record = json.loads(head + b"}")
             found.append({name: record[name] for name in ("record_number", "path", "reason")})
         return found
+
+
+def _of_entry(recorded: Recorded, is_stored: bool, now: datetime) -> State:
+    """Return the state of an upload whose file the ledger knows. `is_stored` tells whether the file is there still."""
+    entry = recorded.entry
+    if entry.state in FINISHED:
+        return entry.state, entry.reason
+    if entry.state == DELETED:
+        return FAILED, "the file was deleted, and its rows with it: send it again"
+    if not is_stored:
+        return FAILED, "the file was removed before it was loaded: send it again"
+    is_last_attempt = entry.attempts >= ATTEMPTS
+    if entry.state == FAILED and is_last_attempt:
+        return FAILED, f"loading failed {entry.attempts} times, the last time for: {entry.reason}"
+    if now - recorded.written_at > ATTEMPT + MARGIN + (timedelta() if is_last_attempt else PAUSES):
+        return FAILED, f"loading was begun {entry.attempts} times and never ended: send the file again"
+    return LOADING, None
 
 
 def _lines(compressed: bytes) -> Iterator[bytes]:

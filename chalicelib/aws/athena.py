@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from chalicelib.aws.athena_results import Execution, Page, Typed, column, marked, typed
+from chalicelib.aws.athena_results import Execution, Page, Typed, marked
 from chalicelib.aws.errors import RETRY_AFTER, THROTTLES, error_code
 from chalicelib.errors import DeadlinePassed, NotOurs, ParameterError, QueryFailed, Throttled
 from chalicelib.queries.saved import load
@@ -144,7 +144,17 @@ class Athena:
         _check_page(page_size, page_token)
         if not execution.finished:
             raise DeadlinePassed(f"execution {execution.execution_id}", 0)
-        return self._page(_succeeded(execution), page_size, page_token)
+        _succeeded(execution)
+        # The first page of a SELECT begins with a header row, which Athena counts.
+        has_header = execution.statement_type == "DML" and page_token is None
+        answer = self._results(execution, min(page_size + has_header, MAX_PAGE), page_token)
+        try:
+            return Page.of(answer, has_header)
+        except (ValueError, ArithmeticError):
+            if page_token is None:
+                raise
+            # A token that Athena took but never gave may lead to the header row.
+            raise _page_error("page_token", "it is not one of this execution: start without it") from None
 
     def pages(self, execution: Execution) -> Iterator[Page]:
         """Yield every page of a succeeded execution, at least one. Raises as `page` does."""
@@ -171,40 +181,22 @@ class Athena:
         named = {"database": self._settings.database, "table": self._settings.table}
         return query is not None and query.is_run_by(sql, parameters, **named)
 
-    def _page(self, execution: Execution, page_size: int, page_token: str | None) -> Page:
-        # Athena counts the header row of a SELECT's first page.
-        header = execution.statement_type == "DML" and page_token is None
-        request: dict[str, Any] = {
-            "QueryExecutionId": execution.execution_id,
-            "MaxResults": min(page_size + header, MAX_PAGE),
-        }
+    def _results(self, execution: Execution, limit: int, page_token: str | None) -> Mapping[str, Any]:
+        """Return what GetQueryResults answers, with at most `limit` rows, the header row included."""
+        request: dict[str, Any] = {"QueryExecutionId": execution.execution_id, "MaxResults": limit}
         if page_token is not None:
             request["NextToken"] = page_token
         try:
             with _throttling():
-                answer = self._client.get_query_results(**request)
+                return self._client.get_query_results(**request)
         except ClientError as error:
-            if page_token is not None and error_code(error) == "InvalidRequestException":
-                raise _page_error("page_token", "is not a token of these results: begin again without one") from None
-            if error_code(error) == "InvalidRequestException":
-                # The bucket's lifecycle removes results; Athena remembers the execution for 45 days.
-                reason = "its results can no longer be read: ask the query again"
-                raise QueryFailed(execution.execution_id, execution.state, reason) from None
-            raise
-        results: Any = answer["ResultSet"]
-        infos = results["ResultSetMetadata"]["ColumnInfo"]
-        columns = [column(info) for info in infos]
-        texts = [[cell.get("VarCharValue") for cell in row.get("Data", [])] for row in results["Rows"]]
-        if header and texts and texts[0] == [info.get("Label") or info["Name"] for info in infos]:
-            del texts[0]
-        try:
-            rows = [tuple(typed(text, type_) for text, (_, type_) in zip(row, columns, strict=True)) for row in texts]
-        except (ValueError, ArithmeticError):
-            if page_token is None:
+            if error_code(error) != "InvalidRequestException":
                 raise
-            # A token that Athena took but never gave may lead to the header row.
-            raise _page_error("page_token", "it is not one of this execution: start without it") from None
-        return Page(columns, rows, answer.get("NextToken") or None)
+            if page_token is not None:
+                raise _page_error("page_token", "is not a token of these results: begin again without one") from None
+            # The bucket's lifecycle removes results; Athena remembers the execution for 45 days.
+            reason = "its results can no longer be read: ask the query again"
+            raise QueryFailed(execution.execution_id, execution.state, reason) from None
 
 
 def _succeeded(execution: Execution) -> Execution:

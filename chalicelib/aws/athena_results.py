@@ -105,6 +105,20 @@ class Page:
     rows: list[tuple[Typed, ...]]
     next_page_token: str | None
 
+    @classmethod
+    def of(cls, answer: Mapping[str, Any], has_header: bool) -> Page:
+        """Read the answer of GetQueryResults. With `has_header` a first row of the columns' names is left out.
+
+        Raises ValueError or ArithmeticError for a text that is not of its column's type.
+        """
+        infos = answer["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
+        texts = [[cell.get("VarCharValue") for cell in row.get("Data", [])] for row in answer["ResultSet"]["Rows"]]
+        if has_header and texts and texts[0] == [info.get("Label") or info["Name"] for info in infos]:
+            del texts[0]
+        columns = [column(info) for info in infos]
+        rows = [tuple(typed(text, type_) for text, (_, type_) in zip(row, columns, strict=True)) for row in texts]
+        return cls(columns, rows, answer.get("NextToken") or None)
+
     def describe(self) -> dict[str, Any]:
         """Return the page as the REST API gives it: every value as `json_value` writes it."""
         return {
