@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 PathParameters = TypeVarTuple("PathParameters")
 
-WORKS_WITH = {
+INIT_IMPORTS = {
     "app.app": "chalicelib.handlers.rest",
     "app.load_orders": "chalicelib.handlers.load",
     "app.sweep_orders": "chalicelib.handlers.sweep",
 }
-"""What each function works with, by the name that Lambda has for its handler; none pays for what is another's."""
+"""The module that each function imports while it starts, by Lambda's name of its handler."""
 
-if (handler := os.environ.get("_HANDLER")) in WORKS_WITH:
+if (handler := os.environ.get("_HANDLER")) in INIT_IMPORTS:
     # Now and not at the first event: while it starts, a function has more CPU than its memory gives it.
-    importlib.import_module(WORKS_WITH[handler])
+    importlib.import_module(INIT_IMPORTS[handler])
 
 settings = Settings.from_environment(os.environ)
 app = Chalice(app_name="orders-etl")
@@ -57,7 +57,7 @@ def sweep_orders(event: CloudWatchEvent) -> dict[str, Any]:
 
 
 def time_left_of(context: Any) -> Callable[[], float]:
-    """Tell how many seconds Lambda leaves this process."""
+    """Return a function that gives the seconds until Lambda ends this process."""
     return lambda: context.get_remaining_time_in_millis() / 1000
 
 

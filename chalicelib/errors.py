@@ -160,8 +160,8 @@ class DeadlinePassed(EtlError):
         super().__init__(f"{what} did not finish within {seconds:g} s")
 
 
-class NotOurs(EtlError):
-    """The id given does not name an execution of a saved query in our workgroup."""
+class ExecutionNotFound(EtlError):
+    """No execution of a saved query in the workgroup has this id."""
 
     def __init__(self, execution_id: str) -> None:
         self.execution_id = execution_id

@@ -1,4 +1,4 @@
-"""What a REST request asks: its parameters, body, caller and address, read from the event and checked. Pure."""
+"""A REST request: its parameters, body, caller and address, read from the event and checked. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KEY = re.compile(r"[!-~]{1,255}", re.ASCII)
 class ApiRequest:
     """One request. `base_url` is the API's address without a slash at its end, as the caller sees it.
 
-    `parameters` maps each query parameter to all its values. `caller` tells one caller from another.
+    `parameters` maps each query parameter to all its values. `caller` differs between callers.
     """
 
     request_id: str
@@ -52,8 +52,8 @@ class ApiRequest:
             body_is_base64=bool(event.get("isBase64Encoded")),
         )
 
-    def json_object(self, *known: str) -> dict[str, Any]:
-        """Return the body, an object that has no member but `known`.
+    def json_object(self, *allowed: str) -> dict[str, Any]:
+        """Return the body, an object that has no member but `allowed`.
 
         Raises RequestError, and RequestTooLarge for a body that no right request has.
         """
@@ -65,21 +65,23 @@ class ApiRequest:
         try:
             text: str | bytes = self.body or ""
             body = json.loads(base64.b64decode(text) if self.body_is_base64 else text)
-        except (ValueError, RecursionError, binascii.Error) as problem:
-            what = problem.msg if isinstance(problem, json.JSONDecodeError) else "it cannot be read"
-            raise RequestError({"body": f"is not JSON ({what}): send an object such as {_example(known)}"}) from None
+        except (ValueError, RecursionError, binascii.Error) as error:
+            what = error.msg if isinstance(error, json.JSONDecodeError) else "it cannot be read"
+            raise RequestError({"body": f"is not JSON ({what}): send an object such as {_example(allowed)}"}) from None
         if not isinstance(body, dict):
-            raise RequestError({"body": f"is not a JSON object: send one such as {_example(known)}"})
-        takes = f"it takes {', '.join(known)}"
-        problems = {name: f"is not a field of this request: {takes}" for name in body if name not in known}
+            raise RequestError({"body": f"is not a JSON object: send one such as {_example(allowed)}"})
+        takes = f"it takes {', '.join(allowed)}"
+        problems = {name: f"is not a field of this request: {takes}" for name in body if name not in allowed}
         if problems:
             raise RequestError(problems)
         return body
 
-    def only(self, *known: str) -> None:
-        """Raise RequestError if there is a parameter besides `known`."""
-        takes = f"it takes {', '.join(known)}" if known else "it takes none"
-        problems = {name: f"is not a parameter of this call: {takes}" for name in self.parameters if name not in known}
+    def check_parameters(self, *allowed: str) -> None:
+        """Raise RequestError if there is a parameter besides `allowed`."""
+        takes = f"it takes {', '.join(allowed)}" if allowed else "it takes none"
+        problems = {
+            name: f"is not a parameter of this call: {takes}" for name in self.parameters if name not in allowed
+        }
         if problems:
             raise RequestError(problems)
 
@@ -117,12 +119,12 @@ class ApiRequest:
 
 
 def page_token(inner: str | None) -> str | None:
-    """Return what a caller is given for Athena's token: opaque, and safe in a URL without escaping."""
+    """Return the token that stands for Athena's in an answer: opaque, and safe in a URL without escaping."""
     return None if inner is None else base64.urlsafe_b64encode(inner.encode()).decode().rstrip("=")
 
 
 def inner_token(token: str) -> str:
-    """Return Athena's token for a caller's. Raises RequestError for a text that is none."""
+    """Return Athena's token for one of `page_token`. Raises RequestError for any other text."""
     try:
         if len(token) > MAX_PAGE_TOKEN:
             raise ValueError
@@ -149,5 +151,5 @@ def _base_url(context: Mapping[str, Any], headers: Mapping[str, str]) -> str:
     return f"{scheme}://{host}{'/'.join(called[: len(called) - segments])}"
 
 
-def _example(known: tuple[str, ...]) -> str:
-    return json.dumps(dict.fromkeys(known, "orders.json"))
+def _example(allowed: tuple[str, ...]) -> str:
+    return json.dumps(dict.fromkeys(allowed, "orders.json"))

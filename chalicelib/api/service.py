@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -28,7 +28,7 @@ MAX_ANSWER_BYTES = 5_500_000
 
 
 class Api:
-    """The routes' work. `bucket` is the stage's, `monotonic` a clock in seconds."""
+    """The operations behind the routes. `bucket` is the stage's, `monotonic` a clock in seconds."""
 
     def __init__(
         self,
@@ -47,13 +47,13 @@ class Api:
 
     def offer_upload(self, request: ApiRequest) -> Answer:
         """POST /uploads."""
-        request.only()
-        body = request.json_object("filename")
-        if "filename" not in body:
+        request.check_parameters()
+        fields = request.json_object("filename")
+        if "filename" not in fields:
             raise RequestError({"filename": "is missing: give the file's name, such as orders.json"})
-        link = self._uploads.offer(body["filename"])
+        link = self._uploads.offer(fields["filename"])
         status_url = request.link(f"/uploads/{link.upload_id}")
-        told = {
+        body = {
             "upload_id": link.upload_id,
             "key": link.key,
             "url": link.url,
@@ -62,18 +62,20 @@ class Api:
             "max_bytes": link.max_bytes,
             "status_url": status_url,
         }
-        return Answer(told, 201, {"Location": status_url})
+        return Answer(body, 201, {"Location": status_url})
 
     def upload(self, request: ApiRequest, upload_id: str) -> Answer:
         """GET /uploads/{upload_id}."""
-        request.only()
+        request.check_parameters()
         return Answer(self._uploads.status(upload_id))
 
     def queries(self, request: ApiRequest) -> Answer:
         """GET /queries."""
-        request.only()
-        told = [query.describe() | {"url": request.link(f"/queries/{query.name}")} for query in saved.load().values()]
-        return Answer({"queries": told})
+        request.check_parameters()
+        queries = [
+            query.describe() | {"url": request.link(f"/queries/{query.name}")} for query in saved.load().values()
+        ]
+        return Answer({"queries": queries})
 
     def ask(self, request: ApiRequest, name: str) -> Answer:
         """GET /queries/{name}."""
@@ -93,19 +95,19 @@ class Api:
                 raise DeadlinePassed(f"execution {execution_id}", ANSWER_BY)
         except DeadlinePassed:
             status_url = request.link(f"/executions/{execution_id}")
-            told = {"execution_id": execution_id, "query": name, "status_url": status_url}
-            return Answer(told, 202, {"Location": status_url, "Retry-After": "1"})
+            body = {"execution_id": execution_id, "query": name, "status_url": status_url}
+            return Answer(body, 202, {"Location": status_url, "Retry-After": "1"})
         page = self._page(execution, options[PAGE_SIZE.name], None)
-        return Answer(self._told(execution, request) | page)
+        return Answer(self._describe(execution, request) | page)
 
     def execution(self, request: ApiRequest, execution_id: str) -> Answer:
         """GET /executions/{id}."""
-        request.only()
-        return Answer(self._told(self._athena.execution(execution_id), request))
+        request.check_parameters()
+        return Answer(self._describe(self._athena.execution(execution_id), request))
 
     def results(self, request: ApiRequest, execution_id: str) -> Answer:
         """GET /executions/{id}/results."""
-        request.only(PAGE_SIZE.name, "page_token")
+        request.check_parameters(PAGE_SIZE.name, "page_token")
         size = request.option(PAGE_SIZE)
         token = request.text("page_token")
         inner = None if token is None else inner_token(token)
@@ -113,7 +115,7 @@ class Api:
 
     def download(self, request: ApiRequest, execution_id: str) -> Answer:
         """GET /executions/{id}/download."""
-        request.only()
+        request.check_parameters()
         execution = self._athena.execution(execution_id)
         if not execution.finished:
             raise DeadlinePassed(f"execution {execution_id}", 0)
@@ -126,17 +128,17 @@ class Api:
 
     def cancel(self, request: ApiRequest, execution_id: str) -> Answer:
         """DELETE /executions/{id}."""
-        request.only()
+        request.check_parameters()
         self._athena.cancel(execution_id)
-        told = {"execution_id": execution_id, "status_url": request.link(f"/executions/{execution_id}")}
-        return Answer(told, 202)
+        body = {"execution_id": execution_id, "status_url": request.link(f"/executions/{execution_id}")}
+        return Answer(body, 202)
 
     def openapi(self, request: ApiRequest) -> Answer:
         """GET /openapi.json."""
         # Only this call pays for putting the document together.
         from chalicelib.api.openapi import document
 
-        request.only()
+        request.check_parameters()
         return Answer(document(saved.load(), self._settings, request.base_url))
 
     def _checked(
@@ -145,9 +147,9 @@ class Api:
         """Return statement, options and idempotency key. Raises RequestError naming all that is wrong at once."""
         problems: dict[str, str] = {}
         statement, options, key = None, {option.name: option.default for option in QUERY_OPTIONS}, None
-        given = {name: values for name, values in request.parameters.items() if name not in options}
+        parameters = {name: values for name, values in request.parameters.items() if name not in options}
         with _collected(problems):
-            statement = query.bind(given, database=self._settings.database, table=self._settings.table)
+            statement = query.bind(parameters, database=self._settings.database, table=self._settings.table)
         for option in QUERY_OPTIONS:
             with _collected(problems):
                 options[option.name] = request.option(option)
@@ -171,24 +173,24 @@ class Api:
         """Return a page that fits into an answer, with fewer rows than `size` where they are long."""
         while True:
             page: Page = self._athena.page(execution, page_size=size, page_token=token)
-            told = page.describe()
-            told["next_page_token"] = page_token(page.next_page_token)
-            if len(json.dumps(json.dumps(told))) <= MAX_ANSWER_BYTES:
-                return told
+            body = page.describe()
+            body["next_page_token"] = page_token(page.next_page_token)
+            if len(json.dumps(json.dumps(body))) <= MAX_ANSWER_BYTES:
+                return body
             if size == 1:
                 raise RowTooLarge(execution.execution_id)
             size = max(1, min(size, len(page.rows)) // 2)
 
-    def _told(self, execution: Execution, request: ApiRequest) -> dict[str, Any]:
-        place = f"/executions/{execution.execution_id}"
-        done = execution.state == "SUCCEEDED"
-        told: Mapping[str, Any] = execution.describe()
+    def _describe(self, execution: Execution, request: ApiRequest) -> dict[str, Any]:
+        """Return an execution as the API gives it."""
+        path = f"/executions/{execution.execution_id}"
+        succeeded = execution.state == "SUCCEEDED"
         return {
-            **told,
-            "reason": None if done else failure_in_words(execution.reason),
+            **execution.describe(),
+            "reason": None if succeeded else failure_in_words(execution.reason),
             "reused": execution.reused,
-            "status_url": request.link(place),
-            "results_url": request.link(f"{place}/results") if done else None,
+            "status_url": request.link(path),
+            "results_url": request.link(f"{path}/results") if succeeded else None,
         }
 
 

@@ -1,4 +1,4 @@
-"""Uploads: a link for one file, and what became of the file, told from the object and the ledger."""
+"""Uploads: a link for one file, and how far the file has come, by the object and its ledger entry."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class UploadLink:
 
 
 @dataclass(frozen=True)
-class Recorded:
+class LedgerRecord:
     """A ledger entry and when it was written."""
 
     entry: Entry
@@ -78,7 +78,7 @@ class Uploads:
         self._random = random
 
     def offer(self, filename: Any) -> UploadLink:
-        """Return a link for one file of this name. Raises RequestError for a name that cannot be taken."""
+        """Return a link for one file of this name. Raises RequestError for a name that is not accepted."""
         settings, now = self._settings, self._now()
         upload = UploadId.new(safe_name(filename), now, self._random(RANDOM_BYTES))
         key = self._key(upload)
@@ -89,7 +89,7 @@ class Uploads:
         return UploadLink(upload.text, key, url, fields, expires_at, settings.upload_max_bytes)
 
     def status(self, upload_id: str) -> dict[str, Any]:
-        """Return what has become of an upload, as JSON values. Raises UnknownUpload.
+        """Return how far an upload has come, as JSON values. Raises UnknownUpload.
 
         The state is `waiting` until the file is there, `loading` until the ledger says how it ended, then what the
         ledger says; `failed` when it will not get there any more by itself. See docs/api.md for the times.
@@ -98,9 +98,9 @@ class Uploads:
         key = self._key(upload)
         # The object first: an entry that is written in between is then news about that object.
         stored = self._bucket.head(key)
-        recorded = self._entry(key)
-        state, reason = self._state(upload, stored, recorded)
-        told: dict[str, Any] = {
+        record = self._entry(key)
+        state, reason = self._state(upload, stored, record)
+        status: dict[str, Any] = {
             "upload_id": upload_id,
             "key": key,
             "status": state,
@@ -114,9 +114,9 @@ class Uploads:
             "refused": [],
             "quarantine_url": None,
         }
-        if recorded is not None and state == recorded.entry.state and state in FINISHED:
-            told |= self._ending(upload, recorded.entry)
-        return told
+        if record is not None and state == record.entry.state and state in FINISHED:
+            status |= self._ending(upload, record.entry)
+        return status
 
     def _ending(self, upload: UploadId, entry: Entry) -> dict[str, Any]:
         counts = {
@@ -134,13 +134,13 @@ class Uploads:
         link = self._bucket.download_link(entry.quarantine, name, self._settings.download_seconds)
         return counts | {"refused": refused, "quarantine_url": link}
 
-    def _state(self, upload: UploadId, stored: ObjectVersion | None, recorded: Recorded | None) -> State:
+    def _state(self, upload: UploadId, stored: ObjectVersion | None, record: LedgerRecord | None) -> State:
         """Return the state of an upload from its object and its ledger entry, as far as there are any."""
         now = self._now()
-        if recorded is None and stored is None:
+        if record is None and stored is None:
             return self._before_the_file(upload, now)
-        if recorded is not None and (stored is None or recorded.entry.version == stored.version):
-            return _of_entry(recorded, stored is not None, now)
+        if record is not None and (stored is None or record.entry.version == stored.version):
+            return _entry_state(record, stored is not None, now)
         # The file is there, and the ledger knows nothing of it, or an earlier file of the same link.
         assert stored is not None
         if now - stored.modified_at > ATTEMPTS * ATTEMPT + PAUSES + MARGIN:
@@ -159,32 +159,32 @@ class Uploads:
     def _key(self, upload: UploadId) -> str:
         return f"{self._settings.incoming_prefix}{upload.text}/{upload.name}"
 
-    def _entry(self, key: str) -> Recorded | None:
+    def _entry(self, key: str) -> LedgerRecord | None:
         stored = self._bucket.read(f"{self._settings.ledger_prefix}{ledger_name(key)}")
         if stored is None:
             return None
         body, written_at = stored
         try:
-            return Recorded(Entry.from_json(json.loads(body)), written_at)
+            return LedgerRecord(Entry.from_json(json.loads(body)), written_at)
         except (UnreadableEntry, ValueError):
             # The next load of the object sets it aside and is news of the object.
             return None
 
     def _sample(self, key: str) -> list[dict[str, Any]]:
         """Return number, path and reason of the first refused records. What was sent of them is left out."""
-        found: list[dict[str, Any]] = []
+        sample: list[dict[str, Any]] = []
         for line in _lines(self._bucket.read_start(key, SAMPLE_BYTES)):
             head, separator, _ = line.partition(RAW)
-            if not separator or len(found) == SAMPLE_RECORDS:
+            if not separator or len(sample) == SAMPLE_RECORDS:
                 break
-            record = json.loads(head + b"}")
-            found.append({name: record[name] for name in ("record_number", "path", "reason")})
-        return found
+            fields = json.loads(head + b"}")
+            sample.append({name: fields[name] for name in ("record_number", "path", "reason")})
+        return sample
 
 
-def _of_entry(recorded: Recorded, is_stored: bool, now: datetime) -> State:
-    """Return the state of an upload whose file the ledger knows. `is_stored` tells whether the file is there still."""
-    entry = recorded.entry
+def _entry_state(record: LedgerRecord, is_stored: bool, now: datetime) -> State:
+    """Return the state of an upload whose file has a ledger entry. `is_stored`: the file is there still."""
+    entry = record.entry
     if entry.state in FINISHED:
         return entry.state, entry.reason
     if entry.state == DELETED:
@@ -194,7 +194,7 @@ def _of_entry(recorded: Recorded, is_stored: bool, now: datetime) -> State:
     is_last_attempt = entry.attempts >= ATTEMPTS
     if entry.state == FAILED and is_last_attempt:
         return FAILED, f"loading failed {entry.attempts} times, the last time for: {entry.reason}"
-    if now - recorded.written_at > ATTEMPT + MARGIN + (timedelta() if is_last_attempt else PAUSES):
+    if now - record.written_at > ATTEMPT + MARGIN + (timedelta() if is_last_attempt else PAUSES):
         return FAILED, f"loading was begun {entry.attempts} times and never ended: send the file again"
     return LOADING, None
 

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.aws.athena_results import Execution, Page, Typed, marked
 from chalicelib.aws.errors import RETRY_AFTER, THROTTLES, error_code
-from chalicelib.errors import DeadlinePassed, NotOurs, ParameterError, QueryFailed, Throttled
+from chalicelib.errors import DeadlinePassed, ExecutionNotFound, ParameterError, QueryFailed, Throttled
 from chalicelib.queries.saved import load
 from chalicelib.settings import Settings
 
@@ -39,8 +39,8 @@ def athena_client(**options: Any) -> AthenaClient:
 class Athena:
     """Queries in the workgroup of `settings`.
 
-    With `saved_only`, an execution whose SQL is not a saved query's, as that is now, does not exist: NotOurs. Every
-    method raises Throttled when Athena refuses for its rate after the client's retries.
+    With `saved_only`, an execution whose SQL is not a saved query's, as that is now, does not exist:
+    ExecutionNotFound. Every method raises Throttled when Athena refuses for its rate after the client's retries.
     """
 
     def __init__(
@@ -94,28 +94,28 @@ class Athena:
     def execution(self, execution_id: str) -> Execution:
         """Return how far an execution has come.
 
-        Raises NotOurs when the id is malformed (no call is made), unknown, or of another workgroup.
+        Raises ExecutionNotFound when the id is malformed (no call is made), unknown, or of another workgroup.
         """
         if not EXECUTION_ID.fullmatch(execution_id):
-            raise NotOurs(execution_id)
+            raise ExecutionNotFound(execution_id)
         try:
             with _throttling():
                 answer = self._client.get_query_execution(QueryExecutionId=execution_id)
         except ClientError as error:
             # Athena answers AccessDenied for another workgroup's execution: the role knows ours only.
             if error_code(error) in ("InvalidRequestException", "AccessDeniedException"):
-                raise NotOurs(execution_id) from None
+                raise ExecutionNotFound(execution_id) from None
             raise
         execution = Execution.of(answer["QueryExecution"], self._is_saved)
         if execution.workgroup != self._settings.workgroup or (self._saved_only and execution.query is None):
-            raise NotOurs(execution_id)
+            raise ExecutionNotFound(execution_id)
         return execution
 
     def wait(self, execution_id: str, timeout: float) -> Execution:
         """Follow an execution until it has succeeded, at most `timeout` seconds; 0 looks once.
 
         Never starts anything again. Raises QueryFailed when it ended FAILED or CANCELLED, DeadlinePassed when the
-        time is over (the query goes on), NotOurs.
+        time is over (the query goes on), ExecutionNotFound.
         """
         deadline = self._monotonic() + timeout
         pause = FIRST_PAUSE
@@ -170,7 +170,7 @@ class Athena:
             yield from page.rows
 
     def cancel(self, execution_id: str) -> None:
-        """Stop an execution; one that has ended stays as it is. Raises NotOurs."""
+        """Stop an execution; one that has ended stays as it is. Raises ExecutionNotFound."""
         # `execution` refuses an empty id: botocore would fill in a random one, and stop nothing in silence.
         if not self.execution(execution_id).finished:
             with _throttling():

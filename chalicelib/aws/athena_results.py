@@ -84,7 +84,7 @@ class Execution:
         )
 
     def describe(self) -> dict[str, Any]:
-        """Return what the REST API tells of an execution, as JSON values; the cost is a number of dollars."""
+        """Return the execution as the REST API gives it: JSON values, the cost a number of dollars."""
         return {
             "execution_id": self.execution_id,
             "query": self.query,

@@ -1,4 +1,4 @@
-"""Errors of AWS: which mean that nothing is there, and which pass by themselves, as errors of ours."""
+"""Errors of AWS: which codes mean that nothing is there, and which errors are temporary."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NOT_FOUND = frozenset({"NoSuchKey", "NotFound", "404"})
 THROTTLES = frozenset({"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"})
 BUSY = frozenset({"SlowDown", "ServiceUnavailable", "InternalError", "InternalServerException", "RequestTimeout"})
 RETRY_AFTER = 5.0
-"""Seconds that a caller is told to wait after the client's own retries were used up."""
+"""Seconds after which a caller may try again, once the client's own retries are used up."""
 
 
 def error_code(error: ClientError) -> str:
@@ -20,7 +20,7 @@ def error_code(error: ClientError) -> str:
 
 
 def temporary(error: Exception) -> EtlError | None:
-    """Return an error of AWS that passes by itself as ours, with nothing of the call in it; None for any other."""
+    """Return a temporary error of AWS as an EtlError with nothing of the call in it; None for any other error."""
     if isinstance(error, ClientError) and error_code(error) in THROTTLES:
         return Throttled("AWS", RETRY_AFTER)
     if isinstance(error, BotoCoreError) or (isinstance(error, ClientError) and error_code(error) in BUSY):

@@ -11,7 +11,7 @@ from typing import TypeVarTuple
 
 from chalice.app import Chalice, Request, Response
 
-from chalicelib.api.errors import Answer, refused
+from chalicelib.api.errors import Answer, answer_to
 from chalicelib.api.headers import SECURITY, cross_origin, preflight
 from chalicelib.api.requests import ApiRequest
 from chalicelib.api.service import Api
@@ -31,17 +31,17 @@ def respond(
     operation: Callable[[Api, ApiRequest, *PathParameters], Answer],
     *path: *PathParameters,
 ) -> Response:
-    """Answer a request by an operation. An error that is a fault of ours goes through: Chalice logs it, answers 500."""
-    asked = ApiRequest.of(request.to_original_event() if request is not None else {})
+    """Answer a request by an operation. An error without an answer goes through: Chalice logs it, answers 500."""
+    api_request = ApiRequest.of(request.to_original_event() if request is not None else {})
     try:
-        answer = operation(the_api(settings), asked, *path)
-    except Exception as problem:
-        known = refused(temporary(problem) or problem, asked.request_id)
-        if known is None:
+        answer = operation(wired_api(settings), api_request, *path)
+    except Exception as error:
+        failure = answer_to(temporary(error) or error, api_request.request_id)
+        if failure is None:
             raise
-        answer = known
+        answer = failure
         if answer.status >= 500:
-            log("service does not answer", request_id=asked.request_id, kind=type(problem).__name__)
+            log("service does not answer", request_id=api_request.request_id, kind=type(error).__name__)
     return Response(answer.body, dict(answer.headers), answer.status)
 
 
@@ -61,14 +61,16 @@ def finish(request: Request, response: Response, settings: Settings) -> Response
 
 
 def answer_preflights(app: Chalice, settings: Settings) -> None:
-    """Add an OPTIONS route beside every route. Browsers send no signature with it, and it tells nothing else."""
+    """Add an OPTIONS route beside every route. Browsers send no signature with it, and learn nothing else from it."""
     for path, methods in list(app.routes.items()):
-        told = preflight(sorted(methods))
-        app.route(path, methods=["OPTIONS"], name="preflight")(lambda told=told, **_: Response("", dict(told), 204))
+        headers = preflight(sorted(methods))
+        app.route(path, methods=["OPTIONS"], name="preflight")(
+            lambda headers=headers, **_: Response("", dict(headers), 204)
+        )
 
 
 @functools.cache
-def the_api(settings: Settings) -> Api:
+def wired_api(settings: Settings) -> Api:
     """Return the API with its clients, made on first use."""
     bucket = LinkBucket(link_client(), settings.bucket)
     uploads = Uploads(bucket, settings, now=lambda: datetime.now(UTC), random=secrets.token_bytes)

@@ -231,7 +231,7 @@ class Front:
 
     def call(self, method: str, resource: str, **more: Any) -> Reply:
         """Call a route, as the gateway does, and return its answer."""
-        with mock.patch.object(rest, "the_api", return_value=self.api):
+        with mock.patch.object(rest, "wired_api", return_value=self.api):
             answer = self.app(self.event(method, resource, **more), None)
         json.dumps(answer)
         text = answer["body"]

@@ -18,9 +18,9 @@ def ask(front: Front, name: str = "preview", **query: str):
 
 
 def test_the_queries_are_listed_with_what_a_form_needs(front: Front) -> None:
-    told = front.call("GET", "/queries").body["queries"]
-    assert [each["name"] for each in told] == list(load())
-    (top,) = [each for each in told if each["name"] == "top_products"]
+    queries = front.call("GET", "/queries").body["queries"]
+    assert [each["name"] for each in queries] == list(load())
+    (top,) = [each for each in queries if each["name"] == "top_products"]
     assert top["url"] == f"{API}/queries/top_products"
     limit = top["parameters"][0]
     assert limit["name"] == "limit"
@@ -155,9 +155,9 @@ def test_a_failed_query_says_so_in_words(front: Front) -> None:
     assert answer.body["ExecutionId"] == EXECUTION
     assert "it needs more memory" in answer.body["Message"]
     assert "s3://" not in answer.text
-    told = front.call("GET", "/executions/{execution_id}", path=PATH).body
-    assert (told["state"], told["results_url"]) == ("FAILED", None)
-    assert "it needs more memory" in told["reason"]
+    execution = front.call("GET", "/executions/{execution_id}", path=PATH).body
+    assert (execution["state"], execution["results_url"]) == ("FAILED", None)
+    assert "it needs more memory" in execution["reason"]
     for route in ("results", "download"):
         assert front.call("GET", f"/executions/{{execution_id}}/{route}", path=PATH).status == 409
 
@@ -236,7 +236,7 @@ def test_a_download_leads_to_the_csv_and_to_nothing_else(front: Front) -> None:
 
 
 @pytest.mark.parametrize(
-    "place",
+    "location",
     [
         "s3://orders-etl-test/orders_json_incoming/a.csv",
         "s3://another-bucket/athena_results/a.csv",
@@ -244,10 +244,10 @@ def test_a_download_leads_to_the_csv_and_to_nothing_else(front: Front) -> None:
         None,
     ],
 )
-def test_no_link_leads_out_of_the_results(front: Front, place: str | None) -> None:
+def test_no_link_leads_out_of_the_results(front: Front, location: str | None) -> None:
     for key in ("orders_json_incoming/a.csv", "athena_results/a.csv", "athena_results_of_others/a.csv"):
         front.s3.put(key, b"a")
-    front.athena.location = place
+    front.athena.location = location
     assert front.call("GET", "/executions/{execution_id}/download", path=PATH).status == 410
 
 

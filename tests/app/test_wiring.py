@@ -62,8 +62,8 @@ def test_handlers_only_translate_and_call() -> None:
 
 
 def test_the_document_describes_every_route_and_no_other(front: Front) -> None:
-    told = document(load(), front.settings, "")["paths"]
-    described = {(path, method.upper()) for path, methods in told.items() for method in methods}
+    paths = document(load(), front.settings, "")["paths"]
+    described = {(path, method.upper()) for path, methods in paths.items() for method in methods}
     routed = {(path, method) for path, methods in front.app.routes.items() for method in methods}
     by_name = {(f"/queries/{name}", "GET") for name in load()}
     assert described == routed | by_name
@@ -122,10 +122,10 @@ def test_a_service_that_does_not_answer_is_told_without_its_address(front: Front
 
 
 def test_no_web_page_may_call_unless_its_origin_is_named() -> None:
-    asked = {"Origin": "https://shop.example"}
-    assert Front().call("GET", "/queries", headers=asked).headers.get("Access-Control-Allow-Origin") is None
+    headers = {"Origin": "https://shop.example"}
+    assert Front().call("GET", "/queries", headers=headers).headers.get("Access-Control-Allow-Origin") is None
     front = Front(API_CORS_ORIGINS="https://shop.example,http://localhost:3000")
-    answer = front.call("GET", "/queries", headers=asked)
+    answer = front.call("GET", "/queries", headers=headers)
     assert answer.headers["Access-Control-Allow-Origin"] == "https://shop.example"
     assert answer.headers["Vary"] == "Origin"
     other = front.call("GET", "/queries", headers={"Origin": "https://shop.example.evil"})
@@ -182,10 +182,10 @@ def test_links_keep_the_base_path_of_a_custom_domain(front: Front) -> None:
     ],
 )
 def test_a_failure_is_told_in_words_with_nothing_of_the_inside(reason: str, words: str) -> None:
-    told = failure_in_words(reason)
-    assert told is not None
-    assert words in told
-    assert not re.search(r"s3:|arn:|secret|line \d", told)
+    message = failure_in_words(reason)
+    assert message is not None
+    assert words in message
+    assert not re.search(r"s3:|arn:|secret|line \d", message)
 
 
 def test_the_log_line_of_a_request_holds_no_parameter(front: Front, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.aws.athena import Athena
 from chalicelib.aws.athena_results import Execution
-from chalicelib.errors import NotOurs, ParameterError, QueryFailed
+from chalicelib.errors import ExecutionNotFound, ParameterError, QueryFailed
 from chalicelib.queries import saved
 from chalicelib.settings import Settings
 from local.emulator import ACCOUNT, Emulator, running
@@ -204,7 +204,7 @@ def test_executions_of_another_workgroup_and_unknown_ids_are_not_ours(aws: Emula
         QueryString="SELECT 1 AS x", ResultConfiguration={"OutputLocation": RESULTS}
     )
     for execution_id in (started["QueryExecutionId"], "0b1c2d3e-4f50-4a61-8b72-9c8d0e1f2a3b"):
-        with pytest.raises(NotOurs):
+        with pytest.raises(ExecutionNotFound):
             athena.execution(execution_id)
 
 
