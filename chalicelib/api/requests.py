@@ -16,7 +16,8 @@ from chalicelib.errors import RequestError, RequestTooLarge, shown
 MAX_BODY_BYTES = 16 * 1024
 MAX_PAGE_TOKEN = 2048
 INTEGER = re.compile(r"[0-9]{1,9}", re.ASCII)
-KEY = re.compile(r"[!-~]{1,255}", re.ASCII)
+MAX_KEY = 255
+KEY = re.compile(rf"[!-~]{{1,{MAX_KEY}}}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class ApiRequest:
         key = self.headers.get("idempotency-key")
         if key is not None and not KEY.fullmatch(key):
             raise RequestError(
-                {"Idempotency-Key": f"{shown(key)!r} is not taken: give 1 to 255 ASCII characters, no spaces"}
+                {"Idempotency-Key": f"{shown(key)!r} is not taken: give 1 to {MAX_KEY} ASCII characters, no spaces"}
             )
         return key
 

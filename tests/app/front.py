@@ -98,7 +98,7 @@ class FakeAthena:
         self._meet("results")
         self.pages.append(request)
         first = int(request.get("NextToken", "0"))
-        header = [["order_id", "total"]] if not first else []
+        header: list[list[str | None]] = [["order_id", "total"]] if not first else []
         rows = [*header, *self.rows[first : first + request["MaxResults"] - len(header)]]
         last = first + len(rows) - len(header)
         answer: dict[str, Any] = {

@@ -7,13 +7,13 @@ import pytest
 from chalicelib.api.query_options import QUERY_OPTIONS
 from chalicelib.api.service import MAX_ANSWER_BYTES
 from chalicelib.queries.saved import load
-from tests.app.front import EXECUTION, HOST, NOW, Front
+from tests.app.front import EXECUTION, HOST, NOW, Front, Reply
 
 API = f"https://{HOST}/api"
 PATH = {"execution_id": EXECUTION}
 
 
-def ask(front: Front, name: str = "preview", **query: str):
+def ask(front: Front, name: str = "preview", **query: str) -> Reply:
     return front.call("GET", "/queries/{name}", path={"name": name}, query={k: [v] for k, v in query.items()})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from typing import Any
+from unittest import mock
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
@@ -155,6 +156,12 @@ def test_origins_are_named_whole_or_refused(wrong: str) -> None:
 def test_an_event_that_s3_did_not_send_ends_well_and_is_told(event: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert load_app().load_orders(event, None) == []
     assert '"event": "event not understood"' in capsys.readouterr().out
+
+
+def test_a_request_is_read_once(front: Front) -> None:
+    with mock.patch.object(ApiRequest, "of", wraps=ApiRequest.of) as read:
+        assert front.call("GET", "/queries").status == 200
+    assert read.call_count == 1
 
 
 def test_links_lead_where_the_gateway_was_called_whatever_the_host_header_says(front: Front) -> None:
