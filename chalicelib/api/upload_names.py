@@ -1,8 +1,8 @@
 """File names that callers give as labels, and the upload ids that carry them. Pure: no call is made here.
 
 An upload id is the time it was issued, 16 random bytes, the file's name, and a check over all of these, in URL-safe
-base64. So the id alone tells the key, and nothing has to be stored before the file arrives; a mistyped id is told from
-one that was issued. Guessing one means guessing 128 random bits.
+base64. So the key follows from the id, and nothing has to be stored before the file arrives; its check shows a
+mistyped one. Guessing one means guessing 128 random bits.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def content_type(name: str) -> str:
 
 
 def _ends_a_key(name: str) -> bool:
-    """Tell whether a name is one segment of a key, and of a file that can be loaded."""
+    """Return whether a name is one segment of a key, and of a file that can be loaded."""
     controls = {unicodedata.category(character) for character in name} & CONTROLS
     return not controls and not SEPARATORS & set(name) and is_supported(name)
 

@@ -141,7 +141,7 @@ class Uploads:
             return self._before_the_file(upload, now)
         if record is not None and (stored is None or record.entry.version == stored.version):
             return _entry_state(record, stored is not None, now)
-        # The file is there, and the ledger knows nothing of it, or an earlier file of the same link.
+        # The file has no entry yet, or the entry is of an earlier file of the same link.
         assert stored is not None
         if now - stored.modified_at > ATTEMPTS * ATTEMPT + PAUSES + MARGIN:
             return FAILED, "the file is there, but loading it was never begun: send it again"

@@ -21,7 +21,7 @@ SAVED = re.compile(r"-- saved query: ([a-z][a-z0-9_]{0,127})\n")
 """The comment that `marked` writes. Athena keeps the text of a query, comments included, with the execution."""
 
 IsSaved = Callable[[str, str, Sequence[str]], bool]
-"""Tells whether the saved query of a name is what runs this SQL with these parameters."""
+"""Returns whether the saved query of a name is what runs this SQL with these parameters."""
 
 ZONED = re.compile(r"(\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(?:\.\d{1,6})?)\d* (\S+)", re.ASCII)
 
@@ -33,7 +33,7 @@ class Execution:
     """One run of a query, as far as it has come.
 
     `query` is the saved query's name, None for any other SQL. `state` is QUEUED, RUNNING, SUCCEEDED, FAILED or
-    CANCELLED; `reason` tells why in Athena's words. `statement_type` is DML for SELECT, else DDL or UTILITY.
+    CANCELLED; `reason` is Athena's text on why. `statement_type` is DML for SELECT, else DDL or UTILITY.
     `cost_usd` is an estimate in dollars at list price, None until the execution has ended.
     """
 
@@ -129,7 +129,7 @@ class Page:
 
 
 def marked(sql: str, name: str | None) -> str:
-    """Return the SQL with a first line that tells which saved query it is. Raises ValueError for a malformed name."""
+    """Return the SQL with a first line that names its saved query. Raises ValueError for a malformed name."""
     if name is None:
         return sql
     comment = f"-- saved query: {name}\n"

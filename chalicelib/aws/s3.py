@@ -143,11 +143,11 @@ class Storage:
     def list(self, prefix: str, after: str = "", limit: int = 1000) -> Page:
         """Return objects below `prefix` whose keys follow `after`, in the order of S3."""
         answer = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, StartAfter=after, MaxKeys=limit)
-        found = [
+        objects = [
             Listed(each["Key"], each["ETag"].strip('"'), each["Size"], each["LastModified"])
             for each in answer.get("Contents", ())
         ]
-        return Page(tuple(found), bool(answer.get("IsTruncated")), _now(answer))
+        return Page(tuple(objects), bool(answer.get("IsTruncated")), _now(answer))
 
     def put_file(self, key: str, path: Path) -> None:
         """Store a file under `key`, all at once."""
@@ -207,8 +207,8 @@ class Storage:
 
     def read_json(self, key: str) -> tuple[Any, str] | None:
         """Return what a JSON object says and its ETag, or None where there is no object."""
-        known = self.look(key)
-        return None if known is None else (known.value, known.etag)
+        stored = self.look(key)
+        return None if stored is None else (stored.value, stored.etag)
 
     def look(self, key: str) -> Known | None:
         """Return a JSON object with its age, or None where there is none."""

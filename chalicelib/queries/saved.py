@@ -81,7 +81,7 @@ class SavedQuery:
         return Statement(self.name, sql, tuple(rendered))
 
     def is_run_by(self, sql: str, parameters: Sequence[str], *, database: str, table: str) -> bool:
-        """Tell whether SQL that Athena ran is a statement that `bind` returns, from its first character to its last.
+        """Return whether SQL that Athena ran is a statement that `bind` returns, from its first character to its last.
 
         Each `?` may stand there itself or be one literal; Athena documents that it does not return the parameters of
         an execution. `parameters` are those it does return: literals, all of them.
