@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from chalicelib.api.errors import Answer, failure_in_words
 from chalicelib.api.query_options import MAX_AGE, PAGE_SIZE, QUERY_OPTIONS, WAIT
 from chalicelib.api.requests import ApiRequest, inner_token, page_token
+from chalicelib.aws.athena import check_page
 from chalicelib.aws.athena_results import Execution, Page
 from chalicelib.errors import DeadlinePassed, ParameterError, QueryFailed, RequestError, RowTooLarge
 from chalicelib.queries import saved
@@ -111,6 +112,7 @@ class Api:
         size = request.option(PAGE_SIZE)
         token = request.text("page_token")
         inner = None if token is None else inner_token(token)
+        check_page(size, inner)
         return Answer(self._page(self._athena.execution(execution_id), size, inner))
 
     def download(self, request: ApiRequest, execution_id: str) -> Answer:

@@ -141,7 +141,7 @@ class Athena:
         `next_page_token` of the page before. Raises ParameterError for a page size or token that is none, QueryFailed,
         DeadlinePassed when the execution had not ended.
         """
-        _check_page(page_size, page_token)
+        check_page(page_size, page_token)
         if not execution.finished:
             raise DeadlinePassed(f"execution {execution.execution_id}", 0)
         _succeeded(execution)
@@ -206,7 +206,8 @@ def _succeeded(execution: Execution) -> Execution:
     return execution
 
 
-def _check_page(page_size: int, page_token: str | None) -> None:
+def check_page(page_size: int, page_token: str | None) -> None:
+    """Raise ParameterError for a page size or a token that `Athena.page` refuses without a call."""
     if not 1 <= page_size <= MAX_PAGE:
         raise _page_error("page_size", f"is {page_size}: give 1 to {MAX_PAGE}")
     if page_token is not None and not 1 <= len(page_token) <= MAX_TOKEN:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.api.query_options import QUERY_OPTIONS
+from chalicelib.api.requests import page_token
 from chalicelib.api.service import MAX_ANSWER_BYTES
 from chalicelib.queries.saved import load
 from tests.app.front import EXECUTION, HOST, NOW, Front, Reply
@@ -182,6 +183,13 @@ def test_a_text_that_is_no_token_is_refused(front: Front, token: str) -> None:
     query = {"page_token": [token]}
     answer = front.call("GET", "/executions/{execution_id}/results", path=PATH, query=query)
     assert answer.status == (200 if token == "MQ" else 400)
+
+
+def test_a_token_longer_than_any_of_athenas_is_refused_before_the_execution_is_looked_at(front: Front) -> None:
+    query = {"page_token": [page_token("x" * 1025) or ""]}
+    answer = front.call("GET", "/executions/{execution_id}/results", path={"execution_id": "unknown"}, query=query)
+    assert answer.status == 400
+    assert front.athena.calls == []
 
 
 def test_rows_that_are_long_come_fewer_at_a_time(front: Front) -> None:
