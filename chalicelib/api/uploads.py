@@ -12,16 +12,9 @@ from typing import Any
 from chalicelib.api.upload_names import RANDOM_BYTES, UploadId, content_type, safe_name
 from chalicelib.aws.presigned import LinkBucket, ObjectVersion
 from chalicelib.errors import UnreadableEntry
-from chalicelib.loading.ledger import (
-    DELETED,
-    FAILED,
-    FINISHED,
-    LOADING,
-    PARTLY_LOADED,
-    QUARANTINED,
-    Entry,
-    ledger_name,
-)
+from chalicelib.file_names import ledger_name
+from chalicelib.loading.entry import Entry
+from chalicelib.loading.models import DELETED, FAILED, FINISHED, LOADING, PARTLY_LOADED, QUARANTINED
 from chalicelib.settings import Settings
 
 WAITING = "waiting"

@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from chalicelib.aws.errors import NOT_FOUND, error_code
-from chalicelib.loading.ledger import version_of
+from chalicelib.loading.models import version_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
