@@ -6,7 +6,7 @@ import functools
 import importlib
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 from chalice.app import Chalice, CloudWatchEvent, IAMAuthorizer, Rate, Request, Response, S3Event
 
@@ -14,19 +14,21 @@ from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
     from chalicelib.api.errors import Answer
-    from chalicelib.api.requests import Asked
+    from chalicelib.api.requests import ApiRequest
     from chalicelib.api.service import Api
 
-WORKS_WITH = {
+PathParameters = TypeVarTuple("PathParameters")
+
+INIT_IMPORTS = {
     "app.app": "chalicelib.handlers.rest",
     "app.load_orders": "chalicelib.handlers.load",
     "app.sweep_orders": "chalicelib.handlers.sweep",
 }
-"""What each function works with, by the name that Lambda has for its handler; none pays for what is another's."""
+"""The module that each function imports while it starts, by Lambda's name of its handler."""
 
-if (handler := os.environ.get("_HANDLER")) in WORKS_WITH:
+if (handler := os.environ.get("_HANDLER")) in INIT_IMPORTS:
     # Now and not at the first event: while it starts, a function has more CPU than its memory gives it.
-    importlib.import_module(WORKS_WITH[handler])
+    importlib.import_module(INIT_IMPORTS[handler])
 
 settings = Settings.from_environment(os.environ)
 app = Chalice(app_name="orders-etl")
@@ -55,7 +57,7 @@ def sweep_orders(event: CloudWatchEvent) -> dict[str, Any]:
 
 
 def time_left_of(context: Any) -> Callable[[], float]:
-    """Tell how many seconds Lambda leaves this process."""
+    """Return a function that gives the seconds until Lambda ends this process."""
     return lambda: context.get_remaining_time_in_millis() / 1000
 
 
@@ -86,65 +88,72 @@ def finish(request: Request, get_response: Callable[[Request], Response]) -> Res
     return rest.finish(request, get_response(request), settings)
 
 
-def respond(work: Callable[[Api, Asked], Answer]) -> Response:
-    """Have the API do its work for the current request; errors become answers."""
+def api() -> type[Api]:
+    """Return the class of the REST API's operations; the other functions never import it."""
+    from chalicelib.api.service import Api
+
+    return Api
+
+
+def respond(operation: Callable[[Api, ApiRequest, *PathParameters], Answer], *path: *PathParameters) -> Response:
+    """Answer the current request by an operation of the API; errors become answers."""
     from chalicelib.handlers import rest
 
-    return rest.respond(app.current_request, work, settings)
+    return rest.respond(app.current_request, settings, operation, *path)
 
 
 @route("/uploads", methods=["POST"])
 def offer_upload() -> Response:
     """Get a link to upload one file of orders."""
-    return respond(lambda api, asked: api.offer_upload(asked))
+    return respond(api().offer_upload)
 
 
 @route("/uploads/{upload_id}")
 def upload(upload_id: str) -> Response:
     """Tell what has become of an upload."""
-    return respond(lambda api, asked: api.upload(upload_id, asked))
+    return respond(api().upload, upload_id)
 
 
 @route("/queries")
 def queries() -> Response:
     """List the saved queries and their parameters."""
-    return respond(lambda api, asked: api.queries(asked))
+    return respond(api().queries)
 
 
 @route("/queries/{name}")
 def ask(name: str) -> Response:
     """Run a saved query."""
-    return respond(lambda api, asked: api.ask(name, asked))
+    return respond(api().ask, name)
 
 
 @route("/executions/{execution_id}")
 def execution(execution_id: str) -> Response:
     """Tell how far an execution has come."""
-    return respond(lambda api, asked: api.execution(execution_id, asked))
+    return respond(api().execution, execution_id)
 
 
 @route("/executions/{execution_id}", methods=["DELETE"])
 def cancel(execution_id: str) -> Response:
     """Cancel an execution."""
-    return respond(lambda api, asked: api.cancel(execution_id, asked))
+    return respond(api().cancel, execution_id)
 
 
 @route("/executions/{execution_id}/results")
 def results(execution_id: str) -> Response:
     """Return a page of an execution's rows."""
-    return respond(lambda api, asked: api.results(execution_id, asked))
+    return respond(api().results, execution_id)
 
 
 @route("/executions/{execution_id}/download")
 def download(execution_id: str) -> Response:
     """Lead to an execution's rows as CSV."""
-    return respond(lambda api, asked: api.download(execution_id, asked))
+    return respond(api().download, execution_id)
 
 
 @route("/openapi.json")
 def openapi() -> Response:
     """Describe this API as an OpenAPI document."""
-    return respond(lambda api, asked: api.openapi(asked))
+    return respond(api().openapi)
 
 
 if settings.api_origins:

@@ -101,9 +101,8 @@ class Lake:
     def rows_of(self, start: str) -> int:
         """Ask Athena how many rows came from the files whose names begin so."""
         table = f"{self._settings.database}.{self._settings.table}"
-        execution = self._athena.start(f"SELECT count(*) FROM {table} WHERE source_key LIKE '{self.key(start)}%'")
-        self._athena.wait(execution, 60)
-        return int(next(iter(self._athena.rows(execution)))[0])
+        execution_id = self._athena.start(f"SELECT count(*) FROM {table} WHERE source_key LIKE '{self.key(start)}%'")
+        return int(next(self._athena.rows(self._athena.wait(execution_id, 60)))[0])
 
 
 def wait(look: Callable[[], Found | None]) -> Found:

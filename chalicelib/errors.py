@@ -160,8 +160,8 @@ class DeadlinePassed(EtlError):
         super().__init__(f"{what} did not finish within {seconds:g} s")
 
 
-class NotOurs(EtlError):
-    """The id given does not name an execution of a saved query in our workgroup."""
+class ExecutionNotFound(EtlError):
+    """No execution of a saved query in the workgroup has this id."""
 
     def __init__(self, execution_id: str) -> None:
         self.execution_id = execution_id
@@ -175,6 +175,14 @@ class Throttled(EtlError):
         self.service = service
         self.retry_after = retry_after
         super().__init__(f"{service} is busy: try again in {retry_after:g} s")
+
+
+class ServiceUnavailable(EtlError):
+    """A service of AWS did not answer, after the retries. `retry_after` is in seconds."""
+
+    def __init__(self, retry_after: float) -> None:
+        self.retry_after = retry_after
+        super().__init__(f"a service this API stands on does not answer: try again in {retry_after:g} s")
 
 
 class RequestError(EtlError):

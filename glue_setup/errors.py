@@ -14,6 +14,7 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
+from chalicelib.aws.errors import THROTTLES
 from chalicelib.errors import EtlError, shown
 
 
@@ -41,7 +42,7 @@ STALE = {
     "InvalidSignatureException",
     "RequestExpired",
 }
-BUSY = {"Throttling", "ThrottlingException", "TooManyRequestsException", "SlowDown", "RequestLimitExceeded"}
+BUSY = THROTTLES | {"SlowDown"}
 
 REMEDIES = {
     "BucketAlreadyExists": "the name belongs to another account: choose another ETL_BUCKET",

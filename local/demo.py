@@ -177,8 +177,7 @@ class _Demo:
             self._show(name, columns, rows)
 
     def _asked(self, sql: str, parameters: Any = (), name: str | None = None) -> tuple[list[str], list[list[Any]]]:
-        execution = self.athena.start(sql, parameters, name=name)
-        self.athena.wait(execution, QUERY_SECONDS)
+        execution = self.athena.wait(self.athena.start(sql, parameters, name=name), QUERY_SECONDS)
         page = self.athena.page(execution).describe()
         return [column["name"] for column in page["columns"]], page["rows"]
 

@@ -106,8 +106,7 @@ class Direct:
         statement = query.bind({"order_id": order_id}, database=self._settings.database, table=self._settings.table)
         try:
             execution_id = self._athena.start(statement.sql, statement.parameters, name=QUERY)
-            self._athena.wait(execution_id, ASK_SECONDS)
-            page = self._athena.page(execution_id).describe()
+            page = self._athena.page(self._athena.wait(execution_id, ASK_SECONDS)).describe()
         except EtlError as problem:
             raise SetupError(f"{QUERY} could not be asked: {problem}") from None
         names = [column["name"] for column in page["columns"]]

@@ -16,13 +16,14 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
+from chalicelib.aws.errors import NOT_FOUND
 from glue_setup.definitions import RELEASE_PREFIX
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-ABSENT = {"NoSuchKey", "NoSuchBucket", "404"}
+ABSENT = NOT_FOUND | {"NoSuchBucket"}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Errors of the REST API: each kind's status and words, in one shape, with nothing of the inside in it. Pure."""
+"""Error answers of the REST API: status and message of each kind of error, all in one shape. Pure."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chalicelib.errors import (
     DeadlinePassed,
     EtlError,
-    NotOurs,
+    ExecutionNotFound,
     ParameterError,
     QueryFailed,
     RequestError,
     RequestTooLarge,
     RowTooLarge,
+    ServiceUnavailable,
     Throttled,
     UnknownQuery,
     UnknownUpload,
@@ -27,9 +26,6 @@ from chalicelib.errors import (
 MAX_PROBLEMS = 20
 """How many wrong fields one answer names."""
 MAX_PROBLEM = 400
-BUSY_CODES = frozenset({"SlowDown", "ServiceUnavailable", "InternalError", "InternalServerException", "RequestTimeout"})
-THROTTLES = frozenset({"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"})
-RETRY_AFTER = 5
 
 ATHENA_CODE = re.compile(r"(?:^|[\s:(])([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+)(?=$|[\s:,.)])")
 UNREADABLE = (
@@ -55,30 +51,30 @@ REASONS = {
 
 @dataclass(frozen=True)
 class Answer:
-    """What is sent back. `body` is JSON values."""
+    """An answer to a request. `body` is JSON values."""
 
     body: Any
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def refusal(status: int, message: str, request_id: str, **more: Any) -> Answer:
+def error_answer(status: int, message: str, request_id: str, **more: Any) -> Answer:
     """Return an error answer: `Code` and `Message` as Chalice's own, and the request id to quote."""
     return Answer({"Code": CODES[status], "Message": message, "RequestId": request_id, **more}, status)
 
 
-def refused(problem: Exception, request_id: str) -> Answer | None:
-    """Return the answer to an error, or None for one that is a fault of ours."""
-    for kind, answer in KINDS.items():
-        if isinstance(problem, kind):
-            return answer(problem, request_id)
+def answer_to(error: Exception, request_id: str) -> Answer | None:
+    """Return the answer to an error, or None for one that no caller can mend: the API answers 500."""
+    for kind, answer in ANSWERS.items():
+        if isinstance(error, kind):
+            return answer(error, request_id)
     return None
 
 
 def failure_in_words(reason: str | None) -> str | None:
     """Return why an execution failed as a caller may read it: Athena's words may hold SQL, ARNs and places in S3.
 
-    What is told is our sentence for the kind of failure and Athena's error code, never a part of its text.
+    The answer is a sentence of REASONS and Athena's error code, never a part of Athena's text.
     """
     if reason is None:
         return None
@@ -90,45 +86,38 @@ def failure_in_words(reason: str | None) -> str | None:
     return f"{words} ({code[1]})" if code else words
 
 
-def _problems(problem: ParameterError | RequestError, request_id: str) -> Answer:
-    told = {shown(name): shown(text, MAX_PROBLEM) for name, text in list(problem.problems.items())[:MAX_PROBLEMS]}
-    message = "; ".join(f"{name}: {text}" for name, text in told.items())
-    left = len(problem.problems) - len(told)
+def _bad_request(error: ParameterError | RequestError, request_id: str) -> Answer:
+    fields = {shown(name): shown(text, MAX_PROBLEM) for name, text in list(error.problems.items())[:MAX_PROBLEMS]}
+    message = "; ".join(f"{name}: {text}" for name, text in fields.items())
+    left = len(error.problems) - len(fields)
     if left > 0:
         message += f"; and {left} more"
-    return refusal(400, message, request_id, Fields=told)
+    return error_answer(400, message, request_id, Fields=fields)
 
 
-def _query_failed(problem: QueryFailed, request_id: str) -> Answer:
-    if problem.state == "SUCCEEDED":
-        return refusal(410, f"execution {problem.execution_id}: {failure_in_words(problem.reason)}", request_id)
-    reason = failure_in_words(problem.reason)
-    message = f"execution {problem.execution_id} {problem.state}: {reason}"
-    return refusal(409, message, request_id, ExecutionId=problem.execution_id, State=problem.state)
+def _query_failed(error: QueryFailed, request_id: str) -> Answer:
+    if error.state == "SUCCEEDED":
+        return error_answer(410, f"execution {error.execution_id}: {failure_in_words(error.reason)}", request_id)
+    reason = failure_in_words(error.reason)
+    message = f"execution {error.execution_id} {error.state}: {reason}"
+    return error_answer(409, message, request_id, ExecutionId=error.execution_id, State=error.state)
 
 
-def _throttled(problem: Throttled, request_id: str) -> Answer:
-    answer = refusal(429, str(problem), request_id)
-    return Answer(answer.body, 429, {"Retry-After": f"{problem.retry_after:.0f}"})
+def _later(status: int) -> Callable[[Throttled | ServiceUnavailable, str], Answer]:
+    def answer(error: Throttled | ServiceUnavailable, request_id: str) -> Answer:
+        body = error_answer(status, str(error), request_id).body
+        return Answer(body, status, {"Retry-After": f"{error.retry_after:.0f}"})
+
+    return answer
 
 
-def _not_ended(problem: DeadlinePassed, request_id: str) -> Answer:
-    answer = refusal(409, f"{problem.what} has not ended: ask for its state until it has", request_id)
+def _not_ended(error: DeadlinePassed, request_id: str) -> Answer:
+    answer = error_answer(409, f"{error.what} has not ended: ask for its state until it has", request_id)
     return Answer(answer.body, 409, {"Retry-After": "1"})
 
 
-def _aws(problem: ClientError | BotoCoreError, request_id: str) -> Answer | None:
-    code = problem.response.get("Error", {}).get("Code", "") if isinstance(problem, ClientError) else ""
-    if code in THROTTLES:
-        return _throttled(Throttled("AWS", RETRY_AFTER), request_id)
-    if code in BUSY_CODES or isinstance(problem, BotoCoreError):
-        answer = refusal(503, f"a service this API stands on does not answer: try again in {RETRY_AFTER} s", request_id)
-        return Answer(answer.body, 503, {"Retry-After": str(RETRY_AFTER)})
-    return None
-
-
-def _plain(status: int) -> Callable[[EtlError, str], Answer]:
-    return lambda problem, request_id: refusal(status, str(problem), request_id)
+def _with_status(status: int) -> Callable[[EtlError, str], Answer]:
+    return lambda error, request_id: error_answer(status, str(error), request_id)
 
 
 CODES = {
@@ -145,18 +134,17 @@ CODES = {
 }
 """The `Code` of each status; Chalice's where it has one."""
 
-KINDS: dict[type[Exception], Callable[[Any, str], Answer | None]] = {
-    ParameterError: _problems,
-    RequestError: _problems,
-    RequestTooLarge: _plain(413),
-    UnknownQuery: _plain(404),
-    UnknownUpload: _plain(404),
-    NotOurs: _plain(404),
-    RowTooLarge: _plain(422),
+ANSWERS: dict[type[Exception], Callable[[Any, str], Answer]] = {
+    ParameterError: _bad_request,
+    RequestError: _bad_request,
+    RequestTooLarge: _with_status(413),
+    UnknownQuery: _with_status(404),
+    UnknownUpload: _with_status(404),
+    ExecutionNotFound: _with_status(404),
+    RowTooLarge: _with_status(422),
     QueryFailed: _query_failed,
     DeadlinePassed: _not_ended,
-    Throttled: _throttled,
-    ClientError: _aws,
-    BotoCoreError: _aws,
+    Throttled: _later(429),
+    ServiceUnavailable: _later(503),
 }
-"""The answer to each kind of error. What is not here is a fault of ours: 500, and the trace in the log only."""
+"""The answer to each kind of error. Any other is answered 500, with its trace in the log only."""

@@ -1,4 +1,4 @@
-"""Headers of every answer of the REST API: what browsers are told, and which web origins may read it. Pure."""
+"""Headers of every answer of the REST API: what browsers may do with it, and which web origins may read it. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SECURITY = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-"""Answers are data of one caller: not to be kept, run, framed, or taken for another type."""
+"""Answers are data of one caller: not to be kept, run, framed, or read as another type."""
 
 ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, X-Amz-Date, X-Amz-Security-Token, X-Api-Key"
 EXPOSED_HEADERS = "Location, Retry-After"
@@ -32,7 +32,7 @@ def cross_origin(origin: str | None, allowed: Sequence[str]) -> dict[str, str]:
 
 
 def preflight(methods: Sequence[str]) -> dict[str, str]:
-    """Return what a browser is told, beside `cross_origin`, before it sends a request of one of these methods."""
+    """Return the headers, beside `cross_origin`, that let a browser send a request of one of these methods."""
     return {
         "Access-Control-Allow-Methods": ", ".join(methods),
         "Access-Control-Allow-Headers": ALLOWED_HEADERS,

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.api.openapi_schemas import SCHEMAS, schema_of
+from chalicelib.api.query_options import QUERY_OPTIONS, QueryOption
 from chalicelib.api.requests import KEY, MAX_PAGE_TOKEN
-from chalicelib.api.service import DEFAULT_WAIT, MAX_WAIT
 from chalicelib.api.upload_names import ID, MAX_NAME_BYTES
-from chalicelib.aws.athena import EXECUTION_ID, MAX_AGE_MINUTES, MAX_PAGE
+from chalicelib.aws.athena import EXECUTION_ID
 from chalicelib.queries.parameters import Parameter
 from chalicelib.queries.saved import SavedQuery
 from chalicelib.settings import Settings
@@ -39,7 +39,7 @@ ALWAYS = ("400", "403", "415", "429", "500", "503", "504")
 
 
 def document(queries: Mapping[str, SavedQuery], settings: Settings, base_url: str) -> Json:
-    """Return the document. `base_url` is the API's address; empty for a document that tells none."""
+    """Return the document. `base_url` is the API's address; empty for a document without it."""
     security, schemes = _security(settings.api_auth)
     return {
         "openapi": "3.1.0",
@@ -54,7 +54,7 @@ def document(queries: Mapping[str, SavedQuery], settings: Settings, base_url: st
         "paths": _paths(queries),
         "components": {
             "schemas": SCHEMAS,
-            "responses": {name: _response(*told) for name, told in ERRORS.items()},
+            "responses": {name: _response(*response) for name, response in ERRORS.items()},
             "parameters": OPTIONS,
             "securitySchemes": schemes,
         },
@@ -65,7 +65,7 @@ def _paths(queries: Mapping[str, SavedQuery]) -> Json:
     name = _path("name", {"type": "string", "pattern": "^[a-z][a-z0-9_]*$"}, "The saved query's name.")
     execution = _path("execution_id", {"type": "string", "pattern": f"^{EXECUTION_ID.pattern}$"}, "The execution's id.")
     upload = _path("upload_id", {"type": "string", "pattern": f"^{ID.pattern}$"}, "The upload's id.")
-    asked = {
+    outcomes = {
         "200": ("The query has ended within the wait: its rows.", "Answer"),
         "202": ("The query goes on: ask `status_url`.", "Begun"),
     }
@@ -103,7 +103,7 @@ def _paths(queries: Mapping[str, SavedQuery]) -> Json:
                 "queries",
                 "ask",
                 "Run a saved query by name. Its parameters are those of the path of that name.",
-                asked,
+                outcomes,
                 [name, *_options()],
                 also=("404", "409", "410", "422"),
             )
@@ -115,7 +115,7 @@ def _paths(queries: Mapping[str, SavedQuery]) -> Json:
             "queries",
             f"ask_{query.name}",
             query.title,
-            asked,
+            outcomes,
             [*parameters, *_options()],
             also=("409", "410", "422"),
         )
@@ -238,10 +238,15 @@ def _path(name: str, schema: Json, text: str) -> Json:
 
 def _query(name: str, schema: Json, text: str, parameter: Parameter | None = None) -> Json:
     required = parameter is not None and parameter.required
-    told = {"name": name, "in": "query", "required": required, "description": text, "schema": schema}
+    query = {"name": name, "in": "query", "required": required, "description": text, "schema": schema}
     if parameter is not None:
-        told["example"] = int(parameter.example) if schema["type"] == "integer" else parameter.example
-    return told
+        query["example"] = int(parameter.example) if schema["type"] == "integer" else parameter.example
+    return query
+
+
+def _option(option: QueryOption) -> Json:
+    limits = {"minimum": option.minimum, "maximum": option.maximum, "default": option.default}
+    return _query(option.name, {"type": "integer", **limits}, option.description)
 
 
 def _security(auth: str) -> tuple[list[Json], Json]:
@@ -260,21 +265,7 @@ def _security(auth: str) -> tuple[list[Json], Json]:
 
 
 OPTIONS: dict[str, Json] = {
-    "wait": _query(
-        "wait",
-        {"type": "integer", "minimum": 0, "maximum": MAX_WAIT, "default": DEFAULT_WAIT},
-        "Seconds to wait for the rows.",
-    ),
-    "max_age": _query(
-        "max_age",
-        {"type": "integer", "minimum": 0, "maximum": MAX_AGE_MINUTES, "default": 0},
-        "Minutes: an earlier result that is no older may be reused, at no cost.",
-    ),
-    "page_size": _query(
-        "page_size",
-        {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": MAX_PAGE},
-        "Rows of the page, at most.",
-    ),
+    **{option.name: _option(option) for option in QUERY_OPTIONS},
     "idempotency_key": {
         "name": "Idempotency-Key",
         "in": "header",

@@ -1,4 +1,4 @@
-"""What a REST request asks: its parameters, body, caller and address, read from the event and checked. Pure."""
+"""A REST request: its parameters, body, caller and address, read from the event and checked. Pure."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from chalicelib.api.query_options import QueryOption
 from chalicelib.errors import RequestError, RequestTooLarge, shown
 
 MAX_BODY_BYTES = 16 * 1024
 MAX_PAGE_TOKEN = 2048
 INTEGER = re.compile(r"[0-9]{1,9}", re.ASCII)
-KEY = re.compile(r"[!-~]{1,255}", re.ASCII)
+MAX_KEY = 255
+KEY = re.compile(rf"[!-~]{{1,{MAX_KEY}}}", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Asked:
+class ApiRequest:
     """One request. `base_url` is the API's address without a slash at its end, as the caller sees it.
 
-    `parameters` maps each query parameter to all its values. `caller` tells one caller from another.
+    `parameters` maps each query parameter to all its values. `caller` differs between callers.
     """
 
     request_id: str
@@ -34,7 +36,7 @@ class Asked:
     body_is_base64: bool = False
 
     @classmethod
-    def of(cls, event: Mapping[str, Any]) -> Asked:
+    def of(cls, event: Mapping[str, Any]) -> ApiRequest:
         """Read an event of API Gateway's Lambda proxy integration."""
         context = event.get("requestContext") or {}
         identity = context.get("identity") or {}
@@ -51,8 +53,8 @@ class Asked:
             body_is_base64=bool(event.get("isBase64Encoded")),
         )
 
-    def json_object(self, *known: str) -> dict[str, Any]:
-        """Return the body, an object that has no member but `known`.
+    def json_object(self, *allowed: str) -> dict[str, Any]:
+        """Return the body, an object that has no member but `allowed`.
 
         Raises RequestError, and RequestTooLarge for a body that no right request has.
         """
@@ -64,32 +66,34 @@ class Asked:
         try:
             text: str | bytes = self.body or ""
             body = json.loads(base64.b64decode(text) if self.body_is_base64 else text)
-        except (ValueError, RecursionError, binascii.Error) as problem:
-            what = problem.msg if isinstance(problem, json.JSONDecodeError) else "it cannot be read"
-            raise RequestError({"body": f"is not JSON ({what}): send an object such as {_example(known)}"}) from None
+        except (ValueError, RecursionError, binascii.Error) as error:
+            what = error.msg if isinstance(error, json.JSONDecodeError) else "it cannot be read"
+            raise RequestError({"body": f"is not JSON ({what}): send an object such as {_example(allowed)}"}) from None
         if not isinstance(body, dict):
-            raise RequestError({"body": f"is not a JSON object: send one such as {_example(known)}"})
-        takes = f"it takes {', '.join(known)}"
-        problems = {name: f"is not a field of this request: {takes}" for name in body if name not in known}
+            raise RequestError({"body": f"is not a JSON object: send one such as {_example(allowed)}"})
+        takes = f"it takes {', '.join(allowed)}"
+        problems = {name: f"is not a field of this request: {takes}" for name in body if name not in allowed}
         if problems:
             raise RequestError(problems)
         return body
 
-    def only(self, *known: str) -> None:
-        """Raise RequestError if there is a parameter besides `known`."""
-        takes = f"it takes {', '.join(known)}" if known else "it takes none"
-        problems = {name: f"is not a parameter of this call: {takes}" for name in self.parameters if name not in known}
+    def check_parameters(self, *allowed: str) -> None:
+        """Raise RequestError if there is a parameter besides `allowed`."""
+        takes = f"it takes {', '.join(allowed)}" if allowed else "it takes none"
+        problems = {
+            name: f"is not a parameter of this call: {takes}" for name in self.parameters if name not in allowed
+        }
         if problems:
             raise RequestError(problems)
 
-    def integer(self, name: str, default: int, low: int, high: int, unit: str = "") -> int:
-        """Return a parameter's value. Raises RequestError unless it is a whole number from `low` to `high`."""
-        raw = self.text(name)
+    def option(self, option: QueryOption) -> int:
+        """Return the value of an option, its default where it is not given. Raises RequestError."""
+        raw = self.text(option.name)
         if raw is None:
-            return default
-        if not INTEGER.fullmatch(raw) or not low <= int(raw) <= high:
-            wanted = f"a whole number{unit and ' of '}{unit} from {low} to {high}"
-            raise RequestError({name: f"{shown(raw)!r} is not taken: give {wanted}"})
+            return option.default
+        if not INTEGER.fullmatch(raw) or not option.minimum <= int(raw) <= option.maximum:
+            wanted = f"a whole number of {option.unit} from {option.minimum} to {option.maximum}"
+            raise RequestError({option.name: f"{shown(raw)!r} is not taken: give {wanted}"})
         return int(raw)
 
     def text(self, name: str) -> str | None:
@@ -106,7 +110,7 @@ class Asked:
         key = self.headers.get("idempotency-key")
         if key is not None and not KEY.fullmatch(key):
             raise RequestError(
-                {"Idempotency-Key": f"{shown(key)!r} is not taken: give 1 to 255 ASCII characters, no spaces"}
+                {"Idempotency-Key": f"{shown(key)!r} is not taken: give 1 to {MAX_KEY} ASCII characters, no spaces"}
             )
         return key
 
@@ -116,12 +120,12 @@ class Asked:
 
 
 def page_token(inner: str | None) -> str | None:
-    """Return what a caller is given for Athena's token: opaque, and safe in a URL without escaping."""
+    """Return the token that stands for Athena's in an answer: opaque, and safe in a URL without escaping."""
     return None if inner is None else base64.urlsafe_b64encode(inner.encode()).decode().rstrip("=")
 
 
 def inner_token(token: str) -> str:
-    """Return Athena's token for a caller's. Raises RequestError for a text that is none."""
+    """Return Athena's token for one of `page_token`. Raises RequestError for any other text."""
     try:
         if len(token) > MAX_PAGE_TOKEN:
             raise ValueError
@@ -148,5 +152,5 @@ def _base_url(context: Mapping[str, Any], headers: Mapping[str, str]) -> str:
     return f"{scheme}://{host}{'/'.join(called[: len(called) - segments])}"
 
 
-def _example(known: tuple[str, ...]) -> str:
-    return json.dumps(dict.fromkeys(known, "orders.json"))
+def _example(allowed: tuple[str, ...]) -> str:
+    return json.dumps(dict.fromkeys(allowed, "orders.json"))

@@ -1,8 +1,8 @@
 """File names that callers give as labels, and the upload ids that carry them. Pure: no call is made here.
 
 An upload id is the time it was issued, 16 random bytes, the file's name, and a check over all of these, in URL-safe
-base64. So the id alone tells the key, and nothing has to be stored before the file arrives; a mistyped id is told from
-one that was issued. Guessing one means guessing 128 random bits.
+base64. So the key follows from the id, and nothing has to be stored before the file arrives; its check shows a
+mistyped one. Guessing one means guessing 128 random bits.
 """
 
 from __future__ import annotations
@@ -72,39 +72,41 @@ class UploadId:
             content = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))[:-CHECK_BYTES]
             name = content[SECONDS_BYTES + RANDOM_BYTES :].decode()
             issued_at = datetime.fromtimestamp(int.from_bytes(content[:SECONDS_BYTES], "big"), UTC)
-            found = cls.new(name, issued_at, content[SECONDS_BYTES : SECONDS_BYTES + RANDOM_BYTES])
+            issued = cls.new(name, issued_at, content[SECONDS_BYTES : SECONDS_BYTES + RANDOM_BYTES])
         except (ValueError, OverflowError, OSError):
             raise UnknownUpload(text) from None
         # Made anew it is the same text, its check included, or it was never issued: base64 has several spellings. The
         # name need only be one that was ever taken, so that an id outlives a rule that is made later.
-        if found.text == text and _ends_a_key(name):
-            return found
+        if issued.text == text and _ends_a_key(name):
+            return issued
         raise UnknownUpload(text)
 
 
-def safe_name(given: Any) -> str:
-    """Return the name as it may end a key: spaces around it removed, everything else as given.
+def safe_name(filename: Any) -> str:
+    """Return the name as it may end a key: spaces around it removed, everything else as it is.
 
     Raises RequestError for what is not a name, or not one of a file that can be loaded.
     """
-    if not isinstance(given, str):
-        raise _refused(f"{shown(json.dumps(given))} is not text: give the file's name, such as orders.json")
-    name = given.strip()
+    if not isinstance(filename, str):
+        raise _name_error(f"{shown(json.dumps(filename))} is not text: give the file's name, such as orders.json")
+    name = filename.strip()
     if not name:
-        raise _refused("is empty: give the file's name, such as orders.json")
+        raise _name_error("is empty: give the file's name, such as orders.json")
     for text, problem in FORBIDDEN.items():
         if text in name:
-            raise _refused(f"{shown(given)!r} holds {text!r}, which {problem}")
+            raise _name_error(f"{shown(filename)!r} holds {text!r}, which {problem}")
     unseen = next((character for i, character in enumerate(name) if _is_unseen(name, i)), None)
     if unseen is not None:
-        raise _refused(
-            f"'{shown(given)}' holds U+{ord(unseen):04X}, which cannot be seen or breaks a line: leave it out"
+        raise _name_error(
+            f"'{shown(filename)}' holds U+{ord(unseen):04X}, which cannot be seen or breaks a line: leave it out"
         )
     size = len(name.encode())
     if size > MAX_NAME_BYTES:
-        raise _refused(f"{shown(given)!r} has {size} bytes in UTF-8: give at most {MAX_NAME_BYTES}")
+        raise _name_error(f"{shown(filename)!r} has {size} bytes in UTF-8: give at most {MAX_NAME_BYTES}")
     if not is_supported(name):
-        raise _refused(f"{shown(given)!r} is of no supported type: name it {', '.join(SUFFIXES)}, or one of these .gz")
+        raise _name_error(
+            f"{shown(filename)!r} is of no supported type: name it {', '.join(SUFFIXES)}, or one of these .gz"
+        )
     return name
 
 
@@ -117,7 +119,7 @@ def content_type(name: str) -> str:
 
 
 def _ends_a_key(name: str) -> bool:
-    """Tell whether a name is one segment of a key, and of a file that can be loaded."""
+    """Return whether a name is one segment of a key, and of a file that can be loaded."""
     controls = {unicodedata.category(character) for character in name} & CONTROLS
     return not controls and not SEPARATORS & set(name) and is_supported(name)
 
@@ -134,5 +136,5 @@ def _check(content: bytes) -> bytes:
     return hashlib.sha256(content).digest()[:CHECK_BYTES]
 
 
-def _refused(problem: str) -> RequestError:
+def _name_error(problem: str) -> RequestError:
     return RequestError({"filename": problem})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,19 +13,16 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from chalicelib.aws.athena_results import Execution, Page, Typed, column, marked, typed
-from chalicelib.errors import DeadlinePassed, NotOurs, ParameterError, QueryFailed, Throttled
+from chalicelib.aws.athena_results import Execution, Page, Typed, marked
+from chalicelib.aws.errors import RETRY_AFTER, THROTTLES, error_code
+from chalicelib.errors import DeadlinePassed, ExecutionNotFound, ParameterError, QueryFailed, Throttled
 from chalicelib.queries.saved import load
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
-    import pandas as pd
     from mypy_boto3_athena import AthenaClient
 
 EXECUTION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
-THROTTLES = frozenset({"ThrottlingException", "TooManyRequestsException"})
-RETRY_AFTER = 5.0
-"""Seconds that a caller is told to wait after Athena's own retries were used up."""
 FIRST_PAUSE, LONGEST_PAUSE, PAUSE_GROWTH = 0.1, 2.0, 1.5
 MAX_PAGE = 1000
 """Rows that GetQueryResults gives at once, the header row included."""
@@ -42,8 +39,8 @@ def athena_client(**options: Any) -> AthenaClient:
 class Athena:
     """Queries in the workgroup of `settings`.
 
-    With `saved_only`, an execution whose SQL is not a saved query's, as that is now, does not exist: NotOurs. Every
-    method raises Throttled when Athena refuses for its rate after the client's retries.
+    With `saved_only`, an execution whose SQL is not a saved query's, as that is now, does not exist:
+    ExecutionNotFound. Every method raises Throttled when Athena refuses for its rate after the client's retries.
     """
 
     def __init__(
@@ -97,28 +94,28 @@ class Athena:
     def execution(self, execution_id: str) -> Execution:
         """Return how far an execution has come.
 
-        Raises NotOurs when the id is malformed (no call is made), unknown, or of another workgroup.
+        Raises ExecutionNotFound when the id is malformed (no call is made), unknown, or of another workgroup.
         """
         if not EXECUTION_ID.fullmatch(execution_id):
-            raise NotOurs(execution_id)
+            raise ExecutionNotFound(execution_id)
         try:
             with _throttling():
                 answer = self._client.get_query_execution(QueryExecutionId=execution_id)
         except ClientError as error:
             # Athena answers AccessDenied for another workgroup's execution: the role knows ours only.
-            if _code(error) in ("InvalidRequestException", "AccessDeniedException"):
-                raise NotOurs(execution_id) from None
+            if error_code(error) in ("InvalidRequestException", "AccessDeniedException"):
+                raise ExecutionNotFound(execution_id) from None
             raise
         execution = Execution.of(answer["QueryExecution"], self._is_saved)
         if execution.workgroup != self._settings.workgroup or (self._saved_only and execution.query is None):
-            raise NotOurs(execution_id)
+            raise ExecutionNotFound(execution_id)
         return execution
 
     def wait(self, execution_id: str, timeout: float) -> Execution:
         """Follow an execution until it has succeeded, at most `timeout` seconds; 0 looks once.
 
         Never starts anything again. Raises QueryFailed when it ended FAILED or CANCELLED, DeadlinePassed when the
-        time is over (the query goes on), NotOurs.
+        time is over (the query goes on), ExecutionNotFound.
         """
         deadline = self._monotonic() + timeout
         pause = FIRST_PAUSE
@@ -137,38 +134,43 @@ class Athena:
             self._sleep(min(pause, left))
             pause = min(pause * PAUSE_GROWTH, LONGEST_PAUSE)
 
-    def page(self, execution_id: str, *, page_size: int = MAX_PAGE, page_token: str | None = None) -> Page:
+    def page(self, execution: Execution, *, page_size: int = MAX_PAGE, page_token: str | None = None) -> Page:
         """Return one page of the rows of a succeeded execution, at most `page_size` (1 to 1000) of them.
 
-        `page_token` is the `next_page_token` of the page before. Raises ParameterError for a page size or token that
-        is none, QueryFailed, DeadlinePassed when the execution has not ended, NotOurs.
+        `execution` is what `wait` or `execution` returned; it is not looked at again. `page_token` is the
+        `next_page_token` of the page before. Raises ParameterError for a page size or token that is none, QueryFailed,
+        DeadlinePassed when the execution had not ended.
         """
-        _check_page(page_size, page_token)
-        return self._page(self._ended(execution_id), page_size, page_token)
+        check_page(page_size, page_token)
+        if not execution.finished:
+            raise DeadlinePassed(f"execution {execution.execution_id}", 0)
+        _succeeded(execution)
+        # The first page of a SELECT begins with a header row, which Athena counts.
+        has_header = execution.statement_type == "DML" and page_token is None
+        answer = self._results(execution, min(page_size + has_header, MAX_PAGE), page_token)
+        try:
+            return Page.of(answer, has_header)
+        except (ValueError, ArithmeticError):
+            if page_token is None:
+                raise
+            # A token that Athena took but never gave may lead to the header row.
+            raise _page_error("page_token", "it is not one of this execution: start without it") from None
 
-    def rows(self, execution_id: str) -> Iterator[tuple[Typed, ...]]:
+    def pages(self, execution: Execution) -> Iterator[Page]:
+        """Yield every page of a succeeded execution, at least one. Raises as `page` does."""
+        page = self.page(execution)
+        yield page
+        while page.next_page_token:
+            page = self.page(execution, page_token=page.next_page_token)
+            yield page
+
+    def rows(self, execution: Execution) -> Iterator[tuple[Typed, ...]]:
         """Yield every row of a succeeded execution, typed. Raises as `page` does."""
-        for page in self._pages(execution_id):
+        for page in self.pages(execution):
             yield from page.rows
 
-    def dataframe(self, execution_id: str) -> pd.DataFrame:
-        """Return every row of a succeeded execution as a pandas DataFrame, all in memory. Raises as `page` does.
-
-        Integers are Int64, booleans boolean, text string, timestamps datetime64[ms], decimals Decimal objects.
-        """
-        import pandas as pd
-
-        pages = list(self._pages(execution_id))
-        frame = pd.DataFrame(
-            [row for page in pages for row in page.rows], columns=[name for name, _ in pages[0].columns]
-        )
-        for position, (_, type_) in enumerate(pages[0].columns):
-            if type_ in PANDAS_TYPES:
-                frame.isetitem(position, frame.iloc[:, position].astype(PANDAS_TYPES[type_]).array)
-        return frame
-
     def cancel(self, execution_id: str) -> None:
-        """Stop an execution; one that has ended stays as it is. Raises NotOurs."""
+        """Stop an execution; one that has ended stays as it is. Raises ExecutionNotFound."""
         # `execution` refuses an empty id: botocore would fill in a random one, and stop nothing in silence.
         if not self.execution(execution_id).finished:
             with _throttling():
@@ -179,65 +181,22 @@ class Athena:
         named = {"database": self._settings.database, "table": self._settings.table}
         return query is not None and query.is_run_by(sql, parameters, **named)
 
-    def _ended(self, execution_id: str) -> Execution:
-        execution = self.execution(execution_id)
-        if not execution.finished:
-            raise DeadlinePassed(f"execution {execution_id}", 0)
-        return _succeeded(execution)
-
-    def _pages(self, execution_id: str) -> Iterator[Page]:
-        execution = self._ended(execution_id)
-        page = self._page(execution, MAX_PAGE, None)
-        yield page
-        while page.next_page_token:
-            page = self._page(execution, MAX_PAGE, page.next_page_token)
-            yield page
-
-    def _page(self, execution: Execution, page_size: int, page_token: str | None) -> Page:
-        # Athena counts the header row of a SELECT's first page.
-        header = execution.statement_type == "DML" and page_token is None
-        request: dict[str, Any] = {
-            "QueryExecutionId": execution.execution_id,
-            "MaxResults": min(page_size + header, MAX_PAGE),
-        }
+    def _results(self, execution: Execution, limit: int, page_token: str | None) -> Mapping[str, Any]:
+        """Return what GetQueryResults answers, with at most `limit` rows, the header row included."""
+        request: dict[str, Any] = {"QueryExecutionId": execution.execution_id, "MaxResults": limit}
         if page_token is not None:
             request["NextToken"] = page_token
         try:
             with _throttling():
-                answer = self._client.get_query_results(**request)
+                return self._client.get_query_results(**request)
         except ClientError as error:
-            if page_token is not None and _code(error) == "InvalidRequestException":
-                raise _page_error("page_token", "is not a token of these results: begin again without one") from None
-            if _code(error) == "InvalidRequestException":
-                # The bucket's lifecycle removes results; Athena remembers the execution for 45 days.
-                reason = "its results can no longer be read: ask the query again"
-                raise QueryFailed(execution.execution_id, execution.state, reason) from None
-            raise
-        results: Any = answer["ResultSet"]
-        infos = results["ResultSetMetadata"]["ColumnInfo"]
-        columns = [column(info) for info in infos]
-        texts = [[cell.get("VarCharValue") for cell in row.get("Data", [])] for row in results["Rows"]]
-        if header and texts and texts[0] == [info.get("Label") or info["Name"] for info in infos]:
-            del texts[0]
-        try:
-            rows = [tuple(typed(text, type_) for text, (_, type_) in zip(row, columns, strict=True)) for row in texts]
-        except (ValueError, ArithmeticError):
-            if page_token is None:
+            if error_code(error) != "InvalidRequestException":
                 raise
-            # A token that Athena took but never gave may lead to the header row.
-            raise _page_error("page_token", "it is not one of this execution: start without it") from None
-        return Page(columns, rows, answer.get("NextToken") or None)
-
-
-PANDAS_TYPES: dict[str, Any] = {
-    "varchar": "string",
-    "tinyint": "Int64",
-    "smallint": "Int64",
-    "integer": "Int64",
-    "bigint": "Int64",
-    "boolean": "boolean",
-    "timestamp": "datetime64[ms]",
-}
+            if page_token is not None:
+                raise _page_error("page_token", "is not a token of these results: begin again without one") from None
+            # The bucket's lifecycle removes results; Athena remembers the execution for 45 days.
+            reason = "its results can no longer be read: ask the query again"
+            raise QueryFailed(execution.execution_id, execution.state, reason) from None
 
 
 def _succeeded(execution: Execution) -> Execution:
@@ -247,7 +206,8 @@ def _succeeded(execution: Execution) -> Execution:
     return execution
 
 
-def _check_page(page_size: int, page_token: str | None) -> None:
+def check_page(page_size: int, page_token: str | None) -> None:
+    """Raise ParameterError for a page size or a token that `Athena.page` refuses without a call."""
     if not 1 <= page_size <= MAX_PAGE:
         raise _page_error("page_size", f"is {page_size}: give 1 to {MAX_PAGE}")
     if page_token is not None and not 1 <= len(page_token) <= MAX_TOKEN:
@@ -258,15 +218,11 @@ def _page_error(name: str, problem: str) -> ParameterError:
     return ParameterError("results", {name: problem})
 
 
-def _code(error: ClientError) -> str:
-    return error.response.get("Error", {}).get("Code", "")
-
-
 @contextmanager
 def _throttling() -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        if _code(error) in THROTTLES:
+        if error_code(error) in THROTTLES:
             raise Throttled("Athena", RETRY_AFTER) from None
         raise

@@ -21,7 +21,7 @@ SAVED = re.compile(r"-- saved query: ([a-z][a-z0-9_]{0,127})\n")
 """The comment that `marked` writes. Athena keeps the text of a query, comments included, with the execution."""
 
 IsSaved = Callable[[str, str, Sequence[str]], bool]
-"""Tells whether the saved query of a name is what runs this SQL with these parameters."""
+"""Returns whether the saved query of a name is what runs this SQL with these parameters."""
 
 ZONED = re.compile(r"(\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(?:\.\d{1,6})?)\d* (\S+)", re.ASCII)
 
@@ -33,7 +33,7 @@ class Execution:
     """One run of a query, as far as it has come.
 
     `query` is the saved query's name, None for any other SQL. `state` is QUEUED, RUNNING, SUCCEEDED, FAILED or
-    CANCELLED; `reason` tells why in Athena's words. `statement_type` is DML for SELECT, else DDL or UTILITY.
+    CANCELLED; `reason` is Athena's text on why. `statement_type` is DML for SELECT, else DDL or UTILITY.
     `cost_usd` is an estimate in dollars at list price, None until the execution has ended.
     """
 
@@ -84,7 +84,7 @@ class Execution:
         )
 
     def describe(self) -> dict[str, Any]:
-        """Return what the REST API tells of an execution, as JSON values; the cost is a number of dollars."""
+        """Return the execution as the REST API gives it: JSON values, the cost a number of dollars."""
         return {
             "execution_id": self.execution_id,
             "query": self.query,
@@ -105,6 +105,20 @@ class Page:
     rows: list[tuple[Typed, ...]]
     next_page_token: str | None
 
+    @classmethod
+    def of(cls, answer: Mapping[str, Any], has_header: bool) -> Page:
+        """Read the answer of GetQueryResults. With `has_header` a first row of the columns' names is left out.
+
+        Raises ValueError or ArithmeticError for a text that is not of its column's type.
+        """
+        infos = answer["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
+        texts = [[cell.get("VarCharValue") for cell in row.get("Data", [])] for row in answer["ResultSet"]["Rows"]]
+        if has_header and texts and texts[0] == [info.get("Label") or info["Name"] for info in infos]:
+            del texts[0]
+        columns = [column(info) for info in infos]
+        rows = [tuple(typed(text, type_) for text, (_, type_) in zip(row, columns, strict=True)) for row in texts]
+        return cls(columns, rows, answer.get("NextToken") or None)
+
     def describe(self) -> dict[str, Any]:
         """Return the page as the REST API gives it: every value as `json_value` writes it."""
         return {
@@ -115,7 +129,7 @@ class Page:
 
 
 def marked(sql: str, name: str | None) -> str:
-    """Return the SQL with a first line that tells which saved query it is. Raises ValueError for a malformed name."""
+    """Return the SQL with a first line that names its saved query. Raises ValueError for a malformed name."""
     if name is None:
         return sql
     comment = f"-- saved query: {name}\n"

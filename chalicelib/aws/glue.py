@@ -92,10 +92,10 @@ def start_crawler(client: GlueClient, name: str) -> str:
     try:
         client.start_crawler(Name=name)
     except ClientError as error:
-        told = error.response.get("Error", {})
-        if told.get("Code") == "CrawlerRunningException":
+        details = error.response.get("Error", {})
+        if details.get("Code") == "CrawlerRunningException":
             return ALREADY_RUNNING
-        return f"failed: {told.get('Code', 'unknown')}: {told.get('Message', '')}".rstrip(": ")
+        return f"failed: {details.get('Code', 'unknown')}: {details.get('Message', '')}".rstrip(": ")
     except BotoCoreError as error:
         return f"failed: {type(error).__name__}: {error}"
     return STARTED

@@ -1,17 +1,25 @@
-"""Edge to S3: links that expire. A POST for one upload, a GET for one object."""
+"""Edge to S3 for the REST API: links that expire, and a look at single objects."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from chalicelib.aws.errors import NOT_FOUND, error_code
+from chalicelib.loading.models import version_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 ENCRYPTION = "AES256"
+T = TypeVar("T")
 
 
 def link_client(**options: Any) -> S3Client:
@@ -30,22 +38,59 @@ def link_client(**options: Any) -> S3Client:
     return boto3.client("s3", config=config, **options)
 
 
-def upload_form(
-    client: S3Client, bucket: str, key: str, content_type: str, max_bytes: int, seconds: int
-) -> tuple[str, dict[str, str]]:
-    """Return URL and fields of a form that takes one file under exactly this key, for `seconds`.
+@dataclass(frozen=True)
+class ObjectVersion:
+    """A version of an object: the version id, else the ETag, as the ledger has it, and when it was written, in UTC."""
 
-    The file has 1 to `max_bytes` bytes; content type and encryption are fixed. S3 refuses what differs.
-    """
-    fixed = {"Content-Type": content_type, "x-amz-server-side-encryption": ENCRYPTION}
-    conditions: list[Any] = [{name: value} for name, value in fixed.items()]
-    conditions.append(["content-length-range", 1, max_bytes])
-    form = client.generate_presigned_post(bucket, key, dict(fixed), conditions, ExpiresIn=seconds)
-    return form["url"], form["fields"]
+    version: str
+    modified_at: datetime
 
 
-def download_link(client: S3Client, bucket: str, key: str, name: str, seconds: int) -> str:
-    """Return a link that downloads one object as a file of this name, for `seconds`."""
-    disposition = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
-    asked = {"Bucket": bucket, "Key": key, "ResponseContentDisposition": disposition}
-    return client.generate_presigned_url("get_object", Params=asked, ExpiresIn=seconds)
+class LinkBucket:
+    """The bucket of a stage over a client of `link_client`."""
+
+    def __init__(self, client: S3Client, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def upload_form(self, key: str, content_type: str, max_bytes: int, seconds: int) -> tuple[str, dict[str, str]]:
+        """Return URL and fields of a form that takes one file under exactly this key, for `seconds`.
+
+        The file has 1 to `max_bytes` bytes; content type and encryption are fixed. S3 refuses what differs.
+        """
+        fixed = {"Content-Type": content_type, "x-amz-server-side-encryption": ENCRYPTION}
+        conditions: list[Any] = [{name: value} for name, value in fixed.items()]
+        conditions.append(["content-length-range", 1, max_bytes])
+        form = self._client.generate_presigned_post(self._bucket, key, dict(fixed), conditions, ExpiresIn=seconds)
+        return form["url"], form["fields"]
+
+    def download_link(self, key: str, name: str, seconds: int) -> str:
+        """Return a link that downloads one object as a file of this name, for `seconds`."""
+        disposition = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
+        request = {"Bucket": self._bucket, "Key": key, "ResponseContentDisposition": disposition}
+        return self._client.generate_presigned_url("get_object", Params=request, ExpiresIn=seconds)
+
+    def head(self, key: str) -> ObjectVersion | None:
+        """Return the object's current version, or None where there is no object."""
+        answer = _or_none(lambda: self._client.head_object(Bucket=self._bucket, Key=key))
+        if answer is None:
+            return None
+        return ObjectVersion(version_of(answer.get("VersionId"), answer["ETag"].strip('"')), answer["LastModified"])
+
+    def read(self, key: str) -> tuple[bytes, datetime] | None:
+        """Return an object's bytes and when it was written, or None where there is no object."""
+        answer = _or_none(lambda: self._client.get_object(Bucket=self._bucket, Key=key))
+        return None if answer is None else (answer["Body"].read(), answer["LastModified"])
+
+    def read_start(self, key: str, size: int) -> bytes:
+        """Return the first `size` bytes of an object that is there."""
+        return self._client.get_object(Bucket=self._bucket, Key=key, Range=f"bytes=0-{size - 1}")["Body"].read()
+
+
+def _or_none(call: Callable[[], T]) -> T | None:
+    try:
+        return call()
+    except ClientError as error:
+        if error_code(error) in NOT_FOUND:
+            return None
+        raise

@@ -16,6 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError, ReadTimeoutError
 from urllib3.exceptions import HTTPError
 
+from chalicelib.aws.errors import NOT_FOUND
 from chalicelib.errors import NotThereYet
 from chalicelib.loading.models import Arrival, ObjectSummary, Page, VersionedJson, version_of
 
@@ -30,9 +31,9 @@ RESUMES = 3
 SETTLES = timedelta(minutes=15)
 """How long a version that was announced may not be there yet, where versioning was just switched on."""
 
-_MISSING = ("NoSuchKey", "NoSuchVersion", "404")
-_GONE = ("NoSuchKey", "NoSuchVersion", "404", "412", "PreconditionFailed", "MethodNotAllowed", "405")
-_NO_VERSION = ("400", "InvalidArgument")
+_MISSING = NOT_FOUND | {"NoSuchVersion"}
+_GONE = _MISSING | {"412", "PreconditionFailed", "MethodNotAllowed", "405"}
+_NO_VERSION = frozenset({"400", "InvalidArgument"})
 T = TypeVar("T")
 _BROKEN = (HTTPClientError, IncompleteReadError, ReadTimeoutError, HTTPError, ConnectionError)
 
@@ -135,17 +136,17 @@ class Storage:
 
         The ledger may know a version by its ETag, from before the bucket kept versions, or a deletion by its marker.
         """
-        head = _unless_gone(lambda: self._client.head_object(**self._get(arrival)), _GONE + _NO_VERSION)
+        head = _unless_gone(lambda: self._client.head_object(**self._get(arrival)), _GONE | _NO_VERSION)
         return None if head is None else head["LastModified"]
 
     def list(self, prefix: str, after: str = "", limit: int = 1000) -> Page:
         """Return objects below `prefix` whose keys follow `after`, in the order of S3."""
         answer = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, StartAfter=after, MaxKeys=limit)
-        found = [
+        objects = [
             ObjectSummary(each["Key"], each["ETag"].strip('"'), each["Size"], each["LastModified"])
             for each in answer.get("Contents", ())
         ]
-        return Page(tuple(found), bool(answer.get("IsTruncated")), _now(answer))
+        return Page(tuple(objects), bool(answer.get("IsTruncated")), _now(answer))
 
     def put_file(self, key: str, path: Path) -> None:
         """Store a file under `key`, all at once."""
@@ -205,15 +206,15 @@ class Storage:
 
     def read_json(self, key: str) -> tuple[Any, str] | None:
         """Return what a JSON object says and its ETag, or None where there is no object."""
-        known = self.look(key)
-        return None if known is None else (known.value, known.etag)
+        stored = self.look(key)
+        return None if stored is None else (stored.value, stored.etag)
 
     def look(self, key: str) -> VersionedJson | None:
         """Return a JSON object with its age, or None where there is none."""
         try:
             answer = self._client.get_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
-            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+            if error.response["Error"]["Code"] in NOT_FOUND:
                 return None
             raise
         return VersionedJson(_parsed(answer["Body"].read()), answer["ETag"], answer["LastModified"], _now(answer))
@@ -268,7 +269,7 @@ def _parsed(body: bytes) -> Any:
         return None
 
 
-def _unless_gone(call: Callable[[], T], gone: tuple[str, ...] = _GONE) -> T | None:
+def _unless_gone(call: Callable[[], T], gone: frozenset[str] = _GONE) -> T | None:
     try:
         return call()
     except ClientError as error:

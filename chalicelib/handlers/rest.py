@@ -3,82 +3,76 @@
 from __future__ import annotations
 
 import functools
+import secrets
+import time
 from collections.abc import Callable
-from typing import Any
-from urllib.parse import urlsplit
+from datetime import UTC, datetime
+from typing import TypeVarTuple
 
-from botocore.exceptions import ClientError
 from chalice.app import Chalice, Request, Response
 
-from chalicelib.api.errors import Answer, refused
+from chalicelib.api.errors import Answer, answer_to
 from chalicelib.api.headers import SECURITY, cross_origin, preflight
-from chalicelib.api.requests import Asked
+from chalicelib.api.requests import ApiRequest
 from chalicelib.api.service import Api
 from chalicelib.api.uploads import Uploads
 from chalicelib.aws.athena import Athena, athena_client
-from chalicelib.aws.athena_results import Execution
-from chalicelib.aws.presigned import download_link, link_client
+from chalicelib.aws.errors import temporary
+from chalicelib.aws.presigned import LinkBucket, link_client
 from chalicelib.settings import Settings
 from chalicelib.telemetry.logs import log
 
-Work = Callable[[Api, Asked], Answer]
+PathParameters = TypeVarTuple("PathParameters")
 
 
-def respond(request: Request | None, work: Work, settings: Settings) -> Response:
-    """Do the work of a request. An error that is a fault of ours goes through: Chalice logs it and answers 500."""
-    asked = Asked.of(request.to_original_event() if request is not None else {})
+def respond(
+    request: Request | None,
+    settings: Settings,
+    operation: Callable[[Api, ApiRequest, *PathParameters], Answer],
+    *path: *PathParameters,
+) -> Response:
+    """Answer a request by an operation. An error without an answer goes through: Chalice logs it, answers 500."""
+    api_request = ApiRequest.of(request.to_original_event() if request is not None else {})
     try:
-        answer = work(the_api(settings), asked)
-    except Exception as problem:
-        known = refused(problem, asked.request_id)
-        if known is None:
+        answer = operation(wired_api(settings), api_request, *path)
+    except Exception as error:
+        failure = answer_to(temporary(error) or error, api_request.request_id)
+        if failure is None:
             raise
-        answer = known
+        answer = failure
         if answer.status >= 500:
-            log("service does not answer", request_id=asked.request_id, kind=type(problem).__name__)
+            log("service does not answer", request_id=api_request.request_id, kind=type(error).__name__)
     return Response(answer.body, dict(answer.headers), answer.status)
 
 
 def finish(request: Request, response: Response, settings: Settings) -> Response:
     """Put in what every answer has, Chalice's own errors included, and log one line."""
-    asked = Asked.of(request.to_original_event())
+    request_id = str(request.context.get("requestId") or "")
     headers = response.headers
     headers.setdefault("Content-Type", "application/json")
     headers.update(SECURITY)
-    headers.update(cross_origin(asked.headers.get("origin"), settings.api_origins))
+    headers.update(cross_origin(request.headers.get("origin"), settings.api_origins))
     if isinstance(response.body, dict) and "Code" in response.body:
-        response.body.setdefault("RequestId", asked.request_id)
+        response.body.setdefault("RequestId", request_id)
         if response.status_code == 415:
             response.body["Message"] += ": send application/json"
-    log("request", request_id=asked.request_id, method=request.method, route=request.path, status=response.status_code)
+    log("request", request_id=request_id, method=request.method, route=request.path, status=response.status_code)
     return response
 
 
 def answer_preflights(app: Chalice, settings: Settings) -> None:
-    """Add an OPTIONS route beside every route. Browsers send no signature with it, and it tells nothing else."""
+    """Add an OPTIONS route beside every route. Browsers send no signature with it, and learn nothing else from it."""
     for path, methods in list(app.routes.items()):
-        told = preflight(sorted(methods))
-        app.route(path, methods=["OPTIONS"], name="preflight")(lambda told=told, **_: Response("", dict(told), 204))
+        headers = preflight(sorted(methods))
+        app.route(path, methods=["OPTIONS"], name="preflight")(
+            lambda headers=headers, **_: Response("", dict(headers), 204)
+        )
 
 
 @functools.cache
-def the_api(settings: Settings) -> Api:
+def wired_api(settings: Settings) -> Api:
     """Return the API with its clients, made on first use."""
-    s3 = link_client()
+    bucket = LinkBucket(link_client(), settings.bucket)
+    uploads = Uploads(bucket, settings, now=lambda: datetime.now(UTC), random=secrets.token_bytes)
     athena = Athena(athena_client(), settings, saved_only=True)
-    return Api(settings, Uploads(s3, settings), athena, functools.partial(result_link, s3, settings))
-
-
-def result_link(s3: Any, settings: Settings, execution: Execution) -> str | None:
-    """Return a link to the CSV of an execution, or None when it is there no more."""
-    place = urlsplit(execution.results_location or "")
-    key = place.path.lstrip("/")
-    if place.netloc != settings.bucket or not key.startswith(settings.results_prefix):
-        return None
-    try:
-        s3.head_object(Bucket=settings.bucket, Key=key)
-    except ClientError as error:
-        if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404", "NotFound"):
-            return None
-        raise
-    return download_link(s3, settings.bucket, key, f"{execution.query}.csv", settings.download_seconds)
+    return Api(settings, uploads, athena, bucket, monotonic=time.monotonic)

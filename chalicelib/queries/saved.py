@@ -46,7 +46,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class SavedQuery:
-    """A query that may be asked by name. `template` is SQL with `:parameter` and `${table}`."""
+    """A query that may be run by name. `template` is SQL with `:parameter` and `${table}`."""
 
     name: str
     title: str
@@ -72,16 +72,16 @@ class SavedQuery:
         values = self._checked(given)
         rendered: list[str] = []
 
-        def place(match: re.Match[str]) -> str:
+        def bound(match: re.Match[str]) -> str:
             value = values[match[1]]
             rendered.append(render(DERIVED[match[2]](value) if match[2] else value))
             return "?"
 
-        sql = PLACEHOLDER.sub(place, _filled(self.template, database, table))
+        sql = PLACEHOLDER.sub(bound, _filled(self.template, database, table))
         return Statement(self.name, sql, tuple(rendered))
 
     def is_run_by(self, sql: str, parameters: Sequence[str], *, database: str, table: str) -> bool:
-        """Tell whether SQL that Athena ran is a statement that `bind` returns, from its first character to its last.
+        """Return whether SQL that Athena ran is a statement that `bind` returns, from its first character to its last.
 
         Each `?` may stand there itself or be one literal; Athena documents that it does not return the parameters of
         an execution. `parameters` are those it does return: literals, all of them.
@@ -93,12 +93,12 @@ class SavedQuery:
     def _checked(self, given: Mapping[str, str | Sequence[str]]) -> dict[str, Value]:
         problems: dict[str, str] = {}
         values: dict[str, Value] = {}
-        known = {parameter.name: parameter for parameter in self.parameters}
+        declared = {parameter.name: parameter for parameter in self.parameters}
         for name in given:
-            if name not in known:
-                takes = f"it takes {', '.join(known)}" if known else "it takes none"
+            if name not in declared:
+                takes = f"it takes {', '.join(declared)}" if declared else "it takes none"
                 problems[name] = f"is not a parameter of this query: {takes}"
-        for name, parameter in known.items():
+        for name, parameter in declared.items():
             try:
                 values[name] = parameter.value(_single(given.get(name)))
             except ValueError as problem:

@@ -6,6 +6,7 @@ import importlib.util
 import itertools
 import json
 import os
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from botocore.exceptions import ClientError
 from chalicelib.api.service import Api
 from chalicelib.api.uploads import Uploads
 from chalicelib.aws.athena import Athena
-from chalicelib.aws.presigned import link_client
+from chalicelib.aws.presigned import LinkBucket, link_client
 from chalicelib.handlers import rest
 from chalicelib.queries.saved import find
 from chalicelib.settings import Settings
@@ -61,10 +62,12 @@ class FakeAthena:
     query: str = f"-- saved query: preview\n{PREVIEW}"
     pages: list[dict[str, Any]] = field(default_factory=list)
     location: str | None = f"s3://orders-etl-test/athena_results/{EXECUTION}.csv"
+    calls: list[str] = field(default_factory=list)
     start_seconds: float = 0.0
     passes: Callable[[float], None] = lambda seconds: None
 
     def _meet(self, call: str) -> None:
+        self.calls.append(call)
         if call in self.fails:
             raise self.fails[call]
 
@@ -95,7 +98,7 @@ class FakeAthena:
         self._meet("results")
         self.pages.append(request)
         first = int(request.get("NextToken", "0"))
-        header = [["order_id", "total"]] if not first else []
+        header: list[list[str | None]] = [["order_id", "total"]] if not first else []
         rows = [*header, *self.rows[first : first + request["MaxResults"] - len(header)]]
         last = first + len(rows) - len(header)
         answer: dict[str, Any] = {
@@ -177,11 +180,12 @@ class Front:
         self.athena.passes = self.sleep
         self.caller = "arn:aws:iam::123456789012:user/ada"
         self.app = load_app(**variables).app
+        bucket = LinkBucket(self.s3, self.settings.bucket)  # type: ignore[arg-type]
         self.api = Api(
             self.settings,
-            Uploads(self.s3, self.settings, now=lambda: self.now),  # type: ignore[arg-type]
+            Uploads(bucket, self.settings, now=lambda: self.now, random=secrets.token_bytes),
             Athena(self.athena, self.settings, saved_only=True, monotonic=self.clock, sleep=self.sleep),  # type: ignore[arg-type]
-            lambda execution: rest.result_link(self.s3, self.settings, execution),
+            bucket,
             monotonic=self.clock,
         )
 
@@ -227,7 +231,7 @@ class Front:
 
     def call(self, method: str, resource: str, **more: Any) -> Reply:
         """Call a route, as the gateway does, and return its answer."""
-        with mock.patch.object(rest, "the_api", return_value=self.api):
+        with mock.patch.object(rest, "wired_api", return_value=self.api):
             answer = self.app(self.event(method, resource, **more), None)
         json.dumps(answer)
         text = answer["body"]

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.api.service import MAX_ANSWER_BYTES, RESERVED
+from chalicelib.api.query_options import QUERY_OPTIONS
+from chalicelib.api.requests import page_token
+from chalicelib.api.service import MAX_ANSWER_BYTES
 from chalicelib.queries.saved import load
-from tests.app.front import EXECUTION, HOST, NOW, Front
+from tests.app.front import EXECUTION, HOST, NOW, Front, Reply
 
 API = f"https://{HOST}/api"
 PATH = {"execution_id": EXECUTION}
 
 
-def ask(front: Front, name: str = "preview", **query: str):
+def ask(front: Front, name: str = "preview", **query: str) -> Reply:
     return front.call("GET", "/queries/{name}", path={"name": name}, query={k: [v] for k, v in query.items()})
 
 
 def test_the_queries_are_listed_with_what_a_form_needs(front: Front) -> None:
-    told = front.call("GET", "/queries").body["queries"]
-    assert [each["name"] for each in told] == list(load())
-    (top,) = [each for each in told if each["name"] == "top_products"]
+    queries = front.call("GET", "/queries").body["queries"]
+    assert [each["name"] for each in queries] == list(load())
+    (top,) = [each for each in queries if each["name"] == "top_products"]
     assert top["url"] == f"{API}/queries/top_products"
     limit = top["parameters"][0]
     assert limit["name"] == "limit"
@@ -28,7 +30,7 @@ def test_the_queries_are_listed_with_what_a_form_needs(front: Front) -> None:
 
 def test_no_saved_query_has_a_parameter_that_the_route_keeps_for_itself() -> None:
     for query in load().values():
-        assert not {parameter.name for parameter in query.parameters} & set(RESERVED)
+        assert not {parameter.name for parameter in query.parameters} & {option.name for option in QUERY_OPTIONS}
 
 
 def test_an_answer_within_the_wait_has_the_rows(front: Front) -> None:
@@ -43,6 +45,15 @@ def test_an_answer_within_the_wait_has_the_rows(front: Front) -> None:
     assert answer.body["results_url"] == f"{API}/executions/{EXECUTION}/results"
     assert answer.body["next_page_token"] is None
     assert answer.body["submitted_at"] == NOW.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def test_an_answer_takes_one_look_at_the_execution_however_often_its_page_is_cut(front: Front) -> None:
+    assert ask(front).status == 200
+    assert front.athena.calls == ["start", "get", "results"]
+    front.athena.calls.clear()
+    front.athena.rows = [["x" * 2_000_000, None] for _ in range(4)]
+    assert ask(front).status == 200
+    assert front.athena.calls == ["start", "get", "results", "results"]
 
 
 def test_a_query_that_takes_longer_than_the_wait_is_answered_with_a_link(front: Front) -> None:
@@ -145,9 +156,9 @@ def test_a_failed_query_says_so_in_words(front: Front) -> None:
     assert answer.body["ExecutionId"] == EXECUTION
     assert "it needs more memory" in answer.body["Message"]
     assert "s3://" not in answer.text
-    told = front.call("GET", "/executions/{execution_id}", path=PATH).body
-    assert (told["state"], told["results_url"]) == ("FAILED", None)
-    assert "it needs more memory" in told["reason"]
+    execution = front.call("GET", "/executions/{execution_id}", path=PATH).body
+    assert (execution["state"], execution["results_url"]) == ("FAILED", None)
+    assert "it needs more memory" in execution["reason"]
     for route in ("results", "download"):
         assert front.call("GET", f"/executions/{{execution_id}}/{route}", path=PATH).status == 409
 
@@ -172,6 +183,13 @@ def test_a_text_that_is_no_token_is_refused(front: Front, token: str) -> None:
     query = {"page_token": [token]}
     answer = front.call("GET", "/executions/{execution_id}/results", path=PATH, query=query)
     assert answer.status == (200 if token == "MQ" else 400)
+
+
+def test_a_token_longer_than_any_of_athenas_is_refused_before_the_execution_is_looked_at(front: Front) -> None:
+    query = {"page_token": [page_token("x" * 1025) or ""]}
+    answer = front.call("GET", "/executions/{execution_id}/results", path={"execution_id": "unknown"}, query=query)
+    assert answer.status == 400
+    assert front.athena.calls == []
 
 
 def test_rows_that_are_long_come_fewer_at_a_time(front: Front) -> None:
@@ -226,7 +244,7 @@ def test_a_download_leads_to_the_csv_and_to_nothing_else(front: Front) -> None:
 
 
 @pytest.mark.parametrize(
-    "place",
+    "location",
     [
         "s3://orders-etl-test/orders_json_incoming/a.csv",
         "s3://another-bucket/athena_results/a.csv",
@@ -234,10 +252,10 @@ def test_a_download_leads_to_the_csv_and_to_nothing_else(front: Front) -> None:
         None,
     ],
 )
-def test_no_link_leads_out_of_the_results(front: Front, place: str | None) -> None:
+def test_no_link_leads_out_of_the_results(front: Front, location: str | None) -> None:
     for key in ("orders_json_incoming/a.csv", "athena_results/a.csv", "athena_results_of_others/a.csv"):
         front.s3.put(key, b"a")
-    front.athena.location = place
+    front.athena.location = location
     assert front.call("GET", "/executions/{execution_id}/download", path=PATH).status == 410
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.api.service import RESERVED
+from chalicelib.api.query_options import QUERY_OPTIONS
 from chalicelib.queries.saved import load
 from tests.app.front import EXECUTION, Front
 
@@ -19,7 +19,12 @@ UGLY = [
     "a\r\nX-Evil: 1", "\x00", "\ud800", "\u202e", "🙂" * 600, "%00", "%27", "<script>", "{{7*7}}", "x" * 5000,
 ]  # fmt: skip
 text = st.sampled_from(UGLY) | st.text()
-names = st.sampled_from(["from", "to", "limit", "order_id", "tolerance", "min_orders", *RESERVED]) | text
+names = (
+    st.sampled_from(
+        ["from", "to", "limit", "order_id", "tolerance", "min_orders", *(option.name for option in QUERY_OPTIONS)]
+    )
+    | text
+)
 parameters = st.dictionaries(names, st.lists(text, min_size=1, max_size=3), max_size=4)
 headers = st.dictionaries(
     st.sampled_from(["Content-Type", "Idempotency-Key", "Origin", "Host", "X-Forwarded-Proto", "Accept"]) | text, text

@@ -49,9 +49,9 @@ BAD: list[Any] = [
 def test_a_good_name_ends_the_key_as_it_is(front: Front, name: str) -> None:
     answer = front.post(name)
     assert answer.status == 201
-    told = answer.body
-    assert told["key"] == f"orders_json_incoming/{told['upload_id']}/{name}"
-    assert front.call("GET", "/uploads/{upload_id}", path={"upload_id": told["upload_id"]}).body["key"] == told["key"]
+    link = answer.body
+    assert link["key"] == f"orders_json_incoming/{link['upload_id']}/{name}"
+    assert front.call("GET", "/uploads/{upload_id}", path={"upload_id": link["upload_id"]}).body["key"] == link["key"]
 
 
 @pytest.mark.parametrize("name", BAD, ids=lambda name: ascii(name)[:30])
@@ -65,9 +65,9 @@ def test_a_bad_name_is_refused_with_the_remedy(front: Front, name: Any) -> None:
 
 def test_a_character_that_cannot_be_seen_is_named_by_its_code_point(front: Front) -> None:
     for character, code in (("\ufeff", "U+FEFF"), ("\u200b", "U+200B"), ("\u00ad", "U+00AD"), ("\u200d", "U+200D")):
-        told = front.post(f"a{character}.json").body["Fields"]["filename"]
-        assert code in told
-        assert character not in told
+        message = front.post(f"a{character}.json").body["Fields"]["filename"]
+        assert code in message
+        assert character not in message
 
 
 def test_an_id_that_was_issued_when_more_names_were_taken_is_known_still() -> None:
@@ -86,9 +86,9 @@ def test_spaces_around_a_name_are_left_out(front: Front) -> None:
 
 
 def test_the_longest_name_makes_a_key_that_s3_takes(front: Front) -> None:
-    told = front.post("x" * (MAX_NAME_BYTES - 5) + ".json").body
-    assert len(told["key"].encode()) <= 1024
-    assert front.call("GET", "/uploads/{upload_id}", path={"upload_id": told["upload_id"]}).status == 200
+    link = front.post("x" * (MAX_NAME_BYTES - 5) + ".json").body
+    assert len(link["key"].encode()) <= 1024
+    assert front.call("GET", "/uploads/{upload_id}", path={"upload_id": link["upload_id"]}).status == 200
 
 
 @given(st.text())
@@ -113,9 +113,9 @@ def test_an_id_that_was_never_issued_is_unknown(text: str) -> None:
 @given(st.data())
 def test_an_id_with_one_wrong_letter_is_unknown(data: st.DataObject) -> None:
     issued = UploadId.new("orders.json", NOW, bytes(range(16))).text
-    place = data.draw(st.integers(0, len(issued) - 1))
+    position = data.draw(st.integers(0, len(issued) - 1))
     letter = data.draw(st.sampled_from("abcxyzABCXYZ0189-_"))
-    mistyped = issued[:place] + letter + issued[place + 1 :]
+    mistyped = issued[:position] + letter + issued[position + 1 :]
     if mistyped != issued:
         with pytest.raises(UnknownUpload):
             UploadId.read(mistyped)
@@ -135,21 +135,21 @@ def test_ids_cannot_be_guessed_from_one_another(front: Front) -> None:
 )  # fmt: skip
 def test_the_form_allows_one_key_one_type_one_size_for_minutes(name: str, type_: str) -> None:
     front = Front(UPLOAD_MAX_BYTES="1000", UPLOAD_SECONDS="120")
-    told = front.post(name).body
-    assert told["url"] == "https://orders-etl-test.s3.eu-central-1.amazonaws.com/"
-    assert told["max_bytes"] == 1000
-    policy = json.loads(base64.b64decode(told["fields"]["policy"]))
+    link = front.post(name).body
+    assert link["url"] == "https://orders-etl-test.s3.eu-central-1.amazonaws.com/"
+    assert link["max_bytes"] == 1000
+    policy = json.loads(base64.b64decode(link["fields"]["policy"]))
     conditions = policy["conditions"]
     assert {"bucket": "orders-etl-test"} in conditions
-    assert {"key": told["key"]} in conditions
+    assert {"key": link["key"]} in conditions
     assert {"Content-Type": type_} in conditions
     assert {"x-amz-server-side-encryption": "AES256"} in conditions
     assert ["content-length-range", 1, 1000] in conditions
     assert not [each for each in conditions if isinstance(each, list) and each[0] == "starts-with"]
     named = {name for each in conditions if isinstance(each, dict) for name in each}
-    assert set(told["fields"]) - {"policy", "x-amz-signature"} <= named  # S3 refuses a field that is not
-    assert told["fields"]["x-amz-algorithm"] == "AWS4-HMAC-SHA256"
-    assert told["expires_at"] == (NOW + timedelta(seconds=120)).isoformat().replace("+00:00", "Z")
+    assert set(link["fields"]) - {"policy", "x-amz-signature"} <= named  # S3 refuses a field that is not
+    assert link["fields"]["x-amz-algorithm"] == "AWS4-HMAC-SHA256"
+    assert link["expires_at"] == (NOW + timedelta(seconds=120)).isoformat().replace("+00:00", "Z")
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_a_body_that_is_not_what_is_asked_for(front: Front, body: Any, headers: 
         assert set(answer.body) >= {"Code", "Message", "RequestId"}
 
 
-class Told:
+class UploadWorld:
     """One upload, whose object and ledger entry the test sets."""
 
     def __init__(self, front: Front) -> None:
@@ -200,111 +200,111 @@ class Told:
         self.front.now = NOW + after
         answer = self.front.call("GET", "/uploads/{upload_id}", path={"upload_id": self.id})
         assert answer.status == 200
-        told: dict[str, Any] = answer.body
-        assert told["orders_read"] == told["orders_loaded"] + told["orders_rejected"]
-        return told
+        status: dict[str, Any] = answer.body
+        assert status["orders_read"] == status["orders_loaded"] + status["orders_rejected"]
+        return status
 
 
 @pytest.fixture
-def told(front: Front) -> Told:
-    return Told(front)
+def uploaded(front: Front) -> UploadWorld:
+    return UploadWorld(front)
 
 
-def test_it_waits_until_the_file_comes_or_cannot_come_any_more(told: Told) -> None:
-    assert (told.at(timedelta())["status"], told.at(timedelta())["reason"]) == ("waiting", None)
-    late = told.at(timedelta(minutes=16))
+def test_it_waits_until_the_file_comes_or_cannot_come_any_more(uploaded: UploadWorld) -> None:
+    assert (uploaded.at(timedelta())["status"], uploaded.at(timedelta())["reason"]) == ("waiting", None)
+    late = uploaded.at(timedelta(minutes=16))
     assert late["status"] == "waiting"
     assert "the link expired at 2026-11-23T12:15:00+00:00" in late["reason"]
-    over = told.at(timedelta(minutes=80))
+    over = uploaded.at(timedelta(minutes=80))
     assert over["status"] == "failed"
     assert "POST /uploads" in over["reason"]
 
 
-def test_it_is_loading_from_when_the_file_is_there(told: Told) -> None:
-    told.arrived()
-    assert told.at(timedelta(seconds=1))["status"] == "loading"
-    assert told.at(timedelta(minutes=40))["status"] == "loading"
-    assert told.at(timedelta(minutes=60))["status"] == "failed"
-    told.entry("loading", timedelta(minutes=61))
-    assert told.at(timedelta(minutes=61))["status"] == "loading"
+def test_it_is_loading_from_when_the_file_is_there(uploaded: UploadWorld) -> None:
+    uploaded.arrived()
+    assert uploaded.at(timedelta(seconds=1))["status"] == "loading"
+    assert uploaded.at(timedelta(minutes=40))["status"] == "loading"
+    assert uploaded.at(timedelta(minutes=60))["status"] == "failed"
+    uploaded.entry("loading", timedelta(minutes=61))
+    assert uploaded.at(timedelta(minutes=61))["status"] == "loading"
 
 
-def test_a_load_that_never_ends_has_failed_once_no_attempt_can_be_alive(told: Told) -> None:
-    told.arrived()
-    told.entry("loading")
-    assert told.at(timedelta(minutes=17))["status"] == "loading"
-    gone = told.at(timedelta(minutes=20))
+def test_a_load_that_never_ends_has_failed_once_no_attempt_can_be_alive(uploaded: UploadWorld) -> None:
+    uploaded.arrived()
+    uploaded.entry("loading")
+    assert uploaded.at(timedelta(minutes=17))["status"] == "loading"
+    gone = uploaded.at(timedelta(minutes=20))
     assert gone["status"] == "failed"
     assert "begun 1 times" in gone["reason"]
-    told.entry("loading", attempts=3)
-    assert told.at(timedelta(minutes=15))["status"] == "loading"
-    assert told.at(timedelta(minutes=17))["status"] == "failed"
+    uploaded.entry("loading", attempts=3)
+    assert uploaded.at(timedelta(minutes=15))["status"] == "loading"
+    assert uploaded.at(timedelta(minutes=17))["status"] == "failed"
 
 
-def test_a_file_removed_before_it_was_loaded_has_failed(told: Told) -> None:
-    told.entry("loading")
-    assert told.at(timedelta(seconds=1))["status"] == "failed"
+def test_a_file_removed_before_it_was_loaded_has_failed(uploaded: UploadWorld) -> None:
+    uploaded.entry("loading")
+    assert uploaded.at(timedelta(seconds=1))["status"] == "failed"
 
 
-def test_the_end_is_what_the_ledger_says_even_when_the_file_is_gone(told: Told) -> None:
-    told.entry("loaded", orders_read=3, orders_loaded=3, rows=7, files=("a", "b"))
+def test_the_end_is_what_the_ledger_says_even_when_the_file_is_gone(uploaded: UploadWorld) -> None:
+    uploaded.entry("loaded", orders_read=3, orders_loaded=3, rows=7, files=("a", "b"))
     for _ in range(2):
-        found = told.at(timedelta(days=400))
-        assert (found["status"], found["orders_read"], found["rows"], found["files"]) == ("loaded", 3, 7, 2)
-        told.arrived()
+        status = uploaded.at(timedelta(days=400))
+        assert (status["status"], status["orders_read"], status["rows"], status["files"]) == ("loaded", 3, 7, 2)
+        uploaded.arrived()
 
 
-def test_a_second_file_by_the_same_link_is_loading_until_it_is_the_one_that_was_loaded(told: Told) -> None:
-    told.entry("loaded", orders_read=3, orders_loaded=3, rows=7, files=("a",))
-    told.arrived(timedelta(seconds=10), b"12345")
-    found = told.at(timedelta(seconds=11))
-    assert (found["status"], found["rows"]) == ("loading", 0)
-    told.entry("loaded", version="5", orders_read=1, orders_loaded=1, rows=1, files=("b",))
-    assert told.at(timedelta(seconds=12))["rows"] == 1
+def test_a_second_file_by_the_same_link_is_loading_until_it_is_the_one_that_was_loaded(uploaded: UploadWorld) -> None:
+    uploaded.entry("loaded", orders_read=3, orders_loaded=3, rows=7, files=("a",))
+    uploaded.arrived(timedelta(seconds=10), b"12345")
+    status = uploaded.at(timedelta(seconds=11))
+    assert (status["status"], status["rows"]) == ("loading", 0)
+    uploaded.entry("loaded", version="5", orders_read=1, orders_loaded=1, rows=1, files=("b",))
+    assert uploaded.at(timedelta(seconds=12))["rows"] == 1
 
 
 @pytest.mark.parametrize("content", [b"null", b"[]", b"{", b'{"version": 1}', b"\xff"])
-def test_an_entry_that_cannot_be_read_is_no_error_of_the_caller(told: Told, content: bytes) -> None:
-    told.arrived()
-    told.front.s3.put(f"orders_ledger/{ledger_name(told.key)}", content, NOW)
-    assert told.at(timedelta(seconds=1))["status"] == "loading"
+def test_an_entry_that_cannot_be_read_is_no_error_of_the_caller(uploaded: UploadWorld, content: bytes) -> None:
+    uploaded.arrived()
+    uploaded.front.s3.put(f"orders_ledger/{ledger_name(uploaded.key)}", content, NOW)
+    assert uploaded.at(timedelta(seconds=1))["status"] == "loading"
 
 
-def test_what_was_refused_is_shown_by_a_sample_without_the_orders_and_a_link(told: Told) -> None:
-    told.arrived()
+def test_what_was_refused_is_shown_by_a_sample_without_the_orders_and_a_link(uploaded: UploadWorld) -> None:
+    uploaded.arrived()
     records = [
         Refused(number, "$.price", f'"{number}", "raw": "x" is not a number', b'{"secret": 1, "raw": "y"}')
         for number in range(1, 9)
     ]
     content = gzip.compress(b"".join(b"".join(each.json_line()) for each in records))
-    told.front.s3.put("orders_quarantine/q.ndjson.gz", content)
-    told.entry(
+    uploaded.front.s3.put("orders_quarantine/q.ndjson.gz", content)
+    uploaded.entry(
         "partly_loaded", orders_read=9, orders_loaded=1, orders_rejected=8, quarantine="orders_quarantine/q.ndjson.gz"
     )
-    found = told.at(timedelta(seconds=5))
-    assert [each["record_number"] for each in found["refused"]] == [1, 2, 3, 4, 5]
-    assert found["refused"][0] == {
+    status = uploaded.at(timedelta(seconds=5))
+    assert [each["record_number"] for each in status["refused"]] == [1, 2, 3, 4, 5]
+    assert status["refused"][0] == {
         "record_number": 1, "path": "$.price", "reason": '"1", "raw": "x" is not a number',
     }  # fmt: skip
-    assert "secret" not in json.dumps(found["refused"])
-    assert "/orders_quarantine/q.ndjson.gz?" in found["quarantine_url"]
-    assert "X-Amz-Signature" in found["quarantine_url"]
+    assert "secret" not in json.dumps(status["refused"])
+    assert "/orders_quarantine/q.ndjson.gz?" in status["quarantine_url"]
+    assert "X-Amz-Signature" in status["quarantine_url"]
 
 
-def test_a_sample_stays_small_whatever_was_refused(told: Told) -> None:
-    told.arrived()
+def test_a_sample_stays_small_whatever_was_refused(uploaded: UploadWorld) -> None:
+    uploaded.arrived()
     huge = b"".join(Refused(1, "", "too long", b"x" * 30_000_000).json_line())
     content = gzip.compress(huge + b"".join(Refused(2, "", "late", b"1").json_line()))
-    told.front.s3.put("orders_quarantine/q.ndjson.gz", content)
-    told.entry("partly_loaded", orders_read=2, orders_rejected=2, quarantine="orders_quarantine/q.ndjson.gz")
-    found = told.at(timedelta(seconds=5))
-    assert found["refused"] == [{"record_number": 1, "path": "", "reason": "too long"}]
+    uploaded.front.s3.put("orders_quarantine/q.ndjson.gz", content)
+    uploaded.entry("partly_loaded", orders_read=2, orders_rejected=2, quarantine="orders_quarantine/q.ndjson.gz")
+    status = uploaded.at(timedelta(seconds=5))
+    assert status["refused"] == [{"record_number": 1, "path": "", "reason": "too long"}]
 
 
-def test_a_file_refused_whole_tells_why_and_counts_nothing_of_an_earlier_one(told: Told) -> None:
-    told.arrived()
+def test_a_file_refused_whole_tells_why_and_counts_nothing_of_an_earlier_one(uploaded: UploadWorld) -> None:
+    uploaded.arrived()
     report = "orders_quarantine/q.report.json"
-    told.entry("quarantined", reason="not JSON (at byte 3)", quarantine=report, files=("of an earlier version",))
-    found = told.at(timedelta(seconds=5))
-    assert (found["status"], found["reason"], found["files"]) == ("quarantined", "not JSON (at byte 3)", 0)
-    assert report in found["quarantine_url"]
+    uploaded.entry("quarantined", reason="not JSON (at byte 3)", quarantine=report, files=("of an earlier version",))
+    status = uploaded.at(timedelta(seconds=5))
+    assert (status["status"], status["reason"], status["files"]) == ("quarantined", "not JSON (at byte 3)", 0)
+    assert report in status["quarantine_url"]

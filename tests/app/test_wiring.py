@@ -5,15 +5,17 @@ from __future__ import annotations
 import ast
 import re
 from typing import Any
+from unittest import mock
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from chalice.app import Chalice, IAMAuthorizer
 
 from chalicelib.api.errors import CODES, failure_in_words
 from chalicelib.api.headers import SECURITY
 from chalicelib.api.openapi import document
+from chalicelib.api.requests import ApiRequest
 from chalicelib.errors import SettingError
-from chalicelib.handlers import rest
 from chalicelib.queries.saved import load
 from local.emulator import PROJECT
 from tests.app.front import HOST, REQUEST_ID, Front, error, load_app
@@ -61,8 +63,8 @@ def test_handlers_only_translate_and_call() -> None:
 
 
 def test_the_document_describes_every_route_and_no_other(front: Front) -> None:
-    told = document(load(), front.settings, "")["paths"]
-    described = {(path, method.upper()) for path, methods in told.items() for method in methods}
+    paths = document(load(), front.settings, "")["paths"]
+    described = {(path, method.upper()) for path, methods in paths.items() for method in methods}
     routed = {(path, method) for path, methods in front.app.routes.items() for method in methods}
     by_name = {(f"/queries/{name}", "GET") for name in load()}
     assert described == routed | by_name
@@ -109,11 +111,22 @@ def test_a_busy_service_is_told_with_the_time_to_wait(front: Front, code: str, s
     assert "arn:" not in answer.text
 
 
+def test_a_service_that_does_not_answer_is_told_without_its_address(front: Front) -> None:
+    front.athena.fails["start"] = front.s3.fails = EndpointConnectionError(endpoint_url="https://secret.example")
+    upload_id = front.post("orders.json").body["upload_id"]
+    for answer in (
+        front.call("GET", "/queries/{name}", path={"name": "preview"}),
+        front.call("GET", "/uploads/{upload_id}", path={"upload_id": upload_id}),
+    ):
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+        assert answer.body["Message"] == "a service this API stands on does not answer: try again in 5 s"
+
+
 def test_no_web_page_may_call_unless_its_origin_is_named() -> None:
-    asked = {"Origin": "https://shop.example"}
-    assert Front().call("GET", "/queries", headers=asked).headers.get("Access-Control-Allow-Origin") is None
+    headers = {"Origin": "https://shop.example"}
+    assert Front().call("GET", "/queries", headers=headers).headers.get("Access-Control-Allow-Origin") is None
     front = Front(API_CORS_ORIGINS="https://shop.example,http://localhost:3000")
-    answer = front.call("GET", "/queries", headers=asked)
+    answer = front.call("GET", "/queries", headers=headers)
     assert answer.headers["Access-Control-Allow-Origin"] == "https://shop.example"
     assert answer.headers["Vary"] == "Origin"
     other = front.call("GET", "/queries", headers={"Origin": "https://shop.example.evil"})
@@ -145,6 +158,12 @@ def test_an_event_that_s3_did_not_send_ends_well_and_is_told(event: Any, capsys:
     assert '"event": "event not understood"' in capsys.readouterr().out
 
 
+def test_a_request_is_read_once(front: Front) -> None:
+    with mock.patch.object(ApiRequest, "of", wraps=ApiRequest.of) as read:
+        assert front.call("GET", "/queries").status == 200
+    assert read.call_count == 1
+
+
 def test_links_lead_where_the_gateway_was_called_whatever_the_host_header_says(front: Front) -> None:
     answer = front.call("GET", "/queries", headers={"Host": "evil.example", "X-Forwarded-Host": "evil.example"})
     assert answer.body["queries"][0]["url"] == f"https://{HOST}/api/queries/order_lines_of"
@@ -153,7 +172,7 @@ def test_links_lead_where_the_gateway_was_called_whatever_the_host_header_says(f
 def test_links_keep_the_base_path_of_a_custom_domain(front: Front) -> None:
     event = front.event("GET", "/executions/{execution_id}/results", path={"execution_id": "x"})
     event["requestContext"] |= {"domainName": "api.shop.example", "path": "/orders/v2/executions/x/results"}
-    assert rest.Asked.of(event).base_url == "https://api.shop.example/orders/v2"
+    assert ApiRequest.of(event).base_url == "https://api.shop.example/orders/v2"
 
 
 @pytest.mark.parametrize(
@@ -170,10 +189,10 @@ def test_links_keep_the_base_path_of_a_custom_domain(front: Front) -> None:
     ],
 )
 def test_a_failure_is_told_in_words_with_nothing_of_the_inside(reason: str, words: str) -> None:
-    told = failure_in_words(reason)
-    assert told is not None
-    assert words in told
-    assert not re.search(r"s3:|arn:|secret|line \d", told)
+    message = failure_in_words(reason)
+    assert message is not None
+    assert words in message
+    assert not re.search(r"s3:|arn:|secret|line \d", message)
 
 
 def test_the_log_line_of_a_request_holds_no_parameter(front: Front, capsys: pytest.CaptureFixture[str]) -> None:

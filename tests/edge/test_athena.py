@@ -11,8 +11,11 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from chalicelib.aws.athena import RETRY_AFTER, Athena, athena_client
-from chalicelib.errors import DeadlinePassed, NotOurs, ParameterError, QueryFailed, Throttled
+from chalicelib.aws.athena import Athena, athena_client
+from chalicelib.aws.athena_results import Execution
+from chalicelib.aws.dataframes import dataframe
+from chalicelib.aws.errors import RETRY_AFTER
+from chalicelib.errors import DeadlinePassed, ExecutionNotFound, ParameterError, QueryFailed, Throttled
 from chalicelib.queries.saved import find, load
 from chalicelib.settings import Settings
 
@@ -54,6 +57,7 @@ class World:
         return Athena(self.client, SETTINGS, monotonic=self.clock.monotonic, sleep=self.clock.sleep, **options)
 
     def execution(self, state: str, **changes: Any) -> None:
+        """Have the next look at the execution find it in this state."""
         answer = {
             "QueryExecutionId": ID,
             "Query": PREVIEW,
@@ -63,6 +67,11 @@ class World:
             **changes,
         }
         self.stub.add_response("get_query_execution", {"QueryExecution": answer}, {"QueryExecutionId": ID})
+
+    def execution_now(self, state: str = "SUCCEEDED", **changes: Any) -> Execution:
+        """Return the execution as one look at it finds it."""
+        self.execution(state, **changes)
+        return self.athena().execution(ID)
 
     def error(self, call: str, code: str, message: str = "") -> None:
         self.stub.add_client_error(call, service_error_code=code, service_message=message)
@@ -185,32 +194,32 @@ def test_the_client_retries_throttling_itself_and_gives_up_on_silence() -> None:
         "٠b1c2d3e-4f50-4a61-8b72-9c8d0e1f2a3b",
     ],
 )
-def test_an_id_that_is_none_is_not_ours_and_no_call_is_made(world: World, wrong: str) -> None:
+def test_an_id_that_is_none_is_not_found_and_no_call_is_made(world: World, wrong: str) -> None:
     athena = world.athena()
-    for call in (athena.execution, athena.cancel, athena.page, lambda each: athena.wait(each, 1)):
-        with pytest.raises(NotOurs):
+    for call in (athena.execution, athena.cancel, lambda each: athena.wait(each, 1)):
+        with pytest.raises(ExecutionNotFound):
             call(wrong)
 
 
 @pytest.mark.parametrize("code", ["InvalidRequestException", "AccessDeniedException"])
-def test_an_unknown_execution_is_not_ours(world: World, code: str) -> None:
+def test_an_unknown_execution_is_not_found(world: World, code: str) -> None:
     world.error("get_query_execution", code, f"QueryExecution {ID} was not found")
-    with pytest.raises(NotOurs):
+    with pytest.raises(ExecutionNotFound):
         world.athena().execution(ID)
 
 
-def test_an_execution_of_another_workgroup_is_not_ours(world: World) -> None:
+def test_an_execution_of_another_workgroup_is_not_found(world: World) -> None:
     world.execution("SUCCEEDED", WorkGroup="primary")
-    with pytest.raises(NotOurs):
+    with pytest.raises(ExecutionNotFound):
         world.athena().execution(ID)
 
 
 def test_an_execution_that_no_saved_query_started_is_hidden_only_where_asked(world: World) -> None:
     world.execution("SUCCEEDED", Query="SELECT 1")
     assert world.athena().execution(ID).query is None
-    for call in ("execution", "cancel", "page"):
+    for call in ("execution", "cancel"):
         world.execution("RUNNING", Query="SELECT 1")
-        with pytest.raises(NotOurs):
+        with pytest.raises(ExecutionNotFound):
             getattr(world.athena(saved_only=True), call)(ID)
 
 
@@ -238,17 +247,17 @@ def test_an_execution_that_no_saved_query_started_is_hidden_only_where_asked(wor
         *("an open quote", "many texts", "many digits"),
     ],
 )
-def test_sql_that_only_begins_like_a_saved_query_is_not_ours(world: World, forged: str) -> None:
+def test_sql_that_only_begins_like_a_saved_query_is_not_found(world: World, forged: str) -> None:
     world.execution("SUCCEEDED", Query=forged)
     assert world.athena().execution(ID).query is None
     world.execution("SUCCEEDED", Query=forged)
-    with pytest.raises(NotOurs):
+    with pytest.raises(ExecutionNotFound):
         world.athena(saved_only=True).execution(ID)
 
 
-def test_a_saved_query_with_more_than_a_value_as_its_parameter_is_not_ours(world: World) -> None:
+def test_a_saved_query_with_more_than_a_value_as_its_parameter_is_not_found(world: World) -> None:
     world.execution("SUCCEEDED", Query=TOP, ExecutionParameters=["(SELECT max(salary) FROM salaries)"])
-    with pytest.raises(NotOurs):
+    with pytest.raises(ExecutionNotFound):
         world.athena(saved_only=True).execution(ID)
 
 
@@ -316,55 +325,52 @@ def test_throttled_while_waiting_is_no_news_of_the_query(world: World) -> None:
 
 
 def test_throttled_while_reading_results_is_told(world: World) -> None:
-    world.error("get_query_execution", "ThrottlingException")
-    with pytest.raises(Throttled):
-        world.athena().page(ID)
-    world.execution("SUCCEEDED")
+    execution = world.execution_now()
     world.error("get_query_results", "ThrottlingException")
     with pytest.raises(Throttled):
-        world.athena().page(ID)
+        world.athena().page(execution)
 
 
-def test_the_header_row_is_left_out_of_the_first_page_and_does_not_take_a_place(world: World) -> None:
-    world.execution("SUCCEEDED")
+def test_the_header_row_is_left_out_of_the_first_page_and_does_not_count(world: World) -> None:
+    execution = world.execution_now()
     world.results([HEADER, ["1", "2.5000", "2024-07-05 10:15:00.000"], ["", None, None]], {"MaxResults": 3}, "t2")
-    page = world.athena().page(ID, page_size=2)
+    page = world.athena().page(execution, page_size=2)
     assert page.columns == [("order_id", "varchar"), ("total", "decimal(38,4)"), ("at", "timestamp")]
     assert page.rows == [("1", Decimal("2.5000"), datetime(2024, 7, 5, 10, 15)), ("", None, None)]
     assert page.next_page_token == "t2"
 
 
 def test_a_later_page_has_no_header_and_a_row_that_looks_like_one_stays(world: World) -> None:
-    world.execution("SUCCEEDED")
+    execution = world.execution_now()
     world.results([["order_id", None, None]], {"MaxResults": 2, "NextToken": "t2"})
-    page = world.athena().page(ID, page_size=2, page_token="t2")
+    page = world.athena().page(execution, page_size=2, page_token="t2")
     assert page.rows == [("order_id", None, None)]
     assert page.next_page_token is None
 
 
 def test_an_empty_result_is_no_rows(world: World) -> None:
-    world.execution("SUCCEEDED")
+    execution = world.execution_now()
     world.results([HEADER], {"MaxResults": 1000})
-    assert world.athena().page(ID).rows == []
+    assert world.athena().page(execution).rows == []
 
 
 def test_a_catalog_statement_has_no_header_row(world: World) -> None:
-    world.execution("SUCCEEDED", StatementType="UTILITY", Query="SHOW TABLES")
+    execution = world.execution_now(StatementType="UTILITY", Query="SHOW TABLES")
     world.results([["order_id", None, None]], {"MaxResults": 1000})
-    assert world.athena().page(ID).rows == [("order_id", None, None)]
+    assert world.athena().page(execution).rows == [("order_id", None, None)]
 
 
 def test_all_rows_come_page_by_page_after_one_look_at_the_execution(world: World) -> None:
-    world.execution("SUCCEEDED")
+    execution = world.execution_now()
     world.results([HEADER, ["1", None, None]], {"MaxResults": 1000}, "t2")
     world.results([["2", None, None]], {"MaxResults": 1000, "NextToken": "t2"})
-    assert [row[0] for row in world.athena().rows(ID)] == ["1", "2"]
+    assert [row[0] for row in world.athena().rows(execution)] == ["1", "2"]
 
 
 def test_a_dataframe_keeps_types_also_where_there_is_only_null(world: World) -> None:
-    world.execution("SUCCEEDED")
+    execution = world.execution_now()
     world.results([HEADER, ["007", "2.5000", "2024-07-05 10:15:00.120"], [None, None, None]], {"MaxResults": 1000})
-    frame = world.athena().dataframe(ID)
+    frame = dataframe(world.athena(), execution)
     assert [str(dtype) for dtype in frame.dtypes] == ["string", "object", "datetime64[ms]"]
     assert frame.iloc[0].tolist()[:2] == ["007", Decimal("2.5000")]
     assert frame["order_id"].isna().tolist() == [False, True]
@@ -372,42 +378,44 @@ def test_a_dataframe_keeps_types_also_where_there_is_only_null(world: World) -> 
 
 @pytest.mark.parametrize("state", ["QUEUED", "RUNNING"])
 def test_results_of_a_running_query_are_not_asked_for(world: World, state: str) -> None:
-    world.execution(state)
+    execution = world.execution_now(state)
     with pytest.raises(DeadlinePassed):
-        world.athena().page(ID)
+        world.athena().page(execution)
 
 
 def test_results_of_a_failed_query_are_its_reason(world: World) -> None:
-    world.execution("FAILED")
+    execution = world.execution_now("FAILED")
     with pytest.raises(QueryFailed, match="Athena gave no reason"):
-        world.athena().page(ID)
+        world.athena().page(execution)
 
 
 @pytest.mark.parametrize("size", [0, -1, 1001])
 def test_a_page_size_that_is_none_is_refused_before_any_call(world: World, size: int) -> None:
+    execution = world.execution_now()
     with pytest.raises(ParameterError) as caught:
-        world.athena().page(ID, page_size=size)
+        world.athena().page(execution, page_size=size)
     assert caught.value.problems == {"page_size": f"is {size}: give 1 to 1000"}
 
 
 @pytest.mark.parametrize("token", ["", "x" * 1025])
 def test_a_page_token_that_cannot_be_one_is_refused_before_any_call(world: World, token: str) -> None:
+    execution = world.execution_now()
     with pytest.raises(ParameterError, match="page_token"):
-        world.athena().page(ID, page_token=token)
+        world.athena().page(execution, page_token=token)
 
 
 def test_a_page_token_that_athena_does_not_know_is_the_callers_error(world: World) -> None:
-    world.execution("SUCCEEDED")
+    execution = world.execution_now()
     world.error("get_query_results", "InvalidRequestException", "Invalid NextToken")
     with pytest.raises(ParameterError, match="page_token: is not a token of these results"):
-        world.athena().page(ID, page_token="made-up")
+        world.athena().page(execution, page_token="made-up")
 
 
 def test_results_that_have_expired_are_told_with_the_remedy(world: World) -> None:
-    world.execution("SUCCEEDED")
+    execution = world.execution_now()
     world.error("get_query_results", "InvalidRequestException", "Could not find results")
     with pytest.raises(QueryFailed, match="can no longer be read: ask the query again"):
-        world.athena().page(ID)
+        world.athena().page(execution)
 
 
 def test_cancelling_stops_a_running_query(world: World) -> None:

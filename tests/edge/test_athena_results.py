@@ -64,12 +64,12 @@ MB = 2**20
         ("68 69", "varbinary", "68 69", "68 69"),
     ],
 )
-def test_a_value_is_typed_and_told_in_json(text: str | None, type_: str, value: Typed, in_json: Any) -> None:
-    found = typed(text, type_)
-    assert found == value
-    assert type(found) is type(value)
-    assert json_value(found) == in_json
-    json.dumps(json_value(found), allow_nan=False)
+def test_a_value_is_typed_and_described_in_json(text: str | None, type_: str, value: Typed, in_json: Any) -> None:
+    read = typed(text, type_)
+    assert read == value
+    assert type(read) is type(value)
+    assert json_value(read) == in_json
+    json.dumps(json_value(read), allow_nan=False)
 
 
 @pytest.mark.parametrize(("text", "type_"), [("x", "bigint"), ("yes", "boolean"), ("", "decimal(18,4)"), ("1", "date")])
@@ -83,7 +83,7 @@ def test_a_decimals_type_tells_its_digits() -> None:
     assert column({"Name": "a", "Type": "varchar", "Precision": 2147483647, "Scale": 0}) == ("a", "varchar")
 
 
-def test_a_page_is_told_as_the_contract_says() -> None:
+def test_a_page_is_described_as_the_contract_says() -> None:
     page = Page([("a", "bigint"), ("b", "decimal(18,4)")], [(1, Decimal("2.5000")), (None, None)], "next")
     assert page.describe() == {
         "columns": [{"name": "a", "type": "bigint"}, {"name": "b", "type": "decimal(18,4)"}],
@@ -155,9 +155,9 @@ def test_ddl_and_reused_results_cost_nothing_and_a_running_query_has_no_cost_yet
     assert of().cost_usd == 5
 
 
-def test_an_execution_is_told_in_json_values() -> None:
-    told = of().describe()
-    assert json.loads(json.dumps(told)) == {
+def test_an_execution_is_described_in_json_values() -> None:
+    described = of().describe()
+    assert json.loads(json.dumps(described)) == {
         "execution_id": "a",
         "query": "preview",
         "state": "SUCCEEDED",

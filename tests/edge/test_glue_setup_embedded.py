@@ -159,8 +159,7 @@ def test_in_crawler_mode_the_first_crawl_makes_a_table_that_apply_accepts_and_pu
     assert "table etl_pipeline.orders_parquet_datalake: unchanged" in lines
     assert "view etl_pipeline.orders: created" in lines
     assert stage.apply()[-1] == "Everything was in place: unchanged."
-    asked = stage.ddl.start("SELECT order_id, line_count FROM etl_pipeline.orders")
-    stage.ddl.wait(asked, 60)
+    asked = stage.ddl.wait(stage.ddl.start("SELECT order_id, line_count FROM etl_pipeline.orders"), 60)
     assert list(stage.ddl.rows(asked)) == [("1", 0)]
 
 
@@ -318,8 +317,7 @@ ATHENAS_OWN = ["ReadCatalog", "ReadTable", "KeepResults", "FindMissing"]
 
 def ask(client):
     athena = Athena(client("athena"), SETTINGS)
-    asked = athena.start("SELECT order_id FROM etl_pipeline.orders_parquet_datalake")
-    athena.wait(asked, 60)
+    asked = athena.wait(athena.start("SELECT order_id FROM etl_pipeline.orders_parquet_datalake"), 60)
     assert list(athena.rows(asked)) == [("1",)]
 
 

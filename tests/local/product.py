@@ -88,6 +88,4 @@ class Product:
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
         athena = Athena(self.aws.client("athena"), self.settings)
-        execution = athena.start(sql)
-        athena.wait(execution, 30)
-        return list(athena.rows(execution))
+        return list(athena.rows(athena.wait(athena.start(sql), 30)))

@@ -12,7 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.aws.athena import Athena
-from chalicelib.errors import NotOurs, ParameterError, QueryFailed
+from chalicelib.aws.athena_results import Execution
+from chalicelib.errors import ExecutionNotFound, ParameterError, QueryFailed
 from chalicelib.queries import saved
 from chalicelib.settings import Settings
 from local.emulator import ACCOUNT, Emulator, running
@@ -71,10 +72,8 @@ def athena(aws: Emulator, settings: Settings) -> Athena:
     return Athena(aws.client("athena"), settings)
 
 
-def ran(athena: Athena, sql: str, *parameters: str) -> str:
-    execution_id = athena.start(sql, parameters)
-    athena.wait(execution_id, WAIT)
-    return execution_id
+def ran(athena: Athena, sql: str, *parameters: str) -> Execution:
+    return athena.wait(athena.start(sql, parameters), WAIT)
 
 
 def refusal(call: Any, **request: Any) -> str:
@@ -87,27 +86,26 @@ def refusal(call: Any, **request: Any) -> str:
 def test_a_saved_query_runs_and_is_known_by_its_name(athena: Athena) -> None:
     query = saved.find("sales_per_customer")
     statement = query.bind({"from": "2024-07-01"}, database=DATABASE, table=TABLE)
-    execution_id = athena.start(statement.sql, statement.parameters, name=statement.name)
-    execution = athena.wait(execution_id, WAIT)
+    execution = athena.wait(athena.start(statement.sql, statement.parameters, name=statement.name), WAIT)
     assert execution.query == "sales_per_customer"
     assert execution.statement_type == "DML"
     assert execution.scanned_bytes > 0
     assert execution.cost_usd == Decimal("0.00004768")
     assert execution.submitted_at is not None
     assert execution.completed_at is not None
-    assert [row[:3] for row in athena.rows(execution_id)] == [
+    assert [row[:3] for row in athena.rows(execution)] == [
         ("c1", 'Ann "A"', Decimal("30.0000")),
         (None, "guest", Decimal("7.0000")),
     ]
 
 
 def test_the_result_is_a_csv_file_where_the_workgroup_says(aws: Emulator, athena: Athena) -> None:
-    execution_id = ran(
+    execution = ran(
         athena,
         "SELECT order_id, customer_name, product_category, '' AS nothing FROM order_lines ORDER BY order_id",
     )
-    assert athena.execution(execution_id).results_location == f"{RESULTS}{execution_id}.csv"
-    key = f"athena_results/{execution_id}.csv"
+    assert execution.results_location == f"{RESULTS}{execution.execution_id}.csv"
+    key = f"athena_results/{execution.execution_id}.csv"
     content = aws.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read().decode()
     assert content.splitlines() == [
         '"order_id","customer_name","product_category","nothing"',
@@ -131,18 +129,18 @@ def test_the_callers_place_for_results_is_overruled(aws: Emulator, athena: Athen
 
 def test_pages_hold_as_many_rows_as_asked_for_and_their_tokens_survive(athena: Athena) -> None:
     numbers = "SELECT n FROM UNNEST(sequence(1, 2500)) AS t(n) ORDER BY n"
-    execution_id = ran(athena, numbers)
-    first = athena.page(execution_id, page_size=2)
+    execution = ran(athena, numbers)
+    first = athena.page(execution, page_size=2)
     assert first.rows == [(1,), (2,)]
     token = first.next_page_token
     assert token is not None
     for _ in range(2):
-        assert athena.page(execution_id, page_size=2, page_token=token).rows == [(3,), (4,)]
-    assert [row[0] for row in athena.rows(execution_id)] == list(range(1, 2501))
+        assert athena.page(execution, page_size=2, page_token=token).rows == [(3,), (4,)]
+    assert [row[0] for row in athena.rows(execution)] == list(range(1, 2501))
     with pytest.raises(ParameterError, match="page_token"):
         athena.page(ran(athena, numbers), page_token=token)
     with pytest.raises(ParameterError, match="page_token"):
-        athena.page(execution_id, page_token="made up")
+        athena.page(execution, page_token="made up")
 
 
 def test_the_same_token_starts_once(aws: Emulator, athena: Athena) -> None:
@@ -157,21 +155,22 @@ def test_the_same_token_starts_once(aws: Emulator, athena: Athena) -> None:
 
 
 def test_results_are_reused_when_asked_for_and_cost_nothing(athena: Athena) -> None:
-    first = athena.execution(ran(athena, "SELECT COUNT(*) AS n, MAX(order_id) AS m FROM orders"))
+    first = ran(athena, "SELECT COUNT(*) AS n, MAX(order_id) AS m FROM orders")
     again = athena.wait(athena.start("SELECT COUNT(*) AS n, MAX(order_id) AS m FROM orders", max_age_minutes=5), WAIT)
     assert again.reused
     assert again.cost_usd == 0
     assert again.results_location == first.results_location
-    assert list(athena.rows(again.execution_id)) == [(2, "2")]
+    assert list(athena.rows(again)) == [(2, "2")]
 
 
 def test_a_failed_query_gives_its_reason_in_words(athena: Athena) -> None:
     execution_id = athena.start("SELECT nope FROM orders")
     with pytest.raises(QueryFailed, match="COLUMN_NOT_FOUND: line 1:8: Column 'nope' cannot be resolved"):
         athena.wait(execution_id, WAIT)
-    assert athena.execution(execution_id).cost_usd == 0
+    failed = athena.execution(execution_id)
+    assert failed.cost_usd == 0
     with pytest.raises(QueryFailed):
-        athena.page(execution_id)
+        athena.page(failed)
 
 
 def test_text_that_is_not_sql_is_refused_when_it_is_submitted(aws: Emulator, settings: Settings) -> None:
@@ -194,10 +193,10 @@ def test_running_queries_can_be_cancelled_and_make_room_for_others(athena: Athen
 
 
 def test_results_that_are_gone_are_told_with_the_remedy(aws: Emulator, athena: Athena) -> None:
-    execution_id = ran(athena, "SELECT 1 AS x")
-    aws.client("s3").delete_object(Bucket=BUCKET, Key=f"athena_results/{execution_id}.csv")
+    execution = ran(athena, "SELECT 1 AS x")
+    aws.client("s3").delete_object(Bucket=BUCKET, Key=f"athena_results/{execution.execution_id}.csv")
     with pytest.raises(QueryFailed, match="can no longer be read"):
-        athena.page(execution_id)
+        athena.page(execution)
 
 
 def test_executions_of_another_workgroup_and_unknown_ids_are_not_ours(aws: Emulator, athena: Athena) -> None:
@@ -205,7 +204,7 @@ def test_executions_of_another_workgroup_and_unknown_ids_are_not_ours(aws: Emula
         QueryString="SELECT 1 AS x", ResultConfiguration={"OutputLocation": RESULTS}
     )
     for execution_id in (started["QueryExecutionId"], "0b1c2d3e-4f50-4a61-8b72-9c8d0e1f2a3b"):
-        with pytest.raises(NotOurs):
+        with pytest.raises(ExecutionNotFound):
             athena.execution(execution_id)
 
 
@@ -278,10 +277,9 @@ def user(aws: Emulator, name: str, statements: list[dict[str, Any]]) -> dict[str
 def test_a_policy_for_one_workgroup_and_the_tables_data_is_enough(aws: Emulator, settings: Settings) -> None:
     client = aws.client("athena", user(aws, "athena-all", list(ALL.values())))
     athena = Athena(client, settings)
-    execution_id = athena.start("SELECT COUNT(*) AS n FROM orders")
-    athena.wait(execution_id, WAIT)
-    assert list(athena.rows(execution_id)) == [(2,)]
-    athena.cancel(execution_id)
+    execution = ran(athena, "SELECT COUNT(*) AS n FROM orders")
+    assert list(athena.rows(execution)) == [(2,)]
+    athena.cancel(execution.execution_id)
     assert "AccessDenied" in refusal(client.start_query_execution, QueryString="SELECT 1", WorkGroup="primary")
 
 

@@ -274,9 +274,7 @@ EMAIL = '        Column("customer_email", Type.TEXT, "customer.email", "The cust
 
 def ask(aws: Emulator, sql: str) -> list[tuple[Any, ...]]:
     athena = Athena(aws.client("athena"), Settings(bucket=BUCKET))
-    execution = athena.start(sql)
-    athena.wait(execution, 60)
-    return list(athena.rows(execution))
+    return list(athena.rows(athena.wait(athena.start(sql), 60)))
 
 
 def drop(aws: Emulator, name: str, orders: list[dict[str, Any]]) -> None:

@@ -96,7 +96,7 @@ def test_every_handler_and_what_it_imports_when_called_is_there_with_its_functio
     paths = lambda_paths if has_layer(handler) else [lambda_paths[0], lambda_paths[2]]
     code = """
 import app, importlib
-modules = [importlib.import_module(name) for name in (app.WORKS_WITH["app." + sys.argv[1]], *sys.argv[2:])]
+modules = [importlib.import_module(name) for name in (app.INIT_IMPORTS["app." + sys.argv[1]], *sys.argv[2:])]
 print(json.dumps([callable(getattr(app, sys.argv[1])), [each.__file__ for each in (app, *modules)]]))
 """
     found, files = run(paths, code, handler, *imported_when_called(handler))

@@ -88,4 +88,4 @@ def test_every_function_has_what_it_works_with(monkeypatch: pytest.MonkeyPatch) 
     import app
     from glue_setup.policies import FUNCTIONS
 
-    assert set(app.WORKS_WITH) == {f"app.{'app' if name == 'api_handler' else name}" for name in FUNCTIONS}
+    assert set(app.INIT_IMPORTS) == {f"app.{'app' if name == 'api_handler' else name}" for name in FUNCTIONS}

@@ -1,0 +1,35 @@
+"""What a request for rows takes in its query string besides a saved query's own parameters: stated once. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chalicelib.aws.athena import MAX_AGE_MINUTES, MAX_PAGE
+
+
+@dataclass(frozen=True)
+class QueryOption:
+    """A whole number from `minimum` to `maximum`, counted in `unit`. `description` is for the OpenAPI document."""
+
+    name: str
+    unit: str
+    default: int
+    minimum: int
+    maximum: int
+    description: str
+
+
+# The gateway gives up after 29 seconds.
+WAIT = QueryOption("wait", "seconds", 20, 0, 25, "Seconds to wait for the rows.")
+MAX_AGE = QueryOption(
+    "max_age",
+    "minutes",
+    0,
+    0,
+    MAX_AGE_MINUTES,
+    "Minutes: an earlier result that is no older may be reused, at no cost.",
+)
+PAGE_SIZE = QueryOption("page_size", "rows", MAX_PAGE, 1, MAX_PAGE, "Rows of the page, at most.")
+
+QUERY_OPTIONS = (WAIT, MAX_AGE, PAGE_SIZE)
+"""The options of /queries/{name}: no parameter of a saved query may have such a name."""
