@@ -8,6 +8,7 @@ import time
 import urllib.request
 import uuid
 from abc import ABC, abstractmethod
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
@@ -145,8 +146,10 @@ class Loading(Scene):
             return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[asked])["Attributes"][asked])
 
         before = waiting()
-        thing = {"key": f"{self.settings.incoming_prefix}a.json", "versionId": ["no version"], "eTag": "x"}
-        event = {"Records": [{"s3": {"bucket": {"name": self.bucket}, "object": thing}}]}
+        # A version that S3 has just announced and that is not there: the event has to come again.
+        thing = {"key": f"{self.settings.incoming_prefix}a.json", "versionId": str(uuid.uuid4()), "eTag": "x"}
+        record = {"eventTime": datetime.now(UTC).isoformat(), "s3": {"bucket": {"name": self.bucket}, "object": thing}}
+        event = {"Records": [record]}
         functions.invoke(FunctionName=self.function, InvocationType="Event", Payload=json.dumps(event))
         wait_for(lambda: waiting() > before, 20)
 
