@@ -165,6 +165,9 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "orders whose fields repeat on many rows": lambda n: elements(
         order_of(b'"x":"' + b"a" * 9000 + b'","products":' + elements(b"{}", 9_000)), n
     ),
+    "orders whose many fields repeat on lines with one of their own": lambda n: filled(
+        order_of(numbered('"%d":1,', 3_000) + b'"products":' + elements(b'{"a":1}', 2_400)) + b"\n", n
+    ),
     "orders of many fields": lambda n: filled(order_of(numbered('"%d":1,', 20_000) + b'"y":1') + b"\n", n),
     "orders of many fields in their products": lambda n: filled(
         order_of(b'"products":' + elements(b'{"a":1}', 20_000)) + b"\n", n
