@@ -47,6 +47,9 @@ MOST_NOTES = 20
 MOST_ORPHANS = 1000
 """How many files that are to be removed a round remembers; more are left to the next one."""
 
+FIRST_YEAR = 2000
+"""No round began before."""
+
 INCOMING, LEDGER, TABLE, ORPHANS = "incoming", "ledger", "table", "orphans"
 PHASES = (INCOMING, LEDGER, TABLE, ORPHANS)
 
@@ -146,7 +149,7 @@ class SweepCursor:
         try:
             values = {each.name: stored[each.name] for each in fields(cls) if each.name in stored}
             for name in ("began_at", "last_whole"):
-                values[name] = datetime.fromisoformat(values[name]) if values.get(name) else None
+                values[name] = _time(values[name]) if values.get(name) else None
             found = cls(**values | {"orphans": tuple(values.get("orphans", ()))})
             numbers, texts = (found.entries, found.counted, found.files), (found.after, *found.orphans)
             sound = all(type(each) is int for each in numbers) and all(type(each) is str for each in texts)
@@ -162,6 +165,14 @@ class SweepCursor:
     def finished(self) -> SweepCursor:
         """Return where the next round begins."""
         return SweepCursor(last_whole=None if self.full else self.began_at, entries=self.counted)
+
+
+def _time(text: str) -> datetime:
+    """Read a time that S3's may be compared with, and that can be looked back from. Raises ValueError."""
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None or time.year < FIRST_YEAR:
+        raise ValueError(f"{text!r} is no time of a round")
+    return time
 
 
 class Ownership(Enum):
