@@ -124,10 +124,11 @@ class Entry:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, stored: Any) -> Entry:
+    def from_json(cls, stored: Any, name: str | None = None) -> Entry:
         """Read an entry from what JSON holds; fields that are not known are passed over.
 
-        Raises UnreadableEntry for anything that no version of this product has written.
+        Raises UnreadableEntry for anything that no version of this product has written, and for the entry of another
+        key than the one whose entry is stored under `name`: its files are not this key's to remove.
         """
         if not isinstance(stored, Mapping):
             raise UnreadableEntry("it is no JSON object")
@@ -138,6 +139,8 @@ class Entry:
             elif each.default is MISSING and each.default_factory is MISSING:
                 raise UnreadableEntry(f"it has no {each.name!r}")
         entry = cls(**values)
+        if name is not None and not name.endswith(ledger_name(entry.key)):
+            raise UnreadableEntry("it is the entry of another key")
         # What an entry of version 0.1 was about to remove has burned its names as well.
         return entry if "burned" in stored else replace(entry, **entry._burning(entry.superseded))
 
@@ -455,7 +458,7 @@ def _field(name: str, kind: str, value: Any) -> Any:
         }[kind.removesuffix(" | None")]
     if fits and name.endswith("_at") and value is not None:
         try:
-            datetime.fromisoformat(value)
+            fits = datetime.fromisoformat(value).tzinfo is not None
         except ValueError:
             fits = False
     if not fits:

@@ -263,7 +263,7 @@ class Sweep:
         name = f"{self._rules.ledger}{ledger_name(listed.key)}"
         known = self._store.look(name)
         try:
-            entry = Entry.from_json(known.value) if known else None
+            entry = Entry.from_json(known.value, name) if known else None
         except UnreadableEntry as problem:
             self._report.unreadable += 1
             self._report.note(f"its ledger entry could not be read and was set aside: {problem}", listed.key)
@@ -313,7 +313,7 @@ class Sweep:
         if known is None:
             return cursor
         try:
-            entry = Entry.from_json(known.value)
+            entry = Entry.from_json(known.value, listed.key)
         except UnreadableEntry as problem:
             self._report.unreadable += 1
             self._report.note(f"a ledger entry that cannot be read: {problem}", listed.key)
@@ -498,7 +498,7 @@ class _TableFiles:
             known = self._store.look(listed.key)
             if known is not None:
                 try:
-                    yield listed.key, Entry.from_json(known.value), known
+                    yield listed.key, Entry.from_json(known.value, listed.key), known
                 except UnreadableEntry:
                     yield listed.key, None, known
 

@@ -205,8 +205,8 @@ class Uploads:
                 return None, self._now()
             raise
         try:
-            return Entry.from_json(json.loads(answer["Body"].read())), answer["LastModified"]
-        except (UnreadableEntry, ValueError):
+            return Entry.from_json(json.loads(answer["Body"].read()), place), answer["LastModified"]
+        except (UnreadableEntry, ValueError, RecursionError):
             # The next load of the object sets it aside and is news of the object.
             return None, answer["LastModified"]
 
