@@ -238,8 +238,11 @@ class Sweep:
         return cursor if page.more else self._next_phase(cursor)
 
     def _next_phase(self, cursor: SweepCursor) -> SweepCursor:
-        if cursor.phase == LEDGER and cursor.entries - cursor.counted > cursor.entries * self._rules.most_percent / 100:
-            lost = cursor.entries - cursor.counted
+        lost = cursor.entries - cursor.counted if cursor.phase == LEDGER else 0
+        if lost > 0:
+            # Whose they were only their objects tell, which may be old ones: the next round looks at all of them.
+            cursor = replace(cursor, full=True)
+        if lost > cursor.entries * self._rules.most_percent / 100:
             self._report.left_alone += lost
             self._report.note(f"the ledger had {lost} entries more before: no file is removed", self._rules.ledger)
             cursor = replace(cursor, doubtful=True)

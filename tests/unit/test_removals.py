@@ -277,6 +277,27 @@ def test_the_entry_of_another_key_is_none_and_takes_no_file_of_that_key_along() 
     assert sorted(row[1] for row in table(store)) == ["1", "2"]
 
 
+@pytest.mark.parametrize("is_overwritten", [False, True])
+def test_an_entry_of_an_old_object_that_is_lost_is_made_good_by_the_next_round(is_overwritten: bool) -> None:
+    store = MemoryStore()
+    keys = [f"{PREFIX}{i}.json" for i in range(20)]
+    for i, key in enumerate(keys):
+        ingest(store).load(store.drop(key, body(order(i))))
+    store.pass_time(hours=60)
+    sweep(store)
+    del store.objects[f"ledger/{ledger_name(keys[3])}"]
+    store.pass_time(hours=2)
+    sweep(store)
+    if is_overwritten:
+        ingest(store).load(store.drop(keys[3], body(order(99))))
+    for _ in range(3):
+        store.pass_time(hours=2)
+        report = sweep(store)
+    assert entry(store, keys[3]).state == LOADED
+    assert len(table(store)) == len(keys), "no row of an earlier version stays beside"
+    assert (report.announced, report.looked) == (0, 3 if is_overwritten else 2), "only what is recent"
+
+
 def test_an_unreadable_entry_of_an_old_object_keeps_nobody_waiting_and_is_made_good_by_the_next_round() -> None:
     store = MemoryStore()
     loaded_and_gone(store)
