@@ -176,7 +176,8 @@ class Values:
         Raises MalformedJson, with an offset from the value's first byte, where it is not JSON.
         """
         w = self._window
-        scanner, scanned = ValueScanner(), 0
+        scanner: ValueScanner | None = None
+        scanned = 0
         while True:
             end, why = value_end(memoryview(w.text)[w.pos + at :])
             held = len(w.text) - w.pos - at
@@ -185,6 +186,7 @@ class Values:
             if (end is not None or why == TRUNCATED) and held <= self.limit and w.more():
                 continue
             if why != TRUNCATED or w.ended:
+                scanner = scanner or ValueScanner()
                 end = self._scanned(scanner, at + scanned)
                 if end is not None:
                     return at + scanned + end, True
