@@ -55,7 +55,8 @@ def chosen(store: Store, selection: Selection, incoming: str, ledger: str) -> It
         if _in_time(listed, selection):
             arrival = store.current(listed.key)
             if arrival is not None:
-                state = _state(store.look(f"{ledger}{ledger_name(listed.key)}"), arrival)
+                name = f"{ledger}{ledger_name(listed.key)}"
+                state = _state(store.look(name), name, arrival)
                 if not selection.states or state in selection.states:
                     yield Chosen(arrival, state, listed.modified_at)
 
@@ -83,11 +84,11 @@ def _in_time(listed: ObjectSummary, selection: Selection) -> bool:
     return (since is None or listed.modified_at >= since) and (until is None or listed.modified_at < until)
 
 
-def _state(known: VersionedJson | None, arrival: Arrival) -> str:
+def _state(known: VersionedJson | None, name: str, arrival: Arrival) -> str:
     if known is None:
         return UNKNOWN
     try:
-        entry = Entry.from_json(known.value)
+        entry = Entry.from_json(known.value, name)
     except UnreadableEntry:
         return UNKNOWN
     return entry.state if entry.version == arrival.version else UNKNOWN

@@ -153,13 +153,14 @@ class Uploads:
         return f"{self._settings.incoming_prefix}{upload.text}/{upload.name}"
 
     def _entry(self, key: str) -> LedgerRecord | None:
-        stored = self._bucket.read(f"{self._settings.ledger_prefix}{ledger_name(key)}")
+        name = f"{self._settings.ledger_prefix}{ledger_name(key)}"
+        stored = self._bucket.read(name)
         if stored is None:
             return None
         body, written_at = stored
         try:
-            return LedgerRecord(Entry.from_json(json.loads(body)), written_at)
-        except (UnreadableEntry, ValueError):
+            return LedgerRecord(Entry.from_json(json.loads(body), name), written_at)
+        except (UnreadableEntry, ValueError, RecursionError):
             # The next load of the object sets it aside and is news of the object.
             return None
 

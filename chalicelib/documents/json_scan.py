@@ -18,6 +18,11 @@ _SPACE = re.compile(rb"[ \t\r\n]*")
 _PLAIN = re.compile(rb'[^"\\\x00-\x1f]*')
 _ESCAPE = re.compile(rb'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})')
 _NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_ELEMENTS = re.compile(
+    rb"(?:,[ \t\r\n]*+(?:-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+|true|false|null|"
+    rb'"[^"\\\x00-\x1f]*+")[ \t\r\n]*+(?=[,\]])){1,1000}+'
+)
+"""Numbers, literals and plain texts in an array, each with the comma before it: a thousand are one step."""
 _NUMBER_BYTES = re.compile(rb"[-+.0-9eE]*")
 _LONGEST_NUMBER = 65536
 _LITERALS = {word[0]: word for word in (b"true", b"false", b"null", b"NaN", b"Infinity")}
@@ -103,6 +108,8 @@ class ValueScanner:
             self._expect = "value"
             return pos + 1, False
         if byte == _COMMA:
+            if self._stack[-1:] == b"[" and (run := _ELEMENTS.match(text, pos)) is not None:
+                return run.end(), False
             self._expect = "key" if self._stack[-1:] == b"{" else "value"
             return pos + 1, False
         return self._close(byte, text, pos)

@@ -178,6 +178,8 @@ class Values:
         Raises MalformedJson, with an offset from the value's first byte, where it is not JSON.
         """
         w = self._window
+        scanner: ValueScanner | None = None
+        scanned = 0
         while True:
             end, why = value_end(memoryview(w.text)[w.pos + at :])
             held = len(w.text) - w.pos - at
@@ -186,9 +188,11 @@ class Values:
             if (end is not None or why == TRUNCATED) and held <= self.limit and w.more():
                 continue
             if why != TRUNCATED or w.ended:
-                end = self._scanned(at)
+                scanner = scanner or ValueScanner()
+                end = self._scanned(scanner, at + scanned)
                 if end is not None:
-                    return at + end, True
+                    return at + scanned + end, True
+                scanned = held
                 if held <= self.limit and w.more():
                     continue
             return None, False
@@ -214,10 +218,10 @@ class Values:
             raise UnreadableFile(f"not JSON: {problem.reason}", start + problem.offset) from None
         self._gatherer.reject(reason, raw)
 
-    def _scanned(self, at: int) -> int | None:
-        """Ask the scanner for the end of the value `at` bytes from here, within the bytes in view."""
+    def _scanned(self, scanner: ValueScanner, at: int) -> int | None:
+        """Have the scanner go on `at` bytes from here; return how far from there its value goes, if it ends in view."""
         w = self._window
-        scanner, start = ValueScanner(), w.pos + at
+        start = w.pos + at
         begun, size = start, _SCANNED_FIRST
         while True:
             piece = w.text[start : start + size]

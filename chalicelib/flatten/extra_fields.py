@@ -19,7 +19,17 @@ from collections.abc import Sequence
 import msgspec
 
 from chalicelib.contracts.model import Contract
-from chalicelib.flatten.strict import Lines, Node, RefusedOrder, StrictDecoder, below, compact, object_text, parsed
+from chalicelib.flatten.strict import (
+    Lines,
+    Node,
+    RefusedOrder,
+    StrictDecoder,
+    below,
+    compact,
+    object_text,
+    parsed,
+    with_own,
+)
 
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _OBJECTS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
@@ -71,7 +81,7 @@ class ExtraFields:
                 continue
             own: dict[str, str] = {}
             count += self._unknown(line, self._strict.line_node, f"{self._lines}[].", own)[1]
-            found.append(object_text(extra | own) if own else text)
+            found.append(with_own(text, own))
         if count != keys:
             raise _Unsure
         return text, found

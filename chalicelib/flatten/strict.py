@@ -130,7 +130,7 @@ class StrictDecoder:
         listed = self._list(lines)
         size = self._size_of_rows(result, extra, len(listed))
         text = object_text(extra)
-        decoded = [self._line(line, i, extra, text) for i, line in enumerate(listed)]
+        decoded = [self._line(line, i, text) for i, line in enumerate(listed)]
         return Order(result, decoded, None if decoded else text, size)
 
     def note(self, key: str, node: Node, generic: str) -> None:
@@ -160,7 +160,7 @@ class StrictDecoder:
             own: dict[str, str] = {}
             path = f"{self._contract.lines}[{i}]"
             self._unknown(line, self.line_node, f"{path}.", f"{self._contract.lines}[].", own)
-            found.append(object_text(extra | own) if own else text)
+            found.append(with_own(text, own))
         return text, found
 
     def _unknown(self, found: Any, node: Node, path: str, generic: str, extra: dict[str, str]) -> object:
@@ -202,7 +202,7 @@ class StrictDecoder:
             raise RefusedOrder(self._contract.lines, f"expected an array, found {kind(lines)}")
         return lines
 
-    def _line(self, line: object, index: int, order_extra: dict[str, str], order_text: str | None) -> list[Any]:
+    def _line(self, line: object, index: int, order_text: str | None) -> list[Any]:
         path = f"{self._contract.lines}[{index}]"
         if not isinstance(line, dict):
             raise RefusedOrder(path, f"expected an object, found {kind(line)}")
@@ -218,8 +218,7 @@ class StrictDecoder:
                 result[-2] = price * quantity
                 if abs(result[-2]) > values.MAX_UNITS:
                     raise RefusedOrder(path, "price × quantity is too large for decimal(18,4)")
-        # Most often the lines have none of their own, and share one text.
-        result[-1] = object_text(order_extra | extra) if extra else order_text
+        result[-1] = with_own(order_text, extra)
         return result
 
     def _object(
@@ -405,6 +404,17 @@ def _folded(key: str) -> str:
 def object_text(fields: dict[str, str]) -> str | None:
     """Return fields whose values are JSON as one object, or None where there are none."""
     return "{" + ",".join(f"{_quoted(key)}:{text}" for key, text in fields.items()) + "}" if fields else None
+
+
+def with_own(text: str | None, own: dict[str, str]) -> str | None:
+    """Return the extra fields of a line: the order's, as one text, and those of its own, whose paths are others.
+
+    The order's are not written anew for each line, since both may be thousands. Without any of its own, lines share
+    one text.
+    """
+    if text is None or not own:
+        return object_text(own) if own else text
+    return f"{text[:-1]},{(object_text(own) or '')[1:]}"
 
 
 def _quoted(text: str) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib.errors import UnreadableEntry
-from chalicelib.file_names import parse_name, version_digest
+from chalicelib.file_names import ledger_name, parse_name, version_digest
 from chalicelib.loading.models import DELETED, FAILED, FINISHED, LOADING, WITH_ROWS, Arrival, Result, is_before
 
 TRANSFORM = 1
@@ -71,10 +71,11 @@ class Entry:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, stored: Any) -> Entry:
+    def from_json(cls, stored: Any, name: str | None = None) -> Entry:
         """Read an entry from what JSON holds; fields that are not known are passed over.
 
-        Raises UnreadableEntry for anything that no version of this product has written.
+        Raises UnreadableEntry for anything that no version of this product has written, and for the entry of another
+        key than the one whose entry is stored under `name`: its files are not this key's to remove.
         """
         if not isinstance(stored, Mapping):
             raise UnreadableEntry("it is no JSON object")
@@ -85,6 +86,8 @@ class Entry:
             elif each.default is MISSING and each.default_factory is MISSING:
                 raise UnreadableEntry(f"it has no {each.name!r}")
         entry = cls(**values)
+        if name is not None and not name.endswith(ledger_name(entry.key)):
+            raise UnreadableEntry("it is the entry of another key")
         # What an entry of version 0.1 was about to remove has burned its names as well.
         return entry if "burned" in stored else replace(entry, **entry._burning(entry.superseded))
 
@@ -277,7 +280,7 @@ def _field(name: str, kind: str, value: Any) -> Any:
         }[kind.removesuffix(" | None")]
     if fits and name.endswith("_at") and value is not None:
         try:
-            datetime.fromisoformat(value)
+            fits = datetime.fromisoformat(value).tzinfo is not None
         except ValueError:
             fits = False
     if not fits:

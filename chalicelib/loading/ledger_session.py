@@ -144,7 +144,7 @@ class LedgerSession:
         if stored is None:
             return
         try:
-            self.entry = Entry.from_json(stored[0])
+            self.entry = Entry.from_json(stored[0], self._name)
         except UnreadableEntry as problem:
             self._store.copy(self._name, unreadable_name(self._ledger, self.arrival.key))
             self._set_aside(self.arrival.key, str(problem))

@@ -79,8 +79,8 @@ def _records(event: object) -> Iterator[Any]:
 
 def _is_from_s3(record: object) -> bool:
     match record:
-        case {"s3": {"bucket": {"name": str()}, "object": {"key": str()}}}:
-            return True
+        case {"s3": {"bucket": {"name": str()}, "object": {"key": str()} as thing}}:
+            return all(isinstance(thing.get(name), str | None) for name in ("eTag", "versionId", "sequencer"))
     return False
 
 

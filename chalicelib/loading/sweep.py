@@ -108,8 +108,11 @@ class Sweep:
         return cursor if page.more else self._next_phase(cursor)
 
     def _next_phase(self, cursor: SweepCursor) -> SweepCursor:
-        if cursor.phase == LEDGER and cursor.entries - cursor.counted > cursor.entries * self._rules.most_percent / 100:
-            lost = cursor.entries - cursor.counted
+        lost = cursor.entries - cursor.counted if cursor.phase == LEDGER else 0
+        if lost > 0:
+            # Whose they were only their objects tell, which may be old ones: the next round looks at all of them.
+            cursor = replace(cursor, full=True)
+        if lost > cursor.entries * self._rules.most_percent / 100:
             self._report.left_alone += lost
             self._report.note(f"the ledger had {lost} entries more before: no file is removed", self._rules.ledger)
             cursor = replace(cursor, doubtful=True)
@@ -133,7 +136,7 @@ class Sweep:
         name = f"{self._rules.ledger}{ledger_name(listed.key)}"
         known = self._store.look(name)
         try:
-            entry = Entry.from_json(known.value) if known else None
+            entry = Entry.from_json(known.value, name) if known else None
         except UnreadableEntry as problem:
             self._report.unreadable += 1
             self._report.note(f"its ledger entry could not be read and was set aside: {problem}", listed.key)
@@ -183,7 +186,7 @@ class Sweep:
         if known is None:
             return cursor
         try:
-            entry = Entry.from_json(known.value)
+            entry = Entry.from_json(known.value, listed.key)
         except UnreadableEntry as problem:
             self._report.unreadable += 1
             self._report.note(f"a ledger entry that cannot be read: {problem}", listed.key)

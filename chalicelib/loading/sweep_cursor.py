@@ -8,6 +8,9 @@ from typing import Any
 
 MOST_NOTES = 20
 
+FIRST_YEAR = 2000
+"""No round began before."""
+
 INCOMING, LEDGER, TABLE, ORPHANS = "incoming", "ledger", "table", "orphans"
 PHASES = (INCOMING, LEDGER, TABLE, ORPHANS)
 
@@ -95,7 +98,7 @@ class SweepCursor:
         try:
             values = {each.name: stored[each.name] for each in fields(cls) if each.name in stored}
             for name in ("began_at", "last_whole"):
-                values[name] = datetime.fromisoformat(values[name]) if values.get(name) else None
+                values[name] = _time(values[name]) if values.get(name) else None
             found = cls(**values | {"orphans": tuple(values.get("orphans", ()))})
             numbers, texts = (found.entries, found.counted, found.files), (found.after, *found.orphans)
             sound = all(type(each) is int for each in numbers) and all(type(each) is str for each in texts)
@@ -111,3 +114,11 @@ class SweepCursor:
     def finished(self) -> SweepCursor:
         """Return where the next round begins."""
         return SweepCursor(last_whole=None if self.full else self.began_at, entries=self.counted)
+
+
+def _time(text: str) -> datetime:
+    """Read a time that S3's may be compared with, and that can be looked back from. Raises ValueError."""
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None or time.year < FIRST_YEAR:
+        raise ValueError(f"{text!r} is no time of a round")
+    return time

@@ -109,6 +109,6 @@ class TableFiles:
             known = self._store.look(listed.key)
             if known is not None:
                 try:
-                    yield listed.key, Entry.from_json(known.value), known
+                    yield listed.key, Entry.from_json(known.value, listed.key), known
                 except UnreadableEntry:
                     yield listed.key, None, known

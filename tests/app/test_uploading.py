@@ -263,7 +263,7 @@ def test_a_second_file_by_the_same_link_is_loading_until_it_is_the_one_that_was_
     assert uploaded.at(timedelta(seconds=12))["rows"] == 1
 
 
-@pytest.mark.parametrize("content", [b"null", b"[]", b"{", b'{"version": 1}', b"\xff"])
+@pytest.mark.parametrize("content", [b"null", b"[]", b"{", b'{"version": 1}', b"\xff", b"[" * 100_000])
 def test_an_entry_that_cannot_be_read_is_no_error_of_the_caller(uploaded: UploadWorld, content: bytes) -> None:
     uploaded.arrived()
     uploaded.front.s3.put(f"orders_ledger/{ledger_name(uploaded.key)}", content, NOW)

@@ -110,6 +110,8 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "lines of x": lambda n: lines_of(b"x", n),
     "lines of an open brace": lambda n: lines_of(b"{", n),
     "lines of an open bracket": lambda n: lines_of(b"[", n),
+    "lines of an open array": lambda n: lines_of(b"[" + b"1," * 500, n),
+    "lines of an open array, its elements a line each": lambda n: after_an_order(filled(b"[\n" + b"1,\n" * 500, n)),
     "lines of a quote": lambda n: lines_of(b'"', n),
     "lines of an open key": lambda n: lines_of(b'{"a":', n),
     "lines that go on": lambda n: lines_of(b"{} x", n),
@@ -134,6 +136,8 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "open brackets": lambda n: filled(b"[", n),
     "open objects": lambda n: filled(b'{"a":', n),
     "one deep order": lambda n: order_of(b'"x":' + b"[" * (n // 2) + b"]" * (n // 2)),
+    "one deep order of numbers": lambda n: order_of(b'"x":' + b"[" * 1500 + filled(b"1,", n) + b"1" + b"]" * 1500),
+    "one deep order of objects": lambda n: order_of(b'"x":' + b"[" * 1500 + filled(b'{"":1},', n) + b"1" + b"]" * 1500),
     "deep orders": lambda n: filled(order_of(b'"x":' + DEEP) + b"\n", n),
     "deep elements": lambda n: elements(DEEP, n),
     "lone surrogates": lambda n: elements(b'"\\ud800"', n),
@@ -164,6 +168,9 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     ),
     "orders whose fields repeat on many rows": lambda n: elements(
         order_of(b'"x":"' + b"a" * 9000 + b'","products":' + elements(b"{}", 9_000)), n
+    ),
+    "orders whose many fields repeat on lines with one of their own": lambda n: filled(
+        order_of(numbered('"%d":1,', 3_000) + b'"products":' + elements(b'{"a":1}', 2_400)) + b"\n", n
     ),
     "orders of many fields": lambda n: filled(order_of(numbered('"%d":1,', 20_000) + b'"y":1') + b"\n", n),
     "orders of many fields in their products": lambda n: filled(

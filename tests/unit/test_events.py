@@ -102,6 +102,10 @@ NOT_BY_S3 = [
     ({"Records": [{"eventSource": "aws:kinesis", "kinesis": {"data": ""}}]}, ["aws:kinesis"]),
     ({"Records": [{"s3": {"object": {"key": "a"}}}, {"s3": None}, "x", None]}, ["unknown"]),
     ({"Records": {"s3": {}}}, ["unknown"]),
+    *(
+        ({"Records": [{"s3": {"bucket": {"name": "b"}, "object": {"key": f"{PREFIX}a.json", name: 5}}}]}, ["unknown"])
+        for name in ("eTag", "versionId", "sequencer")
+    ),
     ({}, ["unknown"]),
     ([A_DROP], ["unknown"]),
     ("x", ["unknown"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 
 import msgspec
 import pytest
@@ -126,6 +127,14 @@ def test_the_depth_is_told_and_costs_a_byte_a_level() -> None:
     assert scanner.depth == 100_000
 
 
+@pytest.mark.parametrize("element", [b"1", b'""', b"-0.5e7", b"null"])
+def test_a_megabyte_of_short_elements_is_stepped_over_many_at_a_time(element: bytes) -> None:
+    text = b"[" + (element + b",") * (1_000_000 // (len(element) + 1)) + element + b"]"
+    began = time.process_time()
+    assert ValueScanner().feed(text) == len(text)
+    assert time.process_time() - began < 0.15
+
+
 @pytest.mark.parametrize(
     ("text", "offset", "reason"),
     [
@@ -137,6 +146,11 @@ def test_the_depth_is_told_and_costs_a_byte_a_level() -> None:
         (b'"\\u12g4"', 1, "is not an escape that JSON knows"),
         (b"[tru]", 1, "expected a value, found 't'"),
         (b"[-]", 1, "'-' is not a JSON number"),
+        (b'[0,1,"a",true ,-]', 15, "'-' is not a JSON number"),
+        (b"[0,1,01]", 5, "'01' is not a JSON number"),
+        (b"[0,1 2]", 5, "expected ',' or ']', found '2'"),
+        (b'[0,"a"', 6, "ends in the middle"),
+        (b'{"a":0,1]', 7, "expected a key in quotes, found '1'"),
         (b"[1.]", 1, "'1.' is not a JSON number"),
         (b'{"a":', 5, "ends in the middle"),
         (b'"abc', 4, "ends in the middle"),

@@ -250,6 +250,56 @@ def test_an_entry_with_a_field_of_another_type_is_none(field: str) -> None:
     assert ingest(store).load(arrival)[0] == "loaded"
 
 
+def test_a_time_without_a_zone_makes_an_entry_unreadable() -> None:
+    store = MemoryStore()
+    arrival = store.drop(KEY, body(order(1)))
+    ingest(store).load(arrival)
+    name = f"ledger/{ledger_name(KEY)}"
+    changed = json.loads(store.objects[name]) | {"source_modified_at": "2024-08-01T12:00:00"}
+    store.put(name, json.dumps(changed).encode())
+    assert ingest(store).load(arrival)[0] == "loaded"
+    assert entry(store).source_modified_at == "2024-08-01T12:00:01+00:00"
+
+
+def test_the_entry_of_another_key_is_none_and_takes_no_file_of_that_key_along() -> None:
+    store = MemoryStore()
+    keys = [f"{PREFIX}{name}.json" for name in "ab"]
+    for i, key in enumerate(keys):
+        ingest(store).load(store.drop(key, body(order(i))))
+    first, second = (f"ledger/{ledger_name(key)}" for key in keys)
+    store.put(first, store.objects[second])
+    ingest(store).load(store.drop(keys[0], body(order(2))))
+    assert not [call for call in store.calls if call.startswith("delete ")]
+    assert entry(store, keys[0]).key == keys[0]
+    store.put(first, store.objects[second])
+    for _ in range(3):
+        store.pass_time(hours=2)
+        report = sweep(store)
+    assert (report.announced, report.removed) == (0, 0), "it comes to rest"
+    assert sorted(row[1] for row in table(store)) == ["1", "2"]
+
+
+@pytest.mark.parametrize("is_overwritten", [False, True])
+def test_an_entry_of_an_old_object_that_is_lost_is_made_good_by_the_next_round(is_overwritten: bool) -> None:
+    store = MemoryStore()
+    keys = [f"{PREFIX}{i}.json" for i in range(20)]
+    for i, key in enumerate(keys):
+        ingest(store).load(store.drop(key, body(order(i))))
+    store.pass_time(hours=60)
+    sweep(store)
+    del store.objects[f"ledger/{ledger_name(keys[3])}"]
+    store.pass_time(hours=2)
+    sweep(store)
+    if is_overwritten:
+        ingest(store).load(store.drop(keys[3], body(order(99))))
+    for _ in range(3):
+        store.pass_time(hours=2)
+        report = sweep(store)
+    assert entry(store, keys[3]).state == LOADED
+    assert len(table(store)) == len(keys), "no row of an earlier version stays beside"
+    assert (report.announced, report.looked) == (0, 3 if is_overwritten else 2), "only what is recent"
+
+
 def test_an_unreadable_entry_of_an_old_object_keeps_nobody_waiting_and_is_made_good_by_the_next_round() -> None:
     store = MemoryStore()
     loaded_and_gone(store)

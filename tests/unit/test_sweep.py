@@ -11,11 +11,11 @@ from functools import partial
 from typing import Any
 
 import pytest
-from chalicelib.loading.sweep_cursor import Rules, SweepCursor, SweepReport
 
 from chalicelib.loading.models import GONE, LOADING, Arrival
 from chalicelib.loading.notifications import arrivals
 from chalicelib.loading.sweep import MOST_ATTEMPTS, RESERVE, Sweep
+from chalicelib.loading.sweep_cursor import Rules, SweepCursor, SweepReport
 from tests.unit.memory_store import BUCKET, Crash, MemoryStore
 from tests.unit.test_ingest import KEY, body, entry, ingest, order, table
 
@@ -288,6 +288,16 @@ def test_a_place_that_cannot_be_read_begins_the_round_anew() -> None:
     assert run(store)[0].announced == 1
     there = SweepCursor("ledger", "x", store.now, None, orphans=("a", "b"))
     assert SweepCursor.from_json(json.loads(json.dumps(there.as_json()))) == there
+
+
+@pytest.mark.parametrize("name", ["began_at", "last_whole"])
+@pytest.mark.parametrize("time", ["2024-07-01T00:00:00", "0001-01-01T00:00:00+00:00", "soon"])
+def test_a_place_with_a_time_that_no_round_has_begins_the_round_anew(name: str, time: str) -> None:
+    store = MemoryStore()
+    store.put("state/sweep.json", json.dumps({name: time}).encode())
+    store.drop(KEY, body(order(1)))
+    assert run(store)[0].announced == 1
+    assert run(store)[0].whole
 
 
 def test_a_run_that_crashes_anywhere_is_made_good_by_the_next() -> None:
