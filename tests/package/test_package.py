@@ -56,7 +56,7 @@ def test_the_package_is_asked_for_nothing_that_the_layer_or_the_runtime_brings()
 
 
 def test_what_the_layer_brings_is_pinned_for_the_laptop_too() -> None:
-    assert set(pinned("requirements-dev.txt")) >= layers.MODULES
+    assert set(pinned("requirements-runtime.txt")) >= layers.MODULES
 
 
 @pytest.mark.slow

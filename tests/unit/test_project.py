@@ -1,0 +1,37 @@
+"""What the project says of itself is said once: its version, what it is made of, and where things are."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+from chalicelib.version import VERSION
+
+PROJECT = Path(__file__).parents[2]
+
+
+def pins(*names: str) -> set[str]:
+    """Return the pinned requirements of these files, without their extras."""
+    lines = [line for name in names for line in (PROJECT / name).read_text("utf-8").splitlines()]
+    return {re.sub(r"\[.*\]", "", line.split()[0]).lower() for line in lines if re.match(r"[\w.\[\],-]+==", line)}
+
+
+def test_the_version_is_stated_once_and_followed_by_the_package_the_api_and_the_changelog() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
+    assert "version" not in project["project"]
+    assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "chalicelib.version.VERSION"}
+    assert json.loads((PROJECT / "docs" / "openapi.json").read_text("utf-8"))["info"]["version"] == VERSION
+    released = re.findall(
+        r"^## (\d\S*) - \d{4}-\d\d-\d\d$", (PROJECT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert released[0] == VERSION
+
+
+def test_the_lock_file_holds_every_requirement_of_the_developer_with_a_hash() -> None:
+    wanted = pins("requirements.txt", "requirements-runtime.txt", "requirements-dev.txt")
+    assert wanted - pins("requirements-dev.lock") == set()
+    lock = (PROJECT / "requirements-dev.lock").read_text("utf-8")
+    requirements = [block for block in re.split(r"\n(?=\S)", lock) if not block.startswith("#")]
+    assert [block.split()[0] for block in requirements if "--hash=sha256:" not in block] == []
