@@ -8,7 +8,7 @@ BENCH_READY := $(VENV)/.bench-ready
 LOCAL_PORT ?= 4566
 in-region = $(if $(REGION),AWS_DEFAULT_REGION=$(REGION) )
 
-.PHONY: help demo local test test-slow check format docs bench bench-latency lock aws deploy destroy smoke terraform clean
+.PHONY: help demo local test test-slow check lint types format docs bench bench-latency lock aws deploy destroy smoke terraform clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -51,9 +51,13 @@ test: $(READY) ## all tests but the slow ones
 test-slow: $(READY) ## the slow proof
 	@$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
 
-check: $(READY) ## format, lint, types, layers, generated docs
+check: lint types ## format, lint, types, layers, generated docs
+
+lint: $(READY) ## format and lint, in seconds
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
+
+types: $(READY) ## types, layers, generated docs
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m docs.generate --check

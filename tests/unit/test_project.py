@@ -29,6 +29,20 @@ def test_the_version_is_stated_once_and_followed_by_the_package_the_api_and_the_
     assert released[0] == VERSION
 
 
+def test_ci_runs_what_a_developer_runs_on_every_python_that_lambda_has() -> None:
+    workflow = (PROJECT / ".github" / "workflows" / "ci.yml").read_text("utf-8")
+    assert 'python: ["3.11", "3.12", "3.13"]' in workflow
+    assert "run: .ci/run" in workflow
+    steps = re.findall(r"^make .*", (PROJECT / ".ci" / "run").read_text("utf-8"), re.MULTILINE)
+    assert steps[0] == "make check"
+
+
+def test_pre_commit_needs_no_environment_of_ours_and_formats_as_make_does() -> None:
+    hooks = (PROJECT / ".pre-commit-config.yaml").read_text("utf-8")
+    assert ".venv" not in hooks
+    assert set(re.findall(r"ruff==[\d.]+", hooks)) == {name for name in pins("requirements-dev.txt") if "ruff" in name}
+
+
 def test_the_lock_file_holds_every_requirement_of_the_developer_with_a_hash() -> None:
     wanted = pins("requirements.txt", "requirements-runtime.txt", "requirements-dev.txt")
     assert wanted - pins("requirements-dev.lock") == set()
