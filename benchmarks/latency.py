@@ -22,7 +22,9 @@ from typing import Any, TypeVar
 
 from benchmarks import orders
 from chalicelib.aws.athena import Athena
-from chalicelib.loading.ledger import FINISHED, Entry, ledger_name
+from chalicelib.file_names import ledger_name
+from chalicelib.loading.entry import Entry
+from chalicelib.loading.models import FINISHED
 from local.pipeline import Pipeline, pipeline
 from local.progress import Progress
 

@@ -44,7 +44,7 @@ def kind_of(problem: Exception) -> str:
     return type(problem).__name__
 
 
-def told(problem: Exception) -> str:
+def redacted_message(problem: Exception) -> str:
     """Put a failure into words that hold nothing of an order: AWS's call and code, or our own message."""
     if isinstance(problem, ClientError):
         return f"{problem.operation_name}: {kind_of(problem)}"
@@ -63,7 +63,7 @@ def _have_crawler(settings: Settings, ask: Callable[[CrawlerTurn], str]) -> None
     try:
         outcome = ask(turn)
     except (ClientError, BotoCoreError) as problem:
-        outcome = f"failed: {told(problem)}"
+        outcome = f"failed: {redacted_message(problem)}"
     failed = outcome.startswith("failed")
     log("crawler", level="ERROR" if failed else "INFO", crawler=settings.crawler, outcome=outcome)
     if failed:

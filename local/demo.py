@@ -16,7 +16,9 @@ from rich.table import Table
 
 from chalicelib.aws.athena import Athena
 from chalicelib.contracts.model import ORDERS
-from chalicelib.loading.ledger import FINISHED, Entry, ledger_name
+from chalicelib.file_names import ledger_name
+from chalicelib.loading.entry import Entry
+from chalicelib.loading.models import FINISHED
 from chalicelib.queries import saved
 from local.emulator import PROJECT
 from local.errors import LocalError

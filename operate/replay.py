@@ -13,11 +13,11 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.assembly import storage, told
+from chalicelib.assembly import redacted_message, storage
 from chalicelib.errors import EtlError, shown
 from chalicelib.handlers.load import ingest, limits_of
 from chalicelib.loading.ingest import Ingest
-from chalicelib.loading.ledger import FAILED, FINISHED, GONE, LOADED, LOADING, PARTLY_LOADED, QUARANTINED
+from chalicelib.loading.models import FAILED, FINISHED, GONE, LOADED, LOADING, PARTLY_LOADED, QUARANTINED
 from chalicelib.settings import Settings
 from chalicelib.stage import read_stage
 from operate.selection import UNKNOWN, Chosen, Selection, chosen
@@ -78,7 +78,7 @@ def replay(found: Iterable[Chosen], loader: Ingest, say: Say) -> Summary:
         except (EtlError, ClientError, BotoCoreError) as problem:
             summary.failed.append(each.arrival.key)
             summary.objects[FAILED] += 1
-            say(f"{key}: {each.state} -> failed: {told(problem)}")
+            say(f"{key}: {each.state} -> failed: {redacted_message(problem)}")
             continue
         summary.objects[outcome] += 1
         what = ""

@@ -8,18 +8,19 @@ from datetime import datetime
 from typing import Protocol
 
 from chalicelib.errors import UnreadableEntry
-from chalicelib.loading.ledger import Arrival, Entry, ledger_name
-from chalicelib.loading.models import Known, Listed, Page
+from chalicelib.file_names import ledger_name
+from chalicelib.loading.entry import Entry
+from chalicelib.loading.models import Arrival, ObjectSummary, Page, VersionedJson
 
 UNKNOWN = "unknown"
 """What the ledger says of an object that it has no entry of, or of another version only."""
 
 
 class Store(Protocol):
-    """What is needed of S3; see storage.Storage."""
+    """What is needed of S3; see aws.s3.Storage."""
 
     def list(self, prefix: str, after: str = "", limit: int = 1000) -> Page: ...
-    def look(self, key: str) -> Known | None: ...
+    def look(self, key: str) -> VersionedJson | None: ...
     def current(self, key: str) -> Arrival | None: ...
 
 
@@ -59,7 +60,7 @@ def chosen(store: Store, selection: Selection, incoming: str, ledger: str) -> It
                     yield Chosen(arrival, state, listed.modified_at)
 
 
-def _listed(store: Store, selection: Selection, incoming: str) -> Iterator[Listed]:
+def _listed(store: Store, selection: Selection, incoming: str) -> Iterator[ObjectSummary]:
     begins = selection.prefix or incoming
     if selection.keys:
         for key in sorted(selection.keys):
@@ -72,17 +73,17 @@ def _listed(store: Store, selection: Selection, incoming: str) -> Iterator[Liste
         page = store.list(begins, after)
         for listed in page.objects:
             after = listed.key
-            if not (listed.key.endswith("/") and not listed.size):
+            if not listed.is_folder:
                 yield listed
         more = page.more
 
 
-def _in_time(listed: Listed, selection: Selection) -> bool:
+def _in_time(listed: ObjectSummary, selection: Selection) -> bool:
     since, until = selection.since, selection.until
     return (since is None or listed.modified_at >= since) and (until is None or listed.modified_at < until)
 
 
-def _state(known: Known | None, arrival: Arrival) -> str:
+def _state(known: VersionedJson | None, arrival: Arrival) -> str:
     if known is None:
         return UNKNOWN
     try:

@@ -12,7 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from chalicelib.loading.ledger import FAILED, FINISHED, GONE, LOADED, Entry, ledger_name
+from chalicelib.file_names import ledger_name
+from chalicelib.loading.entry import Entry
+from chalicelib.loading.models import FAILED, FINISHED, GONE, LOADED
 from glue_setup.emptying import empty
 from glue_setup.errors import SetupError
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from chalicelib.api.uploads import WAITING
 from chalicelib.aws.athena_results import FINISHED
-from chalicelib.loading.ledger import FAILED, LOADING
-from chalicelib.loading.ledger import FINISHED as ENDINGS
+from chalicelib.loading.models import FAILED, LOADING
+from chalicelib.loading.models import FINISHED as ENDINGS
 from chalicelib.queries import parameters as types
 
 Json = dict[str, Any]

@@ -15,17 +15,9 @@ from botocore.exceptions import ClientError
 from chalicelib.api.upload_names import RANDOM_BYTES, UploadId, content_type, safe_name
 from chalicelib.aws.presigned import download_link, upload_form
 from chalicelib.errors import UnreadableEntry
-from chalicelib.loading.ledger import (
-    DELETED,
-    FAILED,
-    FINISHED,
-    LOADING,
-    PARTLY_LOADED,
-    QUARANTINED,
-    Entry,
-    ledger_name,
-    version_of,
-)
+from chalicelib.file_names import ledger_name
+from chalicelib.loading.entry import Entry
+from chalicelib.loading.models import DELETED, FAILED, FINISHED, LOADING, PARTLY_LOADED, QUARANTINED, version_of
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:

@@ -17,8 +17,7 @@ from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadErro
 from urllib3.exceptions import HTTPError
 
 from chalicelib.errors import NotThereYet
-from chalicelib.loading.ledger import Arrival, version_of
-from chalicelib.loading.models import Known, Listed, Page
+from chalicelib.loading.models import Arrival, ObjectSummary, Page, VersionedJson, version_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -143,7 +142,7 @@ class Storage:
         """Return objects below `prefix` whose keys follow `after`, in the order of S3."""
         answer = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, StartAfter=after, MaxKeys=limit)
         found = [
-            Listed(each["Key"], each["ETag"].strip('"'), each["Size"], each["LastModified"])
+            ObjectSummary(each["Key"], each["ETag"].strip('"'), each["Size"], each["LastModified"])
             for each in answer.get("Contents", ())
         ]
         return Page(tuple(found), bool(answer.get("IsTruncated")), _now(answer))
@@ -209,7 +208,7 @@ class Storage:
         known = self.look(key)
         return None if known is None else (known.value, known.etag)
 
-    def look(self, key: str) -> Known | None:
+    def look(self, key: str) -> VersionedJson | None:
         """Return a JSON object with its age, or None where there is none."""
         try:
             answer = self._client.get_object(Bucket=self._bucket, Key=key)
@@ -217,7 +216,7 @@ class Storage:
             if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
                 return None
             raise
-        return Known(_parsed(answer["Body"].read()), answer["ETag"], answer["LastModified"], _now(answer))
+        return VersionedJson(_parsed(answer["Body"].read()), answer["ETag"], answer["LastModified"], _now(answer))
 
     def write_json(self, key: str, value: dict[str, Any], etag: str | None) -> str | None:
         """Store a JSON object if what is there has this ETag (None: if nothing is there).

@@ -2,7 +2,7 @@
 
 The parser of the fast way drops keys it was not told of, takes the last of repeated keys, and reads `12.7` or `"0012"`
 as the integer 12. It is quick because it does not look; so we look, at all records of a batch at once. The grammar has
-been checked before (see records.py), and that is what makes counting sound:
+been checked before (see documents), and that is what makes counting sound:
 
 - A key is a quoted text, white space, and a colon. Counting every colon that follows a quote therefore counts every
   key, and perhaps colons inside texts: never too few. Where the count equals the number of values that the parser

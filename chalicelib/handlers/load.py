@@ -1,4 +1,4 @@
-"""The S3 handler's work: every object that an event announces is loaded, and the crawler told of it."""
+"""The S3 handler's work: every object that an event announces is loaded, and the crawler notified."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.assembly import kind_of, storage, told, want_crawler
+from chalicelib.assembly import kind_of, redacted_message, storage, want_crawler
 from chalicelib.aws.s3 import file_pieces
 from chalicelib.cores import cores
 from chalicelib.errors import shown
-from chalicelib.loading.ingest import Clock, Ingest, Places
-from chalicelib.loading.ledger import DELETED, FINISHED, QUARANTINED, WITH_ROWS, Arrival, Entry
+from chalicelib.loading.entry import Entry
+from chalicelib.loading.ingest import Clock, Ingest, Prefixes
+from chalicelib.loading.models import DELETED, FINISHED, QUARANTINED, WITH_ROWS, Arrival
 from chalicelib.loading.notifications import arrivals, other_shapes
 from chalicelib.settings import Settings
 from chalicelib.telemetry.logs import log, measure, memory_peak_megabytes
@@ -42,7 +43,14 @@ def load_event(event: object, settings: Settings, time_left: Callable[[], float]
             outcomes.append(load_one(arrival, settings, time_left))
         except Exception as problem:
             kind = kind_of(problem)
-            log("load failed", level="ERROR", key=arrival.key, version=arrival.version, kind=kind, reason=told(problem))
+            log(
+                "load failed",
+                level="ERROR",
+                key=arrival.key,
+                version=arrival.version,
+                kind=kind,
+                reason=redacted_message(problem),
+            )
             measure({"LoadFailures": 1}, stage=settings.stage, kind=kind)
             failures.append(problem)
     if {*WITH_ROWS, DELETED} & set(outcomes):
@@ -65,11 +73,11 @@ def ingest(settings: Settings, limits: Limits | None = None) -> Ingest:
     """Return what loads, over the bucket of the settings and within their limits."""
     return Ingest(
         storage(settings.bucket),
-        Places(settings.table_prefix, settings.quarantine_prefix, settings.ledger_prefix),
+        Prefixes(settings.table_prefix, settings.quarantine_prefix, settings.ledger_prefix),
         limits or limits_of(settings),
         clock=Clock(lambda: datetime.now(UTC), time.monotonic),
         pieces=file_pieces,
-        told=told,
+        describe=redacted_message,
         renewed_after=settings.sweep_grace_seconds / 4,
         noticed=log_near_misses,
         set_aside=lambda key, reason: _set_aside(key, reason, settings),

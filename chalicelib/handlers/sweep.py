@@ -12,7 +12,8 @@ import boto3
 
 from chalicelib.assembly import catch_up_crawler, storage
 from chalicelib.aws.functions import hand_over
-from chalicelib.loading.sweep import Rules, Sweep, SweepReport
+from chalicelib.loading.sweep import Sweep
+from chalicelib.loading.sweep_cursor import Rules, SweepReport
 from chalicelib.settings import Settings
 from chalicelib.telemetry.logs import log, measure
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from chalicelib.loading.models import Known
+from chalicelib.loading.models import VersionedJson
 
 STARTED = "started"
 WAITS = "waits: it was started a short time ago"
@@ -18,9 +18,9 @@ RACES = 3
 
 
 class Store(Protocol):
-    """What is needed of S3; see storage.Storage."""
+    """What is needed of S3; see aws.s3.Storage."""
 
-    def look(self, key: str) -> Known | None: ...
+    def look(self, key: str) -> VersionedJson | None: ...
     def write_json(self, key: str, value: dict[str, Any], etag: str | None) -> str | None: ...
 
 
@@ -54,7 +54,7 @@ class CrawlerTurn:
             return NOT_WANTED
         return self._begin(known) if self._is_time(known) else WAITS
 
-    def _begin(self, known: Known | None) -> str:
+    def _begin(self, known: VersionedJson | None) -> str:
         # Whoever writes first starts it: what landed before this was written is there when the crawl begins.
         now = known.now.isoformat() if known else None
         etag = self._write(now, False, known.etag if known else None)
@@ -69,17 +69,17 @@ class CrawlerTurn:
     def _write(self, started_at: str | None, wanted: bool, etag: str | None) -> str | None:
         return self._store.write_json(self._name, {"started_at": started_at, "wanted": wanted}, etag)
 
-    def _is_time(self, known: Known) -> bool:
+    def _is_time(self, known: VersionedJson) -> bool:
         return known.now - _started_at(_state(known), known.modified_at) >= self._interval
 
 
-def _state(known: Known) -> Mapping[str, Any]:
+def _state(known: VersionedJson) -> Mapping[str, Any]:
     """Return what is remembered; what cannot be read is as good as a crawl that is wanted."""
     return known.value if isinstance(known.value, Mapping) else {"wanted": True}
 
 
 def _started_at(state: Mapping[str, Any], written_at: datetime) -> datetime:
-    """Return when it was last started: for the first time, of which no answer of S3 told, when it was noted."""
+    """Return when it was last started, or when that was written where nothing tells."""
     try:
         started_at = datetime.fromisoformat(state["started_at"])
     except (KeyError, TypeError, ValueError):

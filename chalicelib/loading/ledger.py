@@ -1,305 +1,12 @@
-"""What is known of one source object, and the pure decisions of what to do with the next event about it."""
+"""The pure decision of what to do with an event, by what the ledger says of its key."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
-from datetime import datetime
+from collections.abc import Callable
 from enum import Enum
-from typing import Any
 
-from chalicelib.errors import UnreadableEntry
-from chalicelib.file_names import ledger_name, parse_name, version_digest
-
-__all__ = ["Arrival", "Decision", "Entry", "Result", "decide", "is_before", "ledger_name", "version_of"]
-
-TRANSFORM = 1
-"""Raised when the same bytes come to give other rows: what an older transform loaded is then loaded again."""
-
-LOADING, LOADED, PARTLY_LOADED, QUARANTINED = "loading", "loaded", "partly_loaded", "quarantined"
-GONE, FAILED, DELETED = "gone", "failed", "deleted"
-WITH_ROWS = (LOADED, PARTLY_LOADED)
-FINISHED = (*WITH_ROWS, QUARANTINED)
-"""States in which another delivery of the same version changes nothing."""
-
-MOST_BURNED = 64
-"""Of how many versions an entry remembers by name that files were to be removed; of older ones it keeps the greatest
-generation alone, so that an entry stays small however often its key is overwritten."""
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """One S3 event: which version of which key there is now. `version` is the version id, else the ETag.
-
-    `removed` tells of a deletion: of the key, or with `version_removed` of one of its versions for good, which need
-    not be the newest. `event_time` is when S3 saw it happen, where the event tells. `ledger_etag` is set where the
-    sweep announces an object: the load goes on only while the ledger's entry is the one that the sweep saw.
-    """
-
-    bucket: str
-    key: str
-    version: str
-    version_id: str | None = None
-    etag: str | None = None
-    sequencer: str = ""
-    size: int | None = None
-    removed: bool = False
-    version_removed: bool = False
-    event_time: datetime | None = None
-    ledger_etag: str | None = None
-
-
-def version_of(version_id: str | None, etag: str | None) -> str:
-    """Return what tells one version of an object from another: the version id, else the ETag without its quotes."""
-    return (None if version_id == "null" else version_id) or (etag or "").strip('"')
-
-
-@dataclass(frozen=True)
-class Result:
-    """What became of one version of a source object. `files` are keys of the table's files."""
-
-    state: str
-    files: tuple[str, ...] = ()
-    orders_read: int = 0
-    orders_loaded: int = 0
-    orders_rejected: int = 0
-    rows: int = 0
-    quarantine: str | None = None
-    reason: str | None = None
-    source_bytes: int | None = None
-    source_modified_at: str | None = None
-    finished_at: str | None = None
-    seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What became of the newest version of a key that was seen, and which files hold the key's rows.
-
-    `version` to `transform` tell of the newest version. `files` belong to `loaded_version`, which is an older one
-    while the newest is being loaded, or when it could not be read. `publishing` are files that may be about to
-    appear, written here before they do; `superseded` are files that are to be removed and perhaps not yet were.
-    `attempts` counts how often loading the newest version was begun since it last ended well, `announced` how often
-    the sweep asked for it. `renewals` counts writes that change nothing else, so that the entry's ETag changes: a load
-    is still at work. `deleted_sequencer` is that of the last deletion that took rows along: what was there before it
-    never comes back.
-
-    `burned` holds, by digest of the version, the last generation of file names of which one was ever to be removed,
-    `burned_floor` that of all versions that are not in it. Such a name is never written again (see `generation_of`),
-    so that a removal that comes late takes nothing along. `incomplete` says that files of `loaded_version` are missing
-    from the table.
-    """
-
-    key: str
-    version: str
-    sequencer: str
-    state: str
-    etag: str | None = None
-    files: tuple[str, ...] = ()
-    loaded_version: str | None = None
-    loaded_sequencer: str = ""
-    publishing: tuple[str, ...] = ()
-    superseded: tuple[str, ...] = ()
-    orders_read: int = 0
-    orders_loaded: int = 0
-    orders_rejected: int = 0
-    rows: int = 0
-    quarantine: str | None = None
-    reason: str | None = None
-    source_bytes: int | None = None
-    source_modified_at: str | None = None
-    finished_at: str | None = None
-    seconds: float | None = None
-    attempts: int = 1
-    announced: int = 0
-    renewals: int = 0
-    deleted_sequencer: str = ""
-    transform: int = TRANSFORM
-    burned: dict[str, int] = field(default_factory=dict)
-    burned_floor: int = -1
-    incomplete: bool = False
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the entry as it is stored."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, stored: Any) -> Entry:
-        """Read an entry from what JSON holds; fields that are not known are passed over.
-
-        Raises UnreadableEntry for anything that no version of this product has written.
-        """
-        if not isinstance(stored, Mapping):
-            raise UnreadableEntry("it is no JSON object")
-        values: dict[str, Any] = {}
-        for each in fields(cls):
-            if each.name in stored:
-                values[each.name] = _field(each.name, str(each.type), stored[each.name])
-            elif each.default is MISSING and each.default_factory is MISSING:
-                raise UnreadableEntry(f"it has no {each.name!r}")
-        entry = cls(**values)
-        # What an entry of version 0.1 was about to remove has burned its names as well.
-        return entry if "burned" in stored else replace(entry, **entry._burning(entry.superseded))
-
-    @classmethod
-    def first(cls, arrival: Arrival) -> Entry:
-        """Return the entry of a key that nothing is known of, while it is being loaded."""
-        return cls(arrival.key, arrival.version, arrival.sequencer, LOADING, arrival.etag)
-
-    def beginning(self, arrival: Arrival) -> Entry:
-        """Return the entry while a newer version, or the newest again, is being loaded."""
-        again = self.version == arrival.version
-        told = self if again else replace(self, **_NOTHING_YET)
-        return replace(
-            told,
-            version=arrival.version,
-            # A newer version without a sequencer must not pass for as old as the one before it.
-            sequencer=self.sequencer_of(arrival) or (self.sequencer if again else ""),
-            state=LOADING,
-            etag=arrival.etag or (self.etag if again else None),
-            attempts=self.attempts + 1 if again and self.state not in FINISHED else 1,
-            announced=self.announced if again and self.state not in FINISHED else 0,
-            reason=None,
-            transform=TRANSFORM,
-        )
-
-    def awaited(self, arrival: Arrival) -> Entry:
-        """Return the entry while the load that the sweep asked for has not begun."""
-        unfinished = self.version == arrival.version and self.state not in FINISHED
-        entry = self if unfinished else replace(self.beginning(arrival), attempts=0)
-        return replace(entry, state=LOADING, announced=entry.announced + 1)
-
-    def repairing(self) -> Entry:
-        """Return the entry while files of the loaded version, which is not the newest, are to be written again."""
-        return replace(self, incomplete=True, renewals=self.renewals + 1)
-
-    def renewed(self) -> Entry:
-        """Return the entry with nothing changed but that somebody is at work."""
-        return replace(self, renewals=self.renewals + 1)
-
-    def sequencer_of(self, arrival: Arrival) -> str:
-        """Return the sequencer of what arrived; none where its event is from before a deletion that took it along.
-
-        The same bytes came back since, and without version ids an event of the first names them as well.
-        """
-        before = self.deleted_sequencer and not is_before(self.deleted_sequencer, arrival.sequencer)
-        return "" if before else arrival.sequencer
-
-    def generation_of(self, version: str) -> int:
-        """Return the generation of file names that a load of `version` writes: above those that were ever removed.
-
-        It is the same for all loads of a version until one of its names is to be removed, so that two deliveries of
-        one event write the same files.
-        """
-        return self._generation(version_digest(version))
-
-    def _generation(self, digest: str) -> int:
-        return max(self.burned.get(digest, -1), self.burned_floor) + 1
-
-    def knows(self, file: str) -> bool:
-        """Tell whether a file is the entry's: in the table, about to appear there, or to be removed."""
-        return file in self.files or file in self.publishing or file in self.superseded
-
-    def has_burned(self, file: str) -> bool:
-        """Tell whether a file of this key has a name that was to be removed.
-
-        One that is in the table all the same was published too late, by a load that had been taken for dead.
-        """
-        name = parse_name(file)
-        return name is not None and name.generation < self._generation(name.version_digest)
-
-    def announcing(self, files: Iterable[str]) -> Entry:
-        """Return the entry before `files` appear in the table."""
-        return replace(self, publishing=_sorted({*self.publishing, *files} - set(self.files)))
-
-    def dropping(self, files: Iterable[str]) -> Entry:
-        """Return the entry before files of this key that it does not need are removed."""
-        return self._removing(files)
-
-    def _removing(self, going: Iterable[str], /, **changes: Any) -> Entry:
-        """Return the entry with `changes` before files that are `going` are removed: the ledger says so first.
-
-        What the changed entry keeps is not removed.
-        """
-        changed = replace(self, **changes)
-        gone = set(going) - set(changed.files)
-        return replace(
-            changed,
-            publishing=_sorted(set(changed.publishing) - gone),
-            superseded=_sorted({*changed.superseded, *gone} - set(changed.files)),
-            **self._burning(gone),
-        )
-
-    def _burning(self, files: Iterable[str]) -> dict[str, Any]:
-        burned, floor = dict(self.burned), self.burned_floor
-        for name in filter(None, map(parse_name, sorted(files))):
-            last = max(burned.pop(name.version_digest, -1), name.generation)
-            # Put in anew: the versions stand in the order in which names of theirs were last removed.
-            burned[name.version_digest] = last
-        while len(burned) > MOST_BURNED:
-            floor = max(floor, burned.pop(next(iter(burned))))
-        return {"burned": burned, "burned_floor": floor}
-
-    def concluding(self, arrival: Arrival, result: Result) -> Entry:
-        """Return the entry after the version that arrived was read, be it the newest or one that came late.
-
-        What the newest version has replaced is superseded, files that were about to appear included: their versions
-        are older for good. A late version leaves those alone, since a newer one may be about to publish them.
-        """
-        newest = self.version == arrival.version
-        entry = self
-        if newest:
-            told = {each.name: getattr(result, each.name) for each in fields(Result) if each.name != "files"}
-            entry = replace(entry, **told)
-        if result.state not in WITH_ROWS:
-            return entry
-        return entry._removing(
-            {*entry.files, *(entry.publishing if newest else ())},
-            files=_sorted(result.files),
-            loaded_version=arrival.version,
-            loaded_sequencer=entry.sequencer_of(arrival) or (entry.sequencer if newest else ""),
-            publishing=() if newest else _sorted(set(entry.publishing) - set(result.files)),
-            incomplete=False,
-        )
-
-    def failing(self, reason: str) -> Entry:
-        """Return the entry after an attempt to load the newest version ended early."""
-        return replace(self, state=FAILED, reason=reason)
-
-    def deleting(self, arrival: Arrival) -> Entry:
-        """Return the entry after the source object was deleted, where its rows are to go with it."""
-        return self._removing(
-            {*self.files, *self.publishing},
-            version=arrival.version,
-            sequencer=arrival.sequencer or self.sequencer,
-            state=DELETED,
-            etag=None,
-            files=(),
-            loaded_version=None,
-            loaded_sequencer="",
-            deleted_sequencer=arrival.sequencer or self.sequencer,
-            publishing=(),
-            reason=None,
-            incomplete=False,
-        )
-
-    def forgetting(self, arrival: Arrival) -> Entry:
-        """Return the entry after a deletion of the key that came before the newest version: older rows go with it."""
-        going = {file for file in self.publishing if not _is_of(file, self.version)}
-        changes: dict[str, Any] = {"deleted_sequencer": arrival.sequencer}
-        if self.loaded_sequencer and is_before(self.loaded_sequencer, arrival.sequencer):
-            going |= {*self.files}
-            changes |= {"files": (), "loaded_version": None, "loaded_sequencer": "", "incomplete": False}
-        return self._removing(going, **changes)
-
-    def abandoned(self) -> Entry:
-        """Return the entry once whoever was about to publish is known to have ended: its files are to be removed."""
-        return self._removing(self.publishing, publishing=())
-
-
-_NOTHING_YET: dict[str, Any] = {
-    each.name: each.default for each in fields(Result) if each.name not in ("state", "files")
-}
+from chalicelib.loading.entry import TRANSFORM, Entry
+from chalicelib.loading.models import DELETED, FINISHED, WITH_ROWS, Arrival, is_before
 
 
 class Decision(Enum):
@@ -317,8 +24,6 @@ class Decision(Enum):
     SKIP_STALE = "stale"
     SKIP_OVERTAKEN = "overtaken"
     """The sweep announced it, and somebody else has taken it up since."""
-    ASK = "ask"
-    """Sequencers cannot tell: S3 has to be asked which version came later."""
 
     @property
     def loads(self) -> bool:
@@ -326,19 +31,18 @@ class Decision(Enum):
         return self in (Decision.LOAD, Decision.REPLACE, Decision.HEAL, Decision.CATCH_UP)
 
 
+Ask = Callable[[], bool]
+"""A question to S3, asked only where the ledger cannot tell."""
+
+
 def decide(
-    entry: Entry | None,
-    arrival: Arrival,
-    *,
-    later: bool | None = None,
-    later_than_loaded: bool | None = None,
-    again: bool = False,
+    entry: Entry | None, arrival: Arrival, *, later: Ask, later_than_loaded: Ask, again: bool = False
 ) -> Decision:
     """Decide from what the ledger says: S3 delivers events at least once and in any order.
 
-    `later` is S3's word, where it was asked, on whether what arrived came after what the entry tells of, and
-    `later_than_loaded` on whether it came after the version whose rows are in the table; `again` loads what is loaded
-    already, for a replay.
+    `later` asks S3 whether what arrived came after what the entry tells of, of a deletion whether the key is gone;
+    `later_than_loaded` whether it came after the version whose rows are in the table. Either is asked at most once.
+    `again` loads what is loaded already, for a replay.
 
     A deletion that propagates takes the rows of every version before it, whenever its event comes and whether or not
     a later version can be read.
@@ -349,26 +53,18 @@ def decide(
         return Decision.LOAD
     if _is_before_loaded(entry, arrival):
         return Decision.SKIP_STALE
-    later = _is_later(entry, arrival, later)
     if entry.version == arrival.version:
         return _of_newest(entry, arrival, again)
-    if later is None:
-        return Decision.ASK
-    if later:
+    by_sequencers = _is_later(entry, arrival)
+    if later() if by_sequencers is None else by_sequencers:
         return Decision.REPLACE if entry.files else Decision.LOAD
     return _of_older(entry, arrival, later_than_loaded, again)
 
 
-def is_before(one: str, other: str) -> bool:
-    """Compare sequencers of one key: hexadecimal texts, the shorter filled up with zeros at its end."""
-    width = max(len(one), len(other))
-    return one.upper().ljust(width, "0") < other.upper().ljust(width, "0")
-
-
-def _is_later(entry: Entry, arrival: Arrival, told: bool | None) -> bool | None:
+def _is_later(entry: Entry, arrival: Arrival) -> bool | None:
     if entry.sequencer and arrival.sequencer:
         return is_before(entry.sequencer, arrival.sequencer)
-    return told
+    return None
 
 
 def _is_before_loaded(entry: Entry, arrival: Arrival) -> bool:
@@ -377,18 +73,16 @@ def _is_before_loaded(entry: Entry, arrival: Arrival) -> bool:
     return known and is_before(arrival.sequencer, entry.loaded_sequencer)
 
 
-def _of_removed(entry: Entry | None, arrival: Arrival, later: bool | None) -> Decision:
+def _of_removed(entry: Entry | None, arrival: Arrival, later: Ask) -> Decision:
+    by_sequencers = None if entry is None else _is_later(entry, arrival)
     if arrival.sequencer and not arrival.version_removed:
         # The key was gone when this happened, whatever S3 has of it now.
-        if entry is None or (entry.sequencer and is_before(entry.sequencer, arrival.sequencer)):
+        if entry is None or by_sequencers:
             return Decision.DELETE
-        if entry.sequencer:
+        if by_sequencers is False:
             return _of_earlier_deletion(entry, arrival)
     # S3 also tells of a version that was deleted behind a newer one, so it is asked whether the key is there.
-    if later is None:
-        return Decision.ASK
-    overtaken = entry is not None and _is_later(entry, arrival, later) is False
-    if later and not overtaken:
+    if later() and by_sequencers is not False:
         return Decision.DELETE
     if entry is None or not arrival.sequencer or arrival.version_removed:
         return Decision.SKIP_STALE
@@ -411,7 +105,7 @@ def _of_newest(entry: Entry, arrival: Arrival, again: bool) -> Decision:
     return Decision.SKIP_DUPLICATE
 
 
-def _of_older(entry: Entry, arrival: Arrival, later_than_loaded: bool | None, again: bool) -> Decision:
+def _of_older(entry: Entry, arrival: Arrival, later_than_loaded: Ask, again: bool) -> Decision:
     if entry.state in (*WITH_ROWS, DELETED):
         return Decision.SKIP_STALE
     if arrival.sequencer and entry.deleted_sequencer and not is_before(entry.deleted_sequencer, arrival.sequencer):
@@ -421,43 +115,7 @@ def _of_older(entry: Entry, arrival: Arrival, later_than_loaded: bool | None, ag
     if entry.loaded_version == arrival.version:
         return Decision.CATCH_UP if again or entry.incomplete else Decision.SKIP_DUPLICATE
     if entry.loaded_sequencer and arrival.sequencer:
-        later_than_loaded = is_before(entry.loaded_sequencer, arrival.sequencer)
-    if later_than_loaded is None:
-        return Decision.ASK
-    return Decision.CATCH_UP if later_than_loaded else Decision.SKIP_STALE
-
-
-def _sorted(files: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(files))
-
-
-def _is_of(file: str, version: str) -> bool:
-    name = parse_name(file)
-    return name is not None and name.version_digest == version_digest(version)
-
-
-def _field(name: str, kind: str, value: Any) -> Any:
-    """Return the value of a stored field. Raises UnreadableEntry where it is not of the field's type."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if kind == "tuple[str, ...]":
-        fits = isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
-        value = tuple(value) if fits else value
-    elif kind == "dict[str, int]":
-        fits = isinstance(value, dict) and all(type(each) is int for each in value.values())
-    elif value is None:
-        fits = kind.endswith("| None")
+        is_later = is_before(entry.loaded_sequencer, arrival.sequencer)
     else:
-        fits = {
-            "str": isinstance(value, str),
-            "bool": isinstance(value, bool),
-            "int": is_number and isinstance(value, int),
-            "float": is_number,
-        }[kind.removesuffix(" | None")]
-    if fits and name.endswith("_at") and value is not None:
-        try:
-            datetime.fromisoformat(value)
-        except ValueError:
-            fits = False
-    if not fits:
-        raise UnreadableEntry(f"{name!r} is not {kind}")
-    return value
+        is_later = later_than_loaded()
+    return Decision.CATCH_UP if is_later else Decision.SKIP_STALE

@@ -16,7 +16,7 @@ from chalicelib.documents.rejected import Refused
 from chalicelib.errors import UnreadableFile
 from chalicelib.file_names import FileNames, in_generation
 from chalicelib.flatten.flattener import Lineage
-from chalicelib.loading.ledger import LOADED, PARTLY_LOADED, QUARANTINED, Arrival, Result
+from chalicelib.loading.models import LOADED, PARTLY_LOADED, QUARANTINED, Arrival, Result
 from chalicelib.writing.convert import Counts, Limits, convert
 from chalicelib.writing.parquet import MonthFile
 
@@ -45,7 +45,7 @@ class Opened(Protocol):
 
 
 class Publishes(Protocol):
-    """What publishing needs of S3; see storage.Storage."""
+    """What publishing needs of S3; see aws.s3.Storage."""
 
     def put_file(self, key: str, path: Path) -> None: ...
     def put(self, key: str, body: bytes) -> None: ...
@@ -183,7 +183,7 @@ class Load:
 
 @dataclass
 class _Watched:
-    """The source's bytes, each piece of which is told to `watch`."""
+    """The source's bytes, each piece of which is reported to `watch`."""
 
     stream: ByteStream
     watch: Watch

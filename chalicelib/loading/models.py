@@ -1,14 +1,15 @@
-"""Objects of a bucket as the core sees them: what a listing shows, and small JSON objects with their age."""
+"""What loading works on: announced versions, what became of them, and objects of the bucket as a listing shows them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 
 @dataclass(frozen=True)
-class Listed:
+class ObjectSummary:
     """An object as a listing shows it; `modified_at` is in UTC, `etag` without quotes, `size` in bytes."""
 
     key: str
@@ -16,18 +17,23 @@ class Listed:
     size: int
     modified_at: datetime
 
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is an empty object that stands for a folder, which is no drop and no file."""
+        return self.key.endswith("/") and not self.size
+
 
 @dataclass(frozen=True)
 class Page:
-    """Objects in the order of their keys; `now` is S3's own time, by which their ages are told."""
+    """Objects in the order of their keys; `now` is S3's own time, by which their ages are counted."""
 
-    objects: tuple[Listed, ...]
+    objects: tuple[ObjectSummary, ...]
     more: bool
     now: datetime
 
 
 @dataclass(frozen=True)
-class Known:
+class VersionedJson:
     """What a JSON object says (None where it is not JSON), its ETag, when it was written and the time by S3's clock."""
 
     value: Any
@@ -39,3 +45,74 @@ class Known:
     def age(self) -> timedelta:
         """How long ago it was written. No other clock than S3's has a say in it."""
         return self.now - self.modified_at
+
+
+LOADING, LOADED, PARTLY_LOADED, QUARANTINED = "loading", "loaded", "partly_loaded", "quarantined"
+GONE, FAILED, DELETED = "gone", "failed", "deleted"
+WITH_ROWS = (LOADED, PARTLY_LOADED)
+FINISHED = (*WITH_ROWS, QUARANTINED)
+"""States in which another delivery of the same version changes nothing."""
+
+
+class Outcome(StrEnum):
+    """What was done with an event: how its version ended, or why nothing was to be done."""
+
+    LOADED = LOADED
+    PARTLY_LOADED = PARTLY_LOADED
+    QUARANTINED = QUARANTINED
+    GONE = GONE
+    DELETED = DELETED
+    DUPLICATE = "duplicate"
+    STALE = "stale"
+    OVERTAKEN = "overtaken"
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One S3 event: which version of which key there is now. `version` is the version id, else the ETag.
+
+    `removed` tells of a deletion: of the key, or with `version_removed` of one of its versions for good, which need
+    not be the newest. `event_time` is when S3 saw it happen, where the event tells. `ledger_etag` is set where the
+    sweep announces an object: the load goes on only while the ledger's entry is the one that the sweep saw.
+    """
+
+    bucket: str
+    key: str
+    version: str
+    version_id: str | None = None
+    etag: str | None = None
+    sequencer: str = ""
+    size: int | None = None
+    removed: bool = False
+    version_removed: bool = False
+    event_time: datetime | None = None
+    ledger_etag: str | None = None
+
+
+def version_of(version_id: str | None, etag: str | None) -> str:
+    """Return what tells one version of an object from another: the version id, else the ETag without its quotes."""
+    return (None if version_id == "null" else version_id) or (etag or "").strip('"')
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one version of a source object. `files` are keys of the table's files."""
+
+    state: str
+    files: tuple[str, ...] = ()
+    orders_read: int = 0
+    orders_loaded: int = 0
+    orders_rejected: int = 0
+    rows: int = 0
+    quarantine: str | None = None
+    reason: str | None = None
+    source_bytes: int | None = None
+    source_modified_at: str | None = None
+    finished_at: str | None = None
+    seconds: float | None = None
+
+
+def is_before(one: str, other: str) -> bool:
+    """Compare sequencers of one key: hexadecimal texts, the shorter filled up with zeros at its end."""
+    width = max(len(one), len(other))
+    return one.upper().ljust(width, "0") < other.upper().ljust(width, "0")

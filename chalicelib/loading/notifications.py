@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
 from chalicelib.errors import shown
-from chalicelib.loading.ledger import Arrival, version_of
+from chalicelib.loading.models import Arrival, version_of
 
 CREATED, REMOVED = "ObjectCreated", "ObjectRemoved"
 TEST_EVENT = "s3:TestEvent"

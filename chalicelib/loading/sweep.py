@@ -5,7 +5,7 @@ one ended: dropped objects against their ledger entries, ledger entries that say
 are missing, and the table's files against the entries that should know them. It loads nothing itself: it announces, as
 S3 would have, so that each object has a process and a time of its own.
 
-It removes only files that the ledger proves to be nobody's (see Ownership). A ledger that is empty where it was not
+It removes only files that the ledger proves to be nobody's (see table_files). A ledger that is empty where it was not
 ends the run before anything is written; one that lacks many of its entries, or orphans that are many at once, leave all
 files where they are. Both are reported, for an alarm.
 """
@@ -13,27 +13,28 @@ files where they are. Both are reported, for an alarm.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import Enum
 from typing import Any, Protocol
 
 from chalicelib.errors import UnreadableEntry
-from chalicelib.file_names import UNREADABLE, parse_name, unreadable_name
-from chalicelib.loading.ledger import (
+from chalicelib.file_names import UNREADABLE, ledger_name, unreadable_name
+from chalicelib.loading.entry import Entry
+from chalicelib.loading.models import (
     DELETED,
     FAILED,
     FINISHED,
     GONE,
     LOADING,
-    WITH_ROWS,
     Arrival,
-    Entry,
-    ledger_name,
+    ObjectSummary,
+    Page,
+    VersionedJson,
     version_of,
 )
-from chalicelib.loading.models import Known, Listed, Page
 from chalicelib.loading.notifications import announcement
+from chalicelib.loading.sweep_cursor import INCOMING, LEDGER, ORPHANS, PHASES, TABLE, Rules, SweepCursor, SweepReport
+from chalicelib.loading.table_files import TableFiles
 
 RESERVE = 20.0
 """Seconds that a run keeps to remember where it is."""
@@ -42,137 +43,17 @@ MOST_ATTEMPTS = 10
 """How often loading one version may have begun before the sweep gives it up: what ends its process each time is not for
 ever tried again. Announcements do not count: they may wait for hours in Lambda's queue."""
 
-MOST_NOTES = 20
-
-MOST_ORPHANS = 1000
-"""How many files that are to be removed a round remembers; more are left to the next one."""
-
-INCOMING, LEDGER, TABLE, ORPHANS = "incoming", "ledger", "table", "orphans"
-PHASES = (INCOMING, LEDGER, TABLE, ORPHANS)
-
 
 class Store(Protocol):
-    """What the sweep needs of S3; see storage.Storage."""
+    """What the sweep needs of S3; see aws.s3.Storage."""
 
     def list(self, prefix: str, after: str = "", limit: int = 1000) -> Page: ...
-    def look(self, key: str) -> Known | None: ...
+    def look(self, key: str) -> VersionedJson | None: ...
     def current(self, key: str) -> Arrival | None: ...
     def modified_at(self, arrival: Arrival) -> datetime | None: ...
     def copy(self, key: str, target: str) -> None: ...
     def delete(self, keys: Iterable[str]) -> None: ...
     def write_json(self, key: str, value: dict[str, Any], etag: str | None) -> str | None: ...
-
-
-@dataclass(frozen=True)
-class Rules:
-    """Where the sweep looks and what it leaves alone.
-
-    `grace` is how long a load that says nothing, or a file that nobody knows, is left alone. `lookback` is how far
-    before the last whole round an object is looked at again. With `deletes` a dropped object that is gone takes its
-    rows along. Where a round finds more than `most_removals` orphans, and they are more than `most_percent` of the
-    table's files, none is removed; a ledger that lost more than `most_percent` of its entries has it so as well.
-    """
-
-    bucket: str
-    incoming: str
-    table: str
-    ledger: str
-    state: str
-    grace: timedelta
-    lookback: timedelta
-    deletes: bool = False
-    most_removals: int = 100
-    most_percent: int = 10
-
-
-@dataclass
-class SweepReport:
-    """What one run did, in numbers.
-
-    `foreign` counts files in the table's prefix that no load wrote. `left_alone` counts files that no entry knows and
-    that were not removed, since nothing proves that they are nobody's, and entries that the ledger lost: it may be
-    lost, or elsewhere. `unreadable` counts entries that could not be read. `oldest_waiting` is in seconds: since when
-    the oldest unfinished object waits.
-    """
-
-    looked: int = 0
-    announced: int = 0
-    given_up: int = 0
-    removed: int = 0
-    foreign: int = 0
-    left_alone: int = 0
-    unreadable: int = 0
-    oldest_waiting: float = 0.0
-    whole: bool = False
-    notes: list[tuple[str, str]] = field(default_factory=list)
-
-    def note(self, what: str, key: str) -> None:
-        """Keep a key that somebody has to look at, a few of them."""
-        if len(self.notes) < MOST_NOTES and (what, key) not in self.notes:
-            self.notes.append((what, key))
-
-
-@dataclass(frozen=True)
-class SweepCursor:
-    """Where a round is, and what it has counted.
-
-    It stands in `phase` after the key `after`. `entries` is how many entries the ledger had in the last whole round,
-    `counted` how many this one has come by. `files` counts the table's files, `orphans` are those to be removed.
-    `doubtful` says that nothing is to be removed in this round, `full` that the next one looks at everything.
-    """
-
-    phase: str = INCOMING
-    after: str = ""
-    began_at: datetime | None = None
-    last_whole: datetime | None = None
-    entries: int = 0
-    counted: int = 0
-    files: int = 0
-    orphans: tuple[str, ...] = ()
-    doubtful: bool = False
-    full: bool = False
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the cursor as it is stored."""
-        times = {
-            name: time.isoformat() if time else None
-            for name, time in (("began_at", self.began_at), ("last_whole", self.last_whole))
-        }
-        return asdict(self) | times
-
-    @classmethod
-    def from_json(cls, stored: Any) -> SweepCursor:
-        """Read a cursor; what cannot be read begins a round anew that looks at everything."""
-        try:
-            values = {each.name: stored[each.name] for each in fields(cls) if each.name in stored}
-            for name in ("began_at", "last_whole"):
-                values[name] = datetime.fromisoformat(values[name]) if values.get(name) else None
-            found = cls(**values | {"orphans": tuple(values.get("orphans", ()))})
-            numbers, texts = (found.entries, found.counted, found.files), (found.after, *found.orphans)
-            sound = all(type(each) is int for each in numbers) and all(type(each) is str for each in texts)
-            return found if sound and found.phase in PHASES else cls()
-        except (TypeError, ValueError, AttributeError, KeyError):
-            return cls()
-
-    @property
-    def is_new_round(self) -> bool:
-        """Whether nothing of the round has been looked at."""
-        return self.phase == INCOMING and not self.after
-
-    def finished(self) -> SweepCursor:
-        """Return where the next round begins."""
-        return SweepCursor(last_whole=None if self.full else self.began_at, entries=self.counted)
-
-
-class Ownership(Enum):
-    """Whose a file of the table is, by the ledger."""
-
-    KNOWN = "known"
-    """Its key's entry knows it, or a load of the key is at work."""
-    ORPHAN = "orphan"
-    """Nobody's: its name was to be removed before, or its key's rows are all in other files, which are there."""
-    UNKNOWN = "unknown"
-    """Its key has no entry, or one that does not fit the table: the ledger may be lost, or older than the table."""
 
 
 class Sweep:
@@ -242,13 +123,13 @@ class Sweep:
 
     # Dropped objects ----------------------------------------------------------------------------------------------
 
-    def _dropped(self, cursor: SweepCursor, listed: Listed, now: datetime, is_recent: bool) -> SweepCursor:
-        if is_recent and not _is_folder(listed):
+    def _dropped(self, cursor: SweepCursor, listed: ObjectSummary, now: datetime, is_recent: bool) -> SweepCursor:
+        if is_recent and not listed.is_folder:
             self._report.looked += 1
             self._perhaps_waits(listed, now)
         return cursor
 
-    def _perhaps_waits(self, listed: Listed, now: datetime) -> None:
+    def _perhaps_waits(self, listed: ObjectSummary, now: datetime) -> None:
         name = f"{self._rules.ledger}{ledger_name(listed.key)}"
         known = self._store.look(name)
         try:
@@ -268,18 +149,18 @@ class Sweep:
         self._wait_for(now - listed.modified_at)
         self._claim(arrival, entry, known)
 
-    def _alive(self, entry: Entry, known: Known) -> bool:
+    def _alive(self, entry: Entry, known: VersionedJson) -> bool:
         """Tell whether somebody is at work on it, or will be: Lambda tries what failed three times."""
         return entry.state in (LOADING, FAILED) and known.age < self._rules.grace
 
-    def _claim(self, arrival: Arrival, entry: Entry | None, known: Known | None) -> None:
+    def _claim(self, arrival: Arrival, entry: Entry | None, known: VersionedJson | None) -> None:
         """Announce it if the ledger's entry is still the one that was seen: two sweeps never announce one object."""
         if entry is not None and _is_given_up(entry, arrival):
             return
         first = replace(Entry.first(arrival), attempts=0)
         self._announce_when_written(arrival, (entry or first).awaited(arrival), known)
 
-    def _announce_when_written(self, arrival: Arrival, entry: Entry, known: Known | None) -> None:
+    def _announce_when_written(self, arrival: Arrival, entry: Entry, known: VersionedJson | None) -> None:
         name = f"{self._rules.ledger}{ledger_name(arrival.key)}"
         etag = self._store.write_json(name, entry.as_json(), known.etag if known else None)
         if etag is not None:
@@ -291,8 +172,8 @@ class Sweep:
 
     # Ledger entries -----------------------------------------------------------------------------------------------
 
-    def _entry(self, cursor: SweepCursor, listed: Listed, now: datetime, is_recent: bool) -> SweepCursor:
-        if self._is_set_aside(listed.key) or _is_folder(listed):
+    def _entry(self, cursor: SweepCursor, listed: ObjectSummary, now: datetime, is_recent: bool) -> SweepCursor:
+        if self._is_set_aside(listed.key) or listed.is_folder:
             return cursor
         cursor = replace(cursor, counted=cursor.counted + 1)
         if not is_recent and not self._rules.deletes:
@@ -312,7 +193,7 @@ class Sweep:
             self._settled(listed.key, entry, known)
         return cursor
 
-    def _settled(self, name: str, entry: Entry, known: Known) -> None:
+    def _settled(self, name: str, entry: Entry, known: VersionedJson) -> None:
         """Look at an entry that nobody has written for the grace time."""
         if entry.state in (LOADING, FAILED):
             self._unfinished(name, entry, known)
@@ -327,7 +208,7 @@ class Sweep:
         else:
             self._perhaps_incomplete(entry, known)
 
-    def _unfinished(self, name: str, entry: Entry, known: Known) -> None:
+    def _unfinished(self, name: str, entry: Entry, known: VersionedJson) -> None:
         arrival = self._store.current(entry.key)
         if arrival is None and self._rules.deletes:
             self._announce_removal(entry)
@@ -340,18 +221,18 @@ class Sweep:
         else:
             self._claim(arrival, entry, known)
 
-    def _give_up(self, name: str, entry: Entry, known: Known) -> None:
+    def _give_up(self, name: str, entry: Entry, known: VersionedJson) -> None:
         """Announce it no more; what it was about to publish beside the rows of an older version is removed."""
         self._report.given_up += 1
         self._report.note(f"given up after {entry.attempts} attempts", entry.key)
         if entry.publishing or entry.superseded:
             self._clean_up(name, entry, known)
 
-    def _clean_up(self, name: str, entry: Entry, known: Known) -> None:
+    def _clean_up(self, name: str, entry: Entry, known: VersionedJson) -> None:
         """Remove what the entry has replaced, and what was about to appear when its process ended."""
         self._remove(name, entry.abandoned(), known)
 
-    def _remove(self, name: str, marked: Entry, known: Known) -> None:
+    def _remove(self, name: str, marked: Entry, known: VersionedJson) -> None:
         """Remove the superseded files of an entry once the ledger says so: their names are never written again."""
         etag = self._store.write_json(name, marked.as_json(), known.etag)
         if etag is None:
@@ -360,7 +241,7 @@ class Sweep:
         self._report.removed += len(marked.superseded)
         self._store.write_json(name, replace(marked, superseded=()).as_json(), etag)
 
-    def _perhaps_deleted(self, entry: Entry, known: Known) -> None:
+    def _perhaps_deleted(self, entry: Entry, known: VersionedJson) -> None:
         if self._store.current(entry.key) is None:
             self._announce_removal(entry)
         else:
@@ -371,7 +252,7 @@ class Sweep:
         self._announce(announcement(gone))
         self._report.announced += 1
 
-    def _perhaps_incomplete(self, entry: Entry, known: Known) -> None:
+    def _perhaps_incomplete(self, entry: Entry, known: VersionedJson) -> None:
         """Have a version loaded again of which files are missing from the table."""
         missing = [file for file in entry.files if self._store.current(file) is None]
         if not missing or entry.loaded_version is None:
@@ -391,8 +272,8 @@ class Sweep:
 
     # Files of the table -------------------------------------------------------------------------------------------
 
-    def _table_files(self) -> _TableFiles:
-        return _TableFiles(self._store, self._rules, self._report, self._remove)
+    def _table_files(self) -> TableFiles:
+        return TableFiles(self._store, self._rules, self._report, self._remove)
 
     def _may_remove(self, cursor: SweepCursor) -> bool:
         """Tell whether the orphans that a round found may be removed: not where they are many at once."""
@@ -415,87 +296,6 @@ class Sweep:
         return cursor.finished()
 
 
-class _TableFiles:
-    """A page of the table's files, and what the ledger says of them: each entry is read once.
-
-    `drop` removes the superseded files of an entry, given its name, itself and what was read.
-    """
-
-    def __init__(
-        self, store: Store, rules: Rules, report: SweepReport, drop: Callable[[str, Entry, Known], None]
-    ) -> None:
-        self._store = store
-        self._rules = rules
-        self._report = report
-        self._drop = drop
-        self._entries: dict[str, list[tuple[str, Entry | None, Known]]] = {}
-
-    def look(self, cursor: SweepCursor, listed: Listed, now: datetime, is_recent: bool) -> SweepCursor:
-        """Look at a file; return the cursor with it counted, and remembered if it is nobody's."""
-        if _is_folder(listed):
-            return cursor
-        name = parse_name(listed.key)
-        if name is None:
-            # Somebody's, and not ours to remove; Athena reads it all the same.
-            self._report.foreign += 1
-            self._report.note("not a file of ours in the table's prefix", listed.key)
-            return cursor
-        cursor = replace(cursor, files=cursor.files + 1)
-        if not is_recent:
-            return cursor
-        self._report.looked += 1
-        if now - listed.modified_at < self._rules.grace:
-            return cursor
-        ownership = self._ownership(listed.key, name.key_digest)
-        if ownership is Ownership.UNKNOWN:
-            self._report.left_alone += 1
-            self._report.note("no entry of the ledger knows it: it is left alone", listed.key)
-        if ownership is Ownership.ORPHAN and len(cursor.orphans) < MOST_ORPHANS:
-            return replace(cursor, orphans=(*cursor.orphans, listed.key))
-        return cursor
-
-    def remove(self, file: str) -> None:
-        """Remove a file if it still is nobody's."""
-        name = parse_name(file)
-        if name is None or self._ownership(file, name.key_digest, again=True) is not Ownership.ORPHAN:
-            return
-        ((entry_name, entry, known),) = self._entries[name.key_digest]
-        if entry is not None:
-            self._drop(entry_name, entry.dropping([file]), known)
-
-    def _ownership(self, file: str, key_digest: str, again: bool = False) -> Ownership:
-        if again or key_digest not in self._entries:
-            self._entries[key_digest] = list(self._read(key_digest))
-        entries = [entry for _, entry, _ in self._entries[key_digest]]
-        if any(entry is not None and entry.knows(file) for entry in entries):
-            return Ownership.KNOWN
-        # Two keys of one digest would be 2^32 objects away; then neither's entry proves anything.
-        entry = entries[0] if len(entries) == 1 else None
-        if entry is None:
-            return Ownership.UNKNOWN
-        if entry.state in (LOADING, FAILED):
-            return Ownership.KNOWN
-        return Ownership.ORPHAN if entry.has_burned(file) or self._is_whole(entry) else Ownership.UNKNOWN
-
-    def _is_whole(self, entry: Entry) -> bool:
-        """Tell whether all rows of an entry's key are where it says: one restored from an old copy fails here."""
-        loaded = entry.state in WITH_ROWS and bool(entry.files)
-        return loaded and all(self._store.current(file) is not None for file in entry.files)
-
-    def _read(self, key_digest: str) -> Iterable[tuple[str, Entry | None, Known]]:
-        for listed in self._store.list(f"{self._rules.ledger}{key_digest}").objects:
-            known = self._store.look(listed.key)
-            if known is not None:
-                try:
-                    yield listed.key, Entry.from_json(known.value), known
-                except UnreadableEntry:
-                    yield listed.key, None, known
-
-
-def _is_folder(listed: Listed) -> bool:
-    return listed.key.endswith("/") and not listed.size
-
-
 def _is_given_up(entry: Entry, arrival: Arrival) -> bool:
     return entry.version == arrival.version and entry.attempts >= MOST_ATTEMPTS
 
@@ -506,7 +306,7 @@ def _version(entry: Entry, version: str, bucket: str) -> Arrival:
     return Arrival(bucket, entry.key, version, None if version == etag else version, etag)
 
 
-def _tells_of(entry: Entry, listed: Listed) -> bool:
+def _tells_of(entry: Entry, listed: ObjectSummary) -> bool:
     """Tell whether an entry is about the object as it is listed, without asking S3 for its version."""
     modified = datetime.fromisoformat(entry.source_modified_at) if entry.source_modified_at else None
     # Listings and objects show the time with different fractions of a second.

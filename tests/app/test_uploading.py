@@ -17,7 +17,8 @@ from chalicelib.api.upload_names import MAX_NAME_BYTES, UploadId, safe_name
 from chalicelib.documents.decompress import is_supported
 from chalicelib.documents.rejected import Refused
 from chalicelib.errors import RequestError, UnknownUpload
-from chalicelib.loading.ledger import Entry, ledger_name
+from chalicelib.file_names import ledger_name
+from chalicelib.loading.entry import Entry
 from tests.app.front import NOW, Front
 
 GOOD = [

@@ -11,7 +11,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from chalicelib.loading.ledger import FAILED, GONE, LOADED, QUARANTINED, Entry
+from chalicelib.loading.entry import Entry
+from chalicelib.loading.models import FAILED, GONE, LOADED, QUARANTINED
 from chalicelib.settings import Settings
 from glue_setup.errors import SetupError
 from release.smoke import COLUMNS, FILE, Answer, Smoke, expected

@@ -14,7 +14,7 @@ from moto import mock_aws
 
 from chalicelib.aws.s3 import RESUMES, Storage
 from chalicelib.errors import NotThereYet
-from chalicelib.loading.ledger import Arrival
+from chalicelib.loading.models import Arrival
 
 BUCKET, KEY = "some-bucket", "orders_json_incoming/a b+ü.json"
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.aws.athena import Athena
-from chalicelib.loading.ledger import FINISHED, Entry, ledger_name
+from chalicelib.file_names import ledger_name
+from chalicelib.loading.entry import Entry
+from chalicelib.loading.models import FINISHED
 from chalicelib.settings import Settings
 from local.deploy import STAGE, Deployment, copy_project
 from local.emulator import PROJECT, Emulator

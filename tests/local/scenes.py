@@ -17,7 +17,7 @@ from pyarrow import parquet
 from chalicelib.contracts.model import ORDERS
 from chalicelib.file_names import KEY_DIGITS
 from chalicelib.flatten.schema import file_schema
-from chalicelib.loading.ledger import Entry
+from chalicelib.loading.entry import Entry
 from tests.local.api_client import Client, send
 from tests.local.calls import wait_for
 from tests.local.product import Product

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from chalicelib.loading.ledger import DELETED
+from chalicelib.loading.models import DELETED
 from local.deploy import deploy
 from local.emulator import running
 from tests.local.calls import wait_for

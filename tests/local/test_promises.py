@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.loading.ledger import LOADING, QUARANTINED
+from chalicelib.loading.models import LOADING, QUARANTINED
 from local.deploy import STAGE, run
 from local.expected import table_rows
 from tests.local.calls import wait_for

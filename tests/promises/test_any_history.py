@@ -8,15 +8,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from chalicelib.loading.sweep_cursor import Rules
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from chalicelib.errors import LostRace, UnreadableEntry
-from chalicelib.file_names import parse_name
-from chalicelib.loading.ledger import QUARANTINED, WITH_ROWS, Arrival, Entry, ledger_name
+from chalicelib.file_names import ledger_name, parse_name
+from chalicelib.loading.entry import Entry
+from chalicelib.loading.models import QUARANTINED, WITH_ROWS, Arrival
 from chalicelib.loading.notifications import arrivals
-from chalicelib.loading.sweep import Rules, Sweep
+from chalicelib.loading.sweep import Sweep
 from tests.promises.workers import Worker, taking_turns
 from tests.unit.memory_store import BUCKET, Crash, MemoryStore
 from tests.unit.test_ingest import body, ingest, order, table

@@ -12,17 +12,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from chalicelib.loading.sweep_cursor import Rules
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib import assembly
 from chalicelib.loading import load as load_module
 from chalicelib.loading.ingest import Clock, Ingest
-from chalicelib.loading.ledger import Arrival
-from chalicelib.loading.sweep import Rules, Sweep
+from chalicelib.loading.models import Arrival
+from chalicelib.loading.sweep import Sweep
 from chalicelib.settings import Settings
 from tests.unit.memory_store import BEGINNING, BUCKET, Crash, MemoryStore
-from tests.unit.test_ingest import KEY, LIMITS, PLACES, body, entry, ingest, order, quarantined, table
+from tests.unit.test_ingest import KEY, LIMITS, PREFIXES, body, entry, ingest, order, quarantined, table
 
 RULES = Rules(BUCKET, "orders_json_incoming/", "table/", "ledger/", "state/", timedelta(hours=1), timedelta(hours=24))
 
@@ -238,7 +239,7 @@ def test_promise_8_a_load_whose_time_runs_out_ends_in_good_time_and_says_so() ->
 def test_promise_9_clocks_that_are_wrong_by_a_day_give_the_same_names_and_the_same_winner(hours: int) -> None:
     def skewed(store: MemoryStore) -> Ingest:
         clock = Clock(lambda: BEGINNING + timedelta(hours=hours), lambda: 0.0)
-        return Ingest(store, PLACES, LIMITS, clock=clock, pieces=lambda path: [path.read_bytes()], told=str)
+        return Ingest(store, PREFIXES, LIMITS, clock=clock, pieces=lambda path: [path.read_bytes()], describe=str)
 
     stores = [MemoryStore(), MemoryStore()]
     for store, how in zip(stores, (ingest, skewed), strict=True):

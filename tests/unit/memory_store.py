@@ -14,8 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from chalicelib.loading.ledger import Arrival
-from chalicelib.loading.models import Known, Listed, Page
+from chalicelib.loading.models import Arrival, ObjectSummary, Page, VersionedJson
 
 BUCKET = "bucket"
 BEGINNING = datetime(2024, 8, 1, 12, tzinfo=UTC)
@@ -108,12 +107,12 @@ class MemoryStore:
     def list(self, prefix: str, after: str = "", limit: int = 1000) -> Page:
         self._begin(f"list {prefix}")
         found = {
-            key: Listed(key, hashlib.md5(content).hexdigest(), len(content), self.written[key])
+            key: ObjectSummary(key, hashlib.md5(content).hexdigest(), len(content), self.written[key])
             for key, content in self.objects.items()
         }
         for key, arrival in self.newest.items():
             modified = self.versions[key, arrival.version][1]
-            found[key] = Listed(key, arrival.etag or "", arrival.size or 0, modified)
+            found[key] = ObjectSummary(key, arrival.etag or "", arrival.size or 0, modified)
         keys = sorted(key for key in found if key.startswith(prefix) and key > after)
         self._done()
         return Page(tuple(found[key] for key in keys[:limit]), len(keys) > limit, self.now)
@@ -167,13 +166,13 @@ class MemoryStore:
         self._set(target, self.objects[key])
         self._done()
 
-    def look(self, key: str) -> Known | None:
+    def look(self, key: str) -> VersionedJson | None:
         self._begin(f"read {key}")
         body = self.objects.get(key)
         self._done()
         if body is None:
             return None
-        return Known(_parsed(body), hashlib.md5(body).hexdigest(), self.written[key], self.now)
+        return VersionedJson(_parsed(body), hashlib.md5(body).hexdigest(), self.written[key], self.now)
 
     def read_json(self, key: str) -> tuple[Any, str] | None:
         known = self.look(key)

@@ -14,13 +14,15 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from chalicelib.file_names import ledger_name
 from chalicelib.loading import load as load_module
-from chalicelib.loading.ingest import Clock, Ingest, Places
-from chalicelib.loading.ledger import Arrival, Entry, ledger_name
+from chalicelib.loading.entry import Entry
+from chalicelib.loading.ingest import Clock, Ingest, Prefixes
+from chalicelib.loading.models import Arrival
 from chalicelib.writing.convert import Limits
 from tests.unit.memory_store import BEGINNING, Crash, MemoryStore
 
-PLACES = Places("table/", "quarantine/", "ledger/")
+PREFIXES = Prefixes("table/", "quarantine/", "ledger/")
 LIMITS = Limits(1 << 20, 1 << 30, 1 << 27)
 KEY = "orders_json_incoming/orders.json"
 
@@ -37,11 +39,11 @@ def body(*orders: Any) -> bytes:
 def ingest(store: MemoryStore, limits: Limits = LIMITS, **more: Any) -> Ingest:
     return Ingest(
         store,
-        PLACES,
+        PREFIXES,
         limits,
         clock=Clock(lambda: BEGINNING, lambda: 0.0),
         pieces=lambda path: [Path(path).read_bytes()],
-        told=lambda problem: type(problem).__name__,
+        describe=lambda problem: type(problem).__name__,
         **more,
     )
 

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from chalicelib.errors import LostRace
+from chalicelib.file_names import ledger_name
 from chalicelib.loading import load as load_module
-from chalicelib.loading.ledger import Arrival, Entry, ledger_name
+from chalicelib.loading.entry import Entry
+from chalicelib.loading.models import Arrival
 from tests.unit.memory_store import Crash, MemoryStore
 from tests.unit.test_ingest import KEY, body, entry, ingest, order, table
 

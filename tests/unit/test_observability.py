@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.handlers.load import log_near_misses
-from chalicelib.loading.ledger import Arrival
+from chalicelib.loading.models import Arrival
 from chalicelib.telemetry import metrics
 from chalicelib.telemetry.logs import log, measure, memory_peak_megabytes
 

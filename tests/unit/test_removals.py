@@ -10,11 +10,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from chalicelib.loading.sweep_cursor import Rules
 
 from chalicelib.errors import LostRace
-from chalicelib.loading.ledger import FAILED, LOADED, Arrival, ledger_name
+from chalicelib.file_names import ledger_name
+from chalicelib.loading.models import FAILED, LOADED, Arrival
 from chalicelib.loading.notifications import arrivals
-from chalicelib.loading.sweep import MOST_ATTEMPTS, Rules, Sweep
+from chalicelib.loading.sweep import MOST_ATTEMPTS, Sweep
 from tests.promises.workers import Worker, taking_turns
 from tests.unit.memory_store import BUCKET, Crash, MemoryStore
 from tests.unit.test_ingest import KEY, body, entry, ingest, order, table

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.loading.ledger import LOADED, PARTLY_LOADED, QUARANTINED
+from chalicelib.loading.models import LOADED, PARTLY_LOADED, QUARANTINED
 from operate import replay as command
 from operate.selection import UNKNOWN, Selection, chosen
 from tests.unit.memory_store import MemoryStore

@@ -11,10 +11,11 @@ from functools import partial
 from typing import Any
 
 import pytest
+from chalicelib.loading.sweep_cursor import Rules, SweepCursor, SweepReport
 
-from chalicelib.loading.ledger import GONE, LOADING, Arrival
+from chalicelib.loading.models import GONE, LOADING, Arrival
 from chalicelib.loading.notifications import arrivals
-from chalicelib.loading.sweep import MOST_ATTEMPTS, RESERVE, Rules, Sweep, SweepCursor, SweepReport
+from chalicelib.loading.sweep import MOST_ATTEMPTS, RESERVE, Sweep
 from tests.unit.memory_store import BUCKET, Crash, MemoryStore
 from tests.unit.test_ingest import KEY, body, entry, ingest, order, table
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from chalicelib.file_names import ledger_name
 from chalicelib.handlers import load, sweep
-from chalicelib.loading.ledger import ledger_name
 from chalicelib.settings import Settings
 from tests.unit.memory_store import BUCKET, MemoryStore
 from tests.unit.test_ingest import KEY, body, order

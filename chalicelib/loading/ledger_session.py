@@ -1,0 +1,217 @@
+"""The ledger's entry of one key while a process works on what arrived: every change is compare-and-swap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from chalicelib.errors import LostRace, UnreadableEntry
+from chalicelib.file_names import ledger_name, unreadable_name
+from chalicelib.loading.entry import Entry
+from chalicelib.loading.ledger import Decision, decide
+from chalicelib.loading.models import DELETED, FAILED, Arrival, Outcome, Result
+
+RACES = 20
+"""How often a lost race for the ledger is run again."""
+
+
+class Store(Protocol):
+    """What a session needs of S3; see aws.s3.Storage."""
+
+    def current(self, key: str) -> Arrival | None: ...
+    def modified_at(self, arrival: Arrival) -> datetime | None: ...
+    def delete(self, keys: Iterable[str]) -> None: ...
+    def copy(self, key: str, target: str) -> None: ...
+    def read_json(self, key: str) -> tuple[Any, str] | None: ...
+    def write_json(self, key: str, value: dict[str, Any], etag: str | None) -> str | None: ...
+
+
+class LedgerSession:
+    """The ledger's entry of one key, while this process works on what arrived. Every change is conditional.
+
+    `ledger` is the prefix of all entries, `again` loads what is loaded already. `generation` is that of the file names
+    that the load writes.
+    """
+
+    def __init__(
+        self, store: Store, ledger: str, arrival: Arrival, again: bool, set_aside: Callable[[str, str], None]
+    ) -> None:
+        self.arrival = arrival
+        self.generation = 0
+        self._store = store
+        self._ledger = ledger
+        self._name = f"{ledger}{ledger_name(arrival.key)}"
+        self._again = again
+        self._set_aside = set_aside
+        self.entry: Entry | None = None
+        self.decision = Decision.LOAD
+        self._etag: str | None = None
+
+    def begin(self) -> tuple[Decision, Entry | None]:
+        """Decide by the ledger, and say there what has begun."""
+        for _ in range(RACES):
+            self._look()
+            decision = self._fenced() or self._decided(self._again)
+            if decision is Decision.SKIP_DUPLICATE:
+                return decision, self._remember_sequencer()
+            if decision in (Decision.DELETE, Decision.FORGET):
+                entry = self.entry or Entry.first(self.arrival)
+                deletes = decision is Decision.DELETE
+                if self._write(entry.deleting(self.arrival) if deletes else entry.forgetting(self.arrival)):
+                    return decision, self.entry
+            elif not decision.loads:
+                return decision, self.entry
+            elif self._write(begun := self._begun(decision)):
+                self.generation = begun.generation_of(self.arrival.version)
+                return decision, self.entry
+        raise LostRace(self.arrival.key)
+
+    def announce(self, files: tuple[str, ...]) -> bool:
+        """Say in the ledger which files are about to appear; return False where they are not wanted any more.
+
+        Raises LostRace where their names were burned meanwhile: somebody may be about to remove them.
+        """
+        for _ in range(RACES):
+            entry = self.entry or Entry.first(self.arrival)
+            if entry.generation_of(self.arrival.version) != self.generation:
+                break
+            if self._write(entry.announcing(files)):
+                return True
+            self._look()
+            self.decision = self._decided(self._again)
+            if not self.decision.loads:
+                return False
+        raise LostRace(self.arrival.key)
+
+    def renew(self) -> None:
+        """Say in the ledger that the load is still at work. Another's word there is left for `announce` to find."""
+        if self.entry is not None:
+            self._write(self.entry.renewed())
+
+    def fail(self, reason: str) -> None:
+        """Keep why this attempt ended. The failure itself is raised, whatever becomes of this."""
+        try:
+            entry = self.entry
+            if entry is not None and entry.version == self.arrival.version:
+                self._write(entry.failing(reason))
+        except Exception:  # noqa: S110 - it must not hide the failure that it is about
+            pass
+
+    def conclude(self, result: Result) -> tuple[Outcome, Entry]:
+        """Write what was done; where another was quicker, decide again."""
+        for _ in range(RACES):
+            if self.entry is None:
+                raise LostRace(self.arrival.key)
+            if self._write(self.entry.concluding(self.arrival, result)):
+                return Outcome(result.state), self.remove_superseded(self.entry)
+            self._look()
+            entry = self.entry
+            decision = self._decided(again=False)
+            ours = set(result.files) - set(entry.files if entry else ())
+            if entry is not None and decision in (Decision.SKIP_STALE, Decision.SKIP_DUPLICATE):
+                self._drop(ours)
+                return Outcome(decision.value), self.entry or entry
+            if entry is None or ours - set(entry.publishing):
+                # Taken for dead, our files may have been removed by now: they have to be published again.
+                self._drop(ours)
+                break
+        raise LostRace(self.arrival.key)
+
+    def _drop(self, files: set[str]) -> None:
+        """Remove files of ours that are not wanted, unless another load of this version has taken them over."""
+        for _ in range(RACES):
+            ours = files - set(self.entry.files) if self.entry else set()
+            if self.entry is None or not ours:
+                return
+            if self._write(self.entry.dropping(ours)):
+                self.remove_superseded(self.entry)
+                return
+            self._look()
+
+    def remove_superseded(self, entry: Entry) -> Entry:
+        """Remove what the entry replaced. A crash in between leaves the list for the next delivery, or the sweep."""
+        if not entry.superseded:
+            return entry
+        self._store.delete(entry.superseded)
+        self._write(replace(entry, superseded=()))
+        return self.entry or entry
+
+    def _look(self) -> None:
+        stored = self._store.read_json(self._name)
+        self.entry, self._etag = None, stored[1] if stored else None
+        if stored is None:
+            return
+        try:
+            self.entry = Entry.from_json(stored[0])
+        except UnreadableEntry as problem:
+            self._store.copy(self._name, unreadable_name(self._ledger, self.arrival.key))
+            self._set_aside(self.arrival.key, str(problem))
+
+    def _write(self, entry: Entry) -> bool:
+        etag = self._store.write_json(self._name, entry.as_json(), self._etag)
+        if etag is None:
+            return False
+        self.entry, self._etag = entry, etag
+        return True
+
+    def _fenced(self) -> Decision | None:
+        """Leave it to others where the sweep's word is no longer the last; after a failure it is taken up again."""
+        fence = self.arrival.ledger_etag
+        failed = self.entry is not None and self.entry.state == FAILED
+        return None if fence is None or fence == self._etag or failed else Decision.SKIP_OVERTAKEN
+
+    def _decided(self, again: bool) -> Decision:
+        loaded = self.entry.loaded_version if self.entry else None
+        return decide(
+            self.entry,
+            self.arrival,
+            later=self._is_later,
+            later_than_loaded=lambda: self._was_written_after(loaded),
+            again=again,
+        )
+
+    def _is_later(self) -> bool:
+        """Ask S3, where sequencers cannot tell, whether what arrived came after what the ledger tells of."""
+        entry, current = self.entry, self._store.current(self.arrival.key)
+        if self.arrival.removed or entry is None:
+            return current is None
+        if current is None and entry.state == DELETED:
+            # Rows go with their object, and it is gone.
+            return False
+        if current is None:
+            # The key was deleted since. Its versions, where they are kept, still tell which of them came last.
+            known, written = entry.source_modified_at, self._store.modified_at(self.arrival)
+            return known is None or (written is not None and written > datetime.fromisoformat(known))
+        if current.version == self.arrival.version:
+            return True
+        # Both may have come before the newest, which no event announced.
+        return entry.version != current.version and entry.state != DELETED and self._was_written_after(entry.version)
+
+    def _was_written_after(self, version: str | None) -> bool:
+        """Tell whether S3 took what arrived in a later second than another version, or keeps that one no more."""
+        if version is None or self.arrival.version_id is None:
+            return False
+        written = self._store.modified_at(self.arrival)
+        other = self._store.modified_at(replace(self.arrival, version=version, version_id=version, etag=None))
+        return written is not None and (other is None or written > other)
+
+    def _begun(self, decision: Decision) -> Entry:
+        if self.entry is None:
+            return Entry.first(self.arrival)
+        # A late version does not become what the entry tells of; its writing here takes the ETag all the same.
+        return self.entry.renewed() if decision is Decision.CATCH_UP else self.entry.beginning(self.arrival)
+
+    def _remember_sequencer(self) -> Entry | None:
+        """Keep the sequencer of a version that came without one: the sweep found it, or it was replayed."""
+        known = self.entry
+        if known is None or not (sequencer := known.sequencer_of(self.arrival)):
+            return known
+        if known.version == self.arrival.version and not known.sequencer:
+            known = replace(known, sequencer=sequencer)
+        if known.loaded_version == self.arrival.version and not known.loaded_sequencer:
+            known = replace(known, loaded_sequencer=sequencer)
+        if known != self.entry:
+            self._write(known)
+        return self.entry

@@ -1,0 +1,113 @@
+"""What a sweep goes by and leaves behind: its rules, what a run reports, and where a round is."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+MOST_NOTES = 20
+
+INCOMING, LEDGER, TABLE, ORPHANS = "incoming", "ledger", "table", "orphans"
+PHASES = (INCOMING, LEDGER, TABLE, ORPHANS)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Where the sweep looks and what it leaves alone.
+
+    `grace` is how long a load that says nothing, or a file that nobody knows, is left alone. `lookback` is how far
+    before the last whole round an object is looked at again. With `deletes` a dropped object that is gone takes its
+    rows along. Where a round finds more than `most_removals` orphans, and they are more than `most_percent` of the
+    table's files, none is removed; a ledger that lost more than `most_percent` of its entries has it so as well.
+    """
+
+    bucket: str
+    incoming: str
+    table: str
+    ledger: str
+    state: str
+    grace: timedelta
+    lookback: timedelta
+    deletes: bool = False
+    most_removals: int = 100
+    most_percent: int = 10
+
+
+@dataclass
+class SweepReport:
+    """What one run did, in numbers.
+
+    `foreign` counts files in the table's prefix that no load wrote. `left_alone` counts files that no entry knows and
+    that were not removed, since nothing proves that they are nobody's, and entries that the ledger lost: it may be
+    lost, or elsewhere. `unreadable` counts entries that could not be read. `oldest_waiting` is in seconds: since when
+    the oldest unfinished object waits.
+    """
+
+    looked: int = 0
+    announced: int = 0
+    given_up: int = 0
+    removed: int = 0
+    foreign: int = 0
+    left_alone: int = 0
+    unreadable: int = 0
+    oldest_waiting: float = 0.0
+    whole: bool = False
+    notes: list[tuple[str, str]] = field(default_factory=list)
+
+    def note(self, what: str, key: str) -> None:
+        """Keep a key that somebody has to look at, a few of them."""
+        if len(self.notes) < MOST_NOTES and (what, key) not in self.notes:
+            self.notes.append((what, key))
+
+
+@dataclass(frozen=True)
+class SweepCursor:
+    """Where a round is, and what it has counted.
+
+    It stands in `phase` after the key `after`. `entries` is how many entries the ledger had in the last whole round,
+    `counted` how many this one has come by. `files` counts the table's files, `orphans` are those to be removed.
+    `doubtful` says that nothing is to be removed in this round, `full` that the next one looks at everything.
+    """
+
+    phase: str = INCOMING
+    after: str = ""
+    began_at: datetime | None = None
+    last_whole: datetime | None = None
+    entries: int = 0
+    counted: int = 0
+    files: int = 0
+    orphans: tuple[str, ...] = ()
+    doubtful: bool = False
+    full: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the cursor as it is stored."""
+        times = {
+            name: time.isoformat() if time else None
+            for name, time in (("began_at", self.began_at), ("last_whole", self.last_whole))
+        }
+        return asdict(self) | times
+
+    @classmethod
+    def from_json(cls, stored: Any) -> SweepCursor:
+        """Read a cursor; what cannot be read begins a round anew that looks at everything."""
+        try:
+            values = {each.name: stored[each.name] for each in fields(cls) if each.name in stored}
+            for name in ("began_at", "last_whole"):
+                values[name] = datetime.fromisoformat(values[name]) if values.get(name) else None
+            found = cls(**values | {"orphans": tuple(values.get("orphans", ()))})
+            numbers, texts = (found.entries, found.counted, found.files), (found.after, *found.orphans)
+            sound = all(type(each) is int for each in numbers) and all(type(each) is str for each in texts)
+            return found if sound and found.phase in PHASES else cls()
+        except (TypeError, ValueError, AttributeError, KeyError):
+            return cls()
+
+    @property
+    def is_new_round(self) -> bool:
+        """Whether nothing of the round has been looked at."""
+        return self.phase == INCOMING and not self.after
+
+    def finished(self) -> SweepCursor:
+        """Return where the next round begins."""
+        return SweepCursor(last_whole=None if self.full else self.began_at, entries=self.counted)

@@ -1,0 +1,114 @@
+"""The files of the table as the ledger knows them: whose each is, and which are proven to be nobody's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
+from enum import Enum
+from typing import Protocol
+
+from chalicelib.errors import UnreadableEntry
+from chalicelib.file_names import parse_name
+from chalicelib.loading.entry import Entry
+from chalicelib.loading.models import FAILED, LOADING, WITH_ROWS, Arrival, ObjectSummary, Page, VersionedJson
+from chalicelib.loading.sweep_cursor import Rules, SweepCursor, SweepReport
+
+MOST_ORPHANS = 1000
+"""How many files that are to be removed a round remembers; more are left to the next one."""
+
+
+class Store(Protocol):
+    """What is needed of S3; see aws.s3.Storage."""
+
+    def list(self, prefix: str, after: str = "", limit: int = 1000) -> Page: ...
+    def look(self, key: str) -> VersionedJson | None: ...
+    def current(self, key: str) -> Arrival | None: ...
+
+
+class Ownership(Enum):
+    """Whose a file of the table is, by the ledger."""
+
+    KNOWN = "known"
+    """Its key's entry knows it, or a load of the key is at work."""
+    ORPHAN = "orphan"
+    """Nobody's: its name was to be removed before, or its key's rows are all in other files, which are there."""
+    UNKNOWN = "unknown"
+    """Its key has no entry, or one that does not fit the table: the ledger may be lost, or older than the table."""
+
+
+class TableFiles:
+    """A page of the table's files, and what the ledger says of them: each entry is read once.
+
+    `drop` removes the superseded files of an entry, given its name, itself and what was read.
+    """
+
+    def __init__(
+        self, store: Store, rules: Rules, report: SweepReport, drop: Callable[[str, Entry, VersionedJson], None]
+    ) -> None:
+        self._store = store
+        self._rules = rules
+        self._report = report
+        self._drop = drop
+        self._entries: dict[str, list[tuple[str, Entry | None, VersionedJson]]] = {}
+
+    def look(self, cursor: SweepCursor, listed: ObjectSummary, now: datetime, is_recent: bool) -> SweepCursor:
+        """Look at a file; return the cursor with it counted, and remembered if it is nobody's."""
+        if listed.is_folder:
+            return cursor
+        name = parse_name(listed.key)
+        if name is None:
+            # Somebody's, and not ours to remove; Athena reads it all the same.
+            self._report.foreign += 1
+            self._report.note("not a file of ours in the table's prefix", listed.key)
+            return cursor
+        cursor = replace(cursor, files=cursor.files + 1)
+        if not is_recent:
+            return cursor
+        self._report.looked += 1
+        if now - listed.modified_at < self._rules.grace:
+            return cursor
+        ownership = self._ownership(listed.key, name.key_digest)
+        if ownership is Ownership.UNKNOWN:
+            self._report.left_alone += 1
+            self._report.note("no entry of the ledger knows it: it is left alone", listed.key)
+        if ownership is Ownership.ORPHAN and len(cursor.orphans) < MOST_ORPHANS:
+            return replace(cursor, orphans=(*cursor.orphans, listed.key))
+        return cursor
+
+    def remove(self, file: str) -> None:
+        """Remove a file if it still is nobody's."""
+        name = parse_name(file)
+        if name is None or self._ownership(file, name.key_digest, again=True) is not Ownership.ORPHAN:
+            return
+        ((entry_name, entry, known),) = self._entries[name.key_digest]
+        if entry is not None:
+            self._drop(entry_name, entry.dropping([file]), known)
+
+    def _ownership(self, file: str, key_digest: str, again: bool = False) -> Ownership:
+        if again or key_digest not in self._entries:
+            self._entries[key_digest] = list(self._read(key_digest))
+        entries = [entry for _, entry, _ in self._entries[key_digest]]
+        if any(entry is not None and entry.knows(file) for entry in entries):
+            return Ownership.KNOWN
+        # Two keys of one digest would be 2^32 objects away; then neither's entry proves anything.
+        entry = entries[0] if len(entries) == 1 else None
+        if entry is None:
+            return Ownership.UNKNOWN
+        if entry.state in (LOADING, FAILED):
+            return Ownership.KNOWN
+        return Ownership.ORPHAN if entry.has_burned(file) or self._is_whole(entry) else Ownership.UNKNOWN
+
+    def _is_whole(self, entry: Entry) -> bool:
+        """Tell whether all rows of an entry's key are where it says: one restored from an old copy fails here."""
+        loaded = entry.state in WITH_ROWS and bool(entry.files)
+        return loaded and all(self._store.current(file) is not None for file in entry.files)
+
+    def _read(self, key_digest: str) -> Iterable[tuple[str, Entry | None, VersionedJson]]:
+        for listed in self._store.list(f"{self._rules.ledger}{key_digest}").objects:
+            known = self._store.look(listed.key)
+            if known is not None:
+                try:
+                    yield listed.key, Entry.from_json(known.value), known
+                except UnreadableEntry:
+                    yield listed.key, None, known
