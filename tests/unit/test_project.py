@@ -7,9 +7,18 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from chalicelib.version import VERSION
 
 PROJECT = Path(__file__).parents[2]
+GUIDES = [
+    *("CONTRIBUTING.md", "SECURITY.md", "docs/architecture.md"),
+    *(f"docs/decisions/{path.name}" for path in sorted((PROJECT / "docs" / "decisions").iterdir())),
+]
+PATH = re.compile(r"[\w.*-]+(?:/[\w.*-]+)*/?")
+ENDINGS = (".py", ".md", ".toml", ".txt", ".lock", ".json", ".ndjson", ".sql")
+MADE = (".venv/", ".local/")
 
 
 def pins(*names: str) -> set[str]:
@@ -49,3 +58,31 @@ def test_the_lock_file_holds_every_requirement_of_the_developer_with_a_hash() ->
     lock = (PROJECT / "requirements-dev.lock").read_text("utf-8")
     requirements = [block for block in re.split(r"\n(?=\S)", lock) if not block.startswith("#")]
     assert [block.split()[0] for block in requirements if "--hash=sha256:" not in block] == []
+
+
+def paths_in(text: str) -> set[str]:
+    """Return what a document names as a path of the project: in backticks, with a folder or a known ending."""
+    words = {word for span in re.findall(r"`([^`\n]+)`", text) for word in span.split() if PATH.fullmatch(word)}
+    return {word for word in words if ("/" in word or word.endswith(ENDINGS)) and not word.startswith(MADE)}
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_every_path_that_a_guide_names_and_links_to_is_there(guide: str) -> None:
+    text = (PROJECT / guide).read_text("utf-8")
+    here = (PROJECT / guide).parent
+    links = {link.partition("#")[0] for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link}
+    assert {link for link in links if not (here / link).exists()} == set()
+    assert {path for path in paths_in(text) if not any(PROJECT.glob(path.rstrip("/")))} == set()
+
+
+def test_a_path_that_is_not_there_is_seen() -> None:
+    assert paths_in("see `chalicelib/gone.py`, `a.b()` and `make test x/y.md`") == {"chalicelib/gone.py", "x/y.md"}
+
+
+def test_both_drawings_of_the_house_have_every_room_in_them() -> None:
+    library = (PROJECT / "chalicelib").iterdir()
+    rooms = {path.stem for path in library if path.suffix == ".py" or (path / "__init__.py").exists()} - {"__init__"}
+    drawings = re.findall(r"```mermaid\n(.*?)```", (PROJECT / "docs" / "architecture.md").read_text("utf-8"), re.DOTALL)
+    of_rooms, journey = (set(re.findall(r"\w+", drawing)) for drawing in drawings)
+    assert rooms | {"app", "glue_setup", "operate", "release", "local"} <= of_rooms
+    assert rooms - {"version"} <= journey
