@@ -20,7 +20,7 @@ import pytest
 from chalicelib.documents.json_scan import MalformedJson, ValueScanner
 from chalicelib.flatten import values
 from chalicelib.flatten.values import NumberText, Unfit
-from tests.unit.test_two_ways import flattened
+from tests.builders import flattened
 
 LIBRARY = Path(values.__file__).parents[1]
 LENGTHS = (4000, 16_000, 100_000)

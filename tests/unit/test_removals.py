@@ -10,19 +10,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from chalicelib.loading.sweep_cursor import Rules
 
 from chalicelib.errors import LostRace
 from chalicelib.file_names import ledger_name
 from chalicelib.loading.models import FAILED, LOADED, Arrival
 from chalicelib.loading.notifications import arrivals
 from chalicelib.loading.sweep import MOST_ATTEMPTS, Sweep
+from chalicelib.loading.sweep_cursor import Rules
+from tests.builders import KEY, RULES, body, entry, ingest, order, table
 from tests.promises.workers import Worker, taking_turns
-from tests.unit.memory_store import BUCKET, Crash, MemoryStore
-from tests.unit.test_ingest import KEY, body, entry, ingest, order, table
+from tests.unit.memory_store import Crash, MemoryStore
 
 PREFIX = "orders_json_incoming/"
-RULES = Rules(BUCKET, PREFIX, "table/", "ledger/", "state/", timedelta(hours=1), timedelta(hours=24))
 UNREADABLE = b"[{"
 
 
