@@ -8,7 +8,7 @@ BENCH_READY := $(VENV)/.bench-ready
 LOCAL_PORT ?= 4566
 in-region = $(if $(REGION),AWS_DEFAULT_REGION=$(REGION) )
 
-.PHONY: help demo local test test-slow check lint types format docs bench bench-latency lock aws deploy destroy smoke terraform clean
+.PHONY: help demo local test test-fast test-slow check lint types format docs bench bench-latency lock aws deploy destroy smoke terraform clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -47,6 +47,9 @@ destroy: $(READY) ## take a stage away: STAGE=dev; bucket and data stay, unless 
 
 test: $(READY) ## all tests but the slow ones
 	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+
+test-fast: $(READY) ## tests in memory, in half a minute: nothing started, no deploy
+	@$(BIN)/python -m pytest tests/unit tests/app -m "not slow and not aws and not thorough" -n 2 --dist loadfile
 
 test-slow: $(READY) ## the slow proof
 	@$(BIN)/python -m pytest -m slow -n 2 --dist loadfile

@@ -85,6 +85,7 @@ def test_two_objects_of_the_same_second_and_name_keep_apart() -> None:
     assert [row[1] for row in table(store)] == ["a", "b"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kept_bytes", [load_module.KEPT_BYTES, 0], ids=["kept on disk", "staged in S3"])
 def test_a_crash_after_any_call_heals_on_the_next_delivery(monkeypatch: pytest.MonkeyPatch, kept_bytes: int) -> None:
     monkeypatch.setattr(load_module, "KEPT_BYTES", kept_bytes)
@@ -267,6 +268,7 @@ def test_rejected_records_are_the_same_bytes_staged_or_not(monkeypatch: pytest.M
     assert contents[0] == contents[1]
 
 
+@pytest.mark.thorough
 def test_what_was_staged_of_rejected_records_is_dropped_with_a_file_that_ends_in_the_middle(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

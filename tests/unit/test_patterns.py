@@ -97,6 +97,7 @@ def test_a_pattern_takes_time_by_the_length_of_the_text_alone(
     assert is_linear(pattern, searched)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("slow", [r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", r"(a|a)+b", r"\s*;"])
 def test_a_pattern_that_takes_more_is_seen(slow: str) -> None:
     assert not is_linear(re.compile(slow))

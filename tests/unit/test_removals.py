@@ -124,6 +124,7 @@ def test_a_load_whose_names_were_burned_while_it_read_publishes_nothing_and_come
     assert len(table(store)) == 1
 
 
+@pytest.mark.thorough
 def test_a_key_that_is_overwritten_a_thousand_times_keeps_a_small_entry() -> None:
     store = MemoryStore()
     for i in range(1000):
@@ -377,6 +378,7 @@ def test_a_deletion_takes_what_was_there_before_it_whenever_its_event_comes() ->
         assert table(store) == [], delivered
 
 
+@pytest.mark.thorough
 def test_a_deletion_leaves_what_came_after_it_behind_a_version_that_cannot_be_read() -> None:
     for delivered in itertools.permutations(range(4)):
         store = MemoryStore()

@@ -40,12 +40,14 @@ def cell(name: str, row: dict) -> object:
     return third_reading.extra_fields(row[name]) if name == "extra_fields" else row[name]
 
 
+@pytest.mark.thorough
 @settings(max_examples=400, deadline=None)
 @given(seeds, st.sampled_from([0.02, 0.1, 0.1, 0.5]))
 def test_odd_and_broken_orders_come_out_the_same_either_way(seed: int, ugliness: float) -> None:
     assert_ways_agree(UglyOrders(seed).batch(ugliness))
 
 
+@pytest.mark.thorough
 @settings(max_examples=100, deadline=None)
 @given(seeds)
 def test_sound_orders_come_out_the_same_either_way_and_mostly_take_the_fast_one(seed: int) -> None:
@@ -91,6 +93,7 @@ def test_a_number_under_the_key_of_an_identifier_is_not_counted_for_it() -> None
     assert flattened(text, True, contract) == flattened(text, False, contract)
 
 
+@pytest.mark.thorough
 def test_clean_batches_are_proven_without_the_strict_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
     taken, read = 0, 0
     decode = FastDecoder.decode
