@@ -11,7 +11,6 @@ import functools
 import io
 import itertools
 import json
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -103,7 +102,9 @@ class Lake:
         table = f"{self._settings.database}.{self._settings.table}"
         execution = self._athena.start(f"SELECT count(*) FROM {table} WHERE source_key LIKE '{self.key(start)}%'")
         self._athena.wait(execution, 60)
-        return int(next(iter(self._athena.rows(execution)))[0])
+        (count,) = next(iter(self._athena.rows(execution)))
+        assert isinstance(count, int), count
+        return count
 
 
 def wait(look: Callable[[], Found | None]) -> Found:
@@ -180,4 +181,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
