@@ -89,4 +89,4 @@ lock: $(READY) ## requirements-dev.lock anew from the requirements files, for ev
 		--generate-hashes --no-annotate requirements-dev.txt -o requirements-dev.lock
 
 clean: ## remove the environment and everything that was made
-	rm -rf $(VENV) .local .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .local .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
