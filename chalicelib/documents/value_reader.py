@@ -19,7 +19,9 @@ from chalicelib.documents.rejected import SpooledRaw
 from chalicelib.errors import UnreadableFile
 
 SPOOL_FACTOR = 16
-"""A record of more than this many times the limit quarantines the file: the disk is bounded too."""
+MOST_SPOOLED = 96 * 1024 * 1024
+"""A record of more than this many times the limit, or of more bytes, quarantines the file: the disk is bounded too.
+Two may lie there at once, beside the Parquet files, on the 512 MB of a Lambda."""
 
 MAX_VALUES = 400_000
 """How many values and keys one record may hold: parsed one by one, a value takes a hundred bytes and more."""
@@ -197,16 +199,15 @@ class Values:
         raw = SpooledRaw()
         start = w.offset
         end = None
+        most = min(self.limit * SPOOL_FACTOR, max(self.limit, MOST_SPOOLED))
         try:
             while end is None and (w.pos < len(w.text) or w.more()):
                 piece = w.text[w.pos :]
                 end = line_end(piece, 0) if scanner is None else scanner.feed(piece)
                 raw.write(piece if end is None else piece[:end])
                 w.pos += len(piece) if end is None else end
-                if len(raw) > self.limit * SPOOL_FACTOR:
-                    raise UnreadableFile(
-                        f"one record is longer than {self.limit * SPOOL_FACTOR} bytes: split it", start
-                    )
+                if len(raw) > most:
+                    raise UnreadableFile(f"one record is longer than {most} bytes: split it", start)
             if end is None and scanner is not None:
                 scanner.feed(b"", last=True)
         except MalformedJson as problem:

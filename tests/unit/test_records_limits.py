@@ -10,6 +10,7 @@ import tracemalloc
 
 import pytest
 
+from chalicelib.documents import value_reader
 from chalicelib.documents.records import MAX_BATCH_RECORDS, SPOOL_FACTOR
 from chalicelib.documents.rejected import SpooledRaw
 from chalicelib.errors import UnreadableFile
@@ -62,6 +63,13 @@ def test_an_order_too_long_for_the_disk_refuses_the_file(form: str) -> None:
     with pytest.raises(UnreadableFile, match="one record is longer than 1600000 bytes: split it") as refusal:
         read(file, 100, max_record_bytes=limit)
     assert refusal.value.byte_offset == file.index(b'{"order_id":9')
+
+
+def test_what_lies_on_disk_is_bounded_however_long_a_record_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(value_reader, "MOST_SPOOLED", 300_000)
+    for limit, most in ((100_000, 300_000), (400_000, 400_000)):
+        with pytest.raises(UnreadableFile, match=f"one record is longer than {most} bytes: split it"):
+            read(b"[" + long_order(most + limit) + b"]", 100, max_record_bytes=limit)
 
 
 @pytest.mark.parametrize("cut", [LIMIT + 50, LIMIT * 3])
