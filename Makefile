@@ -8,16 +8,16 @@ BENCH_READY := $(VENV)/.bench-ready
 LOCAL_PORT ?= 4566
 in-region = $(if $(REGION),AWS_DEFAULT_REGION=$(REGION) )
 
-.PHONY: help demo local test test-slow check format docs bench bench-latency aws deploy destroy smoke terraform clean
+.PHONY: help demo local test test-fast test-slow check lint types format docs bench bench-latency lock aws deploy destroy smoke terraform clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-$(READY): requirements.txt requirements-dev.txt
+$(READY): requirements-dev.lock
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none is on the PATH."; exit 1; }
 	@echo "Making the environment in $(VENV) (once, about a minute) ..."
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
 demo: $(READY) ## the main job on the embedded AWS, from nothing to checked answers
@@ -48,12 +48,19 @@ destroy: $(READY) ## take a stage away: STAGE=dev; bucket and data stay, unless 
 test: $(READY) ## all tests but the slow ones
 	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
+test-fast: $(READY) ## tests in memory, in half a minute: nothing started, no deploy
+	@$(BIN)/python -m pytest tests/unit tests/app -m "not slow and not aws and not thorough" -n 2 --dist loadfile
+
 test-slow: $(READY) ## the slow proof
 	@$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
 
-check: $(READY) ## format, lint, types, layers, generated docs
+check: lint types ## format, lint, types, layers, generated docs
+
+lint: $(READY) ## format and lint, in seconds
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
+
+types: $(READY) ## types, layers, generated docs
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m docs.generate --check
@@ -75,5 +82,11 @@ bench: $(BENCH_READY) ## ours and the peers side by side, in one run; BENCH="--m
 bench-latency: $(READY) ## from put to queryable on the embedded AWS, step by step
 	@$(BIN)/python -m benchmarks.latency
 
+lock: $(READY) ## requirements-dev.lock anew from the requirements files, for every Python and machine
+	@$(BIN)/python -m venv --clear $(VENV)/lock
+	@$(VENV)/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 \
+		--generate-hashes --no-annotate requirements-dev.txt -o requirements-dev.lock
+
 clean: ## remove the environment and everything that was made
-	rm -rf $(VENV) .local .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .local .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -11,7 +11,6 @@ import functools
 import io
 import itertools
 import json
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -102,7 +101,9 @@ class Lake:
         """Ask Athena how many rows came from the files whose names begin so."""
         table = f"{self._settings.database}.{self._settings.table}"
         execution_id = self._athena.start(f"SELECT count(*) FROM {table} WHERE source_key LIKE '{self.key(start)}%'")
-        return int(next(self._athena.rows(self._athena.wait(execution_id, 60)))[0])
+        (count,) = next(self._athena.rows(self._athena.wait(execution_id, 60)))
+        assert isinstance(count, int), count
+        return count
 
 
 def wait(look: Callable[[], Found | None]) -> Found:
@@ -179,4 +180,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -13,10 +13,10 @@ from chalicelib.aws.glue import table_input
 from chalicelib.contracts.model import ORDERS
 from chalicelib.queries import saved
 from chalicelib.settings import Settings
-from local.athena_engine import Selected
-from local.athena_engine_lake import StoredObject
-from local.athena_engine_statements import Place, statement
-from local.athena_engine_tables import FileCache
+from local.athena.engine import Selected
+from local.athena.lake import StoredObject
+from local.athena.statements import Place, statement
+from local.athena.tables import FileCache
 
 SETTINGS = Settings(bucket="bench")
 MONTH = {"from": "2024-07-01", "to": "2024-07-31"}

@@ -1,4 +1,4 @@
-"""Command line: `python -m glue_setup plan|apply|destroy|policies|wire|redrive --stage STAGE`."""
+"""Command line: `python -m glue_setup plan|apply|destroy|policies|wire --stage STAGE`."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ from glue_setup import foundations
 from glue_setup.clients import connect, find_place
 from glue_setup.errors import SetupError, explained
 from glue_setup.policies import FUNCTIONS
-from glue_setup.queue import FailedQueue
-from glue_setup.redrive import Redrive, to_function
 
 if TYPE_CHECKING:
     from glue_setup.clients import Clients
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
     from glue_setup.resource import Resource
 
 FAILED, INTERRUPTED = 1, 130
-MOST_MESSAGES = 5000
-"""What one run of redrive takes at most: so many are sent before the first of them would be shown to others again."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,8 +52,6 @@ def _run(given: argparse.Namespace) -> int:
     place = find_place(session, stage.name)
     clients = connect(session, stage.name)
     print(f"Stage {stage.name} in account {place.account}, {place.region}:", flush=True)
-    if given.command == "redrive":
-        return _redrive(stage, place, clients, given)
     wiring = foundations.wiring(stage, place, clients)
     if given.command == "wire":
         foundations.apply(wiring, _say)
@@ -88,20 +82,6 @@ def _resources(stage: Stage, place: Place, clients: Clients, everything: bool) -
     )
 
 
-def _redrive(stage: Stage, place: Place, clients: Clients, given: argparse.Namespace) -> int:
-    queue = FailedQueue(clients.sqs, stage, place)
-    url = queue.url()
-    if url is None:
-        raise SetupError(f"{queue.name}: it is not there: run `python -m glue_setup apply --stage {stage.name}`")
-    queue.check_owner()
-    function = stage.function("load_orders")
-    send = to_function(clients.functions, function)
-    redrive = Redrive(clients.sqs, url, function, stage.settings.bucket, send, _say, given.dry_run)
-    summary = redrive.run(given.limit)
-    _say(summary.told(given.dry_run))
-    return 0 if summary.clean else FAILED
-
-
 def _policies(stage: Stage, given: argparse.Namespace) -> int:
     try:
         place = find_place(boto3.Session(), stage.name, given.account, given.region)
@@ -128,7 +108,6 @@ def _parser() -> argparse.ArgumentParser:
         ("apply", "make bucket, database, table or crawler, workgroup and views; safe to run again"),
         ("destroy", "remove what apply made; keeps the bucket and its data unless told otherwise"),
         ("wire", "after `chalice deploy`: failed events go to the queue, and the sweep is watched; safe to run again"),
-        ("redrive", "send the events in the queue to the deployed function again, once the cause is gone"),
         ("policies", "write the IAM policy of each Lambda function to .chalice/policy-STAGE-FUNCTION.json"),
     ):
         command = commands.add_parser(name, help=told, description=told)
@@ -136,9 +115,6 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--project", type=Path, default=Path(), metavar="DIR", help="the project (default: here)")
         if name == "destroy":
             command.add_argument("--delete-data", action="store_true", help="also delete the bucket with all its data")
-        if name == "redrive":
-            command.add_argument("--dry-run", action="store_true", help="show them, send nothing")
-            command.add_argument("--limit", type=_limit, default=1000, help=f"messages, 1 to {MOST_MESSAGES} (1000)")
         if name == "policies":
             command.add_argument("--account", type=_account, help="12 digits (default: the caller's, asked of AWS)")
             command.add_argument("--region", help="default: AWS_DEFAULT_REGION or the profile's")
@@ -149,12 +125,6 @@ def _account(text: str) -> str:
     if not re.fullmatch(r"[0-9]{12}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not an account: give 12 digits")
     return text
-
-
-def _limit(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= MOST_MESSAGES:
-        raise argparse.ArgumentTypeError(f"{text!r} is no limit: give a number from 1 to {MOST_MESSAGES}")
-    return int(text)
 
 
 def _say(line: str) -> None:

@@ -74,7 +74,7 @@ def _of_the_queue(stage: Stage) -> list[Request]:
         _alarm(
             stage,
             "load-failed",
-            "Loads failed to the end; their events wait in the queue. Find the cause, then redrive.",
+            "Loads failed to the end; their events wait in the queue. Find the cause, then run operate redrive.",
             _one(depth),
             limit=0,
         ),

@@ -1,4 +1,4 @@
-"""The dead-letter queue: the events whose load failed to the end, kept for `python -m glue_setup redrive`."""
+"""The dead-letter queue: the events whose load failed to the end, kept for `python -m operate redrive`."""
 
 from __future__ import annotations
 
@@ -109,7 +109,9 @@ class FailedQueue(Resource):
             return f"kept: {refused.reasons[0]}"
         waiting = self._waiting(url)
         if waiting and not delete_data:
-            return f"kept: about {waiting} failed events are in it (redrive, or destroy --delete-data)"
+            return (
+                f"kept: about {waiting} failed events are in it (python -m operate redrive, or destroy --delete-data)"
+            )
         self._sqs.delete_queue(QueueUrl=url)
         return "removed"
 

@@ -27,7 +27,7 @@ from local.output import tail
 
 STAGE = "local"
 COMMAND_SECONDS = 300.0
-COPIED = ("app.py", "chalicelib", "glue_setup", "requirements.txt", ".chalice")
+COPIED = ("app.py", "chalicelib", "glue_setup", "operate", "requirements.txt", ".chalice")
 NOT_COPIED = shutil.ignore_patterns("__pycache__", "*.pyc", "deployed", "deployments", "venv")
 CHALICE = ("-c", "import sys; from chalice.cli import main; sys.exit(main())")
 

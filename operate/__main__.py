@@ -1,13 +1,13 @@
-"""What an operator runs on a laptop: `python -m operate replay --stage STAGE`."""
+"""What an operator runs on a laptop: `python -m operate replay|redrive --stage STAGE`."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 
-from operate import replay
+from operate import redrive, replay
 
-COMMANDS = {"replay": replay.main}
+COMMANDS = {"replay": replay.main, "redrive": redrive.main}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

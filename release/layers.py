@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 VERSION = "3.17.1"
-"""The layer's version that carries the pyarrow of requirements-dev.txt."""
+"""The layer's version that carries the pyarrow of requirements-runtime.txt."""
 BROKEN = {"3.17.0": "it crashes on dates (fixed in 3.17.1, https://github.com/aws/aws-sdk-pandas/issues/3398)"}
 """Versions that must not be used, and why."""
 LAYER = "AWSSDKPandas-Python"

@@ -17,8 +17,8 @@ from chalicelib.aws.athena import EXECUTION_ID
 from chalicelib.queries.parameters import Parameter
 from chalicelib.queries.saved import SavedQuery
 from chalicelib.settings import Settings
+from chalicelib.version import VERSION
 
-VERSION = "1.0.0"
 Json = dict[str, Any]
 
 ERRORS = {

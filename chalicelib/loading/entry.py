@@ -145,6 +145,11 @@ class Entry:
     def _generation(self, digest: str) -> int:
         return max(self.burned.get(digest, -1), self.burned_floor) + 1
 
+    @property
+    def removable(self) -> tuple[str, ...]:
+        """The superseded files, but what no load can have written: somebody else put that into the entry."""
+        return tuple(file for file in self.superseded if parse_name(file))
+
     def knows(self, file: str) -> bool:
         """Tell whether a file is the entry's: in the table, about to appear there, or to be removed."""
         return file in self.files or file in self.publishing or file in self.superseded

@@ -134,7 +134,7 @@ class LedgerSession:
         """Remove what the entry replaced. A crash in between leaves the list for the next delivery, or the sweep."""
         if not entry.superseded:
             return entry
-        self._store.delete(entry.superseded)
+        self._store.delete(entry.removable)
         self._write(replace(entry, superseded=()))
         return self.entry or entry
 

@@ -240,8 +240,8 @@ class Sweep:
         etag = self._store.write_json(name, marked.as_json(), known.etag)
         if etag is None:
             return
-        self._store.delete(marked.superseded)
-        self._report.removed += len(marked.superseded)
+        self._store.delete(marked.removable)
+        self._report.removed += len(marked.removable)
         self._store.write_json(name, replace(marked, superseded=()).as_json(), etag)
 
     def _perhaps_deleted(self, entry: Entry, known: VersionedJson) -> None:

@@ -17,7 +17,7 @@ from ministack.core import iam_actions, router
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import athena
 
-from local.athena_engine_ministack import access_key
+from local.athena.ministack import access_key
 
 TOUCHES = {
     "ministack.core.iam_actions.extract_resource_arn": "82f51700695c",

@@ -1,8 +1,8 @@
-"""Athena's queries run on local.athena_engine: its SQL, parameters, views, workgroups and errors.
+"""Athena's queries run on local.athena.engine: its SQL, parameters, views, workgroups and errors.
 
 Gap: MiniStack hands the text to DuckDB as it is, so that Trino's functions, execution parameters, views, the
 workgroup's settings and client request tokens are wrong or missing. Drop this file, athena_results.py and
-local/athena_engine*.py when its Athena does all that; tests/local/test_athena_*.py tell.
+local/athena when its Athena does all that; tests/local/test_athena_*.py tell.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 from ministack.core.responses import error_response_json, json_response
 from ministack.services import athena
 
-from local.athena_engine_ddl import Told
-from local.athena_engine_executions import cancel, new_execution, reusable, reuse, submit
-from local.athena_engine_lake import MalformedQuery, QueryError
-from local.athena_engine_ministack import require_glue
-from local.athena_engine_statements import Place, Statement, statement
+from local.athena.ddl import Told
+from local.athena.executions import cancel, new_execution, reusable, reuse, submit
+from local.athena.lake import MalformedQuery, QueryError
+from local.athena.ministack import require_glue
+from local.athena.statements import Place, Statement, statement
 
 TOUCHES = {
     "ministack.services.athena.handle_request": "2f5558612eba",

@@ -13,10 +13,10 @@ from typing import Any
 from ministack.core.responses import error_response_json, json_response
 from ministack.services import athena
 
-from local.athena_engine_executions import UNFINISHED
-from local.athena_engine_lake import QueryError
-from local.athena_engine_ministack import read_result
-from local.athena_engine_values import read_rows
+from local.athena.executions import UNFINISHED
+from local.athena.lake import QueryError
+from local.athena.ministack import read_result
+from local.athena.values import read_rows
 from local.patches.athena_queries import Answer, find, refused
 
 TOUCHES = {

@@ -11,7 +11,7 @@ from typing import Any
 
 from ministack.services import athena
 
-from local.athena_engine_executions import ENGINE
+from local.athena.executions import ENGINE
 from local.patches.athena_queries import Answer
 
 TOUCHES = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -48,6 +49,7 @@ def check(method: str, resource: str, **more: object) -> int:
     return answer.status
 
 
+@pytest.mark.thorough
 @EXAMPLES
 @given(st.sampled_from([*load(), "nope"]), parameters, headers)
 def test_any_parameters_of_any_query(name: str, query: Mapping[str, list[str]], sent: Mapping[str, str]) -> None:
@@ -67,6 +69,7 @@ def test_any_name_of_a_query(name: str) -> None:
     assert len(FRONT.athena.started) == before
 
 
+@pytest.mark.thorough
 @EXAMPLES
 @given(st.sampled_from(["", "/results", "/download"]), st.just(EXECUTION) | text, parameters)
 def test_any_execution_and_page(route: str, execution: str, query: Mapping[str, list[str]]) -> None:

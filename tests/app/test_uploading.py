@@ -54,6 +54,7 @@ def test_a_good_name_ends_the_key_as_it_is(front: Front, name: str) -> None:
     assert front.call("GET", "/uploads/{upload_id}", path={"upload_id": link["upload_id"]}).body["key"] == link["key"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", BAD, ids=lambda name: ascii(name)[:30])
 def test_a_bad_name_is_refused_with_the_remedy(front: Front, name: Any) -> None:
     answer = front.post(name)

@@ -79,7 +79,7 @@ def test_functions_are_named_as_chalice_deploys_them():
     assert stage.function("api_handler") == "orders-etl-dev"
 
 
-@pytest.mark.parametrize("command", ["plan", "apply", "destroy", "policies", "wire", "redrive"])
+@pytest.mark.parametrize("command", ["plan", "apply", "destroy", "policies", "wire"])
 def test_a_bucket_that_nobody_has_named_yet_is_told_with_the_place_to_name_it(project, capsys, command):
     code, out, err = run(project, capsys, command, stage="new")
     assert (code, out) == (1, "")
@@ -138,8 +138,7 @@ def test_a_configuration_that_is_none_is_told(tmp_path, capsys, text, told):
         ["grow", "--stage", "dev"],
         ["apply", "--stage", "dev", "--delete-data"],
         ["policies", "--stage", "dev", "--account", "me"],
-        ["redrive", "--stage", "dev", "--limit", "0"],
-        ["redrive", "--stage", "dev", "--limit", "many"],
+        ["redrive", "--stage", "dev"],
     ],
 )
 def test_wrong_usage_exits_2(arguments, capsys):
@@ -149,7 +148,7 @@ def test_wrong_usage_exits_2(arguments, capsys):
     assert "usage: python -m glue_setup" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["plan", "apply", "destroy", "wire", "redrive"])
+@pytest.mark.parametrize("command", ["plan", "apply", "destroy", "wire"])
 def test_the_local_stage_never_reaches_aws_itself(project, capsys, command):
     code, _, err = run(project, capsys, command, stage="local")
     assert code == 1
@@ -183,27 +182,11 @@ def test_plan_exits_0_on_an_empty_account_and_1_when_apply_would_refuse(project,
         assert "it exists over no location" in out
 
 
-def test_wire_before_the_deploy_and_redrive_before_apply_tell_what_comes_first(project, capsys):
+def test_wire_before_the_deploy_tells_what_comes_first(project, capsys):
     with mock_aws():
         code, _, err = run(project, capsys, "wire")
         assert code == 1
         assert "function orders-etl-dev-load_orders: it is not there yet: run `chalice deploy`" in err
-        code, _, err = run(project, capsys, "redrive")
-        assert code == 1
-        assert "queue orders-etl-dev-load-failed: it is not there: run `python -m glue_setup apply --stage dev`" in err
-
-
-def test_redrive_exits_0_when_all_was_brought_back_and_1_when_a_message_is_left(project, capsys, monkeypatch):
-    monkeypatch.setattr("glue_setup.redrive.WAIT_SECONDS", 0)
-    with mock_aws():
-        sqs = boto3.client("sqs")
-        url = sqs.create_queue(QueueName="orders-etl-dev-load-failed")["QueueUrl"]
-        code, out, _ = run(project, capsys, "redrive", "--dry-run")
-        assert (code, out.splitlines()[-1]) == (0, "0 events with 0 objects would be sent again, 0 left in the queue.")
-        sqs.send_message(QueueUrl=url, MessageBody="no record")
-        code, out, _ = run(project, capsys, "redrive", "--limit", "5")
-        assert code == 1
-        assert out.splitlines()[-1] == "0 events with 0 objects sent again, 1 left in the queue, 1 of them unread."
 
 
 def test_the_timeout_of_a_function_is_read_as_chalice_reads_it(project):

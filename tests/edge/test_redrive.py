@@ -7,7 +7,8 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from glue_setup.redrive import NoEvent, Redrive, read
+from operate.__main__ import main
+from operate.redrive import NoEvent, Redrive, read
 
 BUCKET = "orders-etl-test"
 FUNCTION = "orders-etl-test-load_orders"
@@ -75,12 +76,33 @@ class Queue:
 
 @pytest.fixture
 def queue(monkeypatch):
-    monkeypatch.setattr("glue_setup.redrive.WAIT_SECONDS", 0)
+    monkeypatch.setattr("operate.redrive.WAIT_SECONDS", 0)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_REGION", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     with mock_aws():
-        yield Queue(boto3.client("sqs", region_name="eu-west-1"))
+        yield Queue(boto3.client("sqs"))
+
+
+@pytest.fixture
+def project(tmp_path):
+    variables = {"ETL_BUCKET": BUCKET}
+    names = {"test": variables, "local": variables, "dev": variables, "new": {"ETL_BUCKET": "change-me-orders"}}
+    stages = {name: {"environment_variables": each} for name, each in names.items()}
+    (tmp_path / ".chalice").mkdir()
+    config = {"version": "2.0", "app_name": "orders-etl", "stages": stages}
+    (tmp_path / ".chalice" / "config.json").write_text(json.dumps(config))
+    return tmp_path
+
+
+def run(project, capsys, *arguments, stage="test"):
+    """Run the command as an operator does; return its exit status, output and errors."""
+    code = main(["redrive", "--stage", stage, "--project", str(project), *arguments])
+    shown = capsys.readouterr()
+    assert "Traceback" not in shown.out + shown.err
+    return code, shown.out, shown.err
 
 
 def test_the_event_of_a_failed_load_is_sent_again_as_it_was_and_its_message_deleted(queue):
@@ -177,3 +199,51 @@ def test_an_event_that_was_too_old_has_no_answer_of_the_function():
     body["requestContext"]["condition"] = "EventAgeExceeded"
     del body["responsePayload"], body["responseContext"]
     assert read(json.dumps(body), FUNCTION, BUCKET).reason == "EventAgeExceeded"
+
+
+def test_the_command_exits_0_when_all_was_brought_back_and_1_when_a_message_is_left(queue, project, capsys):
+    code, out, _ = run(project, capsys, "--dry-run")
+    assert code == 0
+    assert out.splitlines() == [
+        "Stage test in account 123456789012, eu-west-1:",
+        "0 events with 0 objects would be sent again, 0 left in the queue.",
+    ]
+    queue.put("no record")
+    code, out, _ = run(project, capsys, "--limit", "5")
+    assert code == 1
+    assert out.splitlines()[-1] == "0 events with 0 objects sent again, 1 left in the queue, 1 of them unread."
+
+
+def test_the_command_before_apply_tells_what_comes_first(queue, project, capsys):
+    code, _, err = run(project, capsys, stage="dev")
+    assert code == 1
+    assert "queue orders-etl-dev-load-failed: it is not there: run `python -m glue_setup apply --stage dev`" in err
+
+
+def test_the_command_never_takes_the_local_stage_to_aws_nor_a_bucket_that_nobody_named(queue, project, capsys):
+    code, _, err = run(project, capsys, stage="local")
+    assert code == 1
+    assert "stage local lives on the embedded AWS" in err
+    code, out, err = run(project, capsys, stage="new")
+    assert (code, out) == (1, "")
+    assert "is still 'change-me-orders': put the name of your bucket" in err
+
+
+def test_the_command_without_credentials_tells_how_to_give_some(project, capsys, monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(project / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    code, _, err = run(project, capsys)
+    assert code == 1
+    assert "Unable to locate credentials: run `aws configure` or `aws sso login`" in err
+
+
+@pytest.mark.parametrize("limit", ["0", "5001", "many"])
+def test_a_limit_that_is_none_is_wrong_usage(limit, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(["redrive", "--stage", "test", "--limit", limit])
+    assert exit_.value.code == 2
+    assert "usage: python -m operate redrive" in capsys.readouterr().err

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 
 from chalicelib.contracts.model import ORDERS, Type
 from chalicelib.queries.saved import view_statements
-from local.athena_engine_lake import StoredObject
-from local.athena_engine_tables import FileCache
+from local.athena.lake import StoredObject
+from local.athena.tables import FileCache
 
 DATABASE, TABLE, BUCKET = "etl_pipeline", "orders_parquet_datalake", "orders-etl-test"
 PREFIX = "orders_parquet_datalake/"
@@ -163,8 +163,8 @@ def month_files(rows: Sequence[Mapping[str, Any]], name: str = "part") -> dict[s
 
 def lake_with(rows: Sequence[Mapping[str, Any]], cache: FileCache, name: str = "part") -> MemoryLake:
     """Return a lake with the contract's table, its views, and these rows."""
-    from local.athena_engine_ddl import create_view
-    from local.athena_engine_sql import parse
+    from local.athena.ddl import create_view
+    from local.athena.sql import parse
 
     lake = MemoryLake()
     lake.save_table(DATABASE, table_input())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,37 @@ from local.deploy import STAGE, Deployment, copy_project
 from local.emulator import PROJECT, Emulator
 from local.expected import table_rows
 from tests.local.calls import wait_for
+
+
+def order(order_id: object, date: str = "2024-07-05", **more: Any) -> dict[str, Any]:
+    return {
+        "order_id": order_id,
+        "order_date": date,
+        "products": [{"product_id": 1, "price": 2, "quantity": 3}],
+        **more,
+    }
+
+
+@contextlib.contextmanager
+def without_events(product: Product) -> Iterator[None]:
+    """Let nobody be told of what is dropped meanwhile."""
+    bucket, s3 = product.settings.bucket, product.s3
+    told = s3.get_bucket_notification_configuration(Bucket=bucket)
+    told.pop("ResponseMetadata", None)
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
+    try:
+        yield
+    finally:
+        s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=told)
+
+
+def sweep(product: Product) -> dict[str, Any]:
+    """Run the sweep as its schedule does; return what it did."""
+    functions = product.aws.client("lambda")
+    answer = functions.invoke(FunctionName=product.deployment.functions["sweep_orders"], Payload=b"{}")
+    told: dict[str, Any] = json.loads(answer["Payload"].read())
+    assert "FunctionError" not in answer, told
+    return told
 
 
 def project_with(folder: Path, variables: Mapping[str, str]) -> Path:

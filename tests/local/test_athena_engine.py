@@ -10,13 +10,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from local.athena_engine import select
-from local.athena_engine_ddl import create_view
-from local.athena_engine_lake import MalformedQuery, QueryCancelled, QueryError
-from local.athena_engine_sql import parse
-from local.athena_engine_statements import Place, statement
-from local.athena_engine_tables import FileCache
-from local.athena_engine_values import ResultColumn, ResultFile, read_rows, text
+from local.athena.ddl import create_view
+from local.athena.engine import select
+from local.athena.lake import MalformedQuery, QueryCancelled, QueryError
+from local.athena.sql import parse
+from local.athena.statements import Place, statement
+from local.athena.tables import FileCache
+from local.athena.values import ResultColumn, ResultFile, read_rows, text
 from tests.local.athena_memory_lake import (
     BUCKET,
     DATABASE,

@@ -10,10 +10,10 @@ import pytest
 
 from chalicelib.aws.athena_results import Typed, typed
 from chalicelib.queries import saved
-from local.athena_engine import Selected, select
-from local.athena_engine_sql import parse
-from local.athena_engine_tables import FileCache
-from local.athena_engine_values import read_rows
+from local.athena.engine import Selected, select
+from local.athena.sql import parse
+from local.athena.tables import FileCache
+from local.athena.values import read_rows
 from tests.local.athena_memory_lake import DATABASE, TABLE, MemoryLake, lake_with, order
 
 Ask = Callable[..., list[tuple[Typed, ...]]]

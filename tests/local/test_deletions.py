@@ -10,8 +10,7 @@ from chalicelib.loading.models import DELETED
 from local.deploy import deploy
 from local.emulator import running
 from tests.local.calls import wait_for
-from tests.local.product import Product, project_with
-from tests.local.test_promises import order, sweep, without_events
+from tests.local.product import Product, order, project_with, sweep, without_events
 
 pytestmark = pytest.mark.aws
 

@@ -19,7 +19,7 @@ from local.emulator import PROJECT, Emulator, running
 from tests.local.calls import wait_for
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
-COPIED = ("Makefile", "app.py", "chalicelib", "glue_setup", "release", "requirements.txt", "requirements-dev.txt")
+COPIED = ("Makefile", "app.py", "chalicelib", "glue_setup", "release", "requirements.txt", "requirements-dev.lock")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "deployed", "deployments", "policy-*.json")
 BUCKET = "orders-etl-local"
 LOADER_LOG = "/aws/lambda/orders-etl-local-load_orders"

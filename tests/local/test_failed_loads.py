@@ -35,10 +35,10 @@ def shut_out(product: Product) -> Iterator[None]:
         iam.delete_role_policy(RoleName=name, PolicyName="shut-out")
 
 
-def setup(product: Product, *arguments: str) -> list[str]:
-    """Run a command of glue_setup as an operator does; return the lines it printed."""
-    command = ("-m", "glue_setup", arguments[0], "--stage", LOCAL_STAGE, *arguments[1:])
-    return run(product.aws, product.deployment.workspace, "glue_setup", *command).splitlines()
+def operator(product: Product, module: str, *arguments: str) -> list[str]:
+    """Run a command of a module as an operator does; return the lines it printed."""
+    command = ("-m", module, arguments[0], "--stage", LOCAL_STAGE, *arguments[1:])
+    return run(product.aws, product.deployment.workspace, module, *command).splitlines()
 
 
 def waiting(product: Product) -> int:
@@ -78,13 +78,13 @@ def test_a_load_that_fails_to_the_end_is_in_the_queue_and_the_redrive_brings_it_
         wait_for(lambda: waiting(product) == 2, seconds=60)
     assert [product.entry(key) for key in keys] == [None, None]
 
-    shown = setup(product, "redrive", "--dry-run")
+    shown = operator(product, "operate", "redrive", "--dry-run")
     places = {f"s3://{product.settings.bucket}/{key}" for key in keys}
     assert {line.split(": failed (RetriesExhausted")[0] for line in shown[1:-1]} == places
     assert shown[-1] == "2 events with 2 objects would be sent again, 2 left in the queue."
     assert waiting(product) == 2
 
-    assert setup(product, "redrive")[-1] == "2 events with 2 objects sent again, 0 left in the queue."
+    assert operator(product, "operate", "redrive")[-1] == "2 events with 2 objects sent again, 0 left in the queue."
     for key in keys:
         assert product.finished(key).orders_loaded == 1
         assert product.rows(key, "order_id") == [["f-1"]]
@@ -95,10 +95,10 @@ def test_a_redrive_before_the_cause_is_gone_ends_in_the_queue_again(product: Pro
     with shut_out(product):
         key = product.drop("failing/too-early.json", ORDERS)
         wait_for(lambda: waiting(product) == 1, seconds=60)
-        setup(product, "redrive")
+        operator(product, "operate", "redrive")
         assert waiting(product) == 0
         wait_for(lambda: waiting(product) == 1, seconds=60)
-    setup(product, "redrive")
+    operator(product, "operate", "redrive")
     assert product.finished(key).orders_loaded == 1
 
 
@@ -107,7 +107,7 @@ def test_a_redeployment_keeps_the_wiring_and_a_second_wire_changes_nothing(produ
     assert before["DestinationConfig"]["OnFailure"]["Destination"].endswith(f":{QUEUE}")
     with deployed_with(product, lambda_memory_size=2048):
         assert wiring(product)["DestinationConfig"] == before["DestinationConfig"]
-        lines = setup(product, "wire")
+        lines = operator(product, "glue_setup", "wire")
     assert lines[-1] == "Everything was in place: unchanged."
     assert wiring(product)["LastModified"] == before["LastModified"]
 

@@ -9,10 +9,8 @@ import os
 import random
 import signal
 import string
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,40 +18,9 @@ from chalicelib.loading.models import LOADING, QUARANTINED
 from local.deploy import STAGE, run
 from local.expected import table_rows
 from tests.local.calls import wait_for
-from tests.local.product import Product
+from tests.local.product import Product, order, sweep, without_events
 
 pytestmark = pytest.mark.aws
-
-
-def order(order_id: object, date: str = "2024-07-05", **more: Any) -> dict[str, Any]:
-    return {
-        "order_id": order_id,
-        "order_date": date,
-        "products": [{"product_id": 1, "price": 2, "quantity": 3}],
-        **more,
-    }
-
-
-@contextlib.contextmanager
-def without_events(product: Product) -> Iterator[None]:
-    """Let nobody be told of what is dropped meanwhile."""
-    bucket, s3 = product.settings.bucket, product.s3
-    told = s3.get_bucket_notification_configuration(Bucket=bucket)
-    told.pop("ResponseMetadata", None)
-    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
-    try:
-        yield
-    finally:
-        s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=told)
-
-
-def sweep(product: Product) -> dict[str, Any]:
-    """Run the sweep as its schedule does; return what it did."""
-    functions = product.aws.client("lambda")
-    answer = functions.invoke(FunctionName=product.deployment.functions["sweep_orders"], Payload=b"{}")
-    told: dict[str, Any] = json.loads(answer["Payload"].read())
-    assert "FunctionError" not in answer, told
-    return told
 
 
 def replay(product: Product, *arguments: str) -> list[str]:

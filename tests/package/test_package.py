@@ -14,7 +14,7 @@ from tests.package.built import build, imports
 
 RUNTIME = {"boto3", "botocore", "urllib3"}
 """What Lambda's Python brings and we import."""
-COMMAND_LINE = {"rich": {"flatten_command.py"}}
+COMMAND_LINE = {"rich": {"__main__.py"}}
 """What is only imported on a laptop, and by which file."""
 
 
@@ -56,7 +56,7 @@ def test_the_package_is_asked_for_nothing_that_the_layer_or_the_runtime_brings()
 
 
 def test_what_the_layer_brings_is_pinned_for_the_laptop_too() -> None:
-    assert set(pinned("requirements-dev.txt")) >= layers.MODULES
+    assert set(pinned("requirements-runtime.txt")) >= layers.MODULES
 
 
 @pytest.mark.slow

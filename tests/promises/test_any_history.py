@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from chalicelib.loading.sweep_cursor import Rules
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
@@ -19,9 +18,10 @@ from chalicelib.loading.entry import Entry
 from chalicelib.loading.models import QUARANTINED, WITH_ROWS, Arrival
 from chalicelib.loading.notifications import arrivals
 from chalicelib.loading.sweep import Sweep
+from chalicelib.loading.sweep_cursor import Rules
+from tests.builders import body, ingest, order, table
 from tests.promises.workers import Worker, taking_turns
 from tests.unit.memory_store import BUCKET, Crash, MemoryStore
-from tests.unit.test_ingest import body, ingest, order, table
 
 PREFIX = "orders_json_incoming/"
 KEYS = [f"{PREFIX}a b+ü.json", f"{PREFIX}c.json"]
@@ -341,7 +341,7 @@ class AnyHistory(RuleBasedStateMachine):
             assert key.place(loaded) >= announced[-1]
 
     def _entry(self, name: str) -> Entry | None:
-        from tests.unit.test_ingest import entry
+        from tests.builders import entry
 
         try:
             return entry(self.store, name)

@@ -12,7 +12,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from chalicelib.loading.sweep_cursor import Rules
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,11 +20,10 @@ from chalicelib.loading import load as load_module
 from chalicelib.loading.ingest import Clock, Ingest
 from chalicelib.loading.models import Arrival
 from chalicelib.loading.sweep import Sweep
+from chalicelib.loading.sweep_cursor import Rules
 from chalicelib.settings import Settings
+from tests.builders import KEY, LIMITS, PREFIXES, RULES, body, entry, ingest, order, quarantined, table
 from tests.unit.memory_store import BEGINNING, BUCKET, Crash, MemoryStore
-from tests.unit.test_ingest import KEY, LIMITS, PREFIXES, body, entry, ingest, order, quarantined, table
-
-RULES = Rules(BUCKET, "orders_json_incoming/", "table/", "ledger/", "state/", timedelta(hours=1), timedelta(hours=24))
 
 
 def visible(store: MemoryStore) -> dict[str, bytes]:

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PROJECT = Path(__file__).parents[2]
 
 LOADED = """
@@ -22,6 +24,7 @@ def test_flattening_a_file_does_not_import_pandas(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[-1] == "False 0", done.stderr
 
 
+@pytest.mark.thorough
 def test_a_data_frame_can_be_made_after_a_load() -> None:
     program = "from chalicelib.flatten import arrow; arrow.prepare(); import pyarrow as pa; "
     program += "print(list(pa.table({'a': [1, 2]}).to_pandas()['a']))"

@@ -210,6 +210,7 @@ def test_a_batch_that_would_fill_the_memory_is_flattened_in_parts_that_lose_noth
     assert sorted({row["record_number"] for row in rows}) == sorted(set(range(1, len(whole) + 1)) - set(numbers))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("field", ["note", "order_id"], ids=["the strict way", "the fast way"])
 def test_no_part_of_a_batch_holds_many_rows_that_repeat_long_texts(field: str) -> None:
     order = ORDERS[1] | {field: "x" * 10_000, "products": [{}] * 500}
@@ -328,6 +329,7 @@ def test_a_line_that_is_not_utf8_reaches_a_notebook(tmp_path: Path) -> None:
     assert frame.attrs["refused"][0]["raw"] == '{"order_id":"M\ufffdller"}'
 
 
+@pytest.mark.thorough
 def test_rows_that_take_far_more_than_their_source_quarantine_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

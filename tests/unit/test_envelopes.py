@@ -33,6 +33,7 @@ def laid_out(piece: bytes | tuple[bytes, list[bytes], bytes, bytes]) -> tuple[by
     return b"{" + before + key + b": [" + b" ,".join(found) + b"]" + rest + b"}", found
 
 
+@pytest.mark.thorough
 @settings(max_examples=400, deadline=None)
 @given(
     st.lists(orders | envelopes, min_size=1, max_size=10),
@@ -143,6 +144,7 @@ def test_what_follows_the_array_is_checked_to_the_objects_end(tail: bytes, reaso
     assert reason in str(refusal.value)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("piece", [b"1 ", A + b" ", b'""'])
 def test_a_line_of_many_values_is_not_kept_value_by_value(piece: bytes) -> None:
     """A tuple for each, or all of them decoded at once, took some hundred times the line's bytes."""
@@ -179,6 +181,7 @@ def outcome(file: bytes, chunk_bytes: int) -> object:
     return found.records, [(each.record_number, each.reason, raw_of(each)) for each in found.refused]
 
 
+@pytest.mark.thorough
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=14), st.booleans())
 def test_whatever_a_file_holds_it_is_read_the_same_in_chunks_of_any_size(pieces: list[bytes], lines: bool) -> None:

@@ -82,6 +82,7 @@ def test_without_rejects_it_says_how_to_keep_them(tmp_path: Path) -> None:
     assert err == "1 order refused: --rejects FILE keeps them with the reasons\n"
 
 
+@pytest.mark.thorough
 def test_a_file_of_which_nothing_was_loaded_exits_1_with_the_reasons_and_changes_nothing(tmp_path: Path) -> None:
     source, out = tmp_path / "orders.ndjson", tmp_path / "out"
     source.write_text(json.dumps(ORDER))
@@ -123,6 +124,7 @@ def test_keys_that_are_nearly_the_contracts_are_named(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("body", "told"),
     [
@@ -149,6 +151,7 @@ def test_a_file_that_cannot_be_read_exits_1_with_the_reason_and_writes_nothing(
     assert not (tmp_path / "rejects").exists()
 
 
+@pytest.mark.thorough
 def test_a_missing_file_a_folder_and_an_output_that_is_a_file_exit_1(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "good.json").write_text(json.dumps(ORDER))
@@ -178,6 +181,7 @@ def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
     assert "whole number" in err
 
 
+@pytest.mark.thorough
 def test_the_same_file_twice_gives_the_same_files(tmp_path: Path) -> None:
     source = tmp_path / "orders.json"
     source.write_text(json.dumps([ORDER]))
@@ -189,6 +193,7 @@ def test_the_same_file_twice_gives_the_same_files(tmp_path: Path) -> None:
     assert len(contents[0]) == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("again", [ORDER | {"order_id": 9}, ORDER | {"order_id": 9, "order_date": "2024-09-01"}])
 def test_a_file_that_has_changed_replaces_what_was_made_of_it(tmp_path: Path, again: dict) -> None:
     source, out = tmp_path / "orders.json", tmp_path / "out"
@@ -200,6 +205,7 @@ def test_a_file_that_has_changed_replaces_what_was_made_of_it(tmp_path: Path, ag
     assert len(list(out.iterdir())) == 1
 
 
+@pytest.mark.thorough
 def test_standard_input_replaces_what_was_made_of_it(tmp_path: Path) -> None:
     for number in (1, 2):
         order = ORDER | {"order_id": number}
@@ -208,6 +214,7 @@ def test_standard_input_replaces_what_was_made_of_it(tmp_path: Path) -> None:
     assert order_ids(tmp_path / "out") == ["2"]
 
 
+@pytest.mark.thorough
 def test_files_of_one_name_in_two_folders_are_two_sources(tmp_path: Path) -> None:
     for day in ("monday", "tuesday", "monday/../monday"):
         source = tmp_path / day / "orders.json"

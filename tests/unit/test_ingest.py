@@ -4,69 +4,18 @@ from __future__ import annotations
 
 import gc
 import gzip
-import io
 import itertools
 import json
 import random
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
-from chalicelib.file_names import ledger_name
 from chalicelib.loading import load as load_module
-from chalicelib.loading.entry import Entry
-from chalicelib.loading.ingest import Clock, Ingest, Prefixes
 from chalicelib.loading.models import Arrival
-from chalicelib.writing.convert import Limits
-from tests.unit.memory_store import BEGINNING, Crash, MemoryStore
-
-PREFIXES = Prefixes("table/", "quarantine/", "ledger/")
-LIMITS = Limits(1 << 20, 1 << 30, 1 << 27)
-KEY = "orders_json_incoming/orders.json"
-
-
-def order(order_id: object, date: str = "2024-07-05", products: int = 1) -> dict[str, Any]:
-    lines = [{"product_id": i, "price": 1.5, "quantity": 2} for i in range(products)]
-    return {"order_id": order_id, "order_date": date, "products": lines}
-
-
-def body(*orders: Any) -> bytes:
-    return json.dumps(list(orders)).encode()
-
-
-def ingest(store: MemoryStore, limits: Limits = LIMITS, **more: Any) -> Ingest:
-    return Ingest(
-        store,
-        PREFIXES,
-        limits,
-        clock=Clock(lambda: BEGINNING, lambda: 0.0),
-        pieces=lambda path: [Path(path).read_bytes()],
-        describe=lambda problem: type(problem).__name__,
-        **more,
-    )
-
-
-def table(store: MemoryStore) -> list[tuple[str, str, str]]:
-    """Return (source version, order id, month) of every row that Athena would see."""
-    rows = []
-    for key, content in store.objects.items():
-        if key.startswith("table/"):
-            month = key.split("order_month=")[1].split("/")[0]
-            for row in pq.ParquetFile(io.BytesIO(content)).read().to_pylist():
-                rows.append((row["source_version"], row["order_id"], month))
-    return sorted(rows)
-
-
-def entry(store: MemoryStore, key: str = KEY) -> Entry:
-    return Entry.from_json(json.loads(store.objects[f"ledger/{ledger_name(key)}"]))
-
-
-def quarantined(store: MemoryStore) -> list[dict[str, Any]]:
-    found = entry(store).quarantine
-    assert found is not None
-    return [json.loads(line) for line in gzip.decompress(store.objects[found]).splitlines()]
+from tests.builders import KEY, LIMITS, body, entry, ingest, order, quarantined, table
+from tests.unit.memory_store import Crash, MemoryStore
 
 
 def test_an_object_becomes_month_files_and_a_ledger_entry() -> None:
@@ -136,6 +85,7 @@ def test_two_objects_of_the_same_second_and_name_keep_apart() -> None:
     assert [row[1] for row in table(store)] == ["a", "b"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kept_bytes", [load_module.KEPT_BYTES, 0], ids=["kept on disk", "staged in S3"])
 def test_a_crash_after_any_call_heals_on_the_next_delivery(monkeypatch: pytest.MonkeyPatch, kept_bytes: int) -> None:
     monkeypatch.setattr(load_module, "KEPT_BYTES", kept_bytes)
@@ -318,6 +268,7 @@ def test_rejected_records_are_the_same_bytes_staged_or_not(monkeypatch: pytest.M
     assert contents[0] == contents[1]
 
 
+@pytest.mark.thorough
 def test_what_was_staged_of_rejected_records_is_dropped_with_a_file_that_ends_in_the_middle(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -14,8 +14,8 @@ from chalicelib.file_names import ledger_name
 from chalicelib.loading import load as load_module
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.models import Arrival
+from tests.builders import KEY, body, entry, ingest, order, table
 from tests.unit.memory_store import Crash, MemoryStore
-from tests.unit.test_ingest import KEY, body, entry, ingest, order, table
 
 
 @pytest.mark.parametrize("kept_bytes", [load_module.KEPT_BYTES, 0], ids=["kept on disk", "staged in S3"])

@@ -66,6 +66,7 @@ def is_utf8(text: bytes) -> bool:
     return True
 
 
+@pytest.mark.thorough
 @settings(max_examples=700, deadline=None)
 @given(mutated(), st.lists(st.integers(0, 60), max_size=6))
 @example(b"12", [1])
@@ -80,6 +81,7 @@ def test_it_ends_where_msgspec_says_and_breaks_where_msgspec_breaks(text: bytes,
     assert_same(scanned(text, cuts), end_by_msgspec(text), text)
 
 
+@pytest.mark.thorough
 @settings(max_examples=700, deadline=None)
 @given(mutated(), st.lists(st.integers(0, 60), max_size=6))
 def test_it_agrees_with_the_standard_library_escapes_of_surrogates_included(text: bytes, cuts: list[int]) -> None:

@@ -185,6 +185,7 @@ def test_a_file_is_rolled_at_a_size_and_its_parts_are_numbered(tmp_path: Path) -
     assert keyed(rows_of(files)) == keyed([row for part in parts for row in part.rows.to_pylist()])
 
 
+@pytest.mark.thorough
 def test_rows_that_wait_are_bounded_however_many_months_there_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

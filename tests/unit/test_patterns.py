@@ -20,7 +20,7 @@ import pytest
 from chalicelib.documents.json_scan import MalformedJson, ValueScanner
 from chalicelib.flatten import values
 from chalicelib.flatten.values import NumberText, Unfit
-from tests.unit.test_two_ways import flattened
+from tests.builders import flattened
 
 LIBRARY = Path(values.__file__).parents[1]
 LENGTHS = (4000, 16_000, 100_000)
@@ -97,6 +97,7 @@ def test_a_pattern_takes_time_by_the_length_of_the_text_alone(
     assert is_linear(pattern, searched)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("slow", [r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", r"(a|a)+b", r"\s*;"])
 def test_a_pattern_that_takes_more_is_seen(slow: str) -> None:
     assert not is_linear(re.compile(slow))

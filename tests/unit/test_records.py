@@ -29,6 +29,7 @@ chunks = st.sampled_from([1, 2, 3, 7, 20, 64, 333, 4096, 1 << 21])
 A, B, C = b'{"order_id":1}', b'{"order_id":2,"x":[1,{"y":"}"}]}', b'{"order_id":"3"}'
 
 
+@pytest.mark.thorough
 @settings(max_examples=200, deadline=None)
 @given(records, st.sampled_from(sorted(FORMS)), st.sampled_from(sorted(WRAPPINGS)), chunks, st.booleans())
 def test_every_form_gives_the_same_records_for_any_chunk_size(

@@ -160,6 +160,7 @@ def seconds_to_read(file: bytes) -> float:
     return time.process_time() - begun
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("what", sorted(SLOW))
 def test_time_grows_with_the_length_of_a_hostile_file_and_not_with_its_square(what: str) -> None:
     seconds_to_read(SLOW[what](100))

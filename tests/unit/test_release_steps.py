@@ -13,6 +13,7 @@ PASSES = Step("One", "json.tool", ("--help",), "Look here.")
 FAILS = Step("Two", "json.tool", ("/there/is/no such file",), "Look there.")
 
 
+@pytest.mark.thorough
 def test_the_steps_run_in_turn_and_each_is_shown_as_a_person_types_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,12 +17,11 @@ from chalicelib.loading.models import FAILED, LOADED, Arrival
 from chalicelib.loading.notifications import arrivals
 from chalicelib.loading.sweep import MOST_ATTEMPTS, Sweep
 from chalicelib.loading.sweep_cursor import Rules
+from tests.builders import KEY, RULES, body, entry, ingest, order, table
 from tests.promises.workers import Worker, taking_turns
-from tests.unit.memory_store import BUCKET, Crash, MemoryStore
-from tests.unit.test_ingest import KEY, body, entry, ingest, order, table
+from tests.unit.memory_store import Crash, MemoryStore
 
 PREFIX = "orders_json_incoming/"
-RULES = Rules(BUCKET, PREFIX, "table/", "ledger/", "state/", timedelta(hours=1), timedelta(hours=24))
 UNREADABLE = b"[{"
 
 
@@ -300,6 +299,20 @@ def test_an_entry_of_an_old_object_that_is_lost_is_made_good_by_the_next_round(i
     assert (report.announced, report.looked) == (0, 3 if is_overwritten else 2), "only what is recent"
 
 
+@pytest.mark.parametrize("field", ["files", "publishing", "superseded"])
+def test_an_entry_that_names_what_no_load_wrote_removes_nothing(field: str) -> None:
+    store = MemoryStore()
+    ingest(store).load(store.drop(KEY, body(order(1))))
+    name = f"ledger/{ledger_name(KEY)}"
+    store.put("somebody/else.parquet", b"mine")
+    store.put(name, json.dumps(json.loads(store.objects[name]) | {field: ["somebody/else.parquet"]}).encode())
+    ingest(store).load(store.drop(KEY, body(order(2))))
+    store.pass_time(hours=2)
+    sweep(store)
+    assert store.objects["somebody/else.parquet"] == b"mine"
+    assert table(store) == [("v2", "2", "2024-07")]
+
+
 def test_an_unreadable_entry_of_an_old_object_keeps_nobody_waiting_and_is_made_good_by_the_next_round() -> None:
     store = MemoryStore()
     loaded_and_gone(store)
@@ -428,6 +441,7 @@ def test_a_deletion_takes_what_was_there_before_it_whenever_its_event_comes() ->
         assert table(store) == [], delivered
 
 
+@pytest.mark.thorough
 def test_a_deletion_leaves_what_came_after_it_behind_a_version_that_cannot_be_read() -> None:
     for delivered in itertools.permutations(range(4)):
         store = MemoryStore()

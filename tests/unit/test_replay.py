@@ -11,8 +11,8 @@ import pytest
 from chalicelib.loading.models import LOADED, PARTLY_LOADED, QUARANTINED
 from operate import replay as command
 from operate.selection import UNKNOWN, Selection, chosen
+from tests.builders import body, ingest, order, table
 from tests.unit.memory_store import MemoryStore
-from tests.unit.test_ingest import body, ingest, order, table
 
 PREFIX = "orders_json_incoming/"
 PROJECT = Path(__file__).parents[2]

@@ -32,6 +32,7 @@ def test_a_newer_botocore_is_taken(version: str) -> None:
     check_botocore(version)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("module", ["load", "sweep"])
 def test_a_function_with_an_old_botocore_ends_at_its_start_and_not_in_the_middle_of_a_load(module: str) -> None:
     start = f"import botocore; botocore.__version__ = '1.34.145'; import chalicelib.handlers.{module}"

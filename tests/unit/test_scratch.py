@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from chalicelib.loading import scratch
+from tests.builders import KEY, body, ingest, order
 from tests.unit.memory_store import MemoryStore
-from tests.unit.test_ingest import KEY, body, ingest, order
 
 HOLDS_ONE = """
 import sys

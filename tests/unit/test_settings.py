@@ -11,9 +11,8 @@ import pytest
 from chalicelib.errors import SettingError
 from chalicelib.settings import GIB, MIB, Settings
 from chalicelib.writing.parquet import OPEN_BYTES
+from tests.builders import KEY, RULES, body, died, order, sweep
 from tests.unit.memory_store import MemoryStore
-from tests.unit.test_ingest import KEY, body, order
-from tests.unit.test_sweep import RULES, died, run
 
 
 def read(**variables: Any) -> Settings:
@@ -86,7 +85,7 @@ def test_the_sweep_finds_a_dead_load_up_to_the_longest_grace_that_is_taken(beyon
     announced = []
     for _ in range(30):
         store.pass_time(minutes=15)
-        announced += run(store, rules)[1]
+        announced += sweep(store, rules)[1]
     assert bool(announced) is found
 
 

@@ -50,6 +50,7 @@ def converted(text: bytes, directory: Path, cores: float) -> tuple[Counts, list[
     return counts, refused, {file.place: file.path.read_bytes() for file in files}
 
 
+@pytest.mark.thorough
 def test_files_and_refused_orders_are_the_same_on_any_number_of_cores(dirty: bytes, tmp_path: Path) -> None:
     alone = converted(dirty, tmp_path / "1", 1.0)
     assert alone[0].orders_read == 20_000
@@ -58,6 +59,7 @@ def test_files_and_refused_orders_are_the_same_on_any_number_of_cores(dirty: byt
         assert converted(dirty, tmp_path / f"2-{attempt}", 2.0) == alone
 
 
+@pytest.mark.thorough
 def test_batches_whose_rows_are_many_come_in_parts_here_too(
     dirty: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,6 +83,7 @@ def batches_of(text: bytes) -> Iterator[Batch]:
                         order_key="order_id"))  # fmt: skip
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("broken", ["a worker", "the source", "who asks"])
 def test_no_thread_is_left_whatever_breaks(dirty: bytes, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
     before = threading.active_count()

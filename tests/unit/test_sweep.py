@@ -4,57 +4,37 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pytest
 
-from chalicelib.loading.models import GONE, LOADING, Arrival
+from chalicelib.loading.models import GONE, LOADING
 from chalicelib.loading.notifications import arrivals
 from chalicelib.loading.sweep import MOST_ATTEMPTS, RESERVE, Sweep
-from chalicelib.loading.sweep_cursor import Rules, SweepCursor, SweepReport
-from tests.unit.memory_store import BUCKET, Crash, MemoryStore
-from tests.unit.test_ingest import KEY, body, entry, ingest, order, table
+from chalicelib.loading.sweep_cursor import SweepCursor
+from tests.builders import KEY, RULES, body, died, entry, ingest, order, sweep, table
+from tests.unit.memory_store import Crash, MemoryStore
 
 PREFIX = "orders_json_incoming/"
-RULES = Rules(BUCKET, PREFIX, "table/", "ledger/", "state/", timedelta(hours=1), timedelta(hours=24))
-
-
-def run(
-    store: MemoryStore, rules: Rules = RULES, left: Callable[[], float] = lambda: 1000.0
-) -> tuple[SweepReport, Any]:
-    """Run the sweep; return what it found and what it announced, as the S3 handler would read it."""
-    events: list[dict[str, Any]] = []
-    found = Sweep(store, rules, events.append).run(left)
-    read = [a for event in events for a in arrivals(json.loads(json.dumps(event)), rules.incoming, rules.deletes)]
-    return found, read
-
-
-def died(store: MemoryStore, arrival: Arrival, calls: int = 3) -> None:
-    """Have a load end with its process after so many calls."""
-    store.crash_after = calls
-    with pytest.raises(Crash):
-        ingest(store).load(arrival)
 
 
 def test_an_object_that_no_event_announced_is_announced_once() -> None:
     store = MemoryStore()
     store.drop(KEY, body(order(1)))
-    found, announced = run(store)
+    found, announced = sweep(store)
     assert (found.announced, found.whole, [a.key for a in announced]) == (1, True, [KEY])
-    assert run(store)[1] == [], "whoever was told is left its time"
+    assert sweep(store)[1] == [], "whoever was told is left its time"
     assert ingest(store).load(announced[0])[0] == "loaded"
     store.pass_time(hours=3)
-    assert run(store)[1] == []
+    assert sweep(store)[1] == []
 
 
 def test_the_event_that_comes_after_all_changes_nothing_and_leaves_its_sequencer() -> None:
     store = MemoryStore()
     event = store.drop(KEY, body(order(1)))
-    (announced,) = run(store)[1]
+    (announced,) = sweep(store)[1]
     ingest(store).load(announced)
     assert ingest(store).load(event)[0] == "duplicate"
     assert entry(store).sequencer == event.sequencer
@@ -63,7 +43,7 @@ def test_the_event_that_comes_after_all_changes_nothing_and_leaves_its_sequencer
 def test_an_announcement_that_somebody_was_quicker_than_is_left_to_him() -> None:
     store = MemoryStore()
     event = store.drop(KEY, body(order(1)))
-    (announced,) = run(store)[1]
+    (announced,) = sweep(store)[1]
     died(store, event)
     assert ingest(store).load(announced)[0] == "overtaken"
     assert ingest(store).load(event)[0] == "loaded"
@@ -74,9 +54,9 @@ def test_a_load_that_died_is_announced_again_after_the_grace_time_and_not_before
     arrival = store.drop(KEY, body(order(1)))
     died(store, arrival)
     store.pass_time(minutes=50)
-    assert run(store)[1] == []
+    assert sweep(store)[1] == []
     store.pass_time(minutes=20)
-    found, (announced,) = run(store)
+    found, (announced,) = sweep(store)
     assert found.oldest_waiting >= 3600
     assert ingest(store).load(announced)[0] == "loaded"
 
@@ -90,7 +70,7 @@ def test_a_load_that_says_it_is_at_work_is_not_announced() -> None:
     known = store.look(place)
     assert known is not None
     store.write_json(place, {**known.value, "renewals": 1}, known.etag)
-    assert run(store)[1] == []
+    assert sweep(store)[1] == []
 
 
 def test_two_sweeps_at_once_announce_an_object_once() -> None:
@@ -102,11 +82,11 @@ def test_two_sweeps_at_once_announce_an_object_once() -> None:
         nonlocal done
         if key.startswith("ledger/") and not done:
             done = True
-            announced.extend(run(store)[1])
+            announced.extend(sweep(store)[1])
         return write(key, value, etag)
 
     store.write_json = second  # type: ignore[method-assign]
-    announced.extend(run(store)[1])
+    announced.extend(sweep(store)[1])
     assert len(announced) == 1
 
 
@@ -114,22 +94,22 @@ def test_what_fails_every_time_is_given_up_until_a_new_version_comes() -> None:
     store = MemoryStore()
     store.drop(KEY, body(order(1)))
     for _ in range(MOST_ATTEMPTS):
-        (announced,) = run(store)[1]
+        (announced,) = sweep(store)[1]
         died(store, announced)
         store.pass_time(hours=2)
-    found, nothing = run(store)
+    found, nothing = sweep(store)
     assert nothing == []
     assert found.given_up > 0
     assert found.notes[0] == (f"given up after {MOST_ATTEMPTS} attempts", KEY)
     store.drop(KEY, body(order(2)))
-    assert len(run(store)[1]) == 1
+    assert len(sweep(store)[1]) == 1
 
 
 def test_announcements_that_wait_in_a_queue_for_hours_are_not_taken_for_attempts() -> None:
     store = MemoryStore()
     store.drop(KEY, body(order(1)))
     for _ in range(3 * MOST_ATTEMPTS):
-        (announced,) = run(store)[1]
+        (announced,) = sweep(store)[1]
         store.pass_time(hours=2)
     assert ingest(store).load(announced)[0] == "loaded"
 
@@ -138,7 +118,7 @@ def test_a_newer_version_than_the_ledger_knows_is_announced() -> None:
     store = MemoryStore()
     ingest(store).load(store.drop(KEY, body(order(1))))
     store.drop(KEY, body(order(2)))
-    (announced,) = run(store)[1]
+    (announced,) = sweep(store)[1]
     assert ingest(store).load(announced)[0] == "loaded"
     assert table(store) == [("v2", "2", "2024-07")]
 
@@ -149,9 +129,9 @@ def test_a_file_that_no_entry_knows_is_removed_after_the_grace_time_and_not_befo
     (known,) = [key for key in store.objects if key.startswith("table/")]
     orphan = known.replace("2024-07", "2024-01")
     store.put(orphan, b"PAR1")
-    assert run(store)[0].removed == 0
+    assert sweep(store)[0].removed == 0
     store.pass_time(hours=2)
-    assert run(store)[0].removed == 1
+    assert sweep(store)[0].removed == 1
     assert orphan not in store.objects
     assert known in store.objects
 
@@ -162,7 +142,7 @@ def test_a_file_whose_load_is_about_to_finish_is_known() -> None:
     died(store, arrival, calls=5)
     assert [key for key in store.objects if key.startswith("table/")] == list(entry(store).publishing)
     store.pass_time(hours=2)
-    run(store)
+    sweep(store)
     assert [key for key in store.objects if key.startswith("table/")] == list(entry(store).publishing)
 
 
@@ -171,7 +151,7 @@ def test_somebody_elses_file_is_told_and_left_alone() -> None:
     ingest(store).load(store.drop(KEY, body(order(1))))
     store.put("table/notes.txt", b"mine")
     store.pass_time(hours=2)
-    found = run(store)[0]
+    found = sweep(store)[0]
     assert found.removed == 0
     assert found.notes == [("not a file of ours in the table's prefix", "table/notes.txt")]
     assert "table/notes.txt" in store.objects
@@ -185,7 +165,7 @@ def test_a_ledger_that_is_lost_does_not_take_the_table_along() -> None:
     for key in [key for key in store.objects if key.startswith("ledger/")]:
         del store.objects[key]
     store.pass_time(hours=2)
-    found = run(store)[0]
+    found = sweep(store)[0]
     assert found.removed == 0
     assert "left alone" in found.notes[0][0]
     assert len(table(store)) == 1
@@ -201,7 +181,7 @@ def test_what_a_finished_load_did_not_come_to_remove_is_removed() -> None:
     store.fault = None
     assert len(table(store)) == 2
     store.pass_time(hours=2)
-    run(store)
+    sweep(store)
     assert table(store) == [("v2", "1", "2024-06")]
     assert entry(store).superseded == ()
 
@@ -211,13 +191,13 @@ def test_a_deleted_object_keeps_its_rows_unless_deletions_are_to_propagate() -> 
     ingest(store).load(store.drop(KEY, body(order(1))))
     store.remove(KEY)
     store.pass_time(hours=2)
-    assert run(store)[1] == []
+    assert sweep(store)[1] == []
     rules = replace(RULES, deletes=True)
-    (announced,) = run(store, rules)[1]
+    (announced,) = sweep(store, rules)[1]
     assert announced.removed
     assert ingest(store).load(announced)[0] == "deleted"
     assert table(store) == []
-    assert run(store, rules)[1] == []
+    assert sweep(store, rules)[1] == []
 
 
 def test_a_load_that_died_is_taken_up_though_its_key_was_deleted_where_s3_keeps_versions() -> None:
@@ -226,7 +206,7 @@ def test_a_load_that_died_is_taken_up_though_its_key_was_deleted_where_s3_keeps_
     died(store, arrival)
     store.remove(KEY)
     store.pass_time(hours=2)
-    (announced,) = run(store)[1]
+    (announced,) = sweep(store)[1]
     assert ingest(store).load(announced)[0] == "loaded"
 
 
@@ -236,10 +216,10 @@ def test_without_versions_a_deleted_object_ends_as_gone_and_is_not_announced_for
     died(store, arrival)
     store.remove(KEY, versioned=False)
     store.pass_time(hours=2)
-    (announced,) = run(store)[1]
+    (announced,) = sweep(store)[1]
     assert ingest(store).load(announced)[0] == GONE
     store.pass_time(hours=2)
-    assert run(store)[1] == []
+    assert sweep(store)[1] == []
 
 
 def test_a_run_whose_time_is_over_goes_on_where_it_was_in_the_next() -> None:
@@ -248,7 +228,7 @@ def test_a_run_whose_time_is_over_goes_on_where_it_was_in_the_next() -> None:
         store.drop(f"{PREFIX}{i}.json", body(order(i)))
     announced, runs = [], 0
     while True:
-        found, some = run(store, left=partial(next, iter([1000.0] * 4), RESERVE))
+        found, some = sweep(store, left=partial(next, iter([1000.0] * 4), RESERVE))
         announced += some
         runs += 1
         assert runs < 50
@@ -261,11 +241,11 @@ def test_a_run_whose_time_is_over_goes_on_where_it_was_in_the_next() -> None:
 def test_what_was_looked_at_in_the_last_whole_round_is_not_looked_at_for_ever() -> None:
     store = MemoryStore()
     ingest(store).load(store.drop(KEY, body(order(1))))
-    assert run(store)[0].looked == 3
+    assert sweep(store)[0].looked == 3
     store.pass_time(hours=30)
-    run(store)
+    sweep(store)
     store.pass_time(hours=30)
-    assert run(store)[0].looked == 0
+    assert sweep(store)[0].looked == 0
 
 
 def test_an_entry_that_cannot_be_read_is_told_and_keeps_nobody_else_waiting() -> None:
@@ -275,7 +255,7 @@ def test_an_entry_that_cannot_be_read_is_told_and_keeps_nobody_else_waiting() ->
     store.put(place, b'{"version": 1}')
     store.drop(f"{PREFIX}b.json", body(order(2)))
     store.pass_time(hours=2)
-    found, announced = run(store)
+    found, announced = sweep(store)
     assert found.notes[0][1] == f"{PREFIX}a.json"
     assert [a.key for a in announced] == [f"{PREFIX}a.json", f"{PREFIX}b.json"]
     assert len(table(store)) == 1, "nor are its files taken for nobody's"
@@ -285,7 +265,7 @@ def test_a_place_that_cannot_be_read_begins_the_round_anew() -> None:
     store = MemoryStore()
     store.put("state/sweep.json", b'{"phase": "elsewhere"}')
     store.drop(KEY, body(order(1)))
-    assert run(store)[0].announced == 1
+    assert sweep(store)[0].announced == 1
     there = SweepCursor("ledger", "x", store.now, None, orphans=("a", "b"))
     assert SweepCursor.from_json(json.loads(json.dumps(there.as_json()))) == there
 
@@ -296,8 +276,8 @@ def test_a_place_with_a_time_that_no_round_has_begins_the_round_anew(name: str, 
     store = MemoryStore()
     store.put("state/sweep.json", json.dumps({name: time}).encode())
     store.drop(KEY, body(order(1)))
-    assert run(store)[0].announced == 1
-    assert run(store)[0].whole
+    assert sweep(store)[0].announced == 1
+    assert sweep(store)[0].whole
 
 
 def test_a_run_that_crashes_anywhere_is_made_good_by_the_next() -> None:

@@ -9,8 +9,8 @@ import pytest
 from chalicelib.file_names import ledger_name
 from chalicelib.handlers import load, sweep
 from chalicelib.settings import Settings
+from tests.builders import KEY, body, order
 from tests.unit.memory_store import BUCKET, MemoryStore
-from tests.unit.test_ingest import KEY, body, order
 
 SETTINGS = Settings.from_environment({"ETL_BUCKET": BUCKET, "ETL_STAGE": "test"})
 

@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-import io
-from datetime import UTC, datetime
-
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.contracts.model import ORDERS, Column, Contract, From, Type
-from chalicelib.documents.rejected import Refused
 from chalicelib.flatten.fast import FastDecoder
-from chalicelib.flatten.flattener import Flattener, Lineage, records_of
+from tests.builders import LINEAGE, flattened
 from tests.unit import third_reading
 from tests.unit.ugly_orders import UglyOrders
 
-LINEAGE = Lineage("orders.json", "v1", datetime(2024, 11, 23, 15, tzinfo=UTC))
-
-Outcome = tuple[list[dict], list[int], list[Refused], int]
 seeds = st.integers(0, 2**32)
-
-
-def flattened(text: bytes, fast: bool, contract: Contract = ORDERS) -> Outcome:
-    flattener = Flattener(LINEAGE, contract, fast=fast)
-    batches = records_of(io.BytesIO(text), 1 << 20, 1 << 30, contract)
-    parts = [part for batch in batches for part in flattener.flatten(batch)]
-    for part in parts:
-        part.rows.validate(full=True)
-    rows = pa.concat_tables([part.rows for part in parts]).to_pylist() if parts else []
-    months = [int(month) for part in parts for month in part.months]
-    return rows, months, [each for part in parts for each in part.refused], sum(part.loaded for part in parts)
 
 
 def assert_ways_agree(records: list[str]) -> None:
@@ -59,12 +40,14 @@ def cell(name: str, row: dict) -> object:
     return third_reading.extra_fields(row[name]) if name == "extra_fields" else row[name]
 
 
+@pytest.mark.thorough
 @settings(max_examples=400, deadline=None)
 @given(seeds, st.sampled_from([0.02, 0.1, 0.1, 0.5]))
 def test_odd_and_broken_orders_come_out_the_same_either_way(seed: int, ugliness: float) -> None:
     assert_ways_agree(UglyOrders(seed).batch(ugliness))
 
 
+@pytest.mark.thorough
 @settings(max_examples=100, deadline=None)
 @given(seeds)
 def test_sound_orders_come_out_the_same_either_way_and_mostly_take_the_fast_one(seed: int) -> None:
@@ -110,6 +93,7 @@ def test_a_number_under_the_key_of_an_identifier_is_not_counted_for_it() -> None
     assert flattened(text, True, contract) == flattened(text, False, contract)
 
 
+@pytest.mark.thorough
 def test_clean_batches_are_proven_without_the_strict_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
     taken, read = 0, 0
     decode = FastDecoder.decode

@@ -61,6 +61,7 @@ def test_noise_is_a_billionth_of_the_amount() -> None:
     assert values.decimal_units(N("1234567.00015")) == 12345670002
 
 
+@pytest.mark.thorough
 @settings(max_examples=500)
 @given(PLAIN_NUMBERS)
 @example("99999999999999.99995")
@@ -232,6 +233,7 @@ pieces = st.sampled_from([*DATES, *NO_DATES]) | st.builds(
 )
 
 
+@pytest.mark.thorough
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.none() | pieces, max_size=8), st.integers(0, 3))
 def test_a_column_of_dates_is_parsed_as_each_is(sent: list[str | None], offset: int) -> None:

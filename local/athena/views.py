@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from local.athena_engine_lake import QueryError
-from local.athena_engine_values import ResultColumn
+from local.athena.lake import QueryError
+from local.athena.values import ResultColumn
 
 ENCODED = re.compile(r"/\* Presto View: ([A-Za-z0-9+/=]+) \*/")
 

@@ -16,13 +16,13 @@ from uuid import uuid4
 import duckdb
 from ministack.core import iam_evaluator
 
-from local.athena_engine import Interruptible, Selected
-from local.athena_engine_ddl import Told
-from local.athena_engine_lake import QueryCancelled, QueryError
-from local.athena_engine_ministack import MiniStackLake, require_glue, write_result
-from local.athena_engine_partitions import split_location
-from local.athena_engine_statements import Place, Statement
-from local.athena_engine_tables import FileCache
+from local.athena.ddl import Told
+from local.athena.engine import Interruptible, Selected
+from local.athena.lake import QueryCancelled, QueryError
+from local.athena.ministack import MiniStackLake, require_glue, write_result
+from local.athena.partitions import split_location
+from local.athena.statements import Place, Statement
+from local.athena.tables import FileCache
 
 Execution = dict[str, Any]
 """What GetQueryExecution returns; keys that begin with an underscore are kept back."""

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import argparse
 import json
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
+import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.errors import shown
-from glue_setup.errors import explained
+from chalicelib.errors import EtlError, shown
+from chalicelib.stage import read_stage
+from glue_setup.clients import connect, find_place
+from glue_setup.errors import SetupError, explained
+from glue_setup.queue import FailedQueue
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -27,10 +34,11 @@ HIDDEN_SECONDS = 900
 """How long a message that was read is kept from other readers: longer than a run takes."""
 WAIT_SECONDS = 2
 """How long SQS looks for messages on all of its servers before it says that there are none."""
-
-
+MAX_MESSAGES = 5000
+"""What one run takes at most: so many are sent before the first of them would be shown to others again."""
 LONGEST_KEY = 1200
 """A key of S3's and its bucket's name, at most."""
+FAILURE, INTERRUPTED = 1, 130
 
 
 class NoEvent(ValueError):
@@ -70,6 +78,21 @@ class Summary:
         left = f"{self.left} left in the queue" + (f", {self.unread} of them unread" if self.unread else "")
         stopped = f" Stopped: {self.stopped}" if self.stopped else ""
         return f"{self.events} events with {self.objects} objects {done}, {left}.{stopped}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status: 0 done, 1 something failed or was left, 2 wrong usage."""
+    given = _parser().parse_args(arguments)
+    try:
+        return _run(given)
+    except EtlError as error:
+        print(f"redrive: {error}", file=sys.stderr)
+    except (ClientError, BotoCoreError) as error:
+        print(f"redrive: {explained(error)}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("\nredrive: interrupted; run it again to go on", file=sys.stderr)
+        return INTERRUPTED
+    return FAILURE
 
 
 def read(body: str, function: str, bucket: str) -> Failed:
@@ -192,3 +215,43 @@ class Redrive:
                 )
             except (ClientError, BotoCoreError):
                 return
+
+
+def _run(given: argparse.Namespace) -> int:
+    stage = read_stage(given.project, given.stage)
+    session = boto3.Session()
+    place = find_place(session, stage.name)
+    clients = connect(session, stage.name)
+    _say(f"Stage {stage.name} in account {place.account}, {place.region}:")
+    queue = FailedQueue(clients.sqs, stage, place)
+    url = queue.url()
+    if url is None:
+        raise SetupError(f"{queue.name}: it is not there: run `python -m glue_setup apply --stage {stage.name}`")
+    queue.check_owner()
+    function = stage.function("load_orders")
+    send = to_function(clients.functions, function)
+    summary = Redrive(clients.sqs, url, function, stage.settings.bucket, send, _say, given.dry_run).run(given.limit)
+    _say(summary.told(given.dry_run))
+    return 0 if summary.clean else FAILURE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m operate redrive",
+        description="Send the events in the queue to the deployed function again, once the cause is gone.",
+    )
+    parser.add_argument("--stage", required=True, help="a stage of .chalice/config.json")
+    parser.add_argument("--project", type=Path, default=Path(), metavar="DIR", help="the project (default: here)")
+    parser.add_argument("--dry-run", action="store_true", help="show them, send nothing")
+    parser.add_argument("--limit", type=_limit, default=1000, help=f"messages, 1 to {MAX_MESSAGES} (1000)")
+    return parser
+
+
+def _limit(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_MESSAGES:
+        raise argparse.ArgumentTypeError(f"{text!r} is no limit: give a number from 1 to {MAX_MESSAGES}")
+    return int(text)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)

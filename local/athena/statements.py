@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from local.athena_engine import Interruptible, Selected, select
-from local.athena_engine_ddl import Told, catalog_statement, create_view
-from local.athena_engine_lake import Lake, QueryError
-from local.athena_engine_sql import parse
-from local.athena_engine_tables import FileCache
+from local.athena.ddl import Told, catalog_statement, create_view
+from local.athena.engine import Interruptible, Selected, select
+from local.athena.lake import Lake, QueryError
+from local.athena.sql import parse
+from local.athena.tables import FileCache
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,12 @@ from typing import Any, Protocol
 import duckdb
 from sqlglot import exp
 
-from local.athena_engine_lake import Lake, QueryCancelled, QueryError
-from local.athena_engine_sql import parse, qualify_tables, to_duckdb
-from local.athena_engine_tables import FileCache, Relation, make_relation, quoted
-from local.athena_engine_types import check_comparisons
-from local.athena_engine_values import ResultColumn, ResultFile
-from local.athena_engine_views import check_fresh, is_view, view_query
+from local.athena.lake import Lake, QueryCancelled, QueryError
+from local.athena.sql import parse, qualify_tables, to_duckdb
+from local.athena.tables import FileCache, Relation, make_relation, quoted
+from local.athena.types import check_comparisons
+from local.athena.values import ResultColumn, ResultFile
+from local.athena.views import check_fresh, is_view, view_query
 
 MEMORY = "512MB"
 BATCH = 1000

@@ -11,7 +11,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import traverse_scope
 from sqlglot.tokens import TokenType
 
-from local.athena_engine_lake import MalformedQuery, QueryError
+from local.athena.lake import MalformedQuery, QueryError
 
 CATALOG = "awsdatacatalog"
 

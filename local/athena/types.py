@@ -9,7 +9,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 
-from local.athena_engine_lake import QueryError
+from local.athena.lake import QueryError
 
 FAMILIES: tuple[tuple[str, set[exp.DataType.Type]], ...] = (
     ("text", set(exp.DataType.TEXT_TYPES)),

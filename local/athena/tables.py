@@ -18,8 +18,8 @@ from urllib.parse import quote
 import duckdb
 from sqlglot import exp
 
-from local.athena_engine_lake import Lake, QueryError, StoredObject
-from local.athena_engine_partitions import Part, parts
+from local.athena.lake import Lake, QueryError, StoredObject
+from local.athena.partitions import Part, parts
 
 MAGIC = b"PAR1"
 CACHE_BYTES = 2 * 2**30

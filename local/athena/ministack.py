@@ -10,7 +10,7 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import glue, s3
 
-from local.athena_engine_lake import QueryError, StoredObject
+from local.athena.lake import QueryError, StoredObject
 
 access_key: contextvars.ContextVar[str | None] = contextvars.ContextVar("athena_access_key", default=None)
 """Who calls Athena in this context; None when permissions are not enforced."""

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from local.athena_engine import session
-from local.athena_engine_lake import Lake, QueryError
-from local.athena_engine_sql import parse
-from local.athena_engine_tables import FileCache
-from local.athena_engine_values import ResultColumn
-from local.athena_engine_views import is_view, view_input, view_query
+from local.athena.engine import session
+from local.athena.lake import Lake, QueryError
+from local.athena.sql import parse
+from local.athena.tables import FileCache
+from local.athena.values import ResultColumn
+from local.athena.views import is_view, view_input, view_query
 
 NAME = r"(?:[\"`]?([\w$]+)[\"`]?\.)?[\"`]?([\w$]+)[\"`]?"
 VIEW_BODY = re.compile(r"\bAS\b(.*)", re.IGNORECASE | re.DOTALL)

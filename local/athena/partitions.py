@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from local.athena_engine_lake import Lake, QueryError, StoredObject
+from local.athena.lake import Lake, QueryError, StoredObject
 
 LOCATION = re.compile(r"s3a?://([^/]+)/?(.*)")
 NOW = re.compile(r"NOW\s*(?:([+-])\s*(\d+)\s*(YEAR|MONTH|WEEK|DAY|HOUR|MINUTE|SECOND)S?)?", re.IGNORECASE)

@@ -1,0 +1,107 @@
+"""What many tests are made of: orders, files of them, a loader and a sweep over a store in memory."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from chalicelib.contracts.model import ORDERS, Contract
+from chalicelib.documents.rejected import Refused
+from chalicelib.file_names import ledger_name
+from chalicelib.flatten.flattener import Flattener, Lineage, records_of
+from chalicelib.loading.entry import Entry
+from chalicelib.loading.ingest import Clock, Ingest, Prefixes
+from chalicelib.loading.models import Arrival
+from chalicelib.loading.notifications import arrivals
+from chalicelib.loading.sweep import Sweep
+from chalicelib.loading.sweep_cursor import Rules, SweepReport
+from chalicelib.writing.convert import Limits
+from tests.unit.memory_store import BEGINNING, BUCKET, Crash, MemoryStore
+
+PREFIXES = Prefixes("table/", "quarantine/", "ledger/")
+LIMITS = Limits(1 << 20, 1 << 30, 1 << 27)
+KEY = "orders_json_incoming/orders.json"
+LINEAGE = Lineage("orders.json", "v1", datetime(2024, 11, 23, 15, tzinfo=UTC))
+
+Flattened = tuple[list[dict[str, Any]], list[int], list[Refused], int]
+RULES = Rules(BUCKET, "orders_json_incoming/", "table/", "ledger/", "state/", timedelta(hours=1), timedelta(hours=24))
+
+
+def order(order_id: object, date: str = "2024-07-05", products: int = 1) -> dict[str, Any]:
+    lines = [{"product_id": i, "price": 1.5, "quantity": 2} for i in range(products)]
+    return {"order_id": order_id, "order_date": date, "products": lines}
+
+
+def body(*orders: Any) -> bytes:
+    return json.dumps(list(orders)).encode()
+
+
+def ingest(store: MemoryStore, limits: Limits = LIMITS, **more: Any) -> Ingest:
+    return Ingest(
+        store,
+        PREFIXES,
+        limits,
+        clock=Clock(lambda: BEGINNING, lambda: 0.0),
+        pieces=lambda path: [Path(path).read_bytes()],
+        describe=lambda problem: type(problem).__name__,
+        **more,
+    )
+
+
+def table(store: MemoryStore) -> list[tuple[str, str, str]]:
+    """Return (source version, order id, month) of every row that Athena would see."""
+    rows = []
+    for key, content in store.objects.items():
+        if key.startswith("table/"):
+            month = key.split("order_month=")[1].split("/")[0]
+            for row in pq.ParquetFile(io.BytesIO(content)).read().to_pylist():
+                rows.append((row["source_version"], row["order_id"], month))
+    return sorted(rows)
+
+
+def entry(store: MemoryStore, key: str = KEY) -> Entry:
+    return Entry.from_json(json.loads(store.objects[f"ledger/{ledger_name(key)}"]))
+
+
+def quarantined(store: MemoryStore) -> list[dict[str, Any]]:
+    found = entry(store).quarantine
+    assert found is not None
+    return [json.loads(line) for line in gzip.decompress(store.objects[found]).splitlines()]
+
+
+def sweep(
+    store: MemoryStore, rules: Rules = RULES, left: Callable[[], float] = lambda: 1000.0
+) -> tuple[SweepReport, Any]:
+    """Run the sweep; return what it found and what it announced, as the S3 handler would read it."""
+    events: list[dict[str, Any]] = []
+    found = Sweep(store, rules, events.append).run(left)
+    read = [a for event in events for a in arrivals(json.loads(json.dumps(event)), rules.incoming, rules.deletes)]
+    return found, read
+
+
+def died(store: MemoryStore, arrival: Arrival, calls: int = 3) -> None:
+    """Have a load end with its process after so many calls."""
+    store.crash_after = calls
+    with pytest.raises(Crash):
+        ingest(store).load(arrival)
+
+
+def flattened(text: bytes, fast: bool, contract: Contract = ORDERS) -> Flattened:
+    """Return rows, their months, rejected records and how many orders were loaded, by one of the two ways."""
+    flattener = Flattener(LINEAGE, contract, fast=fast)
+    batches = records_of(io.BytesIO(text), 1 << 20, 1 << 30, contract)
+    parts = [part for batch in batches for part in flattener.flatten(batch)]
+    for part in parts:
+        part.rows.validate(full=True)
+    rows = pa.concat_tables([part.rows for part in parts]).to_pylist() if parts else []
+    months = [int(month) for part in parts for month in part.months]
+    return rows, months, [each for part in parts for each in part.refused], sum(part.loaded for part in parts)
