@@ -305,6 +305,10 @@ class FastDecoder:
         ends = np.cumsum(result.line_counts).tolist()
         self._check_identifiers_by_path(good, np.flatnonzero(good & ~complete), raws)
         for i in np.flatnonzero(good & ~complete).tolist():
+            if room <= 0:
+                # Reading it would end in the same: the batch comes again in parts.
+                good[i] = False
+                continue
             try:
                 first = ends[i - 1] if i else 0
                 orders[i], found = self._extra_fields.read(bytes(raws[i]), counts[i], known[first : ends[i]], room)

@@ -21,7 +21,7 @@ from chalicelib.writing.parquet import MonthFile, MonthFiles
 MAX_EXPANSION = 100
 """How many times the bytes of the source its rows may take: an order of many lines repeats its own texts on each."""
 
-FREE_ROWS_BYTES = 256 * 1024 * 1024
+FREE_ROWS_BYTES = 64 * 1024 * 1024
 """What rows may take in any case: a small file with an order of thousands of lines is no danger."""
 
 
