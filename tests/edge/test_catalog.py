@@ -2,6 +2,7 @@
 
 import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ConnectTimeoutError
 from botocore.stub import Stubber
 from moto import mock_aws
@@ -11,7 +12,14 @@ from chalicelib.aws.glue import find_table, start_crawler
 
 @pytest.fixture
 def glue():
-    return boto3.client("glue", region_name="eu-west-1", aws_access_key_id="test", aws_secret_access_key="test")
+    # Once: what is tested is what becomes of a failure, not how long boto3 waits before it tries again.
+    return boto3.client(
+        "glue",
+        region_name="eu-west-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
 
 
 def test_a_crawler_that_starts_is_told_as_started(glue):

@@ -30,7 +30,7 @@ A, B, C = b'{"order_id":1}', b'{"order_id":2,"x":[1,{"y":"}"}]}', b'{"order_id":
 
 
 @pytest.mark.thorough
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(records, st.sampled_from(sorted(FORMS)), st.sampled_from(sorted(WRAPPINGS)), chunks, st.booleans())
 def test_every_form_gives_the_same_records_for_any_chunk_size(
     sent: list[bytes], form: str, wrapping: str, chunk_bytes: int, pretty_printed: bool
