@@ -291,7 +291,7 @@ def test_an_upgrade_keeps_data_ledger_wiring_and_address_and_an_added_column_wor
     wait_for(lambda: ask(empty, f"SELECT order_id FROM {table}"))
     first, wired, kept = standing(empty), wiring(empty), objects(empty)
 
-    contract = checkout.folder / "chalicelib" / "contract.py"
+    contract = checkout.folder / "chalicelib" / "contracts" / "model.py"
     text = contract.read_text("utf-8")
     assert EMAIL in text
     contract.write_text(text.replace(EMAIL, EMAIL + PHONE), "utf-8")
@@ -325,7 +325,7 @@ def test_a_change_that_athena_cannot_read_over_old_files_is_refused_with_the_rea
     checkout = Checkout(empty, tmp_path / "one")
     checkout.succeeds("deploy")
     before = standing(empty)
-    contract = checkout.folder / "chalicelib" / "contract.py"
+    contract = checkout.folder / "chalicelib" / "contracts" / "model.py"
     contract.write_text(contract.read_text("utf-8").replace(EMAIL, changed), "utf-8")
     plan = subprocess.run(
         [sys.executable, "-m", "glue_setup", "plan", "--stage", "local"],
