@@ -193,11 +193,11 @@ class Sweep:
             # Whose it is only its object tells, which may be an old one: the next round looks at all of them.
             return replace(cursor, full=cursor.full or cursor.last_whole is not None)
         if known.age >= self._rules.grace:
-            self._settled(listed.key, entry, known)
+            self._settled(listed.key, entry, known, is_recent)
         return cursor
 
-    def _settled(self, name: str, entry: Entry, known: VersionedJson) -> None:
-        """Look at an entry that nobody has written for the grace time."""
+    def _settled(self, name: str, entry: Entry, known: VersionedJson, is_recent: bool) -> None:
+        """Look at an entry that nobody has written for the grace time, at the files of a recent one too."""
         if entry.state in (LOADING, FAILED):
             self._unfinished(name, entry, known)
         elif entry.state in (GONE, DELETED) and (current := self._store.current(entry.key)) is not None:
@@ -206,9 +206,9 @@ class Sweep:
             self._claim(current, entry, known)
         elif entry.publishing or entry.superseded:
             self._clean_up(name, entry, known)
-        elif self._rules.deletes and entry.state != DELETED and entry.loaded_version is not None:
-            self._perhaps_deleted(entry, known)
-        else:
+        elif self._rules.deletes and entry.loaded_version is not None and self._store.current(entry.key) is None:
+            self._announce_removal(entry)
+        elif is_recent:
             self._perhaps_incomplete(entry, known)
 
     def _unfinished(self, name: str, entry: Entry, known: VersionedJson) -> None:
@@ -243,12 +243,6 @@ class Sweep:
         self._store.delete(marked.removable)
         self._report.removed += len(marked.removable)
         self._store.write_json(name, replace(marked, superseded=()).as_json(), etag)
-
-    def _perhaps_deleted(self, entry: Entry, known: VersionedJson) -> None:
-        if self._store.current(entry.key) is None:
-            self._announce_removal(entry)
-        else:
-            self._perhaps_incomplete(entry, known)
 
     def _announce_removal(self, entry: Entry) -> None:
         gone = Arrival(self._rules.bucket, entry.key, version_of(None, None), removed=True)
