@@ -22,6 +22,7 @@ from chalicelib.loading.models import Arrival, ObjectSummary, Page, VersionedJso
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CopySourceTypeDef
 
 MIB = 1024 * 1024
 PART_BYTES = 8 * MIB
@@ -201,8 +202,9 @@ class Storage:
             self._client.delete_object(Bucket=self._bucket, Key=key)
 
     def copy(self, key: str, target: str) -> None:
-        """Copy an object within the bucket."""
-        self._client.copy_object(Bucket=self._bucket, Key=target, CopySource={"Bucket": self._bucket, "Key": key})
+        """Copy an object within the bucket; one that is there no more leaves nothing to be kept."""
+        source: CopySourceTypeDef = {"Bucket": self._bucket, "Key": key}
+        _unless_gone(lambda: self._client.copy_object(Bucket=self._bucket, Key=target, CopySource=source))
 
     def read_json(self, key: str) -> tuple[Any, str] | None:
         """Return what a JSON object says and its ETag, or None where there is no object."""

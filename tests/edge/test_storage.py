@@ -145,3 +145,12 @@ def test_what_is_aborted_never_appears(s3: Any) -> None:
     store.abort(upload)
     assert s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
     assert not s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads")
+
+
+def test_a_copy_of_what_is_there_no_more_is_no_error(s3: Any) -> None:
+    s3.put_object(Bucket=BUCKET, Key="orders_ledger/a.json", Body=b"null")
+    store = Storage(s3, BUCKET)
+    store.copy("orders_ledger/a.json", "orders_ledger/unreadable/a.json")
+    store.copy("orders_ledger/b.json", "orders_ledger/unreadable/b.json")
+    kept = s3.list_objects_v2(Bucket=BUCKET, Prefix="orders_ledger/unreadable/")["Contents"]
+    assert [each["Key"] for each in kept] == ["orders_ledger/unreadable/a.json"]

@@ -163,7 +163,8 @@ class MemoryStore:
 
     def copy(self, key: str, target: str) -> None:
         self._begin(f"copy {key}")
-        self._set(target, self.objects[key])
+        if key in self.objects:
+            self._set(target, self.objects[key])
         self._done()
 
     def look(self, key: str) -> VersionedJson | None:
