@@ -93,7 +93,7 @@ class Lake:
         return Entry.from_json(json.loads(stored["Body"].read()))
 
     def finished(self, name: str) -> Entry | None:
-        """Return the ledger's entry of a file once it is loaded or refused."""
+        """Return the ledger's entry of a file once it is loaded or rejected."""
         found = self.entry(name)
         return found if found is not None and found.state in FINISHED else None
 

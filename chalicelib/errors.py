@@ -113,13 +113,13 @@ class NotThereYet(EtlError):
 
 
 class CountMismatch(EtlError):
-    """Orders read are not orders loaded plus orders refused: a fault of ours, nothing is published."""
+    """Orders read are not orders loaded plus orders rejected: a fault of ours, nothing is published."""
 
     def __init__(self, read: int, loaded: int, rejected: int) -> None:
         self.read = read
         self.loaded = loaded
         self.rejected = rejected
-        super().__init__(f"read {read} orders but loaded {loaded} and refused {rejected}: nothing was published")
+        super().__init__(f"read {read} orders but loaded {loaded} and rejected {rejected}: nothing was published")
 
 
 class ParameterError(EtlError):
@@ -169,7 +169,7 @@ class ExecutionNotFound(EtlError):
 
 
 class Throttled(EtlError):
-    """A service refused for its rate, after the retries. `retry_after` is in seconds."""
+    """A service refused a call for its rate, after the retries. `retry_after` is in seconds."""
 
     def __init__(self, service: str, retry_after: float) -> None:
         self.service = service

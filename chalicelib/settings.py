@@ -83,7 +83,7 @@ class Settings:
         "ETL_TABLE_PREFIX", _prefix, "The table's location; nothing else is in it.", default="orders_parquet_datalake/"
     )
     quarantine_prefix: str = _setting(
-        "ETL_QUARANTINE_PREFIX", _prefix, "Refused records and reports.", default="orders_quarantine/"
+        "ETL_QUARANTINE_PREFIX", _prefix, "Rejected records and reports.", default="orders_quarantine/"
     )
     ledger_prefix: str = _setting(
         "ETL_LEDGER_PREFIX", _prefix, "One JSON object a source key.", default="orders_ledger/"
@@ -116,14 +116,14 @@ class Settings:
     max_record_bytes: int = _setting(
         "ETL_MAX_RECORD_BYTES",
         _number(1024, 256 * MIB),
-        "A longer order is refused alone.",
+        "A longer order is rejected alone.",
         "bytes",
         default=8 * MIB,
     )
     max_decompressed_bytes: int = _setting(
         "ETL_MAX_DECOMPRESSED_BYTES",
         _number(MIB, 10**15),
-        "A gzip file that expands to more is refused whole.",
+        "A gzip file that expands to more is quarantined whole.",
         "bytes",
         default=20 * GIB,
     )
@@ -137,7 +137,7 @@ class Settings:
     max_source_bytes: int = _setting(
         "ETL_MAX_SOURCE_BYTES",
         _number(MIB, 5 * 1024 * GIB),
-        "A larger object is refused whole before it is read: it would not end within the 15 minutes of a Lambda.",
+        "A larger object is quarantined whole before it is read: it would not end within the 15 minutes of a Lambda.",
         "bytes, as stored",
         default=16 * GIB,
     )
@@ -283,7 +283,7 @@ class Settings:
         if self.upload_max_bytes > self.max_source_bytes:
             remedy = (
                 f"give at most ETL_MAX_SOURCE_BYTES ({self.max_source_bytes}), or raise that: a link would take files "
-                "that the loader refuses"
+                "that the loader rejects"
             )
             fault = SettingFault("UPLOAD_MAX_BYTES", str(self.upload_max_bytes), remedy)
             yield {"upload_max_bytes", "max_source_bytes"}, fault

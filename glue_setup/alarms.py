@@ -15,8 +15,8 @@ from glue_setup.place import Place
 Request = dict[str, Any]
 Watched = dict[str, Any]
 
-REFUSED_PERCENT = 5
-"""More than this share of an hour's orders refused: whoever sends them has changed something."""
+REJECTED_PERCENT = 5
+"""More than this share of an hour's orders rejected: whoever sends them has changed something."""
 FAILED_TRIES = 3
 """So many failed tries within 15 minutes: one event that fails to the end, or many that fail once."""
 DURATION_PERCENT = 80
@@ -90,9 +90,9 @@ def _of_the_queue(stage: Stage) -> list[Request]:
 
 def _of_the_orders(stage: Stage) -> list[Request]:
     share = _math(
-        "IF(loaded + refused > 0, 100 * refused / (loaded + refused), 0)",
+        "IF(loaded + rejected > 0, 100 * rejected / (loaded + rejected), 0)",
         loaded=metric(stage, "OrdersLoaded", HOUR, "Sum"),
-        refused=metric(stage, "OrdersRefused", HOUR, "Sum"),
+        rejected=metric(stage, "OrdersRejected", HOUR, "Sum"),
     )
     period = _sweep_period(stage)
     age = _math(
@@ -103,14 +103,14 @@ def _of_the_orders(stage: Stage) -> list[Request]:
     return [
         _alarm(
             stage,
-            "orders-refused",
-            f"More than {REFUSED_PERCENT} % of an hour's orders were refused. The quarantine tells why.",
+            "orders-rejected",
+            f"More than {REJECTED_PERCENT} % of an hour's orders were rejected. The quarantine tells why.",
             share,
-            limit=REFUSED_PERCENT,
+            limit=REJECTED_PERCENT,
         ),
         _alarm(
             stage,
-            "file-refused",
+            "file-quarantined",
             "A file could not be read and loaded nothing. The report in the quarantine tells why.",
             _one(metric(stage, "ObjectsQuarantined", 5 * MINUTE, "Sum")),
             limit=0,

@@ -34,7 +34,7 @@ def dashboard(stage: Stage, place: Place, alarm_names: list[str]) -> dict[str, A
 def _of_the_orders(stage: Stage) -> list[Widget]:
     late = {"label": "late", "value": fresh_seconds(stage)}
     return [
-        _graph("Orders", _own(stage, "OrdersLoaded", "Sum"), _own(stage, "OrdersRefused", "Sum")),
+        _graph("Orders", _own(stage, "OrdersLoaded", "Sum"), _own(stage, "OrdersRejected", "Sum")),
         _graph("Source objects", _own(stage, "ObjectsLoaded", "Sum"), _own(stage, "ObjectsQuarantined", "Sum")),
         _graph(
             "Freshness, seconds",

@@ -53,7 +53,7 @@ def demo(progress: Progress) -> bool:
             show.drop(stem, name)
         show.compare_table()
         show.ask()
-        show.show_refused()
+        show.show_rejected()
     seconds = time.monotonic() - began
     progress.say()
     if show.wrong:
@@ -98,14 +98,14 @@ class _Demo:
         self.entries[stem] = entry
         self.progress.say(
             f"    {entry.orders_read} orders read, {entry.orders_loaded} loaded as {entry.rows} rows in "
-            f"{len(entry.files)} files, {entry.orders_rejected} refused"
+            f"{len(entry.files)} files, {entry.orders_rejected} rejected"
         )
         expected = self.samples.rows[stem]
         loaded = len({row["record_number"] for row in expected})
-        refused = len(self.samples.refused[stem])
+        rejected = len(self.samples.rejected[stem])
         self.check(
-            f"{name}: orders read, loaded, refused and rows",
-            [loaded + refused, loaded, refused, len(expected)],
+            f"{name}: orders read, loaded, rejected and rows",
+            [loaded + rejected, loaded, rejected, len(expected)],
             [entry.orders_read, entry.orders_loaded, entry.orders_rejected, entry.rows],
         )
 
@@ -184,16 +184,16 @@ class _Demo:
     def _json_rows(self, sql: str) -> Iterator[list[Any]]:
         yield from ([_plain(value) for value in row] for row in self._asked(sql)[1])
 
-    def show_refused(self) -> None:
-        """Show what was refused and why, and that it was kept byte for byte."""
+    def show_rejected(self) -> None:
+        """Show what was rejected and why, and that it was kept byte for byte."""
         for stem, entry in self.entries.items():
             if not entry.quarantine:
                 continue
             self.progress.say()
-            with self.progress.step("Read what was refused, kept byte for byte in the quarantine"):
+            with self.progress.step("Read what was rejected, kept byte for byte in the quarantine"):
                 stored = self.s3.get_object(Bucket=self.settings.bucket, Key=entry.quarantine)["Body"].read()
                 found = [json.loads(line) for line in gzip.decompress(stored).splitlines()]
-            self.check(f"what was refused of {stem}", self.samples.refused[stem], found)
+            self.check(f"what was rejected of {stem}", self.samples.rejected[stem], found)
             table = Table("order", "where", "why", box=None, padding=(0, 2, 0, 0), header_style="bold")
             for each in found:
                 table.add_row(str(each["record_number"]), escape(each["path"] or "-"), escape(each["reason"]))

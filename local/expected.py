@@ -30,11 +30,11 @@ class Difference:
 
 @dataclass(frozen=True)
 class Samples:
-    """The sample files by stem, in the order of their drop: their rows, refused records, and the queries' answers."""
+    """The sample files by stem, in the order of their drop: their rows, rejected records, and the queries' answers."""
 
     files: dict[str, str]
     rows: dict[str, list[Row]]
-    refused: dict[str, list[Row]]
+    rejected: dict[str, list[Row]]
     answers: dict[str, Any]
 
     @classmethod
@@ -44,7 +44,7 @@ class Samples:
         return cls(
             files,
             {stem: _lines(folder / f"{stem}.expected.ndjson") for stem in files},
-            {stem: _lines(folder / f"{stem}.refused.ndjson") for stem in files},
+            {stem: _lines(folder / f"{stem}.rejected.ndjson") for stem in files},
             json.loads((folder / "answers.json").read_text("utf-8")),
         )
 

@@ -16,8 +16,8 @@ VARIABLE = "LOCAL_FAULTS"
 FAULTS: Mapping[str, str] = {
     "slow-notification": "seconds in which S3 announces nothing under a notification configuration that is new",
     "missing-version": "seconds in which S3 answers 404 for a version, once versioning was switched on",
-    "validation-race": "times S3 refuses a notification configuration: Unable to validate the following destination",
-    "settling-role": "times Lambda refuses a destination, by two messages in turn, and Glue a new crawler's role",
+    "validation-race": "times S3 rejects a notification configuration: Unable to validate the following destination",
+    "settling-role": "times Lambda rejects a destination, by two messages in turn, and Glue a new crawler's role",
     "young-queue": "seconds in which SQS does not know a queue that it has just made",
     "young-stage": "seconds in which API Gateway answers 403 under a stage that it has just made",
 }

@@ -134,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--prefix", help="how the keys begin")
     parser.add_argument("--since", type=_time, metavar="TIME", help="dropped at or after, such as 2024-07-05 (UTC)")
     parser.add_argument("--until", type=_time, metavar="TIME", help="dropped before, such as 2024-07-05T12:00Z")
-    parser.add_argument("--quarantine", action="store_true", help="those of which something was refused")
+    parser.add_argument("--quarantine", action="store_true", help="those of which something was rejected")
     parser.add_argument("--state", action="append", default=[], choices=STATES, help="those the ledger says this of")
     parser.add_argument("--all", action="store_true", help="everything that was ever dropped and is there")
     parser.add_argument("--dry-run", action="store_true", help="show what would be loaded; touches nothing")

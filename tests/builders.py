@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from chalicelib.contracts.model import ORDERS, Contract
-from chalicelib.documents.rejected import Refused
+from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.file_names import ledger_name
 from chalicelib.flatten.flattener import Flattener, Lineage, records_of
 from chalicelib.loading.entry import Entry
@@ -32,7 +32,7 @@ LIMITS = Limits(1 << 20, 1 << 30, 1 << 27)
 KEY = "orders_json_incoming/orders.json"
 LINEAGE = Lineage("orders.json", "v1", datetime(2024, 11, 23, 15, tzinfo=UTC))
 
-Flattened = tuple[list[dict[str, Any]], list[int], list[Refused], int]
+Flattened = tuple[list[dict[str, Any]], list[int], list[RejectedRecord], int]
 RULES = Rules(BUCKET, "orders_json_incoming/", "table/", "ledger/", "state/", timedelta(hours=1), timedelta(hours=24))
 
 
@@ -104,4 +104,4 @@ def flattened(text: bytes, fast: bool, contract: Contract = ORDERS) -> Flattened
         part.rows.validate(full=True)
     rows = pa.concat_tables([part.rows for part in parts]).to_pylist() if parts else []
     months = [int(month) for part in parts for month in part.months]
-    return rows, months, [each for part in parts for each in part.refused], sum(part.loaded for part in parts)
+    return rows, months, [each for part in parts for each in part.rejected], sum(part.loaded for part in parts)

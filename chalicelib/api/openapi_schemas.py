@@ -74,7 +74,7 @@ ERROR: Json = {
     "Message": {**TEXT, "description": "What is wrong, and the remedy."},
     "RequestId": {**TEXT, "description": "To quote to the API's operator."},
 }
-REFUSED: Json = {"record_number": {"type": "integer", "minimum": 1}, "path": TEXT, "reason": TEXT}
+REJECTED: Json = {"record_number": {"type": "integer", "minimum": 1}, "path": TEXT, "reason": TEXT}
 
 SCHEMAS: dict[str, Json] = {
     "UploadLink": _object(
@@ -100,8 +100,8 @@ SCHEMAS: dict[str, Json] = {
             "files": {**COUNT, "description": "Parquet files that hold them."},
             "reason": {**_or_null(TEXT), "description": "Why the file as a whole was not loaded."},
             "received_at": _or_null(MOMENT),
-            "refused": {**_items(_object(REFUSED)), "description": "The first of the refused orders."},
-            "quarantine_url": {**_or_null(LINK), "description": "A link to all that was refused, for minutes."},
+            "rejected": {**_items(_object(REJECTED)), "description": "The first of the rejected orders."},
+            "quarantine_url": {**_or_null(LINK), "description": "A link to all that was rejected, for minutes."},
         }
     ),
     "Parameter": _object(

@@ -36,7 +36,7 @@ SAMPLE_BYTES = 1024 * 1024
 """How much of a quarantine file, compressed, is read for the sample."""
 SAMPLE_PLAIN_BYTES = 16 * SAMPLE_BYTES
 RAW = b', "raw": "'
-"""What separates a refused record's reason from the record. Quotes within either are escaped."""
+"""What separates a rejected record's reason from the record. Quotes within either are escaped."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Uploads:
             "files": 0,
             "reason": reason,
             "received_at": stored.modified_at.isoformat() if stored else None,
-            "refused": [],
+            "rejected": [],
             "quarantine_url": None,
         }
         if record is not None and state == record.entry.state and state in FINISHED:
@@ -117,15 +117,15 @@ class Uploads:
             "orders_loaded": entry.orders_loaded,
             "orders_rejected": entry.orders_rejected,
             "rows": entry.rows,
-            # A file that is refused whole leaves what an earlier one of its key had loaded.
+            # A file that is quarantined whole leaves what an earlier one of its key had loaded.
             "files": 0 if entry.state == QUARANTINED else len(entry.files),
         }
         if not entry.quarantine:
             return counts
-        refused = self._sample(entry.quarantine) if entry.state == PARTLY_LOADED else []
-        name = f"{upload.name}.refused.ndjson.gz" if entry.state == PARTLY_LOADED else f"{upload.name}.report.json"
+        rejected = self._sample(entry.quarantine) if entry.state == PARTLY_LOADED else []
+        name = f"{upload.name}.rejected.ndjson.gz" if entry.state == PARTLY_LOADED else f"{upload.name}.report.json"
         link = self._bucket.download_link(entry.quarantine, name, self._settings.download_seconds)
-        return counts | {"refused": refused, "quarantine_url": link}
+        return counts | {"rejected": rejected, "quarantine_url": link}
 
     def _state(self, upload: UploadId, stored: ObjectVersion | None, record: LedgerRecord | None) -> State:
         """Return the state of an upload from its object and its ledger entry, as far as there are any."""
@@ -165,7 +165,7 @@ class Uploads:
             return None
 
     def _sample(self, key: str) -> list[dict[str, Any]]:
-        """Return number, path and reason of the first refused records. What was sent of them is left out."""
+        """Return number, path and reason of the first rejected records. What was sent of them is left out."""
         sample: list[dict[str, Any]] = []
         for line in _lines(self._bucket.read_start(key, SAMPLE_BYTES)):
             head, separator, _ = line.partition(RAW)

@@ -21,7 +21,7 @@ NAME = re.compile(r"[a-z][a-z0-9_]*")
 DECIMAL_PRECISION = 18
 DECIMAL_SCALE = 4
 EARLIEST_YEAR = 2000
-"""Orders dated before this year are refused, and partition projection starts here."""
+"""Orders dated before this year are rejected, and partition projection starts here."""
 MONTHS_AHEAD = 12
 """How far ahead of its source's last-modified time an order may be dated; partition projection ends here."""
 
@@ -55,7 +55,7 @@ TAKES: dict[Type, str] = {
     Type.TEXT: "text, or a number as the digits that were sent",
     Type.JSON_TEXT: "text; an object or array is kept as compact JSON",
     Type.DECIMAL: "number or numeric text",
-    Type.INTEGER: "integral number or text; `2.0` is 2, `2.5` is refused",
+    Type.INTEGER: "integral number or text; `2.0` is 2, `2.5` is rejected",
     Type.POSITION: "",
     Type.TIMESTAMP: "ISO 8601 date or date-time, `Z` or offset converted to UTC, no zone = UTC",
     Type.MONTH: "`YYYY-MM`",
@@ -80,7 +80,7 @@ class Column:
     """One column of the table.
 
     `source` is a JSON path (`customer.name`, or below the list of lines `products[].price`) or one of `From`.
-    A required column refuses the order when its value is missing, null or empty.
+    A required column rejects the order when its value is missing, null or empty.
     """
 
     name: str

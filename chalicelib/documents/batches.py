@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from chalicelib.documents.rejected import Refused, SpooledRaw
+from chalicelib.documents.rejected import RejectedRecord, SpooledRaw
 
 MAX_BATCH_RECORDS = 20_000
 """A batch of more would take much memory, however short its records are."""
@@ -19,7 +19,7 @@ Raw = bytes | msgspec.Raw
 class Batch:
     """Records that were read together.
 
-    `numbers[i]` is the record number of `raws[i]`, from 1; what is in `refused` has numbers of its own. `odd` holds
+    `numbers[i]` is the record number of `raws[i]`, from 1; what is in `rejected` has numbers of its own. `odd` holds
     the positions in `raws` of records that are JSON but that msgspec could not check: for the strict decoder only.
     `end` is how far the source had been read, in bytes.
     """
@@ -27,13 +27,13 @@ class Batch:
     numbers: list[int] = field(default_factory=list)
     raws: list[Raw] = field(default_factory=list)
     odd: set[int] = field(default_factory=set)
-    refused: list[Refused] = field(default_factory=list)
+    rejected: list[RejectedRecord] = field(default_factory=list)
     end: int = 0
 
     @property
     def read(self) -> int:
         """How many records the batch accounts for."""
-        return len(self.raws) + len(self.refused)
+        return len(self.raws) + len(self.rejected)
 
 
 class Gatherer:
@@ -64,7 +64,7 @@ class Gatherer:
 
     def reject(self, reason: str, raw: bytes | SpooledRaw) -> None:
         """Add a record that is rejected as a whole."""
-        self._batch.refused.append(Refused(self._next, "", reason, raw))
+        self._batch.rejected.append(RejectedRecord(self._next, "", reason, raw))
         self._counted()
 
     def batches(self, end: int, *, rest: bool) -> Iterator[Batch]:

@@ -1,4 +1,4 @@
-"""The bytes of a source: decompressed, counted, and refused where they cannot be JSON in UTF-8."""
+"""The bytes of a source: decompressed, counted, and rejected where they cannot be JSON in UTF-8."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Source:
         self._limit = max_decompressed_bytes
         rewound = _Rewound(stream)
         self.compressed = rewound.head.startswith(_GZIP)
-        _refuse_other_formats(rewound.head)
+        _reject_other_formats(rewound.head)
         self._stream: ByteStream = rewound
         if self.compressed:
             self._stream = cast(ByteStream, gzip.GzipFile(fileobj=io.BufferedReader(rewound), mode="rb"))
@@ -74,7 +74,7 @@ class Source:
         while len(first) < _HEAD_BYTES and (more := self._read(_HEAD_BYTES - len(first))):
             first += more
         if self.compressed:
-            _refuse_other_formats(first)
+            _reject_other_formats(first)
             if first.startswith(_GZIP):
                 raise UnreadableFile("the file is gzip inside gzip: compress once", 0)
         if first.startswith(UTF8_BOM):
@@ -118,7 +118,7 @@ class _Rewound(io.RawIOBase):
         return len(data)
 
 
-def _refuse_other_formats(head: bytes) -> None:
+def _reject_other_formats(head: bytes) -> None:
     for magic, what in _NOT_JSON:
         if head.startswith(magic):
             raise UnreadableFile(f"the file is {what}: send JSON, plain or gzip", 0)

@@ -45,7 +45,7 @@ class ValueScanner:
 
     `feed(piece, last)` returns how many bytes of the piece belong to the value once it has ended, or None when more is
     needed; `last` says that no piece follows. It raises MalformedJson where the grammar of RFC 8259 is broken, but it
-    steps over NaN, Infinity and -Infinity, which many programs write: whoever reads the value refuses it for them.
+    steps over NaN, Infinity and -Infinity, which many programs write: whoever reads the value rejects it for them.
     `depth` is the deepest nesting met so far.
     """
 

@@ -1,4 +1,4 @@
-"""Refused records: what was sent, byte for byte, and why it was not loaded."""
+"""Rejected records: what was sent, byte for byte, and why it was not loaded."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class SpooledRaw:
             yield piece
 
 
-class Refused(NamedTuple):
+class RejectedRecord(NamedTuple):
     """A record that was not loaded.
 
     `record_number` counts from 1 in its file; `path` is the JSON path of what offends, empty for the record as a

@@ -19,7 +19,7 @@ from typing import IO, BinaryIO, cast
 from chalicelib.contracts.model import ORDERS, Contract
 from chalicelib.cores import cores
 from chalicelib.documents.decompress import is_supported
-from chalicelib.documents.rejected import Refused
+from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.errors import ContractError, EtlError, UnreadableFile, shown
 from chalicelib.file_names import is_of
 from chalicelib.flatten.flattener import Lineage
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None, contract: Contract = ORDERS) -> int
     parser.add_argument("input", metavar="INPUT", help="a JSON file in any of the input forms, or - for standard input")
     parser.add_argument("-o", "--output", metavar="OUTDIR", required=True, type=Path, help="where the files go")
     parser.add_argument(
-        "--rejects", metavar="FILE", type=Path, help="where refused records go (gzip if it ends in .gz)"
+        "--rejects", metavar="FILE", type=Path, help="where rejected records go (gzip if it ends in .gz)"
     )
     options = parser.parse_args(arguments)
     if not options.input or str(options.output) == ".":
@@ -73,7 +73,7 @@ def main(arguments: list[str] | None = None, contract: Contract = ORDERS) -> int
 def flatten_file(source: str, output: Path, rejects: Path | None, contract: Contract = ORDERS) -> dict[str, int]:
     """Flatten one file; return how many orders were read, loaded and rejected, rows and files written.
 
-    Files appear below `output`, and refused records in `rejects`, only once the source has been read to its end. What
+    Files appear below `output`, and rejected records in `rejects`, only once the source has been read to its end. What
     an earlier run with the same source put below `output` goes then, once the new files are there; where nothing was
     loaded, it stays. A source is known by its path, made absolute: files of one name in two folders are two sources.
 
@@ -81,25 +81,25 @@ def flatten_file(source: str, output: Path, rejects: Path | None, contract: Cont
     """
     contract.check()
     if source != "-" and not is_supported(source):
-        print(f"{source}: as an S3 key this would be refused for its name; it is read here anyway", file=sys.stderr)
+        print(f"{source}: as an S3 key this would be rejected for its name; it is read here anyway", file=sys.stderr)
     files: list[MonthFile] = []
     reasons: list[str] = []
     with _input(source) as (stream, lineage), _staging(output) as staging:
-        refused_path = Path(staging) / "refused"
-        with _refused_file(refused_path, rejects) as keep:
+        rejected_path = Path(staging) / "rejected"
+        with _rejected_file(rejected_path, rejects) as keep:
 
-            def refuse(refused: Refused) -> None:
-                keep(refused)
+            def reject(rejected: RejectedRecord) -> None:
+                keep(rejected)
                 if len(reasons) < FEW_REASONS:
-                    where = f"order {refused.record_number}{', ' * bool(refused.path)}{shown(refused.path)}"
-                    reasons.append(f"{where}: {refused.reason}")
+                    where = f"order {rejected.record_number}{', ' * bool(rejected.path)}{shown(rejected.path)}"
+                    reasons.append(f"{where}: {rejected.reason}")
 
             directory = Path(staging) / "files"
             counts = convert(
-                stream, lineage, directory, limits(), closed=files.append, refuse=refuse, contract=contract
+                stream, lineage, directory, limits(), closed=files.append, reject=reject, contract=contract
             )
         if rejects is not None:
-            _put_in_place(refused_path, rejects)
+            _put_in_place(rejected_path, rejects)
         new = {output / file.place for file in files}
         for file in files:
             target = output / file.place
@@ -175,14 +175,14 @@ def _staging(output: Path) -> Iterator[str]:
         raise
 
 
-def _put_in_place(refused: Path, rejects: Path) -> None:
+def _put_in_place(rejected: Path, rejects: Path) -> None:
     if rejects.exists() and not rejects.is_file():
         # A device such as /dev/null, or a pipe, is written to and not replaced; a folder is an error.
-        with refused.open("rb") as file, rejects.open("wb") as target:
+        with rejected.open("rb") as file, rejects.open("wb") as target:
             shutil.copyfileobj(file, target)
         return
     rejects.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(refused, rejects)
+    shutil.move(rejected, rejects)
 
 
 @contextlib.contextmanager
@@ -202,14 +202,14 @@ def _progress(file: BinaryIO, size: int) -> Iterator[BinaryIO]:
 
 
 @contextlib.contextmanager
-def _refused_file(path: Path, target: Path | None) -> Iterator[Callable[[Refused], None]]:
+def _rejected_file(path: Path, target: Path | None) -> Iterator[Callable[[RejectedRecord], None]]:
     if target is None:
-        yield lambda refused: None
+        yield lambda rejected: None
         return
     zipped = target.name.endswith(".gz")
     with path.open("wb") as plain:
         file: IO[bytes] = cast(IO[bytes], gzip.GzipFile(fileobj=plain, mode="wb", mtime=0)) if zipped else plain
-        yield lambda refused: file.writelines(refused.json_line())
+        yield lambda rejected: file.writelines(rejected.json_line())
         if zipped:
             file.close()
 
@@ -226,7 +226,7 @@ def _hint_at_near_misses(counts: Counts) -> None:
 def _hint_at_rejects(counts: Counts, rejects: Path | None) -> None:
     if counts.orders_rejected and rejects is None:
         count = counts.orders_rejected
-        print(f"{count} order{'s' * (count > 1)} refused: --rejects FILE keeps them with the reasons", file=sys.stderr)
+        print(f"{count} order{'s' * (count > 1)} rejected: --rejects FILE keeps them with the reasons", file=sys.stderr)
 
 
 def _same_file(source: str, rejects: Path) -> bool:

@@ -22,7 +22,7 @@ from chalicelib.contracts.model import Contract
 from chalicelib.flatten.strict import (
     Lines,
     Node,
-    RefusedOrder,
+    RejectedOrder,
     StrictDecoder,
     below,
     compact,
@@ -58,7 +58,7 @@ class ExtraFields:
         """
         try:
             return self._read(raw, keys, in_lines, most_bytes)
-        except (_Unsure, RefusedOrder, msgspec.DecodeError, RecursionError):
+        except (_Unsure, RejectedOrder, msgspec.DecodeError, RecursionError):
             return self._strict.extra_fields(raw, most_bytes)
 
     def _read(self, raw: bytes, keys: int, in_lines: Sequence[int], most_bytes: int) -> tuple[str | None, Texts]:

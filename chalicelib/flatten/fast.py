@@ -38,7 +38,7 @@ from chalicelib.contracts.model import Column, Contract, From, Type
 from chalicelib.flatten import columns, proof, values
 from chalicelib.flatten.dates import parse_dates
 from chalicelib.flatten.extra_fields import ExtraFields
-from chalicelib.flatten.strict import RefusedOrder, StrictDecoder
+from chalicelib.flatten.strict import RejectedOrder, StrictDecoder
 
 Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -312,7 +312,7 @@ class FastDecoder:
             try:
                 first = ends[i - 1] if i else 0
                 orders[i], found = self._extra_fields.read(bytes(raws[i]), counts[i], known[first : ends[i]], room)
-            except RefusedOrder:
+            except RejectedOrder:
                 good[i] = False
                 continue
             lines[first : ends[i]] = found

@@ -1,4 +1,4 @@
-"""Flattens batches of raw orders into Arrow tables, one row per order and product, and sets aside what is refused.
+"""Flattens batches of raw orders into Arrow tables, one row per order and product, and sets aside what is rejected.
 
 `python -m chalicelib.flatten` does it to a local file; `flatten_orders` to a few orders in a notebook.
 """
@@ -19,11 +19,11 @@ import pyarrow as pa
 from chalicelib.contracts.model import MONTHS_AHEAD, ORDERS, Contract, From, Type
 from chalicelib.documents.decompress import ByteStream, Source
 from chalicelib.documents.records import Batch, Raw, Records
-from chalicelib.documents.rejected import Refused
+from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.flatten import columns
 from chalicelib.flatten.fast import EXTRA, FastDecoder, Lines
 from chalicelib.flatten.schema import row_schema
-from chalicelib.flatten.strict import Order, RefusedOrder, StrictDecoder
+from chalicelib.flatten.strict import Order, RejectedOrder, StrictDecoder
 
 if TYPE_CHECKING:
     pass
@@ -80,7 +80,7 @@ class Flattened:
     rows: pa.Table
     months: npt.NDArray[np.int64]
     loaded: int
-    refused: list[Refused]
+    rejected: list[RejectedRecord]
 
 
 class Flattener:
@@ -110,7 +110,7 @@ class Flattener:
         return self._strict.near_misses
 
     def flatten(self, batch: Batch) -> Iterator[Flattened]:
-        """Flatten one batch, in parts where its rows are many. No record is lost: each is in the rows or refused."""
+        """Flatten one batch, in parts where its rows are many. No record is lost: each is in the rows or rejected."""
         whole = self.whole(batch)
         if whole is not None:
             yield whole
@@ -127,7 +127,7 @@ class Flattener:
 
     def _flattened(self, batch: Batch) -> Flattened:
         numbers = np.array(batch.numbers, dtype=np.int64)
-        refused = list(batch.refused)
+        rejected = list(batch.rejected)
         parts = []
         fast = self._taken_fast(batch)
         left: Iterable[int] = range(len(batch.raws))
@@ -138,12 +138,12 @@ class Flattener:
             waiting = np.ones(len(batch.raws), dtype=np.bool_)
             waiting[fast.taken] = False
             left = np.flatnonzero(waiting).tolist()
-        strict = self._taken_strictly(batch.raws, left, numbers, refused)
+        strict = self._taken_strictly(batch.raws, left, numbers, rejected)
         if strict is not None:
             parts.append(self._rows(strict, numbers))
         loaded = sum(len(part.taken) for part in (fast, strict) if part is not None)
-        refused.sort(key=lambda each: each.record_number)
-        return Flattened(*self._merged(parts), loaded, refused)
+        rejected.sort(key=lambda each: each.record_number)
+        return Flattened(*self._merged(parts), loaded, rejected)
 
     def _taken_fast(self, batch: Batch) -> Lines | None:
         if self._fast is None:
@@ -157,15 +157,15 @@ class Flattener:
         return lines
 
     def _taken_strictly(
-        self, raws: list[Raw], left: Iterable[int], numbers: npt.NDArray[np.int64], refused: list[Refused]
+        self, raws: list[Raw], left: Iterable[int], numbers: npt.NDArray[np.int64], rejected: list[RejectedRecord]
     ) -> Lines | None:
         taken, orders, size = [], [], 0
         for i in left:
             raw = bytes(raws[i])
             try:
                 order = self._strict.decode(raw)
-            except RefusedOrder as problem:
-                refused.append(Refused(int(numbers[i]), problem.path, problem.reason, raw))
+            except RejectedOrder as problem:
+                rejected.append(RejectedRecord(int(numbers[i]), problem.path, problem.reason, raw))
                 continue
             size += order.size
             if size > PART_BYTES and len(raws) > 1:
@@ -240,13 +240,13 @@ class Flattener:
 def _halves(batch: Batch) -> Iterator[Batch]:
     middle = len(batch.raws) // 2
     turn = batch.numbers[middle]
-    for part, refused in (
-        (slice(None, middle), [each for each in batch.refused if each.record_number < turn]),
-        (slice(middle, None), [each for each in batch.refused if each.record_number >= turn]),
+    for part, rejected in (
+        (slice(None, middle), [each for each in batch.rejected if each.record_number < turn]),
+        (slice(middle, None), [each for each in batch.rejected if each.record_number >= turn]),
     ):
         start = part.start or 0
         odd = {i - start for i in batch.odd if i in range(len(batch.raws))[part]}
-        yield Batch(batch.numbers[part], batch.raws[part], odd, refused)
+        yield Batch(batch.numbers[part], batch.raws[part], odd, rejected)
 
 
 def _extra(orders: Mapping[str, pa.Array], lines: Mapping[str, pa.Array], without: npt.NDArray[np.bool_]) -> pa.Array:

@@ -29,8 +29,8 @@ def flatten_orders(
     """Flatten orders into a DataFrame, one row per order and product, by the code that the Lambda runs.
 
     `orders` is one order, an object that holds them, an iterable of orders, or JSON in any of the input forms. The
-    columns are those of the table's files; money is Decimal, dates are UTC, integers may be NULL. Refused records are
-    in `frame.attrs["refused"]`, a list of dicts with record_number, path, reason and raw.
+    columns are those of the table's files; money is Decimal, dates are UTC, integers may be NULL. Rejected records are
+    in `frame.attrs["rejected"]`, a list of dicts with record_number, path, reason and raw.
 
     Raises UnreadableFile for text that cannot be read to its end, TypeError for a DataFrame and for a value that JSON
     has no form for.
@@ -55,7 +55,7 @@ def flatten_orders(
     # Not pandas' own choice, float64 where a value is NULL: it would round large integers.
     integers = {pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype()}
     frame: pd.DataFrame = pa.concat_tables(tables).cast(file_schema(contract)).to_pandas(types_mapper=integers.get)
-    frame.attrs["refused"] = [
+    frame.attrs["rejected"] = [
         {
             "record_number": each.record_number,
             "path": each.path,
@@ -63,20 +63,20 @@ def flatten_orders(
             "raw": each.raw.decode("utf-8", "replace"),
         }
         for part in parts
-        for each in part.refused
+        for each in part.rejected
         if isinstance(each.raw, bytes)
     ]
     return frame
 
 
 def _sendable(value: Any) -> Any:
-    """Return a value as msgspec writes it, and what it would turn to null or refuse as Python's json writes it."""
+    """Return a value as msgspec writes it, and what it would turn to null or reject as Python's json writes it."""
     if isinstance(value, Mapping):
         return {str(key): _sendable(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [_sendable(each) for each in value]
     if isinstance(value, (str, float)):
-        # NaN, infinities and halves of surrogate pairs go on, to be refused with their place.
+        # NaN, infinities and halves of surrogate pairs go on, to be rejected with their place.
         return msgspec.Raw(json.dumps(value).encode())
     if isinstance(value, date):
         return value.isoformat()

@@ -19,7 +19,7 @@ from chalicelib.flatten import values
 from chalicelib.flatten.values import NotFinite, NumberText, Unfit, kind
 
 MAX_DEPTH = 128
-"""Objects and arrays nested deeper than this are refused: no order is, and stacks are finite."""
+"""Objects and arrays nested deeper than this are rejected: no order is, and stacks are finite."""
 
 MOST_NEAR_MISSES = 20
 """How many keys are remembered that are nearly the contract's."""
@@ -36,7 +36,7 @@ _MOST_NAMED = 5
 """How many of a document's keys a reason names."""
 
 
-class RefusedOrder(Exception):
+class RejectedOrder(Exception):
     """An order breaks the contract: where (`path`, as `products[0].price`) and why."""
 
     def __init__(self, path: str, reason: str) -> None:
@@ -91,7 +91,7 @@ class Node(dict[str, Any]):
 
 
 class StrictDecoder:
-    """Decodes orders of `contract` one at a time; orders dated after `latest_ms` are refused.
+    """Decodes orders of `contract` one at a time; orders dated after `latest_ms` are rejected.
 
     `near_misses` holds paths of fields that the contract would name but for case, spaces or underscores, each with the
     path that it names: they are extra fields like others, which the sender hardly means.
@@ -117,16 +117,16 @@ class StrictDecoder:
             self._factors = names.index(contract.unit_price), names.index(contract.quantity)
 
     def decode(self, raw: bytes) -> Order:
-        """Decode one record. Raises RefusedOrder for the first thing that breaks the contract."""
+        """Decode one record. Raises RejectedOrder for the first thing that breaks the contract."""
         order = parsed(raw)
         if not isinstance(order, dict):
-            raise RefusedOrder("", f"expected an order as a JSON object, found {kind(order)}")
+            raise RejectedOrder("", f"expected an order as a JSON object, found {kind(order)}")
         result: list[Any] = [None] * self._width
         extra: dict[str, str] = {}
         lines = self._object(order, self.order_node, "", "", result, extra)
         for i, column in self._required:
             if result[i] is None or result[i] == "":
-                raise RefusedOrder(str(column.source), self._absence(order, column))
+                raise RejectedOrder(str(column.source), self._absence(order, column))
         listed = self._list(lines)
         size = self._size_of_rows(result, extra, len(listed))
         text = object_text(extra)
@@ -146,15 +146,15 @@ class StrictDecoder:
         """Return the fields that the contract does not name, of an order whose columns are known to be sound.
 
         The first text is what the order has of its own, the others what each of its lines and the order have together.
-        Raises RefusedOrder where `decode` would, for a key given twice or an extra field that no column could hold, and
-        where repeating the first text on each line would take more than `most_bytes`.
+        Raises RejectedOrder where `decode` would, for a key given twice or an extra field that no column could hold,
+        and where repeating the first text on each line would take more than `most_bytes`.
         """
         order = parsed(raw)
         extra: dict[str, str] = {}
         lines = self._list(self._unknown(order, self.order_node, "", "", extra))
         text = object_text(extra)
         if len((text or "").encode()) * len(lines) > most_bytes:
-            raise RefusedOrder(self._contract.lines, "too many elements for so long extra fields")
+            raise RejectedOrder(self._contract.lines, "too many elements for so long extra fields")
         found = []
         for i, line in enumerate(lines):
             own: dict[str, str] = {}
@@ -189,7 +189,7 @@ class StrictDecoder:
         texts = [text for text in result if isinstance(text, str)] + [object_text(extra) or ""]
         size = (values.ROW_BYTES + sum(len(text.encode()) for text in texts)) * max(lines, 1)
         if lines and size > values.MAX_ORDER_BYTES:
-            raise RefusedOrder(
+            raise RejectedOrder(
                 self._contract.lines,
                 f"{lines} elements make rows of {size} bytes, since each repeats the order's texts: split the order",
             )
@@ -199,25 +199,25 @@ class StrictDecoder:
         if lines is None:
             return []
         if not isinstance(lines, list):
-            raise RefusedOrder(self._contract.lines, f"expected an array, found {kind(lines)}")
+            raise RejectedOrder(self._contract.lines, f"expected an array, found {kind(lines)}")
         return lines
 
     def _line(self, line: object, index: int, order_text: str | None) -> list[Any]:
         path = f"{self._contract.lines}[{index}]"
         if not isinstance(line, dict):
-            raise RefusedOrder(path, f"expected an object, found {kind(line)}")
+            raise RejectedOrder(path, f"expected an object, found {kind(line)}")
         result: list[Any] = [None] * (self._line_width + 2)
         extra: dict[str, str] = {}
         self._object(line, self.line_node, f"{path}.", f"{self._contract.lines}[].", result, extra)
         for i, column in self._required_in_lines:
             if result[i] is None or result[i] == "":
-                raise RefusedOrder(path, f"each element of {self._contract.lines!r} needs its {column.name}")
+                raise RejectedOrder(path, f"each element of {self._contract.lines!r} needs its {column.name}")
         if self._factors:
             price, quantity = result[self._factors[0]], result[self._factors[1]]
             if price is not None and quantity is not None:
                 result[-2] = price * quantity
                 if abs(result[-2]) > values.MAX_UNITS:
-                    raise RefusedOrder(path, "price × quantity is too large for decimal(18,4)")
+                    raise RejectedOrder(path, "price × quantity is too large for decimal(18,4)")
         result[-1] = with_own(order_text, extra)
         return result
 
@@ -241,7 +241,7 @@ class StrictDecoder:
             elif isinstance(known, Lines):
                 lines = value
             elif not isinstance(value, dict):
-                raise RefusedOrder(path + key, f"expected an object, found {kind(value)}")
+                raise RejectedOrder(path + key, f"expected an object, found {kind(value)}")
             else:
                 inner = self._object(value, known, f"{path}{key}.", f"{generic}{key}.", result, extra)
                 lines = inner if inner is not None else lines
@@ -272,9 +272,9 @@ class StrictDecoder:
         try:
             return leaf.parse(value)
         except Unfit as problem:
-            raise RefusedOrder(path, str(problem)) from None
-        except RefusedOrder as problem:
-            raise RefusedOrder(path + problem.path, problem.reason) from None
+            raise RejectedOrder(path, str(problem)) from None
+        except RejectedOrder as problem:
+            raise RejectedOrder(path + problem.path, problem.reason) from None
 
     def _node(self, columns: Iterable[Column]) -> Node:
         root = Node()
@@ -302,13 +302,13 @@ class StrictDecoder:
 
 
 def parsed(raw: bytes) -> object:
-    """Return what JSON says, numbers as their digits. Raises RefusedOrder for what is none or too deep."""
+    """Return what JSON says, numbers as their digits. Raises RejectedOrder for what is none or too deep."""
     try:
         return _JSON.decode(raw.decode())
     except RecursionError:
-        raise RefusedOrder("", _TOO_DEEP) from None
+        raise RejectedOrder("", _TOO_DEEP) from None
     except ValueError as problem:
-        raise RefusedOrder("", f"not JSON: {problem}") from None
+        raise RejectedOrder("", f"not JSON: {problem}") from None
 
 
 def compact(value: object, path: str = "", depth: int = 1) -> str:
@@ -320,9 +320,9 @@ def compact(value: object, path: str = "", depth: int = 1) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, NotFinite):
-        raise RefusedOrder(path, f"{value.name} is not JSON: send a number, text or null")
+        raise RejectedOrder(path, f"{value.name} is not JSON: send a number, text or null")
     if depth > MAX_DEPTH:
-        raise RefusedOrder(path, _TOO_DEEP)
+        raise RejectedOrder(path, _TOO_DEEP)
     if isinstance(value, _Twice):
         raise _twice(value, f"{path}.")
     if isinstance(value, dict):
@@ -361,8 +361,8 @@ _JSON = json.JSONDecoder(
 """Made once: `json.loads` would make one for each order."""
 
 
-def _twice(found: _Twice, path: str) -> RefusedOrder:
-    return RefusedOrder(below(path, found.key), "the key appears twice in one object: send one of the values")
+def _twice(found: _Twice, path: str) -> RejectedOrder:
+    return RejectedOrder(below(path, found.key), "the key appears twice in one object: send one of the values")
 
 
 def _json_text(value: object) -> str:

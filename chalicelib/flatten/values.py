@@ -1,4 +1,4 @@
-"""What one JSON value becomes in a column, or why it is refused: the rules of the contract, one function a type.
+"""What one JSON value becomes in a column, or why it is rejected: the rules of the contract, one function a type.
 
 Money and whole numbers become integers of their smallest unit, dates milliseconds since 1970 UTC, the rest text.
 """

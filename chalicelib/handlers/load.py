@@ -112,7 +112,7 @@ def _measured(entry: Entry) -> dict[str, float]:
     modified, finished = entry.source_modified_at, entry.finished_at
     values: dict[str, float] = {
         "OrdersLoaded": entry.orders_loaded,
-        "OrdersRefused": entry.orders_rejected,
+        "OrdersRejected": entry.orders_rejected,
         "RowsLoaded": entry.rows,
         "ObjectsLoaded": entry.state in WITH_ROWS,
         "ObjectsQuarantined": entry.state == QUARANTINED,

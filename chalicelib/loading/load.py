@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from chalicelib.documents.decompress import SUFFIXES, ByteStream, is_supported
 from chalicelib.documents.prefetch import ReadAhead
-from chalicelib.documents.rejected import Refused
+from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.errors import UnreadableFile
 from chalicelib.file_names import FileNames, in_generation
 from chalicelib.flatten.flattener import Lineage
@@ -91,19 +91,19 @@ class Load:
         self._rejected = _RejectedFile(store, f"{self._quarantine}.ndjson.gz")
 
     def read(self, limits: Limits, watch: Watch) -> Result:
-        """Read the source to its end, publishing nothing of it; a source refused whole is quarantined here.
+        """Read the source to its end, publishing nothing of it; a source quarantined whole is quarantined here.
 
         Returns what becomes of it once it is published. Raises CountMismatch, and what the store and `watch` raise.
         """
         try:
-            self._refuse_up_front(limits)
+            self._reject_up_front(limits)
             counts = convert(
                 _Watched(ReadAhead(self._source.stream), watch),
                 Lineage(self._arrival.key, self._arrival.version, self._source.modified_at),
                 self._directory / "files",
                 limits,
                 closed=self._keep,
-                refuse=self._rejected.add,
+                reject=self._rejected.add,
             )
         except UnreadableFile as problem:
             self.abort()
@@ -113,7 +113,7 @@ class Load:
         return self._loaded(counts)
 
     def publish(self, result: Result) -> None:
-        """Let everything appear: what is refused first, which is never less safe than what is loaded."""
+        """Let everything appear: what is rejected first, which is never less safe than what is loaded."""
         if result.quarantine is not None:
             self._rejected.publish()
         for upload in self._staged:
@@ -129,7 +129,7 @@ class Load:
         for upload in staged:
             self._store.abort(upload)
 
-    def _refuse_up_front(self, limits: Limits) -> None:
+    def _reject_up_front(self, limits: Limits) -> None:
         if not is_supported(self._arrival.key):
             raise UnreadableFile(f"unsupported file type: name it {', '.join(SUFFIXES)}, or one of these with .gz")
         if limits.max_source_bytes is not None and self._source.size > limits.max_source_bytes:
@@ -210,7 +210,7 @@ class _RejectedFile:
         self._upload: Any = None
         self._aborted = False
 
-    def add(self, rejected: Refused) -> None:
+    def add(self, rejected: RejectedRecord) -> None:
         """Add one record."""
         if self._gzip is None:
             self._gzip = gzip.GzipFile(filename="", fileobj=self, mode="wb", mtime=0)

@@ -30,10 +30,10 @@ class Metric:
 
 METRICS: dict[str, Metric] = {
     "OrdersLoaded": Metric("Count", "Orders that were loaded into the table."),
-    "OrdersRefused": Metric("Count", "Orders that were refused into the quarantine."),
+    "OrdersRejected": Metric("Count", "Orders that were rejected into the quarantine."),
     "RowsLoaded": Metric("Count", "Rows that were loaded: one an order and product."),
     "ObjectsLoaded": Metric("Count", "Source objects that were loaded, wholly or partly."),
-    "ObjectsQuarantined": Metric("Count", "Source objects that were refused whole."),
+    "ObjectsQuarantined": Metric("Count", "Source objects that were quarantined whole."),
     "SourceBytes": Metric("Bytes", "Bytes of source objects, as stored."),
     "LoadSeconds": Metric("Seconds", "How long the load of one source object took."),
     "MemoryPeakMegabytes": Metric(

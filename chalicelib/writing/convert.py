@@ -1,4 +1,4 @@
-"""One source from its bytes to finished Parquet files and refused records: what Lambda and command line share."""
+"""One source from its bytes to finished Parquet files and rejected records: what Lambda and command line share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from chalicelib.contracts.model import ORDERS, Contract
 from chalicelib.documents.decompress import ByteStream
-from chalicelib.documents.rejected import Refused
+from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.errors import CountMismatch, UnreadableFile
 from chalicelib.file_names import FileNames
 from chalicelib.flatten import arrow, parallel
@@ -60,7 +60,7 @@ class Limits:
     max_rejected_percent: int = 80
     judged_from_orders: int = 40_000
 
-    def check_share(self, counts: Counts, first: Refused | None) -> None:
+    def check_share(self, counts: Counts, first: RejectedRecord | None) -> None:
         """Raise UnreadableFile if so many orders were rejected that the file is not one of orders.
 
         Rejecting costs ten times what loading does: a megabyte can hold half a million of documents to reject.
@@ -92,15 +92,15 @@ def convert(
     limits: Limits,
     *,
     closed: Callable[[MonthFile], None],
-    refuse: Callable[[Refused], None],
+    reject: Callable[[RejectedRecord], None],
     contract: Contract = ORDERS,
 ) -> Counts:
     """Read `stream` to its end and write its rows below `directory`.
 
-    `closed` is called with each finished file, from the writing thread, and `refuse` with each refused record, in
+    `closed` is called with each finished file, from the writing thread, and `reject` with each rejected record, in
     their order. Nothing may be published before this has returned: raises UnreadableFile when the end cannot be
-    reached, too large a share of the orders is refused, or rows take far more than their source, and CountMismatch when
-    what was read is not what was loaded and refused.
+    reached, too large a share of the orders is rejected, or rows take far more than their source, and CountMismatch
+    when what was read is not what was loaded and rejected.
     """
     arrow.prepare()
     contract.check()
@@ -119,17 +119,17 @@ def convert(
         MonthFiles(directory, names, roll_bytes=limits.roll_bytes, closed=closed, contract=contract) as files,
         closing(parallel.flattened(batches, flattener, limits.cores)) as found,
     ):
-        first: Refused | None = None
+        first: RejectedRecord | None = None
         rows_bytes = 0
         for batch, parts in found:
             counts.orders_read += batch.read
             for part in parts:
-                for refused in part.refused:
-                    refuse(refused)
-                first = first or next(iter(part.refused), None)
+                for rejected in part.rejected:
+                    reject(rejected)
+                first = first or next(iter(part.rejected), None)
                 files.add(part.rows, part.months)
                 counts.orders_loaded += part.loaded
-                counts.orders_rejected += len(part.refused)
+                counts.orders_rejected += len(part.rejected)
                 counts.rows += part.rows.num_rows
                 rows_bytes += part.rows.nbytes
                 check_expansion(rows_bytes, batch.end)

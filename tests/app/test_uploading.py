@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from chalicelib.api.upload_names import MAX_NAME_BYTES, UploadId, safe_name
 from chalicelib.documents.decompress import is_supported
-from chalicelib.documents.rejected import Refused
+from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.errors import RequestError, UnknownUpload
 from chalicelib.file_names import ledger_name
 from chalicelib.loading.entry import Entry
@@ -56,7 +56,7 @@ def test_a_good_name_ends_the_key_as_it_is(front: Front, name: str) -> None:
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", BAD, ids=lambda name: ascii(name)[:30])
-def test_a_bad_name_is_refused_with_the_remedy(front: Front, name: Any) -> None:
+def test_a_bad_name_is_rejected_with_the_remedy(front: Front, name: Any) -> None:
     answer = front.post(name)
     assert answer.status == 400
     assert set(answer.body["Fields"]) == {"filename"}
@@ -148,7 +148,7 @@ def test_the_form_allows_one_key_one_type_one_size_for_minutes(name: str, type_:
     assert ["content-length-range", 1, 1000] in conditions
     assert not [each for each in conditions if isinstance(each, list) and each[0] == "starts-with"]
     named = {name for each in conditions if isinstance(each, dict) for name in each}
-    assert set(link["fields"]) - {"policy", "x-amz-signature"} <= named  # S3 refuses a field that is not
+    assert set(link["fields"]) - {"policy", "x-amz-signature"} <= named  # S3 rejects a field that is not
     assert link["fields"]["x-amz-algorithm"] == "AWS4-HMAC-SHA256"
     assert link["expires_at"] == (NOW + timedelta(seconds=120)).isoformat().replace("+00:00", "Z")
 
@@ -271,10 +271,10 @@ def test_an_entry_that_cannot_be_read_is_no_error_of_the_caller(uploaded: Upload
     assert uploaded.at(timedelta(seconds=1))["status"] == "loading"
 
 
-def test_what_was_refused_is_shown_by_a_sample_without_the_orders_and_a_link(uploaded: UploadWorld) -> None:
+def test_what_was_rejected_is_shown_by_a_sample_without_the_orders_and_a_link(uploaded: UploadWorld) -> None:
     uploaded.arrived()
     records = [
-        Refused(number, "$.price", f'"{number}", "raw": "x" is not a number', b'{"secret": 1, "raw": "y"}')
+        RejectedRecord(number, "$.price", f'"{number}", "raw": "x" is not a number', b'{"secret": 1, "raw": "y"}')
         for number in range(1, 9)
     ]
     content = gzip.compress(b"".join(b"".join(each.json_line()) for each in records))
@@ -283,26 +283,26 @@ def test_what_was_refused_is_shown_by_a_sample_without_the_orders_and_a_link(upl
         "partly_loaded", orders_read=9, orders_loaded=1, orders_rejected=8, quarantine="orders_quarantine/q.ndjson.gz"
     )
     status = uploaded.at(timedelta(seconds=5))
-    assert [each["record_number"] for each in status["refused"]] == [1, 2, 3, 4, 5]
-    assert status["refused"][0] == {
+    assert [each["record_number"] for each in status["rejected"]] == [1, 2, 3, 4, 5]
+    assert status["rejected"][0] == {
         "record_number": 1, "path": "$.price", "reason": '"1", "raw": "x" is not a number',
     }  # fmt: skip
-    assert "secret" not in json.dumps(status["refused"])
+    assert "secret" not in json.dumps(status["rejected"])
     assert "/orders_quarantine/q.ndjson.gz?" in status["quarantine_url"]
     assert "X-Amz-Signature" in status["quarantine_url"]
 
 
-def test_a_sample_stays_small_whatever_was_refused(uploaded: UploadWorld) -> None:
+def test_a_sample_stays_small_whatever_was_rejected(uploaded: UploadWorld) -> None:
     uploaded.arrived()
-    huge = b"".join(Refused(1, "", "too long", b"x" * 30_000_000).json_line())
-    content = gzip.compress(huge + b"".join(Refused(2, "", "late", b"1").json_line()))
+    huge = b"".join(RejectedRecord(1, "", "too long", b"x" * 30_000_000).json_line())
+    content = gzip.compress(huge + b"".join(RejectedRecord(2, "", "late", b"1").json_line()))
     uploaded.front.s3.put("orders_quarantine/q.ndjson.gz", content)
     uploaded.entry("partly_loaded", orders_read=2, orders_rejected=2, quarantine="orders_quarantine/q.ndjson.gz")
     status = uploaded.at(timedelta(seconds=5))
-    assert status["refused"] == [{"record_number": 1, "path": "", "reason": "too long"}]
+    assert status["rejected"] == [{"record_number": 1, "path": "", "reason": "too long"}]
 
 
-def test_a_file_refused_whole_tells_why_and_counts_nothing_of_an_earlier_one(uploaded: UploadWorld) -> None:
+def test_a_file_rejected_whole_tells_why_and_counts_nothing_of_an_earlier_one(uploaded: UploadWorld) -> None:
     uploaded.arrived()
     report = "orders_quarantine/q.report.json"
     uploaded.entry("quarantined", reason="not JSON (at byte 3)", quarantine=report, files=("of an earlier version",))

@@ -105,7 +105,7 @@ def test_a_topic_is_told_of_every_alarm_once_it_is_set(stage):
 
 
 def test_an_alarm_over_an_expression_and_one_over_a_percentile_are_as_they_were_meant(stage):
-    assert alarm(stage, "orders-refused")["Metrics"][0]["Expression"].startswith("IF(loaded + refused > 0")
+    assert alarm(stage, "orders-rejected")["Metrics"][0]["Expression"].startswith("IF(loaded + rejected > 0")
     assert alarm(stage, "load-slow")["ExtendedStatistic"] == "p99"
     assert alarm(stage, "load-slow")["Threshold"] == 720_000
 

@@ -35,7 +35,7 @@ def record(payload, arn=ARN, **more):
 
 
 class Function:
-    """Notes the events it is given; refuses all after `takes` of them."""
+    """Notes the events it is given; rejects all after `takes` of them."""
 
     def __init__(self, takes=1000):
         self.given = []

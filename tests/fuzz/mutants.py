@@ -56,7 +56,7 @@ class Mutant:
 
     @property
     def text(self) -> bytes | None:
-        """The bytes that refused records are slices of, where they are known."""
+        """The bytes that rejected records are slices of, where they are known."""
         return self.plain
 
 
@@ -125,7 +125,7 @@ def _one_bad_element(rng: UglyOrders, records: list[bytes]) -> Mutant:
     for _ in range(rng.choice([1, 1, 2, 3])):
         bad = _token_replaced(rng, bad)
     data = joined([good[0], good[1], bad, good[2], good[3]], rng.choice(["array", "envelope"]), rng)
-    # A file that is broken by it is refused whole; what the rest is, the worker sees.
+    # A file that is broken by it is quarantined whole; what the rest is, the worker sees.
     return Mutant(data, tuple(good), data)
 
 

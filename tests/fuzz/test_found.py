@@ -72,11 +72,11 @@ def test_orders_that_together_overflowed_a_text_column_are_more_rows_than_their_
 
 @pytest.mark.parametrize("what", FOUND)
 def test_it_is_read_in_time_and_memory_and_every_order_is_accounted_for(what: str, tmp_path: Path) -> None:
-    data, (read, refused) = FOUND[what]
+    data, (read, rejected) = FOUND[what]
     begun = time.monotonic()
     done = flattened(data, tmp_path)
-    assert done.returncode == (1 if refused == read else 0), done.stderr[-1000:]
+    assert done.returncode == (1 if rejected == read else 0), done.stderr[-1000:]
     told = done.stdout.decode()
-    assert f'"orders_read": {read}, "orders_loaded": {read - refused}, "orders_rejected": {refused},' in told
+    assert f'"orders_read": {read}, "orders_loaded": {read - rejected}, "orders_rejected": {rejected},' in told
     assert time.monotonic() - begun < 40
-    assert (tmp_path / "rejects").read_bytes().count(b"\n") == refused
+    assert (tmp_path / "rejects").read_bytes().count(b"\n") == rejected

@@ -43,17 +43,17 @@ def complaints(case: Mutant, chunk_bytes: int) -> list[str]:
     except UnreadableFile:
         return []
     wrong = []
-    rows, refused = flattened(batches, True)
-    if (rows, refused) != flattened(batches, False):
+    rows, rejected = flattened(batches, True)
+    if (rows, rejected) != flattened(batches, False):
         wrong.append("fast and strict differ")
     numbers = sorted(row["record_number"] for row in rows if row["line_number"] in (None, 1))
-    numbers = sorted(numbers + [each[0] for each in refused])
+    numbers = sorted(numbers + [each[0] for each in rejected])
     read = sum(batch.read for batch in batches)
     if numbers != list(range(1, read + 1)):
-        wrong.append(f"read {read} records, and these are loaded or refused: {numbers}")
-    for _, _, reason, raw in refused:
+        wrong.append(f"read {read} records, and these are loaded or rejected: {numbers}")
+    for _, _, reason, raw in rejected:
         if case.plain is not None and raw not in case.plain:
-            wrong.append(f"the bytes of a refused record are not in the file: {reason}")
+            wrong.append(f"the bytes of a rejected record are not in the file: {reason}")
     raws = Counter(bytes(raw) for batch in batches for raw in batch.raws)
     if Counter(case.neighbours) - raws:
         wrong.append("untouched neighbours disappeared")
@@ -61,14 +61,14 @@ def complaints(case: Mutant, chunk_bytes: int) -> list[str]:
 
 
 def flattened(batches: list[Batch], fast: bool) -> tuple[list[dict[str, object]], list[tuple[int, str, str, bytes]]]:
-    """Return the rows of all batches and what was refused: number, path, reason and bytes."""
+    """Return the rows of all batches and what was rejected: number, path, reason and bytes."""
     flattener = Flattener(LINEAGE, fast=fast)
     parts = [part for batch in batches for part in flattener.flatten(batch)]
     for part in parts:
         part.rows.validate(full=True)
     rows = pa.concat_tables([part.rows for part in parts]).to_pylist() if parts else []
-    refused = [each for part in parts for each in part.refused]
-    return rows, [(each.record_number, each.path, each.reason, raw_of(each)) for each in refused]
+    rejected = [each for part in parts for each in part.rejected]
+    return rows, [(each.record_number, each.path, each.reason, raw_of(each)) for each in rejected]
 
 
 def chunk_of(seed: int) -> int:

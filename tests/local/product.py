@@ -109,7 +109,7 @@ class Product:
         found = table_rows(self.s3, self.settings, columns)
         return sorted((row[1:] for row in found if row[0] == key), key=str)
 
-    def refused(self, entry: Entry) -> list[dict[str, Any]]:
+    def rejected(self, entry: Entry) -> list[dict[str, Any]]:
         """Return the refused records of an entry."""
         assert entry.quarantine is not None
         stored = self.s3.get_object(Bucket=self.settings.bucket, Key=entry.quarantine)["Body"].read()

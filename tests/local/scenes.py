@@ -213,7 +213,7 @@ class Asking(Scene):
         self.holds(send(link, json.dumps(orders).encode(), self.folder) == 204, "an upload by the link")
         self.load(link["key"], self.s3.head_object(Bucket=self.bucket, Key=link["key"]))
         ended = client.get(f"/uploads/{link['upload_id']}").json()
-        self.holds(ended.get("status") == "partly_loaded" and ended["refused"], f"what was refused: {ended}")
+        self.holds(ended.get("status") == "partly_loaded" and ended["rejected"], f"what was refused: {ended}")
         with urllib.request.urlopen(ended["quarantine_url"], timeout=30) as answer:
             self.holds(answer.status == 200, "the refused records by their link")
         asked = client.get("/queries/order_lines_of", order_id="1")

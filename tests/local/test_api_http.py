@@ -69,8 +69,8 @@ def test_what_was_refused_is_told_with_its_reasons(api: Client, tmp_path: Path) 
     assert (told["status"], told["orders_read"], told["orders_loaded"], told["orders_rejected"]) == (
         "partly_loaded", 3, 1, 2,
     )  # fmt: skip
-    assert [each["record_number"] for each in told["refused"]] == [2, 3]
-    assert all(each["reason"] for each in told["refused"])
+    assert [each["record_number"] for each in told["rejected"]] == [2, 3]
+    assert all(each["reason"] for each in told["rejected"])
     kept = requests.get(told["quarantine_url"], timeout=10)
     assert [json.loads(line)["record_number"] for line in gzip.decompress(kept.content).splitlines()] == [2, 3]
 

@@ -40,7 +40,7 @@ def test_a_load_is_one_line_of_facts_and_one_of_metrics_and_neither_holds_anythi
     measured = next(line for line in others if "_aws" in line)
     (directive,) = measured["_aws"]["CloudWatchMetrics"]
     assert (directive["Namespace"], directive["Dimensions"]) == ("OrdersEtl", [["stage"]])
-    assert (measured["stage"], measured["OrdersLoaded"], measured["OrdersRefused"]) == ("local", [1.0], [1.0])
+    assert (measured["stage"], measured["OrdersLoaded"], measured["OrdersRejected"]) == ("local", [1.0], [1.0])
     assert measured["MemoryPeakMegabytes"][0] > 10
     assert "Zerlina" not in str([facts, *others])
     assert "zq@" not in str([facts, *others])

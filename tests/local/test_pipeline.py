@@ -68,7 +68,7 @@ def test_a_file_that_cannot_be_read_loads_nothing_and_says_why(
     key = product.drop(f"unreadable/{name}", body)
     entry = product.finished(key)
     assert (entry.state, entry.files, entry.rows) == ("quarantined", (), 0)
-    report = product.refused(entry)[0]
+    report = product.rejected(entry)[0]
     assert reason in report["reason"]
     assert report["source_key"] == key
     assert report["source_version"] == entry.version
@@ -146,5 +146,5 @@ def test_the_samples_become_their_expected_rows_by_sql_and_by_pyarrow(product: P
 
         amounts = [Decimal(row["line_amount"]) for row in samples.rows[stem] if row["line_amount"]]
         assert counted == [(len(expected), sum(amounts), len({row["order_id"] for row in samples.rows[stem]}))]
-        if samples.refused[stem]:
-            assert product.refused(entry) == samples.refused[stem]
+        if samples.rejected[stem]:
+            assert product.rejected(entry) == samples.rejected[stem]

@@ -83,7 +83,7 @@ def test_promise_7_a_gzip_cut_at_any_byte_publishes_nothing(product: Product) ->
         keys = list(pool.map(lambda cut: product.drop(f"cut/{cut}.json.gz", whole[:cut]), range(len(whole))))
     assert {product.finished(key).state for key in keys} == {QUARANTINED}
     assert product.ask("SELECT COUNT(*) FROM orders_parquet_datalake WHERE order_id = 'cut'") == [(0,)]
-    assert all(product.refused(product.finished(key))[0]["reason"] for key in keys[:5])
+    assert all(product.rejected(product.finished(key))[0]["reason"] for key in keys[:5])
 
 
 def test_promise_7_a_gzip_bomb_publishes_nothing(product: Product) -> None:

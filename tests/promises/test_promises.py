@@ -145,7 +145,7 @@ def test_promise_4_poison_never_spreads(poison: list[bytes]) -> None:
         assert {row[1] for row in table(store)} >= {str(i) for i in range(len(lines))}
 
 
-def test_promise_4_what_is_refused_is_kept_byte_for_byte() -> None:
+def test_promise_4_what_is_rejected_is_kept_byte_for_byte() -> None:
     store = MemoryStore()
     broken = '{"order_id" : 7,"note":"Zoë \\u00e9 \\"x\\"" }'
     ingest(store).load(store.drop(KEY, f"[{json.dumps(order(1))}, {broken}, null]".encode()))
@@ -202,7 +202,7 @@ def test_promise_7_a_gzip_that_expands_beyond_the_limit_publishes_nothing() -> N
     assert table(store) == []
 
 
-def test_promise_8_a_record_over_the_limit_is_refused_alone() -> None:
+def test_promise_8_a_record_over_the_limit_is_rejected_alone() -> None:
     store = MemoryStore()
     long = json.dumps({**order(2), "note": "x" * (1 << 20)})
     content = f"[{json.dumps(order(1))}, {long}, {json.dumps(order(3))}]".encode()
@@ -211,7 +211,7 @@ def test_promise_8_a_record_over_the_limit_is_refused_alone() -> None:
     assert [each["raw"] for each in quarantined(store)] == [long]
 
 
-def test_promise_8_an_object_too_large_for_one_load_is_refused_before_it_is_read() -> None:
+def test_promise_8_an_object_too_large_for_one_load_is_rejected_before_it_is_read() -> None:
     store = MemoryStore()
     arrival = store.drop(KEY, body(order(1)))
     outcome, told = ingest(store, replace(LIMITS, max_source_bytes=10)).load(arrival)

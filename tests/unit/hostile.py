@@ -187,7 +187,7 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "orders with a few fields": lambda n: filled(order_of(b'"a":1,"b":{"c":[]}') + b"\n", n),
     "orders of a key given twice": lambda n: filled(order_of(b'"a":1,"a":2') + b"\n", n),
     "orders whose price is no number": lambda n: filled(order_of(b'"products":[{"price":"x"}]') + b"\n", n),
-    "orders refused with long paths": lambda n: filled(order_of(b'"' + b"p" * 300 + b'":{"q":NaN}') + b"\n", n),
+    "orders rejected with long paths": lambda n: filled(order_of(b'"' + b"p" * 300 + b'":{"q":NaN}') + b"\n", n),
     "orders of every month": months,
     "orders of ids of every kind": lambda n: filled(ORDER + b'{"order_id":"x","order_date":"2024-01-01"}', n),
     "orders whose join is never the same": lambda n: numbered('{"order_id":%d,"order_date":"2024-01-01"} {"a":1} ', n),

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 
 from chalicelib.documents.decompress import Source
 from chalicelib.documents.records import CHUNK_BYTES, Records
-from chalicelib.documents.rejected import Refused, SpooledRaw
+from chalicelib.documents.rejected import RejectedRecord, SpooledRaw
 
 
 @dataclass
 class Read:
-    """What was found in a file: `records` by number, and what was refused."""
+    """What was found in a file: `records` by number, and what was rejected."""
 
     records: dict[int, bytes] = field(default_factory=dict)
-    refused: list[Refused] = field(default_factory=list)
+    rejected: list[RejectedRecord] = field(default_factory=list)
     odd: set[int] = field(default_factory=set)
 
     @property
@@ -27,11 +27,11 @@ class Read:
 
     @property
     def reasons(self) -> list[str]:
-        return [each.reason for each in self.refused]
+        return [each.reason for each in self.rejected]
 
     @property
     def numbers(self) -> list[int]:
-        return sorted([*self.records, *(each.record_number for each in self.refused)])
+        return sorted([*self.records, *(each.record_number for each in self.rejected)])
 
 
 def read(
@@ -49,17 +49,17 @@ def read(
         source, max_record_bytes=max_record_bytes, envelope="orders", order_key="order_id", chunk_bytes=chunk_bytes
     )
     for batch in records:
-        assert batch.read == len(batch.raws) + len(batch.refused)
+        assert batch.read == len(batch.raws) + len(batch.rejected)
         found.odd |= {batch.numbers[i] for i in batch.odd}
         found.records |= dict(zip(batch.numbers, map(bytes, batch.raws), strict=True))
-        found.refused += batch.refused
-    assert found.numbers == list(range(1, len(found.records) + len(found.refused) + 1))
+        found.rejected += batch.rejected
+    assert found.numbers == list(range(1, len(found.records) + len(found.rejected) + 1))
     return found
 
 
-def raw_of(refused: Refused) -> bytes:
-    """Return the bytes of a refused record, wherever they are kept."""
-    return b"".join(refused.raw.pieces()) if isinstance(refused.raw, SpooledRaw) else refused.raw
+def raw_of(rejected: RejectedRecord) -> bytes:
+    """Return the bytes of a rejected record, wherever they are kept."""
+    return b"".join(rejected.raw.pieces()) if isinstance(rejected.raw, SpooledRaw) else rejected.raw
 
 
 class Trickle(io.BytesIO):

@@ -90,7 +90,7 @@ def rows(text: bytes, *, fast: bool) -> tuple[list[list[Any]], list[tuple[int, s
     found = [
         [str(row[name]) if isinstance(row[name], Decimal) else row[name] for name in names] for row in table.to_pylist()
     ]
-    return found, [(each.record_number, each.path) for part in parts for each in part.refused]
+    return found, [(each.record_number, each.path) for part in parts for each in part.rejected]
 
 
 @pytest.mark.parametrize("fast", [True, False])
@@ -108,9 +108,9 @@ def test_refusals_name_the_paths_of_the_contract_in_force(fast: bool) -> None:
         shipment(6, {"not": "a list"}),  # type: ignore[arg-type]
         shipment(7, [item(5, 1, 1)], shipping={"to": "Lyon"}),
     ]
-    found, refused = rows(json.dumps([*GOOD, *bad]).encode(), fast=fast)
+    found, rejected = rows(json.dumps([*GOOD, *bad]).encode(), fast=fast)
     assert found == EXPECTED
-    assert refused == [
+    assert rejected == [
         (4, "meta.id"),
         (5, "basket.items[0].count.pieces"),
         (6, "basket.items[0]"),
@@ -127,7 +127,7 @@ def test_files_and_glue_follow_the_contract(tmp_path: Path) -> None:
         tmp_path,
         Limits(1 << 20, 1 << 30, 1 << 27),
         closed=files.append,
-        refuse=lambda refused: None,
+        reject=lambda rejected: None,
         contract=SHIPMENTS,
     )
     assert [file.place.split("/")[0] for file in files] == ["month=2024-07"]
@@ -142,7 +142,7 @@ def test_the_worked_example_of_the_docs_is_what_the_code_does() -> None:
     frame = flatten_orders(EXAMPLE_ORDER, contract=example_contract())
     assert frame["sku"].tolist() == ["CUP-4", "PRESS"]
     assert frame["item_amount"].sum() == Decimal(str(EXAMPLE_ORDER["grandTotal"]))
-    assert frame.attrs["refused"] == []
+    assert frame.attrs["rejected"] == []
 
 
 @pytest.mark.parametrize(
@@ -172,11 +172,11 @@ def test_the_worked_example_of_the_docs_is_what_the_code_does() -> None:
         ),
     ],
 )
-def test_a_contract_that_contradicts_itself_is_refused_with_the_reason(change: dict[str, Any], told: str) -> None:
+def test_a_contract_that_contradicts_itself_is_rejected_with_the_reason(change: dict[str, Any], told: str) -> None:
     contract = replace(SHIPMENTS, **change)
-    for refuse in (contract.check, lambda: file_schema(contract), lambda: table_input(contract, SETTINGS)):
+    for reject in (contract.check, lambda: file_schema(contract), lambda: table_input(contract, SETTINGS)):
         with pytest.raises(ContractError, match=told):
-            refuse()
+            reject()
 
 
 def test_a_contract_says_all_its_contradictions_at_once() -> None:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from chalicelib.documents.rejected import Refused
+from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.errors import CountMismatch, UnreadableFile
 from chalicelib.flatten.flattener import PART_BYTES, Flattener, Lineage, records_of
 from chalicelib.flatten.notebook import flatten_orders
@@ -45,18 +45,18 @@ ORDERS = [
 
 def converted(
     data: bytes, directory: Path, limits: Limits = LIMITS
-) -> tuple[Counts, list[MonthFile], list[Refused], list[dict[str, Any]]]:
+) -> tuple[Counts, list[MonthFile], list[RejectedRecord], list[dict[str, Any]]]:
     files: list[MonthFile] = []
-    refused: list[Refused] = []
-    counts = convert(io.BytesIO(data), LINEAGE, directory, limits, closed=files.append, refuse=refused.append)
+    rejected: list[RejectedRecord] = []
+    counts = convert(io.BytesIO(data), LINEAGE, directory, limits, closed=files.append, reject=rejected.append)
     files.sort(key=lambda file: file.place)
-    return counts, files, refused, [row for file in files for row in pq.ParquetFile(file.path).read().to_pylist()]
+    return counts, files, rejected, [row for file in files for row in pq.ParquetFile(file.path).read().to_pylist()]
 
 
 def test_rows_have_every_value_where_the_contract_says(tmp_path: Path) -> None:
-    counts, files, refused, rows = converted(json.dumps(ORDERS).encode(), tmp_path)
+    counts, files, rejected, rows = converted(json.dumps(ORDERS).encode(), tmp_path)
     assert counts == Counts(2, 2, 0, 3)
-    assert refused == []
+    assert rejected == []
     assert [file.place.split("/")[0] for file in files] == ["order_month=2024-06", "order_month=2024-07"]
     source = {
         "source_key": "orders.json",
@@ -93,19 +93,19 @@ def test_rows_have_every_value_where_the_contract_says(tmp_path: Path) -> None:
     assert rows == [second, first | pen, first | other]
 
 
-def test_every_order_is_loaded_or_refused_and_refusals_come_in_their_order(tmp_path: Path) -> None:
+def test_every_order_is_loaded_or_rejected_and_refusals_come_in_their_order(tmp_path: Path) -> None:
     lines = [json.dumps(ORDERS[1]), "oops", "null", json.dumps(ORDERS[0]), '{"order_id":3}', json.dumps(ORDERS[1])]
-    counts, _, refused, rows = converted("\n".join(lines).encode(), tmp_path)
+    counts, _, rejected, rows = converted("\n".join(lines).encode(), tmp_path)
     assert (counts.orders_read, counts.orders_loaded, counts.orders_rejected, counts.rows) == (6, 3, 3, 4)
-    assert [(each.record_number, each.raw) for each in refused] == [
+    assert [(each.record_number, each.raw) for each in rejected] == [
         (number, lines[number - 1].encode()) for number in (2, 3, 5)
     ]
     assert sorted({row["record_number"] for row in rows}) == [1, 4, 6]
 
 
-def test_a_refused_line_of_json_can_be_read_back_byte_for_byte() -> None:
+def test_a_rejected_line_of_json_can_be_read_back_byte_for_byte() -> None:
     for raw in ('{"a":"é😀\u2028\\u00e9"}'.encode(), b'{"a":"\x7f\t', b"", b'\\"'):
-        line = b"".join(Refused(3, "a.b", 'why "x"', raw).json_line())
+        line = b"".join(RejectedRecord(3, "a.b", 'why "x"', raw).json_line())
         assert line.endswith(b"}\n")
         assert line.count(b"\n") == 1
         told = json.loads(line)
@@ -117,7 +117,7 @@ def test_a_source_that_fails_near_its_end_hands_out_no_file(tmp_path: Path, tail
     data = json.dumps([ORDERS[1]] * 5000).encode()[:-1] + tail
     files: list[MonthFile] = []
     with pytest.raises(UnreadableFile):
-        convert(io.BytesIO(data), LINEAGE, tmp_path, LIMITS, closed=files.append, refuse=lambda _: None)
+        convert(io.BytesIO(data), LINEAGE, tmp_path, LIMITS, closed=files.append, reject=lambda _: None)
     assert files == []
 
 
@@ -136,7 +136,7 @@ def test_a_stream_that_breaks_raises_as_it_is(tmp_path: Path) -> None:
             tmp_path,
             LIMITS,
             closed=lambda _: pytest.fail("a file"),
-            refuse=lambda _: None,
+            reject=lambda _: None,
         )
 
 
@@ -203,10 +203,10 @@ def test_a_batch_that_would_fill_the_memory_is_flattened_in_parts_that_lose_noth
     monkeypatch.setattr(flattener, "PART_BYTES", 3000)
     whole = [*ORDERS * 3, {"order_id": 9}, None, {**ORDERS[1], "x": 1}] * 7
     data = b"\n".join([*(json.dumps(each).encode() for each in whole), b"oops"])
-    counts, _, refused, rows = converted(data, tmp_path)
+    counts, _, rejected, rows = converted(data, tmp_path)
     assert (counts.orders_read, counts.orders_loaded) == (len(whole) + 1, 7 * 7)
     numbers = [i + 1 for i, each in enumerate(whole) if each in ({"order_id": 9}, None)]
-    assert [each.record_number for each in refused] == [*numbers, len(whole) + 1]
+    assert [each.record_number for each in rejected] == [*numbers, len(whole) + 1]
     assert sorted({row["record_number"] for row in rows}) == sorted(set(range(1, len(whole) + 1)) - set(numbers))
 
 
@@ -224,19 +224,19 @@ def test_a_notebook_gets_the_same_rows_as_a_frame() -> None:
     frame = flatten_orders(ORDERS)
     assert frame["order_id"].tolist() == ["0012", "0012", "2"]
     assert frame["line_amount"].tolist()[0] == Decimal("0.3000")
-    assert frame.attrs["refused"] == []
+    assert frame.attrs["rejected"] == []
     text = json.dumps([*ORDERS, {"order_id": 1}])
     for same in (text, text.encode()):
         again = flatten_orders(same)
         assert again["order_id"].tolist() == ["0012", "0012", "2"]
-        assert [each["path"] for each in again.attrs["refused"]] == ["order_date"]
+        assert [each["path"] for each in again.attrs["rejected"]] == ["order_date"]
     assert len(flatten_orders(ORDERS[0])) == 2
     assert len(flatten_orders([])) == 0
     assert flatten_orders({"orders": ORDERS})["order_id"].tolist() == ["0012", "0012", "2"]
 
 
 @pytest.mark.parametrize("orders", [pd.DataFrame(ORDERS), pd.DataFrame(), pa.table({"order_id": ["1"]})])
-def test_a_frame_of_orders_is_refused_with_what_to_pass(orders: Any) -> None:
+def test_a_frame_of_orders_is_rejected_with_what_to_pass(orders: Any) -> None:
     with pytest.raises(TypeError, match=r"gives its columns and not its rows: pass the rows, such as frame\.to_json"):
         flatten_orders(orders)
 
@@ -273,12 +273,12 @@ def test_a_notebooks_numbers_are_taken_as_they_are(value: object, amount: str) -
         ("order_id", "\ud800", "the text holds half of a surrogate pair"),
     ],
 )
-def test_what_json_has_no_form_for_is_refused_in_a_notebook_too(field: str, value: object, reason: str) -> None:
+def test_what_json_has_no_form_for_is_rejected_in_a_notebook_too(field: str, value: object, reason: str) -> None:
     frame = flatten_orders([{**ORDERS[1], field: value}, ORDERS[1]])
     assert len(frame) == 1
-    (refused,) = frame.attrs["refused"]
-    assert (refused["path"], refused["record_number"]) == (field, 1)
-    assert reason in refused["reason"]
+    (rejected,) = frame.attrs["rejected"]
+    assert (rejected["path"], rejected["record_number"]) == (field, 1)
+    assert reason in rejected["reason"]
 
 
 GOOD = b'{"order_id":1,"order_date":"2024-07-01"}'
@@ -309,7 +309,7 @@ def test_up_to_the_share_and_below_the_floor_orders_are_rejected_one_by_one(tmp_
 def test_a_file_that_holds_nothing_but_what_is_rejected_is_not_read_to_its_end(tmp_path: Path) -> None:
     file = io.BytesIO(b"[" + b"{}," * 1_000_000 + b"{}]")
     with pytest.raises(UnreadableFile, match=r"of the first 40000 orders were rejected, more than 80 percent"):
-        convert(file, LINEAGE, tmp_path, LIMITS, closed=lambda _: None, refuse=lambda _: None)
+        convert(file, LINEAGE, tmp_path, LIMITS, closed=lambda _: None, reject=lambda _: None)
     assert file.tell() < 2_200_000
 
 
@@ -318,15 +318,15 @@ def test_an_order_of_more_values_than_may_be_parsed_is_rejected_alone(tmp_path: 
     limits = Limits(8 << 20, 1 << 30, 1 << 30)
     many = GOOD[:-1] + b',"products":[' + b"1," * 600_000 + b"1]}"
     texts = GOOD[:-1] + b',"x":"' + b'a,{[\\"' * 300_000 + b'"}'
-    counts, _, refused, _ = converted(b"\n".join([GOOD, many, texts]), tmp_path, limits)
+    counts, _, rejected, _ = converted(b"\n".join([GOOD, many, texts]), tmp_path, limits)
     assert (counts.orders_loaded, counts.orders_rejected) == (2, 1)
-    assert refused[0].reason == "the order holds more than 400000 values: split it"
+    assert rejected[0].reason == "the order holds more than 400000 values: split it"
 
 
 def test_a_line_that_is_not_utf8_reaches_a_notebook(tmp_path: Path) -> None:
     frame = flatten_orders(GOOD + b'\n{"order_id":"M\xfcller"}\n' + GOOD)
     assert len(frame) == 2
-    assert frame.attrs["refused"][0]["raw"] == '{"order_id":"M\ufffdller"}'
+    assert frame.attrs["rejected"][0]["raw"] == '{"order_id":"M\ufffdller"}'
 
 
 @pytest.mark.thorough

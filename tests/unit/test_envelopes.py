@@ -54,7 +54,7 @@ def test_orders_and_envelopes_may_follow_each_other_in_any_form(
     file = join.join(pretty(each) if spread and b"\\u006f" not in each else each for each in texts)
     found = read(WRAPPINGS[wrapping](file), chunk_bytes)
     assert [json.loads(each) for each in found.raws] == wanted
-    assert not found.refused
+    assert not found.rejected
 
 
 @pytest.mark.parametrize("between", [b"\n", b""])
@@ -85,7 +85,7 @@ def test_a_bad_line_between_lines_that_are_envelopes_is_rejected_alone(
     good = b'{"page":1,"orders":[%s,%s]}' % (A, B)
     found = read(b"\n".join([good, good, bad, good]), chunk_bytes)
     assert found.raws == [A, B] * 3
-    assert [(each.record_number, raw_of(each)) for each in found.refused] == [(5, bad)]
+    assert [(each.record_number, raw_of(each)) for each in found.rejected] == [(5, bad)]
     assert found.reasons[0].startswith(reason)
 
 
@@ -102,7 +102,7 @@ def test_an_envelope_whose_line_is_longer_than_an_order_may_be_is_read(chunk_byt
     many = b'{"page":1,"orders":[' + b",".join([A, B] * 400) + b'],"next":"' + b"n" * 5000 + b'"}'
     found = read(b"\n".join([A, many, b"oops", many, B]), chunk_bytes, max_record_bytes=2000)
     assert found.raws == [A, *[A, B] * 800, B]
-    assert [raw_of(each) for each in found.refused] == [b"oops"]
+    assert [raw_of(each) for each in found.rejected] == [b"oops"]
 
 
 @pytest.mark.parametrize("chunk_bytes", [16, 700, 1 << 21])
@@ -111,7 +111,7 @@ def test_an_order_inside_an_envelope_that_is_not_utf8_is_rejected_alone_where_li
     many = b'{"orders":[' + b",".join([A, bad, B] * 100) + b"]}"
     found = read(b"\n".join([A, many, B]), chunk_bytes, max_record_bytes=2000)
     assert found.raws == [A, *[A, B] * 100, B]
-    assert {raw_of(each) for each in found.refused} == {bad}
+    assert {raw_of(each) for each in found.rejected} == {bad}
 
 
 @pytest.mark.parametrize("file", ["alone", "among lines"])
@@ -178,7 +178,7 @@ def outcome(file: bytes, chunk_bytes: int) -> object:
         found = read(file, chunk_bytes)
     except UnreadableFile as problem:
         return problem.reason.split(":")[0]
-    return found.records, [(each.record_number, each.reason, raw_of(each)) for each in found.refused]
+    return found.records, [(each.record_number, each.reason, raw_of(each)) for each in found.rejected]
 
 
 @pytest.mark.thorough

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.contracts.model import ORDERS
 from chalicelib.flatten.extra_fields import ExtraFields
-from chalicelib.flatten.strict import RefusedOrder, StrictDecoder
+from chalicelib.flatten.strict import RejectedOrder, StrictDecoder
 
 MOST = 1 << 20
 SOUND = '"order_id": 1, "order_date": "2024-01-01"'
@@ -81,12 +81,12 @@ def test_what_is_not_sure_is_read_strictly(fields: str, keys: int) -> None:
         ('"a": ' + "[" * 200 + "]" * 200, 3),
     ],
 )
-def test_what_the_strict_way_refuses_is_refused(fields: str, keys: int) -> None:
-    with pytest.raises(RefusedOrder):
+def test_what_the_strict_way_rejects_is_rejected(fields: str, keys: int) -> None:
+    with pytest.raises(RejectedOrder):
         read(f"{{{SOUND}, {fields}}}", keys)
 
 
-def test_extra_fields_that_would_be_repeated_too_often_are_refused() -> None:
+def test_extra_fields_that_would_be_repeated_too_often_are_rejected() -> None:
     text = json.dumps({"order_id": 1, "order_date": "2024-01-01", "note": "x" * 1000, "products": [{}] * 2000})
-    with pytest.raises(RefusedOrder, match="too many elements"):
+    with pytest.raises(RejectedOrder, match="too many elements"):
         read(text, 4)

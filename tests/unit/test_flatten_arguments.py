@@ -1,4 +1,4 @@
-"""Arguments of `python -m chalicelib.flatten` that would hurt are refused as wrong usage."""
+"""Arguments of `python -m chalicelib.flatten` that would hurt are rejected as wrong usage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from chalicelib.flatten.__main__ import main
 
 
-def test_the_input_is_never_overwritten_by_what_was_refused_of_it(tmp_path: Path) -> None:
+def test_the_input_is_never_overwritten_by_what_was_rejected_of_it(tmp_path: Path) -> None:
     source = tmp_path / "orders.json"
     source.write_text('{"order_id": 1}')
     link = tmp_path / "link.json"

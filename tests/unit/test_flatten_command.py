@@ -60,7 +60,7 @@ def test_standard_input_is_read_for_a_dash(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["rejects.ndjson", "deep/rejects.ndjson.gz"])
-def test_refused_records_go_where_they_are_asked_to_byte_for_byte(tmp_path: Path, name: str) -> None:
+def test_rejected_records_go_where_they_are_asked_to_byte_for_byte(tmp_path: Path, name: str) -> None:
     code, out, _ = flatten(
         "-", "-o", tmp_path / "out", "--rejects", tmp_path / name, stdin=f"{json.dumps(ORDER)}\n{BROKEN}\n".encode()
     )
@@ -79,7 +79,7 @@ def test_refused_records_go_where_they_are_asked_to_byte_for_byte(tmp_path: Path
 def test_without_rejects_it_says_how_to_keep_them(tmp_path: Path) -> None:
     code, _, err = flatten("-", "-o", tmp_path / "out", stdin=f"{json.dumps(ORDER)}\n{BROKEN}\n".encode())
     assert code == 0
-    assert err == "1 order refused: --rejects FILE keeps them with the reasons\n"
+    assert err == "1 order rejected: --rejects FILE keeps them with the reasons\n"
 
 
 @pytest.mark.thorough
@@ -229,4 +229,4 @@ def test_an_unusual_name_is_read_and_said(tmp_path: Path) -> None:
     source.write_text(json.dumps(ORDER))
     code, _, err = flatten(source, "-o", tmp_path / "out")
     assert code == 0
-    assert "refused for its name" in err
+    assert "rejected for its name" in err

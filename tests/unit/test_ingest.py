@@ -135,7 +135,7 @@ def test_an_unreadable_new_version_leaves_the_rows_of_the_old_one() -> None:
     assert [row[1] for row in table(store)] == ["2"]
 
 
-def test_refused_records_are_kept_byte_for_byte_before_the_ledger_says_so() -> None:
+def test_rejected_records_are_kept_byte_for_byte_before_the_ledger_says_so() -> None:
     store = MemoryStore()
     broken = '{"order_id" : 7,"note":"Zoë \\u00e9 \\"x\\"" }'
     arrival = store.drop(KEY, f"[{json.dumps(order(1))}, {broken}, null]".encode())
@@ -158,7 +158,7 @@ def test_quarantine_and_table_files_are_the_same_bytes_for_the_same_object() -> 
 
 
 @pytest.mark.parametrize("key", ["orders_json_incoming/orders.csv", "orders_json_incoming/orders", "x/orders.json.zip"])
-def test_an_unsupported_name_is_refused_with_the_names_that_are_taken(key: str) -> None:
+def test_an_unsupported_name_is_rejected_with_the_names_that_are_taken(key: str) -> None:
     store = MemoryStore()
     assert ingest(store).load(store.drop(key, body(order(1))))[0] == "quarantined"
     assert ".ndjson" in (entry(store, key).reason or "")

@@ -90,7 +90,7 @@ def test_it_agrees_with_the_standard_library_escapes_of_surrogates_included(text
     decoded = text.decode()
     start = len(decoded) - len(decoded.lstrip(" \t\r\n"))
     try:
-        _, end = json.JSONDecoder(parse_constant=_refuse).raw_decode(decoded, start)
+        _, end = json.JSONDecoder(parse_constant=_reject).raw_decode(decoded, start)
         known: int | None = len(decoded[:end].encode())
     except (ValueError, RecursionError):
         known = None
@@ -105,7 +105,7 @@ def assert_same(found: int | None, known: int | None, text: bytes) -> None:
         assert found == known
 
 
-def _refuse(name: str) -> None:
+def _reject(name: str) -> None:
     raise ValueError(name)
 
 

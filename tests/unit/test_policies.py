@@ -28,7 +28,7 @@ def test_what_the_crawler_may_do_is_the_golden_one():
     assert_golden("crawler_role", role)
 
 
-def test_what_the_bucket_keeps_and_refuses_is_the_golden_one():
+def test_what_the_bucket_keeps_and_rejects_is_the_golden_one():
     rules = {"lifecycle": definitions.lifecycle_rules(SETTINGS), "statement": definitions.tls_only(SETTINGS, PLACE)}
     assert_golden("bucket", rules)
 

@@ -1,4 +1,4 @@
-"""Every input form gives the same records, however it is cut; what is bad is refused alone, or the file whole."""
+"""Every input form gives the same records, however it is cut; what is bad is rejected alone, or the file whole."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_every_form_gives_the_same_records_for_any_chunk_size(
     found = read(WRAPPINGS[wrapping](FORMS[form](laid_out)), chunk_bytes)
     assert [msgspec.json.decode(each) for each in found.raws] == [msgspec.json.decode(each) for each in sent]
     assert found.raws == laid_out
-    assert not found.refused
+    assert not found.rejected
 
 
 @pytest.mark.parametrize("form", sorted(FORMS))
@@ -58,7 +58,7 @@ EMPTY = [b"", b"\xef\xbb\xbf", b" \n\t ", gzip.compress(b"", mtime=0), gzip.comp
 
 
 @pytest.mark.parametrize("file", EMPTY)
-def test_a_file_without_a_value_is_refused_whole(file: bytes) -> None:
+def test_a_file_without_a_value_is_rejected_whole(file: bytes) -> None:
     with pytest.raises(UnreadableFile, match="holds nothing"):
         read(file)
 
@@ -115,20 +115,20 @@ BAD_LINES = [
 
 @pytest.mark.parametrize("chunk_bytes", [1, 9, 64, 1 << 21])
 @pytest.mark.parametrize("bad", BAD_LINES, ids=range(len(BAD_LINES)))
-def test_a_line_that_is_not_json_is_refused_alone_with_its_bytes(bad: bytes, chunk_bytes: int) -> None:
+def test_a_line_that_is_not_json_is_rejected_alone_with_its_bytes(bad: bytes, chunk_bytes: int) -> None:
     for end in (b"\n", b"\r\n"):
         for at in (1, 2, 3):
             lines = [A, B, C]
             lines.insert(at, bad)
             found = read(end.join(lines) + end, chunk_bytes)
             assert found.raws == [A, B, C]
-            assert [(each.record_number, raw_of(each)) for each in found.refused] == [(at + 1, bad)]
+            assert [(each.record_number, raw_of(each)) for each in found.rejected] == [(at + 1, bad)]
     assert found.reasons[0].startswith(("the line is not JSON: ", "the line goes on after its record"))
 
 
 def test_the_first_line_may_be_the_bad_one() -> None:
     found = read(b"oops\n" + A + b"\n" + B)
-    assert (found.raws, [raw_of(each) for each in found.refused]) == ([A, B], [b"oops"])
+    assert (found.raws, [raw_of(each) for each in found.rejected]) == ([A, B], [b"oops"])
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 50, 1000, 1 << 21])
@@ -137,14 +137,14 @@ def test_pretty_printed_records_among_lines_are_whole_records(chunk_bytes: int) 
     text = b"\n".join([A, spread, B + b" " + spread, b"oops", spread, C])
     found = read(text, chunk_bytes)
     assert found.raws == [A, spread, B, spread, spread, C]
-    assert [raw_of(each) for each in found.refused] == [b"oops"]
+    assert [raw_of(each) for each in found.rejected] == [b"oops"]
 
 
 @pytest.mark.parametrize("chunk_bytes", [1000, 1 << 21])
 def test_lines_longer_than_what_is_looked_at_first_are_known_as_lines(chunk_bytes: int) -> None:
     long = b'{"order_id":1,"x":"' + b"y" * 200_000 + b'"}'
     found = read(b"\n".join([long, b"oops", long, A]), chunk_bytes)
-    assert (found.raws, [raw_of(each) for each in found.refused]) == ([long, long, A], [b"oops"])
+    assert (found.raws, [raw_of(each) for each in found.rejected]) == ([long, long, A], [b"oops"])
 
 
 FILE = b'[{"order_id":1,"x":"\xc3\xa9"}, {"order_id":2}]'
@@ -152,7 +152,7 @@ FILE = b'[{"order_id":1,"x":"\xc3\xa9"}, {"order_id":2}]'
 
 @pytest.mark.parametrize("chunk_bytes", [1, 5, 1 << 21])
 @pytest.mark.parametrize("cut", range(1, len(FILE)))
-def test_an_array_cut_at_any_byte_refuses_the_file_at_its_end(cut: int, chunk_bytes: int) -> None:
+def test_an_array_cut_at_any_byte_rejects_the_file_at_its_end(cut: int, chunk_bytes: int) -> None:
     with pytest.raises(UnreadableFile) as refusal:
         read(FILE[:cut], chunk_bytes)
     at = cut - 1 if cut == FILE.index(b"\xc3\xa9") + 1 else cut
@@ -186,7 +186,7 @@ BROKEN_ARRAYS = [
 
 @pytest.mark.parametrize("chunk_bytes", [1, 7, 1 << 21])
 @pytest.mark.parametrize(("file", "offset", "reason"), BROKEN_ARRAYS)
-def test_a_syntax_error_outside_lines_refuses_the_file_and_names_the_byte(
+def test_a_syntax_error_outside_lines_rejects_the_file_and_names_the_byte(
     file: bytes, offset: int, reason: str, chunk_bytes: int
 ) -> None:
     for before in (b"", b"\xef\xbb\xbf", b" \n"):
@@ -204,7 +204,7 @@ OTHERS = [
 
 @pytest.mark.parametrize("data", OTHERS)
 @pytest.mark.parametrize("wrapping", ["plain", "gzip"])
-def test_what_is_no_utf8_text_is_refused_at_its_first_byte_with_a_remedy(data: bytes, wrapping: str) -> None:
+def test_what_is_no_utf8_text_is_rejected_at_its_first_byte_with_a_remedy(data: bytes, wrapping: str) -> None:
     with pytest.raises(UnreadableFile, match=r"(save it as UTF-8|send JSON)") as refusal:
         read(WRAPPINGS[wrapping](data))
     assert refusal.value.byte_offset == 0
@@ -215,7 +215,7 @@ NOT_UTF8 = [b"\xff", b"\xc3(", b"\xe2\x82", b"\xed\xa0\x80", b"\xf4\x90\x80\x80"
 
 @pytest.mark.parametrize("chunk_bytes", [1, 2, 5, 1 << 21])
 @pytest.mark.parametrize("bad", NOT_UTF8)
-def test_bytes_that_are_not_utf8_refuse_the_file_and_are_named(bad: bytes, chunk_bytes: int) -> None:
+def test_bytes_that_are_not_utf8_reject_the_file_and_are_named(bad: bytes, chunk_bytes: int) -> None:
     before = '[{"x":"é'.encode()
     with pytest.raises(UnreadableFile, match="not UTF-8") as refusal:
         read(before + bad + b'"}]', chunk_bytes)
@@ -223,21 +223,21 @@ def test_bytes_that_are_not_utf8_refuse_the_file_and_are_named(bad: bytes, chunk
 
 
 @pytest.mark.parametrize("member", ["one", "two"])
-def test_gzip_cut_at_any_byte_refuses_the_file(member: str) -> None:
+def test_gzip_cut_at_any_byte_rejects_the_file(member: str) -> None:
     whole = gzip.compress(FILE) if member == "one" else gzip.compress(FILE[:20]) + gzip.compress(FILE[20:])
     for cut in range(len(whole)):
         with pytest.raises(UnreadableFile):
             read(whole[:cut], 16)
 
 
-def test_a_damaged_gzip_file_refuses_the_file_or_leaves_it_as_it_was() -> None:
+def test_a_damaged_gzip_file_rejects_the_file_or_leaves_it_as_it_was() -> None:
     whole = gzip.compress(b"\n".join([A, B, C] * 20), mtime=0)
     for at in range(10, len(whole)):
         with pytest.raises(UnreadableFile):
             read(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
 
 
-def test_a_gzip_file_that_expands_beyond_the_limit_is_refused_without_reading_on() -> None:
+def test_a_gzip_file_that_expands_beyond_the_limit_is_rejected_without_reading_on() -> None:
     bomb = gzip.compress(b"[" + b" " * 5_000_000) + gzip.compress(b" " * 5_000_000) * 50
     stream = io.BytesIO(bomb)
     with pytest.raises(UnreadableFile, match="expands to more than 1000000 bytes") as refusal:
@@ -294,7 +294,7 @@ def test_a_line_that_is_not_utf8_is_rejected_alone(bad: bytes, chunk_bytes: int)
         for lines in ([A, bad, spread, B], [bad, A, B], [A, B, bad], [A, bad, bad, B]):
             found = read(end.join(lines), chunk_bytes)
             assert found.raws == [each for each in lines if each != bad]
-            assert {raw_of(each) for each in found.refused} == {bad}
+            assert {raw_of(each) for each in found.rejected} == {bad}
             assert found.reasons[0].startswith("the line is not UTF-8 text: save the file as UTF-8 (byte ")
 
 
@@ -302,7 +302,7 @@ def test_a_line_that_is_not_utf8_is_rejected_alone(bad: bytes, chunk_bytes: int)
 def test_a_record_that_stops_being_utf8_beyond_its_line_is_rejected_by_lines(chunk_bytes: int) -> None:
     found = read(b'%s\n{"order_id":\n"\xff"}\n%s' % (A, B), chunk_bytes)
     assert found.raws == [A, B]
-    assert [raw_of(each) for each in found.refused] == [b'{"order_id":', b'"\xff"}']
+    assert [raw_of(each) for each in found.rejected] == [b'{"order_id":', b'"\xff"}']
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 9, 64, 1 << 21])
@@ -312,7 +312,7 @@ def test_cr_alone_ends_a_line(end: bytes, chunk_bytes: int) -> None:
         lines = [A, b'{"order_id":oops}', B, C]
         found = read(b"".join(line + each for line, each in zip(lines, ends, strict=True)), chunk_bytes)
         assert found.raws == [A, B, C]
-        assert [(each.record_number, raw_of(each)) for each in found.refused] == [(2, b'{"order_id":oops}')]
+        assert [(each.record_number, raw_of(each)) for each in found.rejected] == [(2, b'{"order_id":oops}')]
 
 
 MARK = b"\xef\xbb\xbf"

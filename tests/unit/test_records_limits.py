@@ -31,7 +31,9 @@ JOINS = {"array": (b"[", b",", b"]"), "lines": (b"", b"\n", b"\n"), "envelope": 
 @pytest.mark.parametrize("chunk_bytes", [16, 700, 3000, 1 << 21])
 @pytest.mark.parametrize("form", sorted(JOINS))
 @pytest.mark.parametrize("length", [LIMIT - 1, LIMIT, LIMIT + 1, LIMIT * 3, LIMIT * SPOOL_FACTOR - 2])
-def test_an_order_over_the_limit_is_refused_alone_and_keeps_its_bytes(form: str, length: int, chunk_bytes: int) -> None:
+def test_an_order_over_the_limit_is_rejected_alone_and_keeps_its_bytes(
+    form: str, length: int, chunk_bytes: int
+) -> None:
     head, join, tail = JOINS[form]
     long = long_order(length)
     assert len(long) == length
@@ -40,7 +42,7 @@ def test_an_order_over_the_limit_is_refused_alone_and_keeps_its_bytes(form: str,
         assert found.raws == [A, B, long, A, B]
         return
     assert found.raws == [A, B, A, B]
-    assert [(each.record_number, raw_of(each)) for each in found.refused] == [(3, long)]
+    assert [(each.record_number, raw_of(each)) for each in found.rejected] == [(3, long)]
     assert found.reasons == [f"the order is longer than {LIMIT} bytes: split it, or raise ETL_MAX_RECORD_BYTES"]
 
 
@@ -50,13 +52,13 @@ def test_what_is_much_longer_than_memory_may_hold_waits_on_disk(form: str) -> No
     long = long_order(100_001 * 3)
     found = read(head + join.join([A, B, long, A]) + tail, 100, max_record_bytes=100_000)
     assert found.raws == [A, B, A]
-    assert isinstance(found.refused[0].raw, SpooledRaw)
-    told = json.loads(b"".join(found.refused[0].json_line()))
+    assert isinstance(found.rejected[0].raw, SpooledRaw)
+    told = json.loads(b"".join(found.rejected[0].json_line()))
     assert (told["record_number"], told["raw"].encode()) == (3, long)
 
 
 @pytest.mark.parametrize("form", sorted(JOINS))
-def test_an_order_too_long_for_the_disk_refuses_the_file(form: str) -> None:
+def test_an_order_too_long_for_the_disk_rejects_the_file(form: str) -> None:
     head, join, tail = JOINS[form]
     limit = 100_000
     file = head + join.join([A, B, long_order(limit * SPOOL_FACTOR * 2), A]) + tail
@@ -73,7 +75,7 @@ def test_what_lies_on_disk_is_bounded_however_long_a_record_may_be(monkeypatch: 
 
 
 @pytest.mark.parametrize("cut", [LIMIT + 50, LIMIT * 3])
-def test_a_truncated_order_over_the_limit_refuses_an_array(cut: int) -> None:
+def test_a_truncated_order_over_the_limit_rejects_an_array(cut: int) -> None:
     with pytest.raises(UnreadableFile, match="ends in the middle of a value"):
         read((b"[" + long_order(LIMIT * 5))[:cut], 100, max_record_bytes=LIMIT)
 

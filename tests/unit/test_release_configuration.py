@@ -72,13 +72,13 @@ def test_a_stage_without_a_bucket_is_told_how_to_get_one() -> None:
         configured(TEXT, "dev", None, ARN)
 
 
-def test_another_bucket_than_the_one_with_the_data_is_refused() -> None:
+def test_another_bucket_than_the_one_with_the_data_is_rejected() -> None:
     text = configured(TEXT, "dev", "my-orders", ARN)
     with pytest.raises(SetupError, match="stage dev has its data in bucket my-orders: leave out BUCKET=other-orders"):
         configured(text, "dev", "other-orders", ARN)
 
 
-def test_an_unknown_stage_is_refused_with_those_that_there_are() -> None:
+def test_an_unknown_stage_is_rejected_with_those_that_there_are() -> None:
     with pytest.raises(SetupError, match=r"stage 'qa' is not in \.chalice/config\.json: it has local, dev, prod"):
         configured(TEXT, "qa", "my-orders", ARN)
 

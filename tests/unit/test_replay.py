@@ -74,7 +74,7 @@ def test_a_replay_leaves_the_same_rows_and_sums_up_what_it_did() -> None:
     assert said[2].startswith(f"{PREFIX}b/3.json: quarantined -> quarantined: ")
 
 
-def test_usage_that_would_load_everything_or_something_else_is_refused(
+def test_usage_that_would_load_everything_or_something_else_is_rejected(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(PROJECT)

@@ -12,8 +12,8 @@ from chalicelib.aws.runtime import BotocoreTooOld, check_botocore
 
 
 @pytest.mark.parametrize("version", ["1.35.68", "1.34.145", "0.9", "1.35.9", "1.35"])
-def test_an_older_botocore_is_refused_with_its_version_the_call_and_the_remedy(version: str) -> None:
-    with pytest.raises(BotocoreTooOld) as refused:
+def test_an_older_botocore_is_rejected_with_its_version_the_call_and_the_remedy(version: str) -> None:
+    with pytest.raises(BotocoreTooOld) as rejected:
         check_botocore(version)
     for told in (
         f"botocore {version} is too old",
@@ -22,7 +22,7 @@ def test_an_older_botocore_is_refused_with_its_version_the_call_and_the_remedy(v
         "pip install",
         "put-runtime-management-config",
     ):
-        assert told in str(refused.value)
+        assert told in str(rejected.value)
 
 
 @pytest.mark.parametrize(

@@ -29,8 +29,8 @@ def test_a_sample_becomes_its_expected_rows_and_refusals(stem: str, tmp_path: Pa
     found = ds.dataset(tmp_path / "out", format="parquet", partitioning="hive").to_table().to_pylist()
     found.sort(key=lambda row: (row["record_number"], row["line_number"] or 0))
     assert [plain(row) for row in found] == expected_rows(stem)
-    refused = SAMPLES / f"{stem}.refused.ndjson"
-    expected = [json.loads(line) for line in refused.read_text("utf-8").splitlines()] if refused.exists() else []
+    rejected = SAMPLES / f"{stem}.rejected.ndjson"
+    expected = [json.loads(line) for line in rejected.read_text("utf-8").splitlines()] if rejected.exists() else []
     assert [
         json.loads(line) for line in (rejects.read_text("utf-8").splitlines() if rejects.exists() else [])
     ] == expected

@@ -97,11 +97,11 @@ def test_a_missing_parameter_is_named_with_an_example() -> None:
     assert problems("order_lines_of", {}) == {"order_id": "is missing: give text, such as 1001"}
 
 
-def test_a_repeated_parameter_is_refused() -> None:
+def test_a_repeated_parameter_is_rejected() -> None:
     assert problems("top_products", {"limit": ["1", "2"]}) == {"limit": "is given 2 times: give it once"}
 
 
-def test_from_after_to_is_refused() -> None:
+def test_from_after_to_is_rejected() -> None:
     found = problems("sales_by_month", {"from": "2024-07-02", "to": "2024-07-01"})
     assert found == {"from": "2024-07-02 is after to (2024-07-01): give an earlier from or a later to"}
 
@@ -144,7 +144,7 @@ def test_a_date_outside_the_table_is_out_of_range() -> None:
         ("a\ud800", "'a\\ud800' holds a control character or half a character (U+D800): leave it out"),
     ],
 )
-def test_text_without_meaning_in_sql_is_refused(order_id: str, problem: str) -> None:
+def test_text_without_meaning_in_sql_is_rejected(order_id: str, problem: str) -> None:
     assert problems("order_lines_of", {"order_id": order_id}) == {"order_id": problem}
 
 
@@ -182,7 +182,7 @@ HEADER = "-- title: T\n-- description: D\n"
         + "-- parameter: day\n--   type: date\n--   description: D\n--   required: yes\n--   example: 1\nSELECT :day",
     ],
 )
-def test_a_malformed_file_is_refused_when_it_is_read(text: str) -> None:
+def test_a_malformed_file_is_rejected_when_it_is_read(text: str) -> None:
     with pytest.raises(ValueError):
         saved.parse("q", text)
 

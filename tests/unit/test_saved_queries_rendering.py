@@ -116,6 +116,6 @@ def test_a_date_is_a_typed_literal(day: date) -> None:
 @pytest.mark.parametrize(
     "raw", ["NaN", "Infinity", "-inf", "1e5", "0x10", "1.", ".5", "1.23456", "1" * 15, "+1", "--1"]
 )
-def test_a_decimal_that_is_not_plain_and_finite_is_refused(raw: str) -> None:
+def test_a_decimal_that_is_not_plain_and_finite_is_rejected(raw: str) -> None:
     with pytest.raises(ValueError):
         READ["decimal"](raw)

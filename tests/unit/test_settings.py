@@ -1,4 +1,4 @@
-"""Settings: all that is wrong is named at once, and what cannot hold together is refused together."""
+"""Settings: all that is wrong is named at once, and what cannot hold together is rejected together."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_the_sweep_finds_a_dead_load_up_to_the_longest_grace_that_is_taken(beyon
     assert bool(announced) is found
 
 
-def test_a_link_offers_nothing_that_the_loader_refuses_for_its_size() -> None:
+def test_a_link_offers_nothing_that_the_loader_rejects_for_its_size() -> None:
     found = faults(UPLOAD_MAX_BYTES=2 * GIB, ETL_MAX_SOURCE_BYTES=GIB)
     assert "ETL_MAX_SOURCE_BYTES (1073741824)" in found["UPLOAD_MAX_BYTES"]
     assert read(UPLOAD_MAX_BYTES=GIB, ETL_MAX_SOURCE_BYTES=GIB).upload_max_bytes == GIB
@@ -133,5 +133,5 @@ def test_a_file_is_no_larger_than_what_lambdas_disk_is_given_for_unfinished_ones
     ],
     ids=str,
 )
-def test_what_is_only_unusual_is_not_refused(unusual: dict[str, Any]) -> None:
+def test_what_is_only_unusual_is_not_rejected(unusual: dict[str, Any]) -> None:
     assert read(**unusual)

@@ -17,7 +17,7 @@ from benchmarks import orders
 from chalicelib.cores import cores
 from chalicelib.documents.decompress import Source
 from chalicelib.documents.records import Batch, Records
-from chalicelib.documents.rejected import Refused
+from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.errors import UnreadableFile
 from chalicelib.flatten import flattener as flatten_module
 from chalicelib.flatten import parallel
@@ -42,16 +42,16 @@ def dirty(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
-def converted(text: bytes, directory: Path, cores: float) -> tuple[Counts, list[Refused], dict[str, bytes]]:
-    refused: list[Refused] = []
+def converted(text: bytes, directory: Path, cores: float) -> tuple[Counts, list[RejectedRecord], dict[str, bytes]]:
+    rejected: list[RejectedRecord] = []
     files: list[MonthFile] = []
     limits = Limits(LIMIT, LIMIT, LIMIT, cores=cores)
-    counts = convert(io.BytesIO(text), LINEAGE, directory, limits, closed=files.append, refuse=refused.append)
-    return counts, refused, {file.place: file.path.read_bytes() for file in files}
+    counts = convert(io.BytesIO(text), LINEAGE, directory, limits, closed=files.append, reject=rejected.append)
+    return counts, rejected, {file.place: file.path.read_bytes() for file in files}
 
 
 @pytest.mark.thorough
-def test_files_and_refused_orders_are_the_same_on_any_number_of_cores(dirty: bytes, tmp_path: Path) -> None:
+def test_files_and_rejected_orders_are_the_same_on_any_number_of_cores(dirty: bytes, tmp_path: Path) -> None:
     alone = converted(dirty, tmp_path / "1", 1.0)
     assert alone[0].orders_read == 20_000
     assert alone[0].orders_rejected > 300
@@ -73,9 +73,9 @@ def test_batches_whose_rows_are_many_come_in_parts_here_too(
         return made
 
     monkeypatch.setattr(Flattener, "whole", seen)
-    counts, refused, files = converted(dirty, tmp_path / "2", 2.0)
+    counts, rejected, files = converted(dirty, tmp_path / "2", 2.0)
     assert any(too_large)
-    assert (counts, refused, files) == converted(dirty, tmp_path / "1", 1.0)
+    assert (counts, rejected, files) == converted(dirty, tmp_path / "1", 1.0)
 
 
 def batches_of(text: bytes) -> Iterator[Batch]:

@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.contracts.model import ORDERS
 from chalicelib.flatten.flattener import Lineage
-from chalicelib.flatten.strict import MAX_DEPTH, MOST_NEAR_MISSES, Order, RefusedOrder, StrictDecoder
+from chalicelib.flatten.strict import MAX_DEPTH, MOST_NEAR_MISSES, Order, RejectedOrder, StrictDecoder
 from chalicelib.flatten.values import MAX_ORDER_BYTES
 
 LINEAGE = Lineage("o.json", "v", datetime(2024, 2, 29, 12, 30, tzinfo=UTC))
@@ -36,10 +36,10 @@ def extra(found: Order) -> str | None:
 
 
 def refusal(fields: str = "", begin: str = BEGIN, end: str = "}") -> tuple[str, str]:
-    """Return the path and the reason for which an order is refused."""
-    with pytest.raises(RefusedOrder) as refused:
+    """Return the path and the reason for which an order is rejected."""
+    with pytest.raises(RejectedOrder) as rejected:
         DECODER.decode((begin + fields + end).encode())
-    return refused.value.path, refused.value.reason
+    return rejected.value.path, rejected.value.reason
 
 
 def test_a_whole_order_fills_every_column() -> None:
@@ -69,7 +69,7 @@ def test_null_missing_empty_and_zero_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize("column", ["order_id", "order_date"])
-def test_a_required_value_that_is_missing_null_or_empty_refuses_the_order(column: str) -> None:
+def test_a_required_value_that_is_missing_null_or_empty_rejects_the_order(column: str) -> None:
     whole = {"order_id": 1, "order_date": "2024-01-02"}
     path, reason = refusal(begin=json.dumps({k: v for k, v in whole.items() if k != column})[:-1])
     assert path == column
@@ -102,7 +102,7 @@ def test_a_required_value_that_is_missing_null_or_empty_refuses_the_order(column
         ('{"order":{"order_id":1}}', "; its key is 'order', which holds an object: send that object alone"),
     ],
 )
-def test_a_document_without_its_identity_is_refused_with_what_it_holds_instead(sent: str, told: str) -> None:
+def test_a_document_without_its_identity_is_rejected_with_what_it_holds_instead(sent: str, told: str) -> None:
     assert refusal(begin=sent, end="") == ("order_id", f"missing: an order needs its order_id{told}")
 
 
@@ -187,7 +187,7 @@ def test_dates_from_the_year_2000_to_a_year_after_the_file_are_taken(date: str) 
 
 
 @pytest.mark.parametrize("date", ["1999-12-31T23:59:59.999Z", "2000-01-01T00:00:00+00:01", "2025-02-28T12:30:00.001Z"])
-def test_dates_out_of_range_are_refused_with_the_range(date: str) -> None:
+def test_dates_out_of_range_are_rejected_with_the_range(date: str) -> None:
     path, reason = refusal(begin=f'{{"order_id":1,"order_date":"{date}"')
     assert path == "order_date"
     assert "is out of range: send a date from 2000-01-01 to 2025-02-28" in reason
@@ -226,7 +226,7 @@ def test_an_address_that_is_an_object_is_compact_json_with_the_digits_that_were_
 
 
 @pytest.mark.parametrize("around", [',"x":%s', ',"customer":{"address":%s}', ',"products":[{"x":%s}]'])
-def test_nesting_is_taken_to_its_limit_and_refused_beyond(around: str) -> None:
+def test_nesting_is_taken_to_its_limit_and_rejected_beyond(around: str) -> None:
     order(around % ("[" * MAX_DEPTH + "]" * MAX_DEPTH))
     for depth in (MAX_DEPTH + 1, 900, 100_000):
         for opened, closed in (("[", "]"), ('{"a":', "}")):
@@ -243,7 +243,7 @@ def test_line_amounts_are_exact() -> None:
 
 
 @pytest.mark.parametrize("field", ['"customer":{"name":"%s"}', '"unknown":"%s"', '"total_amount":1,"order_note":"%s"'])
-def test_an_order_whose_rows_would_fill_the_memory_is_refused(field: str) -> None:
+def test_an_order_whose_rows_would_fill_the_memory_is_rejected(field: str) -> None:
     text = field % ("é" * 50_000)
     few = ",".join(["{}"] * 100)
     many = ",".join(["{}"] * (MAX_ORDER_BYTES // 100_000 + 1))

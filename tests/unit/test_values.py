@@ -1,4 +1,4 @@
-"""What each JSON value becomes in a column, or why it is refused: the table of contract.md, row by row."""
+"""What each JSON value becomes in a column, or why it is rejected: the table of contract.md, row by row."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_money_becomes_units_of_a_ten_thousandth(sent: str, units: int) -> None:
 
 
 @pytest.mark.parametrize("sent", ["0.00005", "2.00005", "1.23456", "12.30001", "1e-5", "1e-300", "0.12345678901234567"])
-def test_money_with_more_than_noise_beyond_four_decimals_is_refused_and_not_rounded(sent: str) -> None:
+def test_money_with_more_than_noise_beyond_four_decimals_is_rejected_and_not_rounded(sent: str) -> None:
     with pytest.raises(Unfit, match="has more than 4 decimals: round it"):
         values.decimal_units(N(sent))
 
@@ -97,20 +97,20 @@ def test_money_beyond_fourteen_digits_is_too_large(sent: str) -> None:
     "sent",
     ["", " ", "nan", "NaN", "inf", "-Infinity", "1_0", "0x10", "1,5", " 1", "1 ", "1\n", "--1", "e5", "1e", ".", "١٢"],
 )
-def test_text_that_is_no_finite_number_is_refused(sent: str) -> None:
+def test_text_that_is_no_finite_number_is_rejected(sent: str) -> None:
     for parse in (values.decimal_units, values.integer):
         with pytest.raises(Unfit, match="is not a finite number"):
             parse(sent)
 
 
 @pytest.mark.parametrize("sent", ["1,234.56", "$12.50", "12,50", "€ 5", "1.234,56", "5 EUR", "1 000"])
-def test_an_amount_that_is_written_for_people_is_refused_with_what_to_send(sent: str) -> None:
+def test_an_amount_that_is_written_for_people_is_rejected_with_what_to_send(sent: str) -> None:
     with pytest.raises(Unfit, match=r"such as 1234\.56, and no currency or separators"):
         values.decimal_units(sent)
 
 
 @pytest.mark.parametrize("sent", [True, False, [], {}, [N("1")]])
-def test_what_is_no_number_is_refused_by_kind(sent: object) -> None:
+def test_what_is_no_number_is_rejected_by_kind(sent: object) -> None:
     for parse in (values.decimal_units, values.integer):
         with pytest.raises(Unfit, match=r"expected a number, found (true|false|an object|an array)"):
             parse(sent)
@@ -131,7 +131,7 @@ def test_quantities_are_whole_numbers_of_64_bits(sent: str, whole: int) -> None:
 @pytest.mark.parametrize(
     "sent", ["2.5", "0.1", "1e-1", "3.00000001", "-0.5", "834707194.04", "10000000000.5", "3000.00001"]
 )
-def test_a_broken_quantity_is_refused(sent: str) -> None:
+def test_a_broken_quantity_is_rejected(sent: str) -> None:
     with pytest.raises(Unfit, match="not a whole number: send an integer"):
         values.integer(N(sent))
 
@@ -215,7 +215,7 @@ def test_iso_dates_become_milliseconds_utc(sent: str, ms: int) -> None:
 
 
 @pytest.mark.parametrize("sent", NO_DATES)
-def test_what_is_no_iso_date_is_refused(sent: str) -> None:
+def test_what_is_no_iso_date_is_rejected(sent: str) -> None:
     with pytest.raises(Unfit, match=r"is not (a date|an ISO 8601 date or date-time)"):
         values.timestamp_ms(sent)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.documents.rejected import Refused, SpooledRaw
+from chalicelib.documents.rejected import RejectedRecord, SpooledRaw
 from chalicelib.errors import shown
 
 
@@ -17,7 +17,7 @@ def written(raw: bytes, *, spooled: bool) -> dict[str, Any]:
     if spooled:
         kept = SpooledRaw()
         kept.write(raw)
-    line = b"".join(Refused(7, "a.b", 'say "why" é', kept).json_line())
+    line = b"".join(RejectedRecord(7, "a.b", 'say "why" é', kept).json_line())
     assert line.endswith(b"}\n")
     assert line.count(b"\n") == 1
     found: dict[str, Any] = json.loads(line)
