@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from chalicelib.aws.glue import table_input
-from chalicelib.contracts.model import ORDERS
+from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.queries import saved
 from chalicelib.settings import Settings
 from local.athena.engine import Selected

@@ -77,7 +77,7 @@ def _write_frame(frame: Any, out: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from chalicelib.contracts.model import ORDERS
+    from chalicelib.contracts.orders.contract import ORDERS
     from chalicelib.flatten.schema import file_schema
 
     for name in ("order_id", "customer_id"):

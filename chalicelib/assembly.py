@@ -10,15 +10,36 @@ import boto3
 import botocore
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib import dataset
 from chalicelib.aws.glue import start_crawler
 from chalicelib.aws.runtime import check_botocore
 from chalicelib.aws.s3 import Storage, s3_client
+from chalicelib.contracts import registry
+from chalicelib.dataset import Dataset, Prefixes
 from chalicelib.errors import EtlError
 from chalicelib.loading.crawler_turn import CrawlerTurn
 from chalicelib.settings import Settings
 from chalicelib.telemetry.logs import log, measure
 
 check_botocore(botocore.__version__)  # now and not at the first write, which would be in the middle of a load
+
+
+@functools.cache
+def datasets(settings: Settings) -> tuple[Dataset, ...]:
+    """Return the datasets of a stage: one for each contract that is deployed.
+
+    Raises ContractError where two of them, or a table and a prefix of the bucket, get into each other's way.
+    """
+    prefixes = Prefixes(
+        settings.incoming_prefix,
+        settings.quarantine_prefix,
+        settings.ledger_prefix,
+        settings.results_prefix,
+        settings.state_prefix,
+    )
+    return dataset.check(
+        Dataset(contract.check(), settings.bucket, settings.database, prefixes) for contract in registry.contracts()
+    )
 
 
 @functools.cache

@@ -12,8 +12,10 @@ from chalicelib.errors import SettingError, SettingFault
 MIB = 1024 * 1024
 GIB = 1024 * MIB
 
-VIEWS = ("order_lines", "orders")
-"""The views on the table, in the order in which they have to be made: the second stands on the first."""
+RETIRED = dict.fromkeys(
+    ("GLUE_TABLE", "ETL_TABLE_PREFIX"), "remove it: a table's name, which is its folder's too, is the contract's"
+)
+"""Settings that there are no more, and what to do instead."""
 
 LOCAL_STAGE = "local"
 """The stage that lives in the embedded AWS on a laptop."""
@@ -79,9 +81,6 @@ class Settings:
     incoming_prefix: str = _setting(
         "ETL_INCOMING_PREFIX", _prefix, "Where orders are dropped.", default="orders_json_incoming/"
     )
-    table_prefix: str = _setting(
-        "ETL_TABLE_PREFIX", _prefix, "The table's location; nothing else is in it.", default="orders_parquet_datalake/"
-    )
     quarantine_prefix: str = _setting(
         "ETL_QUARANTINE_PREFIX", _prefix, "Rejected records and reports.", default="orders_quarantine/"
     )
@@ -98,7 +97,6 @@ class Settings:
         default="orders_state/",
     )
     database: str = _setting("GLUE_DATABASE", _name, "The Glue database.", default="etl_pipeline")
-    table: str = _setting("GLUE_TABLE", _name, "The Glue table.", default="orders_parquet_datalake")
     catalog_mode: str = _setting(
         "CATALOG_MODE", _mode, "projection: the table is declared. crawler: a crawler makes it.", default="projection"
     )
@@ -236,7 +234,7 @@ class Settings:
         variable, its value and the remedy.
         """
         values: dict[str, Any] = {}
-        faults: dict[str, SettingFault] = {}
+        faults = {name: SettingFault(name, environment[name], RETIRED[name]) for name in RETIRED if name in environment}
         for each in fields(cls):
             variable = each.metadata["variable"]
             raw = environment.get(variable)
@@ -263,7 +261,7 @@ class Settings:
         """
         for one in self.prefixes:
             if sum(other.startswith(one) for other in self.prefixes) > 1:
-                remedy = f"give six prefixes of which none begins another; {one} begins another, or is given twice"
+                remedy = f"give five prefixes of which none begins another; {one} begins another, or is given twice"
                 names = {each.name for each in fields(self) if each.name.endswith("_prefix")}
                 yield names, SettingFault("ETL_*_PREFIX", ", ".join(self.prefixes), remedy)
                 break
@@ -287,28 +285,12 @@ class Settings:
             )
             fault = SettingFault("UPLOAD_MAX_BYTES", str(self.upload_max_bytes), remedy)
             yield {"upload_max_bytes", "max_source_bytes"}, fault
-        yield from self._contradictions_of_names()
-
-    def _contradictions_of_names(self) -> Iterator[tuple[set[str], SettingFault]]:
-        if self.table in VIEWS:
-            yield {"table"}, SettingFault("GLUE_TABLE", self.table, "give another name: the view of this name is on it")
-        # With underscores for what a name cannot hold.
-        named = self.table_prefix.rstrip("/").replace("-", "_")
-        if self.catalog_mode == "crawler" and self.table != named:
-            remedy = f"give {named}, or another ETL_TABLE_PREFIX: a crawler names the table after its folder"
-            yield {"catalog_mode", "table", "table_prefix"}, SettingFault("GLUE_TABLE", self.table, remedy)
-
-    @property
-    def table_location(self) -> str:
-        """The table's location as an S3 URI, ending with a slash."""
-        return f"s3://{self.bucket}/{self.table_prefix}"
 
     @property
     def prefixes(self) -> tuple[str, ...]:
         """Everything in the bucket that is the pipeline's."""
         return (
             self.incoming_prefix,
-            self.table_prefix,
             self.quarantine_prefix,
             self.ledger_prefix,
             self.results_prefix,

@@ -11,7 +11,8 @@ from typing import Any
 
 from chalicelib.api.openapi import document
 from chalicelib.contracts import model as contract_module
-from chalicelib.contracts.model import ORDERS, TAKES, Column, Contract, From, Type
+from chalicelib.contracts.model import TAKES, Column, Contract, From, Type
+from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.flatten.notebook import flatten_orders
 from chalicelib.queries import saved
 from chalicelib.settings import Settings

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.contracts.model import ORDERS, Contract
+from chalicelib.contracts.model import Contract
+from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.errors import EtlError, shown
 from chalicelib.stage import Stage
 from glue_setup import definitions

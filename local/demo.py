@@ -15,7 +15,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from chalicelib.aws.athena import Athena
-from chalicelib.contracts.model import ORDERS
+from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.file_names import ledger_name
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.models import FINISHED

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.assembly import redacted_message, storage
+from chalicelib.assembly import datasets, redacted_message, storage
 from chalicelib.errors import EtlError, shown
 from chalicelib.handlers.load import ingest, limits_of
 from chalicelib.loading.ingest import Ingest

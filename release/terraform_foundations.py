@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from chalicelib.aws.glue import table_input
-from chalicelib.contracts.model import ORDERS
+from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.stage import Stage
 from glue_setup import definitions, policies
 from glue_setup.alarms import alarms, needs_data

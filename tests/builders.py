@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from chalicelib.contracts.model import ORDERS, Contract
+from chalicelib.contracts.model import Contract
+from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.file_names import ledger_name
 from chalicelib.flatten.flattener import Flattener, Lineage, records_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -14,7 +14,7 @@ from chalicelib.api.requests import ApiRequest, inner_token, page_token
 from chalicelib.aws.athena import check_page
 from chalicelib.aws.athena_results import Execution, Page
 from chalicelib.errors import DeadlinePassed, ParameterError, QueryFailed, RequestError, RowTooLarge
-from chalicelib.queries import saved
+from chalicelib.queries.saved import SavedQuery, Statement, find
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,11 +29,15 @@ MAX_ANSWER_BYTES = 5_500_000
 
 
 class Api:
-    """The operations behind the routes. `bucket` is the stage's, `monotonic` a clock in seconds."""
+    """The operations behind the routes.
+
+    `queries` are the saved ones by name, `bucket` is the stage's, `monotonic` a clock in seconds.
+    """
 
     def __init__(
         self,
         settings: Settings,
+        queries: Mapping[str, SavedQuery],
         uploads: Uploads,
         athena: Athena,
         bucket: LinkBucket,
@@ -41,6 +45,7 @@ class Api:
         monotonic: Callable[[], float],
     ) -> None:
         self._settings = settings
+        self._saved = queries
         self._uploads = uploads
         self._athena = athena
         self._bucket = bucket
@@ -73,15 +78,13 @@ class Api:
     def queries(self, request: ApiRequest) -> Answer:
         """GET /queries."""
         request.check_parameters()
-        queries = [
-            query.describe() | {"url": request.link(f"/queries/{query.name}")} for query in saved.load().values()
-        ]
+        queries = [query.describe() | {"url": request.link(f"/queries/{query.name}")} for query in self._saved.values()]
         return Answer({"queries": queries})
 
     def ask(self, request: ApiRequest, name: str) -> Answer:
         """GET /queries/{name}."""
         began = self._monotonic()
-        query = saved.find(name)
+        query = find(self._saved, name)
         statement, options, key = self._checked(query, request)
         execution_id = self._athena.start(
             statement.sql,
@@ -141,17 +144,15 @@ class Api:
         from chalicelib.api.openapi import document
 
         request.check_parameters()
-        return Answer(document(saved.load(), self._settings, request.base_url))
+        return Answer(document(self._saved, self._settings, request.base_url))
 
-    def _checked(
-        self, query: saved.SavedQuery, request: ApiRequest
-    ) -> tuple[saved.Statement, dict[str, int], str | None]:
+    def _checked(self, query: SavedQuery, request: ApiRequest) -> tuple[Statement, dict[str, int], str | None]:
         """Return statement, options and idempotency key. Raises RequestError naming all that is wrong at once."""
         problems: dict[str, str] = {}
         statement, options, key = None, {option.name: option.default for option in QUERY_OPTIONS}, None
         parameters = {name: values for name, values in request.parameters.items() if name not in options}
         with _collected(problems):
-            statement = query.bind(parameters, database=self._settings.database, table=self._settings.table)
+            statement = query.bind(parameters)
         for option in QUERY_OPTIONS:
             with _collected(problems):
                 options[option.name] = request.option(option)

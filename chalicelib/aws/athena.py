@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from chalicelib.aws.athena_results import Execution, Page, Typed, marked
 from chalicelib.aws.errors import RETRY_AFTER, THROTTLES, error_code
 from chalicelib.errors import DeadlinePassed, ExecutionNotFound, ParameterError, QueryFailed, Throttled
-from chalicelib.queries.saved import load
+from chalicelib.queries.saved import SavedQuery
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ def athena_client(**options: Any) -> AthenaClient:
 
 
 class Athena:
-    """Queries in the workgroup of `settings`.
+    """Queries in the workgroup of `settings`; those of `saved` are known by name.
 
-    With `saved_only`, an execution whose SQL is not a saved query's, as that is now, does not exist:
+    With `saved_only`, an execution whose SQL is not that of one of them, as it is now, does not exist:
     ExecutionNotFound. Every method raises Throttled when Athena refuses for its rate after the client's retries.
     """
 
@@ -47,6 +47,7 @@ class Athena:
         self,
         client: AthenaClient,
         settings: Settings,
+        saved: Mapping[str, SavedQuery],
         *,
         saved_only: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
@@ -54,6 +55,7 @@ class Athena:
     ) -> None:
         self._client = client
         self._settings = settings
+        self._saved = saved
         self._saved_only = saved_only
         self._monotonic = monotonic
         self._sleep = sleep
@@ -177,9 +179,8 @@ class Athena:
                 self._client.stop_query_execution(QueryExecutionId=execution_id)
 
     def _is_saved(self, name: str, sql: str, parameters: Sequence[str]) -> bool:
-        query = load().get(name)
-        named = {"database": self._settings.database, "table": self._settings.table}
-        return query is not None and query.is_run_by(sql, parameters, **named)
+        query = self._saved.get(name)
+        return query is not None and query.is_run_by(sql, parameters)
 
     def _results(self, execution: Execution, limit: int, page_token: str | None) -> Mapping[str, Any]:
         """Return what GetQueryResults answers, with at most `limit` rows, the header row included."""

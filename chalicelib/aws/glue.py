@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.contracts.model import EARLIEST_YEAR, MONTHS_AHEAD, Column, Contract
-from chalicelib.settings import Settings
+from chalicelib.contracts.model import EARLIEST_YEAR, MONTHS_AHEAD, Column
+from chalicelib.dataset import Dataset
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
@@ -21,27 +21,25 @@ STARTED = "started"
 ALREADY_RUNNING = "already running"
 
 
-def table_input(contract: Contract, settings: Settings) -> TableInputTypeDef:
-    """Return the TableInput that declares the contract's table over its location.
+def table_input(dataset: Dataset, catalog_mode: str) -> TableInputTypeDef:
+    """Return the TableInput that declares the dataset's table over its location.
 
     With CATALOG_MODE=projection Athena computes the partitions, so a file can be queried the moment it lands. With
     CATALOG_MODE=crawler the projection is left out, since it would hide the partitions that the crawler registers.
-
-    Raises ContractError.
     """
-    contract.check()
+    contract = dataset.contract
     parameters = {"EXTERNAL": "TRUE", "classification": "parquet"}
-    if settings.catalog_mode == "projection":
-        parameters |= projection(contract, settings)
+    if catalog_mode == "projection":
+        parameters |= projection(dataset)
     return {
-        "Name": settings.table,
+        "Name": dataset.table,
         "Description": DESCRIPTION,
         "TableType": "EXTERNAL_TABLE",
         "Parameters": parameters,
         "PartitionKeys": [_declared(contract.partition)],
         "StorageDescriptor": {
             "Columns": [_declared(column) for column in contract.file_columns],
-            "Location": settings.table_location,
+            "Location": dataset.table_location,
             "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
             "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
             "SerdeInfo": {
@@ -52,14 +50,14 @@ def table_input(contract: Contract, settings: Settings) -> TableInputTypeDef:
     }
 
 
-def projection(contract: Contract, settings: Settings) -> dict[str, str]:
+def projection(dataset: Dataset) -> dict[str, str]:
     """Return the table parameters of partition projection.
 
     The range takes every month that an order may have: a row outside it is invisible without a word. Glue accepts
     any value here and Athena fails at query time, so nothing else may write these.
     https://docs.aws.amazon.com/athena/latest/ug/partition-projection-supported-types.html
     """
-    key = contract.partition.name
+    key = dataset.contract.partition.name
     return {
         "projection.enabled": "true",
         f"projection.{key}.type": "date",
@@ -67,7 +65,7 @@ def projection(contract: Contract, settings: Settings) -> dict[str, str]:
         f"projection.{key}.range": f"{EARLIEST_YEAR}-01,NOW+{MONTHS_AHEAD}MONTHS",
         f"projection.{key}.interval": "1",
         f"projection.{key}.interval.unit": "MONTHS",
-        "storage.location.template": f"{settings.table_location}{key}=${{{key}}}/",
+        "storage.location.template": f"{dataset.table_location}{key}=${{{key}}}/",
     }
 
 

@@ -1,7 +1,7 @@
-"""The orders contract: which columns the table has, where each comes from, its type and its grain.
+"""What a contract says: which columns a table has, where each comes from, its type and its grain.
 
-This file is the single source of truth. The Arrow schema, the decoders, the Glue columns and docs/contract.md are
-all made from it; for orders of another shape, change `ORDERS` and nothing else.
+A contract is the single source of truth: the Arrow schema, the decoders, the Glue columns and docs/contract.md are all
+made from it. Those that are deployed lie in folders beside this file; see `registry`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 from chalicelib.errors import ContractError
 
@@ -99,6 +100,10 @@ class Column:
 class Contract:
     """The columns of a table of order lines, and how an order is laid out in JSON.
 
+    `name` is the contract's, `table` the table's; `latest` and `documents` are the views on it: the latest version of
+    each order by line, and by order. Files below the folder `incoming` of the incoming prefix (ending with a slash, or
+    empty for the prefix itself) hold such orders. `folder` has the contract's saved queries and views, if any.
+
     `lines` is the JSON path of the list that makes the rows. `envelope` is the key under which a file may hold its
     array of orders. `order_id`, `order_date`, `unit_price` and `quantity` name columns: an order's identity, the date
     that chooses its partition, and the factors of the line amount.
@@ -106,7 +111,13 @@ class Contract:
     A declaration may contradict itself until it is checked, so that a command can say so: see `check`.
     """
 
+    name: str
+    table: str
     columns: tuple[Column, ...]
+    latest: str = "order_lines"
+    documents: str = "orders"
+    incoming: str = ""
+    folder: Path | None = None
     lines: str = "products"
     envelope: str = "orders"
     order_id: str = "order_id"
@@ -213,30 +224,3 @@ def _bad_roles(contract: Contract) -> Iterator[str]:
             yield f"{role} names {name!r}, which must be required and lie outside the list of lines"
         elif not role.startswith("order_") and column not in contract.line_columns:
             yield f"{role} names {name!r}, which must lie inside the list of lines"
-
-
-ORDERS = Contract(
-    columns=(
-        Column("order_id", Type.IDENTIFIER, "order_id", "Identifies the order, across files.", required=True),
-        Column("order_date", Type.TIMESTAMP, "order_date", "When the order was placed, UTC.", required=True),
-        Column("total_amount", Type.DECIMAL, "total_amount", "The order's declared total: repeats on each row."),
-        Column("customer_id", Type.IDENTIFIER, "customer.customer_id", "The customer; NULL for a guest."),
-        Column("customer_name", Type.TEXT, "customer.name", "The customer's name."),
-        Column("customer_email", Type.TEXT, "customer.email", "The customer's e-mail address."),
-        Column("customer_address", Type.JSON_TEXT, "customer.address", "The customer's address."),
-        Column("line_number", Type.POSITION, From.LINE_NUMBER, "NULL for an order without products."),
-        Column("product_id", Type.IDENTIFIER, "products[].product_id", "The product of this line."),
-        Column("product_name", Type.TEXT, "products[].name", "The product's name."),
-        Column("product_category", Type.TEXT, "products[].category", "The product's category."),
-        Column("price", Type.DECIMAL, "products[].price", "The price of one unit."),
-        Column("quantity", Type.INTEGER, "products[].quantity", "How many units."),
-        Column("line_amount", Type.DECIMAL, From.LINE_AMOUNT, "Additive; NULL if either factor is."),
-        Column("extra_fields", Type.JSON_TEXT, From.EXTRA_FIELDS, "NULL if none: nothing that was sent is dropped."),
-        Column("source_key", Type.TEXT, From.SOURCE_KEY, "Which object the row came from."),
-        Column("source_version", Type.TEXT, From.SOURCE_VERSION, "Which version of that object."),
-        Column("source_modified_at", Type.TIMESTAMP, From.SOURCE_MODIFIED_AT, "Latest wins orders by it."),
-        Column("record_number", Type.INTEGER, From.RECORD_NUMBER, "Which order of the object."),
-        Column("order_month", Type.MONTH, From.ORDER_MONTH, "The partition key."),
-    )
-)
-"""The contract in force: the one thing to change for orders of another shape."""

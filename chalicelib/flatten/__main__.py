@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from chalicelib.contracts.model import ORDERS, Contract
+from chalicelib.contracts import registry
+from chalicelib.contracts.model import Contract
 from chalicelib.cores import cores
 from chalicelib.documents.decompress import is_supported
 from chalicelib.documents.rejected import RejectedRecord
@@ -33,7 +34,7 @@ FEW_REASONS = 3
 """How many rejected orders are shown with their reasons where none was loaded."""
 
 
-def main(arguments: list[str] | None = None, contract: Contract = ORDERS) -> int:
+def main(arguments: list[str] | None = None, contract: Contract | None = None) -> int:
     """Run the command; return its exit status.
 
     0: the file was read, and something was loaded, or it holds no orders. 1: it could not be read, or nothing of it
@@ -56,7 +57,7 @@ def main(arguments: list[str] | None = None, contract: Contract = ORDERS) -> int
     if options.rejects is not None and _same_file(options.input, options.rejects):
         parser.error("--rejects names INPUT itself, which would be overwritten: give another file")
     try:
-        summary = flatten_file(options.input, options.output, options.rejects, contract)
+        summary = flatten_file(options.input, options.output, options.rejects, contract or registry.contract())
     except ContractError as problem:
         print(problem, file=sys.stderr)
         return 2
@@ -70,7 +71,7 @@ def main(arguments: list[str] | None = None, contract: Contract = ORDERS) -> int
     return 1 if summary["orders_rejected"] and not summary["orders_loaded"] else 0
 
 
-def flatten_file(source: str, output: Path, rejects: Path | None, contract: Contract = ORDERS) -> dict[str, int]:
+def flatten_file(source: str, output: Path, rejects: Path | None, contract: Contract) -> dict[str, int]:
     """Flatten one file; return how many orders were read, loaded and rejected, rows and files written.
 
     Files appear below `output`, and rejected records in `rejects`, only once the source has been read to its end. What

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from chalicelib.contracts.model import MONTHS_AHEAD, ORDERS, Contract, From, Type
+from chalicelib.contracts.model import MONTHS_AHEAD, Contract, From, Type
 from chalicelib.documents.decompress import ByteStream, Source
 from chalicelib.documents.records import Batch, Raw, Records
 from chalicelib.documents.rejected import RejectedRecord
@@ -93,7 +93,7 @@ class Flattener:
     def __init__(
         self,
         lineage: Lineage,
-        contract: Contract = ORDERS,
+        contract: Contract,
         *,
         fast: bool = True,
         source: Callable[[bytes], Any] = io.BytesIO,
@@ -255,9 +255,7 @@ def _extra(orders: Mapping[str, pa.Array], lines: Mapping[str, pa.Array], withou
     return columns.choose(without, orders[EXTRA], lines[EXTRA])
 
 
-def records_of(
-    stream: ByteStream, max_record_bytes: int, max_decompressed_bytes: int, contract: Contract = ORDERS
-) -> Records:
+def records_of(stream: ByteStream, max_record_bytes: int, max_decompressed_bytes: int, contract: Contract) -> Records:
     """Return the records of a byte stream in any of the input forms, to be laid out as `contract` says."""
     return Records(
         Source(stream, max_decompressed_bytes),

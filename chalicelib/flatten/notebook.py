@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pyarrow as pa
 
-from chalicelib.contracts.model import ORDERS, Contract
+from chalicelib.contracts import registry
+from chalicelib.contracts.model import Contract
 from chalicelib.flatten.flattener import MIB, Flattener, Lineage, records_of
 from chalicelib.flatten.schema import file_schema, row_schema
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def flatten_orders(
     orders: Mapping[str, Any] | Iterable[Mapping[str, Any]] | bytes | str,
     *,
-    contract: Contract = ORDERS,
+    contract: Contract | None = None,
     source_key: str = "notebook",
 ) -> pd.DataFrame:
     """Flatten orders into a DataFrame, one row per order and product, by the code that the Lambda runs.
@@ -37,6 +38,7 @@ def flatten_orders(
     """
     import pandas as pd
 
+    contract = contract or registry.contract()
     if hasattr(orders, "columns"):
         raise TypeError(
             f"orders is a {type(orders).__name__}, which gives its columns and not its rows: pass the rows, such as "

@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.assembly import kind_of, redacted_message, storage, want_crawler
+from chalicelib.assembly import datasets, kind_of, redacted_message, storage, want_crawler
 from chalicelib.aws.s3 import file_pieces
 from chalicelib.cores import cores
+from chalicelib.dataset import Dataset, dataset_of
 from chalicelib.errors import shown
 from chalicelib.loading.entry import Entry
-from chalicelib.loading.ingest import Clock, Ingest, Prefixes
+from chalicelib.loading.ingest import Clock, Ingest
 from chalicelib.loading.models import DELETED, FINISHED, QUARANTINED, WITH_ROWS, Arrival
 from chalicelib.loading.notifications import arrivals, other_shapes
 from chalicelib.settings import Settings
@@ -62,18 +63,20 @@ def load_event(event: object, settings: Settings, time_left: Callable[[], float]
 
 def load_one(arrival: Arrival, settings: Settings, time_left: Callable[[], float] | None = None) -> str:
     """Load one object; return what was done with it, which is logged and measured."""
-    outcome, entry = ingest(settings).load(arrival, time_left=time_left)
+    dataset = dataset_of(arrival.key, datasets(settings))
+    assert dataset is not None, arrival.key
+    outcome, entry = ingest(settings, dataset).load(arrival, time_left=time_left)
     log("source object", outcome=outcome, key=arrival.key, version=arrival.version, **_facts(entry))
     if entry is not None and outcome == entry.state and outcome in FINISHED:
         measure(_measured(entry), stage=settings.stage)
     return outcome
 
 
-def ingest(settings: Settings, limits: Limits | None = None) -> Ingest:
-    """Return what loads, over the bucket of the settings and within their limits."""
+def ingest(settings: Settings, dataset: Dataset, limits: Limits | None = None) -> Ingest:
+    """Return what loads a dataset, over the bucket of the settings and within their limits."""
     return Ingest(
         storage(settings.bucket),
-        Prefixes(settings.table_prefix, settings.quarantine_prefix, settings.ledger_prefix),
+        dataset,
         limits or limits_of(settings),
         clock=Clock(lambda: datetime.now(UTC), time.monotonic),
         pieces=file_pieces,

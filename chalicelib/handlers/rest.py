@@ -16,9 +16,11 @@ from chalicelib.api.headers import SECURITY, cross_origin, preflight
 from chalicelib.api.requests import ApiRequest
 from chalicelib.api.service import Api
 from chalicelib.api.uploads import Uploads
+from chalicelib.assembly import datasets
 from chalicelib.aws.athena import Athena, athena_client
 from chalicelib.aws.errors import temporary
 from chalicelib.aws.presigned import LinkBucket, link_client
+from chalicelib.queries.saved import load
 from chalicelib.settings import Settings
 from chalicelib.telemetry.logs import log
 
@@ -74,5 +76,6 @@ def wired_api(settings: Settings) -> Api:
     """Return the API with its clients, made on first use."""
     bucket = LinkBucket(link_client(), settings.bucket)
     uploads = Uploads(bucket, settings, now=lambda: datetime.now(UTC), random=secrets.token_bytes)
-    athena = Athena(athena_client(), settings, saved_only=True)
-    return Api(settings, uploads, athena, bucket, monotonic=time.monotonic)
+    queries = load(datasets(settings))
+    athena = Athena(athena_client(), settings, queries, saved_only=True)
+    return Api(settings, queries, uploads, athena, bucket, monotonic=time.monotonic)

@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 
-from chalicelib.assembly import catch_up_crawler, storage
+from chalicelib.assembly import catch_up_crawler, datasets, storage
 from chalicelib.aws.functions import hand_over
 from chalicelib.loading.sweep import Sweep
 from chalicelib.loading.sweep_cursor import Rules, SweepReport
@@ -43,7 +43,7 @@ def rules(settings: Settings) -> Rules:
     return Rules(
         bucket=settings.bucket,
         incoming=settings.incoming_prefix,
-        table=settings.table_prefix,
+        tables=tuple(each.table_prefix for each in datasets(settings)),
         ledger=settings.ledger_prefix,
         state=settings.state_prefix,
         grace=timedelta(seconds=settings.sweep_grace_seconds),

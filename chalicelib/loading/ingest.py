@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from chalicelib.dataset import Dataset
 from chalicelib.errors import OutOfTime
 from chalicelib.loading import ledger_session, scratch
 from chalicelib.loading.entry import Entry
@@ -26,15 +27,6 @@ class Store(Publishes, ledger_session.Store, Protocol):
 
 
 @dataclass(frozen=True)
-class Prefixes:
-    """The prefixes of the bucket, each ending with a slash."""
-
-    table: str
-    quarantine: str
-    ledger: str
-
-
-@dataclass(frozen=True)
 class Clock:
     """The time: `now` for what the ledger tells, `elapsed` in seconds from any beginning. Neither decides anything."""
 
@@ -43,7 +35,7 @@ class Clock:
 
 
 class Ingest:
-    """Brings source objects into the lake.
+    """Brings source objects of a dataset into the lake.
 
     `store` is S3, `pieces` cuts a file into parts of an upload, `describe` puts a failure into words for the ledger
     that hold nothing of an order. A load says every `renewed_after` seconds in the ledger that it is still at work, so
@@ -57,7 +49,7 @@ class Ingest:
     def __init__(
         self,
         store: Store,
-        prefixes: Prefixes,
+        dataset: Dataset,
         limits: Limits,
         *,
         clock: Clock,
@@ -68,7 +60,7 @@ class Ingest:
         set_aside: Callable[[str, str], None] = lambda key, reason: None,
     ) -> None:
         self._store = store
-        self._prefixes = prefixes
+        self._dataset = dataset
         self._limits = limits
         self._clock = clock
         self._pieces = pieces
@@ -88,7 +80,7 @@ class Ingest:
         Raises OutOfTime, LostRace, CountMismatch, and what the store raises: the event has to come again.
         """
         began = self._clock.elapsed()
-        session = LedgerSession(self._store, self._prefixes.ledger, arrival, again, self._set_aside)
+        session = LedgerSession(self._store, self._dataset.prefixes.ledger, arrival, again, self._set_aside)
         decision, entry = session.begin()
         if entry is None:
             return Outcome(decision.value), None
@@ -115,8 +107,7 @@ class Ingest:
             watch = _Watch(session, source, self._clock, time_left, self._renewed_after)
             load = Load(
                 self._store,
-                table=self._prefixes.table,
-                quarantine=self._prefixes.quarantine,
+                dataset=self._dataset,
                 arrival=session.arrival,
                 source=source,
                 directory=directory,

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from chalicelib.dataset import Dataset
 from chalicelib.documents.decompress import SUFFIXES, ByteStream, is_supported
 from chalicelib.documents.prefetch import ReadAhead
 from chalicelib.documents.rejected import RejectedRecord
@@ -59,7 +60,7 @@ class Publishes(Protocol):
 class Load:
     """One source object: `read` it, then `publish` what `read` returned, or `abort`.
 
-    `table` and `quarantine` are prefixes; finished files wait in `directory`, cut by `pieces` where they are too
+    It becomes rows of `dataset`; finished files wait in `directory`, cut by `pieces` where they are too
     large to wait there. `generation` is that of the files' names, `near_misses` are those of the counts, once read.
     """
 
@@ -67,8 +68,7 @@ class Load:
         self,
         store: Publishes,
         *,
-        table: str,
-        quarantine: str,
+        dataset: Dataset,
         arrival: Arrival,
         source: Opened,
         directory: Path,
@@ -76,7 +76,7 @@ class Load:
         generation: int = 0,
     ) -> None:
         self._store = store
-        self._table = table
+        self._dataset = dataset
         self._arrival = arrival
         self._source = source
         self._directory = directory
@@ -87,7 +87,9 @@ class Load:
         self._staged: list[Any] = []
         self._files: list[str] = []
         self.near_misses: dict[str, str] = {}
-        self._quarantine = f"{quarantine}{FileNames(arrival.key, arrival.version, source.modified_at).prefix}"
+        self._quarantine = (
+            f"{dataset.prefixes.quarantine}{FileNames(arrival.key, arrival.version, source.modified_at).prefix}"
+        )
         self._rejected = _RejectedFile(store, f"{self._quarantine}.ndjson.gz")
 
     def read(self, limits: Limits, watch: Watch) -> Result:
@@ -102,6 +104,7 @@ class Load:
                 Lineage(self._arrival.key, self._arrival.version, self._source.modified_at),
                 self._directory / "files",
                 limits,
+                contract=self._dataset.contract,
                 closed=self._keep,
                 reject=self._rejected.add,
             )
@@ -139,7 +142,7 @@ class Load:
             )
 
     def _keep(self, file: MonthFile) -> None:
-        key = f"{self._table}{in_generation(file.place, self._generation)}"
+        key = f"{self._dataset.table_prefix}{in_generation(file.place, self._generation)}"
         self._files.append(key)
         if self._kept_bytes + file.size <= KEPT_BYTES:
             self._kept.append((key, file.path))

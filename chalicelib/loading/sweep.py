@@ -95,7 +95,7 @@ class Sweep:
     def _page(self, cursor: SweepCursor, time_left: Callable[[], float]) -> SweepCursor:
         """Look at a page of objects; return where to go on."""
         rules = self._rules
-        prefix = {INCOMING: rules.incoming, LEDGER: rules.ledger, TABLE: rules.table}[cursor.phase]
+        prefix = {INCOMING: (rules.incoming,), LEDGER: (rules.ledger,), TABLE: rules.tables}[cursor.phase][cursor.table]
         look = {INCOMING: self._dropped, LEDGER: self._entry, TABLE: self._table_files().look}[cursor.phase]
         page = self._store.list(prefix, cursor.after)
         cursor = cursor if cursor.began_at else replace(cursor, began_at=page.now)
@@ -105,7 +105,11 @@ class Sweep:
                 return cursor
             is_recent = horizon is None or each.modified_at >= horizon
             cursor = replace(look(cursor, each, page.now, is_recent), after=each.key)
-        return cursor if page.more else self._next_phase(cursor)
+        if page.more:
+            return cursor
+        if cursor.phase == TABLE and cursor.table + 1 < len(rules.tables):
+            return replace(cursor, table=cursor.table + 1, after="")
+        return self._next_phase(cursor)
 
     def _next_phase(self, cursor: SweepCursor) -> SweepCursor:
         lost = cursor.entries - cursor.counted if cursor.phase == LEDGER else 0
@@ -122,7 +126,7 @@ class Sweep:
         if phase == ORPHANS and not cursor.orphans:
             self._report.whole = True
             return cursor.finished()
-        return replace(cursor, phase=phase, after="")
+        return replace(cursor, phase=phase, table=0, after="")
 
     # Dropped objects ----------------------------------------------------------------------------------------------
 
@@ -278,7 +282,9 @@ class Sweep:
         if cursor.doubtful or (count > rules.most_removals and count * 100 > cursor.files * rules.most_percent):
             self._report.left_alone += count
             if count and not cursor.doubtful:
-                self._report.note(f"{count} of {cursor.files} files are nobody's: too many to be removed", rules.table)
+                self._report.note(
+                    f"{count} of {cursor.files} files are nobody's: too many to be removed", rules.tables[0]
+                )
             return False
         return True
 

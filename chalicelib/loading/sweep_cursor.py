@@ -19,15 +19,15 @@ PHASES = (INCOMING, LEDGER, TABLE, ORPHANS)
 class Rules:
     """Where the sweep looks and what it leaves alone.
 
-    `grace` is how long a load that says nothing, or a file that nobody knows, is left alone. `lookback` is how far
-    before the last whole round an object is looked at again. With `deletes` a dropped object that is gone takes its
+    `tables` are the folders of all tables. `grace` is how long a load that says nothing, or a file that nobody knows,
+    is left alone. `lookback` is how far before the last whole round an object is looked at again. With `deletes` a dropped object that is gone takes its
     rows along. Where a round finds more than `most_removals` orphans, and they are more than `most_percent` of the
     table's files, none is removed; a ledger that lost more than `most_percent` of its entries has it so as well.
     """
 
     bucket: str
     incoming: str
-    table: str
+    tables: tuple[str, ...]
     ledger: str
     state: str
     grace: timedelta
@@ -68,13 +68,15 @@ class SweepReport:
 class SweepCursor:
     """Where a round is, and what it has counted.
 
-    It stands in `phase` after the key `after`. `entries` is how many entries the ledger had in the last whole round,
+    It stands in `phase` after the key `after`; in the phase of the tables, `table` is the number of the one that it is
+    in. `entries` is how many entries the ledger had in the last whole round,
     `counted` how many this one has come by. `files` counts the table's files, `orphans` are those to be removed.
     `doubtful` says that nothing is to be removed in this round, `full` that the next one looks at everything.
     """
 
     phase: str = INCOMING
     after: str = ""
+    table: int = 0
     began_at: datetime | None = None
     last_whole: datetime | None = None
     entries: int = 0
@@ -100,9 +102,10 @@ class SweepCursor:
             for name in ("began_at", "last_whole"):
                 values[name] = _time(values[name]) if values.get(name) else None
             found = cls(**values | {"orphans": tuple(values.get("orphans", ()))})
-            numbers, texts = (found.entries, found.counted, found.files), (found.after, *found.orphans)
+            numbers, texts = (found.table, found.entries, found.counted, found.files), (found.after, *found.orphans)
             sound = all(type(each) is int for each in numbers) and all(type(each) is str for each in texts)
-            return found if sound and found.phase in PHASES else cls()
+            sound = sound and found.phase in PHASES and found.table >= 0
+            return found if sound else cls()
         except (TypeError, ValueError, AttributeError, KeyError):
             return cls()
 

@@ -24,11 +24,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from chalicelib.errors import ParameterError, UnknownQuery, shown
+from chalicelib.dataset import Dataset
+from chalicelib.errors import ContractError, ParameterError, UnknownQuery, shown
 from chalicelib.queries.parameters import DERIVED, LITERAL, Parameter, Value, render
-from chalicelib.settings import VIEWS
-
-SQL = Path(__file__).parent.parent / "contracts" / "orders"
 
 HEADER_LINE = re.compile(r"--( {1,3})([a-z]+): (.+)")
 PLACEHOLDER = re.compile(r"(?<!:):([a-z_]+)(?:\.([a-z_]+))?")
@@ -46,13 +44,14 @@ class Statement:
 
 @dataclass(frozen=True)
 class SavedQuery:
-    """A query that may be run by name. `template` is SQL with `:parameter` and `${table}`."""
+    """A query that may be run by name. `template` is SQL with `:parameter`; `contract` names the query's."""
 
     name: str
     title: str
     description: str
     parameters: tuple[Parameter, ...]
     template: str
+    contract: str = ""
 
     def describe(self) -> dict[str, Any]:
         """Return name, title, description and parameters as JSON values: enough to build a form."""
@@ -63,7 +62,7 @@ class SavedQuery:
             "parameters": [parameter.describe() for parameter in self.parameters],
         }
 
-    def bind(self, given: Mapping[str, str | Sequence[str]], *, database: str, table: str) -> Statement:
+    def bind(self, given: Mapping[str, str | Sequence[str]]) -> Statement:
         """Check the parameters that a caller gave and return the statement to start.
 
         `given` maps names to text; a list is what a repeated query parameter comes as. Raises ParameterError naming
@@ -77,16 +76,16 @@ class SavedQuery:
             rendered.append(render(DERIVED[match[2]](value) if match[2] else value))
             return "?"
 
-        sql = PLACEHOLDER.sub(bound, _filled(self.template, database, table))
+        sql = PLACEHOLDER.sub(bound, self.template)
         return Statement(self.name, sql, tuple(rendered))
 
-    def is_run_by(self, sql: str, parameters: Sequence[str], *, database: str, table: str) -> bool:
+    def is_run_by(self, sql: str, parameters: Sequence[str]) -> bool:
         """Return whether SQL that Athena ran is a statement that `bind` returns, from its first character to its last.
 
         Each `?` may stand there itself or be one literal; Athena documents that it does not return the parameters of
         an execution. `parameters` are those it does return: literals, all of them.
         """
-        texts = PLACEHOLDER.sub("?", _filled(self.template, database, table)).split("?")
+        texts = PLACEHOLDER.sub("?", self.template).split("?")
         pattern = rf"(?:\?|{LITERAL.pattern})".join(map(re.escape, texts))
         return re.fullmatch(pattern, sql) is not None and all(map(LITERAL.fullmatch, parameters))
 
@@ -111,32 +110,48 @@ class SavedQuery:
 
 
 @cache
-def load() -> Mapping[str, SavedQuery]:
-    """Read every saved query, by name, in alphabetical order. Raises ValueError when a file is malformed."""
-    return {path.stem: parse(path.stem, path.read_text("utf-8")) for path in sorted((SQL / "queries").glob("*.sql"))}
+def load(datasets: tuple[Dataset, ...]) -> Mapping[str, SavedQuery]:
+    """Read the saved queries of all datasets, by name, in alphabetical order.
+
+    Raises ValueError when a file is malformed, ContractError when two contracts have a query of one name.
+    """
+    queries: dict[str, SavedQuery] = {}
+    for dataset in datasets:
+        for path in sorted(_folder(dataset, "queries").glob("*.sql")):
+            query = parse(path.stem, _filled(path.read_text("utf-8"), dataset), dataset.name)
+            if query.name in queries:
+                owners = f"contract {queries[query.name].contract} and of contract {query.contract}"
+                raise ContractError([f"query {query.name!r} is one of {owners}: give one of them another name"])
+            queries[query.name] = query
+    return dict(sorted(queries.items()))
 
 
-def find(name: str) -> SavedQuery:
+def find(queries: Mapping[str, SavedQuery], name: str) -> SavedQuery:
     """Return the query of this name. Raises UnknownQuery, telling which there are."""
-    queries = load()
     if name not in queries:
         raise UnknownQuery(name, list(queries))
     return queries[name]
 
 
-def view_statements(database: str, table: str) -> list[tuple[str, str]]:
-    """Return (name, `CREATE OR REPLACE VIEW`) of each shared view, in the order in which they have to run."""
-    return [
-        (name, _filled(_split((SQL / "views" / f"{name}.sql").read_text("utf-8"))[1], database, table))
-        for name in VIEWS
-    ]
+def view_statements(dataset: Dataset) -> list[tuple[str, str]]:
+    """Return (name, `CREATE OR REPLACE VIEW`) of each view of a dataset, in the order in which they have to run."""
+    folder = _folder(dataset, "views")
+    return [(name, _filled(_split((folder / f"{name}.sql").read_text("utf-8"))[1], dataset)) for name in dataset.views]
 
 
-def parse(name: str, text: str) -> SavedQuery:
-    """Read a saved query from the text of its file. Raises ValueError telling what is wrong with the file."""
+def _folder(dataset: Dataset, name: str) -> Path:
+    assert dataset.contract.folder is not None, dataset.name
+    return dataset.contract.folder / name
+
+
+def parse(name: str, text: str, contract: str = "") -> SavedQuery:
+    """Read a saved query from the text of its file, with the names of its tables in it.
+
+    Raises ValueError telling what is wrong with the file.
+    """
     header, template = _split(text)
     fields, parameters = _fields(name, header)
-    query = SavedQuery(name, fields.pop("title"), fields.pop("description"), tuple(parameters), template)
+    query = SavedQuery(name, fields.pop("title"), fields.pop("description"), tuple(parameters), template, contract)
     declared = {parameter.name for parameter in parameters}
     used = {match[1] for match in PLACEHOLDER.finditer(template)}
     if fields or declared != used or "?" in template or ";" in template:
@@ -170,16 +185,17 @@ def _fields(name: str, header: list[str]) -> tuple[dict[str, str], list[Paramete
     return fields, [Parameter.declared(each) for each in declared]
 
 
-def _filled(template: str, database: str, table: str) -> str:
-    """Put the database and the table into the template, as quoted identifiers.
+def _filled(template: str, dataset: Dataset) -> str:
+    """Put the database and the table into a template, as quoted identifiers.
 
     Only names of lower-case letters, digits and underscores pass, so that nothing can end the quotes.
     Raises ValueError for any other name.
     """
-    for name in (database, table):
+    for name in (dataset.database, dataset.table):
         if not IDENTIFIER.fullmatch(name):
             raise ValueError(f"{shown(name)!r} is not a name: use lower-case letters, digits and underscores")
-    return template.replace("${database}", f'"{database}"').replace("${table}", f'"{database}"."{table}"')
+    database = f'"{dataset.database}"'
+    return template.replace("${database}", database).replace("${table}", f'{database}."{dataset.table}"')
 
 
 def _single(given: str | Sequence[str] | None) -> str | None:

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chalicelib.contracts.model import ORDERS, Contract
+from chalicelib.contracts.model import Contract
 from chalicelib.documents.decompress import ByteStream
 from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.errors import CountMismatch, UnreadableFile
@@ -93,7 +93,7 @@ def convert(
     *,
     closed: Callable[[MonthFile], None],
     reject: Callable[[RejectedRecord], None],
-    contract: Contract = ORDERS,
+    contract: Contract,
 ) -> Counts:
     """Read `stream` to its end and write its rows below `directory`.
 

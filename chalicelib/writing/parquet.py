@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow._parquet import ParquetWriter
 
-from chalicelib.contracts.model import ORDERS, Contract, From, Type
+from chalicelib.contracts.model import Contract, From, Type
 from chalicelib.file_names import FileNames
 from chalicelib.flatten import columns
 from chalicelib.flatten.columns import month_name
@@ -101,7 +101,7 @@ class MonthFiles:
         *,
         roll_bytes: int,
         closed: Callable[[MonthFile], None],
-        contract: Contract = ORDERS,
+        contract: Contract,
         row_group_bytes: int = ROW_GROUP_BYTES,
         open_bytes: int = OPEN_BYTES,
     ) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import boto3
 from moto import mock_aws
 
-from chalicelib.contracts.model import ORDERS
+from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage
 from glue_setup import foundations

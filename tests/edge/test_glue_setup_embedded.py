@@ -14,7 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from chalicelib.aws.athena import Athena
-from chalicelib.contracts.model import ORDERS
+from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.errors import QueryFailed
 from chalicelib.flatten.schema import file_schema
 from chalicelib.queries.saved import view_statements

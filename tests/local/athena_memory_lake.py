@@ -12,7 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from chalicelib.contracts.model import ORDERS, Type
+from chalicelib.contracts.model import Type
+from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.queries.saved import view_statements
 from local.athena.lake import StoredObject
 from local.athena.tables import FileCache

@@ -15,7 +15,7 @@ from urllib.parse import quote_plus
 
 from pyarrow import parquet
 
-from chalicelib.contracts.model import ORDERS
+from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.file_names import KEY_DIGITS
 from chalicelib.flatten.schema import file_schema
 from chalicelib.loading.entry import Entry

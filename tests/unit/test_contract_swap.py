@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from chalicelib.aws.glue import table_input
-from chalicelib.contracts.model import ORDERS, Column, Contract, From, Type
+from chalicelib.contracts.model import Column, Contract, From, Type
+from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.errors import ContractError
 from chalicelib.flatten.flattener import Flattener, Lineage, records_of
 from chalicelib.flatten.notebook import flatten_orders

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from chalicelib.contracts.model import ORDERS
+from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.flatten.extra_fields import ExtraFields
 from chalicelib.flatten.strict import RejectedOrder, StrictDecoder
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.model import ORDERS
+from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.flatten.flattener import Lineage
 from chalicelib.flatten.strict import MAX_DEPTH, MOST_NEAR_MISSES, Order, RejectedOrder, StrictDecoder
 from chalicelib.flatten.values import MAX_ORDER_BYTES

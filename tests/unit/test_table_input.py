@@ -5,7 +5,8 @@ import sys
 from dataclasses import replace
 
 from chalicelib.aws.glue import table_input
-from chalicelib.contracts.model import EARLIEST_YEAR, MONTHS_AHEAD, ORDERS, Column, Contract, From, Type
+from chalicelib.contracts.model import EARLIEST_YEAR, MONTHS_AHEAD, Column, Contract, From, Type
+from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.settings import Settings
 from tests.goldens.golden import assert_golden
 

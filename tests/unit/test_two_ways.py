@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.contracts.model import ORDERS, Column, Contract, From, Type
+from chalicelib.contracts.model import Column, Contract, From, Type
+from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.flatten.fast import FastDecoder
 from tests.builders import LINEAGE, flattened
 from tests.unit import third_reading
