@@ -20,9 +20,10 @@ class Rules:
     """Where the sweep looks and what it leaves alone.
 
     `tables` are the folders of all tables. `grace` is how long a load that says nothing, or a file that nobody knows,
-    is left alone. `lookback` is how far before the last whole round an object is looked at again. With `deletes` a dropped object that is gone takes its
-    rows along. Where a round finds more than `most_removals` orphans, and they are more than `most_percent` of the
-    table's files, none is removed; a ledger that lost more than `most_percent` of its entries has it so as well.
+    is left alone. `lookback` is how far before the last whole round an object is looked at again. With `deletes` a
+    dropped object that is gone takes its rows along. Where a round finds more than `most_removals` orphans, and they
+    are more than `most_percent` of the table's files, none is removed; a ledger that lost more than `most_percent` of
+    its entries has it so as well.
     """
 
     bucket: str
