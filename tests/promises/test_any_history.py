@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,8 +18,7 @@ from chalicelib.loading.entry import Entry
 from chalicelib.loading.models import QUARANTINED, WITH_ROWS, Arrival
 from chalicelib.loading.notifications import arrivals
 from chalicelib.loading.sweep import Sweep
-from chalicelib.loading.sweep_cursor import Rules
-from tests.builders import body, ingest, order, table
+from tests.builders import RULES, body, ingest, order, table
 from tests.promises.workers import Worker, taking_turns
 from tests.unit.memory_store import BUCKET, Crash, MemoryStore
 
@@ -245,7 +244,7 @@ class AnyHistory(RuleBasedStateMachine):
     def _sweep(self) -> Any:
         # What was damaged is found for as long as the sweep looks back.
         lookback = timedelta(days=10_000 if self.damage else 1)
-        rules = Rules(BUCKET, PREFIX, "table/", "ledger/", "state/", timedelta(hours=1), lookback, self.deletes)
+        rules = replace(RULES, lookback=lookback, deletes=self.deletes)
 
         def announce(event: dict[str, Any]) -> None:
             # What Lambda is handed has gone through JSON.

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from chalicelib.assembly import datasets
 from chalicelib.file_names import ledger_name
 from chalicelib.handlers import load, sweep
 from chalicelib.settings import Settings
@@ -13,6 +14,7 @@ from tests.builders import KEY, body, order
 from tests.unit.memory_store import BUCKET, MemoryStore
 
 SETTINGS = Settings.from_environment({"ETL_BUCKET": BUCKET, "ETL_STAGE": "test"})
+(DATASET,) = datasets(SETTINGS)
 
 
 @pytest.fixture
@@ -52,7 +54,7 @@ def test_a_sweep_reports_what_it_left_alone_what_is_foreign_and_what_cannot_be_r
     del store.objects[name]
     store.remove(KEY)
     store.put(f"{SETTINGS.ledger_prefix}{'0' * 64}.json", b"[]")
-    store.put(f"{SETTINGS.table_prefix}_SUCCESS.txt", b"")
+    store.put(f"{DATASET.table_prefix}_SUCCESS.txt", b"")
     store.pass_time(hours=2)
     capsys.readouterr()
     sweep.sweep_bucket(SETTINGS, "orders-etl-test-sweep_orders", lambda: 1000.0)
