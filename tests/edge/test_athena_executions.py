@@ -93,7 +93,7 @@ def test_throttling_that_outlasts_the_retries_tells_when_to_come_back(world: Wor
 
 
 def test_the_client_retries_throttling_itself_and_gives_up_on_silence() -> None:
-    config = athena_client(**KEYS).meta.config
+    config: Any = athena_client(**KEYS).meta.config
     assert config.retries["mode"] == "standard"
     assert config.connect_timeout == 3
     assert config.read_timeout == 10

@@ -290,14 +290,14 @@ class AnyHistory(RuleBasedStateMachine):
                 known |= set(entry.files)
         there = {each for each in self.store.objects if each.startswith("table/")}
         for name, key in self.keys.items():
-            mine = {each for each in there if _key_digest(each) in ledger_name(name)}
+            stored = {each for each in there if _key_digest(each) in ledger_name(name)}
             ours = {each for each in known if _key_digest(each) in ledger_name(name)}
             if not key.is_open or self._is_certain(key):
-                assert mine == ours
+                assert stored == ours
             else:
                 # What nothing proves to be nobody's stays; what S3 has no more cannot be written again.
                 entry = self._entry(name)
-                assert mine >= ours or entry is None or (name, entry.loaded_version) not in self.store.versions
+                assert stored >= ours or entry is None or (name, entry.loaded_version) not in self.store.versions
 
     def _is_certain(self, key: Key) -> bool:
         """Tell whether the newest version is there and can be read: whatever was damaged, its rows are the table's."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import boto3
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -164,7 +165,7 @@ def test_promise_5_a_catalog_that_answers_with_errors_fails_no_load(
 
     store = MemoryStore()
     monkeypatch.setattr(assembly, "storage", lambda bucket: store)
-    monkeypatch.setattr(assembly.boto3, "client", lambda name: Glue())
+    monkeypatch.setattr(boto3, "client", lambda name: Glue())
     stage = Settings.from_environment({"ETL_BUCKET": BUCKET, "ETL_STAGE": "test", "GLUE_CRAWLER": "c"})
     assembly.want_crawler(stage)
     printed = capsys.readouterr().out

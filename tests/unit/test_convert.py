@@ -29,7 +29,7 @@ MODIFIED = datetime(2024, 7, 5, 9, 8, 7, 654321, tzinfo=UTC)
 CONTRACT = registry.contract()
 LINEAGE = Lineage("orders.json", "v1", MODIFIED)
 LIMITS = Limits(1 << 20, 1 << 30, 1 << 30)
-ORDERS = [
+ORDERS: list[dict[str, Any]] = [
     {
         "order_id": "0012",
         "order_date": "2024-06-30T23:30:00-01:00",

@@ -244,7 +244,14 @@ def test_rejected_records_beyond_a_part_wait_in_s3_and_not_on_disk(
     arrival = store.drop(KEY, body(*rejected(2000), order(1)))
     source = store.open(arrival)
     assert source is not None
-    load = load_module.Load(store, dataset=DATASET, arrival=arrival, source=source, directory=tmp_path, pieces=iter)
+    load = load_module.Load(
+        store,
+        dataset=DATASET,
+        arrival=arrival,
+        source=source,
+        directory=tmp_path,
+        pieces=lambda path: [path.read_bytes()],
+    )
     result = load.read(LIMITS, lambda position: None)
     on_disk = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.suffix != ".parquet" and path.is_file())
     assert on_disk == 0

@@ -19,7 +19,7 @@ QUERIES = saved.load((DATASET,))
 
 
 def bind(name: str, given: dict[str, str | list[str]]) -> Statement:
-    return QUERIES[name].bind(given)  # type: ignore[arg-type]
+    return QUERIES[name].bind(given)
 
 
 def problems(name: str, given: dict[str, str | list[str]]) -> dict[str, str]:

@@ -36,7 +36,7 @@ def view_query(name: str) -> exp.Expression:
 
 
 def output(name: str) -> list[str]:
-    return [each.alias_or_name for each in view_query(name).selects]  # type: ignore[attr-defined]
+    return [each.alias_or_name for each in view_query(name).selects]
 
 
 def schema() -> dict[str, dict[str, dict[str, str]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import boto3
 import pytest
 
 from chalicelib.assembly import datasets
@@ -24,7 +25,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
     monkeypatch.setattr(load, "storage", lambda bucket: made)
     monkeypatch.setattr(sweep, "storage", lambda bucket: made)
     monkeypatch.setattr(sweep, "hand_over", lambda *_: None)
-    monkeypatch.setattr(sweep.boto3, "client", lambda name: None)
+    monkeypatch.setattr(boto3, "client", lambda name: None)
     return made
 
 
