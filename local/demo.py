@@ -95,10 +95,10 @@ class _Demo:
             self.s3.put_object(Bucket=self.settings.bucket, Key=key, Body=path.read_bytes())
         with self.progress.step("Wait for the Lambda to write its Parquet files"):
             entry = self._loaded(key)
-        self.entries[stem] = entry
+        self.entries[stem], counts = entry, entry.counts
         self.progress.say(
-            f"    {entry.orders_read} orders read, {entry.orders_loaded} loaded as {entry.rows} rows in "
-            f"{len(entry.files)} files, {entry.orders_rejected} rejected"
+            f"    {counts.orders_read} orders read, {counts.orders_loaded} loaded as {counts.rows} rows in "
+            f"{len(entry.files)} files, {counts.orders_rejected} rejected"
         )
         expected = self.samples.rows[stem]
         loaded = len({row["record_number"] for row in expected})
@@ -106,7 +106,7 @@ class _Demo:
         self.check(
             f"{name}: orders read, loaded, rejected and rows",
             [loaded + rejected, loaded, rejected, len(expected)],
-            [entry.orders_read, entry.orders_loaded, entry.orders_rejected, entry.rows],
+            [counts.orders_read, counts.orders_loaded, counts.orders_rejected, counts.rows],
         )
 
     def _loaded(self, key: str) -> Entry:
