@@ -255,7 +255,8 @@ class Column:
     A `required` column rejects the document when its value is missing, null or empty. `scale` is the number of decimals
     of a decimal, None of other types. `minor_units` says how a decimal is made of an integer of minor units. `formats`
     are tried in their order and `zone`, an IANA name, is where a date without offset was written; both have a value for
-    dates and timestamps that are read at a path, and are () and None otherwise.
+    dates and timestamps that are read at a path, and are () and None otherwise. A path in `minor_units` starts where
+    the column's own paths start.
     """
 
     name: str
@@ -286,7 +287,7 @@ class Column:
 
     @property
     def referred(self) -> tuple[JsonPath, ...]:
-        """The paths in the document that the column's values depend on without being read from them."""
+        """The paths that the column's values depend on, beside those that they are read from."""
         return () if self.minor_units is None or isinstance(self.minor_units, FixedDigits) else (self.minor_units.path,)
 
 
@@ -389,7 +390,8 @@ class Table:
     def level(self, column: Column) -> int:
         """Return the level that a column's values belong to: 0 for the document, `depth` for the row.
 
-        A column with paths on several levels, and a product, belongs to the deepest.
+        A column with paths on several levels, and a product, belongs to the deepest; what is not read at a path counts
+        as the document's, also `extra_fields`, which differ by row in all tables but the main one.
         """
         match column.source:
             case FromDocument(paths):

@@ -7,8 +7,9 @@ A bare key has no dot, bracket, double quote, backslash, space or control charac
 either). A quoted one stands in double quotes and takes JSON's escapes: `"ship.to"`, `"a\\"b"`, `"\\u00e9"`.
 
 `[]` steps through a list, `[0]` takes one element, counted from 0. `[key=value]` takes the first element whose key
-holds that value: a bare value is a text or, where it is written like a number, the equal number too; a quoted one is a
-text. In the rows of a table `list[key=value][]` steps through all the elements that hold it.
+holds that value: a bare value is a text and, where it is written like a number or a boolean, the equal number or the
+boolean too; a quoted one is a text. In the rows of a table `list[key=value][]` steps through all the elements that hold
+it.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class PathError(ValueError):
     def __init__(self, text: str, position: int, problem: str) -> None:
         self.text = text
         self.position = position
-        super().__init__(f"{problem} at character {position}")
+        super().__init__(f"at character {position} {problem}")
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,14 @@ class Index:
 class Where:
     """The first element of a list that holds a value at `keys` below it; before `Each`, all elements that do.
 
-    The value is the text `text` or, where `number` is not None, a number equal to it.
+    The value is the text `text`; where `number` is not None, a number equal to it too; where `boolean` is not None,
+    that boolean too.
     """
 
     keys: tuple[str, ...]
     text: str
     number: Decimal | None = None
+    boolean: bool | None = None
 
 
 Step = Key | Each | Index | Where
@@ -144,6 +147,12 @@ def parse(text: str) -> JsonPath:
     return JsonPath(tuple(steps))
 
 
+def bare_value(keys: tuple[str, ...], text: str) -> Where:
+    """Return the step that `[keys=text]` writes, with a bare value."""
+    number = Decimal(text) if _NUMBER.fullmatch(text) else None
+    return Where(keys, text, number, {"true": True, "false": False}.get(text))
+
+
 def quoted_key(name: str) -> str:
     """Return a key as a path writes it, in quotes where it needs them."""
     return name if _BARE.fullmatch(name) else _quoted(name)
@@ -157,9 +166,9 @@ def _text(step: Step) -> str:
             return "[]"
         case Index(position):
             return f"[{position}]"
-        case Where(keys, text, number):
+        case Where(keys, text):
             path = ".".join(key if _BARE_IN_FILTER.fullmatch(key) else _quoted(key) for key in keys)
-            bare = _BARE_VALUE.fullmatch(text) and (number is not None or not _NUMBER.fullmatch(text))
+            bare = _BARE_VALUE.fullmatch(text) and step == bare_value(keys, text)
             return f"[{path}={text if bare else _quoted(text)}]"
 
 
@@ -222,5 +231,4 @@ def _where(text: str, position: int, keys: tuple[str, ...]) -> tuple[Where, int]
     match = _BARE_VALUE.match(text, position)
     if match is None:
         raise PathError(text, position + 1, 'a value is due; write "" for the empty text')
-    number = Decimal(match[0]) if _NUMBER.fullmatch(match[0]) else None
-    return Where(keys, match[0], number), match.end()
+    return bare_value(keys, match[0]), match.end()
