@@ -34,6 +34,8 @@ DECIMAL_PRECISION = 18
 DECIMAL_SCALE = 4
 """The scale of a decimal column that declares none."""
 MAX_SCALE = 9
+MONTHS_AHEAD = 12
+"""How far ahead of its source's last-modified time a document may be dated; partition projection ends here."""
 EARLIEST = datetime.date(2000, 1, 1)
 """Documents dated before it are rejected, where a contract says nothing else."""
 

@@ -1,0 +1,202 @@
+"""Flattens batches of raw documents into Arrow tables, one for each table of the contract."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from chalicelib.contracts.contract import Contract, Origin, Table
+from chalicelib.documents.records import Batch, Raw
+from chalicelib.documents.rejected import RejectedRecord
+from chalicelib.flatten.flattener import Lineage
+from chalicelib.flatten2 import columns
+from chalicelib.flatten2.fast import Decoded, FastDecoder
+from chalicelib.flatten2.json_values import RejectedDocument
+from chalicelib.flatten2.layout import Unsupported
+from chalicelib.flatten2.schema import arrow_type, row_schema
+from chalicelib.flatten2.strict import DecodedDocument, StrictDecoder, read_columns
+from chalicelib.flatten2.table_rows import TableColumns
+
+Int64s = npt.NDArray[np.int64]
+
+PART_BYTES = 16 * 1024 * 1024
+"""What the rows of more than one document may take together, about, before a batch is flattened in parts."""
+
+
+class _TooLarge(Exception):
+    """The rows of a batch would take more than PART_BYTES."""
+
+
+@dataclass(frozen=True)
+class TableRows:
+    """Rows of one table, in its row schema; `months` says which month since 1970 each belongs to."""
+
+    table: Table
+    rows: pa.Table
+    months: Int64s
+
+
+@dataclass(frozen=True)
+class Flattened:
+    """What a batch, or a part of it, became: rows of each table, how many documents were loaded, and the others."""
+
+    tables: tuple[TableRows, ...]
+    loaded: int
+    rejected: list[RejectedRecord]
+
+
+class Flattener:
+    """Turns batches of one source object into rows.
+
+    Each record takes the fast way when it can be proven sound there, else the strict one; the rows are the same.
+    `source` hands the parser a text.
+    """
+
+    def __init__(
+        self,
+        lineage: Lineage,
+        contract: Contract,
+        *,
+        fast: bool = True,
+        source: Callable[[bytes], Any] = io.BytesIO,
+    ) -> None:
+        self._lineage = lineage
+        self._contract = contract
+        self._strict = StrictDecoder(contract, lineage.latest_order_ms)
+        self._fast: FastDecoder | None = None
+        if fast:
+            with contextlib.suppress(Unsupported):
+                self._fast = FastDecoder(contract, lineage.latest_order_ms, self._strict.unnamed, source)
+
+    @property
+    def near_misses(self) -> dict[str, str]:
+        """Paths of fields that the contract would name but for case or spaces, each with the path that it names."""
+        return self._strict.unnamed.near_misses
+
+    def flatten(self, batch: Batch) -> Iterator[Flattened]:
+        """Flatten one batch, in parts where its rows are many. No record is lost: each is in the rows or rejected."""
+        whole = self.whole(batch)
+        if whole is not None:
+            yield whole
+            return
+        for half in _halves(batch):
+            yield from self.flatten(half)
+
+    def whole(self, batch: Batch) -> Flattened | None:
+        """Flatten one batch at once, or return None where its rows are so many that they have to come in parts."""
+        try:
+            return self._flattened(batch)
+        except _TooLarge:
+            return None
+
+    def _flattened(self, batch: Batch) -> Flattened:
+        numbers = np.array(batch.numbers, dtype=np.int64)
+        rejected = list(batch.rejected)
+        fast = self._decoded_fast(batch)
+        remaining = np.ones(len(batch.raws), dtype=np.bool_)
+        if fast is not None:
+            if fast.size > PART_BYTES and len(batch.raws) > 1:
+                raise _TooLarge
+            remaining[fast.taken] = False
+        strict = self._decoded_strictly(batch.raws, np.flatnonzero(remaining).tolist(), numbers, rejected)
+        rejected.sort(key=lambda each: each.record_number)
+        parts = [part for part in (fast, strict) if part is not None and len(part.taken)]
+        tables = tuple(self._rows(i, table, parts, numbers) for i, table in enumerate(self._contract.tables))
+        return Flattened(tables, sum(len(part.taken) for part in parts), rejected)
+
+    def _decoded_fast(self, batch: Batch) -> Decoded | None:
+        if self._fast is None or not batch.raws:
+            return None
+        if not batch.odd:
+            return self._fast.decode(batch.raws)
+        sound = [i for i in range(len(batch.raws)) if i not in batch.odd]
+        decoded = self._fast.decode([batch.raws[i] for i in sound]) if sound else None
+        if decoded is not None:
+            decoded.taken = np.array(sound, dtype=np.int64)[decoded.taken]
+        return decoded
+
+    def _decoded_strictly(
+        self, raws: list[Raw], remaining: list[int], numbers: Int64s, rejected: list[RejectedRecord]
+    ) -> Decoded | None:
+        taken, documents, size = [], [], 0
+        for i in remaining:
+            raw = bytes(raws[i])
+            try:
+                document = self._strict.decode(raw)
+            except RejectedDocument as problem:
+                rejected.append(RejectedRecord(int(numbers[i]), problem.path, problem.reason, raw))
+                continue
+            size += document.size
+            if size > PART_BYTES and len(raws) > 1:
+                raise _TooLarge
+            documents.append(document)
+            taken.append(i)
+        return _columns_of(self._contract, documents, np.array(taken, dtype=np.int64), size) if documents else None
+
+    def _rows(self, index: int, table: Table, parts: list[Decoded], numbers: Int64s) -> TableRows:
+        made = [self._part(index, table, part, numbers) for part in parts]
+        if not made:
+            return TableRows(table, row_schema(table).empty_table(), np.empty(0, dtype=np.int64))
+        if len(made) == 1:
+            return TableRows(table, made[0][0], made[0][1])
+        # Rows of both ways go back into the order of their records.
+        rows = pa.concat_tables([each for each, _, _ in made]).combine_chunks()
+        order = np.argsort(np.concatenate([records for _, _, records in made]), kind="stable")
+        return TableRows(table, columns.take(rows, order), np.concatenate([months for _, months, _ in made])[order])
+
+    def _part(self, index: int, table: Table, part: Decoded, numbers: Int64s) -> tuple[pa.Table, Int64s, Int64s]:
+        """Return the rows of a table that one way made, with the month and the record number of each."""
+        given = part.tables[index]
+        records = numbers[part.taken][given.documents]
+        arrays = []
+        for column in table.file_columns:
+            if column.name in given.arrays:
+                arrays.append(given.arrays[column.name])
+            elif column.source is Origin.RECORD_NUMBER:
+                arrays.append(columns.column(pa.int64(), records))
+            elif column.source is Origin.SOURCE_MODIFIED_AT:
+                modified = np.full(len(records), self._lineage.modified_ms, dtype=np.int64)
+                arrays.append(columns.column(arrow_type(column), modified))
+            else:
+                is_key = column.source is Origin.SOURCE_KEY
+                arrays.append(columns.constant(self._lineage.key if is_key else self._lineage.version, len(records)))
+        dates = np.full(len(part.taken), self._lineage.modified_ms) if part.dates is None else part.dates
+        months = columns.months_since_1970(dates)[given.documents]
+        return pa.Table.from_arrays(arrays, schema=row_schema(table)), months, records
+
+
+def _columns_of(contract: Contract, documents: list[DecodedDocument], taken: Int64s, size: int) -> Decoded:
+    """Return documents that were decoded strictly as columns."""
+    tables = []
+    for index, table in enumerate(contract.tables):
+        rows = [row for document in documents for row in document.tables[index]]
+        counts = np.fromiter((len(document.tables[index]) for document in documents), np.int64, len(documents))
+        arrays = {
+            column.name: columns.column_of(arrow_type(column), [row[i] for row in rows])
+            for i, column in enumerate(read_columns(table))
+        }
+        parents = np.repeat(np.arange(len(documents)), counts)
+        tables.append(TableColumns(arrays, parents, np.zeros(len(documents), dtype=np.int64)))
+    dates = None
+    if documents[0].date_ms is not None:
+        dates = np.fromiter((each.date_ms or 0 for each in documents), np.int64, len(documents))
+    return Decoded(taken, dates, tables, size)
+
+
+def _halves(batch: Batch) -> Iterator[Batch]:
+    middle = len(batch.raws) // 2
+    turn = batch.numbers[middle]
+    for part, rejected in (
+        (slice(None, middle), [each for each in batch.rejected if each.record_number < turn]),
+        (slice(middle, None), [each for each in batch.rejected if each.record_number >= turn]),
+    ):
+        start = part.start or 0
+        odd = {i - start for i in batch.odd if i in range(len(batch.raws))[part]}
+        yield Batch(batch.numbers[part], batch.raws[part], odd, rejected)

@@ -1,0 +1,211 @@
+"""Where the keys of a batch of documents stand, and their values: found for all documents at once, by numpy.
+
+The text is JSON whose grammar has been checked, without white space between its tokens. Then:
+
+- Quotes that no backslash escapes open and close texts in turn; what lies between an opening and a closing one is text.
+  Of the other characters, braces, brackets, colons and commas outside texts are the structure.
+- Sorted by their depth, and by their position within it, the tokens of one object stand one behind the other: its
+  opening brace, then a colon and a comma for each key, then its closing brace. A value lies between its colon and the
+  token that follows in this order.
+
+So keys, values, and which object each belongs to come out of a handful of passes over the tokens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from chalicelib.flatten2.columns import Bools, Int64s
+
+Int32s = npt.NDArray[np.int32]
+Words = npt.NDArray[np.uint64]
+
+MOST_LEVELS = 120
+"""Documents that are nested deeper are left to the strict way."""
+
+_WORD = 8
+_LONGEST_KEY = 64
+_MASKS = np.array([(1 << (8 * length)) - 1 for length in range(_WORD + 1)], dtype=np.uint64)
+_FACTORS = [np.uint64(f) for f in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93)]
+_QUOTE, _COLON, _COMMA, _BACKSLASH = b'":,\\'
+_OPEN, _CLOSE = ord("{") | 0x20, ord("}") | 0x20
+_OBJECT = ord("{")
+
+
+class KeyNames:
+    """Numbers for keys, by their bytes: the same over all batches. Number 0 is no key's."""
+
+    BITS = 13
+    MOST = 2000
+    """More different keys are no names but data: such documents are left to the strict way."""
+
+    def __init__(self) -> None:
+        self.names: list[bytes] = [b""]
+        self._table = np.zeros(1 << self.BITS, dtype=np.int32)
+        self._words = np.zeros((_LONGEST_KEY // _WORD, 64), dtype=np.uint64)
+        self._lengths = np.full(64, -1, dtype=np.int64)
+
+    def numbers(self, data: bytes, words: Words, starts: Int32s, lengths: Int32s) -> Int32s | None:
+        """Return the number of each key; 0 for one that is too long to have one. None where keys are too many."""
+        parts = self._parts(words, starts, lengths)
+        mixed = lengths.astype(np.uint64) * _FACTORS[2]
+        for i, part in enumerate(parts):
+            mixed ^= part * _FACTORS[i % 2]
+            mixed ^= mixed >> np.uint64(29)
+        slots = (mixed * _FACTORS[3] >> np.uint64(64 - self.BITS)).astype(np.int32)
+        while True:
+            found = self._table[slots]
+            same = self._lengths[found] == lengths
+            for i, part in enumerate(parts):
+                same &= self._words[i, found] == part
+            if same.all():
+                return found
+            unknown = np.flatnonzero(~same)
+            added = self._add(data, parts, starts, lengths, slots, unknown)
+            if added is None:
+                return None
+            if not added:
+                found[unknown] = 0
+                return found
+
+    def _parts(self, words: Words, starts: Int32s, lengths: Int32s) -> list[Words]:
+        parts = [words[starts] & _MASKS[np.minimum(lengths, _WORD)]]
+        longest = min(int(lengths.max(initial=0)), _LONGEST_KEY)
+        for begin in range(_WORD, longest, _WORD):
+            part = np.zeros(len(starts), dtype=np.uint64)
+            which = np.flatnonzero(lengths > begin)
+            part[which] = words[starts[which] + begin] & _MASKS[np.minimum(lengths[which] - begin, _WORD)]
+            parts.append(part)
+        return parts
+
+    def _add(
+        self, data: bytes, parts: list[Words], starts: Int32s, lengths: Int32s, slots: Int32s, unknown: Int64s
+    ) -> bool | None:
+        """Give numbers to keys that have none. Return whether any was given one, None when there are too many."""
+        added = False
+        for i in unknown[np.unique(slots[unknown], return_index=True)[1]].tolist():
+            if lengths[i] > _LONGEST_KEY or self._table[slots[i]]:
+                continue  # Two keys of one slot: the later has no number.
+            number = len(self.names)
+            if number > self.MOST:
+                return None
+            if number == len(self._lengths):
+                self._words = np.concatenate([self._words, np.zeros_like(self._words)], axis=1)
+                self._lengths = np.concatenate([self._lengths, np.full_like(self._lengths, -1)])
+            self.names.append(data[starts[i] : starts[i] + lengths[i]])
+            self._table[slots[i]] = number
+            self._words[:, number] = 0
+            for j, part in enumerate(parts):
+                self._words[j, number] = part[i]
+            self._lengths[number] = lengths[i]
+            added = True
+        return added
+
+
+@dataclass(frozen=True)
+class KeyIndex:
+    """The keys of a batch, sorted by depth and then by position, and the objects and arrays that hold them.
+
+    For each key: `keys` is its number, `starts` and `ends` bound its value, `holders` is the number of its object.
+    Holders are numbered in the same order; the documents themselves come first, in their order. Of each, `opened_by`
+    is the key whose value it is, or -1, `within` the array that it is an element of, or -1. `begins` is where it opens.
+    `depth_ends` says for each depth, from the documents' own, where its keys and holders end in these arrays.
+    """
+
+    keys: Int32s
+    starts: Int32s
+    ends: Int32s
+    holders: Int32s
+    begins: Int32s
+    is_object: Bools
+    opened_by: Int32s
+    within: Int32s
+    key_depths: Int64s
+    holder_depths: Int64s
+
+
+def index_keys(data: bytes, names: KeyNames) -> KeyIndex | None:
+    """Index documents that are objects, one behind the other with a line feed between, padded at both ends.
+
+    Returns None for what cannot be indexed: nested too deep, or of too many different keys.
+    """
+    text = np.frombuffer(data, dtype=np.uint8)
+    words = np.ndarray((len(data) - _WORD + 1,), dtype="<u8", buffer=data, strides=(1,))
+    tokens, kinds = _tokens(data, text)
+    structure = np.flatnonzero(kinds != _QUOTE).astype(np.int32)
+    kinds = kinds[structure]
+    folded = kinds | 0x20
+    opens = folded == _OPEN
+    closes = folded == _CLOSE
+    depths = np.cumsum(opens.view(np.int8) - closes.view(np.int8), dtype=np.int32)
+    if depths.max(initial=0) > MOST_LEVELS:
+        return None
+    # A closing token lies in what it closes, as the opening one does.
+    depths = (depths + closes).astype(np.uint8)
+    order = np.argsort(depths, kind="stable").astype(np.int32)
+    kinds, opens, at = kinds[order], opens[order], structure[order]
+    positions = tokens[at]
+    holder_of = np.cumsum(opens, dtype=np.int32) - 1
+    opening = np.flatnonzero(opens).astype(np.int32)
+    colons = np.flatnonzero(kinds == _COLON).astype(np.int32)
+    # The token before an opening one, by position, is its key's colon, or is the array's own if it is an element.
+    back = np.empty(len(order), dtype=np.int32)
+    back[order] = np.arange(len(order), dtype=np.int32)
+    before = np.maximum(order[opening] - 1, 0)
+    slots = back[before]
+    is_value = kinds[slots] == _COLON
+    key_of_slot = np.cumsum(kinds == _COLON, dtype=np.int32) - 1
+    nested = depths[order][opening] > 1
+    opened_by = np.where(is_value & nested, key_of_slot[slots], -1).astype(np.int32)
+    within = np.where(~is_value & nested, holder_of[slots], -1).astype(np.int32)
+    closing_quotes = tokens[at[colons] - 1]
+    starts_of_keys = tokens[at[colons] - 2] + 1
+    keys = names.numbers(data, words, starts_of_keys, closing_quotes - starts_of_keys)
+    if keys is None:
+        return None
+    depth_counts = np.bincount(depths[order][colons], minlength=2)[1:]
+    holder_counts = np.bincount(depths[order][opening], minlength=2)[1:]
+    return KeyIndex(
+        keys,
+        positions[colons] + 1,
+        positions[np.minimum(colons + 1, len(positions) - 1)],
+        holder_of[colons],
+        positions[opening],
+        kinds[opening] == _OBJECT,
+        opened_by,
+        within,
+        np.cumsum(depth_counts),
+        np.cumsum(holder_counts),
+    )
+
+
+def _tokens(data: bytes, text: npt.NDArray[np.uint8]) -> tuple[Int32s, npt.NDArray[np.uint8]]:
+    """Return the positions of quotes that open or close texts and of structural characters outside, and their kinds."""
+    folded = text | 0x20
+    wanted = text == _QUOTE
+    wanted |= text == _COLON
+    wanted |= text == _COMMA
+    wanted |= folded == _OPEN
+    wanted |= folded == _CLOSE
+    if b"\\" in data:
+        wanted[_escaped(text)] = False
+    tokens = np.flatnonzero(wanted).astype(np.int32)
+    kinds = text[tokens]
+    quotes = kinds == _QUOTE
+    inside = np.cumsum(quotes, dtype=np.uint8) & 1
+    keep = quotes | (inside == 0)
+    return (tokens, kinds) if keep.all() else (tokens[keep], kinds[keep])
+
+
+def _escaped(text: npt.NDArray[np.uint8]) -> Int64s:
+    """Return the positions of characters that follow a backslash which is not escaped itself."""
+    found = np.flatnonzero(text == _BACKSLASH)
+    is_first = np.ones(len(found), dtype=np.bool_)
+    is_first[1:] = np.diff(found) != 1
+    firsts = np.flatnonzero(is_first)
+    in_run = np.arange(len(found)) - np.repeat(firsts, np.diff(np.append(firsts, len(found))))
+    positions: Int64s = found[in_run % 2 == 0] + 1
+    return positions

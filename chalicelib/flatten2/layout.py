@@ -1,0 +1,137 @@
+"""A contract as a tree of keys: what the fast way has the parser read, and where each key of a document belongs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from chalicelib.contracts.contract import Column, Contract, CurrencyAt, DigitsAt, DivisorAt, FromDocument, FromRecord
+from chalicelib.contracts.paths import JsonPath, Key
+from chalicelib.flatten2.json_values import below
+
+ROOT = ""
+"""The level of the documents; the others are named by the path of their list, ending with `[]`."""
+
+
+@dataclass(eq=False)
+class Node:
+    """A value of a record: an object with `children` by key, a list of rows with `items`, or a leaf.
+
+    `number` is its own in the layout, `level` the one that it belongs to, `path` its path from there with a dot behind.
+    A leaf is read by `columns`; one that is not `named` by any is read because a column depends on it, and is an
+    unnamed field all the same. `is_around` says that it lies around the document, where nothing is an unnamed field.
+    """
+
+    number: int
+    level: str
+    path: str = ""
+    children: dict[str, Node] = field(default_factory=dict)
+    items: Node | None = None
+    is_leaf: bool = False
+    named: bool = False
+    columns: list[Column] = field(default_factory=list)
+    is_around: bool = False
+
+
+class Unsupported(Exception):
+    """The fast way cannot read by this contract."""
+
+
+class Layout:
+    """The tree of a contract. Raises Unsupported for one that only the strict way reads."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+        self.nodes: list[Node] = []
+        self.levels: dict[str, Node] = {}
+        self._above: dict[str, str] = {}
+        self.record = self._node(ROOT)
+        self.document = self.record
+        for step in contract.at.steps if contract.at else ():
+            if not isinstance(step, Key):
+                raise Unsupported
+            self.document.is_around = True
+            self.document = self._child(self.document, step.name, around=True)
+        self.document.is_around = False
+        self.document.path = ""
+        self.levels[ROOT] = self.document
+        for table in contract.tables:
+            if table.one_or_many or any(rows.where for rows in table.lists):
+                raise Unsupported
+            for rows in table.lists:
+                self._list(rows.path)
+            for column in table.columns:
+                self._add(column)
+        if any(node.is_leaf and (node.children or node.items) for node in self.nodes):
+            raise Unsupported
+
+    def leaf(self, path: JsonPath, *, of_record: bool = False) -> Node:
+        """Return the leaf at a path."""
+        node = self.record if of_record else self.levels[str(path.list_path or ROOT)]
+        for step in path.relative:
+            assert isinstance(step, Key)
+            node = node.children[step.name]
+        return node
+
+    def enclosing(self, level: str) -> str:
+        """Return the level above one that is a list's."""
+        return self._above[level]
+
+    @property
+    def leaves(self) -> Iterator[Node]:
+        """All leaves."""
+        return (node for node in self.nodes if node.is_leaf)
+
+    def _add(self, column: Column) -> None:
+        source = column.source
+        if not isinstance(source, FromDocument | FromRecord):
+            return
+        if len({path.list_path for path in source.paths}) > 1:
+            raise Unsupported
+        for path in source.paths:
+            leaf = self._leaf(path, of_record=isinstance(source, FromRecord))
+            leaf.named = True
+            leaf.columns.append(column)
+        if isinstance(column.minor_units, CurrencyAt | DigitsAt | DivisorAt):
+            self._leaf(column.minor_units.path)
+
+    def _leaf(self, path: JsonPath, *, of_record: bool = False) -> Node:
+        node = self.record if of_record else self._list(path.list_path)
+        if not path.relative:
+            raise Unsupported
+        for step in path.relative:
+            if not isinstance(step, Key):
+                raise Unsupported
+            node = self._child(node, step.name)
+        node.is_leaf = True
+        return node
+
+    def _list(self, path: JsonPath | None) -> Node:
+        """Return the node of the elements of a list of rows, or of the document where there is no list."""
+        if path is None:
+            return self.document
+        name = str(path)
+        if name not in self.levels:
+            node = self._list(JsonPath(path.steps[:-1]).list_path)
+            for step in JsonPath(path.steps[:-1]).relative:
+                if not isinstance(step, Key):
+                    raise Unsupported
+                node = self._child(node, step.name)
+            node.items = self._node(name)
+            node.items.path = f"{name}."
+            self._above[name] = node.level
+            self.levels[name] = node.items
+        return self.levels[name]
+
+    def _child(self, node: Node, name: str, *, around: bool = False) -> Node:
+        if name not in node.children:
+            child = self._node(node.level)
+            child.path = f"{below(node.path, name)}."
+            child.is_around = around
+            node.children[name] = child
+        return node.children[name]
+
+    def _node(self, level: str) -> Node:
+        node = Node(len(self.nodes), level)
+        self.nodes.append(node)
+        return node

@@ -1,0 +1,175 @@
+"""Makes the columns that are read at a path, each as long as its level has elements."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from chalicelib.contracts.contract import (
+    Column,
+    CurrencyAt,
+    DivisorAt,
+    FixedDigits,
+    FromDocument,
+    FromRecord,
+    Product,
+    Table,
+    Type,
+)
+from chalicelib.contracts.currencies import MINOR_UNIT_DIGITS
+from chalicelib.contracts.paths import JsonPath
+from chalicelib.flatten2 import columns, values
+from chalicelib.flatten2.columns import Bools, Int64s
+from chalicelib.flatten2.conversion import converted, exact_digits, whole, without_nulls
+from chalicelib.flatten2.layout import ROOT, Layout
+from chalicelib.flatten2.parsing import Level
+from chalicelib.flatten2.schema import arrow_type
+
+Made = dict[tuple[str, str], pa.Array]
+"""Columns by the names of their table and themselves."""
+
+
+class LevelColumns:
+    """Makes columns of the contract of a layout; documents dated after `latest_ms` are left to the strict way."""
+
+    def __init__(self, layout: Layout, latest_ms: int) -> None:
+        self._layout = layout
+        self._contract = layout.contract
+        self._latest_ms = latest_ms
+        self._earliest_ms = values.ms_of(self._contract.earliest)
+
+    def make(self, levels: dict[str, Level], good: Bools) -> Made:
+        """Return all columns that are read at a path, and clear `good` for documents with what is not certain."""
+        made: Made = {}
+        for table in self._contract.tables:
+            for column in table.columns:
+                if isinstance(column.source, FromDocument | FromRecord):
+                    name, level = level_of(column, levels)
+                    fine: Bools = level.present.copy()
+                    made[table.name, column.name] = self._column(column, name, levels, fine)
+                    good[level.documents[~fine]] = False
+            for column in table.products:
+                self._multiply(table, column, levels, made, good)
+        return made
+
+    def _column(self, column: Column, name: str, levels: dict[str, Level], fine: Bools) -> pa.Array:
+        array = self._chosen(column, levels[name], fine)
+        valid = columns.validity(array)
+        if column.required:
+            fine &= valid if valid is not None else True
+            if array.type == pa.string():
+                fine &= columns.lengths(array) > 0
+        if column.type is Type.DECIMAL:
+            made = self._decimal(column, name, array, levels, fine)
+        else:
+            made = converted(column, array, fine)
+        if column == self._contract.date_column:
+            ms = columns.numbers(made) if column.type is Type.TIMESTAMP else _days(made) * values.MILLISECONDS_A_DAY
+            fine &= (ms >= self._earliest_ms) & (ms <= self._latest_ms)
+        return made
+
+    def _chosen(self, column: Column, level: Level, fine: Bools) -> pa.Array:
+        """Return the first value of the column's paths; where another holds one too, the strict way tells what it is."""
+        assert isinstance(column.source, FromDocument | FromRecord)
+        of_record = isinstance(column.source, FromRecord)
+        chosen: pa.Array | None = None
+        for path in column.source.paths:
+            array = without_nulls(level.arrays[self._layout.leaf(path, of_record=of_record).number], column.nulls)
+            if chosen is None:
+                chosen = array
+                continue
+            first, second = columns.validity(chosen), columns.validity(array)
+            has = np.ones(len(array), np.bool_) if first is None else first
+            fine &= ~(has if second is None else has & second)
+            if array.type != chosen.type:
+                array, chosen = columns.as_text(array), columns.as_text(chosen)
+            chosen = columns.choose(has, chosen, array)
+        assert chosen is not None
+        return chosen
+
+    def _decimal(self, column: Column, name: str, array: pa.Array, levels: dict[str, Level], fine: Bools) -> pa.Array:
+        digits: int | Int64s = 0
+        units = column.minor_units
+        valid = columns.validity(array)
+        if isinstance(units, FixedDigits):
+            digits = units.digits
+        elif units is not None:
+            needed: Bools = np.ones(len(array), np.bool_) if valid is None else valid
+            given = self._lifted(units.path, name, levels)
+            if isinstance(units, CurrencyAt):
+                digits = exact_digits(given, MINOR_UNIT_DIGITS, fine, needed)
+            else:
+                certain: Bools = np.ones(len(array), np.bool_)
+                digits = whole(given, 0, certain, is_decimal=False)
+                if isinstance(units, DivisorAt):
+                    digits, is_power = _logarithm(digits)
+                    certain &= is_power
+                known = columns.validity(given)
+                fine &= (certain if known is None else certain & known) | ~needed
+        numbers = whole(array, (column.scale or 0) - np.asarray(digits), fine, is_decimal=True)
+        return columns.column(arrow_type(column), numbers, valid)
+
+    def _lifted(self, path: JsonPath, name: str, levels: dict[str, Level]) -> pa.Array:
+        """Return the values at a path of this level or of one above it, for each element of this level."""
+        above = str(path.list_path or ROOT)
+        array = levels[above].arrays[self._layout.leaf(path).number]
+        return array if above == name else columns.take(array, ancestors(name, above, self._layout, levels))
+
+    def _multiply(self, table: Table, column: Column, levels: dict[str, Level], made: Made, good: Bools) -> None:
+        assert isinstance(column.source, Product)
+        ones = [table[factor] for factor in column.source.factors]
+        names = [self._level_name(table, each) for each in ones]
+        deepest = max(names, key=lambda each: each.count("[]"))
+        arrays = [
+            made[table.name, each.name]
+            if name == deepest
+            else columns.take(made[table.name, each.name], ancestors(deepest, name, self._layout, levels))
+            for each, name in zip(ones, names, strict=True)
+        ]
+        one, other = (columns.numbers(array) for array in arrays)
+        excess = sum(each.scale or 0 for each in ones) - (column.scale or 0)
+        fine = np.abs(one.astype(np.float64) * other) * 10.0 ** max(-excess, 0) < 9.2e18
+        units = one * other
+        if excess > 0:
+            fine &= units % 10**excess == 0
+            units = units // 10**excess
+        else:
+            units = units * 10**-excess
+        fine &= np.abs(units) <= values.MAX_UNITS
+        first, second = (columns.validity(array) for array in arrays)
+        valid = second if first is None else first if second is None else first & second
+        good[levels[deepest].documents[~fine if valid is None else ~fine & valid]] = False
+        made[table.name, column.name] = columns.column(arrow_type(column), np.where(fine, units, 0), valid)
+
+    def _level_name(self, table: Table, column: Column) -> str:
+        level = table.level(column)
+        return str(table.lists[level - 1].path) if level else ROOT
+
+
+def level_of(column: Column, levels: dict[str, Level]) -> tuple[str, Level]:
+    """Return the level that a column is read at."""
+    assert isinstance(column.source, FromDocument | FromRecord)
+    name = ROOT if isinstance(column.source, FromRecord) else str(column.source.paths[0].list_path or ROOT)
+    return name, levels[name]
+
+
+def ancestors(name: str, above: str, layout: Layout, levels: dict[str, Level]) -> Int64s:
+    """Return for each element of a level which of the level `above` it lies in."""
+    if above == ROOT:
+        return levels[name].documents
+    found = np.arange(len(levels[name]))
+    while name != above:
+        found = levels[name].parents[found]
+        name = layout.enclosing(name)
+    return found
+
+
+def _days(array: pa.Array) -> Int64s:
+    return columns.numbers(array.cast(pa.int32()).cast(pa.int64()))
+
+
+def _logarithm(powers: Int64s) -> tuple[Int64s, Bools]:
+    """Return the digits of powers of ten, and which numbers are some."""
+    known = 10 ** np.arange(19, dtype=np.int64)
+    digits = np.searchsorted(known, powers)
+    return digits, known[np.minimum(digits, 18)] == powers

@@ -1,0 +1,132 @@
+"""Puts the columns of all levels together as rows of one table: what encloses a row is repeated on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from pyarrow._compute import JoinOptions, call_function
+
+from chalicelib.contracts.contract import Contract, Origin, RowNumber, Table
+from chalicelib.flatten2 import columns, values
+from chalicelib.flatten2.columns import Bools, Int64s
+from chalicelib.flatten2.layout import ROOT
+from chalicelib.flatten2.level_columns import Made
+from chalicelib.flatten2.parsing import Level
+from chalicelib.flatten2.strict import keeps_unnamed
+
+
+@dataclass
+class TableColumns:
+    """Rows of one table: the columns that documents give, by name, and of which document each row is, by position.
+
+    `sizes` is about how many bytes the rows of each document take.
+    """
+
+    arrays: dict[str, pa.Array]
+    documents: Int64s
+    sizes: Int64s
+
+    def keep(self, good: Bools) -> None:
+        """Keep the rows of these documents alone; they are counted anew."""
+        if good.all():
+            return
+        rows = good[self.documents]
+        self.arrays = {name: columns.only(array, rows) for name, array in self.arrays.items()}
+        self.documents = (np.cumsum(good) - 1)[self.documents[rows]]
+        self.sizes = self.sizes[good]
+
+
+def rows_of(
+    contract: Contract, table: Table, levels: dict[str, Level], made: Made, texts: dict[str, pa.Array], good: Bools
+) -> TableColumns:
+    """Return the rows of a table; clear `good` for documents of which an element is in no row.
+
+    `texts` are the unnamed fields of each level's elements, JSON objects without braces.
+    """
+    names = [ROOT, *(str(rows.path) for rows in table.lists)]
+    count = len(levels[ROOT])
+    deepest = levels[names[-1]]
+    totals = np.bincount(deepest.documents, minlength=count)
+    documents = np.repeat(np.arange(count), np.maximum(totals, 1))
+    has = totals[documents] > 0
+    places: dict[str, Int64s | None] = {ROOT: documents}
+    if table.depth:
+        elements = np.arange(len(deepest))
+        for name in reversed(names[1:]):
+            places[name] = _placed(elements, has)
+            elements = levels[name].parents[elements]
+    _check_enclosing(contract, table, levels, good)
+    valid = None if has.all() else has
+    arrays: dict[str, pa.Array] = {}
+    for column in table.columns:
+        source = column.source
+        if isinstance(source, RowNumber):
+            level = levels[str(source.of)]
+            numbers = _numbers(level, count)[_known(places, str(source.of))]
+            arrays[column.name] = columns.column(pa.int32(), numbers, valid)
+        elif (table.name, column.name) in made:
+            array = made[table.name, column.name]
+            name = names[table.level(column)]
+            arrays[column.name] = columns.take(array, _known(places, name), valid if name != ROOT else None)
+        elif source is Origin.EXTRA_FIELDS:
+            kept = [name for level, name in enumerate(names) if name in texts and keeps_unnamed(contract, table, level)]
+            arrays[column.name] = _joined([(texts[name], _known(places, name), name) for name in kept], has)
+    sizes = np.full(len(documents), values.ROW_BYTES, dtype=np.int64)
+    for array in arrays.values():
+        if array.type == pa.string():
+            sizes += columns.lengths(array)
+    return TableColumns(arrays, documents, np.bincount(documents, sizes, count).astype(np.int64))
+
+
+def _placed(elements: Int64s, has: Bools) -> Int64s:
+    """Return for each row the element that it is of; any where it has none."""
+    if has.all():
+        return elements
+    if len(elements) == 0:
+        return np.zeros(len(has), dtype=np.int64)
+    return elements[np.maximum(np.cumsum(has) - 1, 0)]
+
+
+def _known(places: dict[str, Int64s | None], name: str) -> Int64s:
+    found = places[name]
+    assert found is not None
+    return found
+
+
+def _numbers(level: Level, count: int) -> Int64s:
+    """Return the number of each element within its document, from 1; one more where there is no element."""
+    totals = np.bincount(level.documents, minlength=count)
+    numbers = np.arange(len(level)) - np.repeat(np.cumsum(totals) - totals, totals) + 1
+    found: Int64s = numbers if len(numbers) else np.zeros(1, dtype=np.int64)
+    return found
+
+
+def _check_enclosing(contract: Contract, table: Table, levels: dict[str, Level], good: Bools) -> None:
+    """Clear `good` for documents with an element that encloses rows of this table, has none, and makes none itself."""
+    for rows, inner in zip(table.lists[:-1], table.lists[1:], strict=True):
+        if any(other.rows == rows.path for other in contract.tables):
+            continue
+        level = levels[str(rows.path)]
+        used = np.zeros(len(level), dtype=np.bool_)
+        used[levels[str(inner.path)].parents] = True
+        good[level.documents[~used]] = False
+
+
+def _joined(parts: list[tuple[pa.Array, Int64s, str]], has: Bools) -> pa.Array:
+    """Return the unnamed fields of all levels of each row as one JSON object, NULL where there are none."""
+    valid = None if has.all() else has
+    taken = [
+        columns.take(array, places, None if name == ROOT else valid)
+        for array, places, name in parts
+        if array.null_count < len(array)
+    ]
+    if not taken:
+        return pa.nulls(len(has), pa.string())
+    emit_null = JoinOptions(null_handling="emit_null")
+    text = taken[0]
+    for other in taken[1:]:
+        both = call_function("binary_join_element_wise", [text, other, ","], emit_null)
+        text = call_function("coalesce", [both, text, other])
+    return call_function("binary_join_element_wise", ["{", text, "}", ""], emit_null)

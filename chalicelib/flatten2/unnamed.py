@@ -1,0 +1,182 @@
+"""The fields of a document that no column takes: kept as JSON, keyed by their path."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from chalicelib.contracts.contract import Column, Contract, Table
+from chalicelib.contracts.paths import JsonPath, Key
+from chalicelib.flatten2.follow import follow, holds
+from chalicelib.flatten2.json_values import Twice, below, compact, key_given_twice
+from chalicelib.flatten2.values import is_null
+
+MOST_NEAR_MISSES = 20
+"""How many keys are remembered that are nearly the contract's."""
+
+_MOST_OTHERS, _LONGEST_KEY = 1000, 100
+"""How many keys of an object the contract may not name until no more are looked at, and how long these may be: who
+sends a million keys does not pay for each."""
+
+_SEPARATORS = re.compile(r"[\s_\ufeff\u200b-]+")
+
+Fields = dict[str, str]
+"""JSON texts of unnamed fields, by their path."""
+
+
+@dataclass
+class Node:
+    """What a contract names below an object: by key the nodes below, and what is read from the key's own value.
+
+    A value is `taken` where a column reads it as its only path. `choices` are columns that read it as one of several
+    paths: the first of them that holds a value is taken. `lists` are the tables' lists that the key's value is.
+    `others` holds keys that were seen and are not the contract's.
+    """
+
+    children: dict[str, Node] = field(default_factory=dict)
+    taken: bool = False
+    choices: list[Column] = field(default_factory=list)
+    lists: list[tuple[Table, int]] = field(default_factory=list)
+    others: set[str] = field(default_factory=set)
+
+    @cached_property
+    def folded(self) -> dict[str, str]:
+        """The keys by what is left of them without case, spaces and underscores."""
+        return {_folded(key): key for key in self.children}
+
+    @cached_property
+    def flat(self) -> frozenset[str]:
+        """The keys whose values are taken whole."""
+        return frozenset(key for key, node in self.children.items() if node.taken)
+
+
+class UnnamedFields:
+    """Collects the unnamed fields of documents and of elements of their lists."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.near_misses: dict[str, str] = {}
+        self._roots: dict[JsonPath | None, Node] = {}
+        self._by_path: dict[tuple[str, str], Node] = {}
+        for table in contract.tables:
+            for column in table.columns:
+                for path in column.paths:
+                    self._name(column, path)
+            for level, rows in enumerate(table.lists):
+                outer = table.lists[level - 1].path if level else None
+                node = self._node(outer, rows.steps)
+                if node is not None:
+                    node.lists.append((table, level))
+
+    def of(self, element: Any, rows: JsonPath | None, prefix: str) -> Fields:
+        """Return the unnamed fields of the document (`rows` is None), or of an element of the list `rows`.
+
+        `prefix` is the path of the element with its number, empty for the document, else ending with a dot; fields are
+        keyed by the path without numbers. Raises RejectedDocument for a key that is given twice, and for what no JSON
+        text can hold.
+        """
+        fields: Fields = {}
+        if isinstance(element, dict):
+            generic = f"{rows}." if rows else ""
+            self._collect(element, self._roots.setdefault(rows, Node()), prefix, generic, fields, element)
+        return fields
+
+    def _collect(
+        self, value: dict[str, Any], node: Node, path: str, generic: str, fields: Fields, element: Any
+    ) -> None:
+        if isinstance(value, Twice):
+            raise key_given_twice(value, path)
+        if value.keys() <= node.flat:
+            return
+        for key, inner in value.items():
+            child = node.children.get(key)
+            if child is None:
+                self._note(key, node, generic)
+                fields[below(generic, key)] = compact(inner, below(path, key))
+            elif inner is None or child.taken or _is_chosen(child, element, inner):
+                continue
+            elif child.lists:
+                left = [each for each in _elements(inner) if not _makes_rows(each, child.lists)]
+                if left and isinstance(inner, (list, dict)):
+                    fields[below(generic, key)] = compact(left, below(path, key))
+            elif child.children and isinstance(inner, dict):
+                self._collect(inner, child, below(path, key) + ".", below(generic, key) + ".", fields, element)
+            elif (inner != "" and inner != []) or not child.children:
+                fields[below(generic, key)] = compact(inner, below(path, key))
+
+    def note(self, key: str, level: str, path: str) -> None:
+        """Remember a key of an object that does not have it: `path` is the object's, with a dot behind, `level` its list's."""
+        node = self._by_path.get((level, path))
+        if node is not None:
+            self._note(key, node, path)
+
+    def _note(self, key: str, node: Node, generic: str) -> None:
+        """Remember a key that `node` does not have: as a near miss if it has one that is nearly the same."""
+        if key in node.others or len(key) > _LONGEST_KEY or len(node.others) >= _MOST_OTHERS:
+            return
+        node.others.add(key)
+        meant = node.folded.get(_folded(key))
+        if meant is not None and len(self.near_misses) < MOST_NEAR_MISSES:
+            self.near_misses[generic + key] = generic + meant
+
+    def _name(self, column: Column, path: JsonPath) -> None:
+        node = self._node(path.list_path, path.relative)
+        if node is None:
+            return
+        if len(column.paths) == 1:
+            node.taken = True
+        elif all(each.list_path == path.list_path for each in column.paths):
+            node.choices.append(column)
+
+    def _node(self, rows: JsonPath | None, steps: tuple[Any, ...]) -> Node | None:
+        """Return the node of a value that lies below keys alone; None for one of which only an element is read."""
+        if not all(isinstance(step, Key) for step in steps):
+            return None
+        level = str(rows or "")
+        path = f"{level}." if level else ""
+        node = self._roots.setdefault(rows, Node())
+        self._by_path[level, path] = node
+        for step in steps:
+            node = node.children.setdefault(step.name, Node())
+            path = f"{below(path, step.name)}."
+            self._by_path[level, path] = node
+        return node
+
+
+def _is_chosen(node: Node, element: Any, value: Any) -> bool:
+    """Tell whether a value of `element` is what a column takes, of several that it may take."""
+    return any(choose(column, element)[0] is value for column in node.choices)
+
+
+def choose(column: Column, element: Any, prefix: str = "") -> tuple[Any, str]:
+    """Return the first value that a column's paths, all from `element`, hold, and its path; None where none does."""
+    found: Any = None
+    where = ""
+    for path in column.paths:
+        found, where = follow(element, path.relative, prefix, strictly=len(column.paths) == 1)
+        if not is_null(found, column.nulls):
+            return found, where
+    return None, where
+
+
+def _elements(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _makes_rows(element: Any, lists: list[tuple[Table, int]]) -> bool:
+    """Tell whether an element of a list makes a row of one of the tables whose list it is, or of a list below it."""
+    for table, level in lists:
+        where = table.lists[level].where
+        if where is not None and not holds(element, where):
+            continue
+        if level + 1 == table.depth:
+            return True
+        below, _ = follow(element, table.lists[level + 1].steps, "", strictly=False)
+        if below is not None and any(_makes_rows(each, [(table, level + 1)]) for each in _elements(below)):
+            return True
+    return False
+
+
+def _folded(key: str) -> str:
+    return _SEPARATORS.sub("", key).casefold()
