@@ -41,7 +41,6 @@ class HiveSink:
     contract: Contract
     folders: Mapping[str, str]
     roll_bytes: int
-    kept_bytes: float = KEPT_BYTES
 
     def writer(self, directory: Path, names: FileNames, generation: int = 0) -> HiveWriter:
         """Return the writer of one load. In another `generation` its files have other names."""
@@ -107,7 +106,7 @@ class HiveWriter:
         """Have a finished file wait. Called in its table's thread."""
         key = f"{folder}{in_generation(file.relative_path, self._generation)}"
         self._keys.append(key)
-        if self._kept_bytes + file.size <= self._sink.kept_bytes:
+        if self._kept_bytes + file.size <= KEPT_BYTES:
             self._kept.append((key, file.path))
             self._kept_bytes += file.size
         else:

@@ -153,7 +153,7 @@ class AnyHistory(RuleBasedStateMachine):
         if current is not None:
             self.replayed = True
             event = Arrival(BUCKET, key, current.version, current.version_id, current.etag, size=current.size)
-            self.workers.append((None, Worker(lambda: ingest(self.store).load(event, again=True))))
+            self.workers.append((None, Worker(lambda: ingest(self.store).load(event, reload=True))))
 
     @precondition(lambda self: self.damage)
     @rule(key=st.sampled_from(KEYS), content=st.sampled_from([b"null", b"[]", b"{", None]))

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.file_names import ledger_name
 from chalicelib.counts import Counts
+from chalicelib.file_names import ledger_name
 from chalicelib.loading.entry import TRANSFORM, Entry
 from chalicelib.loading.ledger import Decision, decide
 from chalicelib.loading.models import (
@@ -59,7 +59,7 @@ def decided(
     *,
     later: bool | None = None,
     later_than_loaded: bool | None = None,
-    again: bool = False,
+    reload: bool = False,
 ) -> Decision | str:
     """Return the decision where S3 says so, or ASKED where it is asked what it says nothing of here."""
 
@@ -70,7 +70,7 @@ def decided(
 
     try:
         return decide(
-            known, event, later=lambda: says(later), later_than_loaded=lambda: says(later_than_loaded), again=again
+            known, event, later=lambda: says(later), later_than_loaded=lambda: says(later_than_loaded), reload=reload
         )
     except _Asked:
         return ASKED
@@ -124,7 +124,7 @@ def test_what_is_not_known_is_loaded() -> None:
 @pytest.mark.parametrize("state", [LOADED, PARTLY_LOADED, QUARANTINED])
 def test_what_an_older_transform_loaded_is_replaced_and_a_replay_replaces_too(state: str) -> None:
     assert decided(entry(state, transform=TRANSFORM - 1), V2) is Decision.REPLACE
-    assert decided(entry(state), V2, again=True) is Decision.REPLACE
+    assert decided(entry(state), V2, reload=True) is Decision.REPLACE
 
 
 def test_a_later_failure_does_not_keep_a_version_between_from_catching_up() -> None:
@@ -136,7 +136,7 @@ def test_a_later_failure_does_not_keep_a_version_between_from_catching_up() -> N
     assert decided(unknown, between) is ASKED
     assert decided(unknown, between, later_than_loaded=True) is Decision.CATCH_UP
     assert decided(unknown, between, later_than_loaded=False) is Decision.SKIP_STALE
-    assert decided(known, V1, again=True) is Decision.CATCH_UP
+    assert decided(known, V1, reload=True) is Decision.CATCH_UP
 
 
 def test_the_same_bytes_put_again_into_an_unversioned_bucket_are_the_latest_word() -> None:
