@@ -68,6 +68,7 @@ def _run(given: argparse.Namespace) -> int:
 
 def _resources(stage: Stage, place: Place, clients: Clients, everything: bool) -> list[Resource]:
     # The Athena edge and the views' SQL are needed here only, not for writing policies.
+    from chalicelib.assembly import datasets
     from chalicelib.aws.athena import Athena
     from chalicelib.queries.saved import view_statements
 
@@ -76,8 +77,8 @@ def _resources(stage: Stage, place: Place, clients: Clients, everything: bool) -
         stage,
         place,
         clients,
-        view_statements(settings.database, settings.table),
-        Athena(clients.athena, settings),
+        view_statements(datasets(settings)[0]),
+        Athena(clients.athena, settings, {}),
         everything=everything,
     )
 

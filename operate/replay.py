@@ -95,7 +95,7 @@ def replay(found: Iterable[Chosen], loader: Ingest, say: Say) -> Summary:
 
 def _replay(found: Iterable[Chosen], settings: Settings) -> int:
     # No Lambda's time runs out here, so that an object may be as large as it is.
-    loader = ingest(settings, replace(limits_of(settings), max_source_bytes=None))
+    loader = ingest(settings, datasets(settings)[0], replace(limits_of(settings), max_source_bytes=None))
     summary = replay(found, loader, lambda line: print(line, flush=True))
     print(summary.as_json())
     return FAILURE if summary.failed else 0

@@ -12,7 +12,7 @@ import pytest
 
 from chalicelib.settings import LOCAL_STAGE
 from local.deploy import CHALICE, run
-from tests.local.calls import wait_for
+from local.pipeline import wait_for
 from tests.local.product import Product
 
 pytestmark = pytest.mark.aws

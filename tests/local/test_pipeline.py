@@ -5,13 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from local.emulator import PROJECT
 from local.expected import Samples
-from tests.local.calls import wait_for
+from local.pipeline import wait_for
 from tests.local.product import Product
 
 pytestmark = pytest.mark.aws
@@ -78,7 +78,7 @@ def test_folder_markers_are_no_drops(product: Product) -> None:
     product.drop("marker/", b"")
     key = product.drop("marker/after.json", [order("after the marker")])
     product.finished(key)
-    assert product.entry(f"{product.settings.incoming_prefix}marker/") is None
+    assert product.entry(f"{product.orders.incoming}marker/") is None
 
 
 def test_a_test_event_is_answered(product: Product) -> None:
@@ -131,20 +131,19 @@ def test_a_burst_of_drops_all_arrive(product: Product) -> None:
 
 
 def test_the_samples_become_their_expected_rows_by_sql_and_by_pyarrow(product: Product) -> None:
-    samples = Samples.read(PROJECT / "sample_data")
-    columns = list(samples.rows["orders_etl"][0])
-    for stem, name in samples.files.items():
-        key = product.drop(f"samples/{name}", (PROJECT / "sample_data" / name).read_bytes())
+    samples = Samples.of(product.orders)
+    assert samples is not None
+    for sample in samples.files:
+        columns = list(sample.rows[0])
+        key = product.drop(f"samples/{sample.path.name}", sample.path.read_bytes())
         entry = product.finished(key)
-        expected = sorted(([row[column] for column in columns] for row in samples.rows[stem]), key=str)
+        expected = sorted(([row[column] for column in columns] for row in sample.rows), key=str)
         assert product.rows(key, *columns) == expected
         counted = product.ask(
             f"SELECT COUNT(*), SUM(line_amount), COUNT(DISTINCT order_id) FROM orders_parquet_datalake "
             f"WHERE source_key = '{key}'"
         )
-        from decimal import Decimal
-
-        amounts = [Decimal(row["line_amount"]) for row in samples.rows[stem] if row["line_amount"]]
-        assert counted == [(len(expected), sum(amounts), len({row["order_id"] for row in samples.rows[stem]}))]
-        if samples.rejected[stem]:
-            assert product.rejected(entry) == samples.rejected[stem]
+        amounts = [Decimal(row["line_amount"]) for row in sample.rows if row["line_amount"]]
+        assert counted == [(len(expected), sum(amounts), len({row["order_id"] for row in sample.rows}))]
+        if sample.rejected:
+            assert product.rejected(entry) == sample.rejected
