@@ -182,7 +182,7 @@ def test_counts_are_checked() -> None:
 
 
 def test_convert_checks_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(convert_module.Counts, "check", lambda self: (_ for _ in ()).throw(CountMismatch(1, 0, 0)))
+    monkeypatch.setattr(Counts, "check", lambda self: (_ for _ in ()).throw(CountMismatch(1, 0, 0)))
     with pytest.raises(CountMismatch):
         converted(b"[]", tmp_path)
 
