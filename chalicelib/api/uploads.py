@@ -16,7 +16,7 @@ from chalicelib.errors import UnreadableEntry
 from chalicelib.file_names import ledger_name
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.models import DELETED, FAILED, FINISHED, LOADING, PARTLY_LOADED, QUARANTINED
-from chalicelib.settings import Settings
+from chalicelib.settings import MIB, Settings
 
 WAITING = "waiting"
 State = tuple[str, str | None]
@@ -33,7 +33,7 @@ STILL_SENDING = timedelta(hours=1)
 """How long a file may still be on its way after its link has expired: S3 looks at the time when a request begins."""
 
 SAMPLE_RECORDS = 5
-SAMPLE_BYTES = 1024 * 1024
+SAMPLE_BYTES = MIB
 """How much of a quarantine file, compressed, is read for the sample."""
 SAMPLE_PLAIN_BYTES = 16 * SAMPLE_BYTES
 RAW = b', "raw": "'
