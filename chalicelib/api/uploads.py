@@ -125,12 +125,11 @@ class Uploads:
     def _state(self, upload: UploadId, stored: ObjectVersion | None, record: LedgerRecord | None) -> State:
         """Return the state of an upload from its object and its ledger entry, as far as there are any."""
         now = self._now()
-        if record is None and stored is None:
-            return self._before_the_file(upload, now)
         if record is not None and (stored is None or record.entry.version == stored.version):
             return _entry_state(record, stored is not None, now)
+        if stored is None:
+            return self._before_the_file(upload, now)
         # The file has no entry yet, or the entry is of an earlier file of the same link.
-        assert stored is not None
         if now - stored.modified_at > ATTEMPTS * ATTEMPT + PAUSES + MARGIN:
             return FAILED, "the file is there, but loading it was never begun: send it again"
         return LOADING, None
