@@ -28,6 +28,7 @@ from chalicelib.loading.notifications import arrivals
 from chalicelib.loading.sweep import Sweep
 from chalicelib.loading.sweep_cursor import Rules, SweepReport
 from chalicelib.writing.convert import Limits
+from tests.promises.workers import stopped_before
 from tests.unit.memory_store import BEGINNING, BUCKET, Crash, MemoryStore
 
 PREFIXES = Prefixes("orders_json_incoming/", "quarantine/", "ledger/", "results/", "state/")
@@ -35,7 +36,10 @@ DATASET = Dataset(replace(ORDERS, table="table"), BUCKET, "etl_pipeline", PREFIX
 """The orders of a stage whose prefixes and table have short names."""
 
 LIMITS = Limits(1 << 20, 1 << 30, 1 << 27)
-KEY = "orders_json_incoming/orders.json"
+KEY = f"{PREFIXES.incoming}orders.json"
+UNREADABLE = b"[{"
+"""A file that cannot be read to its end."""
+
 LINEAGE = Lineage("orders.json", "v1", datetime(2024, 11, 23, 15, tzinfo=UTC))
 
 Flattened = tuple[list[dict[str, Any]], list[int], list[RejectedRecord], int]
@@ -102,11 +106,34 @@ def sweep(
     return found, read
 
 
+def sweep_and_load(store: MemoryStore, rules: Rules = RULES) -> SweepReport:
+    """Run the sweep and load what it announces; return its report."""
+    report, announced = sweep(store, rules)
+    for arrival in announced:
+        ingest(store).load(arrival)
+    return report
+
+
 def died(store: MemoryStore, arrival: Arrival, calls: int = 3) -> None:
     """Have a load end with its process after so many calls."""
     store.crash_after = calls
     with pytest.raises(Crash):
         ingest(store).load(arrival)
+
+
+def died_in_mid_publish(store: MemoryStore, arrival: Arrival) -> None:
+    """Have a load end with its process when one of its files has appeared."""
+    worker = stopped_before("put table/", lambda: ingest(store).load(arrival), store)
+    worker.step()
+    worker.kill()
+
+
+def lose(store: MemoryStore, prefix: str) -> dict[str, bytes]:
+    """Remove all objects below a prefix; return them."""
+    lost = {key: value for key, value in store.objects.items() if key.startswith(prefix)}
+    for key in lost:
+        del store.objects[key]
+    return lost
 
 
 def flattened(text: bytes, fast: bool, contract: Contract = ORDERS) -> Flattened:
