@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.loading.models import GONE, LOADING
+from chalicelib.loading.models import LOADING
 from chalicelib.loading.notifications import arrivals
-from chalicelib.loading.sweep import MOST_ATTEMPTS, RESERVE, Sweep
+from chalicelib.loading.sweep import RESERVE, Sweep
 from chalicelib.loading.sweep_cursor import SweepCursor
 from tests.builders import DATASET, KEY, RULES, body, died, entry, ingest, order, sweep, table
 from tests.unit.memory_store import Crash, MemoryStore
@@ -90,30 +90,6 @@ def test_two_sweeps_at_once_announce_an_object_once() -> None:
     assert len(announced) == 1
 
 
-def test_what_fails_every_time_is_given_up_until_a_new_version_comes() -> None:
-    store = MemoryStore()
-    store.drop(KEY, body(order(1)))
-    for _ in range(MOST_ATTEMPTS):
-        (announced,) = sweep(store)[1]
-        died(store, announced)
-        store.pass_time(hours=2)
-    found, nothing = sweep(store)
-    assert nothing == []
-    assert found.given_up > 0
-    assert found.notes[0] == (f"given up after {MOST_ATTEMPTS} attempts", KEY)
-    store.drop(KEY, body(order(2)))
-    assert len(sweep(store)[1]) == 1
-
-
-def test_announcements_that_wait_in_a_queue_for_hours_are_not_taken_for_attempts() -> None:
-    store = MemoryStore()
-    store.drop(KEY, body(order(1)))
-    for _ in range(3 * MOST_ATTEMPTS):
-        (announced,) = sweep(store)[1]
-        store.pass_time(hours=2)
-    assert ingest(store).load(announced)[0] == "loaded"
-
-
 def test_a_newer_version_than_the_ledger_knows_is_announced() -> None:
     store = MemoryStore()
     ingest(store).load(store.drop(KEY, body(order(1))))
@@ -157,20 +133,6 @@ def test_somebody_elses_file_is_told_and_left_alone() -> None:
     assert "table/notes.txt" in store.objects
 
 
-def test_a_ledger_that_is_lost_does_not_take_the_table_along() -> None:
-    store = MemoryStore()
-    arrival = store.drop(KEY, body(order(1)))
-    ingest(store).load(arrival)
-    store.forget(arrival)
-    for key in [key for key in store.objects if key.startswith("ledger/")]:
-        del store.objects[key]
-    store.pass_time(hours=2)
-    found = sweep(store)[0]
-    assert found.removed == 0
-    assert "left alone" in found.notes[0][0]
-    assert len(table(store)) == 1
-
-
 def test_what_a_finished_load_did_not_come_to_remove_is_removed() -> None:
     store = MemoryStore()
     ingest(store).load(store.drop(KEY, body(order(1, "2024-05-01"))))
@@ -184,42 +146,6 @@ def test_what_a_finished_load_did_not_come_to_remove_is_removed() -> None:
     sweep(store)
     assert table(store) == [("v2", "1", "2024-06")]
     assert entry(store).superseded == ()
-
-
-def test_a_deleted_object_keeps_its_rows_unless_deletions_are_to_propagate() -> None:
-    store = MemoryStore()
-    ingest(store).load(store.drop(KEY, body(order(1))))
-    store.remove(KEY)
-    store.pass_time(hours=2)
-    assert sweep(store)[1] == []
-    rules = replace(RULES, deletes=True)
-    (announced,) = sweep(store, rules)[1]
-    assert announced.removed
-    assert ingest(store).load(announced)[0] == "deleted"
-    assert table(store) == []
-    assert sweep(store, rules)[1] == []
-
-
-def test_a_load_that_died_is_taken_up_though_its_key_was_deleted_where_s3_keeps_versions() -> None:
-    store = MemoryStore()
-    arrival = store.drop(KEY, body(order(1)))
-    died(store, arrival)
-    store.remove(KEY)
-    store.pass_time(hours=2)
-    (announced,) = sweep(store)[1]
-    assert ingest(store).load(announced)[0] == "loaded"
-
-
-def test_without_versions_a_deleted_object_ends_as_gone_and_is_not_announced_for_ever() -> None:
-    store = MemoryStore()
-    arrival = store.drop(KEY, body(order(1)), versioned=False)
-    died(store, arrival)
-    store.remove(KEY, versioned=False)
-    store.pass_time(hours=2)
-    (announced,) = sweep(store)[1]
-    assert ingest(store).load(announced)[0] == GONE
-    store.pass_time(hours=2)
-    assert sweep(store)[1] == []
 
 
 def test_a_run_whose_time_is_over_goes_on_where_it_was_in_the_next() -> None:
@@ -259,25 +185,6 @@ def test_an_entry_that_cannot_be_read_is_told_and_keeps_nobody_else_waiting() ->
     assert found.notes[0][1] == f"{PREFIX}a.json"
     assert [a.key for a in announced] == [f"{PREFIX}a.json", f"{PREFIX}b.json"]
     assert len(table(store)) == 1, "nor are its files taken for nobody's"
-
-
-def test_a_place_that_cannot_be_read_begins_the_round_anew() -> None:
-    store = MemoryStore()
-    store.put("state/sweep.json", b'{"phase": "elsewhere"}')
-    store.drop(KEY, body(order(1)))
-    assert sweep(store)[0].announced == 1
-    there = SweepCursor("table", "x", 1, store.now, None, orphans=("a", "b"))
-    assert SweepCursor.from_json(json.loads(json.dumps(there.as_json()))) == there
-
-
-@pytest.mark.parametrize("name", ["began_at", "last_whole"])
-@pytest.mark.parametrize("time", ["2024-07-01T00:00:00", "0001-01-01T00:00:00+00:00", "soon"])
-def test_a_place_with_a_time_that_no_round_has_begins_the_round_anew(name: str, time: str) -> None:
-    store = MemoryStore()
-    store.put("state/sweep.json", json.dumps({name: time}).encode())
-    store.drop(KEY, body(order(1)))
-    assert sweep(store)[0].announced == 1
-    assert sweep(store)[0].whole
 
 
 def test_a_run_that_crashes_anywhere_is_made_good_by_the_next() -> None:
@@ -340,3 +247,8 @@ def test_a_round_over_two_tables_goes_on_in_the_table_where_it_was() -> None:
     assert found.whole
     assert ("table", 1) in positions, "a run ended before the second table"
     assert not set(orphans) & set(store.objects)
+
+
+def test_a_cursor_is_read_as_it_was_written() -> None:
+    cursor = SweepCursor("table", "x", 1, MemoryStore().now, None, orphans=("a", "b"))
+    assert SweepCursor.from_json(json.loads(json.dumps(cursor.as_json()))) == cursor
