@@ -150,7 +150,10 @@ def test_promise_4_what_is_rejected_is_kept_byte_for_byte() -> None:
     store = MemoryStore()
     broken = '{"order_id" : 7,"note":"Zoë \\u00e9 \\"x\\"" }'
     ingest(store).load(store.drop(KEY, f"[{json.dumps(order(1))}, {broken}, null]".encode()))
-    assert [each["raw"] for each in quarantined(store)] == [broken, "null"]
+    assert [(each["record_number"], each["path"], each["raw"]) for each in quarantined(store)] == [
+        (2, "order_date", broken),
+        (3, "", "null"),
+    ]
 
 
 @pytest.mark.parametrize("answer", ["ThrottlingException", "AccessDeniedException", "CrawlerRunningException"])
@@ -255,6 +258,7 @@ def test_promise_10_an_overwritten_object_leaves_only_its_newest_rows() -> None:
     ingest(store).load(store.drop(KEY, body(order(2, "2024-07-01"))))
     assert table(store) == [("v2", "2", "2024-07")]
     assert [key.split("/")[1] for key in store.objects if key.startswith("table/")] == ["order_month=2024-07"]
+    assert entry(store).superseded == ()
 
 
 def test_promise_10_what_no_event_announced_is_found_by_the_sweep() -> None:
