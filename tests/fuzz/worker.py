@@ -12,9 +12,11 @@ import random
 import sys
 from collections import Counter
 from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow as pa
 
+from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.documents.decompress import Source
 from chalicelib.documents.records import CHUNK_BYTES, Batch, Records
 from chalicelib.errors import UnreadableFile
@@ -60,9 +62,9 @@ def complaints(case: Mutant, chunk_bytes: int) -> list[str]:
     return wrong
 
 
-def flattened(batches: list[Batch], fast: bool) -> tuple[list[dict[str, object]], list[tuple[int, str, str, bytes]]]:
+def flattened(batches: list[Batch], fast: bool) -> tuple[list[dict[str, Any]], list[tuple[int, str, str, bytes]]]:
     """Return the rows of all batches and what was rejected: number, path, reason and bytes."""
-    flattener = Flattener(LINEAGE, fast=fast)
+    flattener = Flattener(LINEAGE, ORDERS, fast=fast)
     parts = [part for batch in batches for part in flattener.flatten(batch)]
     for part in parts:
         part.rows.validate(full=True)

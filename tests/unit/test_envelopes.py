@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.documents.decompress import Source
 from chalicelib.documents.records import Records
 from chalicelib.errors import UnreadableFile
@@ -61,7 +62,7 @@ def test_orders_and_envelopes_may_follow_each_other_in_any_form(
 @pytest.mark.parametrize("envelope", [b'{"orders":[%s]}' % A, b'{"orders":[]}'])
 def test_many_small_envelopes_make_few_batches(envelope: bytes, between: bytes) -> None:
     file = io.BytesIO((envelope + between) * 50_000)
-    batches = list(records_of(file, 1 << 20, 1 << 30))
+    batches = list(records_of(file, 1 << 20, 1 << 30, ORDERS))
     assert sum(batch.read for batch in batches) == (50_000 if A in envelope else 0)
     assert len(batches) <= 6
 
@@ -152,11 +153,11 @@ def test_a_line_of_many_values_is_not_kept_value_by_value(piece: bytes) -> None:
     file = A + b"\n" + piece * (size // len(piece)) + b"\n" + B
     tracemalloc.start()
     try:
-        read = sum(batch.read for batch in records_of(io.BytesIO(file), 4_000_000, 1 << 30))
+        count = sum(batch.read for batch in records_of(io.BytesIO(file), 4_000_000, 1 << 30, ORDERS))
         most = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert read == size // len(piece) + 2
+    assert count == size // len(piece) + 2
     assert most < 30 * size
 
 

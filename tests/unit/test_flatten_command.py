@@ -195,7 +195,7 @@ def test_the_same_file_twice_gives_the_same_files(tmp_path: Path) -> None:
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("again", [ORDER | {"order_id": 9}, ORDER | {"order_id": 9, "order_date": "2024-09-01"}])
-def test_a_file_that_has_changed_replaces_what_was_made_of_it(tmp_path: Path, again: dict) -> None:
+def test_a_file_that_has_changed_replaces_what_was_made_of_it(tmp_path: Path, again: dict[str, object]) -> None:
     source, out = tmp_path / "orders.json", tmp_path / "out"
     for number, order in enumerate((ORDER, again)):
         source.write_text(json.dumps([order]))

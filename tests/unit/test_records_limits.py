@@ -7,9 +7,11 @@ import io
 import json
 import time
 import tracemalloc
+from collections.abc import Callable
 
 import pytest
 
+from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.documents import value_reader
 from chalicelib.documents.records import MAX_BATCH_RECORDS, SPOOL_FACTOR
 from chalicelib.documents.rejected import SpooledRaw
@@ -131,12 +133,12 @@ def test_white_space_beyond_any_record_is_not_held() -> None:
 
 def test_batches_hold_a_bounded_number_of_records_however_short_they_are() -> None:
     for file in (b"[" + b",".join([b"1"] * 70_000) + b"]", b"{}\n" * 70_000, b"x\n" + b"{}\n" * 10 + b"x\n" * 30_000):
-        sizes = [batch.read for batch in records_of(io.BytesIO(file), 1 << 20, 1 << 30)]
+        sizes = [batch.read for batch in records_of(io.BytesIO(file), 1 << 20, 1 << 30, ORDERS)]
         assert max(sizes) <= MAX_BATCH_RECORDS
         assert sum(sizes) == (70_000 if b"x" not in file else 30_011)
 
 
-SLOW = {
+SLOW: dict[str, Callable[[int], bytes]] = {
     "many broken lines": lambda n: A + b"\n" + b"x\n" * n,
     "many lines that open a bracket": lambda n: A + b"\n" + b"[\n" * n,
     "many lines that open an object": lambda n: A + b"\n" + b'{"a":\n' * n,

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from benchmarks import orders
+from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.cores import cores
 from chalicelib.documents.decompress import Source
 from chalicelib.documents.records import Batch, Records
@@ -46,7 +47,9 @@ def converted(text: bytes, directory: Path, cores: float) -> tuple[Counts, list[
     rejected: list[RejectedRecord] = []
     files: list[MonthFile] = []
     limits = Limits(LIMIT, LIMIT, LIMIT, cores=cores)
-    counts = convert(io.BytesIO(text), LINEAGE, directory, limits, closed=files.append, reject=rejected.append)
+    counts = convert(
+        io.BytesIO(text), LINEAGE, directory, limits, closed=files.append, reject=rejected.append, contract=ORDERS
+    )
     return counts, rejected, {file.place: file.path.read_bytes() for file in files}
 
 
@@ -90,7 +93,7 @@ def test_no_thread_is_left_whatever_breaks(dirty: bytes, monkeypatch: pytest.Mon
     if broken == "a worker":
         monkeypatch.setattr(Flattener, "whole", lambda self, batch: 1 / 0)
     text = dirty[:-5_000] if broken == "the source" else dirty
-    found = parallel.flattened(batches_of(text), lambda: Flattener(LINEAGE), 2.0)
+    found = parallel.flattened(batches_of(text), lambda: Flattener(LINEAGE, ORDERS), 2.0)
     if broken == "who asks":
         next(found)
         found.close()
@@ -102,7 +105,7 @@ def test_no_thread_is_left_whatever_breaks(dirty: bytes, monkeypatch: pytest.Mon
 
 def test_one_core_needs_no_further_thread(dirty: bytes) -> None:
     before = threading.active_count()
-    for _ in parallel.flattened(batches_of(dirty), lambda: Flattener(LINEAGE), 1.0):
+    for _ in parallel.flattened(batches_of(dirty), lambda: Flattener(LINEAGE, ORDERS), 1.0):
         assert threading.active_count() == before
 
 

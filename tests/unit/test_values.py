@@ -166,6 +166,7 @@ def test_an_identifier_is_text_or_an_integer(sent: object) -> None:
 
 def test_text_takes_numbers_as_they_were_sent() -> None:
     assert [values.text(N(each)) for each in ("1.50", "1E5", "-0")] == ["1.50", "1E5", "-0"]
+    sent: object
     for sent in (True, [], {}):
         with pytest.raises(Unfit, match="expected text, found"):
             values.text(sent)
@@ -178,8 +179,8 @@ def test_half_a_surrogate_pair_is_no_text() -> None:
         assert parse("\U0001f600\ufffe\x00") == "\U0001f600\ufffe\x00"
 
 
-def at(*when: int) -> int:
-    return int(datetime(*when, tzinfo=UTC).timestamp() * 1000)
+def at(year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0, micros: int = 0) -> int:
+    return int(datetime(year, month, day, hour, minute, second, micros, tzinfo=UTC).timestamp() * 1000)
 
 
 DATES = {
