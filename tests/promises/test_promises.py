@@ -1,8 +1,12 @@
-"""The ten promises, each by its number. What needs real processes is in tests/local/test_promises.py."""
+"""The promises, each by its number; bounded work (13) and removals (14) have files of their own.
+
+What needs real processes is in tests/local/test_promises.py.
+"""
 
 from __future__ import annotations
 
 import gzip
+import io
 import itertools
 import json
 import threading
@@ -12,6 +16,7 @@ from datetime import timedelta
 from typing import Any
 
 import boto3
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,7 +29,9 @@ from chalicelib.loading.sweep import Sweep
 from chalicelib.loading.sweep_cursor import Rules
 from chalicelib.settings import Settings
 from tests.builders import DATASET, KEY, LIMITS, RULES, body, entry, ingest, order, quarantined, table
+from tests.unit import third_reading
 from tests.unit.memory_store import BEGINNING, BUCKET, Crash, MemoryStore
+from tests.unit.ugly_orders import UglyOrders
 
 
 def visible(store: MemoryStore) -> dict[str, bytes]:
@@ -281,3 +288,46 @@ def test_promise_7_a_long_file_of_lines_whose_gzip_lacks_its_end_publishes_nothi
     assert ingest(store).load(store.drop(key, gzip.compress(lines, 1)[:-missing]))[0] == "quarantined"
     assert "truncated" in (entry(store, key).reason or "")
     assert table(store) == []
+
+
+def rows_of(store: MemoryStore) -> list[dict[str, Any]]:
+    """Return every row of the table with all its cells, in the order of the records and lines."""
+    files = [content for key, content in store.objects.items() if key.startswith("table/")]
+    rows = [row for content in files for row in pq.ParquetFile(io.BytesIO(content)).read().to_pylist()]
+    return sorted(rows, key=lambda row: (row["record_number"], row["line_number"] or 0))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from([0.0, 0.1, 0.5]))
+def test_promise_11_every_cell_of_the_table_is_what_an_independent_reading_gives(seed: int, ugliness: float) -> None:
+    records = UglyOrders(seed).batch(ugliness)
+    store = MemoryStore()
+    arrival = store.drop(KEY, ("[" + ",".join(records) + "]").encode())
+    _, modified = store.versions[KEY, arrival.version]
+    ingest(store).load(arrival)
+    expected, rejected = third_reading.read(records, modified)
+    rows = rows_of(store)
+    assert [third_reading.cells(row, each) for each, row in zip(expected, rows, strict=True)] == expected
+    assert {(row["source_key"], row["source_version"], row["source_modified_at"]) for row in rows} <= {
+        (KEY, arrival.version, modified.replace(tzinfo=None))
+    }
+    assert [each["record_number"] for each in (quarantined(store) if rejected else [])] == rejected
+
+
+def test_promise_12_all_months_of_a_source_come_and_go_together() -> None:
+    def prepared() -> tuple[MemoryStore, Arrival]:
+        store = MemoryStore()
+        return store, store.drop(KEY, body(*(order(i, f"2024-0{i}-01") for i in range(5, 8))))
+
+    whole, arrival = prepared()
+    ingest(whole).load(arrival)
+    assert [row[2] for row in table(whole)] == ["2024-05", "2024-06", "2024-07"]
+    for stopped in range(1, len(whole.calls) + 1):
+        store, arrival = prepared()
+        store.crash_after = stopped
+        with pytest.raises(Crash):
+            ingest(store).load(arrival)
+        ingest(store).load(store.remove(KEY))
+        assert table(store) == [], f"deleted after a crash at call {stopped}"
+        ingest(store).load(arrival)
+        assert table(store) == [], f"no month comes back after a crash at call {stopped}"

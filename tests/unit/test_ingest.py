@@ -14,8 +14,8 @@ import pytest
 
 from chalicelib.loading import load as load_module
 from chalicelib.loading.models import Arrival
-from tests.builders import DATASET, KEY, LIMITS, body, entry, ingest, order, quarantined, table
-from tests.unit.memory_store import Crash, MemoryStore
+from tests.builders import DATASET, KEY, LIMITS, body, entry, ingest, order, table
+from tests.unit.memory_store import MemoryStore
 
 
 def test_an_object_becomes_month_files_and_a_ledger_entry() -> None:
