@@ -19,7 +19,7 @@ from chalicelib.contracts.model import Contract
 from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.dataset import Dataset, Prefixes
 from chalicelib.documents.rejected import RejectedRecord
-from chalicelib.file_names import ledger_name
+from chalicelib.file_names import FileNames, ledger_name
 from chalicelib.flatten.flattener import Flattener, Lineage, records_of
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.ingest import Clock, Ingest
@@ -28,6 +28,8 @@ from chalicelib.loading.notifications import arrivals
 from chalicelib.loading.sweep import Sweep
 from chalicelib.loading.sweep_cursor import Rules, SweepReport
 from chalicelib.writing.convert import Limits
+from chalicelib.writing.folder import Folder
+from chalicelib.writing.hive import HiveSink, HiveWriter
 from tests.promises.workers import stopped_before
 from tests.unit.memory_store import BEGINNING, BUCKET, Crash, MemoryStore
 
@@ -63,14 +65,23 @@ def body(*orders: Any) -> bytes:
     return json.dumps(list(orders)).encode()
 
 
+def sink_of(store: MemoryStore, dataset: Dataset = DATASET, limits: Limits = LIMITS) -> HiveSink:
+    return HiveSink(store, dataset.contract, {dataset.table: dataset.table_prefix}, limits.roll_bytes)
+
+
+def folder_writer(directory: Path, lineage: Lineage, contract: Contract = ORDERS) -> HiveWriter:
+    """Return a writer whose files are unseen in `directory` until they are published there."""
+    names = FileNames(lineage.key, lineage.version, lineage.modified_at)
+    return HiveSink(Folder(directory), contract, {contract.table: ""}, 1 << 30).writer(directory / "unseen", names)
+
+
 def ingest(store: MemoryStore, limits: Limits = LIMITS, dataset: Dataset = DATASET, **more: Any) -> Ingest:
     return Ingest(
         store,
         dataset,
         limits,
+        sink=sink_of(store, dataset, limits),
         clock=Clock(lambda: BEGINNING, lambda: 0.0),
-        pieces=lambda path: [Path(path).read_bytes()],
-        describe=lambda problem: type(problem).__name__,
         **more,
     )
 

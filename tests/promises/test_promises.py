@@ -28,7 +28,8 @@ from chalicelib.loading.models import Arrival
 from chalicelib.loading.sweep import Sweep
 from chalicelib.loading.sweep_cursor import Rules
 from chalicelib.settings import Settings
-from tests.builders import DATASET, KEY, LIMITS, RULES, body, entry, ingest, order, quarantined, table
+from chalicelib.writing import hive
+from tests.builders import DATASET, KEY, LIMITS, RULES, body, entry, ingest, order, quarantined, sink_of, table
 from tests.unit import third_reading
 from tests.unit.memory_store import BEGINNING, BUCKET, Crash, MemoryStore
 from tests.unit.ugly_orders import UglyOrders
@@ -81,11 +82,11 @@ def test_promise_2_events_in_any_order_with_sequencers_of_any_length_end_with_th
 
 
 @pytest.mark.parametrize("how", ["killed", "answered with an error, before", "answered with an error, after"])
-@pytest.mark.parametrize("kept_bytes", [load_module.KEPT_BYTES, 0], ids=["kept on disk", "staged in S3"])
+@pytest.mark.parametrize("kept_bytes", [hive.KEPT_BYTES, 0], ids=["kept on disk", "staged in S3"])
 def test_promise_3_a_stop_at_every_call_in_turn_heals(
     monkeypatch: pytest.MonkeyPatch, kept_bytes: int, how: str
 ) -> None:
-    monkeypatch.setattr(load_module, "KEPT_BYTES", kept_bytes)
+    monkeypatch.setattr(hive, "KEPT_BYTES", kept_bytes)
     monkeypatch.setattr(load_module, "PART_BYTES", kept_bytes or 100)
 
     def prepared() -> tuple[MemoryStore, Arrival]:
@@ -148,7 +149,7 @@ def test_promise_4_poison_never_spreads(poison: list[bytes]) -> None:
     store = MemoryStore()
     outcome, told = ingest(store).load(store.drop(KEY.replace(".json", ".ndjson"), content))
     assert told is not None
-    assert told.orders_read == told.orders_loaded + told.orders_rejected
+    assert told.counts.orders_read == told.counts.orders_loaded + told.counts.orders_rejected
     if outcome != "quarantined":
         assert {row[1] for row in table(store)} >= {str(i) for i in range(len(lines))}
 
@@ -248,7 +249,7 @@ def test_promise_8_a_load_whose_time_runs_out_ends_in_good_time_and_says_so() ->
 def test_promise_9_clocks_that_are_wrong_by_a_day_give_the_same_names_and_the_same_winner(hours: int) -> None:
     def skewed(store: MemoryStore) -> Ingest:
         clock = Clock(lambda: BEGINNING + timedelta(hours=hours), lambda: 0.0)
-        return Ingest(store, DATASET, LIMITS, clock=clock, pieces=lambda path: [path.read_bytes()], describe=str)
+        return Ingest(store, DATASET, LIMITS, sink=sink_of(store), clock=clock)
 
     stores = [MemoryStore(), MemoryStore()]
     for store, how in zip(stores, (ingest, skewed), strict=True):

@@ -125,10 +125,11 @@ class MemoryStore:
         self._set(key, body)
         self._done()
 
-    def stage(self, key: str, pieces: Iterable[bytes]) -> int:
+    def stage(self, key: str, path: Path) -> int:
         self._begin(f"stage {key}")
         number = len(self.calls)
-        self.staged[number] = key, b"".join(pieces)
+        self.staged[number] = key, path.read_bytes()
+        path.unlink()
         self._done()
         return number
 
@@ -139,10 +140,10 @@ class MemoryStore:
         self._done()
         return number
 
-    def add(self, upload: int, piece: bytes) -> None:
+    def add(self, upload: int, part: bytes) -> None:
         self._begin("add")
         key, content = self.staged[upload]
-        self.staged[upload] = key, content + piece
+        self.staged[upload] = key, content + part
         self._done()
 
     def complete(self, upload: int) -> None:
@@ -167,17 +168,13 @@ class MemoryStore:
             self._set(target, self.objects[key])
         self._done()
 
-    def look(self, key: str) -> VersionedJson | None:
+    def read_json(self, key: str) -> VersionedJson | None:
         self._begin(f"read {key}")
         body = self.objects.get(key)
         self._done()
         if body is None:
             return None
         return VersionedJson(_parsed(body), hashlib.md5(body).hexdigest(), self.written[key], self.now)
-
-    def read_json(self, key: str) -> tuple[Any, str] | None:
-        known = self.look(key)
-        return None if known is None else (known.value, known.etag)
 
     def write_json(self, key: str, value: dict[str, Any], etag: str | None) -> str | None:
         self._begin(f"write {key}")

@@ -52,10 +52,10 @@ def test_attempts_are_counted_from_the_last_load_that_ended_well() -> None:
     store = MemoryStore()
     arrival = store.drop(KEY, body(order(1)))
     for _ in range(MOST_ATTEMPTS + 1):
-        assert ingest(store).load(arrival, again=True)[0] == "loaded"
+        assert ingest(store).load(arrival, reload=True)[0] == "loaded"
     store.crash_after = 3
     with pytest.raises(Crash):
-        ingest(store).load(arrival, again=True)
+        ingest(store).load(arrival, reload=True)
     store.pass_time(hours=2)
     report = sweep_and_load(store)
     assert (report.given_up, report.announced) == (0, 1)

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from chalicelib.counts import Counts
 from chalicelib.loading import load as load_module
+from chalicelib.loading.load import names_of
 from chalicelib.loading.models import Arrival
-from tests.builders import DATASET, KEY, LIMITS, body, entry, ingest, order, table
+from tests.builders import DATASET, KEY, LIMITS, body, entry, ingest, order, sink_of, table
 from tests.unit.memory_store import MemoryStore
 
 
@@ -24,7 +26,7 @@ def test_an_object_becomes_month_files_and_a_ledger_entry() -> None:
     assert outcome == "loaded"
     assert table(store) == [("v1", "1", "2024-05"), ("v1", "1", "2024-05"), ("v1", "2", "2024-07")]
     found = entry(store)
-    assert (found.orders_read, found.orders_loaded, found.orders_rejected, found.rows) == (2, 2, 0, 3)
+    assert found.counts == Counts(2, 2, 0, 3)
     assert sorted(found.files) == sorted(key for key in store.objects if key.startswith("table/"))
     assert found.quarantine is None
 
@@ -32,7 +34,7 @@ def test_an_object_becomes_month_files_and_a_ledger_entry() -> None:
 def test_keys_that_are_nearly_the_contracts_are_noticed_and_their_values_are_not() -> None:
     noticed: list[tuple[Arrival, dict[str, str]]] = []
     store = MemoryStore()
-    loader = ingest(store, noticed=lambda arrival, near_misses: noticed.append((arrival, near_misses)))
+    loader = ingest(store, on_near_misses=lambda arrival, near_misses: noticed.append((arrival, near_misses)))
     sound, other = store.drop(KEY, body(order(1))), store.drop(KEY, body(order(2) | {"Customer": {"name": "Ann"}}))
     for arrival in (sound, other):
         loader.load(arrival)
@@ -178,8 +180,7 @@ def test_rejected_records_beyond_a_part_wait_in_s3_and_not_on_disk(
         dataset=DATASET,
         arrival=arrival,
         source=source,
-        directory=tmp_path,
-        pieces=lambda path: [path.read_bytes()],
+        writer=sink_of(store).writer(tmp_path, names_of(arrival, source)),
     )
     result = load.read(LIMITS, lambda position: None)
     on_disk = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.suffix != ".parquet" and path.is_file())
@@ -188,7 +189,7 @@ def test_rejected_records_beyond_a_part_wait_in_s3_and_not_on_disk(
     assert (key, store.objects.get(key)) == (result.quarantine, None)
     load.publish(result)
     assert store.objects[key] == staged
-    assert len(gzip.decompress(staged).splitlines()) == result.orders_rejected == 2000
+    assert len(gzip.decompress(staged).splitlines()) == result.counts.orders_rejected == 2000
 
 
 def test_rejected_records_are_the_same_bytes_staged_or_not(monkeypatch: pytest.MonkeyPatch) -> None:

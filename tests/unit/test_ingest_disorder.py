@@ -10,18 +10,18 @@ import pytest
 
 from chalicelib.errors import LostRace
 from chalicelib.file_names import ledger_name
-from chalicelib.loading import load as load_module
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.models import Arrival
+from chalicelib.writing import hive
 from tests.builders import KEY, body, entry, ingest, order, table
 from tests.unit.memory_store import Crash, MemoryStore
 
 
-@pytest.mark.parametrize("kept_bytes", [load_module.KEPT_BYTES, 0], ids=["kept on disk", "staged in S3"])
+@pytest.mark.parametrize("kept_bytes", [hive.KEPT_BYTES, 0], ids=["kept on disk", "staged in S3"])
 def test_a_load_that_crashed_leaves_no_rows_once_a_newer_version_is_there(
     monkeypatch: pytest.MonkeyPatch, kept_bytes: int
 ) -> None:
-    monkeypatch.setattr(load_module, "KEPT_BYTES", kept_bytes)
+    monkeypatch.setattr(hive, "KEPT_BYTES", kept_bytes)
 
     def prepared() -> tuple[MemoryStore, Arrival, Arrival]:
         store = MemoryStore()
@@ -91,7 +91,7 @@ def test_what_came_between_a_version_without_sequencer_and_one_that_cannot_be_re
     for delivered in itertools.permutations(range(3)):
         store = MemoryStore()
         first = store.drop(KEY, body(order(1)))
-        ingest(store).load(found_by_the_sweep(first), again=True)
+        ingest(store).load(found_by_the_sweep(first), reload=True)
         arrivals = [first, store.drop(KEY, body(order(2))), store.drop(KEY, b"[{")]
         for i in delivered:
             ingest(store).load(arrivals[i])

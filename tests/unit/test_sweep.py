@@ -67,7 +67,7 @@ def test_a_load_that_says_it_is_at_work_is_not_announced() -> None:
     died(store, arrival)
     place = next(key for key in store.objects if key.startswith("ledger/"))
     store.pass_time(minutes=90)
-    known = store.look(place)
+    known = store.read_json(place)
     assert known is not None
     store.write_json(place, {**known.value, "renewals": 1}, known.etag)
     assert sweep(store)[1] == []
