@@ -181,12 +181,6 @@ def test_counts_are_checked() -> None:
             wrong.check()
 
 
-def test_convert_checks_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(convert_module.Counts, "check", lambda self: (_ for _ in ()).throw(CountMismatch(1, 0, 0)))
-    with pytest.raises(CountMismatch):
-        converted(b"[]", tmp_path)
-
-
 def test_the_latest_date_is_bound_to_the_file_and_not_to_the_clock() -> None:
     assert Lineage("k", "v", datetime(2024, 2, 29, tzinfo=UTC)).latest_order_ms == ms(datetime(2025, 2, 28, tzinfo=UTC))
     assert Lineage("k", "v", datetime(2023, 12, 31, 5, tzinfo=UTC)).latest_order_ms == ms(

@@ -47,6 +47,7 @@ def test_a_load_whose_names_were_burned_while_it_read_publishes_nothing_and_come
     assert len(table(store)) == 1
 
 
+@pytest.mark.thorough
 def test_a_key_that_is_overwritten_again_and_again_keeps_a_small_entry() -> None:
     store = MemoryStore()
     for i in range(150):
