@@ -13,7 +13,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.assembly import storage
+from chalicelib.assembly import datasets, storage
 from chalicelib.errors import EtlError, redacted_message, shown
 from chalicelib.handlers.load import ingest, limits_of
 from chalicelib.loading.ingest import Ingest
