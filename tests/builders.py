@@ -102,9 +102,9 @@ def entry(store: MemoryStore, key: str = KEY) -> Entry:
 
 
 def quarantined(store: MemoryStore) -> list[dict[str, Any]]:
-    found = entry(store).quarantine
-    assert found is not None
-    return [json.loads(line) for line in gzip.decompress(store.objects[found]).splitlines()]
+    key = entry(store).quarantine
+    assert key is not None
+    return [json.loads(line) for line in gzip.decompress(store.objects[key]).splitlines()]
 
 
 def sweep(
@@ -112,9 +112,9 @@ def sweep(
 ) -> tuple[SweepReport, Any]:
     """Run the sweep; return what it found and what it announced, as the S3 handler would read it."""
     events: list[dict[str, Any]] = []
-    found = Sweep(store, rules, events.append).run(left)
+    report = Sweep(store, rules, events.append).run(left)
     read = [a for event in events for a in arrivals(json.loads(json.dumps(event)), rules.incoming, rules.deletes)]
-    return found, read
+    return report, read
 
 
 def sweep_and_load(store: MemoryStore, rules: Rules = RULES) -> SweepReport:

@@ -106,9 +106,9 @@ def test_promise_3_a_stop_at_every_call_in_turn_heals(
             ingest(store).load(arrival)
         except (Crash, TimeoutError):
             # An orphan may be there, but the ledger knows it: a newer version or the sweep would remove it.
-            told = entry(store)
+            known = entry(store)
             there = {key for key in store.objects if key.startswith("table/")}
-            assert there <= {*told.files, *told.publishing, *told.superseded}, stopped
+            assert there <= {*known.files, *known.publishing, *known.superseded}, stopped
         store.fault = None
         ingest(store).load(arrival)
         assert visible(store) == visible(whole), f"{how} at call {stopped}"
@@ -147,9 +147,9 @@ def test_promise_4_poison_never_spreads(poison: list[bytes]) -> None:
     mixed = [line for pair in itertools.zip_longest(lines, poison) for line in pair if line is not None]
     content = b"\n".join(mixed)
     store = MemoryStore()
-    outcome, told = ingest(store).load(store.drop(KEY.replace(".json", ".ndjson"), content))
-    assert told is not None
-    assert told.counts.orders_read == told.counts.orders_loaded + told.counts.orders_rejected
+    outcome, known = ingest(store).load(store.drop(KEY.replace(".json", ".ndjson"), content))
+    assert known is not None
+    assert known.counts.orders_read == known.counts.orders_loaded + known.counts.orders_rejected
     if outcome != "quarantined":
         assert {row[1] for row in table(store)} >= {str(i) for i in range(len(lines))}
 
@@ -207,10 +207,10 @@ def test_promise_7_a_gzip_cut_at_any_byte_publishes_nothing_and_is_quarantined()
 def test_promise_7_a_gzip_that_expands_beyond_the_limit_publishes_nothing() -> None:
     store = MemoryStore()
     bomb = gzip.compress(b"[" + b" " * (8 << 20) + body(order(1))[1:])
-    outcome, told = ingest(store, replace(LIMITS, max_decompressed_bytes=1 << 20)).load(store.drop(f"{KEY}.gz", bomb))
+    outcome, known = ingest(store, replace(LIMITS, max_decompressed_bytes=1 << 20)).load(store.drop(f"{KEY}.gz", bomb))
     assert outcome == "quarantined"
-    assert told is not None
-    assert "expands to more than" in (told.reason or "")
+    assert known is not None
+    assert "expands to more than" in (known.reason or "")
     assert table(store) == []
 
 
@@ -226,10 +226,10 @@ def test_promise_8_a_record_over_the_limit_is_rejected_alone() -> None:
 def test_promise_8_an_object_too_large_for_one_load_is_rejected_before_it_is_read() -> None:
     store = MemoryStore()
     arrival = store.drop(KEY, body(order(1)))
-    outcome, told = ingest(store, replace(LIMITS, max_source_bytes=10)).load(arrival)
+    outcome, known = ingest(store, replace(LIMITS, max_source_bytes=10)).load(arrival)
     assert outcome == "quarantined"
-    assert told is not None
-    assert "ETL_MAX_SOURCE_BYTES" in (told.reason or "")
+    assert known is not None
+    assert "ETL_MAX_SOURCE_BYTES" in (known.reason or "")
 
 
 def test_promise_8_a_load_whose_time_runs_out_ends_in_good_time_and_says_so() -> None:

@@ -31,10 +31,10 @@ def test_what_fails_every_time_is_given_up_until_a_new_version_comes() -> None:
         (announced,) = sweep(store)[1]
         died(store, announced)
         store.pass_time(hours=2)
-    found, nothing = sweep(store)
+    report, nothing = sweep(store)
     assert nothing == []
-    assert found.given_up > 0
-    assert found.notes[0] == (f"given up after {MOST_ATTEMPTS} attempts", KEY)
+    assert report.given_up > 0
+    assert report.notes[0] == (f"given up after {MOST_ATTEMPTS} attempts", KEY)
     store.drop(KEY, body(order(2)))
     assert len(sweep(store)[1]) == 1
 

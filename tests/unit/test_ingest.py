@@ -25,10 +25,10 @@ def test_an_object_becomes_month_files_and_a_ledger_entry() -> None:
     outcome, _ = ingest(store).load(store.drop(KEY, body(order(1, "2024-05-01", 2), order(2, "2024-07-01"))))
     assert outcome == "loaded"
     assert table(store) == [("v1", "1", "2024-05"), ("v1", "1", "2024-05"), ("v1", "2", "2024-07")]
-    found = entry(store)
-    assert found.counts == Counts(2, 2, 0, 3)
-    assert sorted(found.files) == sorted(key for key in store.objects if key.startswith("table/"))
-    assert found.quarantine is None
+    known = entry(store)
+    assert known.counts == Counts(2, 2, 0, 3)
+    assert sorted(known.files) == sorted(key for key in store.objects if key.startswith("table/"))
+    assert known.quarantine is None
 
 
 def test_keys_that_are_nearly_the_contracts_are_noticed_and_their_values_are_not() -> None:

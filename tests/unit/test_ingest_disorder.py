@@ -126,7 +126,7 @@ def test_a_duplicate_tells_the_sequencer_of_the_version_that_is_loaded_and_of_no
 
 def test_a_load_without_a_sequencer_that_a_deletion_overtakes_brings_nothing_back() -> None:
     store = MemoryStore()
-    found = found_by_the_sweep(store.drop(KEY, body(order(1))))
+    announced = found_by_the_sweep(store.drop(KEY, body(order(1))))
     load, announce = ingest(store), Entry.announcing
 
     def overtaken(self: Entry, files: Any) -> Entry:
@@ -136,6 +136,6 @@ def test_a_load_without_a_sequencer_that_a_deletion_overtakes_brings_nothing_bac
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Entry, "announcing", overtaken)
-        assert load.load(found)[0] == "stale"
+        assert load.load(announced)[0] == "stale"
     assert table(store) == []
     assert entry(store).state == "deleted"

@@ -51,9 +51,9 @@ def orders(count: int, months: int = 3, seed: int = 0) -> list[dict[str, Any]]:
     ]
 
 
-def flattened(found: list[dict[str, Any]]) -> list[Flattened]:
+def flattened(records: list[dict[str, Any]]) -> list[Flattened]:
     flattener = Flattener(LINEAGE, ORDERS)
-    text = io.BytesIO(b"\n".join(json.dumps(each).encode() for each in found))
+    text = io.BytesIO(b"\n".join(json.dumps(each).encode() for each in records))
     return [part for batch in records_of(text, 1 << 20, 1 << 30, ORDERS) for part in flattener.flatten(batch)]
 
 
@@ -115,8 +115,8 @@ def test_each_row_is_in_the_file_of_its_month_and_none_is_lost(tmp_path: Path) -
 
 def test_rows_of_a_month_keep_the_order_of_the_source(tmp_path: Path) -> None:
     for file in write(tmp_path, flattened(orders(2000)), row_group_bytes=20_000):
-        places = [(row["record_number"], row["line_number"] or 0) for row in rows_of([file])]
-        assert places == sorted(places)
+        positions = [(row["record_number"], row["line_number"] or 0) for row in rows_of([file])]
+        assert positions == sorted(positions)
 
 
 def test_the_same_source_makes_the_same_bytes(tmp_path: Path) -> None:
@@ -140,8 +140,8 @@ PHYSICAL = {
 
 
 def test_every_file_has_the_one_schema_that_athena_reads_without_surprises(tmp_path: Path) -> None:
-    found = [*orders(500, months=40), {"order_id": "x", "order_date": "2010-01-01", "unknown": 1}]
-    files = write(tmp_path, flattened(found), row_group_bytes=5_000, roll_bytes=20_000)
+    all_orders = [*orders(500, months=40), {"order_id": "x", "order_date": "2010-01-01", "unknown": 1}]
+    files = write(tmp_path, flattened(all_orders), row_group_bytes=5_000, roll_bytes=20_000)
     wanted = file_schema(ORDERS)
     for file in files:
         found_schema = pq.read_schema(file.path)

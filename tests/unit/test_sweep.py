@@ -23,8 +23,8 @@ PREFIX = "orders_json_incoming/"
 def test_an_object_that_no_event_announced_is_announced_once() -> None:
     store = MemoryStore()
     store.drop(KEY, body(order(1)))
-    found, announced = sweep(store)
-    assert (found.announced, found.whole, [a.key for a in announced]) == (1, True, [KEY])
+    report, announced = sweep(store)
+    assert (report.announced, report.whole, [a.key for a in announced]) == (1, True, [KEY])
     assert sweep(store)[1] == [], "whoever was told is left its time"
     assert ingest(store).load(announced[0])[0] == "loaded"
     store.pass_time(hours=3)
@@ -56,8 +56,8 @@ def test_a_load_that_died_is_announced_again_after_the_grace_time_and_not_before
     store.pass_time(minutes=50)
     assert sweep(store)[1] == []
     store.pass_time(minutes=20)
-    found, (announced,) = sweep(store)
-    assert found.oldest_waiting >= 3600
+    report, (announced,) = sweep(store)
+    assert report.oldest_waiting >= 3600
     assert ingest(store).load(announced)[0] == "loaded"
 
 
@@ -65,11 +65,11 @@ def test_a_load_that_says_it_is_at_work_is_not_announced() -> None:
     store = MemoryStore()
     arrival = store.drop(KEY, body(order(1)))
     died(store, arrival)
-    place = next(key for key in store.objects if key.startswith("ledger/"))
+    name = next(key for key in store.objects if key.startswith("ledger/"))
     store.pass_time(minutes=90)
-    known = store.read_json(place)
+    known = store.read_json(name)
     assert known is not None
-    store.write_json(place, {**known.value, "renewals": 1}, known.etag)
+    store.write_json(name, {**known.value, "renewals": 1}, known.etag)
     assert sweep(store)[1] == []
 
 
@@ -127,9 +127,9 @@ def test_somebody_elses_file_is_told_and_left_alone() -> None:
     ingest(store).load(store.drop(KEY, body(order(1))))
     store.put("table/notes.txt", b"mine")
     store.pass_time(hours=2)
-    found = sweep(store)[0]
-    assert found.removed == 0
-    assert found.notes == [("not a file of ours in the table's prefix", "table/notes.txt")]
+    report = sweep(store)[0]
+    assert report.removed == 0
+    assert report.notes == [("not a file of ours in the table's prefix", "table/notes.txt")]
     assert "table/notes.txt" in store.objects
 
 
@@ -154,11 +154,11 @@ def test_a_run_whose_time_is_over_goes_on_where_it_was_in_the_next() -> None:
         store.drop(f"{PREFIX}{i}.json", body(order(i)))
     announced, runs = [], 0
     while True:
-        found, some = sweep(store, left=partial(next, iter([1000.0] * 4), RESERVE))
+        report, some = sweep(store, left=partial(next, iter([1000.0] * 4), RESERVE))
         announced += some
         runs += 1
         assert runs < 50
-        if found.whole:
+        if report.whole:
             break
     assert runs > 3
     assert [a.key for a in announced] == [f"{PREFIX}{i}.json" for i in range(10)]
@@ -177,12 +177,12 @@ def test_what_was_looked_at_in_the_last_whole_round_is_not_looked_at_for_ever() 
 def test_an_entry_that_cannot_be_read_is_told_and_keeps_nobody_else_waiting() -> None:
     store = MemoryStore()
     ingest(store).load(store.drop(f"{PREFIX}a.json", body(order(1))))
-    (place,) = [key for key in store.objects if key.startswith("ledger/")]
-    store.put(place, b'{"version": 1}')
+    (name,) = [key for key in store.objects if key.startswith("ledger/")]
+    store.put(name, b'{"version": 1}')
     store.drop(f"{PREFIX}b.json", body(order(2)))
     store.pass_time(hours=2)
-    found, announced = sweep(store)
-    assert found.notes[0][1] == f"{PREFIX}a.json"
+    report, announced = sweep(store)
+    assert report.notes[0][1] == f"{PREFIX}a.json"
     assert [a.key for a in announced] == [f"{PREFIX}a.json", f"{PREFIX}b.json"]
     assert len(table(store)) == 1, "nor are its files taken for nobody's"
 
@@ -239,12 +239,12 @@ def test_a_round_over_two_tables_goes_on_in_the_table_where_it_was() -> None:
     store.pass_time(hours=2)
     positions = []
     for _ in range(50):
-        found, _ = sweep(store, TWO_TABLES, left=partial(next, iter([1000.0] * 4), RESERVE))
+        report, _ = sweep(store, TWO_TABLES, left=partial(next, iter([1000.0] * 4), RESERVE))
         cursor = SweepCursor.from_json(json.loads(store.objects["state/sweep.json"]))
         positions.append((cursor.phase, cursor.table))
-        if found.whole:
+        if report.whole:
             break
-    assert found.whole
+    assert report.whole
     assert ("table", 1) in positions, "a run ended before the second table"
     assert not set(orphans) & set(store.objects)
 
