@@ -38,7 +38,8 @@ DATASET = Dataset(replace(ORDERS, table="table"), BUCKET, "etl_pipeline", PREFIX
 """The orders of a stage whose prefixes and table have short names."""
 
 LIMITS = Limits(1 << 20, 1 << 30, 1 << 27)
-KEY = f"{PREFIXES.incoming}orders.json"
+PREFIX = PREFIXES.incoming
+KEY = f"{PREFIX}orders.json"
 UNREADABLE = b"[{"
 """A file that cannot be read to its end."""
 
@@ -130,6 +131,13 @@ def died(store: MemoryStore, arrival: Arrival, calls: int = 3) -> None:
     store.crash_after = calls
     with pytest.raises(Crash):
         ingest(store).load(arrival)
+
+
+def loaded_and_gone(store: MemoryStore) -> None:
+    """Load three objects, the first of which is then deleted; its rows stay."""
+    for i in range(3):
+        ingest(store).load(store.drop(f"{PREFIX}{i}.json", body(order(i))))
+    store.remove(f"{PREFIX}0.json")
 
 
 def died_in_mid_publish(store: MemoryStore, arrival: Arrival) -> None:

@@ -18,11 +18,10 @@ from chalicelib.loading.entry import Entry
 from chalicelib.loading.models import QUARANTINED, WITH_ROWS, Arrival
 from chalicelib.loading.notifications import arrivals
 from chalicelib.loading.sweep import Sweep
-from tests.builders import RULES, body, ingest, order, table
+from tests.builders import PREFIX, RULES, body, ingest, order, table
 from tests.promises.workers import Worker, taking_turns
 from tests.unit.memory_store import BUCKET, Crash, MemoryStore
 
-PREFIX = "orders_json_incoming/"
 KEYS = [f"{PREFIX}a b+ü.json", f"{PREFIX}c.json"]
 MOST_ACCIDENTS = 3
 UNREADABLE = b'[{"order_id": 1,'

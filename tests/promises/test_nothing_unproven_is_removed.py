@@ -16,6 +16,7 @@ from tests.builders import (
     died_in_mid_publish,
     entry,
     ingest,
+    loaded_and_gone,
     lose,
     order,
     sweep_and_load,
@@ -23,15 +24,6 @@ from tests.builders import (
 )
 from tests.promises.workers import stopped_before
 from tests.unit.memory_store import MemoryStore
-
-PREFIX = "orders_json_incoming/"
-
-
-def loaded_and_gone(store: MemoryStore, count: int = 3) -> None:
-    """Load some objects, the first of which is then deleted; its rows stay."""
-    for i in range(count):
-        ingest(store).load(store.drop(f"{PREFIX}{i}.json", body(order(i))))
-    store.remove(f"{PREFIX}0.json")
 
 
 def emptied(store: MemoryStore) -> None:

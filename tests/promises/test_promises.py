@@ -25,11 +25,21 @@ from chalicelib import assembly
 from chalicelib.loading import load as load_module
 from chalicelib.loading.ingest import Clock, Ingest
 from chalicelib.loading.models import Arrival
-from chalicelib.loading.sweep import Sweep
-from chalicelib.loading.sweep_cursor import Rules
 from chalicelib.settings import Settings
 from chalicelib.writing import hive
-from tests.builders import DATASET, KEY, LIMITS, RULES, body, entry, ingest, order, quarantined, sink_of, table
+from tests.builders import (
+    DATASET,
+    KEY,
+    LIMITS,
+    body,
+    entry,
+    ingest,
+    order,
+    quarantined,
+    sink_of,
+    sweep_and_load,
+    table,
+)
 from tests.unit import third_reading
 from tests.unit.memory_store import BEGINNING, BUCKET, Crash, MemoryStore
 from tests.unit.ugly_orders import UglyOrders
@@ -38,18 +48,6 @@ from tests.unit.ugly_orders import UglyOrders
 def visible(store: MemoryStore) -> dict[str, bytes]:
     """Return every object but the ledger's and the sweep's own."""
     return {key: value for key, value in store.objects.items() if not key.startswith(("ledger/", "state/"))}
-
-
-def sweep(store: MemoryStore, announced: list[Arrival], rules: Rules = RULES) -> None:
-    """Run the sweep and load what it announces."""
-    from chalicelib.loading.notifications import arrivals
-
-    def take(event: dict[str, Any]) -> None:
-        announced.extend(arrivals(json.loads(json.dumps(event)), rules.incoming, rules.deletes))
-
-    Sweep(store, rules, take).run(lambda: 1000.0)
-    for arrival in announced:
-        ingest(store).load(arrival)
 
 
 def test_promise_1_the_same_event_ten_times_in_a_row_and_at_once_changes_nothing() -> None:
@@ -270,15 +268,12 @@ def test_promise_10_an_overwritten_object_leaves_only_its_newest_rows() -> None:
 
 
 def test_promise_10_what_no_event_announced_is_found_by_the_sweep() -> None:
-    store, announced = MemoryStore(), []  # type: ignore[var-annotated]
+    store = MemoryStore()
     store.drop(KEY, body(order(1)))
     store.drop("orders_json_incoming/folder/", b"")
-    sweep(store, announced)
+    assert sweep_and_load(store).announced == 1
     assert table(store) == [("v1", "1", "2024-07")]
-    assert len(announced) == 1
-    again: list[Arrival] = []
-    sweep(store, again)
-    assert again == [], "what is loaded is not announced again"
+    assert sweep_and_load(store).announced == 0, "what is loaded is not announced again"
 
 
 @pytest.mark.parametrize("missing", [1, 8, 9, 4000])

@@ -21,8 +21,6 @@ from tests.builders import (
 )
 from tests.unit.memory_store import Crash, MemoryStore
 
-PREFIX = "orders_json_incoming/"
-
 
 def test_what_fails_every_time_is_given_up_until_a_new_version_comes() -> None:
     store = MemoryStore()

@@ -22,8 +22,6 @@ from tests.builders import (
 )
 from tests.unit.memory_store import MemoryStore
 
-PREFIX = "orders_json_incoming/"
-
 
 def test_a_deleted_object_keeps_its_rows_unless_deletions_are_to_propagate() -> None:
     store = MemoryStore()

@@ -10,25 +10,18 @@ from chalicelib.file_names import ledger_name
 from chalicelib.loading.models import LOADED
 from tests.builders import (
     KEY,
+    PREFIX,
     UNREADABLE,
     body,
     entry,
     ingest,
+    loaded_and_gone,
     lose,
     order,
     sweep_and_load,
     table,
 )
 from tests.unit.memory_store import MemoryStore
-
-PREFIX = "orders_json_incoming/"
-
-
-def loaded_and_gone(store: MemoryStore, count: int = 3) -> None:
-    """Load some objects, the first of which is then deleted; its rows stay."""
-    for i in range(count):
-        ingest(store).load(store.drop(f"{PREFIX}{i}.json", body(order(i))))
-    store.remove(f"{PREFIX}0.json")
 
 
 def test_an_emptied_ledger_stops_the_sweep_before_it_writes_anything() -> None:

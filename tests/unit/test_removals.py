@@ -12,6 +12,7 @@ from chalicelib.file_names import ledger_name
 from chalicelib.loading.sweep import Sweep
 from tests.builders import (
     KEY,
+    PREFIX,
     RULES,
     UNREADABLE,
     body,
@@ -25,8 +26,6 @@ from tests.builders import (
 )
 from tests.promises.workers import stopped_before
 from tests.unit.memory_store import MemoryStore
-
-PREFIX = "orders_json_incoming/"
 
 
 def test_a_load_whose_names_were_burned_while_it_read_publishes_nothing_and_comes_again() -> None:

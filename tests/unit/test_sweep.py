@@ -14,10 +14,8 @@ from chalicelib.loading.models import LOADING
 from chalicelib.loading.notifications import arrivals
 from chalicelib.loading.sweep import RESERVE, Sweep
 from chalicelib.loading.sweep_cursor import SweepCursor
-from tests.builders import DATASET, KEY, RULES, body, died, entry, ingest, order, sweep, table
+from tests.builders import DATASET, KEY, PREFIX, RULES, body, died, entry, ingest, order, sweep, table
 from tests.unit.memory_store import Crash, MemoryStore
-
-PREFIX = "orders_json_incoming/"
 
 
 def test_an_object_that_no_event_announced_is_announced_once() -> None:
