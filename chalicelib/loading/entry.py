@@ -80,7 +80,7 @@ class Entry:
         if not isinstance(stored, Mapping):
             raise UnreadableEntry("it is no JSON object")
         entry = cls(**{**_fields(cls, stored), "counts": Counts(**_fields(Counts, stored))})
-        if name is not None and not name.endswith(ledger_name(entry.key)):
+        if name is not None and name.rpartition("/")[2] != ledger_name(entry.key):
             raise UnreadableEntry("it is the entry of another key")
         # What an entry of version 0.1 was about to remove has burned its names as well.
         return entry if "burned" in stored else replace(entry, **entry._burning(entry.superseded))

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.errors import UnreadableEntry
-from chalicelib.file_names import UNREADABLE, ledger_name, unreadable_name
+from chalicelib.file_names import ledger_name, unreadable_name
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.models import (
     DELETED,
@@ -74,11 +74,11 @@ class Sweep:
         return self._report
 
     def _ledger_is_empty(self) -> bool:
-        first = self._store.list(self._rules.ledger, limit=1).objects
-        return not first or self._is_set_aside(first[0].key)
+        return not any(self._is_entry(each) for each in self._store.list(self._rules.ledger).objects)
 
-    def _is_set_aside(self, key: str) -> bool:
-        return key.startswith(f"{self._rules.ledger}{UNREADABLE}")
+    def _is_entry(self, listed: ObjectSummary) -> bool:
+        """Tell an entry from what lies in a folder below the ledger: entries set aside, a copy that somebody keeps."""
+        return "/" not in listed.key.removeprefix(self._rules.ledger) and not listed.is_folder
 
     def _page(self, cursor: SweepCursor, time_left: Callable[[], float]) -> SweepCursor:
         """Look at a page of objects; return where to go on."""
@@ -168,7 +168,7 @@ class Sweep:
     # Ledger entries -----------------------------------------------------------------------------------------------
 
     def _entry(self, cursor: SweepCursor, listed: ObjectSummary, now: datetime, is_recent: bool) -> SweepCursor:
-        if self._is_set_aside(listed.key) or listed.is_folder:
+        if not self._is_entry(listed):
             return cursor
         cursor = replace(cursor, counted=cursor.counted + 1)
         if not is_recent and not self._rules.deletes:

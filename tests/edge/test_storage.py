@@ -137,8 +137,8 @@ def test_parts_that_are_added_one_by_one_appear_together_when_the_object_is_comp
         store.add(upload, part)
     assert s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
     store.complete(upload)
-    found = s3.get_object(Bucket=BUCKET, Key=key)
-    assert (found["Body"].read(), found["ContentType"]) == (b"".join(parts), "application/gzip")
+    stored = s3.get_object(Bucket=BUCKET, Key=key)
+    assert (stored["Body"].read(), stored["ContentType"]) == (b"".join(parts), "application/gzip")
 
 
 def test_what_is_aborted_never_appears(s3: Any) -> None:

@@ -82,40 +82,40 @@ class MemoryStore:
 
     def open(self, arrival: Arrival) -> Stored | None:
         self._begin("open")
-        found = self.versions.get((arrival.key, arrival.version))
+        version = self.versions.get((arrival.key, arrival.version))
         self._done()
-        if found is None:
+        if version is None:
             return None
-        return Stored(arrival, len(found[0]), found[1], io.BytesIO(found[0]))
+        return Stored(arrival, len(version[0]), version[1], io.BytesIO(version[0]))
 
     def current(self, key: str) -> Arrival | None:
         self._begin(f"current {key}")
-        found = self.newest.get(key)
-        if found is None and key in self.objects:
+        current = self.newest.get(key)
+        if current is None and key in self.objects:
             etag = hashlib.md5(self.objects[key]).hexdigest()
-            found = Arrival(BUCKET, key, etag, etag=etag, size=len(self.objects[key]))
+            current = Arrival(BUCKET, key, etag, etag=etag, size=len(self.objects[key]))
         self._done()
         # A listing and HeadObject tell no sequencer.
-        return None if found is None else replace(found, sequencer="")
+        return None if current is None else replace(current, sequencer="")
 
     def modified_at(self, arrival: Arrival) -> datetime | None:
         self._begin(f"modified {arrival.key}")
-        found = self.versions.get((arrival.key, arrival.version))
+        version = self.versions.get((arrival.key, arrival.version))
         self._done()
-        return None if found is None else found[1]
+        return None if version is None else version[1]
 
     def list(self, prefix: str, after: str = "", limit: int = 1000) -> Page:
         self._begin(f"list {prefix}")
-        found = {
+        summaries = {
             key: ObjectSummary(key, hashlib.md5(content).hexdigest(), len(content), self.written[key])
             for key, content in self.objects.items()
         }
         for key, arrival in self.newest.items():
             modified = self.versions[key, arrival.version][1]
-            found[key] = ObjectSummary(key, arrival.etag or "", arrival.size or 0, modified)
-        keys = sorted(key for key in found if key.startswith(prefix) and key > after)
+            summaries[key] = ObjectSummary(key, arrival.etag or "", arrival.size or 0, modified)
+        keys = sorted(key for key in summaries if key.startswith(prefix) and key > after)
         self._done()
-        return Page(tuple(found[key] for key in keys[:limit]), len(keys) > limit, self.now)
+        return Page(tuple(summaries[key] for key in keys[:limit]), len(keys) > limit, self.now)
 
     def put_file(self, key: str, path: Path) -> None:
         self.put(key, path.read_bytes())

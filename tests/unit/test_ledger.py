@@ -77,18 +77,18 @@ def decided(
         return ASKED
 
 
-def arrival(version: str, sequencer: str, **told: object) -> Arrival:
-    return Arrival("bucket", "key", version, version, None, sequencer, **told)  # type: ignore[arg-type]
+def arrival(version: str, sequencer: str, **changes: object) -> Arrival:
+    return Arrival("bucket", "key", version, version, None, sequencer, **changes)  # type: ignore[arg-type]
 
 
-def entry(state: str, before: bool = False, **told: object) -> Entry:
+def entry(state: str, before: bool = False, **changes: object) -> Entry:
     """Return what the ledger says when v2 is the newest; with rows of v1 in the table, or of v2 when it is loaded."""
-    found = Entry("key", "v2", "02", state)
+    made = Entry("key", "v2", "02", state)
     if state in (LOADED, PARTLY_LOADED):
-        found = replace(found, files=("of v2",), loaded_version="v2", loaded_sequencer="02")
+        made = replace(made, files=("of v2",), loaded_version="v2", loaded_sequencer="02")
     elif before:
-        found = replace(found, files=("of v1",), loaded_version="v1", loaded_sequencer="01")
-    return replace(found, **told)  # type: ignore[arg-type]
+        made = replace(made, files=("of v1",), loaded_version="v1", loaded_sequencer="01")
+    return replace(made, **changes)  # type: ignore[arg-type]
 
 
 V1, V2, V3 = arrival("v1", "01"), arrival("v2", "02"), arrival("v3", "03")

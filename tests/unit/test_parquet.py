@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import threading
 from collections import Counter
 from contextlib import closing
 from datetime import UTC, datetime
@@ -50,9 +51,9 @@ def orders(count: int, months: int = 3, seed: int = 0) -> list[dict[str, Any]]:
     ]
 
 
-def flattened(found: list[dict[str, Any]]) -> list[Flattened]:
+def flattened(records: list[dict[str, Any]]) -> list[Flattened]:
     flattener = Flattener(LINEAGE, ORDERS)
-    text = io.BytesIO(b"\n".join(json.dumps(each).encode() for each in found))
+    text = io.BytesIO(b"\n".join(json.dumps(each).encode() for each in records))
     return [part for batch in records_of(text, 1 << 20, 1 << 30, ORDERS) for part in flattener.flatten(batch)]
 
 
@@ -114,8 +115,8 @@ def test_each_row_is_in_the_file_of_its_month_and_none_is_lost(tmp_path: Path) -
 
 def test_rows_of_a_month_keep_the_order_of_the_source(tmp_path: Path) -> None:
     for file in write(tmp_path, flattened(orders(2000)), row_group_bytes=20_000):
-        places = [(row["record_number"], row["line_number"] or 0) for row in rows_of([file])]
-        assert places == sorted(places)
+        positions = [(row["record_number"], row["line_number"] or 0) for row in rows_of([file])]
+        assert positions == sorted(positions)
 
 
 def test_the_same_source_makes_the_same_bytes(tmp_path: Path) -> None:
@@ -139,8 +140,8 @@ PHYSICAL = {
 
 
 def test_every_file_has_the_one_schema_that_athena_reads_without_surprises(tmp_path: Path) -> None:
-    found = [*orders(500, months=40), {"order_id": "x", "order_date": "2010-01-01", "unknown": 1}]
-    files = write(tmp_path, flattened(found), row_group_bytes=5_000, roll_bytes=20_000)
+    all_orders = [*orders(500, months=40), {"order_id": "x", "order_date": "2010-01-01", "unknown": 1}]
+    files = write(tmp_path, flattened(all_orders), row_group_bytes=5_000, roll_bytes=20_000)
     wanted = file_schema(ORDERS)
     for file in files:
         found_schema = pq.read_schema(file.path)
@@ -266,6 +267,10 @@ def test_row_groups_that_writers_remember_are_bounded(tmp_path: Path, monkeypatc
     assert max(Counter(file.relative_path for file in files).values()) == 1
 
 
+def writing_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("parquet")]
+
+
 def test_a_failure_in_the_writing_thread_is_raised_and_stops_the_thread_and_so_does_an_abort(tmp_path: Path) -> None:
     part = flattened(orders(100, months=1))[0]
 
@@ -276,16 +281,15 @@ def test_a_failure_in_the_writing_thread_is_raised_and_stops_the_thread_and_so_d
     files.add(part.rows, part.months)
     with pytest.raises(OSError, match="no space left"):
         files.close()
-    assert files._thread._shutdown
+    assert writing_threads() == []
     closed: list[MonthFile] = []
     stopped = MonthFiles(
         tmp_path / "b", NAMES, contract=ORDERS, roll_bytes=1 << 30, closed=closed.append, row_group_bytes=1
     )
     stopped.add(part.rows, part.months)
-    stopped._split()
     stopped.abort()
     assert closed == []
-    assert stopped._thread._shutdown
+    assert writing_threads() == []
 
 
 def test_no_rows_make_no_files(tmp_path: Path) -> None:
@@ -307,6 +311,7 @@ def test_months_are_named_by_year_and_month() -> None:
     ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("months", [1, 40])
 def test_tables_of_a_row_count_for_what_they_take(tmp_path: Path, months: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Arrow calls a row a hundred bytes, and holds many kilobytes for a table of it."""
