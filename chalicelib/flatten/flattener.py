@@ -148,9 +148,9 @@ class Flattener:
     def _taken_fast(self, batch: Batch) -> Lines | None:
         if self._fast is None:
             return None
-        if not batch.odd:
+        if not batch.unchecked:
             return self._fast.decode(batch.raws) if batch.raws else None
-        sound = [i for i in range(len(batch.raws)) if i not in batch.odd]
+        sound = [i for i in range(len(batch.raws)) if i not in batch.unchecked]
         lines = self._fast.decode([batch.raws[i] for i in sound]) if sound else None
         if lines is not None:
             lines.taken = np.array(sound, dtype=np.int64)[lines.taken]
@@ -245,8 +245,8 @@ def _halves(batch: Batch) -> Iterator[Batch]:
         (slice(middle, None), [each for each in batch.rejected if each.record_number >= turn]),
     ):
         start = part.start or 0
-        odd = {i - start for i in batch.odd if i in range(len(batch.raws))[part]}
-        yield Batch(batch.numbers[part], batch.raws[part], odd, rejected)
+        unchecked = {i - start for i in batch.unchecked if i in range(len(batch.raws))[part]}
+        yield Batch(batch.numbers[part], batch.raws[part], unchecked, rejected)
 
 
 def _extra(orders: Mapping[str, pa.Array], lines: Mapping[str, pa.Array], without: npt.NDArray[np.bool_]) -> pa.Array:
@@ -261,5 +261,5 @@ def records_of(stream: ByteStream, max_record_bytes: int, max_decompressed_bytes
         Source(stream, max_decompressed_bytes),
         max_record_bytes=max_record_bytes,
         envelope=contract.envelope,
-        order_key=contract.steps(contract[contract.order_id])[0],
+        identity_key=contract.steps(contract[contract.order_id])[0],
     )

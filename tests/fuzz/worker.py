@@ -33,7 +33,11 @@ def batches_of(data: bytes, chunk_bytes: int, max_record_bytes: int = 1 << 20) -
     source = Source(io.BytesIO(data), 1 << 26)
     return list(
         Records(
-            source, max_record_bytes=max_record_bytes, envelope="orders", order_key="order_id", chunk_bytes=chunk_bytes
+            source,
+            max_record_bytes=max_record_bytes,
+            envelope="orders",
+            identity_key="order_id",
+            chunk_bytes=chunk_bytes,
         )
     )
 

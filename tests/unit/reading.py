@@ -19,7 +19,7 @@ class Read:
 
     records: dict[int, bytes] = field(default_factory=dict)
     rejected: list[RejectedRecord] = field(default_factory=list)
-    odd: set[int] = field(default_factory=set)
+    unchecked: set[int] = field(default_factory=set)
 
     @property
     def raws(self) -> list[bytes]:
@@ -46,11 +46,11 @@ def read(
     found = Read()
     source = Source(stream(data), max_decompressed_bytes)  # type: ignore[arg-type]
     records = Records(
-        source, max_record_bytes=max_record_bytes, envelope="orders", order_key="order_id", chunk_bytes=chunk_bytes
+        source, max_record_bytes=max_record_bytes, envelope="orders", identity_key="order_id", chunk_bytes=chunk_bytes
     )
     for batch in records:
         assert batch.read == len(batch.raws) + len(batch.rejected)
-        found.odd |= {batch.numbers[i] for i in batch.odd}
+        found.unchecked |= {batch.numbers[i] for i in batch.unchecked}
         found.records |= dict(zip(batch.numbers, map(bytes, batch.raws), strict=True))
         found.rejected += batch.rejected
     assert found.numbers == list(range(1, len(found.records) + len(found.rejected) + 1))

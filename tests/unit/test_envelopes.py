@@ -92,10 +92,10 @@ def test_a_bad_line_between_lines_that_are_envelopes_is_rejected_alone(
 
 @pytest.mark.parametrize("chunk_bytes", [1, 50, 1 << 21])
 def test_what_keeps_one_order_of_an_envelope_from_being_read_spoils_that_order_alone(chunk_bytes: int) -> None:
-    odd = b'{"order_id":5,"price":NaN}'
-    line = b'{"orders":[%s,%s]}' % (A, odd)
+    unchecked = b'{"order_id":5,"price":NaN}'
+    line = b'{"orders":[%s,%s]}' % (A, unchecked)
     found = read(b"\n".join([line, line, B]), chunk_bytes)
-    assert found.raws == [A, odd, A, odd, B]
+    assert found.raws == [A, unchecked, A, unchecked, B]
 
 
 @pytest.mark.parametrize("chunk_bytes", [16, 700, 1 << 21])
@@ -165,7 +165,7 @@ def test_a_line_of_many_values_is_not_kept_value_by_value(piece: bytes) -> None:
 def test_the_arrays_key_may_be_any_text_in_any_spelling(spelled: str) -> None:
     line = b'{"a":1,"%b":[%b]}\n' % (spelled.encode(), A)
     source = Source(io.BytesIO(line * 3), 1 << 20)
-    records = Records(source, max_record_bytes=1000, envelope="größe/%", order_key="order_id")
+    records = Records(source, max_record_bytes=1000, envelope="größe/%", identity_key="order_id")
     assert [bytes(raw) for batch in records for raw in batch.raws] == [A] * 3
 
 

@@ -271,17 +271,17 @@ def test_msgspec_words_its_errors_as_records_reads_them(text: bytes, message: st
 @pytest.mark.parametrize("chunk_bytes", [1, 7, 2_097_152])
 @pytest.mark.parametrize("form", ["array", "lines"])
 def test_a_constant_that_is_no_json_spoils_its_record_alone(constant: bytes, chunk_bytes: int, form: str) -> None:
-    odd = b'{"order_id":9,"price":%s}' % constant
-    file = b"[" + b",".join([A, odd, B]) + b"]" if form == "array" else b"\n".join([A, odd, B])
+    unchecked = b'{"order_id":9,"price":%s}' % constant
+    file = b"[" + b",".join([A, unchecked, B]) + b"]" if form == "array" else b"\n".join([A, unchecked, B])
     records = Records(
         Source(io.BytesIO(file), 1 << 30),
         max_record_bytes=1 << 20,
         envelope="orders",
-        order_key="order_id",
+        identity_key="order_id",
         chunk_bytes=chunk_bytes,
     )
     raws = [bytes(raw) for batch in records for raw in batch.raws]
-    assert raws == [A, odd, B]
+    assert raws == [A, unchecked, B]
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 5, 64, 1 << 21])
