@@ -47,8 +47,8 @@ def flatten_orders(
     if isinstance(orders, str):
         orders = orders.encode()
     if not isinstance(orders, bytes):
-        found = orders if isinstance(orders, Mapping) else list(orders)
-        orders = msgspec.json.Encoder(decimal_format="number").encode(_sendable(found))
+        given = orders if isinstance(orders, Mapping) else list(orders)
+        orders = msgspec.json.Encoder(decimal_format="number").encode(to_jsonable(given))
     lineage = Lineage(source_key, "", datetime.now(UTC))
     flattener = Flattener(lineage, contract)
     batches = records_of(io.BytesIO(orders), 256 * MIB, sys.maxsize, contract)
@@ -71,16 +71,16 @@ def flatten_orders(
     return frame
 
 
-def _sendable(value: Any) -> Any:
+def to_jsonable(value: Any) -> Any:
     """Return a value as msgspec writes it, and what it would turn to null or reject as Python's json writes it."""
     if isinstance(value, Mapping):
-        return {str(key): _sendable(each) for key, each in value.items()}
+        return {str(key): to_jsonable(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_sendable(each) for each in value]
+        return [to_jsonable(each) for each in value]
     if isinstance(value, (str, float)):
-        # NaN, infinities and halves of surrogate pairs go on, to be rejected with their place.
+        # NaN, infinities and halves of surrogate pairs go on, to be rejected with their path.
         return msgspec.Raw(json.dumps(value).encode())
     if isinstance(value, date):
         return value.isoformat()
     # Scalars of numpy give Python's own.
-    return _sendable(value.item()) if hasattr(value, "item") else value
+    return to_jsonable(value.item()) if hasattr(value, "item") else value

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from chalicelib.contracts.orders.contract import ORDERS
+from chalicelib.flatten.diagnosis import MOST_NEAR_MISSES
 from chalicelib.flatten.flattener import Lineage
-from chalicelib.flatten.strict import MAX_DEPTH, MOST_NEAR_MISSES, Order, RejectedOrder, StrictDecoder
-from chalicelib.flatten.values import MAX_ORDER_BYTES
+from chalicelib.flatten.json_text import MAX_DEPTH
+from chalicelib.flatten.strict import Document, StrictDecoder
+from chalicelib.flatten.values import MAX_DOCUMENT_BYTES, RejectedDocument
 
 LINEAGE = Lineage("o.json", "v", datetime(2024, 2, 29, 12, 30, tzinfo=UTC))
 DECODER = StrictDecoder(ORDERS, LINEAGE.latest_order_ms)
@@ -22,7 +24,9 @@ def order(fields: str = "", begin: str = BEGIN) -> dict[str, Any]:
     """Decode an order and return its values by name, with `lines` and `extra`."""
     found = DECODER.decode((begin + fields + "}").encode())
     lines = [
-        dict(zip([*names(ORDERS.line_columns), "line_amount", "extra"], each, strict=True)) for each in found.lines
+        dict(zip(names(ORDERS.line_columns), line.values, strict=True))
+        | {"line_amount": line.amount, "extra": line.extra_fields}
+        for line in found.lines
     ]
     return dict(zip(names(ORDERS.order_columns), found.values, strict=True)) | {"lines": lines, "extra": extra(found)}
 
@@ -31,13 +35,13 @@ def names(columns: Any) -> list[str]:
     return [column.name for column in columns]
 
 
-def extra(found: Order) -> str | None:
-    return found.lines[0][-1] if found.lines else found.extra_fields
+def extra(found: Document) -> str | None:
+    return found.lines[0].extra_fields if found.lines else found.extra_fields
 
 
 def refusal(fields: str = "", begin: str = BEGIN, end: str = "}") -> tuple[str, str]:
     """Return the path and the reason for which an order is rejected."""
-    with pytest.raises(RejectedOrder) as rejected:
+    with pytest.raises(RejectedDocument) as rejected:
         DECODER.decode((begin + fields + end).encode())
     return rejected.value.path, rejected.value.reason
 
@@ -246,7 +250,7 @@ def test_line_amounts_are_exact() -> None:
 def test_an_order_whose_rows_would_fill_the_memory_is_rejected(field: str) -> None:
     text = field % ("é" * 50_000)
     few = ",".join(["{}"] * 100)
-    many = ",".join(["{}"] * (MAX_ORDER_BYTES // 100_000 + 1))
+    many = ",".join(["{}"] * (MAX_DOCUMENT_BYTES // 100_000 + 1))
     assert len(order(f',{text},"products":[{few}]')["lines"]) == 100
     path, reason = refusal(f',{text},"products":[{many}]')
     assert path == "products"

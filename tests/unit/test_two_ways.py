@@ -60,8 +60,8 @@ def test_sound_orders_come_out_the_same_either_way_and_mostly_take_the_fast_one(
 
 
 def taken_fast(records: list[str]) -> int:
-    lines = FastDecoder(ORDERS, LINEAGE.latest_order_ms).decode([record.encode() for record in records])
-    return 0 if lines is None else len(lines.taken)
+    decoded = FastDecoder(ORDERS, LINEAGE.latest_order_ms).decode([record.encode() for record in records])
+    return 0 if decoded is None else len(decoded.positions)
 
 
 def test_fields_with_keys_of_the_contract_do_not_keep_an_order_from_the_fast_way() -> None:
@@ -105,10 +105,10 @@ def test_clean_batches_are_proven_without_the_strict_decoder(monkeypatch: pytest
 
     def counted(self: FastDecoder, raws: list[Raw]) -> object:
         nonlocal taken, read
-        lines = decode(self, raws)
+        decoded = decode(self, raws)
         read += len(raws)
-        taken += 0 if lines is None else len(lines.taken)
-        return lines
+        taken += 0 if decoded is None else len(decoded.positions)
+        return decoded
 
     monkeypatch.setattr(FastDecoder, "decode", counted)
     for seed in range(200):
