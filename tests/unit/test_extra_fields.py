@@ -49,9 +49,9 @@ def read(text: str, keys: int) -> tuple[tuple[str | None, list[str | None]], int
 )
 def test_what_is_sure_is_read_at_a_glance(fields: str, keys: int, order: str | None, lines: list[str | None]) -> None:
     text = f"{{{SOUND}, {fields}}}"
-    found, asked = read(text, keys)
-    assert (found, asked) == ((order, lines), 0)
-    assert found == StrictDecoder(ORDERS, 2**60).extra_fields(text.encode(), MOST)
+    result, asked = read(text, keys)
+    assert (result, asked) == ((order, lines), 0)
+    assert result == StrictDecoder(ORDERS, 2**60).extra_fields(text.encode(), MOST)
 
 
 @pytest.mark.parametrize(
@@ -67,9 +67,9 @@ def test_what_is_sure_is_read_at_a_glance(fields: str, keys: int, order: str | N
 )
 def test_what_is_not_sure_is_read_strictly(fields: str, keys: int) -> None:
     text = f"{{{SOUND}, {fields}}}"
-    found, asked = read(text, keys)
+    result, asked = read(text, keys)
     assert asked == 1
-    assert found == StrictDecoder(ORDERS, 2**60).extra_fields(text.encode(), MOST)
+    assert result == StrictDecoder(ORDERS, 2**60).extra_fields(text.encode(), MOST)
 
 
 @pytest.mark.parametrize(
