@@ -28,8 +28,8 @@ def read_array(values: ValueReader, buffer: Buffer) -> Iterator[None]:
         if not buffer.skip():
             raise _truncated(buffer)
         buffer.refill()
-        if not values.take_block(elements):
-            values.take_or_give_up()
+        if not values.read_block(elements):
+            values.read_or_raise()
         yield
         more = _comma(buffer)
 

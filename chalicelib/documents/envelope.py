@@ -124,7 +124,7 @@ class EnvelopeReader:
         are_plain = all(array[:1] == b"[" for array in arrays) and not any(bytes(each.identity) for each in envelopes)
         return arrays if are_plain else None
 
-    def take_block(self, stop: int) -> bool:
+    def read_block(self, stop: int) -> bool:
         """Read as many of the values before `stop` as a guess covers; False where there is no guess, or a wrong one."""
         buffer = self._buffer
         block = self._values.block(several, buffer.pos, stop)
@@ -160,7 +160,7 @@ class EnvelopeReader:
                 self._values.learn(buffer.pos)
                 return
             too_long = None if kind is MemberKind.DOCUMENT else self.neither
-        self._values.take_or_give_up(too_long)
+        self._values.read_or_raise(too_long)
         yield
 
     def look(self) -> tuple[MemberKind, int]:

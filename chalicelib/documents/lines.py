@@ -50,7 +50,7 @@ class LineReader:
         while buffer.skip_marks():
             buffer.refill()
             cut = self._end_of_block()
-            if self._take_lines(buffer.pos, cut):
+            if self._read_lines(buffer.pos, cut):
                 self._lookahead_budget = min(self._lookahead_budget + cut - buffer.pos, self._limit)
                 buffer.pos = cut
                 yield
@@ -68,8 +68,8 @@ class LineReader:
         feed = buffer.text.rfind(b"\n", buffer.pos, end) + 1
         return max(feed, buffer.text.rfind(b"\r", max(feed, buffer.pos), end) + 1)
 
-    def _take_lines(self, start: int, end: int) -> bool:
-        """Take whole lines, or return False where they are not sound through and through."""
+    def _read_lines(self, start: int, end: int) -> bool:
+        """Read whole lines, or return False where one of them is not sound."""
         if end <= start:
             return False
         text: Text = memoryview(self._buffer.text)[start:end]
@@ -89,14 +89,11 @@ class LineReader:
         """Read what the current line holds or begins; reject the line alone if it is not JSON."""
         buffer = self._buffer
         end = self._whole_line()
-        if end is None:
-            yield from self._read_endless_line()
-            return
-        if end - buffer.pos <= buffer.chunk_bytes and self._take_lines(buffer.pos, end):
+        if end is not None and end - buffer.pos <= buffer.chunk_bytes and self._read_lines(buffer.pos, end):
             buffer.pos = end
             yield
             return
-        if end - buffer.pos > self._limit:
+        if end is None or end - buffer.pos > self._limit:
             yield from self._read_endless_line()
             return
         length = end - buffer.pos
@@ -109,7 +106,7 @@ class LineReader:
             return
         stop = buffer.offset + total
         while buffer.offset < stop:
-            if not self._envelopes.take_block(buffer.pos + stop - buffer.offset):
+            if not self._envelopes.read_block(buffer.pos + stop - buffer.offset):
                 yield from self._envelopes.read_value()
             yield
             buffer.skip_marks(grow=False)
@@ -162,11 +159,8 @@ class LineReader:
             except AmbiguousEnvelope as problem:
                 raise _BadLine(str(problem)) from None
             at = self._next_in_line(end)
-        if (
-            end > length
-            and buffer.not_utf8 is not None
-            and not is_utf8(buffer.text[buffer.pos + length : buffer.pos + end])
-        ):
+        beyond = buffer.text[buffer.pos + length : buffer.pos + end]
+        if beyond and buffer.not_utf8 is not None and not is_utf8(beyond):
             raise _BadLine(f"what begins in the line is {NOT_UTF8}")
         return end
 
@@ -179,18 +173,22 @@ class LineReader:
                 raise MalformedJson(f"what begins here does not end within {self._limit} bytes", 0)
         except MalformedJson as problem:
             self._lookahead_budget -= max(0, at + problem.offset - length)
-            if at:
-                after = repr(shown(buffer.text[buffer.pos + at : buffer.pos + length][:40], 20))
-                raise _BadLine(f"the line goes on after its record, with {after}: send one record a line") from None
-            reason, offset = problem.reason, problem.offset
-            if offset >= length:
-                # Read with the lines behind it, it broke there: alone, it is cut off.
-                reason, offset = CUT_OFF, length - 1
-            raise _BadLine(f"the line is not JSON: {reason} (byte {offset} of the line)") from None
+            raise self._bad_line(problem, at, length) from None
         raw = buffer.text[buffer.pos + at : buffer.pos + end].rstrip(WHITESPACE)
         self._values.learn(buffer.pos + at + len(raw))
         self._envelopes.check(raw)
         return at + len(raw)
+
+    def _bad_line(self, problem: MalformedJson, at: int, length: int) -> _BadLine:
+        """Return why a line is rejected, of which the value that begins at `at` from here is not JSON."""
+        if at:
+            start = self._buffer.pos
+            after = repr(shown(self._buffer.text[start + at : start + length][:40], 20))
+            return _BadLine(f"the line goes on after its record, with {after}: send one record a line")
+        if problem.offset >= length:
+            # Read with the lines behind it, it broke there: alone, it is cut off.
+            problem = MalformedJson(CUT_OFF, length - 1)
+        return _BadLine(f"the line is not JSON: {problem.reason} (byte {problem.offset} of the line)")
 
     def _end_in_line(self, at: int, length: int) -> int | None:
         end = ValueScanner().feed(self._buffer.text[self._buffer.pos + at : self._buffer.pos + length], last=True)

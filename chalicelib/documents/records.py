@@ -89,7 +89,7 @@ class Records:
             buffer.require_utf8()
             while buffer.skip_marks():
                 buffer.refill()
-                if not self._envelopes.take_block(len(buffer.text)):
+                if not self._envelopes.read_block(len(buffer.text)):
                     yield from self._envelopes.read_value()
                 yield
 

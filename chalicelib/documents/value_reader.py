@@ -71,7 +71,7 @@ class ValueReader:
         self._wait = 0
         self._singles = 0
 
-    def take_block(self, decode: Decode) -> bool:
+    def read_block(self, decode: Decode) -> bool:
         """Read as many values as a guess covers; False where there is no guess, or a wrong one."""
         buffer = self._buffer
         block = self.block(decode, buffer.pos, len(buffer.text))
@@ -109,7 +109,7 @@ class ValueReader:
             return None
         return raws
 
-    def take(self, too_long: str | None = None) -> None:
+    def read_one(self, too_long: str | None = None) -> None:
         """Read the current value as the next record; `too_long` is the reason if it is longer than a record may be.
 
         Raises MalformedJson where it is not JSON, with an offset from the value's first byte.
@@ -131,11 +131,11 @@ class ValueReader:
         else:
             self._builder.add(raw, unchecked)
 
-    def take_or_give_up(self, too_long: str | None = None) -> None:
+    def read_or_raise(self, too_long: str | None = None) -> None:
         """Read the current value; raise UnreadableFile where it is not JSON."""
         start = self._buffer.offset
         try:
-            self.take(too_long)
+            self.read_one(too_long)
         except MalformedJson as problem:
             raise UnreadableFile(f"not JSON: {problem.reason}", start + problem.offset) from None
 

@@ -44,14 +44,8 @@ def flatten_orders(
             f"orders is a {type(orders).__name__}, which gives its columns and not its rows: pass the rows, such as "
             'frame.to_json(orient="records", date_format="iso")'
         )
-    if isinstance(orders, str):
-        orders = orders.encode()
-    if not isinstance(orders, bytes):
-        given = orders if isinstance(orders, Mapping) else list(orders)
-        orders = msgspec.json.Encoder(decimal_format="number").encode(to_jsonable(given))
-    lineage = Lineage(source_key, "", datetime.now(UTC))
-    flattener = Flattener(lineage, contract)
-    batches = records_of(io.BytesIO(orders), 256 * MIB, sys.maxsize, contract)
+    flattener = Flattener(Lineage(source_key, "", datetime.now(UTC)), contract)
+    batches = records_of(io.BytesIO(_json_of(orders)), 256 * MIB, sys.maxsize, contract)
     parts = [part for batch in batches for part in flattener.flatten(batch)]
     tables = [part.rows for part in parts] or [row_schema(contract).empty_table()]
     # Not pandas' own choice, float64 where a value is NULL: it would round large integers.
@@ -69,6 +63,15 @@ def flatten_orders(
         if isinstance(each.raw, bytes)
     ]
     return frame
+
+
+def _json_of(orders: Mapping[str, Any] | Iterable[Mapping[str, Any]] | bytes | str) -> bytes:
+    if isinstance(orders, bytes):
+        return orders
+    if isinstance(orders, str):
+        return orders.encode()
+    documents = orders if isinstance(orders, Mapping) else list(orders)
+    return msgspec.json.Encoder(decimal_format="number").encode(to_jsonable(documents))
 
 
 def to_jsonable(value: Any) -> Any:

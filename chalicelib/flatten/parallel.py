@@ -44,10 +44,10 @@ def _one_by_one(batches: Iterable[Batch], flattener: Flattener) -> FlattenedBatc
 
 def _in_turns(batches: Iterable[Batch], flatteners: list[Flattener], for_large: Flattener) -> FlattenedBatches:
     threads = [ThreadPoolExecutor(max_workers=1, thread_name_prefix="flatten") for _ in flatteners]
-    coming: deque[tuple[Batch, Future[Flattened | None]]] = deque()
+    pending: deque[tuple[Batch, Future[Flattened | None]]] = deque()
 
     def first() -> tuple[Batch, Iterable[Flattened]]:
-        batch, job = coming.popleft()
+        batch, job = pending.popleft()
         whole = job.result()
         # What is large comes in parts, none of which is made before the one before is written.
         return batch, for_large.flatten(batch) if whole is None else (whole,)
@@ -55,10 +55,10 @@ def _in_turns(batches: Iterable[Batch], flatteners: list[Flattener], for_large: 
     try:
         for i, batch in enumerate(batches):
             turn = i % len(threads)
-            coming.append((batch, threads[turn].submit(flatteners[turn].whole, batch)))
-            if len(coming) > AHEAD:
+            pending.append((batch, threads[turn].submit(flatteners[turn].whole, batch)))
+            if len(pending) > AHEAD:
                 yield first()
-        while coming:
+        while pending:
             yield first()
     finally:
         for thread in threads:
