@@ -159,8 +159,7 @@ class LineReader:
             except AmbiguousEnvelope as problem:
                 raise _BadLine(str(problem)) from None
             at = self._next_in_line(end)
-        beyond = buffer.text[buffer.pos + length : buffer.pos + end]
-        if beyond and buffer.not_utf8 is not None and not is_utf8(beyond):
+        if buffer.not_utf8 is not None and not is_utf8(buffer.text[buffer.pos + length : buffer.pos + end]):
             raise _BadLine(f"what begins in the line is {NOT_UTF8}")
         return end
 
