@@ -1,6 +1,6 @@
 """Runs hostile files, one after the other, in a process of its own: `python -m tests.fuzz.worker START COUNT`.
 
-Each seed is printed before its file is tried, so that a crash or a hang is known by the last line; what is wrong is
+Each seed is printed before its file is tried, so that the last line names a crash or a hang; what is wrong is
 printed behind it.
 """
 
@@ -33,13 +33,17 @@ def batches_of(data: bytes, chunk_bytes: int, max_record_bytes: int = 1 << 20) -
     source = Source(io.BytesIO(data), 1 << 26)
     return list(
         Records(
-            source, max_record_bytes=max_record_bytes, envelope="orders", order_key="order_id", chunk_bytes=chunk_bytes
+            source,
+            max_record_bytes=max_record_bytes,
+            envelope="orders",
+            identity_key="order_id",
+            chunk_bytes=chunk_bytes,
         )
     )
 
 
 def complaints(case: Mutant, chunk_bytes: int) -> list[str]:
-    """Return what is wrong with how a file is taken."""
+    """Return what is wrong with how a file is loaded."""
     try:
         batches = batches_of(case.data, chunk_bytes)
     except UnreadableFile:

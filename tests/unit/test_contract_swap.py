@@ -95,10 +95,10 @@ def rows(text: bytes, *, fast: bool) -> tuple[list[list[Any]], list[tuple[int, s
     table = pa.concat_tables([part.rows for part in parts])
     assert table.schema.equals(row_schema(SHIPMENTS))
     names = [c.name for c in SHIPMENTS.file_columns if c.name not in ("shipped_at", "file")]
-    found = [
+    result = [
         [str(row[name]) if isinstance(row[name], Decimal) else row[name] for name in names] for row in table.to_pylist()
     ]
-    return found, [(each.record_number, each.path) for part in parts for each in part.rejected]
+    return result, [(each.record_number, each.path) for part in parts for each in part.rejected]
 
 
 @pytest.mark.parametrize("fast", [True, False])
@@ -116,8 +116,8 @@ def test_refusals_name_the_paths_of_the_contract_in_force(fast: bool) -> None:
         shipment(6, {"not": "a list"}),  # type: ignore[arg-type]
         shipment(7, [item(5, 1, 1)], shipping={"to": "Lyon"}),
     ]
-    found, rejected = rows(json.dumps([*GOOD, *bad]).encode(), fast=fast)
-    assert found == EXPECTED
+    result, rejected = rows(json.dumps([*GOOD, *bad]).encode(), fast=fast)
+    assert result == EXPECTED
     assert rejected == [
         (4, "meta.id"),
         (5, "basket.items[0].count.pieces"),

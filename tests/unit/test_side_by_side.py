@@ -83,7 +83,7 @@ def test_batches_whose_rows_are_many_come_in_parts_here_too(
 
 def batches_of(text: bytes) -> Iterator[Batch]:
     return iter(Records(Source(io.BytesIO(text), LIMIT), max_record_bytes=LIMIT, envelope="orders",
-                        order_key="order_id"))  # fmt: skip
+                        identity_key="order_id"))  # fmt: skip
 
 
 @pytest.mark.thorough
@@ -93,13 +93,13 @@ def test_no_thread_is_left_whatever_breaks(dirty: bytes, monkeypatch: pytest.Mon
     if broken == "a worker":
         monkeypatch.setattr(Flattener, "whole", lambda self, batch: 1 / 0)
     text = dirty[:-5_000] if broken == "the source" else dirty
-    found = parallel.flattened(batches_of(text), lambda: Flattener(LINEAGE, ORDERS), 2.0)
+    result = parallel.flattened(batches_of(text), lambda: Flattener(LINEAGE, ORDERS), 2.0)
     if broken == "who asks":
-        next(found)
-        found.close()
+        next(result)
+        result.close()
     else:
         with pytest.raises((ZeroDivisionError, UnreadableFile)):
-            list(found)
+            list(result)
     assert threading.active_count() == before
 
 

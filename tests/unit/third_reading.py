@@ -189,11 +189,11 @@ def _whole(value: Any, scale: int, is_noise: Callable[[Decimal, Decimal], bool])
 
 
 def _date(value: Any) -> datetime:
-    found = None if isinstance(value, Number) or not isinstance(value, str) else DATE.fullmatch(value)
-    if found is None:
+    match = None if isinstance(value, Number) or not isinstance(value, str) else DATE.fullmatch(value)
+    if match is None:
         raise Rejected("not a date")
     year, month, day, month_, day_, hour, minute, second, part, minute_, second_, part_, sign, off, off_ = (
-        found.groups()
+        match.groups()
     )
     if int(off or 0) > 23 or int(off_ or 0) > 59:
         raise Rejected("not an offset")
@@ -209,10 +209,10 @@ def _date(value: Any) -> datetime:
         raise Rejected("not a date") from None
 
 
-def _extra(found: dict[str, Any], path: str, known: set[str]) -> dict[str, Any]:
+def _extra(members: dict[str, Any], path: str, named: set[str]) -> dict[str, Any]:
     extra = {}
-    for key, value in found.items():
-        if key not in known:
+    for key, value in members.items():
+        if key not in named:
             if re.fullmatch(r'[^.\[\]"\s]+', key):
                 extra[f"{path}.{key}" if path else key] = value
             else:
