@@ -82,8 +82,10 @@ ACTIONS = {
 """The permission a call needs, where it is not `service:Call`."""
 
 
-def explained(error: ClientError | BotoCoreError) -> str:
-    """Return what AWS answered as one sentence: the call, what offended, the remedy."""
+def explained(error: ClientError | BotoCoreError | EtlError) -> str:
+    """Return an error as text: ours as it is, AWS's as one sentence with the call, what offended, the remedy."""
+    if isinstance(error, EtlError):
+        return str(error)
     if isinstance(error, ClientError):
         return _answered(error)
     if isinstance(error, NoCredentialsError | PartialCredentialsError | ProfileNotFound):
