@@ -15,7 +15,7 @@ from botocore.exceptions import (
 )
 
 from chalicelib.aws.errors import THROTTLES
-from chalicelib.errors import EtlError, shown
+from chalicelib.errors import AwsError, EtlError, shown
 
 
 class SetupError(EtlError):
@@ -84,6 +84,8 @@ ACTIONS = {
 
 def explained(error: ClientError | BotoCoreError | EtlError) -> str:
     """Return an error as text: ours as it is, AWS's as one sentence with the call, what offended, the remedy."""
+    if isinstance(error, AwsError) and isinstance(error.__cause__, ClientError | BotoCoreError):
+        return explained(error.__cause__)
     if isinstance(error, EtlError):
         return str(error)
     if isinstance(error, ClientError):

@@ -286,7 +286,7 @@ class AnyHistory(RuleBasedStateMachine):
             entry = self._entry(name)
             if entry is not None:
                 assert (entry.publishing, entry.superseded) == ((), ()), "something is left to be removed"
-                assert entry.orders_read == entry.orders_loaded + entry.orders_rejected
+                assert entry.counts.orders_read == entry.counts.orders_loaded + entry.counts.orders_rejected
                 known |= set(entry.files)
         there = {each for each in self.store.objects if each.startswith("table/")}
         for name, key in self.keys.items():

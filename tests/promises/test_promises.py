@@ -141,7 +141,7 @@ def test_promise_4_poison_never_spreads(poison: list[bytes]) -> None:
     store = MemoryStore()
     outcome, told = ingest(store).load(store.drop(KEY.replace(".json", ".ndjson"), content))
     assert told is not None
-    assert told.orders_read == told.orders_loaded + told.orders_rejected
+    assert told.counts.orders_read == told.counts.orders_loaded + told.counts.orders_rejected
     if outcome != "quarantined":
         assert {row[1] for row in table(store)} >= {str(i) for i in range(len(lines))}
 
