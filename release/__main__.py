@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 from chalicelib.assembly import datasets
 from chalicelib.aws.athena import Athena
 from chalicelib.aws.glue import find_table
-from chalicelib.errors import EtlError
+from chalicelib.errors import AwsError, EtlError
 from chalicelib.stage import Stage, read_stage, stage_in
 from glue_setup.bucket import Bucket
 from glue_setup.clients import CONFIG, connect, find_place
@@ -33,10 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         given.run(given)
+    except (AwsError, ClientError, BotoCoreError) as error:
+        print(f"release {given.command}: {explained(error)}", file=sys.stderr)
     except EtlError as error:
         print(f"release {given.command}: {error}", file=sys.stderr)
-    except (ClientError, BotoCoreError) as error:
-        print(f"release {given.command}: {explained(error)}", file=sys.stderr)
     except KeyboardInterrupt:
         print(f"\nrelease {given.command}: interrupted; run it again to go on", file=sys.stderr)
         return INTERRUPTED

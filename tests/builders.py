@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ import pytest
 
 from chalicelib.contracts.model import Contract
 from chalicelib.contracts.orders.contract import ORDERS
+from chalicelib.dataset import Dataset, Prefixes
 from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.file_names import ledger_name
 from chalicelib.flatten.flattener import Flattener, Lineage, records_of
 from chalicelib.loading.entry import Entry
-from chalicelib.loading.ingest import Clock, Ingest, Prefixes
+from chalicelib.loading.ingest import Clock, Ingest
 from chalicelib.loading.models import Arrival
 from chalicelib.loading.notifications import arrivals
 from chalicelib.loading.sweep import Sweep
@@ -28,13 +30,24 @@ from chalicelib.loading.sweep_cursor import Rules, SweepReport
 from chalicelib.writing.convert import Limits
 from tests.unit.memory_store import BEGINNING, BUCKET, Crash, MemoryStore
 
-PREFIXES = Prefixes("table/", "quarantine/", "ledger/")
+PREFIXES = Prefixes("orders_json_incoming/", "quarantine/", "ledger/", "results/", "state/")
+DATASET = Dataset(replace(ORDERS, table="table"), BUCKET, "etl_pipeline", PREFIXES)
+"""The orders of a stage whose prefixes and table have short names."""
+
 LIMITS = Limits(1 << 20, 1 << 30, 1 << 27)
 KEY = "orders_json_incoming/orders.json"
 LINEAGE = Lineage("orders.json", "v1", datetime(2024, 11, 23, 15, tzinfo=UTC))
 
 Flattened = tuple[list[dict[str, Any]], list[int], list[RejectedRecord], int]
-RULES = Rules(BUCKET, "orders_json_incoming/", "table/", "ledger/", "state/", timedelta(hours=1), timedelta(hours=24))
+RULES = Rules(
+    bucket=BUCKET,
+    incoming=PREFIXES.incoming,
+    tables=(DATASET.table_prefix,),
+    ledger=PREFIXES.ledger,
+    state=PREFIXES.state,
+    grace=timedelta(hours=1),
+    lookback=timedelta(hours=24),
+)
 
 
 def order(order_id: object, date: str = "2024-07-05", products: int = 1) -> dict[str, Any]:
@@ -46,10 +59,10 @@ def body(*orders: Any) -> bytes:
     return json.dumps(list(orders)).encode()
 
 
-def ingest(store: MemoryStore, limits: Limits = LIMITS, **more: Any) -> Ingest:
+def ingest(store: MemoryStore, limits: Limits = LIMITS, dataset: Dataset = DATASET, **more: Any) -> Ingest:
     return Ingest(
         store,
-        PREFIXES,
+        dataset,
         limits,
         clock=Clock(lambda: BEGINNING, lambda: 0.0),
         pieces=lambda path: [Path(path).read_bytes()],

@@ -17,10 +17,11 @@ from botocore.exceptions import ClientError
 
 from chalicelib.api.service import Api
 from chalicelib.api.uploads import Uploads
+from chalicelib.assembly import datasets
 from chalicelib.aws.athena import Athena
 from chalicelib.aws.presigned import LinkBucket, link_client
 from chalicelib.handlers import rest
-from chalicelib.queries.saved import find
+from chalicelib.queries.saved import load
 from chalicelib.settings import Settings
 from local.emulator import PROJECT
 
@@ -29,7 +30,8 @@ NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 EXECUTION = "0b1c2d3e-4f50-4a61-8b72-9c8d0e1f2a3b"
 REQUEST_ID = "7f0c2a51-0000-4000-8000-000000000001"
 HOST = "abc123.execute-api.eu-central-1.amazonaws.com"
-PREVIEW = find("preview").bind({}, database="etl_pipeline", table="orders_parquet_datalake").sql
+QUERIES = load(datasets(Settings.from_environment(VARIABLES)))
+PREVIEW = QUERIES["preview"].bind({}).sql
 _numbers = itertools.count()
 
 
@@ -183,8 +185,9 @@ class Front:
         bucket = LinkBucket(self.s3, self.settings.bucket)  # type: ignore[arg-type]
         self.api = Api(
             self.settings,
+            QUERIES,
             Uploads(bucket, self.settings, now=lambda: self.now, random=secrets.token_bytes),
-            Athena(self.athena, self.settings, saved_only=True, monotonic=self.clock, sleep=self.sleep),  # type: ignore[arg-type]
+            Athena(self.athena, self.settings, QUERIES, saved_only=True, monotonic=self.clock, sleep=self.sleep),  # type: ignore[arg-type]
             bucket,
             monotonic=self.clock,
         )

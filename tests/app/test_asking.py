@@ -7,8 +7,7 @@ import pytest
 from chalicelib.api.query_options import QUERY_OPTIONS
 from chalicelib.api.requests import page_token
 from chalicelib.api.service import MAX_ANSWER_BYTES
-from chalicelib.queries.saved import load
-from tests.app.front import EXECUTION, HOST, NOW, Front, Reply
+from tests.app.front import EXECUTION, HOST, NOW, QUERIES, Front, Reply
 
 API = f"https://{HOST}/api"
 PATH = {"execution_id": EXECUTION}
@@ -20,7 +19,7 @@ def ask(front: Front, name: str = "preview", **query: str) -> Reply:
 
 def test_the_queries_are_listed_with_what_a_form_needs(front: Front) -> None:
     queries = front.call("GET", "/queries").body["queries"]
-    assert [each["name"] for each in queries] == list(load())
+    assert [each["name"] for each in queries] == list(QUERIES)
     (top,) = [each for each in queries if each["name"] == "top_products"]
     assert top["url"] == f"{API}/queries/top_products"
     limit = top["parameters"][0]
@@ -29,7 +28,7 @@ def test_the_queries_are_listed_with_what_a_form_needs(front: Front) -> None:
 
 
 def test_no_saved_query_has_a_parameter_that_the_route_keeps_for_itself() -> None:
-    for query in load().values():
+    for query in QUERIES.values():
         assert not {parameter.name for parameter in query.parameters} & {option.name for option in QUERY_OPTIONS}
 
 

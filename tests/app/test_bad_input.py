@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.api.query_options import QUERY_OPTIONS
-from chalicelib.queries.saved import load
-from tests.app.front import EXECUTION, Front
+from tests.app.front import EXECUTION, QUERIES, Front
 
 FRONT = Front()
 EXAMPLES = settings(max_examples=150, deadline=None)
@@ -51,7 +50,7 @@ def check(method: str, resource: str, **more: object) -> int:
 
 @pytest.mark.thorough
 @EXAMPLES
-@given(st.sampled_from([*load(), "nope"]), parameters, headers)
+@given(st.sampled_from([*QUERIES, "nope"]), parameters, headers)
 def test_any_parameters_of_any_query(name: str, query: Mapping[str, list[str]], sent: Mapping[str, str]) -> None:
     before = len(FRONT.athena.started)
     status = check("GET", "/queries/{name}", path={"name": name}, query=query, headers=sent)
@@ -65,7 +64,7 @@ def test_any_parameters_of_any_query(name: str, query: Mapping[str, list[str]], 
 @given(text)
 def test_any_name_of_a_query(name: str) -> None:
     before = len(FRONT.athena.started)
-    assert name in load() or check("GET", "/queries/{name}", path={"name": name}) == 404
+    assert name in QUERIES or check("GET", "/queries/{name}", path={"name": name}) == 404
     assert len(FRONT.athena.started) == before
 
 

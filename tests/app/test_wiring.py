@@ -16,9 +16,8 @@ from chalicelib.api.headers import SECURITY
 from chalicelib.api.openapi import document
 from chalicelib.api.requests import ApiRequest
 from chalicelib.errors import SettingError
-from chalicelib.queries.saved import load
 from local.emulator import PROJECT
-from tests.app.front import HOST, REQUEST_ID, Front, error, load_app
+from tests.app.front import HOST, QUERIES, REQUEST_ID, Front, error, load_app
 
 MAX_LINES = 10
 
@@ -63,10 +62,10 @@ def test_handlers_only_translate_and_call() -> None:
 
 
 def test_the_document_describes_every_route_and_no_other(front: Front) -> None:
-    paths = document(load(), front.settings, "")["paths"]
+    paths = document(QUERIES, front.settings, "")["paths"]
     described = {(path, method.upper()) for path, methods in paths.items() for method in methods}
     routed = {(path, method) for path, methods in front.app.routes.items() for method in methods}
-    by_name = {(f"/queries/{name}", "GET") for name in load()}
+    by_name = {(f"/queries/{name}", "GET") for name in QUERIES}
     assert described == routed | by_name
 
 

@@ -37,7 +37,7 @@ def order(order_id: object, date: str = "2024-07-05", lines: int = 1, **more: An
 def test_an_object_is_loaded_whatever_its_key(product: Product, name: str) -> None:
     key = product.drop(f"keys/{name}", [order(name)])
     entry = product.finished(key)
-    assert (entry.state, entry.orders_loaded, entry.rows) == ("loaded", 1, 1)
+    assert (entry.state, entry.counts.orders_loaded, entry.counts.rows) == ("loaded", 1, 1)
     assert product.rows(key, "order_id", "order_month") == [[name, "2024-07"]]
     escaped = key.replace("'", "''")
     assert product.ask(f"SELECT COUNT(*) FROM orders_parquet_datalake WHERE source_key = '{escaped}'") == [(1,)]
@@ -46,7 +46,7 @@ def test_an_object_is_loaded_whatever_its_key(product: Product, name: str) -> No
 def test_gzip_is_told_from_the_bytes(product: Product) -> None:
     body = gzip.compress(json.dumps(order("gz-1")).encode()) + gzip.compress(json.dumps(order("gz-2")).encode())
     key = product.drop("zipped/two-members.json", body)
-    assert product.finished(key).orders_loaded == 2
+    assert product.finished(key).counts.orders_loaded == 2
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_file_that_cannot_be_read_loads_nothing_and_says_why(
 ) -> None:
     key = product.drop(f"unreadable/{name}", body)
     entry = product.finished(key)
-    assert (entry.state, entry.files, entry.rows) == ("quarantined", (), 0)
+    assert (entry.state, entry.files, entry.counts.rows) == ("quarantined", (), 0)
     report = product.rejected(entry)[0]
     assert reason in report["reason"]
     assert report["source_key"] == key
@@ -125,7 +125,7 @@ def test_a_burst_of_drops_all_arrive(product: Product) -> None:
     with ThreadPoolExecutor(8) as pool:
         keys = list(pool.map(lambda i: product.drop(f"burst/{i}/same-name.json", [order(f"burst-{i}")]), range(20)))
     for key in keys:
-        assert product.finished(key).orders_loaded == 1
+        assert product.finished(key).counts.orders_loaded == 1
     count = "SELECT COUNT(DISTINCT order_id), COUNT(*) FROM orders_parquet_datalake WHERE order_id LIKE 'burst-%'"
     assert product.ask(count) == [(20, 20)]
 

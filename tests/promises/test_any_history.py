@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,8 +18,7 @@ from chalicelib.loading.entry import Entry
 from chalicelib.loading.models import QUARANTINED, WITH_ROWS, Arrival
 from chalicelib.loading.notifications import arrivals
 from chalicelib.loading.sweep import Sweep
-from chalicelib.loading.sweep_cursor import Rules
-from tests.builders import body, ingest, order, table
+from tests.builders import RULES, body, ingest, order, table
 from tests.promises.workers import Worker, taking_turns
 from tests.unit.memory_store import BUCKET, Crash, MemoryStore
 
@@ -245,7 +244,7 @@ class AnyHistory(RuleBasedStateMachine):
     def _sweep(self) -> Any:
         # What was damaged is found for as long as the sweep looks back.
         lookback = timedelta(days=10_000 if self.damage else 1)
-        rules = Rules(BUCKET, PREFIX, "table/", "ledger/", "state/", timedelta(hours=1), lookback, self.deletes)
+        rules = replace(RULES, lookback=lookback, deletes=self.deletes)
 
         def announce(event: dict[str, Any]) -> None:
             # What Lambda is handed has gone through JSON.
@@ -287,18 +286,18 @@ class AnyHistory(RuleBasedStateMachine):
             entry = self._entry(name)
             if entry is not None:
                 assert (entry.publishing, entry.superseded) == ((), ()), "something is left to be removed"
-                assert entry.orders_read == entry.orders_loaded + entry.orders_rejected
+                assert entry.counts.orders_read == entry.counts.orders_loaded + entry.counts.orders_rejected
                 known |= set(entry.files)
         there = {each for each in self.store.objects if each.startswith("table/")}
         for name, key in self.keys.items():
-            mine = {each for each in there if _key_digest(each) in ledger_name(name)}
+            stored = {each for each in there if _key_digest(each) in ledger_name(name)}
             ours = {each for each in known if _key_digest(each) in ledger_name(name)}
             if not key.is_open or self._is_certain(key):
-                assert mine == ours
+                assert stored == ours
             else:
                 # What nothing proves to be nobody's stays; what S3 has no more cannot be written again.
                 entry = self._entry(name)
-                assert mine >= ours or entry is None or (name, entry.loaded_version) not in self.store.versions
+                assert stored >= ours or entry is None or (name, entry.loaded_version) not in self.store.versions
 
     def _is_certain(self, key: Key) -> bool:
         """Tell whether the newest version is there and can be read: whatever was damaged, its rows are the table's."""

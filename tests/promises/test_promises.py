@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import boto3
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,7 +23,7 @@ from chalicelib.loading.models import Arrival
 from chalicelib.loading.sweep import Sweep
 from chalicelib.loading.sweep_cursor import Rules
 from chalicelib.settings import Settings
-from tests.builders import KEY, LIMITS, PREFIXES, RULES, body, entry, ingest, order, quarantined, table
+from tests.builders import DATASET, KEY, LIMITS, RULES, body, entry, ingest, order, quarantined, table
 from tests.unit.memory_store import BEGINNING, BUCKET, Crash, MemoryStore
 
 
@@ -140,7 +141,7 @@ def test_promise_4_poison_never_spreads(poison: list[bytes]) -> None:
     store = MemoryStore()
     outcome, told = ingest(store).load(store.drop(KEY.replace(".json", ".ndjson"), content))
     assert told is not None
-    assert told.orders_read == told.orders_loaded + told.orders_rejected
+    assert told.counts.orders_read == told.counts.orders_loaded + told.counts.orders_rejected
     if outcome != "quarantined":
         assert {row[1] for row in table(store)} >= {str(i) for i in range(len(lines))}
 
@@ -164,7 +165,7 @@ def test_promise_5_a_catalog_that_answers_with_errors_fails_no_load(
 
     store = MemoryStore()
     monkeypatch.setattr(assembly, "storage", lambda bucket: store)
-    monkeypatch.setattr(assembly.boto3, "client", lambda name: Glue())
+    monkeypatch.setattr(boto3, "client", lambda name: Glue())
     stage = Settings.from_environment({"ETL_BUCKET": BUCKET, "ETL_STAGE": "test", "GLUE_CRAWLER": "c"})
     assembly.want_crawler(stage)
     printed = capsys.readouterr().out
@@ -237,7 +238,7 @@ def test_promise_8_a_load_whose_time_runs_out_ends_in_good_time_and_says_so() ->
 def test_promise_9_clocks_that_are_wrong_by_a_day_give_the_same_names_and_the_same_winner(hours: int) -> None:
     def skewed(store: MemoryStore) -> Ingest:
         clock = Clock(lambda: BEGINNING + timedelta(hours=hours), lambda: 0.0)
-        return Ingest(store, PREFIXES, LIMITS, clock=clock, pieces=lambda path: [path.read_bytes()], describe=str)
+        return Ingest(store, DATASET, LIMITS, clock=clock, pieces=lambda path: [path.read_bytes()], describe=str)
 
     stores = [MemoryStore(), MemoryStore()]
     for store, how in zip(stores, (ingest, skewed), strict=True):

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from chalicelib.contracts import registry
 from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.errors import CountMismatch, UnreadableFile
 from chalicelib.flatten.flattener import PART_BYTES, Flattener, Lineage, records_of
@@ -25,9 +26,10 @@ from chalicelib.writing.convert import Counts, Limits, convert
 from chalicelib.writing.parquet import MonthFile
 
 MODIFIED = datetime(2024, 7, 5, 9, 8, 7, 654321, tzinfo=UTC)
+CONTRACT = registry.contract()
 LINEAGE = Lineage("orders.json", "v1", MODIFIED)
 LIMITS = Limits(1 << 20, 1 << 30, 1 << 30)
-ORDERS = [
+ORDERS: list[dict[str, Any]] = [
     {
         "order_id": "0012",
         "order_date": "2024-06-30T23:30:00-01:00",
@@ -48,7 +50,15 @@ def converted(
 ) -> tuple[Counts, list[MonthFile], list[RejectedRecord], list[dict[str, Any]]]:
     files: list[MonthFile] = []
     rejected: list[RejectedRecord] = []
-    counts = convert(io.BytesIO(data), LINEAGE, directory, limits, closed=files.append, reject=rejected.append)
+    counts = convert(
+        io.BytesIO(data),
+        LINEAGE,
+        directory,
+        limits,
+        contract=CONTRACT,
+        closed=files.append,
+        reject=rejected.append,
+    )
     files.sort(key=lambda file: file.place)
     return counts, files, rejected, [row for file in files for row in pq.ParquetFile(file.path).read().to_pylist()]
 
@@ -117,7 +127,9 @@ def test_a_source_that_fails_near_its_end_hands_out_no_file(tmp_path: Path, tail
     data = json.dumps([ORDERS[1]] * 5000).encode()[:-1] + tail
     files: list[MonthFile] = []
     with pytest.raises(UnreadableFile):
-        convert(io.BytesIO(data), LINEAGE, tmp_path, LIMITS, closed=files.append, reject=lambda _: None)
+        convert(
+            io.BytesIO(data), LINEAGE, tmp_path, LIMITS, contract=CONTRACT, closed=files.append, reject=lambda _: None
+        )
     assert files == []
 
 
@@ -135,6 +147,7 @@ def test_a_stream_that_breaks_raises_as_it_is(tmp_path: Path) -> None:
             LINEAGE,
             tmp_path,
             LIMITS,
+            contract=CONTRACT,
             closed=lambda _: pytest.fail("a file"),
             reject=lambda _: None,
         )
@@ -214,8 +227,8 @@ def test_a_batch_that_would_fill_the_memory_is_flattened_in_parts_that_lose_noth
 @pytest.mark.parametrize("field", ["note", "order_id"], ids=["the strict way", "the fast way"])
 def test_no_part_of_a_batch_holds_many_rows_that_repeat_long_texts(field: str) -> None:
     order = ORDERS[1] | {field: "x" * 10_000, "products": [{}] * 500}
-    batches = records_of(io.BytesIO(json.dumps([order] * 20).encode()), 1 << 20, 1 << 30)
-    sizes = [part.rows.nbytes for batch in batches for part in Flattener(LINEAGE).flatten(batch)]
+    batches = records_of(io.BytesIO(json.dumps([order] * 20).encode()), 1 << 20, 1 << 30, CONTRACT)
+    sizes = [part.rows.nbytes for batch in batches for part in Flattener(LINEAGE, CONTRACT).flatten(batch)]
     assert sum(sizes) > 20 * 500 * 10_000
     assert max(sizes) < 2 * PART_BYTES
 
@@ -309,7 +322,7 @@ def test_up_to_the_share_and_below_the_floor_orders_are_rejected_one_by_one(tmp_
 def test_a_file_that_holds_nothing_but_what_is_rejected_is_not_read_to_its_end(tmp_path: Path) -> None:
     file = io.BytesIO(b"[" + b"{}," * 1_000_000 + b"{}]")
     with pytest.raises(UnreadableFile, match=r"of the first 40000 orders were rejected, more than 80 percent"):
-        convert(file, LINEAGE, tmp_path, LIMITS, closed=lambda _: None, reject=lambda _: None)
+        convert(file, LINEAGE, tmp_path, LIMITS, contract=CONTRACT, closed=lambda _: None, reject=lambda _: None)
     assert file.tell() < 2_200_000
 
 

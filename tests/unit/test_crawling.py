@@ -57,7 +57,8 @@ def test_a_start_that_failed_or_found_it_running_is_made_again() -> None:
 
 def test_of_two_loads_at_once_one_starts_it() -> None:
     store, crawler = MemoryStore(), Crawler()
-    write, outcomes = store.write_json, []
+    outcomes: list[str] = []
+    write = store.write_json
 
     def second(key: str, value: dict[str, Any], etag: str | None) -> str | None:
         if not outcomes:

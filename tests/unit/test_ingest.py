@@ -14,7 +14,7 @@ import pytest
 
 from chalicelib.loading import load as load_module
 from chalicelib.loading.models import Arrival
-from tests.builders import KEY, LIMITS, body, entry, ingest, order, quarantined, table
+from tests.builders import DATASET, KEY, LIMITS, body, entry, ingest, order, quarantined, table
 from tests.unit.memory_store import Crash, MemoryStore
 
 
@@ -245,7 +245,12 @@ def test_rejected_records_beyond_a_part_wait_in_s3_and_not_on_disk(
     source = store.open(arrival)
     assert source is not None
     load = load_module.Load(
-        store, table="table/", quarantine="quarantine/", arrival=arrival, source=source, directory=tmp_path, pieces=iter
+        store,
+        dataset=DATASET,
+        arrival=arrival,
+        source=source,
+        directory=tmp_path,
+        pieces=lambda path: [path.read_bytes()],
     )
     result = load.read(LIMITS, lambda position: None)
     on_disk = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.suffix != ".parquet" and path.is_file())

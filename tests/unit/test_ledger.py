@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.file_names import ledger_name
+from chalicelib.counts import Counts
 from chalicelib.loading.entry import TRANSFORM, Entry
 from chalicelib.loading.ledger import Decision, decide
 from chalicelib.loading.models import (
@@ -170,17 +171,17 @@ def test_a_deletion_that_may_be_of_an_older_version_counts_when_s3_says_that_the
 
 def test_what_the_newest_version_replaced_is_superseded_with_what_others_had_announced() -> None:
     known = replace(entry(LOADING, before=True), publishing=("half", "new"), superseded=("older",))
-    done = known.concluding(V2, Result(LOADED, files=("new",), rows=7))
+    done = known.concluding(V2, Result(LOADED, files=("new",), counts=Counts(rows=7)))
     assert done.files == ("new",)
     assert done.superseded == ("half", "of v1", "older")
     assert done.publishing == ()
-    assert (done.state, done.rows, done.loaded_version, done.loaded_sequencer) == (LOADED, 7, "v2", "02")
+    assert (done.state, done.counts.rows, done.loaded_version, done.loaded_sequencer) == (LOADED, 7, "v2", "02")
 
 
 def test_a_version_that_came_late_gives_the_rows_and_leaves_the_word_to_the_newest() -> None:
     known = replace(entry(QUARANTINED, reason="not JSON"), publishing=("of v3", "of v1"))
-    done = known.concluding(V1, Result(LOADED, files=("of v1",), rows=7))
-    assert (done.state, done.reason, done.version, done.rows) == (QUARANTINED, "not JSON", "v2", 0)
+    done = known.concluding(V1, Result(LOADED, files=("of v1",), counts=Counts(rows=7)))
+    assert (done.state, done.reason, done.version, done.counts.rows) == (QUARANTINED, "not JSON", "v2", 0)
     assert (done.files, done.loaded_version, done.loaded_sequencer) == (("of v1",), "v1", "01")
     assert done.publishing == ("of v3",), "a newer version may be about to let them appear"
 
@@ -240,7 +241,9 @@ def test_a_version_is_the_version_id_or_where_there_is_none_the_etag() -> None:
 
 
 def test_an_entry_survives_being_stored_and_fields_of_later_versions_are_passed_over() -> None:
-    known = Entry("key", "v1", "01", "loaded", files=("a", "b"), superseded=("c",), publishing=("d",), orders_read=3)
+    known = Entry(
+        "key", "v1", "01", "loaded", files=("a", "b"), superseded=("c",), publishing=("d",), counts=Counts(3, 2, 1, 5)
+    )
     assert Entry.from_json({**known.as_json(), "invented_later": 1}) == known
     before = {"key": "key", "version": "v1", "sequencer": "01", "state": "loaded", "files": ["a"]}
     assert Entry.from_json(before).files == ("a",)

@@ -50,16 +50,16 @@ def orders(count: int, months: int = 3, seed: int = 0) -> list[dict[str, Any]]:
 
 
 def flattened(found: list[dict[str, Any]]) -> list[Flattened]:
-    flattener = Flattener(LINEAGE)
+    flattener = Flattener(LINEAGE, ORDERS)
     text = io.BytesIO(b"\n".join(json.dumps(each).encode() for each in found))
-    return [part for batch in records_of(text, 1 << 20, 1 << 30) for part in flattener.flatten(batch)]
+    return [part for batch in records_of(text, 1 << 20, 1 << 30, ORDERS) for part in flattener.flatten(batch)]
 
 
 def write(directory: Path, parts: list[Flattened], cut: int = 200, **options: Any) -> list[MonthFile]:
     """Write rows a few at a time, as from many batches."""
     files: list[MonthFile] = []
     options = {"roll_bytes": 1 << 30, **options}
-    with MonthFiles(directory, NAMES, closed=files.append, **options) as month_files:
+    with MonthFiles(directory, NAMES, contract=ORDERS, closed=files.append, **options) as month_files:
         for part in parts:
             for start in range(0, part.rows.num_rows, cut):
                 month_files.add(part.rows.slice(start, cut), part.months[start : start + cut])
@@ -193,7 +193,7 @@ def test_rows_that_wait_are_bounded_however_many_months_there_are(
     parts = flattened(orders(1500, months=300))
     most = 0
     files: list[MonthFile] = []
-    with MonthFiles(tmp_path, NAMES, roll_bytes=1 << 30, closed=files.append) as month_files:
+    with MonthFiles(tmp_path, NAMES, contract=ORDERS, roll_bytes=1 << 30, closed=files.append) as month_files:
         for part in parts:
             for start in range(0, part.rows.num_rows, 200):
                 month_files.add(part.rows.slice(start, 200), part.months[start : start + 200])
@@ -209,7 +209,7 @@ def test_rows_that_wait_are_bounded_however_many_months_there_are(
 
 def test_waiting_rows_hold_no_more_than_themselves(tmp_path: Path) -> None:
     """A slice would keep the whole batch alive until the rarest month is written."""
-    with MonthFiles(tmp_path, NAMES, roll_bytes=1 << 30, closed=lambda _: None) as month_files:
+    with MonthFiles(tmp_path, NAMES, contract=ORDERS, roll_bytes=1 << 30, closed=lambda _: None) as month_files:
         rows = flattened(orders(3000, months=100))[0]
         month_files.add(rows.rows, rows.months)
         month_files._split()
@@ -235,7 +235,7 @@ def test_unfinished_files_are_bounded_on_disk(tmp_path: Path) -> None:
 
     parts = flattened(orders(3000, months=20))
     with MonthFiles(
-        tmp_path, NAMES, roll_bytes=1 << 30, closed=closed, row_group_bytes=10_000, open_bytes=100_000
+        tmp_path, NAMES, contract=ORDERS, roll_bytes=1 << 30, closed=closed, row_group_bytes=10_000, open_bytes=100_000
     ) as month_files:
         for part in parts:
             for start in range(0, part.rows.num_rows, 200):
@@ -264,12 +264,14 @@ def test_a_failure_in_the_block_or_in_the_writing_thread_is_raised_and_stops_the
 
     with (
         pytest.raises(OSError, match="no space left"),
-        MonthFiles(tmp_path / "a", NAMES, roll_bytes=1, closed=fails, row_group_bytes=1) as files,
+        MonthFiles(tmp_path / "a", NAMES, contract=ORDERS, roll_bytes=1, closed=fails, row_group_bytes=1) as files,
     ):
         files.add(part.rows, part.months)
     assert files._thread._shutdown
     closed: list[MonthFile] = []
-    stopped = MonthFiles(tmp_path / "b", NAMES, roll_bytes=1 << 30, closed=closed.append, row_group_bytes=1)
+    stopped = MonthFiles(
+        tmp_path / "b", NAMES, contract=ORDERS, roll_bytes=1 << 30, closed=closed.append, row_group_bytes=1
+    )
     stopped.__enter__().add(part.rows, part.months)
     stopped._split()
     stopped.__exit__(KeyError, KeyError("stop"), None)
@@ -279,7 +281,9 @@ def test_a_failure_in_the_block_or_in_the_writing_thread_is_raised_and_stops_the
 
 def test_no_rows_make_no_files(tmp_path: Path) -> None:
     assert write(tmp_path / "none", []) == []
-    with MonthFiles(tmp_path / "empty", NAMES, roll_bytes=1, closed=lambda _: pytest.fail("a file")) as files:
+    with MonthFiles(
+        tmp_path / "empty", NAMES, contract=ORDERS, roll_bytes=1, closed=lambda _: pytest.fail("a file")
+    ) as files:
         files.add(file_schema(ORDERS).empty_table(), np.empty(0, dtype=np.int64))
     assert not (tmp_path / "empty").exists()
 
@@ -300,7 +304,9 @@ def test_tables_of_a_row_count_for_what_they_take(tmp_path: Path, months: int, m
     monkeypatch.setattr(parquet, "SPLIT_BYTES", 1 << 20)
     part = flattened([each | {"products": []} for each in orders(3000, months)])[0]
     most = 0
-    with MonthFiles(tmp_path, NAMES, roll_bytes=1 << 30, closed=lambda _: None, row_group_bytes=2 << 20) as files:
+    with MonthFiles(
+        tmp_path, NAMES, contract=ORDERS, roll_bytes=1 << 30, closed=lambda _: None, row_group_bytes=2 << 20
+    ) as files:
         for i in range(part.rows.num_rows):
             files.add(part.rows.slice(i, 1), part.months[i : i + 1] if months == 1 else np.array([i % 2]))
             waiting = [table for each in files._months.values() for table in each.waiting]

@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,7 +58,8 @@ def patterns() -> Iterator[tuple[str, re.Pattern[str] | re.Pattern[bytes], bool]
                 method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
                 for each in given[:1] if used and method != "compile" else given[len(node.args) :]:
                     if isinstance(each, ast.Constant):
-                        yield f"{path.stem}:{node.lineno}", re.compile(each.value), method not in ("match", "fullmatch")
+                        pattern: Any = each.value
+                        yield f"{path.stem}:{node.lineno}", re.compile(pattern), method not in ("match", "fullmatch")
 
 
 def seconds(

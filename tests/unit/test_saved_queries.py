@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
-from chalicelib.errors import ParameterError, UnknownQuery
+from chalicelib.assembly import datasets
+from chalicelib.contracts.model import Contract
+from chalicelib.errors import ContractError, ParameterError, UnknownQuery
 from chalicelib.queries import saved
 from chalicelib.queries.saved import SavedQuery, Statement
+from chalicelib.settings import Settings
 
-DATABASE, TABLE = "etl_pipeline", "orders_parquet_datalake"
+(DATASET,) = datasets(Settings(bucket="orders-etl-test"))
+QUERIES = saved.load((DATASET,))
 
 
 def bind(name: str, given: dict[str, str | list[str]]) -> Statement:
-    return saved.find(name).bind(given, database=DATABASE, table=TABLE)  # type: ignore[arg-type]
+    return QUERIES[name].bind(given)
 
 
 def problems(name: str, given: dict[str, str | list[str]]) -> dict[str, str]:
@@ -22,7 +29,7 @@ def problems(name: str, given: dict[str, str | list[str]]) -> dict[str, str]:
 
 
 def test_the_contracts_queries_are_there_in_alphabetical_order() -> None:
-    assert list(saved.load()) == [
+    assert list(QUERIES) == [
         "order_lines_of",
         "orders_between",
         "preview",
@@ -37,11 +44,11 @@ def test_the_contracts_queries_are_there_in_alphabetical_order() -> None:
 
 def test_an_unknown_query_is_answered_with_those_there_are() -> None:
     with pytest.raises(UnknownQuery, match="no saved query is named 'sales': use one of order_lines_of, "):
-        saved.find("sales")
+        saved.find(QUERIES, "sales")
 
 
 def test_a_query_describes_itself_well_enough_to_build_a_form() -> None:
-    assert saved.find("top_products").describe()["parameters"][0] == {
+    assert QUERIES["top_products"].describe()["parameters"][0] == {
         "name": "limit",
         "type": "integer",
         "description": "How many products.",
@@ -51,7 +58,7 @@ def test_a_query_describes_itself_well_enough_to_build_a_form() -> None:
         "maximum": "1000",
         "example": "5",
     }
-    assert all(query.title and query.description for query in saved.load().values())
+    assert all(query.title and query.description for query in QUERIES.values())
 
 
 def test_a_range_of_days_is_rendered_with_its_months_and_the_day_after() -> None:
@@ -158,12 +165,33 @@ def test_the_table_and_the_database_are_put_in_as_quoted_names() -> None:
     assert 'FROM "etl_pipeline"."orders_parquet_datalake"' in bind("preview", {}).sql
     for wrong in ('a"b', "a b", "A", "", "a;b", "a.b", "x" * 129):
         with pytest.raises(ValueError, match="is not a name"):
-            saved.find("preview").bind({}, database="etl_pipeline", table=wrong)
+            saved.load((replace(DATASET, contract=replace(DATASET.contract, table=wrong)),))
         with pytest.raises(ValueError, match="is not a name"):
-            saved.view_statements(wrong, "orders_parquet_datalake")
+            saved.view_statements(replace(DATASET, database=wrong))
 
 
 HEADER = "-- title: T\n-- description: D\n"
+
+
+def contract_with_query(folder: Path, name: str, query: str) -> Contract:
+    """Return a contract of this name, with one saved query in the folder."""
+    (folder / name / "queries").mkdir(parents=True)
+    (folder / name / "queries" / f"{query}.sql").write_text(f"{HEADER}SELECT {name}_id FROM ${{table}}\n")
+    return replace(DATASET.contract, name=name, table=name, folder=folder / name)
+
+
+def test_queries_of_several_contracts_are_run_by_their_names_each_on_its_own_table(tmp_path: Path) -> None:
+    contracts = [contract_with_query(tmp_path, name, f"{name}_ids") for name in ("shipments", "returns")]
+    queries = saved.load(tuple(replace(DATASET, contract=each) for each in contracts))
+    assert list(queries) == ["returns_ids", "shipments_ids"]
+    assert queries["returns_ids"].bind({}).sql == 'SELECT returns_id FROM "etl_pipeline"."returns"'
+    assert queries["shipments_ids"].bind({}).sql == 'SELECT shipments_id FROM "etl_pipeline"."shipments"'
+
+
+def test_two_contracts_with_a_query_of_one_name_are_refused_with_both_their_names(tmp_path: Path) -> None:
+    contracts = [contract_with_query(tmp_path, name, "latest") for name in ("shipments", "returns")]
+    with pytest.raises(ContractError, match="query 'latest' is one of contract shipments and of contract returns"):
+        saved.load(tuple(replace(DATASET, contract=each) for each in contracts))
 
 
 @pytest.mark.parametrize(
@@ -193,7 +221,7 @@ def test_a_month_parameter_is_rendered_as_the_partition_key_is_written() -> None
         HEADER + "-- parameter: month\n--   type: month\n--   description: D\n--   required: yes\n"
         "--   minimum: 2000-01\n--   example: 2024-07\nSELECT order_id FROM orders WHERE order_month = :month",
     )
-    assert query.bind({"month": "2024-07"}, database=DATABASE, table=TABLE).parameters == ("'2024-07'",)
+    assert query.bind({"month": "2024-07"}).parameters == ("'2024-07'",)
     for wrong in ("2024-13", "2024-7", "1999-12"):
         with pytest.raises(ParameterError):
-            query.bind({"month": wrong}, database=DATABASE, table=TABLE)
+            query.bind({"month": wrong})

@@ -7,18 +7,21 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.optimizer.qualify import qualify
 
+from chalicelib.assembly import datasets
 from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.queries import saved
 from chalicelib.queries.saved import SavedQuery, Statement
+from chalicelib.settings import Settings
 
-DATABASE, TABLE = "etl_pipeline", "orders_parquet_datalake"
-QUERIES = list(saved.load().values())
-VIEWS = dict(saved.view_statements(DATABASE, TABLE))
+(DATASET,) = datasets(Settings(bucket="orders-etl-test"))
+DATABASE, TABLE = DATASET.database, DATASET.table
+QUERIES = list(saved.load((DATASET,)).values())
+VIEWS = dict(saved.view_statements(DATASET))
 
 
 def bound(query: SavedQuery) -> Statement:
     given = {parameter.name: parameter.example for parameter in query.parameters}
-    return query.bind(given, database=DATABASE, table=TABLE)
+    return query.bind(given)
 
 
 def tree_of(sql: str) -> exp.Expression:
@@ -33,7 +36,7 @@ def view_query(name: str) -> exp.Expression:
 
 
 def output(name: str) -> list[str]:
-    return [each.alias_or_name for each in view_query(name).selects]  # type: ignore[attr-defined]
+    return [each.alias_or_name for each in view_query(name).selects]
 
 
 def schema() -> dict[str, dict[str, dict[str, str]]]:

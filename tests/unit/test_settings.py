@@ -96,22 +96,13 @@ def test_a_link_offers_nothing_that_the_loader_rejects_for_its_size() -> None:
     assert read(ETL_MAX_SOURCE_BYTES=5 * MIB).upload_max_bytes == 5 * MIB
 
 
-@pytest.mark.parametrize("view", ["orders", "order_lines"])
-def test_the_table_has_not_the_name_of_a_view_on_it(view: str) -> None:
-    assert "the view of this name" in faults(GLUE_TABLE=view)["GLUE_TABLE"]
+@pytest.mark.parametrize(("variable", "value"), [("GLUE_TABLE", "lake"), ("ETL_TABLE_PREFIX", "lake/")])
+def test_a_setting_that_there_is_no_more_is_rejected_with_what_to_do_instead(variable: str, value: str) -> None:
+    remedy = "remove it: a table's name, which is its folder's too, is the contract's"
+    assert faults(**{variable: value}) == {variable: f"{variable} is {value!r}: {remedy}"}
 
 
-def test_a_crawler_gives_the_table_the_name_that_the_settings_do() -> None:
-    found = faults(CATALOG_MODE="crawler", ETL_TABLE_PREFIX="my-lake/")
-    assert found == {
-        "GLUE_TABLE": "GLUE_TABLE is 'orders_parquet_datalake': give my_lake, or another ETL_TABLE_PREFIX: a crawler "
-        "names the table after its folder"
-    }
-    assert read(CATALOG_MODE="crawler", ETL_TABLE_PREFIX="my-lake/", GLUE_TABLE="my_lake")
-    assert read(CATALOG_MODE="projection", ETL_TABLE_PREFIX="my-lake/")
-
-
-def test_prefixes_are_six_different_ones() -> None:
+def test_prefixes_are_five_different_ones() -> None:
     found = faults(ETL_LEDGER_PREFIX="athena_results/")
     assert "athena_results/ begins another, or is given twice" in found["ETL_*_PREFIX"]
 

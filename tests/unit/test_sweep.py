@@ -14,7 +14,7 @@ from chalicelib.loading.models import GONE, LOADING
 from chalicelib.loading.notifications import arrivals
 from chalicelib.loading.sweep import MOST_ATTEMPTS, RESERVE, Sweep
 from chalicelib.loading.sweep_cursor import SweepCursor
-from tests.builders import KEY, RULES, body, died, entry, ingest, order, sweep, table
+from tests.builders import DATASET, KEY, RULES, body, died, entry, ingest, order, sweep, table
 from tests.unit.memory_store import Crash, MemoryStore
 
 PREFIX = "orders_json_incoming/"
@@ -266,7 +266,7 @@ def test_a_place_that_cannot_be_read_begins_the_round_anew() -> None:
     store.put("state/sweep.json", b'{"phase": "elsewhere"}')
     store.drop(KEY, body(order(1)))
     assert sweep(store)[0].announced == 1
-    there = SweepCursor("ledger", "x", store.now, None, orphans=("a", "b"))
+    there = SweepCursor("table", "x", 1, store.now, None, orphans=("a", "b"))
     assert SweepCursor.from_json(json.loads(json.dumps(there.as_json()))) == there
 
 
@@ -298,3 +298,45 @@ def test_a_run_that_crashes_anywhere_is_made_good_by_the_next() -> None:
             ingest(store).load(*arrivals(event, PREFIX))
         assert table(store) == [("v1", "1", "2024-07")], crash_after
         assert entry(store).state != LOADING
+
+
+TWO_TABLES = replace(RULES, tables=("table/", "other/"))
+
+
+def loaded_in_two_tables(store: MemoryStore) -> list[str]:
+    """Load an object of each of two datasets, and leave a file that is nobody's beside each; return these."""
+    datasets = (DATASET, replace(DATASET, contract=replace(DATASET.contract, table="other")))
+    orphans = []
+    for number, dataset in enumerate(datasets):
+        ingest(store, dataset=dataset).load(store.drop(f"{PREFIX}{number}.json", body(order(number))))
+        (file,) = [key for key in store.objects if key.startswith(dataset.table_prefix)]
+        orphans.append(file.replace("2024-07", "2024-01"))
+        store.put(orphans[-1], b"PAR1")
+    return orphans
+
+
+def test_orphans_of_every_table_are_removed_and_its_own_files_stay() -> None:
+    store = MemoryStore()
+    orphans = loaded_in_two_tables(store)
+    own = {key for key in store.objects if key.startswith(TWO_TABLES.tables)} - set(orphans)
+    store.pass_time(hours=2)
+    assert sweep(store, TWO_TABLES)[0].removed == 2
+    assert {key for key in store.objects if key.startswith(TWO_TABLES.tables)} == own
+    store.pass_time(hours=2)
+    assert sweep(store, TWO_TABLES)[0].left_alone == 0
+
+
+def test_a_round_over_two_tables_goes_on_in_the_table_where_it_was() -> None:
+    store = MemoryStore()
+    orphans = loaded_in_two_tables(store)
+    store.pass_time(hours=2)
+    positions = []
+    for _ in range(50):
+        found, _ = sweep(store, TWO_TABLES, left=partial(next, iter([1000.0] * 4), RESERVE))
+        cursor = SweepCursor.from_json(json.loads(store.objects["state/sweep.json"]))
+        positions.append((cursor.phase, cursor.table))
+        if found.whole:
+            break
+    assert found.whole
+    assert ("table", 1) in positions, "a run ended before the second table"
+    assert not set(orphans) & set(store.objects)

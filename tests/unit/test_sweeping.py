@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 
+import boto3
 import pytest
 
+from chalicelib.assembly import datasets
 from chalicelib.file_names import ledger_name
 from chalicelib.handlers import load, sweep
 from chalicelib.settings import Settings
@@ -13,6 +15,7 @@ from tests.builders import KEY, body, order
 from tests.unit.memory_store import BUCKET, MemoryStore
 
 SETTINGS = Settings.from_environment({"ETL_BUCKET": BUCKET, "ETL_STAGE": "test"})
+(DATASET,) = datasets(SETTINGS)
 
 
 @pytest.fixture
@@ -22,7 +25,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
     monkeypatch.setattr(load, "storage", lambda bucket: made)
     monkeypatch.setattr(sweep, "storage", lambda bucket: made)
     monkeypatch.setattr(sweep, "hand_over", lambda *_: None)
-    monkeypatch.setattr(sweep.boto3, "client", lambda name: None)
+    monkeypatch.setattr(boto3, "client", lambda name: None)
     return made
 
 
@@ -52,7 +55,7 @@ def test_a_sweep_reports_what_it_left_alone_what_is_foreign_and_what_cannot_be_r
     del store.objects[name]
     store.remove(KEY)
     store.put(f"{SETTINGS.ledger_prefix}{'0' * 64}.json", b"[]")
-    store.put(f"{SETTINGS.table_prefix}_SUCCESS.txt", b"")
+    store.put(f"{DATASET.table_prefix}_SUCCESS.txt", b"")
     store.pass_time(hours=2)
     capsys.readouterr()
     sweep.sweep_bucket(SETTINGS, "orders-etl-test-sweep_orders", lambda: 1000.0)

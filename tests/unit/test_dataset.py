@@ -1,0 +1,86 @@
+"""Datasets: which one an object belongs to, and which cannot stand beside each other in one bucket."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from chalicelib import dataset
+from chalicelib.assembly import datasets
+from chalicelib.contracts import registry
+from chalicelib.contracts.model import Contract
+from chalicelib.dataset import Dataset, dataset_of
+from chalicelib.errors import ContractError
+from chalicelib.settings import Settings
+from tests.builders import DATASET
+
+
+def of(name: str, **changes: str) -> Dataset:
+    """Return the dataset of a contract that shares nothing with others but what `changes` says."""
+    own = {"incoming": f"{name}/", "table": name, "latest": f"{name}_lines", "documents": f"{name}_documents"}
+    contract: Contract = replace(DATASET.contract, name=name, **own | changes)  # type: ignore[arg-type]
+    return replace(DATASET, contract=contract)
+
+
+ORDERS, SHIPMENTS = of("orders", incoming=""), of("shipments")
+RETURNS = of("returns", incoming="shipments/returns/")
+
+
+@pytest.mark.parametrize("datasets", [(ORDERS, SHIPMENTS, RETURNS), (RETURNS, SHIPMENTS, ORDERS)])
+@pytest.mark.parametrize(
+    ("key", "belongs_to"),
+    [
+        ("orders_json_incoming/a.json", ORDERS),
+        ("orders_json_incoming/shipments.json", ORDERS),
+        ("orders_json_incoming/shipments/a.json", SHIPMENTS),
+        ("orders_json_incoming/shipments/returns/2024/a.json", RETURNS),
+        ("orders_json_incoming/shipments/returned/a.json", SHIPMENTS),
+        ("elsewhere/a.json", None),
+    ],
+)
+def test_an_object_belongs_to_the_dataset_with_the_longest_incoming_prefix_that_it_is_below(
+    datasets: tuple[Dataset, ...], key: str, belongs_to: Dataset | None
+) -> None:
+    assert dataset_of(key, datasets) == belongs_to
+
+
+def test_datasets_that_share_nothing_may_stand_beside_each_other() -> None:
+    assert dataset.check([ORDERS, SHIPMENTS, RETURNS]) == (ORDERS, SHIPMENTS, RETURNS)
+
+
+def test_everything_that_two_datasets_cannot_both_have_is_named_at_once() -> None:
+    clashing = of("returns", incoming="shipments/", table="shipments_lines", documents="orders")
+    with pytest.raises(ContractError) as caught:
+        dataset.check([ORDERS, SHIPMENTS, clashing])
+    assert caught.value.problems == [
+        "incoming folder 'orders_json_incoming/shipments/' is that of contract shipments and of contract returns",
+        "table or view 'shipments_lines' is that of contract shipments and of contract returns",
+        "table or view 'orders' is that of contract orders and of contract returns",
+    ]
+
+
+def test_a_table_with_the_name_of_its_own_view_is_refused() -> None:
+    with pytest.raises(ContractError, match="table or view 'orders' is that of contract orders and of contract orders"):
+        dataset.check([of("orders", documents="orders")])
+
+
+@pytest.mark.parametrize("prefix", ["incoming", "quarantine", "ledger", "results", "state"])
+def test_a_table_whose_folder_is_a_prefix_of_the_bucket_is_refused_with_the_setting_to_change(prefix: str) -> None:
+    prefixes = replace(DATASET.prefixes, **{prefix: "orders/"})
+    with pytest.raises(ContractError) as caught:
+        dataset.check([replace(ORDERS, prefixes=prefixes)])
+    assert caught.value.problems == [
+        "table 'orders' of contract orders lies in the folder orders/, which a setting gives to something else "
+        "(orders/): change the setting"
+    ]
+
+
+def test_every_contract_that_is_deployed_has_a_dataset_in_the_stage_of_its_settings() -> None:
+    stage = Settings(bucket="orders-etl-test", database="lake", incoming_prefix="drop/")
+    made = datasets(stage)
+    assert tuple(each.contract for each in made) == registry.contracts()
+    assert {(each.bucket, each.database, each.prefixes.incoming) for each in made} == {
+        ("orders-etl-test", "lake", "drop/")
+    }
+    assert made[0].table_location == f"s3://orders-etl-test/{made[0].table}/"
