@@ -14,9 +14,9 @@ from chalicelib.aws.glue import table_input
 from chalicelib.contracts import registry
 from chalicelib.queries import saved
 from chalicelib.settings import Settings
-from local.athena.engine import Selected
+from local.athena.engine import SelectResult
 from local.athena.lake import StoredObject
-from local.athena.statements import Place, statement
+from local.athena.statements import StatementContext, statement
 from local.athena.tables import FileCache
 
 SETTINGS = Settings(bucket="bench")
@@ -100,12 +100,12 @@ def bytes_read(folder: Path, *, partitioned: bool) -> dict[str, int]:
     lake = FolderLake(folder, partitioned=partitioned)
     found = {}
     with tempfile.TemporaryDirectory() as work:
-        place = Place(lake, FileCache(Path(work)), ORDERS.database, None, lambda _: None)
+        place = StatementContext(lake, FileCache(Path(work)), ORDERS.database, None, lambda _: None)
         for _, sql in saved.view_statements(ORDERS):
             statement(sql, ()).run(place)
         for name, parameters in QUESTIONS.items():
             bound = saved.load(DATASETS)[name].bind(parameters)
             selected = statement(bound.sql, bound.parameters).run(place)
-            assert isinstance(selected, Selected)
+            assert isinstance(selected, SelectResult)
             found[name] = selected.scanned_bytes
     return found

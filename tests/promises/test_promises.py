@@ -1,4 +1,4 @@
-"""The ten promises, each by its number. What needs real processes is in tests/local/test_promises.py."""
+"""The ten promises, each by its number. What needs real processes is in tests/local/shared/test_promises.py."""
 
 from __future__ import annotations
 
