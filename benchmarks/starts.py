@@ -15,7 +15,7 @@ PROGRAMS = {
     "a bare Chalice app, with boto3": f"import boto3\n{BARE}",
     "orders-etl, REST function": "import os; os.environ['_HANDLER'] = 'app.app'; import app",
     "pandas, pyarrow and boto3": "import pandas, pyarrow, boto3",
-    "orders-etl, S3 function": "import os; os.environ['_HANDLER'] = 'app.load_orders'; import app",
+    "orders-etl, S3 function": "import os; os.environ['_HANDLER'] = 'app.load'; import app",
 }
 TIMED = "import time; began = time.perf_counter()\n{}\nprint(time.perf_counter() - began)"
 

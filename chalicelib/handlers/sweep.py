@@ -17,7 +17,7 @@ from chalicelib.loading.sweep_cursor import Rules, SweepReport
 from chalicelib.settings import Settings
 from chalicelib.telemetry.logs import log, measure
 
-SWEEP, LOAD = "sweep_orders", "load_orders"
+SWEEP, LOAD = "sweep", "load"
 """The functions' names in app.py, with which their deployed names end."""
 
 

@@ -41,7 +41,7 @@ def without_events(product: Product) -> Iterator[None]:
 def sweep(product: Product) -> dict[str, Any]:
     """Run the sweep as its schedule does; return its report."""
     functions = product.aws.client("lambda")
-    answer = functions.invoke(FunctionName=product.deployment.functions["sweep_orders"], Payload=b"{}")
+    answer = functions.invoke(FunctionName=product.deployment.functions["sweep"], Payload=b"{}")
     report: dict[str, Any] = json.loads(answer["Payload"].read())
     assert "FunctionError" not in answer, report
     return report

@@ -78,7 +78,7 @@ class Scene(ABC):
             "eventTime": "2026-01-01T00:00:00.000Z",
             "s3": {"bucket": {"name": self.bucket}, "object": thing | {"sequencer": f"{time.time_ns():020X}"}},
         }
-        return self.invoke(self.product.deployment.functions["load_orders"], {"Records": [record]})
+        return self.invoke(self.product.deployment.functions["load"], {"Records": [record]})
 
     def put(self, key: str, *orders: dict[str, Any]) -> dict[str, Any]:
         """Drop orders under a key."""
@@ -118,7 +118,7 @@ class Loading(Scene):
 
     @property
     def function(self) -> str:
-        return self.product.deployment.functions["load_orders"]
+        return self.product.deployment.functions["load"]
 
     def act(self) -> None:
         last = self.crawler_is_ready()
@@ -165,7 +165,7 @@ class Sweeping(Scene):
 
     @property
     def function(self) -> str:
-        return self.product.deployment.functions["sweep_orders"]
+        return self.product.deployment.functions["sweep"]
 
     def act(self) -> None:
         wait_for(lambda: time.monotonic() > self.orphaned_at + self.settings.sweep_grace_seconds + 2, 120)
@@ -234,4 +234,4 @@ def _no_rows() -> bytes:
     return file.getvalue()
 
 
-SCENES: dict[str, type[Scene]] = {"load_orders": Loading, "sweep_orders": Sweeping, "api_handler": Asking}
+SCENES: dict[str, type[Scene]] = {"load": Loading, "sweep": Sweeping, "api_handler": Asking}

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.aws, pytest.mark.slow]
 COPIED = ("Makefile", "app.py", "chalicelib", "glue_setup", "release", "requirements.txt", "requirements-dev.lock")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "deployed", "deployments", "policy-*.json")
 BUCKET = "orders-etl-local"
-LOADER_LOG = "/aws/lambda/orders-etl-local-load_orders"
+LOADER_LOG = "/aws/lambda/orders-etl-local-load"
 
 
 class Checkout:
@@ -178,7 +178,7 @@ def test_a_first_deployment_waits_out_the_first_minutes_of_a_real_account(tmp_pa
 
 def test_only_its_own_bucket_and_its_own_api_may_invoke_a_function(empty: Emulator, tmp_path: Path) -> None:
     Checkout(empty, tmp_path / "one").succeeds("deploy")
-    policy = json.loads(empty.client("lambda").get_policy(FunctionName="orders-etl-local-load_orders")["Policy"])
+    policy = json.loads(empty.client("lambda").get_policy(FunctionName="orders-etl-local-load")["Policy"])
     (by_s3,) = [s for s in policy["Statement"] if s["Principal"] == {"Service": "s3.amazonaws.com"}]
     assert by_s3["Condition"]["ArnLike"] == {"AWS:SourceArn": f"arn:aws:s3:::{BUCKET}"}
     assert by_s3["Condition"]["StringEquals"] == {"AWS:SourceAccount": "123456789012"}
@@ -230,7 +230,7 @@ def test_a_stage_that_nobody_has_filled_in_is_filled_in_and_deployed(empty: Emul
     told = checkout.succeeds("deploy", "BUCKET=my-orders-dev", f"LAYER={layer}", stage="dev")
     assert "the rows are as expected" in told
     functions = empty.client("lambda")
-    (found,) = functions.get_function_configuration(FunctionName="orders-etl-dev-load_orders")["Layers"]
+    (found,) = functions.get_function_configuration(FunctionName="orders-etl-dev-load")["Layers"]
     assert found["Arn"] == layer
     again = checkout.succeeds("deploy", stage="dev")
     assert ".chalice/config.json: unchanged" in again

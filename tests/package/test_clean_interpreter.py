@@ -105,15 +105,15 @@ print(json.dumps([callable(getattr(app, sys.argv[1])), [each.__file__ for each i
 
 
 def test_the_loader_is_given_the_layer_and_the_rest_api_is_not() -> None:
-    assert has_layer("load_orders")
+    assert has_layer("load")
     assert not has_layer("app")
-    assert imported_when_called("load_orders")
+    assert imported_when_called("load")
 
 
 def test_the_loader_takes_an_event_without_records(lambda_paths: list[Path]) -> None:
     code = """
 import app
-answer = app.load_orders({"Event": "s3:TestEvent", "Records": []}, None)
+answer = app.load({"Event": "s3:TestEvent", "Records": []}, None)
 print(json.dumps([answer, sys.modules["pyarrow"].__file__, "pandas" in sys.modules]))
 """
     answer, pyarrow, pandas = run(lambda_paths, code)

@@ -24,7 +24,7 @@ ORDERS = [{"order_id": "f-1", "order_date": "2024-07-05", "products": []}]
 @contextlib.contextmanager
 def shut_out(product: Product) -> Iterator[None]:
     """Let every load fail: its function may not use S3."""
-    role = product.aws.client("lambda").get_function(FunctionName=product.deployment.functions["load_orders"])
+    role = product.aws.client("lambda").get_function(FunctionName=product.deployment.functions["load"])
     name = role["Configuration"]["Role"].rsplit("/", 1)[1]
     deny = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "s3:*", "Resource": "*"}]}
     iam = product.aws.client("iam")
@@ -52,16 +52,16 @@ def waiting(product: Product) -> int:
 def wiring(product: Product) -> Any:
     """Return what Lambda does with the events that loading fails on."""
     functions = product.aws.client("lambda")
-    return functions.get_function_event_invoke_config(FunctionName=product.deployment.functions["load_orders"])
+    return functions.get_function_event_invoke_config(FunctionName=product.deployment.functions["load"])
 
 
 @contextlib.contextmanager
 def deployed_with(product: Product, **settings: Any) -> Iterator[None]:
-    """Deploy with other settings of load_orders in Chalice's configuration; deploy without them at the end."""
+    """Deploy with other settings of load in Chalice's configuration; deploy without them at the end."""
     path = product.deployment.workspace / ".chalice" / "config.json"
     before = path.read_text()
     config = json.loads(before)
-    config["stages"][LOCAL_STAGE]["lambda_functions"]["load_orders"] |= settings
+    config["stages"][LOCAL_STAGE]["lambda_functions"]["load"] |= settings
     try:
         path.write_text(json.dumps(config))
         run(product.aws, product.deployment.workspace, "chalice", *CHALICE, "deploy", "--stage", LOCAL_STAGE)
@@ -113,7 +113,7 @@ def test_a_redeployment_keeps_the_wiring_and_a_second_wire_changes_nothing(produ
 
 
 def test_a_stage_with_reserved_concurrency_deploys_and_every_drop_waits_for_its_turn(product: Product) -> None:
-    functions, name = product.aws.client("lambda"), product.deployment.functions["load_orders"]
+    functions, name = product.aws.client("lambda"), product.deployment.functions["load"]
     with deployed_with(product, reserved_concurrency=1):
         assert functions.get_function_concurrency(FunctionName=name)["ReservedConcurrentExecutions"] == 1
         with ThreadPoolExecutor(8) as pool:

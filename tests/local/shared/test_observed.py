@@ -18,7 +18,7 @@ BAD = GOOD | {"order_date": "Zerlina's birthday"}
 
 def lines(product: Product) -> list[dict[str, Any]]:
     """Return the lines of JSON in the log of the loading function."""
-    group = f"/aws/lambda/{product.deployment.functions['load_orders']}"
+    group = f"/aws/lambda/{product.deployment.functions['load']}"
     pages = product.aws.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
     texts = [text for page in pages for event in page["events"] for text in event["message"].splitlines()]
     return [json.loads(text) for text in texts if text.startswith("{")]

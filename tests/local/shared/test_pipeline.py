@@ -82,7 +82,7 @@ def test_folder_markers_are_no_drops(product: Product) -> None:
 
 
 def test_a_test_event_is_answered(product: Product) -> None:
-    function = product.deployment.functions["load_orders"]
+    function = product.deployment.functions["load"]
     event = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": product.settings.bucket}
     answer = product.aws.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event).encode())
     assert "FunctionError" not in answer
@@ -103,7 +103,7 @@ def test_all_records_of_one_event_are_loaded_and_a_second_delivery_changes_nothi
         for entry in entries
     ]
     before = [product.rows(key, "order_id", "line_number") for key in keys]
-    function = product.deployment.functions["load_orders"]
+    function = product.deployment.functions["load"]
     answer = product.aws.client("lambda").invoke(
         FunctionName=function, Payload=json.dumps({"Records": records}).encode()
     )
