@@ -98,14 +98,14 @@ def size(folder: Path) -> int:
 def bytes_read(folder: Path, *, partitioned: bool) -> dict[str, int]:
     """Return how many bytes each question reads."""
     lake = FolderLake(folder, partitioned=partitioned)
-    found = {}
+    scanned = {}
     with tempfile.TemporaryDirectory() as work:
-        place = StatementContext(lake, FileCache(Path(work)), ORDERS.database, None, lambda _: None)
+        context = StatementContext(lake, FileCache(Path(work)), ORDERS.database, None, lambda _: None)
         for _, sql in saved.view_statements(ORDERS):
-            statement(sql, ()).run(place)
+            statement(sql, ()).run(context)
         for name, parameters in QUESTIONS.items():
             bound = saved.load(DATASETS)[name].bind(parameters)
-            selected = statement(bound.sql, bound.parameters).run(place)
-            assert isinstance(selected, SelectResult)
-            found[name] = selected.scanned_bytes
-    return found
+            result = statement(bound.sql, bound.parameters).run(context)
+            assert isinstance(result, SelectResult)
+            scanned[name] = result.scanned_bytes
+    return scanned
