@@ -1,4 +1,4 @@
-"""What was measured, and the goals it is held against."""
+"""The figures of a run, and the goals that they are compared with."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Imports = dict[str, float]
 
 @dataclass
 class Figures:
-    """All that one run of the benchmarks found; sizes in MB of 10^6 bytes, `sizes` and `bytes_read` in bytes.
+    """All figures of one run of the benchmarks; sizes in MB of 10^6 bytes, `sizes` and `bytes_read` in bytes.
 
     `sizes` and `bytes_read` hold ours first, then one file as pandas writes it. `others` is how many cores other
     programs kept busy before the run.
@@ -62,17 +62,17 @@ class Figures:
 
 @dataclass(frozen=True)
 class Goal:
-    """A figure of `found` that is to be at least, or at most, `wanted`."""
+    """A target, and what computes its value from the figures; the value is to be `at_least` the target, or at most."""
 
     name: str
-    found: Callable[[Figures], float]
-    wanted: float
+    value: Callable[[Figures], float]
+    target: float
     at_least: bool = True
     unit: str = "×"
 
     def met(self, value: float) -> bool:
         """Tell whether a value is good enough."""
-        return value >= self.wanted if self.at_least else value <= self.wanted
+        return value >= self.target if self.at_least else value <= self.target
 
 
 def _ratio(ours: Case, theirs: Case) -> Callable[[Figures], float]:
@@ -87,8 +87,8 @@ def _month(figures: Figures) -> float:
     """Return the worst ratio of bytes read among the questions about a month."""
     from benchmarks.layout import MONTH, QUESTIONS
 
-    asked = [name for name, parameters in QUESTIONS.items() if parameters == MONTH]
-    return max(figures.bytes_read[0][name] / figures.bytes_read[1][name] for name in asked)
+    names = [name for name, parameters in QUESTIONS.items() if parameters == MONTH]
+    return max(figures.bytes_read[0][name] / figures.bytes_read[1][name] for name in names)
 
 
 ONE, TWO = Case(OURS, "array", 1), Case(OURS, "array", 2)

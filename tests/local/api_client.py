@@ -13,14 +13,17 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from chalicelib import assembly
 from chalicelib.api.openapi import document
-from chalicelib.queries.saved import load
+from chalicelib.queries import saved
 from chalicelib.settings import Settings
 from local.emulator import REGION
 from local.pipeline import wait_for
 from tests.local.product import Product
 
-DOCUMENT = document(load(), Settings(bucket="any"), "")
+SETTINGS = Settings(bucket="any")
+QUERIES = saved.load(assembly.datasets(SETTINGS))
+DOCUMENT = document(QUERIES, SETTINGS, "")
 DOCUMENTED = schemathesis.openapi.from_dict(DOCUMENT | {"security": []})
 """The document without its security: every call is signed here, and what is not signed is another test's."""
 SECONDS = 35.0

@@ -13,6 +13,8 @@ from botocore.credentials import Credentials
 
 from local.emulator import REGION, Emulator
 
+PROBE_BUCKET = "probe-bucket"
+
 
 def call(
     url: str,

@@ -14,7 +14,7 @@ from local.athena.ddl import create_view
 from local.athena.engine import select
 from local.athena.lake import MalformedQuery, QueryCancelled, QueryError
 from local.athena.sql import parse
-from local.athena.statements import Place, statement
+from local.athena.statements import StatementContext, statement
 from local.athena.tables import FileCache
 from local.athena.values import ResultColumn, ResultFile, read_rows, text
 from tests.local.athena_memory_lake import (
@@ -295,7 +295,7 @@ def test_a_view_is_stale_when_its_table_has_changed(lake: MemoryLake, ask: Ask) 
 
 
 def told(lake: MemoryLake, cache: FileCache, sql: str) -> list[str]:
-    answer = statement(sql, ()).run(Place(lake, cache, DATABASE, None, lambda connection: None))
+    answer = statement(sql, ()).run(StatementContext(lake, cache, DATABASE, None, lambda connection: None))
     return answer.lines  # type: ignore[union-attr]
 
 

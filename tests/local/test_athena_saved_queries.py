@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.aws.athena_results import Typed, typed
-from local.athena.engine import Selected, select
+from local.athena.engine import SelectResult, select
 from local.athena.sql import parse
 from local.athena.tables import FileCache
 from local.athena.values import read_rows
@@ -96,7 +96,7 @@ def sql(lake: MemoryLake, cache: FileCache) -> Ask:
     return asked
 
 
-def rows(selected: Selected) -> list[tuple[Typed, ...]]:
+def rows(selected: SelectResult) -> list[tuple[Typed, ...]]:
     types = [column.type for column in selected.file.columns]
     _, *texts = read_rows(bytes(selected.file.content), len(types))
     return [tuple(typed(text, type_) for text, type_ in zip(row, types, strict=True)) for row in texts]

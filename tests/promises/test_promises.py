@@ -1,6 +1,6 @@
 """The promises, each by its number; bounded work (13) and removals (14) have files of their own.
 
-What needs real processes is in tests/local/test_promises.py.
+What needs real processes is in tests/local/shared/test_promises.py.
 """
 
 from __future__ import annotations

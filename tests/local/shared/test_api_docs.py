@@ -74,7 +74,7 @@ def test_the_three_commands_of_the_readme(product: Product, place: Path) -> None
 def test_the_python_example(product: Product, place: Path) -> None:
     (program,) = blocks("python")
     printed = run(product, place, sys.executable, "-c", program)
-    assert printed.startswith("partly_loaded 7 loaded, 9 refused\n")
+    assert printed.startswith("partly_loaded 7 loaded, 9 rejected\n")
     assert printed.count("\n") == 7
     assert re.search(r"^\d+ orders$", printed, re.MULTILINE)
 

@@ -11,8 +11,7 @@ import pytest
 
 from local.deploy import Deployment
 from local.emulator import ACCOUNT, REGION, Emulator
-from tests.local.calls import call, user
-from tests.local.conftest import PROBE_BUCKET
+from tests.local.calls import PROBE_BUCKET, call, user
 
 pytestmark = pytest.mark.aws
 

@@ -71,7 +71,7 @@ def test_nothing_is_left_after_the_parent_is_killed(tmp_path: Path) -> None:
             "from pathlib import Path\n"
             "from local import env_file\n"
             "from local.emulator import start\n"
-            "from tests.local.test_emulator import start_worker\n"
+            "from tests.local.shared.test_emulator import start_worker\n"
             "announced = Path(sys.argv[1])\n"
             "aws = start(announced=announced)\n"
             "env_file.write(announced, aws.environment)\n"

@@ -10,8 +10,7 @@ from local.deploy import Deployment
 from local.emulator import Emulator
 from local.patches.lambda_burst import WORKERS
 from local.pipeline import wait_for
-from tests.local.calls import receipts
-from tests.local.conftest import PROBE_BUCKET
+from tests.local.calls import PROBE_BUCKET, receipts
 
 pytestmark = pytest.mark.aws
 

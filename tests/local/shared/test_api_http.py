@@ -11,9 +11,8 @@ import pytest
 import requests
 
 from chalicelib.api.headers import SECURITY
-from chalicelib.queries.saved import load
 from local.emulator import PROJECT
-from tests.local.api_client import Client, send
+from tests.local.api_client import QUERIES, Client, send
 from tests.local.product import Product
 
 pytestmark = pytest.mark.aws
@@ -84,7 +83,7 @@ def test_a_file_that_cannot_be_read_is_told_with_the_place(api: Client, tmp_path
 
 def test_the_list_of_queries_leads_to_each(api: Client, uploaded: Any) -> None:
     told = api.get("/queries").json()["queries"]
-    assert [each["name"] for each in told] == list(load())
+    assert [each["name"] for each in told] == list(QUERIES)
     for each in told:
         query = {parameter["name"]: parameter["example"] for parameter in each["parameters"]}
         answer = api.get(each["url"], **query)
