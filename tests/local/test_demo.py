@@ -49,8 +49,8 @@ def test_one_wrong_figure_fails_the_demo_and_is_named(tmp_path: Path) -> None:
     answers.write_text(answers.read_text("utf-8").replace('"283.6100"', '"283.6101"'), "utf-8")
     done = subprocess.run(DEMO, cwd=project, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
-    told = [line for line in done.stdout.splitlines() if "283.6101" in line]
-    assert [line.split(",")[0].strip() for line in told] == [
+    lines = [line for line in done.stdout.splitlines() if "283.6101" in line]
+    assert [line.split(",")[0].strip() for line in lines] == [
         "the answer of sales_per_customer",
         "the answer of repeat_customers",
     ]

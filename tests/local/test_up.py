@@ -84,14 +84,14 @@ def test_it_tells_where_it_is_and_leaves_nothing(clone: Path, start: Start) -> N
     port = free_port()
     before = files(clone)
     process = start(port)
-    told = clone / ".local" / "env"
-    wait_for(lambda: told.exists() or process.poll() is not None, seconds=60)
+    announced = clone / ".local" / "env"
+    wait_for(lambda: announced.exists() or process.poll() is not None, seconds=60)
     assert process.poll() is None, process.communicate()[0]
 
-    env = dict(line.split("=", 1) for line in told.read_text().splitlines())
+    env = dict(line.split("=", 1) for line in announced.read_text().splitlines())
     assert list(env) == NAMES
     assert env["AWS_ENDPOINT_URL"] == f"http://{HOST}:{port}"
-    assert told.stat().st_mode & 0o077 == 0
+    assert announced.stat().st_mode & 0o077 == 0
     s3 = boto3.client(
         "s3",
         endpoint_url=env["AWS_ENDPOINT_URL"],
@@ -115,11 +115,11 @@ def test_it_tells_where_it_is_and_leaves_nothing(clone: Path, start: Start) -> N
 def test_it_ends_when_make_was_killed(clone: Path, start: Start) -> None:
     port = free_port()
     shell = start(port, through=("sh", "-c", '"$@"; true', "sh"), MAKELEVEL="1")
-    told = clone / ".local" / "env"
-    wait_for(lambda: told.exists() or shell.poll() is not None, seconds=60)
+    announced = clone / ".local" / "env"
+    wait_for(lambda: announced.exists() or shell.poll() is not None, seconds=60)
     assert shell.poll() is None, shell.communicate()[0]
     shell.kill()
-    wait_for(lambda: not told.exists(), seconds=15)
+    wait_for(lambda: not announced.exists(), seconds=15)
     with socket.socket() as probe:
         wait_for(lambda: probe.connect_ex((HOST, port)) != 0, seconds=15)
 
