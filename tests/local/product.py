@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from chalicelib.loading.entry import Entry
 from chalicelib.settings import LOCAL_STAGE
-from local.deploy import copy_project, deploy, run_module
+from local.deploy import NOT_COPIED, copy_project, deploy, run_module
 from local.emulator import PROJECT, running
 from local.expected import table_rows
 from local.pipeline import Pipeline, wait_for
@@ -57,6 +58,14 @@ def project_with(folder: Path, variables: Mapping[str, str]) -> Path:
     config = json.loads(path.read_text("utf-8"))
     config["stages"][LOCAL_STAGE]["environment_variables"] |= variables
     path.write_text(json.dumps(config), "utf-8")
+    return folder
+
+
+def clone(folder: Path) -> Path:
+    """Copy into `folder` what `make local` and `make demo` need of a fresh clone; return it."""
+    copy_project(PROJECT, folder)
+    for name in ("local", "release", "sample_data"):
+        shutil.copytree(PROJECT / name, folder / name, ignore=NOT_COPIED)
     return folder
 
 
