@@ -52,7 +52,7 @@ class Bench:
             shares = (BROKEN, UNKNOWN) if form == "dirty" else (0.0, 0.0)
             orders.write(path, count, lines=form == "lines", broken=shares[0], unknown=shares[1])
             self.sources[form] = path
-            self.figures.megabytes[form] = path.stat().st_size / measure.MB
+            self.figures.megabytes[form] = path.stat().st_size / cost.MB
 
     def run(self, case: Case, attempt: str, *, memory: bool = False) -> Run:
         """Run one case once."""
@@ -152,7 +152,7 @@ def _large(bench: Bench, count: int) -> None:
     path = bench.directory / "large.json"
     orders.write(path, count, copies=LARGE_COPIES)
     bench.sources["large"] = path
-    bench.figures.megabytes["large"] = path.stat().st_size / measure.MB
+    bench.figures.megabytes["large"] = path.stat().st_size / cost.MB
     for cores in (1, 2):
         case = Case(OURS, "large", cores)
         _show_progress(f"memory: {case}")

@@ -16,7 +16,7 @@ from chalicelib.cores import MB_A_CORE
 
 PRICES: dict[str, Any] = json.loads((Path(__file__).parent / "prices.json").read_text("utf-8"))
 
-GB, MB, MIB = 10**9, 10**6, 1024 * 1024
+GB, MB = 10**9, 10**6
 MEMORY_SIZES = (512, 1024, 1769, 3008)
 """In MB: the least that holds a load with room to spare, the common one, one core, and the most without asking AWS."""
 

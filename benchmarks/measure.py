@@ -12,12 +12,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import cost
+
 PROJECT = Path(__file__).resolve().parent.parent
 SAMPLED_EVERY = 0.01
 """Seconds between two looks at memory."""
 
 _PSS = re.compile(r"^Pss:\s+(\d+) kB", re.MULTILINE)
-MB = 1e6
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def run(command: list[str], *, cores: int, memory: bool = False, timeout: float 
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"{' '.join(command[2:4])} ended with {process.returncode}: {errors.strip()[-600:]}")
-    return Run(seconds, used.ru_utime + used.ru_stime, watch.peak / MB if watch else 0.0)
+    return Run(seconds, used.ru_utime + used.ru_stime, watch.peak / cost.MB if watch else 0.0)
 
 
 def python(*arguments: str) -> list[str]:

@@ -73,12 +73,12 @@ class Client:
     def ended(self, status_url: str) -> Any:
         """Wait until an upload is loaded or refused; return what is told of it."""
 
-        def look() -> Any:
+        def poll() -> Any:
             answer = self.call("GET", status_url)
             assert answer.status_code == 200, answer.text
             return answer.json() if answer.json()["status"] in ENDED else None
 
-        return wait_for(look)
+        return wait_for(poll)
 
     def upload(self, filename: str, content: bytes, folder: Path) -> Any:
         """Upload a file by curl and wait for its end."""
