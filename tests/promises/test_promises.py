@@ -176,7 +176,7 @@ def test_promise_5_a_catalog_that_answers_with_errors_fails_no_load(
     monkeypatch.setattr(assembly, "storage", lambda bucket: store)
     monkeypatch.setattr(boto3, "client", lambda name: Glue())
     stage = Settings.from_environment({"ETL_BUCKET": BUCKET, "ETL_STAGE": "test", "GLUE_CRAWLER": "c"})
-    assembly.want_crawler(stage)
+    assembly.request_crawl(stage)
     printed = capsys.readouterr().out
     assert ("CrawlerFailures" in printed) == (answer != "CrawlerRunningException")
     assert '"event": "crawler"' in printed
