@@ -186,7 +186,7 @@ def test_promise_5_a_catalog_that_answers_with_errors_fails_no_load(
 def test_promise_6_a_hundred_drops_alike_in_name_and_second_all_arrive() -> None:
     store = MemoryStore()
     for i in range(100):
-        store._clock, store.now = 0, BEGINNING
+        store.events, store.now = 0, BEGINNING
         ingest(store).load(store.drop(f"orders_json_incoming/{i}/orders.json", body(order(f"{i:03}"))))
     assert [row[1] for row in table(store)] == [f"{i:03}" for i in range(100)]
 
