@@ -14,9 +14,6 @@ from benchmarks.goals import Case, Figures
 from benchmarks.measure import Run
 from benchmarks.peers import OURS, PEERS
 
-ORDERS_PER_MB = 1620
-"""About what makes a megabyte of the array."""
-
 BROKEN, UNKNOWN = 0.02, 0.10
 LARGE_COPIES = 20
 
@@ -75,14 +72,14 @@ def main() -> None:
     options = _options()
     with tempfile.TemporaryDirectory(prefix="orders-bench-") as directory:
         bench = Bench(Path(directory), Figures(others=measure.busy_cores()))
-        bench.make(options.megabytes * ORDERS_PER_MB)
+        bench.make(options.megabytes * orders.A_MEGABYTE)
         cases = [case for case in CASES if _installed(case) and (not options.ours or case.peer == OURS)]
         _throughput(bench, cases, options.runs)
         if not options.ours:
             _same_work(bench, cases)
             _layout(bench)
         if not options.no_large:
-            _large(bench, options.megabytes * ORDERS_PER_MB)
+            _large(bench, options.megabytes * orders.A_MEGABYTE)
     bench.figures.imports = starts.measure(options.runs)
     written = report.markdown(bench.figures, goals.GOALS)
     print(written)
@@ -167,8 +164,8 @@ def _costs(figures: Figures, megabytes: int) -> str:
     """Return what loads of the file, and of a small one, would cost at the speed of this machine."""
     one, two = figures.seconds(goals.ONE), figures.seconds(goals.TWO)
     work = cost.Work(figures.cpu_seconds_per_gb(), two_cores=one / two, request_seconds=cost.REQUEST_SECONDS)
-    large = cost.Drop(round(figures.megabytes["array"] * cost.MB), megabytes * ORDERS_PER_MB, files=12)
-    drops = (large, cost.Drop(cost.MB, ORDERS_PER_MB, files=1), cost.Drop(10_000, 16, files=1))
+    large = cost.Drop(round(figures.megabytes["array"] * cost.MB), megabytes * orders.A_MEGABYTE, files=12)
+    drops = (large, cost.Drop(cost.MB, orders.A_MEGABYTE, files=1), cost.Drop(10_000, 16, files=1))
     return "\n".join(cost.report(work, drop) for drop in drops)
 
 

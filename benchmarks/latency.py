@@ -8,34 +8,23 @@ from __future__ import annotations
 
 import argparse
 import functools
-import io
 import itertools
-import json
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
 
 from benchmarks import orders
-from chalicelib.aws.athena import Athena
-from chalicelib.file_names import ledger_name
-from chalicelib.loading.entry import Entry
-from chalicelib.loading.models import FINISHED
-from local.pipeline import Pipeline, pipeline
+from local.pipeline import Pipeline, pipeline, wait_for
 from local.progress import Progress
 
-Found = TypeVar("Found")
-
-ORDERS_PER_MB = 1620
 SIZES = {"10 KB, cold": 0.01, "10 KB": 0.01, "10 MB": 10.0, "200 MB": 200.0}
 MANY = 200
 DAYS = 30
 """Of the orders of one file: most of what is dropped is of one month."""
 DEADLINE = 300.0
-LOOKED_EVERY = 0.01
+PAUSE = 0.01
 
 
 @dataclass(frozen=True)
@@ -54,98 +43,48 @@ class Latency:
         return self.put + self.begun + self.loaded + self.asked
 
 
-class Lake:
-    """The deployed pipeline, as one who drops files and asks sees it."""
-
-    def __init__(self, running: Pipeline) -> None:
-        self._settings = running.settings
-        self._s3: Any = running.aws.client("s3")
-        self._athena = Athena(running.aws.client("athena"), running.settings)
-
-    def drop(self, name: str, body: bytes, rows: int) -> Latency:
-        """Drop one file and follow it until its rows can be queried."""
-        marks = [time.monotonic()]
-        self.put(name, body)
-        marks.append(time.monotonic())
-        wait(lambda: self.entry(name))
-        marks.append(time.monotonic())
-        wait(lambda: self.finished(name))
-        marks.append(time.monotonic())
-        wait(lambda: self.rows_of(name) == rows or None)
-        marks.append(time.monotonic())
-        return Latency(name, *(after - before for before, after in itertools.pairwise(marks)))
-
-    def put(self, name: str, body: bytes) -> None:
-        """Send one file."""
-        self._s3.put_object(Bucket=self._settings.bucket, Key=self.key(name), Body=io.BytesIO(body))
-
-    def key(self, name: str) -> str:
-        """Return the key that a file is dropped under."""
-        return f"{self._settings.incoming_prefix}{name}"
-
-    def entry(self, name: str) -> Entry | None:
-        """Return what the ledger says of a file."""
-        place = f"{self._settings.ledger_prefix}{ledger_name(self.key(name))}"
-        try:
-            stored = self._s3.get_object(Bucket=self._settings.bucket, Key=place)
-        except self._s3.exceptions.NoSuchKey:
-            return None
-        return Entry.from_json(json.loads(stored["Body"].read()))
-
-    def finished(self, name: str) -> Entry | None:
-        """Return the ledger's entry of a file once it is loaded or rejected."""
-        found = self.entry(name)
-        return found if found is not None and found.state in FINISHED else None
-
-    def rows_of(self, start: str) -> int:
-        """Ask Athena how many rows came from the files whose names begin so."""
-        table = f"{self._settings.database}.{self._settings.table}"
-        execution_id = self._athena.start(f"SELECT count(*) FROM {table} WHERE source_key LIKE '{self.key(start)}%'")
-        (count,) = next(self._athena.rows(self._athena.wait(execution_id, 60)))
-        assert isinstance(count, int), count
-        return count
+def drop(running: Pipeline, name: str, body: bytes, count: int, copies: int = 1) -> Latency:
+    """Drop a file of `count` orders, or copies of it at once, and follow all until their rows can be queried."""
+    folder = f"{running.orders.incoming}{name.replace(' ', '_')}/"
+    keys = [f"{folder}{i:03d}.json" for i in range(copies)]
+    rows = copies * sum(len(order["products"]) for order in orders.orders(count))
+    marks = [time.monotonic()]
+    with ThreadPoolExecutor(min(8, copies)) as pool:
+        list(pool.map(running.put, keys, itertools.repeat(body)))
+    marks.append(time.monotonic())
+    wait_for(lambda: running.entry(keys[-1]), DEADLINE, PAUSE)
+    marks.append(time.monotonic())
+    for key in keys:
+        wait_for(functools.partial(running.finished_entry, key), DEADLINE, PAUSE)
+    marks.append(time.monotonic())
+    wait_for(lambda: count_rows(running, folder) == rows, DEADLINE, PAUSE)
+    marks.append(time.monotonic())
+    return Latency(name, *(after - before for before, after in itertools.pairwise(marks)))
 
 
-def wait(look: Callable[[], Found | None]) -> Found:
-    """Return what `look` finds, as soon as it does."""
-    end = time.monotonic() + DEADLINE
-    while time.monotonic() < end:
-        found = look()
-        if found is not None:
-            return found
-        time.sleep(LOOKED_EVERY)
-    raise TimeoutError("the load did not end")
+def count_rows(running: Pipeline, prefix: str) -> int:
+    """Ask Athena how many rows came from the files whose keys begin so."""
+    sql = f"SELECT count(*) FROM {running.orders.table} WHERE source_key LIKE '{prefix}%'"
+    ((count,),) = running.athena.rows(running.athena.wait(running.athena.start(sql), 60))
+    assert isinstance(count, int), count
+    return count
 
 
-def one_by_one(lake: Lake, directory: Path, largest: float) -> list[Latency]:
+def one_by_one(running: Pipeline, directory: Path, largest: float) -> list[Latency]:
     """Drop a file of each size, one after the other."""
-    found = []
+    latencies = []
     for name, megabytes in SIZES.items():
         if megabytes <= largest:
-            count = max(1, round(megabytes * ORDERS_PER_MB))
+            count = max(1, round(megabytes * orders.A_MEGABYTE))
             body = written(directory / "orders.json", count)
-            rows = sum(len(order["products"]) for order in orders.orders(count))
-            found.append(lake.drop(f"{name.replace(' ', '_').replace(',', '')}.json", body, rows))
-    return found
+            latencies.append(drop(running, name, body, count))
+    return latencies
 
 
-def many_at_once(lake: Lake, directory: Path) -> Latency:
+def many_at_once(running: Pipeline, directory: Path) -> Latency:
     """Drop many small files at once and follow all until all of their rows can be queried."""
     body = written(directory / "small.json", 16)
-    rows = MANY * sum(len(order["products"]) for order in orders.orders(16))
-    names = [f"many_{i:03d}.json" for i in range(MANY)]
-    marks = [time.monotonic()]
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda name: lake.put(name, body), names))
-    marks.append(time.monotonic())
-    wait(lambda: lake.entry(names[-1]))
-    marks.append(time.monotonic())
-    for name in names:
-        wait(functools.partial(lake.finished, name))
-    marks.append(time.monotonic())
-    wait(lambda: lake.rows_of("many_") == rows or None)
-    marks.append(time.monotonic())
-    return Latency(f"{MANY} files of 10 KB at once", *(b - a for a, b in itertools.pairwise(marks)))
+    return drop(running, f"{MANY} files of 10 KB at once", body, 16, copies=MANY)
 
 
 def written(path: Path, count: int) -> bytes:
@@ -154,13 +93,12 @@ def written(path: Path, count: int) -> bytes:
     return path.read_bytes()
 
 
-def table(found: list[Latency]) -> str:
+def table(latencies: list[Latency]) -> str:
     """Return the latencies as a Markdown table."""
     lines = ["| seconds | put | until the load begins | load | question | together |", "| --- " + "| ---: " * 5 + "|"]
-    for each in found:
-        name = each.name.removesuffix(".json").replace("_", " ")
+    for each in latencies:
         parts = (each.put, each.begun, each.loaded, each.asked, each.total)
-        lines.append(f"| {name} | {' | '.join(f'{part:.2f}' for part in parts)} |")
+        lines.append(f"| {each.name} | {' | '.join(f'{part:.2f}' for part in parts)} |")
     return "\n".join(lines)
 
 
@@ -170,13 +108,11 @@ def main() -> None:
     parser.add_argument("--largest", type=float, default=200.0, help="MB of the largest file (200)")
     options = parser.parse_args()
     with TemporaryDirectory(prefix="orders-latency-") as name, pipeline(Progress(), log=Path(name) / "log") as running:
-        lake = Lake(running)
-        found = [*one_by_one(lake, Path(name), options.largest), many_at_once(lake, Path(name))]
-    told = table(found)
-    print(told)
+        text = table([*one_by_one(running, Path(name), options.largest), many_at_once(running, Path(name))])
+    print(text)
     results = Path(__file__).resolve().parent / "results"
     results.mkdir(exist_ok=True)
-    (results / "latency.md").write_text(f"# From put to queryable, on the embedded AWS\n\n{told}\n", "utf-8")
+    (results / "latency.md").write_text(f"# From put to queryable, on the embedded AWS\n\n{text}\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from chalicelib import assembly
 from chalicelib.aws.glue import table_input
-from chalicelib.contracts.orders.contract import ORDERS
+from chalicelib.contracts import registry
 from chalicelib.queries import saved
 from chalicelib.settings import Settings
 from local.athena.engine import Selected
@@ -19,6 +20,8 @@ from local.athena.statements import Place, statement
 from local.athena.tables import FileCache
 
 SETTINGS = Settings(bucket="bench")
+DATASETS = assembly.datasets(SETTINGS)
+ORDERS = next(each for each in DATASETS if each.name == registry.DEFAULT)
 MONTH = {"from": "2024-07-01", "to": "2024-07-31"}
 QUESTIONS: dict[str, dict[str, str]] = {
     "sales_by_month": MONTH,
@@ -34,15 +37,15 @@ class FolderLake:
 
     def __init__(self, folder: Path, *, partitioned: bool) -> None:
         self._folder = folder
-        described: Any = table_input(ORDERS, SETTINGS)
+        described: Any = table_input(ORDERS, SETTINGS.catalog_mode)
         if not partitioned:
             # The month is an ordinary column of the one file.
             described["StorageDescriptor"]["Columns"] += described.pop("PartitionKeys")
             described["Parameters"] = {"classification": "parquet"}
-        self._tables = {SETTINGS.table: {**described, "DatabaseName": SETTINGS.database}}
+        self._tables = {ORDERS.table: {**described, "DatabaseName": ORDERS.database}}
 
     def databases(self) -> list[str]:
-        return [SETTINGS.database]
+        return [ORDERS.database]
 
     def tables(self, database: str) -> list[dict[str, Any]]:
         return list(self._tables.values())
@@ -63,10 +66,10 @@ class FolderLake:
         raise NotImplementedError
 
     def objects(self, bucket: str, prefix: str) -> list[StoredObject]:
-        below = prefix.removeprefix(SETTINGS.table_prefix)
+        below = prefix.removeprefix(ORDERS.table_prefix)
         return [
             StoredObject(
-                bucket, f"{SETTINGS.table_prefix}{path.relative_to(self._folder)}", path.stat().st_size, str(path)
+                bucket, f"{ORDERS.table_prefix}{path.relative_to(self._folder)}", path.stat().st_size, str(path)
             )
             for path in sorted(self._folder.rglob("*.parquet"))
             if str(path.relative_to(self._folder)).startswith(below)
@@ -82,7 +85,7 @@ def pandas_file(ours: Path, out: Path) -> None:
     for path in sorted(ours.rglob("*.parquet")):
         month = path.parent.name.split("=")[1]
         rows = pq.ParquetFile(path).read()
-        tables.append(rows.append_column(ORDERS.partition.name, pa.array([month] * len(rows))))
+        tables.append(rows.append_column(ORDERS.contract.partition.name, pa.array([month] * len(rows))))
     out.mkdir(parents=True)
     pa.concat_tables(tables).to_pandas().to_parquet(out / "orders.parquet")
 
@@ -97,11 +100,11 @@ def bytes_read(folder: Path, *, partitioned: bool) -> dict[str, int]:
     lake = FolderLake(folder, partitioned=partitioned)
     found = {}
     with tempfile.TemporaryDirectory() as work:
-        place = Place(lake, FileCache(Path(work)), SETTINGS.database, None, lambda _: None)
-        for _, sql in saved.view_statements(SETTINGS.database, SETTINGS.table):
+        place = Place(lake, FileCache(Path(work)), ORDERS.database, None, lambda _: None)
+        for _, sql in saved.view_statements(ORDERS):
             statement(sql, ()).run(place)
         for name, parameters in QUESTIONS.items():
-            bound = saved.find(name).bind(parameters, database=SETTINGS.database, table=SETTINGS.table)
+            bound = saved.load(DATASETS)[name].bind(parameters)
             selected = statement(bound.sql, bound.parameters).run(place)
             assert isinstance(selected, Selected)
             found[name] = selected.scanned_bytes

@@ -13,6 +13,8 @@ CATEGORIES = ["Kitchen", "Lighting", "Stationery", "Home", "Garden", "Toys", "Sp
 NAMES = ["Ada Moreau", "Ben Okafor", "Carla Jensen", "Dev Patel", "Eva Novák", "José Núñez", "Zoë Šimek", "李 小龍"]
 STREETS = ["Rue des Lilas", "Marina Road", "Havnegade", "MG Road", "Dlouhá", "Calle Mayor", "Hauptstraße"]
 PRODUCTS, CUSTOMERS = 5_000, 40_000
+A_MEGABYTE = 1620
+"""About how many orders make a megabyte of the array."""
 START = datetime(2024, 1, 1)
 DAYS = 366
 

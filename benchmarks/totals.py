@@ -6,8 +6,10 @@ from pathlib import Path
 
 import duckdb
 
+from chalicelib.contracts import registry
 from chalicelib.contracts.model import From
-from chalicelib.contracts.orders.contract import ORDERS
+
+ORDERS = registry.contract()
 
 _OF_THE_SOURCE = (From.SOURCE_KEY, From.SOURCE_VERSION, From.SOURCE_MODIFIED_AT, From.RECORD_NUMBER, From.ORDER_MONTH)
 

@@ -1,4 +1,4 @@
-"""What the functions that load and sweep share: the bucket, the crawler's turn, failures in words. No columns here."""
+"""What the functions that load and sweep share: the bucket, the crawler's turn. No columns here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import boto3
 import botocore
-from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import dataset
 from chalicelib.aws.glue import start_crawler
@@ -16,7 +15,7 @@ from chalicelib.aws.runtime import check_botocore
 from chalicelib.aws.s3 import Storage, s3_client
 from chalicelib.contracts import registry
 from chalicelib.dataset import Dataset, Prefixes
-from chalicelib.errors import EtlError
+from chalicelib.errors import AwsError
 from chalicelib.loading.crawler_turn import CrawlerTurn
 from chalicelib.settings import Settings
 from chalicelib.telemetry.logs import log, measure
@@ -58,20 +57,6 @@ def catch_up_crawler(settings: Settings) -> None:
     _have_crawler(settings, CrawlerTurn.catch_up)
 
 
-def kind_of(problem: Exception) -> str:
-    """Return a failure's kind for logs and metrics: AWS's error code, else the name of its class."""
-    if isinstance(problem, ClientError):
-        return str(problem.response.get("Error", {}).get("Code", "unknown"))
-    return type(problem).__name__
-
-
-def redacted_message(problem: Exception) -> str:
-    """Put a failure into words that hold nothing of an order: AWS's call and code, or our own message."""
-    if isinstance(problem, ClientError):
-        return f"{problem.operation_name}: {kind_of(problem)}"
-    return str(problem) if isinstance(problem, EtlError) else kind_of(problem)
-
-
 def _have_crawler(settings: Settings, ask: Callable[[CrawlerTurn], str]) -> None:
     if not settings.crawler:
         return
@@ -83,8 +68,8 @@ def _have_crawler(settings: Settings, ask: Callable[[CrawlerTurn], str]) -> None
     )
     try:
         outcome = ask(turn)
-    except (ClientError, BotoCoreError) as problem:
-        outcome = f"failed: {redacted_message(problem)}"
+    except AwsError as error:
+        outcome = f"failed: {error}"
     failed = outcome.startswith("failed")
     log("crawler", level="ERROR" if failed else "INFO", crawler=settings.crawler, outcome=outcome)
     if failed:

@@ -128,8 +128,8 @@ class ParameterError(EtlError):
     def __init__(self, query: str, problems: dict[str, str]) -> None:
         self.query = query
         self.problems = problems
-        told = "; ".join(f"{shown(name)}: {problem}" for name, problem in problems.items())
-        super().__init__(f"query {shown(query)!r}: {told}")
+        listed = "; ".join(f"{shown(name)}: {problem}" for name, problem in problems.items())
+        super().__init__(f"query {shown(query)!r}: {listed}")
 
 
 class UnknownQuery(EtlError):
@@ -168,21 +168,32 @@ class ExecutionNotFound(EtlError):
         super().__init__(f"no execution {shown(execution_id)!r} of a saved query: check the id")
 
 
-class Throttled(EtlError):
-    """A service refused a call for its rate, after the retries. `retry_after` is in seconds."""
+class AwsError(EtlError):
+    """A call to AWS failed, after the client's retries. The message has the call and AWS's code: nothing of an order.
 
-    def __init__(self, service: str, retry_after: float) -> None:
-        self.service = service
-        self.retry_after = retry_after
-        super().__init__(f"{service} is busy: try again in {retry_after:g} s")
+    `kind` is AWS's code, or the name of botocore's error where AWS gave no answer. botocore's error is the cause.
+    `is_temporary` says whether the same call may succeed `retry_after` seconds later.
+    """
+
+    is_temporary = False
+    retry_after = 5.0
+
+    def __init__(self, kind: str, call: str = "") -> None:
+        self.kind = kind
+        self.call = call
+        super().__init__(f"{call}: {kind}" if call else kind)
 
 
-class ServiceUnavailable(EtlError):
-    """A service of AWS did not answer, after the retries. `retry_after` is in seconds."""
+class Throttled(AwsError):
+    """AWS refused a call for its rate."""
 
-    def __init__(self, retry_after: float) -> None:
-        self.retry_after = retry_after
-        super().__init__(f"a service this API stands on does not answer: try again in {retry_after:g} s")
+    is_temporary = True
+
+
+class ServiceUnavailable(AwsError):
+    """AWS gave no answer, or answered that it cannot serve now."""
+
+    is_temporary = True
 
 
 class RequestError(EtlError):
@@ -216,3 +227,13 @@ class RowTooLarge(EtlError):
     def __init__(self, execution_id: str) -> None:
         self.execution_id = execution_id
         super().__init__(f"a row of execution {execution_id} is too large for an answer: download the CSV instead")
+
+
+def kind_of(error: Exception) -> str:
+    """Return what logs and metrics count an error as: AWS's code, else the name of its class."""
+    return error.kind if isinstance(error, AwsError) else type(error).__name__
+
+
+def redacted_message(error: Exception) -> str:
+    """Return an error in words that hold nothing of an order: an error that is not ours may quote one."""
+    return str(error) if isinstance(error, EtlError) else type(error).__name__

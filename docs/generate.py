@@ -9,10 +9,11 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
+from chalicelib import assembly
 from chalicelib.api.openapi import document
 from chalicelib.contracts import model as contract_module
+from chalicelib.contracts import registry
 from chalicelib.contracts.model import TAKES, Column, Contract, From, Type
-from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.flatten.notebook import flatten_orders
 from chalicelib.queries import saved
 from chalicelib.settings import Settings
@@ -65,7 +66,7 @@ def contract_document() -> str:
     """Return docs/contract.md: the columns, then the prose of parts/contract.md with its example worked out."""
     columns = table(
         ["column", "type", "from", "rule"],
-        [[f"`{c.name}`", f"`{c.glue_type}`", _source(c), _rule(c)] for c in ORDERS.columns],
+        [[f"`{c.name}`", f"`{c.glue_type}`", _source(c), _rule(c)] for c in registry.contract().columns],
     )
     prose = (PARTS / "contract.md").read_text("utf-8")
     example = (PARTS / "purchases.py").read_text("utf-8")
@@ -108,8 +109,9 @@ def settings_document() -> str:
 
 def openapi_document() -> str:
     """Return docs/openapi.json: the REST API with the default settings."""
-    made = document(saved.load(), Settings(bucket="any"), "")
-    return json.dumps(made, indent=1, ensure_ascii=False) + "\n"
+    settings = Settings(bucket="any")
+    api = document(saved.load(assembly.datasets(settings)), settings, "")
+    return json.dumps(api, indent=1, ensure_ascii=False) + "\n"
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from chalicelib.errors import EtlError
+from chalicelib.errors import AwsError, EtlError
 from chalicelib.stage import Stage, read_stage
 from glue_setup import foundations
 from glue_setup.clients import connect, find_place
@@ -34,10 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         return _run(given)
+    except (AwsError, ClientError, BotoCoreError) as error:
+        print(f"glue_setup {given.command}: {explained(error)}", file=sys.stderr)
     except EtlError as error:
         print(f"glue_setup {given.command}: {error}", file=sys.stderr)
-    except (ClientError, BotoCoreError) as error:
-        print(f"glue_setup {given.command}: {explained(error)}", file=sys.stderr)
     except KeyboardInterrupt:
         print(f"\nglue_setup {given.command}: interrupted; run it again to go on", file=sys.stderr)
         return INTERRUPTED
@@ -68,6 +68,7 @@ def _run(given: argparse.Namespace) -> int:
 
 def _resources(stage: Stage, place: Place, clients: Clients, everything: bool) -> list[Resource]:
     # The Athena edge and the views' SQL are needed here only, not for writing policies.
+    from chalicelib.assembly import datasets
     from chalicelib.aws.athena import Athena
     from chalicelib.queries.saved import view_statements
 
@@ -76,8 +77,8 @@ def _resources(stage: Stage, place: Place, clients: Clients, everything: bool) -
         stage,
         place,
         clients,
-        view_statements(settings.database, settings.table),
-        Athena(clients.athena, settings),
+        view_statements(datasets(settings)[0]),
+        Athena(clients.athena, settings, {}),
         everything=everything,
     )
 

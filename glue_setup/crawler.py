@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
+from chalicelib.assembly import datasets
 from chalicelib.stage import Stage
 from glue_setup import definitions, policies
 from glue_setup.errors import Refused
@@ -132,7 +133,7 @@ class Crawler(Resource):
         if found is None:
             return None
         paths = [target.get("Path", "") for target in found.get("Targets", {}).get("S3Targets", [])]
-        if [path.rstrip("/") for path in paths] != [self._settings.table_location.rstrip("/")]:
+        if [path.rstrip("/") for path in paths] != [datasets(self._settings)[0].table_location.rstrip("/")]:
             raise Refused(
                 self.name,
                 [f"it exists and crawls {', '.join(paths) or 'nothing in S3'}: choose another GLUE_CRAWLER"],

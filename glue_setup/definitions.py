@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.assembly import datasets
 from chalicelib.settings import Settings
 from glue_setup.place import Place
 
@@ -132,7 +133,7 @@ def crawler(settings: Settings) -> dict[str, Any]:
     """
     return {
         "DatabaseName": settings.database,
-        "Targets": {"S3Targets": [{"Path": settings.table_location}]},
+        "Targets": {"S3Targets": [{"Path": datasets(settings)[0].table_location}]},
         "SchemaChangePolicy": {"UpdateBehavior": "LOG", "DeleteBehavior": "LOG"},
         "RecrawlPolicy": {"RecrawlBehavior": "CRAWL_EVERYTHING"},
         "Configuration": {

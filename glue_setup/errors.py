@@ -15,7 +15,7 @@ from botocore.exceptions import (
 )
 
 from chalicelib.aws.errors import THROTTLES
-from chalicelib.errors import EtlError, shown
+from chalicelib.errors import AwsError, EtlError, shown
 
 
 class SetupError(EtlError):
@@ -82,8 +82,10 @@ ACTIONS = {
 """The permission a call needs, where it is not `service:Call`."""
 
 
-def explained(error: ClientError | BotoCoreError) -> str:
+def explained(error: ClientError | BotoCoreError | AwsError) -> str:
     """Return what AWS answered as one sentence: the call, what offended, the remedy."""
+    if isinstance(error, AwsError):
+        return explained(error.__cause__) if isinstance(error.__cause__, ClientError | BotoCoreError) else str(error)
     if isinstance(error, ClientError):
         return _answered(error)
     if isinstance(error, NoCredentialsError | PartialCredentialsError | ProfileNotFound):

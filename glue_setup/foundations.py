@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.contracts.model import Contract
 from chalicelib.contracts.orders.contract import ORDERS
-from chalicelib.errors import EtlError, shown
+from chalicelib.errors import AwsError, EtlError, shown
 from chalicelib.stage import Stage
 from glue_setup import definitions
 from glue_setup.alarms import alarms, needs_data
@@ -205,7 +205,7 @@ def _value(value: str | None) -> str:
 def _named(resource: Resource) -> Iterator[None]:
     try:
         yield
-    except (ClientError, BotoCoreError) as error:
+    except (AwsError, ClientError, BotoCoreError) as error:
         raise SetupError(f"{resource.name}: {explained(error)}") from error
     except SetupError:
         raise

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from chalicelib.assembly import datasets
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage
 from glue_setup.place import Place
@@ -30,7 +31,7 @@ def load_orders(stage: Stage, place: Place) -> Policy:
         _allow(
             "WriteTable",
             ["s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObject"],
-            place.objects(bucket, settings.table_prefix),
+            place.objects(bucket, datasets(settings)[0].table_prefix),
         ),
         # PutObject of rejected records and reports, and every call of a multipart upload but its abort.
         _allow(
@@ -64,7 +65,12 @@ def sweep_orders(stage: Stage, place: Place) -> Policy:
             _list(
                 "LookThrough",
                 place.bucket(bucket),
-                [settings.incoming_prefix, settings.ledger_prefix, settings.table_prefix, settings.state_prefix],
+                [
+                    settings.incoming_prefix,
+                    settings.ledger_prefix,
+                    datasets(settings)[0].table_prefix,
+                    settings.state_prefix,
+                ],
             ),
             # HeadObject of a dropped object tells its version; of a version, whether what is missing can be read again.
             _allow(
@@ -75,7 +81,11 @@ def sweep_orders(stage: Stage, place: Place) -> Policy:
             # The same of the object that tells where the sweep is, and when the crawler was started.
             _keep_state(settings, place),
             # DeleteObject of files that are superseded or nobody's; HeadObject of those that an entry says are there.
-            _allow("RemoveFiles", ["s3:DeleteObject", "s3:GetObject"], place.objects(bucket, settings.table_prefix)),
+            _allow(
+                "RemoveFiles",
+                ["s3:DeleteObject", "s3:GetObject"],
+                place.objects(bucket, datasets(settings)[0].table_prefix),
+            ),
             # Invoke, to announce an object to the function that loads.
             _allow("Announce", ["lambda:InvokeFunction"], place.function(stage.function("load_orders"))),
             *_start_crawler(settings, place),
@@ -113,7 +123,7 @@ def api_handler(stage: Stage, place: Place) -> Policy:
             # https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
             _allow("FindDefaultDatabase", ["glue:GetDatabase"], place.glue("catalog"), place.glue("database/default")),
             # Athena reads the Parquet files.
-            _allow("ReadTable", ["s3:GetObject"], place.objects(bucket, settings.table_prefix)),
+            _allow("ReadTable", ["s3:GetObject"], place.objects(bucket, datasets(settings)[0].table_prefix)),
             # Athena writes results; GetQueryResults and the presigned download read them.
             _allow(
                 "KeepResults",
@@ -138,7 +148,7 @@ def api_handler(stage: Stage, place: Place) -> Policy:
                     settings.incoming_prefix,
                     settings.ledger_prefix,
                     settings.quarantine_prefix,
-                    settings.table_prefix,
+                    datasets(settings)[0].table_prefix,
                     settings.results_prefix,
                 ],
             ),
@@ -170,9 +180,9 @@ def crawler(settings: Settings, place: Place) -> Policy:
     return _policy(
         [
             # The crawler reads the footers of the files ...
-            _allow("ReadTable", ["s3:GetObject"], place.objects(settings.bucket, settings.table_prefix)),
+            _allow("ReadTable", ["s3:GetObject"], place.objects(settings.bucket, datasets(settings)[0].table_prefix)),
             # ... that it finds under the table's prefix.
-            _list("ListTable", place.bucket(settings.bucket), [settings.table_prefix]),
+            _list("ListTable", place.bucket(settings.bucket), [datasets(settings)[0].table_prefix]),
         ]
     )
 

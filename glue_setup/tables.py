@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from chalicelib.assembly import datasets
 from chalicelib.aws.glue import find_table, table_input
 from chalicelib.contracts.model import Contract
 from chalicelib.settings import Settings
@@ -130,12 +131,12 @@ class Table(Resource):
     """
 
     def __init__(self, client: GlueClient, settings: Settings, contract: Contract) -> None:
-        self.name = f"table {settings.database}.{settings.table}"
+        self.name = f"table {settings.database}.{datasets(settings)[0].table}"
         self._glue = client
         self._settings = settings
         self._contract = contract
         self._declared = settings.catalog_mode == "projection"
-        self._input: Any = table_input(contract, settings)
+        self._input: Any = table_input(datasets(settings)[0], settings.catalog_mode)
 
     def waits(self) -> str | None:
         """In crawler mode there is nothing to do before the crawler's first run."""
@@ -167,16 +168,16 @@ class Table(Resource):
 
     def remove(self, delete_data: bool) -> str:
         """Delete the table from the catalog; the files are the bucket's."""
-        found = find_table(self._glue, self._settings.database, self._settings.table)
+        found = find_table(self._glue, self._settings.database, datasets(self._settings)[0].table)
         if found is None:
             return "absent"
         if not self._ours(found):
             return f"kept: it is at {_location(found)}, not this stage's"
-        self._glue.delete_table(DatabaseName=self._settings.database, Name=self._settings.table)
+        self._glue.delete_table(DatabaseName=self._settings.database, Name=datasets(self._settings)[0].table)
         return "removed (the files stay)"
 
     def _found(self) -> TableTypeDef | None:
-        found = find_table(self._glue, self._settings.database, self._settings.table)
+        found = find_table(self._glue, self._settings.database, datasets(self._settings)[0].table)
         if found is None:
             return None
         if not self._ours(found):
@@ -184,7 +185,7 @@ class Table(Resource):
                 self.name,
                 [
                     f"it exists over {_location(found) or 'no location'}, this stage's files are at "
-                    f"{self._settings.table_location}: give the stage a GLUE_DATABASE of its own"
+                    f"{datasets(self._settings)[0].table_location}: give the stage a GLUE_DATABASE of its own"
                 ],
             )
         reasons = incompatible(_types(_columns(found)), _types(found.get("PartitionKeys", [])), self._contract)
@@ -193,7 +194,7 @@ class Table(Resource):
         return found
 
     def _ours(self, found: TableTypeDef) -> bool:
-        return _location(found).rstrip("/") == self._settings.table_location.rstrip("/")
+        return _location(found).rstrip("/") == datasets(self._settings)[0].table_location.rstrip("/")
 
     def _state(self, table: Any) -> State:
         columns = {column["Name"]: column for column in _columns(table)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from chalicelib.assembly import datasets
 from chalicelib.aws.glue import find_table
 from chalicelib.settings import Settings
 from glue_setup.errors import Refused
@@ -50,7 +51,9 @@ class View(Resource):
     def waits(self) -> str | None:
         """In crawler mode a view cannot be made before the crawler has made the table."""
         settings = self._settings
-        if settings.catalog_mode == "projection" or find_table(self._glue, settings.database, settings.table):
+        if settings.catalog_mode == "projection" or find_table(
+            self._glue, settings.database, datasets(settings)[0].table
+        ):
             return None
         return "it needs the table"
 

@@ -1,4 +1,4 @@
-"""What the samples are to become, and how what was found differs from it."""
+"""What the sample files of a dataset become, and how an actual result differs from it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from chalicelib.contracts.orders.contract import ORDERS
-from chalicelib.settings import Settings
+from chalicelib.contracts import registry
+from chalicelib.dataset import Dataset
+from local.emulator import PROJECT
 
 Row = dict[str, Any]
+
+FOLDER = PROJECT / "sample_data"
 
 
 @dataclass(frozen=True)
@@ -25,62 +28,75 @@ class Difference:
 
     what: str
     expected: str
-    found: str
+    actual: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A file, the rows that it becomes, and its rejected records."""
+
+    path: Path
+    rows: list[Row]
+    rejected: list[Row]
 
 
 @dataclass(frozen=True)
 class Samples:
-    """The sample files by stem, in the order of their drop: their rows, rejected records, and the queries' answers."""
+    """The sample files of a dataset, in the order of their drop, and the answers to its queries once all are loaded."""
 
-    files: dict[str, str]
-    rows: dict[str, list[Row]]
-    rejected: dict[str, list[Row]]
+    files: list[Sample]
     answers: dict[str, Any]
 
     @classmethod
+    def of(cls, dataset: Dataset) -> Samples | None:
+        """Read the samples of a dataset: `sample_data` for the default contract, else the folder in it that has the
+        contract's name. None where there is no such folder."""
+        folder = FOLDER if dataset.name == registry.DEFAULT else FOLDER / dataset.name
+        return cls.read(folder) if folder.exists() else None
+
+    @classmethod
     def read(cls, folder: Path) -> Samples:
-        """Read `sample_data`."""
-        files = {"orders_etl": "orders_etl.json", "orders_ugly": "orders_ugly.ndjson"}
+        """Read every file of a folder that has its rows beside it, in `NAME.expected.ndjson`."""
         return cls(
-            files,
-            {stem: _lines(folder / f"{stem}.expected.ndjson") for stem in files},
-            {stem: _lines(folder / f"{stem}.rejected.ndjson") for stem in files},
+            [
+                Sample(path, rows, _lines(path.with_name(f"{path.stem}.rejected.ndjson")))
+                for path in sorted(folder.iterdir())
+                if (rows := _lines(path.with_name(f"{path.stem}.expected.ndjson")))
+            ],
             json.loads((folder / "answers.json").read_text("utf-8")),
         )
 
     def all_rows(self, columns: Sequence[str]) -> list[str]:
         """Return every expected row as JSON text: the file's name, then the columns."""
         return [
-            json.dumps([self.files[stem], *(row[column] for column in columns)])
-            for stem, rows in self.rows.items()
-            for row in rows
+            json.dumps([sample.path.name, *(row[column] for column in columns)])
+            for sample in self.files
+            for row in sample.rows
         ]
 
 
-def differences(what: str, expected: Any, found: Any) -> list[Difference]:
+def differences(what: str, expected: Any, actual: Any) -> list[Difference]:
     """Return where two values, or two lists of rows, differ."""
-    if expected == found:
+    if expected == actual:
         return []
-    if isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
-        pairs = zip(expected, found, strict=True)
-        return [
-            Difference(f"{what}, row {i}", str(one), str(other))
-            for i, (one, other) in enumerate(pairs, 1)
-            if one != other
-        ]
-    if isinstance(expected, list) and isinstance(found, list):
-        return [Difference(f"{what}: how many", str(len(expected)), str(len(found)))]
-    return [Difference(what, str(expected), str(found))]
+    if not (isinstance(expected, list) and isinstance(actual, list)):
+        return [Difference(what, str(expected), str(actual))]
+    if len(expected) != len(actual):
+        return [Difference(f"{what}: how many", str(len(expected)), str(len(actual)))]
+    pairs = zip(expected, actual, strict=True)
+    return [
+        Difference(f"{what}, row {i}", str(one), str(other)) for i, (one, other) in enumerate(pairs, 1) if one != other
+    ]
 
 
-def table_rows(s3: Any, settings: Settings, columns: Sequence[str]) -> list[list[Any]]:
+def table_rows(s3: Any, dataset: Dataset, columns: Sequence[str]) -> list[list[Any]]:
     """Read the table's files with pyarrow: the source's key, then the columns, as the expected files have them."""
-    partition = ORDERS.partition.name
+    partition = dataset.contract.partition.name
     rows = []
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=settings.bucket, Prefix=settings.table_prefix):
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=dataset.bucket, Prefix=dataset.table_prefix):
         for each in page.get("Contents", ()):
             month = each["Key"].split(f"{partition}=")[1].split("/")[0]
-            body = s3.get_object(Bucket=settings.bucket, Key=each["Key"])["Body"].read()
+            body = s3.get_object(Bucket=dataset.bucket, Key=each["Key"])["Body"].read()
             for row in pq.ParquetFile(io.BytesIO(body)).read().to_pylist():
                 row[partition] = month
                 rows.append([row["source_key"], *(_plain(row[column]) for column in columns)])

@@ -1,17 +1,31 @@
-"""The whole pipeline on the embedded AWS: started, its foundations laid, the app deployed."""
+"""The whole pipeline on the embedded AWS: started, its foundations laid, the app deployed; dropping and asking."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any, TypeVar
 
+from chalicelib import assembly
+from chalicelib.aws.athena import Athena
+from chalicelib.aws.s3 import Storage
+from chalicelib.contracts import registry
+from chalicelib.dataset import Dataset
+from chalicelib.file_names import ledger_name
+from chalicelib.loading.entry import Entry
+from chalicelib.loading.models import FINISHED
+from chalicelib.queries import saved
 from chalicelib.settings import Settings
 from local.deploy import Deployment, deploy
 from local.emulator import PROJECT, Emulator, running
 from local.patches import MINISTACK_VERSION
 from local.progress import Progress
+
+T = TypeVar("T")
 
 KEPT = PROJECT / ".local"
 LOG = KEPT / "aws.log"
@@ -28,10 +42,46 @@ class Pipeline:
     aws: Emulator
     deployment: Deployment
 
-    @property
+    @cached_property
     def settings(self) -> Settings:
         """The settings that the deployed functions run with."""
         return Settings.from_environment(self.deployment.variables)
+
+    @property
+    def datasets(self) -> tuple[Dataset, ...]:
+        """The datasets that are deployed."""
+        return assembly.datasets(self.settings)
+
+    @property
+    def orders(self) -> Dataset:
+        """The dataset of the default contract, which the files of sample_data are for."""
+        return next(each for each in self.datasets if each.name == registry.DEFAULT)
+
+    @cached_property
+    def s3(self) -> Any:
+        """An S3 client of the root user."""
+        return self.aws.client("s3")
+
+    @cached_property
+    def athena(self) -> Athena:
+        """Athena in the pipeline's workgroup, as the root user."""
+        return Athena(self.aws.client("athena"), self.settings, saved.load(self.datasets))
+
+    def put(self, key: str, body: Any) -> str:
+        """Put an object (bytes, text or a file) into the bucket, and return its key."""
+        self.s3.put_object(Bucket=self.settings.bucket, Key=key, Body=body)
+        return key
+
+    def entry(self, key: str) -> Entry | None:
+        """Return the ledger entry of a source key, None where there is none."""
+        name = f"{self.settings.ledger_prefix}{ledger_name(key)}"
+        stored = Storage(self.s3, self.settings.bucket).read_json(name)
+        return None if stored is None else Entry.from_json(stored[0], name)
+
+    def finished_entry(self, key: str) -> Entry | None:
+        """Return the ledger entry of a source key whose load has ended, None while it has not."""
+        entry = self.entry(key)
+        return entry if entry and entry.state in FINISHED and not entry.superseded else None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -45,6 +95,16 @@ class Pipeline:
             "AWS_SECRET_ACCESS_KEY": aws["AWS_SECRET_ACCESS_KEY"],
             "AWS_DEFAULT_REGION": aws["AWS_DEFAULT_REGION"],
         }
+
+
+def wait_for(poll: Callable[[], T | None], seconds: float = 30.0, pause: float = 0.05) -> T:
+    """Return the first true value of `poll`, which is called every `pause` seconds. Raises TimeoutError."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if value := poll():
+            return value
+        time.sleep(pause)
+    raise TimeoutError(f"not within {seconds:g} s")
 
 
 @contextlib.contextmanager

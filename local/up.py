@@ -58,7 +58,7 @@ def _stay(aws: Emulator, starter: int) -> None:
 
 
 def _instructions(whole: Pipeline) -> list[str]:
-    env, settings = ENV_FILE.relative_to(PROJECT), whole.settings
+    env = ENV_FILE.relative_to(PROJECT)
     curl = 'curl --user "$caller" --aws-sigv4 aws:amz:us-east-1:'
     lines = [
         "",
@@ -66,7 +66,7 @@ def _instructions(whole: Pipeline) -> list[str]:
         "",
         f"  AWS       {whole.aws.endpoint_url} (MiniStack {MINISTACK_VERSION}, IAM enforced)",
         f"  API       {whole.deployment.api_url or 'no routes yet'}",
-        f"  Bucket    {settings.bucket}",
+        f"  Bucket    {whole.settings.bucket}",
         f"  Functions {', '.join(sorted(whole.deployment.functions.values()))}",
         f"  Log       {LOG.relative_to(PROJECT)}",
         "",
@@ -77,7 +77,7 @@ def _instructions(whole: Pipeline) -> list[str]:
         "",
         "  # drop a file of orders",
         f"  {curl}s3 -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' \\",
-        f'    -T sample_data/orders_etl.json "$AWS_ENDPOINT_URL/$ETL_BUCKET/{settings.incoming_prefix}orders_etl.json"',
+        f'    -T sample_data/orders_etl.json "$AWS_ENDPOINT_URL/$ETL_BUCKET/{whole.orders.incoming}orders_etl.json"',
     ]
     if whole.deployment.api_url:
         lines += [

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.assembly import datasets, redacted_message, storage
-from chalicelib.errors import EtlError, shown
+from chalicelib.assembly import datasets, storage
+from chalicelib.errors import EtlError, redacted_message, shown
 from chalicelib.handlers.load import ingest, limits_of
 from chalicelib.loading.ingest import Ingest
 from chalicelib.loading.models import FAILED, FINISHED, GONE, LOADED, LOADING, PARTLY_LOADED, QUARANTINED
@@ -74,7 +74,7 @@ def replay(found: Iterable[Chosen], loader: Ingest, say: Say) -> Summary:
     for each in found:
         key = shown(each.arrival.key, 400)
         try:
-            outcome, entry = loader.load(each.arrival, again=True)
+            outcome, entry = loader.load(each.arrival, reload=True)
         except (EtlError, ClientError, BotoCoreError) as problem:
             summary.failed.append(each.arrival.key)
             summary.objects[FAILED] += 1
@@ -83,11 +83,11 @@ def replay(found: Iterable[Chosen], loader: Ingest, say: Say) -> Summary:
         summary.objects[outcome] += 1
         what = ""
         if entry is not None and outcome == entry.state and outcome in FINISHED:
-            summary.orders_read += entry.orders_read
-            summary.orders_loaded += entry.orders_loaded
-            summary.orders_rejected += entry.orders_rejected
-            summary.rows += entry.rows
-            what = f" ({entry.orders_loaded} of {entry.orders_read} orders, {entry.rows} rows)"
+            summary.orders_read += entry.counts.orders_read
+            summary.orders_loaded += entry.counts.orders_loaded
+            summary.orders_rejected += entry.counts.orders_rejected
+            summary.rows += entry.counts.rows
+            what = f" ({entry.counts.orders_loaded} of {entry.counts.orders_read} orders, {entry.counts.rows} rows)"
             what = f": {entry.reason}" if outcome == QUARANTINED else what
         say(f"{key}: {each.state} -> {outcome}{what}")
     return summary
@@ -95,7 +95,7 @@ def replay(found: Iterable[Chosen], loader: Ingest, say: Say) -> Summary:
 
 def _replay(found: Iterable[Chosen], settings: Settings) -> int:
     # No Lambda's time runs out here, so that an object may be as large as it is.
-    loader = ingest(settings, replace(limits_of(settings), max_source_bytes=None))
+    loader = ingest(settings, datasets(settings)[0], replace(limits_of(settings), max_source_bytes=None))
     summary = replay(found, loader, lambda line: print(line, flush=True))
     print(summary.as_json())
     return FAILURE if summary.failed else 0

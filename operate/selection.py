@@ -20,7 +20,7 @@ class Store(Protocol):
     """What is needed of S3; see aws.s3.Storage."""
 
     def list(self, prefix: str, after: str = "", limit: int = 1000) -> Page: ...
-    def look(self, key: str) -> VersionedJson | None: ...
+    def read_json(self, key: str) -> VersionedJson | None: ...
     def current(self, key: str) -> Arrival | None: ...
 
 
@@ -56,7 +56,7 @@ def chosen(store: Store, selection: Selection, incoming: str, ledger: str) -> It
             arrival = store.current(listed.key)
             if arrival is not None:
                 name = f"{ledger}{ledger_name(listed.key)}"
-                state = _state(store.look(name), name, arrival)
+                state = _state(store.read_json(name), name, arrival)
                 if not selection.states or state in selection.states:
                     yield Chosen(arrival, state, listed.modified_at)
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
+from chalicelib.assembly import datasets
 from chalicelib.aws.athena import Athena
 from chalicelib.aws.glue import find_table
-from chalicelib.errors import EtlError
+from chalicelib.errors import AwsError, EtlError
 from chalicelib.stage import Stage, read_stage, stage_in
 from glue_setup.bucket import Bucket
 from glue_setup.clients import CONFIG, connect, find_place
@@ -32,10 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         given.run(given)
+    except (AwsError, ClientError, BotoCoreError) as error:
+        print(f"release {given.command}: {explained(error)}", file=sys.stderr)
     except EtlError as error:
         print(f"release {given.command}: {error}", file=sys.stderr)
-    except (ClientError, BotoCoreError) as error:
-        print(f"release {given.command}: {explained(error)}", file=sys.stderr)
     except KeyboardInterrupt:
         print(f"\nrelease {given.command}: interrupted; run it again to go on", file=sys.stderr)
         return INTERRUPTED
@@ -98,10 +99,10 @@ def _smoke(given: argparse.Namespace) -> None:
     session = boto3.Session()
     clients = connect(session, stage.name)
     asks: Asks | None = _asks(stage, session, given.project)
-    if not find_table(clients.glue, stage.settings.database, stage.settings.table):
+    if not find_table(clients.glue, stage.settings.database, datasets(stage.settings)[0].table):
         if stage.settings.catalog_mode != "crawler":
             raise SetupError(
-                f"table {stage.settings.table} is not there: python -m glue_setup apply --stage {stage.name}"
+                f"table {datasets(stage.settings)[0].table} is not there: python -m glue_setup apply --stage {stage.name}"
             )
         asks = None
     log_group = f"/aws/lambda/{stage.function('load_orders')}"
@@ -113,7 +114,7 @@ def _asks(stage: Stage, session: boto3.Session, project: Path) -> Asks:
     deployed = record.read(project, stage.name)
     if deployed and deployed.api_url and stage.settings.api_auth != "api_key":
         return Rest(session, deployed.api_url)
-    return Direct(Athena(session.client("athena", config=CONFIG), stage.settings), stage.settings)
+    return Direct(Athena(session.client("athena", config=CONFIG), stage.settings, {}), stage.settings)
 
 
 def _deploy(given: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import HTTPClientError
 from botocore.httpsession import URLLib3Session
 
+from chalicelib.assembly import datasets
 from chalicelib.errors import EtlError
 from chalicelib.queries import saved
 from glue_setup.errors import SetupError
@@ -102,8 +103,7 @@ class Direct:
 
     def lines_of(self, order_id: str) -> Answer:
         """Ask, and wait. Raises SetupError."""
-        query = saved.find(QUERY)
-        statement = query.bind({"order_id": order_id}, database=self._settings.database, table=self._settings.table)
+        statement = saved.load(datasets(self._settings))[QUERY].bind({"order_id": order_id})
         try:
             execution_id = self._athena.start(statement.sql, statement.parameters, name=QUERY)
             page = self._athena.page(self._athena.wait(execution_id, ASK_SECONDS)).describe()

@@ -125,7 +125,7 @@ class Smoke:
         executions: list[str] = []
         try:
             entry = self._loaded(order_id, say)
-            say(f"loaded in {entry.seconds} s: {entry.orders_read} order read, {entry.rows} rows")
+            say(f"loaded in {entry.seconds} s: {entry.counts.orders_read} order read, {entry.counts.rows} rows")
             if asks is None:
                 say("not asked: the crawler has not made the table yet")
             else:
@@ -187,9 +187,9 @@ class Smoke:
         return (put["ETag"].strip('"'), *([put["VersionId"]] if "VersionId" in put else []))
 
     def _checked(self, entry: Entry) -> Entry:
-        if (entry.state, entry.orders_read, entry.rows) != (LOADED, 1, 2):
+        if (entry.state, entry.counts.orders_read, entry.counts.rows) != (LOADED, 1, 2):
             raise SetupError(
-                f"{FILE} was dropped and came out as {entry.state}, {entry.rows} rows ({entry.reason}): the "
+                f"{FILE} was dropped and came out as {entry.state}, {entry.counts.rows} rows ({entry.reason}): the "
                 "deployed app is not the one of this project; deploy it again"
             )
         return entry

@@ -10,8 +10,8 @@ import json
 import re
 from typing import Any
 
+from chalicelib.assembly import datasets
 from chalicelib.aws.glue import table_input
-from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.stage import Stage
 from glue_setup import definitions, policies
 from glue_setup.alarms import alarms, needs_data
@@ -55,12 +55,15 @@ def catalog(stage: Stage) -> Resources:
     made: Resources = {"aws_glue_catalog_database": {"etl": database}}
     if settings.catalog_mode != "projection":
         return made
-    table: Any = snake(table_input(ORDERS, settings))
+    table: Any = snake(table_input(datasets(settings)[0], settings.catalog_mode))
     storage = table.pop("storage_descriptor")
     storage["ser_de_info"] = storage.pop("serde_info")
     # A map's keys are AWS's own words: they stay as they are.
     storage["ser_de_info"]["parameters"] = {"serialization.format": "1"}
-    parameters = {key: plain(value) for key, value in table_input(ORDERS, settings)["Parameters"].items()}
+    parameters = {
+        key: plain(value)
+        for key, value in table_input(datasets(settings)[0], settings.catalog_mode)["Parameters"].items()
+    }
     made["aws_glue_catalog_table"] = {
         "etl": table
         | {

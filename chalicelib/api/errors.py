@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.errors import (
+    AwsError,
     DeadlinePassed,
     EtlError,
     ExecutionNotFound,
@@ -103,10 +104,11 @@ def _query_failed(error: QueryFailed, request_id: str) -> Answer:
     return error_answer(409, message, request_id, ExecutionId=error.execution_id, State=error.state)
 
 
-def _later(status: int) -> Callable[[Throttled | ServiceUnavailable, str], Answer]:
-    def answer(error: Throttled | ServiceUnavailable, request_id: str) -> Answer:
-        body = error_answer(status, str(error), request_id).body
-        return Answer(body, status, {"Retry-After": f"{error.retry_after:.0f}"})
+def _later(status: int, message: str) -> Callable[[AwsError, str], Answer]:
+    def answer(error: AwsError, request_id: str) -> Answer:
+        seconds = f"{error.retry_after:.0f}"
+        body = error_answer(status, f"{message}: try again in {seconds} s", request_id).body
+        return Answer(body, status, {"Retry-After": seconds})
 
     return answer
 
@@ -144,7 +146,7 @@ ANSWERS: dict[type[Exception], Callable[[Any, str], Answer]] = {
     RowTooLarge: _with_status(422),
     QueryFailed: _query_failed,
     DeadlinePassed: _not_ended,
-    Throttled: _later(429),
-    ServiceUnavailable: _later(503),
+    Throttled: _later(429, "Athena is busy"),
+    ServiceUnavailable: _later(503, "a service this API stands on does not answer"),
 }
 """The answer to each kind of error. Any other is answered 500, with its trace in the log only."""

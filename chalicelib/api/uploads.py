@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.api.upload_names import RANDOM_BYTES, UploadId, content_type, safe_name
 from chalicelib.aws.presigned import LinkBucket, ObjectVersion
+from chalicelib.counts import Counts
 from chalicelib.errors import UnreadableEntry
 from chalicelib.file_names import ledger_name
 from chalicelib.loading.entry import Entry
@@ -97,10 +98,7 @@ class Uploads:
             "upload_id": upload_id,
             "key": key,
             "status": state,
-            "orders_read": 0,
-            "orders_loaded": 0,
-            "orders_rejected": 0,
-            "rows": 0,
+            **asdict(Counts()),
             "files": 0,
             "reason": reason,
             "received_at": stored.modified_at.isoformat() if stored else None,
@@ -113,10 +111,7 @@ class Uploads:
 
     def _ending(self, upload: UploadId, entry: Entry) -> dict[str, Any]:
         counts = {
-            "orders_read": entry.orders_read,
-            "orders_loaded": entry.orders_loaded,
-            "orders_rejected": entry.orders_rejected,
-            "rows": entry.rows,
+            **asdict(entry.counts),
             # A file that is quarantined whole leaves what an earlier one of its key had loaded.
             "files": 0 if entry.state == QUARANTINED else len(entry.files),
         }

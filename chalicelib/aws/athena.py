@@ -6,15 +6,13 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
 from chalicelib.aws.athena_results import Execution, Page, Typed, marked
-from chalicelib.aws.errors import RETRY_AFTER, THROTTLES, error_code
+from chalicelib.aws.errors import edge, unless_code
 from chalicelib.errors import DeadlinePassed, ExecutionNotFound, ParameterError, QueryFailed, Throttled
 from chalicelib.queries.saved import SavedQuery
 from chalicelib.settings import Settings
@@ -27,6 +25,9 @@ FIRST_PAUSE, LONGEST_PAUSE, PAUSE_GROWTH = 0.1, 2.0, 1.5
 MAX_PAGE = 1000
 """Rows that GetQueryResults gives at once, the header row included."""
 MAX_TOKEN = 1024
+NO_EXECUTION = frozenset({"InvalidRequestException", "AccessDeniedException"})
+"""What Athena says of an id that is unknown, or of another workgroup: the role knows ours only."""
+NO_RESULTS = frozenset({"InvalidRequestException"})
 MAX_AGE_MINUTES = 7 * 24 * 60
 
 
@@ -36,11 +37,12 @@ def athena_client(**options: Any) -> AthenaClient:
     return boto3.client("athena", config=config, **options)
 
 
+@edge
 class Athena:
     """Queries in the workgroup of `settings`; those of `saved` are known by name.
 
     With `saved_only`, an execution whose SQL is not that of one of them, as it is now, does not exist:
-    ExecutionNotFound. Every method raises Throttled when Athena refuses for its rate after the client's retries.
+    ExecutionNotFound. Every method raises AwsError, Throttled among them.
     """
 
     def __init__(
@@ -90,8 +92,7 @@ class Athena:
         if token is not None:
             # Athena wants 32 to 128 characters, and refuses a token that comes back with another question.
             request["ClientRequestToken"] = hashlib.sha256(repr((token, sorted(request.items()))).encode()).hexdigest()
-        with _throttling():
-            return self._client.start_query_execution(**request)["QueryExecutionId"]
+        return self._client.start_query_execution(**request)["QueryExecutionId"]
 
     def execution(self, execution_id: str) -> Execution:
         """Return how far an execution has come.
@@ -100,14 +101,9 @@ class Athena:
         """
         if not EXECUTION_ID.fullmatch(execution_id):
             raise ExecutionNotFound(execution_id)
-        try:
-            with _throttling():
-                answer = self._client.get_query_execution(QueryExecutionId=execution_id)
-        except ClientError as error:
-            # Athena answers AccessDenied for another workgroup's execution: the role knows ours only.
-            if error_code(error) in ("InvalidRequestException", "AccessDeniedException"):
-                raise ExecutionNotFound(execution_id) from None
-            raise
+        answer = unless_code(NO_EXECUTION, lambda: self._client.get_query_execution(QueryExecutionId=execution_id))
+        if answer is None:
+            raise ExecutionNotFound(execution_id)
         execution = Execution.of(answer["QueryExecution"], self._is_saved)
         if execution.workgroup != self._settings.workgroup or (self._saved_only and execution.query is None):
             raise ExecutionNotFound(execution_id)
@@ -175,8 +171,7 @@ class Athena:
         """Stop an execution; one that has ended stays as it is. Raises ExecutionNotFound."""
         # `execution` refuses an empty id: botocore would fill in a random one, and stop nothing in silence.
         if not self.execution(execution_id).finished:
-            with _throttling():
-                self._client.stop_query_execution(QueryExecutionId=execution_id)
+            self._client.stop_query_execution(QueryExecutionId=execution_id)
 
     def _is_saved(self, name: str, sql: str, parameters: Sequence[str]) -> bool:
         query = self._saved.get(name)
@@ -187,17 +182,14 @@ class Athena:
         request: dict[str, Any] = {"QueryExecutionId": execution.execution_id, "MaxResults": limit}
         if page_token is not None:
             request["NextToken"] = page_token
-        try:
-            with _throttling():
-                return self._client.get_query_results(**request)
-        except ClientError as error:
-            if error_code(error) != "InvalidRequestException":
-                raise
-            if page_token is not None:
-                raise _page_error("page_token", "is not a token of these results: begin again without one") from None
-            # The bucket's lifecycle removes results; Athena remembers the execution for 45 days.
-            reason = "its results can no longer be read: ask the query again"
-            raise QueryFailed(execution.execution_id, execution.state, reason) from None
+        answer = unless_code(NO_RESULTS, lambda: self._client.get_query_results(**request))
+        if answer is not None:
+            return answer
+        if page_token is not None:
+            raise _page_error("page_token", "is not a token of these results: begin again without one")
+        # The bucket's lifecycle removes results; Athena remembers the execution for 45 days.
+        reason = "its results can no longer be read: ask the query again"
+        raise QueryFailed(execution.execution_id, execution.state, reason)
 
 
 def _succeeded(execution: Execution) -> Execution:
@@ -217,13 +209,3 @@ def check_page(page_size: int, page_token: str | None) -> None:
 
 def _page_error(name: str, problem: str) -> ParameterError:
     return ParameterError("results", {name: problem})
-
-
-@contextmanager
-def _throttling() -> Iterator[None]:
-    try:
-        yield
-    except ClientError as error:
-        if error_code(error) in THROTTLES:
-            raise Throttled("Athena", RETRY_AFTER) from None
-        raise

@@ -6,13 +6,16 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.aws.errors import raises_aws_error
+
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 
+@raises_aws_error
 def hand_over(client: LambdaClient, function: str, event: Mapping[str, Any]) -> None:
     """Have Lambda run `function` on `event`, now or when there is room; return when it has taken the event.
 
-    Raises ClientError when it has not.
+    Raises AwsError when it has not.
     """
     client.invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(event).encode())

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
-from chalicelib.aws.errors import NOT_FOUND, error_code
+from chalicelib.aws.errors import NOT_FOUND, edge, unless_code
 from chalicelib.loading.models import version_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 ENCRYPTION = "AES256"
-T = TypeVar("T")
 
 
 def link_client(**options: Any) -> S3Client:
@@ -46,8 +43,9 @@ class ObjectVersion:
     modified_at: datetime
 
 
+@edge
 class LinkBucket:
-    """The bucket of a stage over a client of `link_client`."""
+    """The bucket of a stage over a client of `link_client`. Every method raises AwsError."""
 
     def __init__(self, client: S3Client, bucket: str) -> None:
         self._client = client
@@ -72,25 +70,16 @@ class LinkBucket:
 
     def head(self, key: str) -> ObjectVersion | None:
         """Return the object's current version, or None where there is no object."""
-        answer = _or_none(lambda: self._client.head_object(Bucket=self._bucket, Key=key))
+        answer = unless_code(NOT_FOUND, lambda: self._client.head_object(Bucket=self._bucket, Key=key))
         if answer is None:
             return None
         return ObjectVersion(version_of(answer.get("VersionId"), answer["ETag"].strip('"')), answer["LastModified"])
 
     def read(self, key: str) -> tuple[bytes, datetime] | None:
         """Return an object's bytes and when it was written, or None where there is no object."""
-        answer = _or_none(lambda: self._client.get_object(Bucket=self._bucket, Key=key))
+        answer = unless_code(NOT_FOUND, lambda: self._client.get_object(Bucket=self._bucket, Key=key))
         return None if answer is None else (answer["Body"].read(), answer["LastModified"])
 
     def read_start(self, key: str, size: int) -> bytes:
         """Return the first `size` bytes of an object that is there."""
         return self._client.get_object(Bucket=self._bucket, Key=key, Range=f"bytes=0-{size - 1}")["Body"].read()
-
-
-def _or_none(call: Callable[[], T]) -> T | None:
-    try:
-        return call()
-    except ClientError as error:
-        if error_code(error) in NOT_FOUND:
-            return None
-        raise

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError, ReadTimeoutError
 from urllib3.exceptions import HTTPError
 
-from chalicelib.aws.errors import NOT_FOUND
+from chalicelib.aws.errors import BROKEN, NOT_FOUND, edge, error_code, unless_code
 from chalicelib.errors import NotThereYet
 from chalicelib.loading.models import Arrival, ObjectSummary, Page, VersionedJson, version_of
 
@@ -35,7 +35,7 @@ SETTLES = timedelta(minutes=15)
 _MISSING = NOT_FOUND | {"NoSuchVersion"}
 _GONE = _MISSING | {"412", "PreconditionFailed", "MethodNotAllowed", "405"}
 _NO_VERSION = frozenset({"400", "InvalidArgument"})
-T = TypeVar("T")
+_LOST_RACE = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict", "409", "NoSuchKey"})
 _BROKEN = (HTTPClientError, IncompleteReadError, ReadTimeoutError, HTTPError, ConnectionError)
 
 
@@ -56,6 +56,7 @@ class SourceObject:
     stream: ResumingStream
 
 
+@edge
 class ResumingStream:
     """Reads one version of an object to its end, going on where a broken connection left off."""
 
@@ -95,8 +96,9 @@ class Upload:
     parts: list[Any] = field(default_factory=list)
 
 
+@edge
 class Storage:
-    """The one bucket of a stage."""
+    """The one bucket of a stage: a loading.store.ObjectStore. Every method raises AwsError."""
 
     def __init__(self, client: S3Client, bucket: str) -> None:
         self._client = client
@@ -113,10 +115,10 @@ class Storage:
         try:
             answer = self._client.get_object(**get)
         except ClientError as error:
-            if error.response["Error"]["Code"] not in _GONE:
+            if error_code(error) not in _GONE:
                 raise
             age = None if arrival.event_time is None else _now(error.response) - arrival.event_time
-            is_missing = error.response["Error"]["Code"] in _MISSING
+            is_missing = error_code(error) in _MISSING
             if is_missing and arrival.version_id and age is not None and age < SETTLES:
                 raise NotThereYet(arrival.key) from None
             return None
@@ -125,7 +127,7 @@ class Storage:
 
     def current(self, key: str) -> Arrival | None:
         """Return the newest version of an object, or None when the key is there no more."""
-        head = _unless_gone(lambda: self._client.head_object(Bucket=self._bucket, Key=key))
+        head = unless_code(_GONE, lambda: self._client.head_object(Bucket=self._bucket, Key=key))
         if head is None:
             return None
         version_id, etag = head.get("VersionId"), head["ETag"].strip('"')
@@ -137,7 +139,7 @@ class Storage:
 
         The ledger may know a version by its ETag, from before the bucket kept versions, or a deletion by its marker.
         """
-        head = _unless_gone(lambda: self._client.head_object(**self._get(arrival)), _GONE | _NO_VERSION)
+        head = unless_code(_GONE | _NO_VERSION, lambda: self._client.head_object(**self._get(arrival)))
         return None if head is None else head["LastModified"]
 
     def list(self, prefix: str, after: str = "", limit: int = 1000) -> Page:
@@ -159,23 +161,25 @@ class Storage:
         begun = self._client.create_multipart_upload(Bucket=self._bucket, Key=key, ContentType=_content_type(key))
         return Upload(key, begun["UploadId"])
 
-    def add(self, upload: Upload, piece: bytes) -> None:
+    def add(self, upload: Upload, part: bytes) -> None:
         """Send the next part of an object, of at least 5 MiB unless it is the last."""
         number = len(upload.parts) + 1
-        part = self._client.upload_part(
-            Bucket=self._bucket, Key=upload.key, UploadId=upload.upload_id, PartNumber=number, Body=piece
+        answer = self._client.upload_part(
+            Bucket=self._bucket, Key=upload.key, UploadId=upload.upload_id, PartNumber=number, Body=part
         )
-        upload.parts.append({"ETag": part["ETag"], "PartNumber": number})
+        upload.parts.append({"ETag": answer["ETag"], "PartNumber": number})
 
-    def stage(self, key: str, pieces: Iterable[bytes]) -> Upload:
-        """Send parts without making the object appear; see `complete` and `abort`."""
+    def stage(self, key: str, path: Path) -> Upload:
+        """Send a file without making the object appear, and remove it from disk; see `complete` and `abort`."""
         upload = self.begin(key)
         try:
-            for piece in pieces:
-                self.add(upload, piece)
+            with path.open("rb") as file:
+                while part := file.read(PART_BYTES):
+                    self.add(upload, part)
         except BaseException:
             self.abort(upload)
             raise
+        path.unlink()
         return upload
 
     def complete(self, upload: Upload) -> None:
@@ -189,7 +193,7 @@ class Storage:
 
     def abort(self, upload: Upload) -> None:
         """Drop a staged object. A failure leaves it to the bucket's lifecycle rule."""
-        with suppress(ClientError, *_BROKEN):
+        with suppress(ClientError, *BROKEN):
             self._client.abort_multipart_upload(Bucket=self._bucket, Key=upload.key, UploadId=upload.upload_id)
 
     def put(self, key: str, body: bytes) -> None:
@@ -204,21 +208,13 @@ class Storage:
     def copy(self, key: str, target: str) -> None:
         """Copy an object within the bucket; one that is there no more leaves nothing to be kept."""
         source: CopySourceTypeDef = {"Bucket": self._bucket, "Key": key}
-        _unless_gone(lambda: self._client.copy_object(Bucket=self._bucket, Key=target, CopySource=source))
+        unless_code(_GONE, lambda: self._client.copy_object(Bucket=self._bucket, Key=target, CopySource=source))
 
-    def read_json(self, key: str) -> tuple[Any, str] | None:
-        """Return what a JSON object says and its ETag, or None where there is no object."""
-        stored = self.look(key)
-        return None if stored is None else (stored.value, stored.etag)
-
-    def look(self, key: str) -> VersionedJson | None:
-        """Return a JSON object with its age, or None where there is none."""
-        try:
-            answer = self._client.get_object(Bucket=self._bucket, Key=key)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in NOT_FOUND:
-                return None
-            raise
+    def read_json(self, key: str) -> VersionedJson | None:
+        """Return a JSON object with its ETag and age, or None where there is none."""
+        answer = unless_code(NOT_FOUND, lambda: self._client.get_object(Bucket=self._bucket, Key=key))
+        if answer is None:
+            return None
         return VersionedJson(_parsed(answer["Body"].read()), answer["ETag"], answer["LastModified"], _now(answer))
 
     def write_json(self, key: str, value: dict[str, Any], etag: str | None) -> str | None:
@@ -227,25 +223,17 @@ class Storage:
         Returns the new ETag, or None when another was quicker.
         """
         condition: dict[str, Any] = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
-        try:
-            answer = self._client.put_object(
+        answer = unless_code(
+            _LOST_RACE,
+            lambda: self._client.put_object(
                 Bucket=self._bucket,
                 Key=key,
                 Body=json.dumps(value, ensure_ascii=False, indent=1).encode(),
                 ContentType="application/json",
                 **condition,
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] in (
-                "PreconditionFailed",
-                "412",
-                "ConditionalRequestConflict",
-                "409",
-                "NoSuchKey",
-            ):
-                return None
-            raise
-        return answer["ETag"]
+            ),
+        )
+        return None if answer is None else answer["ETag"]
 
     def _get(self, arrival: Arrival) -> dict[str, Any]:
         get: dict[str, Any] = {"Bucket": self._bucket, "Key": arrival.key}
@@ -256,28 +244,12 @@ class Storage:
         return get
 
 
-def file_pieces(path: Path) -> Iterator[bytes]:
-    """Return a file's bytes in pieces that may be parts of an upload."""
-    with path.open("rb") as file:
-        while piece := file.read(PART_BYTES):
-            yield piece
-
-
 def _parsed(body: bytes) -> Any:
     """Return what JSON says, or None where it is not JSON: whoever reads it has to look at what it is anyway."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
         return None
-
-
-def _unless_gone(call: Callable[[], T], gone: frozenset[str] = _GONE) -> T | None:
-    try:
-        return call()
-    except ClientError as error:
-        if error.response["Error"]["Code"] in gone:
-            return None
-        raise
 
 
 def _now(answer: Any) -> datetime:

@@ -19,14 +19,16 @@ from typing import IO, BinaryIO, cast
 from chalicelib.contracts import registry
 from chalicelib.contracts.model import Contract
 from chalicelib.cores import cores
+from chalicelib.counts import Counts
 from chalicelib.documents.decompress import is_supported
 from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.errors import ContractError, EtlError, UnreadableFile, shown
-from chalicelib.file_names import is_of
+from chalicelib.file_names import FileNames, is_of
 from chalicelib.flatten.flattener import Lineage
 from chalicelib.settings import Settings
-from chalicelib.writing.convert import Counts, Limits, convert
-from chalicelib.writing.parquet import MonthFile
+from chalicelib.writing.convert import Limits, convert
+from chalicelib.writing.folder import Folder
+from chalicelib.writing.hive import HiveSink
 
 PROGRESS_FROM_BYTES = 64 * 1024 * 1024
 
@@ -62,7 +64,7 @@ def main(arguments: list[str] | None = None, contract: Contract | None = None) -
         print(problem, file=sys.stderr)
         return 2
     except (EtlError, OSError) as problem:
-        print(f"{options.input}: {_told(problem)}", file=sys.stderr)
+        print(f"{options.input}: {_message(problem)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted: nothing was written", file=sys.stderr)
@@ -83,10 +85,12 @@ def flatten_file(source: str, output: Path, rejects: Path | None, contract: Cont
     contract.check()
     if source != "-" and not is_supported(source):
         print(f"{source}: as an S3 key this would be rejected for its name; it is read here anyway", file=sys.stderr)
-    files: list[MonthFile] = []
     reasons: list[str] = []
     with _input(source) as (stream, lineage), _staging(output) as staging:
         rejected_path = Path(staging) / "rejected"
+        identity = lineage.identity or lineage.key
+        sink = HiveSink(Folder(output), contract, {contract.table: ""}, limits().roll_bytes)
+        writer = sink.writer(Path(staging) / "files", FileNames(identity, lineage.version, lineage.modified_at))
         with _rejected_file(rejected_path, rejects) as keep:
 
             def reject(rejected: RejectedRecord) -> None:
@@ -95,37 +99,25 @@ def flatten_file(source: str, output: Path, rejects: Path | None, contract: Cont
                     where = f"order {rejected.record_number}{', ' * bool(rejected.path)}{shown(rejected.path)}"
                     reasons.append(f"{where}: {rejected.reason}")
 
-            directory = Path(staging) / "files"
-            counts = convert(
-                stream, lineage, directory, limits(), closed=files.append, reject=reject, contract=contract
-            )
+            counts, near_misses = convert(stream, lineage, limits(), writer=writer, reject=reject, contract=contract)
         if rejects is not None:
             _put_in_place(rejected_path, rejects)
-        new = {output / file.place for file in files}
-        for file in files:
-            target = output / file.place
-            target.parent.mkdir(parents=True, exist_ok=True)
-            file.path.replace(target)
+        writer.publish()
         # A crash before this leaves both, for the next run to tidy; nobody is ever left with neither.
         if counts.orders_loaded or not counts.orders_rejected:
-            _remove_earlier(output, contract, lineage.identity or lineage.key, new)
-    _hint_at_near_misses(counts)
+            sink.supersede(_earlier_files(output, contract, identity) - set(writer.files))
+    _hint_at_near_misses(near_misses)
     if counts.orders_rejected and not counts.orders_loaded:
         print(f"{source}: none of its orders was loaded, and no file below {output} was changed", file=sys.stderr)
         print(*(f"  {reason}" for reason in reasons), sep="\n", file=sys.stderr)
     _hint_at_rejects(counts, rejects)
-    numbers = asdict(counts)
-    del numbers["near_misses"]
-    return {**numbers, "files": len(files)}
+    return {**asdict(counts), "files": len(writer.files)}
 
 
-def _remove_earlier(output: Path, contract: Contract, identity: str, new: set[Path]) -> None:
-    """Remove the files of a source that are not among its new ones, and folders of months that are then empty."""
-    for file in list(output.glob(f"{contract.partition.name}=*/*")):
-        if is_of(file.name, identity) and file not in new:
-            file.unlink()
-            with contextlib.suppress(OSError):
-                file.parent.rmdir()
+def _earlier_files(output: Path, contract: Contract, identity: str) -> set[str]:
+    """Return the files of a source below `output`, by their paths in it."""
+    files = output.glob(f"{contract.partition.name}=*/*")
+    return {file.relative_to(output).as_posix() for file in files if is_of(file.name, identity)}
 
 
 def limits() -> Limits:
@@ -152,14 +144,14 @@ def _input(source: str) -> Iterator[tuple[BinaryIO, Lineage]]:
     if path.is_dir():
         raise UnreadableFile("this is a folder: give a file")
     with path.open("rb") as file:
-        known = os.fstat(file.fileno())
-        # A file's version is told from its time and size, as web servers make their ETags.
-        version = f"{known.st_mtime_ns:x}-{known.st_size:x}"
+        status = os.fstat(file.fileno())
+        # A file's version is made of its time and size, as web servers make their ETags.
+        version = f"{status.st_mtime_ns:x}-{status.st_size:x}"
         # A file may be older than the orders it is tried with, so that today bounds them, not its own time.
-        modified = datetime.fromtimestamp(known.st_mtime, UTC)
+        modified = datetime.fromtimestamp(status.st_mtime, UTC)
         latest = max(modified, datetime.now(UTC))
         lineage = Lineage(path.name, version, modified, latest_order_after=latest, identity=os.path.realpath(path))
-        with _progress(file, known.st_size) as stream:
+        with _progress(file, status.st_size) as stream:
             yield stream, lineage
 
 
@@ -215,8 +207,8 @@ def _rejected_file(path: Path, target: Path | None) -> Iterator[Callable[[Reject
             file.close()
 
 
-def _hint_at_near_misses(counts: Counts) -> None:
-    for sent, meant in sorted(counts.near_misses.items()):
+def _hint_at_near_misses(near_misses: dict[str, str]) -> None:
+    for sent, meant in sorted(near_misses.items()):
         print(
             f"the key {shown(sent)!r} is not read as {meant!r}: keys count as the contract writes them, case, spaces "
             "and underscores too",
@@ -234,7 +226,7 @@ def _same_file(source: str, rejects: Path) -> bool:
     return source != "-" and rejects.is_file() and Path(source).exists() and rejects.samefile(source)
 
 
-def _told(problem: Exception) -> str:
+def _message(problem: Exception) -> str:
     if isinstance(problem, OSError) and problem.strerror:
         return f"{problem.strerror}: {shown(problem.filename, 400)}" if problem.filename else problem.strerror
     return str(problem)

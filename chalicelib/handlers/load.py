@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.assembly import datasets, kind_of, redacted_message, storage, want_crawler
-from chalicelib.aws.s3 import file_pieces
+from chalicelib.assembly import datasets, storage, want_crawler
 from chalicelib.cores import cores
 from chalicelib.dataset import Dataset, dataset_of
-from chalicelib.errors import shown
+from chalicelib.errors import kind_of, redacted_message, shown
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.ingest import Clock, Ingest
 from chalicelib.loading.models import DELETED, FINISHED, QUARANTINED, WITH_ROWS, Arrival
@@ -20,6 +20,7 @@ from chalicelib.loading.notifications import arrivals, other_shapes
 from chalicelib.settings import Settings
 from chalicelib.telemetry.logs import log, measure, memory_peak_megabytes
 from chalicelib.writing.convert import Limits
+from chalicelib.writing.hive import HiveSink
 
 NOT_UNDERSTOOD = (
     "only S3's own event is read: have the bucket notify this function directly, as chalice deploy sets it up; what "
@@ -30,7 +31,7 @@ NOT_UNDERSTOOD = (
 def load_event(event: object, settings: Settings, time_left: Callable[[], float] | None = None) -> list[str]:
     """Load all objects of one event; return what was done with each.
 
-    `time_left` tells the seconds until Lambda stops the process. One that fails does not keep the others from being
+    `time_left` returns the seconds until Lambda stops the process. One that fails does not keep the others from being
     loaded; its error is raised when all have been tried, so that Lambda delivers the event again, and those that were
     loaded are then known. An event that S3 did not send is not raised for, since it would come again just the same: it
     is a warning and a metric.
@@ -42,18 +43,11 @@ def load_event(event: object, settings: Settings, time_left: Callable[[], float]
     for arrival in arrivals(event, settings.incoming_prefix, settings.delete_propagates):
         try:
             outcomes.append(load_one(arrival, settings, time_left))
-        except Exception as problem:
-            kind = kind_of(problem)
-            log(
-                "load failed",
-                level="ERROR",
-                key=arrival.key,
-                version=arrival.version,
-                kind=kind,
-                reason=redacted_message(problem),
-            )
-            measure({"LoadFailures": 1}, stage=settings.stage, kind=kind)
-            failures.append(problem)
+        except Exception as error:
+            what = {"key": arrival.key, "version": arrival.version, "reason": redacted_message(error)}
+            log("load failed", level="ERROR", kind=kind_of(error), **what)
+            measure({"LoadFailures": 1}, stage=settings.stage, kind=kind_of(error))
+            failures.append(error)
     if {*WITH_ROWS, DELETED} & set(outcomes):
         want_crawler(settings)
     if failures:
@@ -74,15 +68,15 @@ def load_one(arrival: Arrival, settings: Settings, time_left: Callable[[], float
 
 def ingest(settings: Settings, dataset: Dataset, limits: Limits | None = None) -> Ingest:
     """Return what loads a dataset, over the bucket of the settings and within their limits."""
+    store = storage(settings.bucket)
     return Ingest(
-        storage(settings.bucket),
+        store,
         dataset,
         limits or limits_of(settings),
+        sink=HiveSink(store, dataset.contract, {dataset.table: dataset.table_prefix}, settings.roll_bytes),
         clock=Clock(lambda: datetime.now(UTC), time.monotonic),
-        pieces=file_pieces,
-        describe=redacted_message,
         renewed_after=settings.sweep_grace_seconds / 4,
-        noticed=log_near_misses,
+        on_near_misses=log_near_misses,
         set_aside=lambda key, reason: _set_aside(key, reason, settings),
     )
 
@@ -114,9 +108,9 @@ def limits_of(settings: Settings) -> Limits:
 def _measured(entry: Entry) -> dict[str, float]:
     modified, finished = entry.source_modified_at, entry.finished_at
     values: dict[str, float] = {
-        "OrdersLoaded": entry.orders_loaded,
-        "OrdersRejected": entry.orders_rejected,
-        "RowsLoaded": entry.rows,
+        "OrdersLoaded": entry.counts.orders_loaded,
+        "OrdersRejected": entry.counts.orders_rejected,
+        "RowsLoaded": entry.counts.rows,
         "ObjectsLoaded": entry.state in WITH_ROWS,
         "ObjectsQuarantined": entry.state == QUARANTINED,
         "SourceBytes": entry.source_bytes or 0,
@@ -132,11 +126,7 @@ def _measured(entry: Entry) -> dict[str, float]:
 def _facts(entry: Entry | None) -> dict[str, Any]:
     if entry is None:
         return {}
-    return {
-        "orders_read": entry.orders_read,
-        "orders_loaded": entry.orders_loaded,
-        "orders_rejected": entry.orders_rejected,
-        "rows": entry.rows,
+    return asdict(entry.counts) | {
         "files": len(entry.files),
         "bytes": entry.source_bytes,
         "seconds": entry.seconds,

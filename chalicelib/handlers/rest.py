@@ -18,8 +18,8 @@ from chalicelib.api.service import Api
 from chalicelib.api.uploads import Uploads
 from chalicelib.assembly import datasets
 from chalicelib.aws.athena import Athena, athena_client
-from chalicelib.aws.errors import temporary
 from chalicelib.aws.presigned import LinkBucket, link_client
+from chalicelib.errors import kind_of
 from chalicelib.queries.saved import load
 from chalicelib.settings import Settings
 from chalicelib.telemetry.logs import log
@@ -38,12 +38,12 @@ def respond(
     try:
         answer = operation(wired_api(settings), api_request, *path)
     except Exception as error:
-        failure = answer_to(temporary(error) or error, api_request.request_id)
+        failure = answer_to(error, api_request.request_id)
         if failure is None:
             raise
         answer = failure
         if answer.status >= 500:
-            log("service does not answer", request_id=api_request.request_id, kind=type(error).__name__)
+            log("service does not answer", request_id=api_request.request_id, kind=kind_of(error))
     return Response(answer.body, dict(answer.headers), answer.status)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from chalicelib.loading.models import VersionedJson
+from chalicelib.loading.store import ObjectStore
 
 STARTED = "started"
 WAITS = "waits: it was started a short time ago"
@@ -17,20 +18,13 @@ RACES = 3
 """How often a lost race is run again; beyond, others say often enough that a crawl is wanted."""
 
 
-class Store(Protocol):
-    """What is needed of S3; see aws.s3.Storage."""
-
-    def look(self, key: str) -> VersionedJson | None: ...
-    def write_json(self, key: str, value: dict[str, Any], etag: str | None) -> str | None: ...
-
-
 class CrawlerTurn:
     """Remembers in one small object when the crawler was last started and whether a crawl is wanted since.
 
     `start` starts it and says how that went: `started`, or why not. Times are S3's.
     """
 
-    def __init__(self, store: Store, state: str, interval: timedelta, start: Callable[[], str]) -> None:
+    def __init__(self, store: ObjectStore, state: str, interval: timedelta, start: Callable[[], str]) -> None:
         self._store = store
         self._name = f"{state}crawler.json"
         self._interval = interval
@@ -39,7 +33,7 @@ class CrawlerTurn:
     def wanted(self) -> str:
         """Files have landed: start the crawler if it is time, else remember that it is wanted."""
         for _ in range(RACES):
-            known = self._store.look(self._name)
+            known = self._store.read_json(self._name)
             if known is None or self._is_time(known):
                 return self._begin(known)
             state = _state(known)
@@ -49,7 +43,7 @@ class CrawlerTurn:
 
     def catch_up(self) -> str:
         """Start the crawler if it is wanted and it is time."""
-        known = self._store.look(self._name)
+        known = self._store.read_json(self._name)
         if known is None or not _state(known).get("wanted"):
             return NOT_WANTED
         return self._begin(known) if self._is_time(known) else WAITS

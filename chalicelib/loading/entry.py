@@ -7,6 +7,7 @@ from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
+from chalicelib.counts import NO_ORDERS, Counts
 from chalicelib.errors import UnreadableEntry
 from chalicelib.file_names import ledger_name, parse_name, version_digest
 from chalicelib.loading.models import DELETED, FAILED, FINISHED, LOADING, WITH_ROWS, Arrival, Result, is_before
@@ -47,10 +48,7 @@ class Entry:
     loaded_sequencer: str = ""
     publishing: tuple[str, ...] = ()
     superseded: tuple[str, ...] = ()
-    orders_read: int = 0
-    orders_loaded: int = 0
-    orders_rejected: int = 0
-    rows: int = 0
+    counts: Counts = NO_ORDERS
     quarantine: str | None = None
     reason: str | None = None
     source_bytes: int | None = None
@@ -67,8 +65,10 @@ class Entry:
     incomplete: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """Return the entry as it is stored."""
-        return asdict(self)
+        """Return the entry as it is stored: its counts stand beside the other fields."""
+        stored = asdict(self)
+        del stored["counts"]
+        return stored | asdict(self.counts)
 
     @classmethod
     def from_json(cls, stored: Any, name: str | None = None) -> Entry:
@@ -79,14 +79,8 @@ class Entry:
         """
         if not isinstance(stored, Mapping):
             raise UnreadableEntry("it is no JSON object")
-        values: dict[str, Any] = {}
-        for each in fields(cls):
-            if each.name in stored:
-                values[each.name] = _field(each.name, str(each.type), stored[each.name])
-            elif each.default is MISSING and each.default_factory is MISSING:
-                raise UnreadableEntry(f"it has no {each.name!r}")
-        entry = cls(**values)
-        if name is not None and not name.endswith(ledger_name(entry.key)):
+        entry = cls(**{**_fields(cls, stored), "counts": Counts(**_fields(Counts, stored))})
+        if name is not None and name.rpartition("/")[2] != ledger_name(entry.key):
             raise UnreadableEntry("it is the entry of another key")
         # What an entry of version 0.1 was about to remove has burned its names as well.
         return entry if "burned" in stored else replace(entry, **entry._burning(entry.superseded))
@@ -98,16 +92,16 @@ class Entry:
 
     def beginning(self, arrival: Arrival) -> Entry:
         """Return the entry while a newer version, or the newest again, is being loaded."""
-        again = self.version == arrival.version
+        is_same = self.version == arrival.version
         return replace(
-            self if again else replace(self, **_NOTHING_YET),
+            self if is_same else replace(self, **_NOTHING_YET),
             version=arrival.version,
             # A newer version without a sequencer must not pass for as old as the one before it.
-            sequencer=self.sequencer_of(arrival) or (self.sequencer if again else ""),
+            sequencer=self.sequencer_of(arrival) or (self.sequencer if is_same else ""),
             state=LOADING,
-            etag=arrival.etag or (self.etag if again else None),
-            attempts=self.attempts + 1 if again and self.state not in FINISHED else 1,
-            announced=self.announced if again and self.state not in FINISHED else 0,
+            etag=arrival.etag or (self.etag if is_same else None),
+            attempts=self.attempts + 1 if is_same and self.state not in FINISHED else 1,
+            announced=self.announced if is_same and self.state not in FINISHED else 0,
             reason=None,
             transform=TRANSFORM,
         )
@@ -264,6 +258,17 @@ def _sorted(files: Iterable[str]) -> tuple[str, ...]:
 def _is_of(file: str, version: str) -> bool:
     name = parse_name(file)
     return name is not None and name.version_digest == version_digest(version)
+
+
+def _fields(cls: type[Entry | Counts], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the stored values of a class's fields. Raises UnreadableEntry for one that has to be there and is not."""
+    values: dict[str, Any] = {}
+    for each in fields(cls):
+        if each.name in stored and each.name != "counts":
+            values[each.name] = _field(each.name, str(each.type), stored[each.name])
+        elif each.default is MISSING and each.default_factory is MISSING:
+            raise UnreadableEntry(f"it has no {each.name!r}")
+    return values
 
 
 def _field(name: str, kind: str, value: Any) -> Any:

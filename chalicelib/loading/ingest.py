@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
-from typing import Protocol
 
 from chalicelib.dataset import Dataset
-from chalicelib.errors import OutOfTime
-from chalicelib.loading import ledger_session, scratch
+from chalicelib.errors import OutOfTime, redacted_message
+from chalicelib.loading import scratch
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.ledger import Decision
 from chalicelib.loading.ledger_session import LedgerSession
-from chalicelib.loading.load import Load, Opened, Publishes
+from chalicelib.loading.load import Load, names_of
 from chalicelib.loading.models import GONE, QUARANTINED, Arrival, Outcome, Result
+from chalicelib.loading.store import ObjectStore, Opened
 from chalicelib.writing.convert import Limits
-
-
-class Store(Publishes, ledger_session.Store, Protocol):
-    """What ingestion needs of S3; see aws.s3.Storage."""
-
-    def open(self, arrival: Arrival) -> Opened | None: ...
+from chalicelib.writing.sink import Sink
 
 
 @dataclass(frozen=True)
 class Clock:
-    """The time: `now` for what the ledger tells, `elapsed` in seconds from any beginning. Neither decides anything."""
+    """The time: `now` for the ledger to record, `elapsed` in seconds from any beginning. Neither decides anything."""
 
     now: Callable[[], datetime]
     elapsed: Callable[[], float]
@@ -37,50 +31,53 @@ class Clock:
 class Ingest:
     """Brings source objects of a dataset into the lake.
 
-    `store` is S3, `pieces` cuts a file into parts of an upload, `describe` puts a failure into words for the ledger
-    that hold nothing of an order. A load says every `renewed_after` seconds in the ledger that it is still at work, so
-    that the sweep leaves it alone.
-    `noticed` is called with the fields of an arrival that are nearly the contract's, if any (see writing.convert).
-    Anything that may pass (throttling, timeouts) is raised as the store raises it; what will not is recorded.
-    `set_aside` is called with the source key and the reason where its ledger entry cannot be read: a copy of the entry
-    is kept, and the object is loaded as if it were new.
+    `store` is S3, `sink` is where rows go. A load writes every `renewed_after` seconds into the ledger that it is still
+    at work, so that the sweep leaves it alone. `on_near_misses` is called with the fields of an arrival that are nearly
+    the contract's, if any (see writing.convert). `set_aside` is called with the source key and the reason where its
+    ledger entry cannot be read: a copy of the entry is kept, and the object is loaded as if it were new.
     """
 
     def __init__(
         self,
-        store: Store,
+        store: ObjectStore,
         dataset: Dataset,
         limits: Limits,
         *,
+        sink: Sink,
         clock: Clock,
-        pieces: Callable[[Path], Iterable[bytes]],
-        describe: Callable[[Exception], str],
         renewed_after: float = 300.0,
-        noticed: Callable[[Arrival, Mapping[str, str]], None] = lambda arrival, near_misses: None,
+        on_near_misses: Callable[[Arrival, Mapping[str, str]], None] = lambda arrival, near_misses: None,
         set_aside: Callable[[str, str], None] = lambda key, reason: None,
     ) -> None:
         self._store = store
         self._dataset = dataset
         self._limits = limits
+        self._sink = sink
         self._clock = clock
-        self._pieces = pieces
-        self._describe = describe
         self._renewed_after = renewed_after
-        self._noticed = noticed
+        self._on_near_misses = on_near_misses
         self._set_aside = set_aside
 
     def load(
-        self, arrival: Arrival, *, time_left: Callable[[], float] | None = None, again: bool = False
+        self, arrival: Arrival, *, time_left: Callable[[], float] | None = None, reload: bool = False
     ) -> tuple[Outcome, Entry | None]:
-        """Load what arrived, if it is news, or `again`.
+        """Load what arrived, if it is news; with `reload` also what is loaded already.
 
-        `time_left` tells the seconds after which the process is stopped from outside: a load that would not end
+        `time_left` returns the seconds after which the process is stopped from outside: a load that would not end
         before is ended in good time. Returns what was done and the ledger's entry.
 
-        Raises OutOfTime, LostRace, CountMismatch, and what the store raises: the event has to come again.
+        Raises OutOfTime, LostRace, CountMismatch, and what the store raises: the event has to come again. What will
+        not pass by itself is recorded and not raised.
         """
         began = self._clock.elapsed()
-        session = LedgerSession(self._store, self._dataset.prefixes.ledger, arrival, again, self._set_aside)
+        session = LedgerSession(
+            self._store,
+            self._dataset.prefixes.ledger,
+            arrival,
+            reload=reload,
+            supersede=self._sink.supersede,
+            set_aside=self._set_aside,
+        )
         decision, entry = session.begin()
         if entry is None:
             return Outcome(decision.value), None
@@ -90,8 +87,8 @@ class Ingest:
             return Outcome(decision.value), session.remove_superseded(entry)
         try:
             result = self._read(session, time_left)
-        except Exception as problem:
-            session.fail(self._describe(problem))
+        except Exception as error:
+            session.fail(redacted_message(error))
             raise
         if result is None:
             return Outcome(session.decision.value), session.entry
@@ -110,9 +107,7 @@ class Ingest:
                 dataset=self._dataset,
                 arrival=session.arrival,
                 source=source,
-                directory=directory,
-                pieces=self._pieces,
-                generation=session.generation,
+                writer=self._sink.writer(directory, names_of(session.arrival, source), session.generation),
             )
             try:
                 result = load.read(self._limits, watch)
@@ -123,7 +118,7 @@ class Ingest:
                     return None
                 load.publish(result)
                 if load.near_misses:
-                    self._noticed(session.arrival, load.near_misses)
+                    self._on_near_misses(session.arrival, load.near_misses)
                 return result
             except BaseException:
                 load.abort()
@@ -131,7 +126,7 @@ class Ingest:
 
 
 class _Watch:
-    """Called as the source is read: ends a load that would not finish in time, and renews its word in the ledger."""
+    """Called as the source is read: ends a load that would not finish in time, and renews its entry in the ledger."""
 
     RESERVE = 30.0
     """Seconds that are kept for publishing, or a tenth of the time there is if that is less."""
@@ -144,7 +139,7 @@ class _Watch:
         time_left: Callable[[], float] | None,
         renewed_after: float,
     ) -> None:
-        self._taken = session
+        self._session = session
         self._source = source
         self._clock = clock
         self._time_left = time_left or (lambda: math.inf)
@@ -155,8 +150,8 @@ class _Watch:
     def __call__(self, position: int) -> None:
         """`position` is how many bytes of the object were read."""
         if self._time_left() < self._reserve:
-            raise OutOfTime(self._taken.arrival.key, position, self._source.size)
+            raise OutOfTime(self._session.arrival.key, position, self._source.size)
         now = self._clock.elapsed()
         if now - self._renewed > self._renewed_after:
             self._renewed = now
-            self._taken.renew()
+            self._session.renew()

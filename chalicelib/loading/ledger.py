@@ -16,7 +16,7 @@ class Decision(Enum):
     REPLACE = "replace"
     HEAL = "heal"
     CATCH_UP = "catch up"
-    """Load an older version, since nothing newer could be loaded; the newest stays what the entry tells of."""
+    """Load an older version, since nothing newer could be loaded; the entry stays about the newest."""
     DELETE = "delete"
     FORGET = "forget"
     """Remove the rows of what was there before a deletion; the newest version came after it."""
@@ -36,13 +36,14 @@ Ask = Callable[[], bool]
 
 
 def decide(
-    entry: Entry | None, arrival: Arrival, *, later: Ask, later_than_loaded: Ask, again: bool = False
+    entry: Entry | None, arrival: Arrival, *, later: Ask, later_than_loaded: Ask, reload: bool = False
 ) -> Decision:
     """Decide from what the ledger says: S3 delivers events at least once and in any order.
 
-    `later` asks S3 whether what arrived came after what the entry tells of, of a deletion whether the key is gone;
-    `later_than_loaded` whether it came after the version whose rows are in the table. Either is asked at most once.
-    `again` loads what is loaded already, for a replay.
+    `later` asks S3 whether what arrived came after the newest version of the entry, of a deletion whether the key is
+    gone; `later_than_loaded` whether it came after the version whose rows are in the table. Either is asked at most
+    once.
+    `reload` has what is loaded already loaded again, for a replay.
 
     A deletion that propagates takes the rows of every version before it, whenever its event comes and whether or not
     a later version can be read.
@@ -54,11 +55,11 @@ def decide(
     if _is_before_loaded(entry, arrival):
         return Decision.SKIP_STALE
     if entry.version == arrival.version:
-        return _of_newest(entry, arrival, again)
+        return _of_newest(entry, arrival, reload)
     by_sequencers = _is_later(entry, arrival)
     if later() if by_sequencers is None else by_sequencers:
         return Decision.REPLACE if entry.files else Decision.LOAD
-    return _of_older(entry, arrival, later_than_loaded, again)
+    return _of_older(entry, arrival, later_than_loaded, reload)
 
 
 def _is_later(entry: Entry, arrival: Arrival) -> bool | None:
@@ -69,8 +70,8 @@ def _is_later(entry: Entry, arrival: Arrival) -> bool | None:
 
 def _is_before_loaded(entry: Entry, arrival: Arrival) -> bool:
     """Tell whether the rows in the table are of a later version: a late one may have come in while this one waited."""
-    known = bool(entry.loaded_sequencer and arrival.sequencer) and entry.loaded_version != arrival.version
-    return known and is_before(arrival.sequencer, entry.loaded_sequencer)
+    comparable = bool(entry.loaded_sequencer and arrival.sequencer) and entry.loaded_version != arrival.version
+    return comparable and is_before(arrival.sequencer, entry.loaded_sequencer)
 
 
 def _of_removed(entry: Entry | None, arrival: Arrival, later: Ask) -> Decision:
@@ -90,14 +91,14 @@ def _of_removed(entry: Entry | None, arrival: Arrival, later: Ask) -> Decision:
 
 
 def _of_earlier_deletion(entry: Entry, arrival: Arrival) -> Decision:
-    known = entry.deleted_sequencer and not is_before(entry.deleted_sequencer, arrival.sequencer)
-    return Decision.SKIP_STALE if known else Decision.FORGET
+    is_recorded = entry.deleted_sequencer and not is_before(entry.deleted_sequencer, arrival.sequencer)
+    return Decision.SKIP_STALE if is_recorded else Decision.FORGET
 
 
-def _of_newest(entry: Entry, arrival: Arrival, again: bool) -> Decision:
+def _of_newest(entry: Entry, arrival: Arrival, reload: bool) -> Decision:
     if entry.state not in FINISHED:
         return Decision.HEAL
-    if again or entry.transform < TRANSFORM:
+    if reload or entry.transform < TRANSFORM:
         return Decision.REPLACE
     if arrival.version_id in (None, "null") and entry.sequencer and is_before(entry.sequencer, arrival.sequencer):
         # Without versions an ETag stands for one: the same bytes were put again, and are the latest word now.
@@ -105,7 +106,7 @@ def _of_newest(entry: Entry, arrival: Arrival, again: bool) -> Decision:
     return Decision.SKIP_DUPLICATE
 
 
-def _of_older(entry: Entry, arrival: Arrival, later_than_loaded: Ask, again: bool) -> Decision:
+def _of_older(entry: Entry, arrival: Arrival, later_than_loaded: Ask, reload: bool) -> Decision:
     if entry.state in (*WITH_ROWS, DELETED):
         return Decision.SKIP_STALE
     if arrival.sequencer and entry.deleted_sequencer and not is_before(entry.deleted_sequencer, arrival.sequencer):
@@ -113,7 +114,7 @@ def _of_older(entry: Entry, arrival: Arrival, later_than_loaded: Ask, again: boo
     if entry.loaded_version is None:
         return Decision.CATCH_UP
     if entry.loaded_version == arrival.version:
-        return Decision.CATCH_UP if again or entry.incomplete else Decision.SKIP_DUPLICATE
+        return Decision.CATCH_UP if reload or entry.incomplete else Decision.SKIP_DUPLICATE
     if entry.loaded_sequencer and arrival.sequencer:
         is_later = is_before(entry.loaded_sequencer, arrival.sequencer)
     else:

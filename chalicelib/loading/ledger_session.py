@@ -5,45 +5,43 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Protocol
 
 from chalicelib.errors import LostRace, UnreadableEntry
 from chalicelib.file_names import ledger_name, unreadable_name
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.ledger import Decision, decide
 from chalicelib.loading.models import DELETED, FAILED, Arrival, Outcome, Result
+from chalicelib.loading.store import ObjectStore
 
 RACES = 20
 """How often a lost race for the ledger is run again."""
 
 
-class Store(Protocol):
-    """What a session needs of S3; see aws.s3.Storage."""
-
-    def current(self, key: str) -> Arrival | None: ...
-    def modified_at(self, arrival: Arrival) -> datetime | None: ...
-    def delete(self, keys: Iterable[str]) -> None: ...
-    def copy(self, key: str, target: str) -> None: ...
-    def read_json(self, key: str) -> tuple[Any, str] | None: ...
-    def write_json(self, key: str, value: dict[str, Any], etag: str | None) -> str | None: ...
-
-
 class LedgerSession:
     """The ledger's entry of one key, while this process works on what arrived. Every change is conditional.
 
-    `ledger` is the prefix of all entries, `again` loads what is loaded already. `generation` is that of the file names
-    that the load writes.
+    `ledger` is the prefix of all entries, `reload` has what is loaded already loaded again. `supersede` removes files
+    from the table, `set_aside` is called with the source key and the reason where its entry cannot be read.
+    `generation` is that of the file names that the load writes.
     """
 
     def __init__(
-        self, store: Store, ledger: str, arrival: Arrival, again: bool, set_aside: Callable[[str, str], None]
+        self,
+        store: ObjectStore,
+        ledger: str,
+        arrival: Arrival,
+        *,
+        reload: bool,
+        supersede: Callable[[Iterable[str]], None],
+        set_aside: Callable[[str, str], None],
     ) -> None:
         self.arrival = arrival
         self.generation = 0
         self._store = store
         self._ledger = ledger
         self._name = f"{ledger}{ledger_name(arrival.key)}"
-        self._again = again
+        self._reload = reload
+        self._supersede = supersede
         self._set_aside = set_aside
         self.entry: Entry | None = None
         self.decision = Decision.LOAD
@@ -52,8 +50,8 @@ class LedgerSession:
     def begin(self) -> tuple[Decision, Entry | None]:
         """Decide by the ledger, and say there what has begun."""
         for _ in range(RACES):
-            self._look()
-            decision = self._fenced() or self._decided(self._again)
+            self._read()
+            decision = self._fenced() or self._decided(self._reload)
             if decision is Decision.SKIP_DUPLICATE:
                 return decision, self._remember_sequencer()
             if decision in (Decision.DELETE, Decision.FORGET):
@@ -79,8 +77,8 @@ class LedgerSession:
                 break
             if self._write(entry.announcing(files)):
                 return True
-            self._look()
-            self.decision = self._decided(self._again)
+            self._read()
+            self.decision = self._decided(self._reload)
             if not self.decision.loads:
                 return False
         raise LostRace(self.arrival.key)
@@ -106,9 +104,9 @@ class LedgerSession:
                 raise LostRace(self.arrival.key)
             if self._write(self.entry.concluding(self.arrival, result)):
                 return Outcome(result.state), self.remove_superseded(self.entry)
-            self._look()
+            self._read()
             entry = self.entry
-            decision = self._decided(again=False)
+            decision = self._decided(reload=False)
             ours = set(result.files) - set(entry.files if entry else ())
             if entry is not None and decision in (Decision.SKIP_STALE, Decision.SKIP_DUPLICATE):
                 self._drop(ours)
@@ -128,26 +126,26 @@ class LedgerSession:
             if self._write(self.entry.dropping(ours)):
                 self.remove_superseded(self.entry)
                 return
-            self._look()
+            self._read()
 
     def remove_superseded(self, entry: Entry) -> Entry:
         """Remove what the entry replaced. A crash in between leaves the list for the next delivery, or the sweep."""
         if not entry.superseded:
             return entry
-        self._store.delete(entry.removable)
+        self._supersede(entry.removable)
         self._write(replace(entry, superseded=()))
         return self.entry or entry
 
-    def _look(self) -> None:
+    def _read(self) -> None:
         stored = self._store.read_json(self._name)
-        self.entry, self._etag = None, stored[1] if stored else None
+        self.entry, self._etag = None, stored.etag if stored else None
         if stored is None:
             return
         try:
-            self.entry = Entry.from_json(stored[0], self._name)
-        except UnreadableEntry as problem:
+            self.entry = Entry.from_json(stored.value, self._name)
+        except UnreadableEntry as error:
             self._store.copy(self._name, unreadable_name(self._ledger, self.arrival.key))
-            self._set_aside(self.arrival.key, str(problem))
+            self._set_aside(self.arrival.key, str(error))
 
     def _write(self, entry: Entry) -> bool:
         etag = self._store.write_json(self._name, entry.as_json(), self._etag)
@@ -162,14 +160,14 @@ class LedgerSession:
         failed = self.entry is not None and self.entry.state == FAILED
         return None if fence is None or fence == self._etag or failed else Decision.SKIP_OVERTAKEN
 
-    def _decided(self, again: bool) -> Decision:
+    def _decided(self, reload: bool) -> Decision:
         loaded = self.entry.loaded_version if self.entry else None
         return decide(
             self.entry,
             self.arrival,
             later=self._is_later,
             later_than_loaded=lambda: self._was_written_after(loaded),
-            again=again,
+            reload=reload,
         )
 
     def _is_later(self) -> bool:
@@ -182,8 +180,8 @@ class LedgerSession:
             return False
         if current is None:
             # The key was deleted since. Its versions, where they are kept, still tell which of them came last.
-            known, written = entry.source_modified_at, self._store.modified_at(self.arrival)
-            return known is None or (written is not None and written > datetime.fromisoformat(known))
+            before, written = entry.source_modified_at, self._store.modified_at(self.arrival)
+            return before is None or (written is not None and written > datetime.fromisoformat(before))
         if current.version == self.arrival.version:
             return True
         # Both may have come before the newest, which no event announced.
@@ -205,13 +203,13 @@ class LedgerSession:
 
     def _remember_sequencer(self) -> Entry | None:
         """Keep the sequencer of a version that came without one: the sweep found it, or it was replayed."""
-        known = self.entry
-        if known is None or not (sequencer := known.sequencer_of(self.arrival)):
-            return known
-        if known.version == self.arrival.version and not known.sequencer:
-            known = replace(known, sequencer=sequencer)
-        if known.loaded_version == self.arrival.version and not known.loaded_sequencer:
-            known = replace(known, loaded_sequencer=sequencer)
-        if known != self.entry:
-            self._write(known)
+        entry = self.entry
+        if entry is None or not (sequencer := entry.sequencer_of(self.arrival)):
+            return entry
+        if entry.version == self.arrival.version and not entry.sequencer:
+            entry = replace(entry, sequencer=sequencer)
+        if entry.loaded_version == self.arrival.version and not entry.loaded_sequencer:
+            entry = replace(entry, loaded_sequencer=sequencer)
+        if entry != self.entry:
+            self._write(entry)
         return self.entry

@@ -4,92 +4,47 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
-from typing import Any, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 from chalicelib.dataset import Dataset
 from chalicelib.documents.decompress import SUFFIXES, ByteStream, is_supported
 from chalicelib.documents.prefetch import ReadAhead
 from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.errors import UnreadableFile
-from chalicelib.file_names import FileNames, in_generation
+from chalicelib.file_names import FileNames
 from chalicelib.flatten.flattener import Lineage
 from chalicelib.loading.models import LOADED, PARTLY_LOADED, QUARANTINED, Arrival, Result
-from chalicelib.writing.convert import Counts, Limits, convert
-from chalicelib.writing.parquet import MonthFile
+from chalicelib.loading.store import ObjectStore, Opened
+from chalicelib.writing.convert import Limits, convert
+from chalicelib.writing.sink import SinkWriter
 
-MIB = 1024 * 1024
-
-KEPT_BYTES = 96 * MIB
-"""Finished files that stay on disk until all are published; what is more waits in S3, unseen."""
-
-PART_BYTES = 8 * MIB
-"""Compressed bytes of rejected records that wait in memory; beyond, they are sent to S3 as parts of this size, unseen.
+PART_BYTES = 8 * 1024 * 1024
+"""Compressed bytes of rejected records that wait in memory; beyond, they are staged in S3 in parts of this size.
 S3 takes no part below 5 MiB but the last, and no more than 10,000."""
 
 Watch = Callable[[int], None]
 """Called as the source is read, with how many of its bytes were; what it raises ends the load."""
 
 
-class Opened(Protocol):
-    """A source object that is being read. `size` is in bytes, as stored."""
-
-    @property
-    def size(self) -> int: ...
-    @property
-    def modified_at(self) -> datetime: ...
-    @property
-    def stream(self) -> ByteStream: ...
-
-
-class Publishes(Protocol):
-    """What publishing needs of S3; see aws.s3.Storage."""
-
-    def put_file(self, key: str, path: Path) -> None: ...
-    def put(self, key: str, body: bytes) -> None: ...
-    def begin(self, key: str) -> Any: ...
-    def add(self, upload: Any, piece: bytes) -> None: ...
-    def stage(self, key: str, pieces: Iterable[bytes]) -> Any: ...
-    def complete(self, upload: Any) -> None: ...
-    def abort(self, upload: Any) -> None: ...
-
-
 class Load:
     """One source object: `read` it, then `publish` what `read` returned, or `abort`.
 
-    It becomes rows of `dataset`; finished files wait in `directory`, cut by `pieces` where they are too
-    large to wait there. `generation` is that of the files' names, `near_misses` are those of the counts, once read.
+    Its rows go to `writer`, as `dataset` has them. `near_misses` are those of the fields (see writing.convert), once
+    read.
     """
 
     def __init__(
-        self,
-        store: Publishes,
-        *,
-        dataset: Dataset,
-        arrival: Arrival,
-        source: Opened,
-        directory: Path,
-        pieces: Callable[[Path], Iterable[bytes]],
-        generation: int = 0,
+        self, store: ObjectStore, *, dataset: Dataset, arrival: Arrival, source: Opened, writer: SinkWriter
     ) -> None:
         self._store = store
         self._dataset = dataset
         self._arrival = arrival
         self._source = source
-        self._directory = directory
-        self._pieces = pieces
-        self._generation = generation
-        self._kept: list[tuple[str, Path]] = []
-        self._kept_bytes = 0
-        self._staged: list[Any] = []
-        self._files: list[str] = []
+        self._writer = writer
         self.near_misses: dict[str, str] = {}
-        self._quarantine = (
-            f"{dataset.prefixes.quarantine}{FileNames(arrival.key, arrival.version, source.modified_at).prefix}"
-        )
+        self._quarantine = f"{dataset.prefixes.quarantine}{names_of(arrival, source).prefix}"
         self._rejected = _RejectedFile(store, f"{self._quarantine}.ndjson.gz")
 
     def read(self, limits: Limits, watch: Watch) -> Result:
@@ -99,38 +54,35 @@ class Load:
         """
         try:
             self._reject_up_front(limits)
-            counts = convert(
+            counts, self.near_misses = convert(
                 _Watched(ReadAhead(self._source.stream), watch),
                 Lineage(self._arrival.key, self._arrival.version, self._source.modified_at),
-                self._directory / "files",
                 limits,
-                contract=self._dataset.contract,
-                closed=self._keep,
+                writer=self._writer,
                 reject=self._rejected.add,
+                contract=self._dataset.contract,
             )
         except UnreadableFile as problem:
             self.abort()
             return self._quarantined(problem)
         self._rejected.close()
-        self.near_misses = counts.near_misses
-        return self._loaded(counts)
+        return replace(
+            self._result(PARTLY_LOADED if counts.orders_rejected else LOADED),
+            files=self._writer.files,
+            counts=counts,
+            quarantine=self._rejected.key if counts.orders_rejected else None,
+        )
 
     def publish(self, result: Result) -> None:
         """Let everything appear: what is rejected first, which is never less safe than what is loaded."""
         if result.quarantine is not None:
             self._rejected.publish()
-        for upload in self._staged:
-            self._store.complete(upload)
-        self._staged = []
-        for key, path in self._kept:
-            self._store.put_file(key, path)
+        self._writer.publish()
 
     def abort(self) -> None:
-        """Drop what was staged."""
+        """Drop what was kept unseen."""
         self._rejected.abort()
-        staged, self._staged = self._staged, []
-        for upload in staged:
-            self._store.abort(upload)
+        self._writer.abort()
 
     def _reject_up_front(self, limits: Limits) -> None:
         if not is_supported(self._arrival.key):
@@ -140,29 +92,6 @@ class Load:
                 f"{self._source.size} bytes are more than the {limits.max_source_bytes} that one load may take "
                 "(ETL_MAX_SOURCE_BYTES): split the file, or load it with python -m operate replay"
             )
-
-    def _keep(self, file: MonthFile) -> None:
-        key = f"{self._dataset.table_prefix}{in_generation(file.place, self._generation)}"
-        self._files.append(key)
-        if self._kept_bytes + file.size <= KEPT_BYTES:
-            self._kept.append((key, file.path))
-            self._kept_bytes += file.size
-        else:
-            self._staged.append(self._store.stage(key, self._pieces(file.path)))
-            file.path.unlink()
-
-    def _loaded(self, counts: Counts) -> Result:
-        return Result(
-            state=PARTLY_LOADED if counts.orders_rejected else LOADED,
-            files=tuple(sorted(self._files)),
-            orders_read=counts.orders_read,
-            orders_loaded=counts.orders_loaded,
-            orders_rejected=counts.orders_rejected,
-            rows=counts.rows,
-            quarantine=self._rejected.key if counts.orders_rejected else None,
-            source_bytes=self._source.size,
-            source_modified_at=self._source.modified_at.isoformat(),
-        )
 
     def _quarantined(self, problem: UnreadableFile) -> Result:
         report = {
@@ -175,13 +104,15 @@ class Load:
         }
         quarantine = f"{self._quarantine}.report.json"
         self._store.put(quarantine, json.dumps(report, ensure_ascii=False, indent=1).encode("utf-8", "replace"))
-        return Result(
-            state=QUARANTINED,
-            quarantine=quarantine,
-            reason=str(problem),
-            source_bytes=self._source.size,
-            source_modified_at=self._source.modified_at.isoformat(),
-        )
+        return replace(self._result(QUARANTINED), quarantine=quarantine, reason=str(problem))
+
+    def _result(self, state: str) -> Result:
+        return Result(state, source_bytes=self._source.size, source_modified_at=self._source.modified_at.isoformat())
+
+
+def names_of(arrival: Arrival, source: Opened) -> FileNames:
+    """Return the names of everything that is made of a source object."""
+    return FileNames(arrival.key, arrival.version, source.modified_at)
 
 
 @dataclass
@@ -205,7 +136,7 @@ class _RejectedFile:
     Nothing of it is on disk, and nobody sees it before it is published.
     """
 
-    def __init__(self, store: Publishes, key: str) -> None:
+    def __init__(self, store: ObjectStore, key: str) -> None:
         self.key = key
         self._store = store
         self._gzip: gzip.GzipFile | None = None

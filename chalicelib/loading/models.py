@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from chalicelib.counts import NO_ORDERS, Counts
+
 
 @dataclass(frozen=True)
 class ObjectSummary:
@@ -100,10 +102,7 @@ class Result:
 
     state: str
     files: tuple[str, ...] = ()
-    orders_read: int = 0
-    orders_loaded: int = 0
-    orders_rejected: int = 0
-    rows: int = 0
+    counts: Counts = NO_ORDERS
     quarantine: str | None = None
     reason: str | None = None
     source_bytes: int | None = None

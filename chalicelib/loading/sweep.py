@@ -12,13 +12,13 @@ files where they are. Both are reported, for an alarm.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from chalicelib.errors import UnreadableEntry
-from chalicelib.file_names import UNREADABLE, ledger_name, unreadable_name
+from chalicelib.file_names import ledger_name, unreadable_name
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.models import (
     DELETED,
@@ -28,11 +28,11 @@ from chalicelib.loading.models import (
     LOADING,
     Arrival,
     ObjectSummary,
-    Page,
     VersionedJson,
     version_of,
 )
 from chalicelib.loading.notifications import announcement
+from chalicelib.loading.store import ObjectStore
 from chalicelib.loading.sweep_cursor import INCOMING, LEDGER, ORPHANS, PHASES, TABLE, Rules, SweepCursor, SweepReport
 from chalicelib.loading.table_files import TableFiles
 
@@ -44,22 +44,10 @@ MOST_ATTEMPTS = 10
 ever tried again. Announcements do not count: they may wait for hours in Lambda's queue."""
 
 
-class Store(Protocol):
-    """What the sweep needs of S3; see aws.s3.Storage."""
-
-    def list(self, prefix: str, after: str = "", limit: int = 1000) -> Page: ...
-    def look(self, key: str) -> VersionedJson | None: ...
-    def current(self, key: str) -> Arrival | None: ...
-    def modified_at(self, arrival: Arrival) -> datetime | None: ...
-    def copy(self, key: str, target: str) -> None: ...
-    def delete(self, keys: Iterable[str]) -> None: ...
-    def write_json(self, key: str, value: dict[str, Any], etag: str | None) -> str | None: ...
-
-
 class Sweep:
     """One stage's sweep. `announce` hands an event to the S3 handler and returns when it is accepted."""
 
-    def __init__(self, store: Store, rules: Rules, announce: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, store: ObjectStore, rules: Rules, announce: Callable[[dict[str, Any]], None]) -> None:
         self._store = store
         self._rules = rules
         self._announce = announce
@@ -69,7 +57,7 @@ class Sweep:
     def run(self, time_left: Callable[[], float]) -> SweepReport:
         """Go on with the round until it is whole or the time is nearly over. Raises what the store raises."""
         self._report = SweepReport()
-        known = self._store.look(self._name)
+        known = self._store.read_json(self._name)
         cursor, etag = (SweepCursor.from_json(known.value), known.etag) if known else (SweepCursor(), None)
         if cursor.is_new_round and cursor.entries and self._ledger_is_empty():
             self._report.left_alone += cursor.entries
@@ -86,11 +74,11 @@ class Sweep:
         return self._report
 
     def _ledger_is_empty(self) -> bool:
-        first = self._store.list(self._rules.ledger, limit=1).objects
-        return not first or self._is_set_aside(first[0].key)
+        return not any(self._is_entry(each) for each in self._store.list(self._rules.ledger).objects)
 
-    def _is_set_aside(self, key: str) -> bool:
-        return key.startswith(f"{self._rules.ledger}{UNREADABLE}")
+    def _is_entry(self, listed: ObjectSummary) -> bool:
+        """Tell an entry from what lies in a folder below the ledger: entries set aside, a copy that somebody keeps."""
+        return "/" not in listed.key.removeprefix(self._rules.ledger) and not listed.is_folder
 
     def _page(self, cursor: SweepCursor, time_left: Callable[[], float]) -> SweepCursor:
         """Look at a page of objects; return where to go on."""
@@ -138,7 +126,7 @@ class Sweep:
 
     def _perhaps_waits(self, listed: ObjectSummary, now: datetime) -> None:
         name = f"{self._rules.ledger}{ledger_name(listed.key)}"
-        known = self._store.look(name)
+        known = self._store.read_json(name)
         try:
             entry = Entry.from_json(known.value, name) if known else None
         except UnreadableEntry as problem:
@@ -180,13 +168,13 @@ class Sweep:
     # Ledger entries -----------------------------------------------------------------------------------------------
 
     def _entry(self, cursor: SweepCursor, listed: ObjectSummary, now: datetime, is_recent: bool) -> SweepCursor:
-        if self._is_set_aside(listed.key) or listed.is_folder:
+        if not self._is_entry(listed):
             return cursor
         cursor = replace(cursor, counted=cursor.counted + 1)
         if not is_recent and not self._rules.deletes:
             return cursor
         self._report.looked += 1
-        known = self._store.look(listed.key)
+        known = self._store.read_json(listed.key)
         if known is None:
             return cursor
         try:

@@ -6,24 +6,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from enum import Enum
-from typing import Protocol
 
 from chalicelib.errors import UnreadableEntry
 from chalicelib.file_names import parse_name
 from chalicelib.loading.entry import Entry
-from chalicelib.loading.models import FAILED, LOADING, WITH_ROWS, Arrival, ObjectSummary, Page, VersionedJson
+from chalicelib.loading.models import FAILED, LOADING, WITH_ROWS, ObjectSummary, VersionedJson
+from chalicelib.loading.store import ObjectStore
 from chalicelib.loading.sweep_cursor import Rules, SweepCursor, SweepReport
 
 MOST_ORPHANS = 1000
 """How many files that are to be removed a round remembers; more are left to the next one."""
-
-
-class Store(Protocol):
-    """What is needed of S3; see aws.s3.Storage."""
-
-    def list(self, prefix: str, after: str = "", limit: int = 1000) -> Page: ...
-    def look(self, key: str) -> VersionedJson | None: ...
-    def current(self, key: str) -> Arrival | None: ...
 
 
 class Ownership(Enum):
@@ -44,7 +36,7 @@ class TableFiles:
     """
 
     def __init__(
-        self, store: Store, rules: Rules, report: SweepReport, drop: Callable[[str, Entry, VersionedJson], None]
+        self, store: ObjectStore, rules: Rules, report: SweepReport, drop: Callable[[str, Entry, VersionedJson], None]
     ) -> None:
         self._store = store
         self._rules = rules
@@ -106,7 +98,7 @@ class TableFiles:
 
     def _read(self, key_digest: str) -> Iterable[tuple[str, Entry | None, VersionedJson]]:
         for listed in self._store.list(f"{self._rules.ledger}{key_digest}").objects:
-            known = self._store.look(listed.key)
+            known = self._store.read_json(listed.key)
             if known is not None:
                 try:
                     yield listed.key, Entry.from_json(known.value, listed.key), known

@@ -1,22 +1,22 @@
-"""One source from its bytes to finished Parquet files and rejected records: what Lambda and command line share."""
+"""One source from its bytes to the rows of a sink and rejected records: what Lambda and command line share."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from chalicelib.contracts.model import Contract
+from chalicelib.counts import Counts
 from chalicelib.documents.decompress import ByteStream
 from chalicelib.documents.rejected import RejectedRecord
-from chalicelib.errors import CountMismatch, UnreadableFile
-from chalicelib.file_names import FileNames
+from chalicelib.errors import UnreadableFile
 from chalicelib.flatten import arrow, parallel
 from chalicelib.flatten.flattener import Flattener, Lineage, records_of
 from chalicelib.flatten.memory_file import MemoryFile
-from chalicelib.writing.parquet import MonthFile, MonthFiles
+from chalicelib.writing.sink import SinkWriter
 
 MAX_EXPANSION = 100
 """How many times the bytes of the source its rows may take: an order of many lines repeats its own texts on each."""
@@ -25,24 +25,15 @@ FREE_ROWS_BYTES = 64 * 1024 * 1024
 """What rows may take in any case: a small file with an order of thousands of lines is no danger."""
 
 
-@dataclass
-class Counts:
-    """What became of a source's orders. Always: read = loaded + rejected.
+class Converted(NamedTuple):
+    """What became of a source.
 
-    `near_misses` holds paths of fields that the contract would name but for case or spaces, each with the path that it
+    `near_misses` are paths of fields that the contract would name but for case or spaces, each with the path that it
     names: a few, and no values.
     """
 
-    orders_read: int = 0
-    orders_loaded: int = 0
-    orders_rejected: int = 0
-    rows: int = 0
-    near_misses: dict[str, str] = field(default_factory=dict)
-
-    def check(self) -> None:
-        """Raise CountMismatch if an order was lost or made up."""
-        if self.orders_read != self.orders_loaded + self.orders_rejected:
-            raise CountMismatch(self.orders_read, self.orders_loaded, self.orders_rejected)
+    counts: Counts
+    near_misses: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -88,23 +79,20 @@ def check_expansion(rows_bytes: int, read: int) -> None:
 def convert(
     stream: ByteStream,
     lineage: Lineage,
-    directory: Path,
     limits: Limits,
     *,
-    closed: Callable[[MonthFile], None],
+    writer: SinkWriter,
     reject: Callable[[RejectedRecord], None],
     contract: Contract,
-) -> Counts:
-    """Read `stream` to its end and write its rows below `directory`.
+) -> Converted:
+    """Read `stream` to its end, write its rows to `writer` and close that; it is aborted where anything is raised.
 
-    `closed` is called with each finished file, from the writing thread, and `reject` with each rejected record, in
-    their order. Nothing may be published before this has returned: raises UnreadableFile when the end cannot be
-    reached, too large a share of the orders is rejected, or rows take far more than their source, and CountMismatch
-    when what was read is not what was loaded and rejected.
+    `reject` is called with each rejected record, in their order. Nothing may be published before this has returned:
+    raises UnreadableFile when the end cannot be reached, too large a share of the orders is rejected, or rows take far
+    more than their source, and CountMismatch when what was read is not what was loaded and rejected.
     """
     arrow.prepare()
     contract.check()
-    counts = Counts()
     flatteners: list[Flattener] = []
 
     def flattener() -> Flattener:
@@ -113,28 +101,26 @@ def convert(
         flatteners.append(Flattener(lineage, contract, source=source))
         return flatteners[-1]
 
-    names = FileNames(lineage.identity or lineage.key, lineage.version, lineage.modified_at)
     batches = records_of(stream, limits.max_record_bytes, limits.max_decompressed_bytes, contract)
-    with (
-        MonthFiles(directory, names, roll_bytes=limits.roll_bytes, closed=closed, contract=contract) as files,
-        closing(parallel.flattened(batches, flattener, limits.cores)) as found,
-    ):
-        first: RejectedRecord | None = None
-        rows_bytes = 0
-        for batch, parts in found:
-            counts.orders_read += batch.read
-            for part in parts:
-                for rejected in part.rejected:
-                    reject(rejected)
-                first = first or next(iter(part.rejected), None)
-                files.add(part.rows, part.months)
-                counts.orders_loaded += part.loaded
-                counts.orders_rejected += len(part.rejected)
-                counts.rows += part.rows.num_rows
-                rows_bytes += part.rows.nbytes
-                check_expansion(rows_bytes, batch.end)
-            limits.check_share(counts, first)
+    counts = Counts()
+    first: RejectedRecord | None = None
+    rows_bytes = 0
+    try:
+        with closing(parallel.flattened(batches, flattener, limits.cores)) as flattened:
+            for batch, parts in flattened:
+                counts += Counts(batch.read)
+                for part in parts:
+                    for rejected in part.rejected:
+                        reject(rejected)
+                    first = first or next(iter(part.rejected), None)
+                    writer.write(contract.table, part.rows, part.months)
+                    counts += Counts(0, part.loaded, len(part.rejected), part.rows.num_rows)
+                    rows_bytes += part.rows.nbytes
+                    check_expansion(rows_bytes, batch.end)
+                limits.check_share(counts, first)
         counts.check()
-    for each in flatteners:
-        counts.near_misses |= each.near_misses
-    return counts
+        writer.close()
+    except BaseException:
+        writer.abort()
+        raise
+    return Converted(counts, {key: meant for each in flatteners for key, meant in each.near_misses.items()})

@@ -7,7 +7,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -46,10 +45,10 @@ of most groups is finished."""
 
 @dataclass(frozen=True)
 class MonthFile:
-    """A finished Parquet file: where it lies, and its place in the table (`order_month=2024-07/<name>`)."""
+    """A finished Parquet file: where it lies, and its path in the table's folder (`order_month=2024-07/<name>`)."""
 
     path: Path
-    place: str
+    relative_path: str
     rows: int
     size: int
 
@@ -88,10 +87,10 @@ class _Open:
 
 
 class MonthFiles:
-    """Parquet files of one source object, month by month, in `directory`.
+    """Parquet files of a source object and table, month by month, in `directory`: `add` rows, then `close` or `abort`.
 
     Rows are written in a thread of their own, since encoding them leaves the interpreter free to parse. `closed` is
-    called there with each finished file. Leaving the `with` block by an exception drops what is open.
+    called there with each finished file.
     """
 
     def __init__(
@@ -120,25 +119,6 @@ class MonthFiles:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="parquet")
         self._job: Future[None] | None = None
 
-    def __enter__(self) -> MonthFiles:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, problem: BaseException | None, _: TracebackType | None
-    ) -> None:
-        try:
-            if kind is None:
-                self._split()
-                for month in sorted(self._months):
-                    self._flush(month)
-                    self._submit(partial(self._close, month))
-                self._wait()
-        finally:
-            self._thread.shutdown(wait=True, cancel_futures=True)
-            for each in self._months.values():
-                if each.writer is not None:
-                    each.writer.close()
-
     def add(self, rows: pa.Table, months: npt.NDArray[np.int64]) -> None:
         """Take rows, each of the month (since 1970) that `months` says."""
         if len(months) == 0:
@@ -153,6 +133,25 @@ class MonthFiles:
         self._unsplit_bytes += held_bytes(rows)
         if self._unsplit_bytes >= SPLIT_BYTES:
             self._split()
+
+    def close(self) -> None:
+        """Finish all files and end the thread."""
+        try:
+            self._split()
+            for month in sorted(self._months):
+                self._flush(month)
+                self._submit(partial(self._close, month))
+            self._wait()
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """Drop unfinished files and end the thread; what is finished stays."""
+        self._thread.shutdown(wait=True, cancel_futures=True)
+        for each in self._months.values():
+            if each.writer is not None:
+                writer, each.writer = each.writer, None
+                writer.close()
 
     def _split(self) -> None:
         """Let the rows taken so far wait by month."""
@@ -226,8 +225,8 @@ class MonthFiles:
         open_.writer.close()
         open_.writer = None
         open_.size = open_.groups = 0
-        place = open_.path.relative_to(self._directory).as_posix()
-        self._closed(MonthFile(open_.path, place, open_.rows, open_.path.stat().st_size))
+        relative_path = open_.path.relative_to(self._directory).as_posix()
+        self._closed(MonthFile(open_.path, relative_path, open_.rows, open_.path.stat().st_size))
 
 
 def held_bytes(rows: pa.Table) -> int:

@@ -1,6 +1,11 @@
+from pathlib import Path
+
 from chalicelib.contracts.model import Column, Contract, From, Type
 
 ORDERS = Contract(
+    name="orders",
+    table="orders_parquet_datalake",
+    folder=Path(__file__).parent,
     lines="items",
     envelope="purchases",
     order_id="purchase_id",

@@ -11,6 +11,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from chalicelib.counts import Counts
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.models import FAILED, GONE, LOADED, QUARANTINED
 from chalicelib.settings import Settings
@@ -51,7 +52,7 @@ class Stage:
     def load(self, number: int = -1, **changed: Any) -> None:
         """Do as the loader: write the rows, then the ledger entry."""
         version = self.version_ids()[number]
-        entry = Entry(KEY, version, "", LOADED, files=(PARQUET,), orders_read=1, orders_loaded=1, rows=2)
+        entry = Entry(KEY, version, "", LOADED, files=(PARQUET,), counts=Counts(1, 1, 0, 2))
         entry = dataclasses.replace(entry, **changed)
         for key in entry.files:
             self.put(key)
@@ -158,7 +159,7 @@ def test_the_times_can_be_given(stage: Stage) -> None:
 
 
 def test_a_file_that_is_refused_is_told_with_the_reason(stage: Stage) -> None:
-    stage.loads = lambda: stage.load(state=QUARANTINED, rows=0, reason="not JSON", files=())
+    stage.loads = lambda: stage.load(state=QUARANTINED, counts=Counts(), reason="not JSON", files=())
     with pytest.raises(SetupError, match=r"came out as quarantined, 0 rows \(not JSON\)"):
         stage.run()
     assert stage.left() == []

@@ -17,7 +17,7 @@ from chalicelib.api.openapi import document
 from chalicelib.queries.saved import load
 from chalicelib.settings import Settings
 from local.emulator import REGION
-from tests.local.calls import wait_for
+from local.pipeline import wait_for
 from tests.local.product import Product
 
 DOCUMENT = document(load(), Settings(bucket="any"), "")

@@ -12,14 +12,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from chalicelib import assembly
 from chalicelib.contracts.model import Type
-from chalicelib.contracts.orders.contract import ORDERS
-from chalicelib.queries.saved import view_statements
+from chalicelib.queries import saved
+from chalicelib.settings import Settings
 from local.athena.lake import StoredObject
 from local.athena.tables import FileCache
 
-DATABASE, TABLE, BUCKET = "etl_pipeline", "orders_parquet_datalake", "orders-etl-test"
-PREFIX = "orders_parquet_datalake/"
+DATASETS = assembly.datasets(Settings(bucket="orders-etl-test"))
+(ORDERS,) = DATASETS
+QUERIES = saved.load(DATASETS)
+DATABASE, TABLE, BUCKET, PREFIX = ORDERS.database, ORDERS.table, ORDERS.bucket, ORDERS.table_prefix
 ARROW = {
     Type.IDENTIFIER: pa.string(),
     Type.TEXT: pa.string(),
@@ -29,7 +32,7 @@ ARROW = {
     Type.POSITION: pa.int32(),
     Type.TIMESTAMP: pa.timestamp("ms"),
 }
-SCHEMA = pa.schema([(column.name, ARROW[column.type]) for column in ORDERS.file_columns])
+SCHEMA = pa.schema([(column.name, ARROW[column.type]) for column in ORDERS.contract.file_columns])
 PROJECTION = {
     "projection.enabled": "true",
     "projection.order_month.type": "date",
@@ -88,9 +91,9 @@ def table_input(parameters: Mapping[str, str] = PROJECTION) -> dict[str, Any]:
         "Name": TABLE,
         "TableType": "EXTERNAL_TABLE",
         "Parameters": {"classification": "parquet", **parameters},
-        "PartitionKeys": [{"Name": ORDERS.partition.name, "Type": ORDERS.partition.glue_type}],
+        "PartitionKeys": [{"Name": ORDERS.contract.partition.name, "Type": ORDERS.contract.partition.glue_type}],
         "StorageDescriptor": {
-            "Columns": [{"Name": column.name, "Type": column.glue_type} for column in ORDERS.file_columns],
+            "Columns": [{"Name": column.name, "Type": column.glue_type} for column in ORDERS.contract.file_columns],
             "Location": f"s3://{BUCKET}/{PREFIX}",
             "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
             "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
@@ -171,6 +174,6 @@ def lake_with(rows: Sequence[Mapping[str, Any]], cache: FileCache, name: str = "
     lake.save_table(DATABASE, table_input())
     for key, content in month_files(rows, name).items():
         lake.stored[BUCKET, key] = content
-    for _, sql in view_statements(DATABASE, TABLE):
-        create_view(lake, cache, parse(sql, ()), sql, DATABASE)  # type: ignore[arg-type]
+    for _, sql in saved.view_statements(ORDERS):
+        create_view(lake, cache, parse(sql, ()), sql, DATABASE)
     return lake

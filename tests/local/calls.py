@@ -1,21 +1,17 @@
-"""HTTP calls, signed or not, and waiting with a deadline, for the tests of this folder."""
+"""HTTP calls, signed or not, for the tests of this folder."""
 
 from __future__ import annotations
 
 import json
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from local.emulator import REGION, Emulator
-
-T = TypeVar("T")
 
 
 def call(
@@ -56,14 +52,3 @@ def receipts(aws: Emulator, bucket: str) -> list[dict[str, Any]]:
     s3 = aws.client("s3")
     found = s3.list_objects_v2(Bucket=bucket, Prefix="out/").get("Contents", [])
     return [json.loads(s3.get_object(Bucket=bucket, Key=each["Key"])["Body"].read()) for each in found]
-
-
-def wait_for(look: Callable[[], T | None], seconds: float = 30.0) -> T:
-    """Return the first true answer of `look`. Fails after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = look()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"not within {seconds:g} s")

@@ -15,12 +15,12 @@ from urllib.parse import quote_plus
 
 from pyarrow import parquet
 
-from chalicelib.contracts.orders.contract import ORDERS
+from chalicelib.contracts import registry
 from chalicelib.file_names import KEY_DIGITS
 from chalicelib.flatten.schema import file_schema
 from chalicelib.loading.entry import Entry
+from local.pipeline import wait_for
 from tests.local.api_client import Client, send
-from tests.local.calls import wait_for
 from tests.local.product import Product
 
 CRAWLER = "orders-crawler"
@@ -123,7 +123,7 @@ class Loading(Scene):
     def act(self) -> None:
         last = self.crawler_is_ready()
         self.s3.delete_object(Bucket=self.bucket, Key=f"{self.settings.state_prefix}crawler.json")
-        key = f"{self.settings.incoming_prefix}{uuid.uuid4().hex}.json"
+        key = f"{self.product.orders.incoming}{uuid.uuid4().hex}.json"
         refused = {"order_id": "2", "order_date": "yesterday"}
         self.holds(self.load(key, self.put(key, {"order_id": "1", **GOOD}, refused)) == ["partly_loaded"], "a load")
         first = self.entry(key)
@@ -147,7 +147,7 @@ class Loading(Scene):
 
         before = waiting()
         # A version that S3 has just announced and that is not there: the event has to come again.
-        thing = {"key": f"{self.settings.incoming_prefix}a.json", "versionId": str(uuid.uuid4()), "eTag": "x"}
+        thing = {"key": f"{self.product.orders.incoming}a.json", "versionId": str(uuid.uuid4()), "eTag": "x"}
         record = {"eventTime": datetime.now(UTC).isoformat(), "s3": {"bucket": {"name": self.bucket}, "object": thing}}
         event = {"Records": [record]}
         functions.invoke(FunctionName=self.function, InvocationType="Event", Payload=json.dumps(event))
@@ -159,7 +159,7 @@ class Sweeping(Scene):
 
     def __init__(self, product: Product, folder: Path) -> None:
         super().__init__(product, folder)
-        self.orphan = f"{self.settings.table_prefix}order_month=2024-01/{self._name_of_ours()}"
+        self.orphan = f"{product.orders.table_prefix}order_month=2024-01/{self._name_of_ours()}"
         self.s3.put_object(Bucket=self.bucket, Key=self.orphan, Body=_no_rows())
         self.orphaned_at = time.monotonic()
 
@@ -171,7 +171,7 @@ class Sweeping(Scene):
         wait_for(lambda: time.monotonic() > self.orphaned_at + self.settings.sweep_grace_seconds + 2, 120)
         progress = f"{self.settings.state_prefix}sweep.json"
         self.s3.delete_object(Bucket=self.bucket, Key=progress)
-        key = f"{self.settings.incoming_prefix}{uuid.uuid4().hex}.json"
+        key = f"{self.product.orders.incoming}{uuid.uuid4().hex}.json"
         self.put(key, {"order_id": "1", **GOOD})
         told = self.invoke(self.function, {})
         self.holds(told["announced"] >= 1, f"it announces what nobody did: {told}")
@@ -188,7 +188,7 @@ class Sweeping(Scene):
     def _name_of_ours(self) -> str:
         """Return the name of a file that is nobody's: of a real load's object, in a version that never was."""
         loading = Loading(self.product, self.folder)
-        key = f"{self.settings.incoming_prefix}pattern.json"
+        key = f"{self.product.orders.incoming}pattern.json"
         loading.load(key, loading.put(key, {"order_id": "1", **GOOD}))
         name = self.entry(key).files[0].rsplit("/", 1)[1]
         stem, digest = name.removesuffix(".parquet").rsplit("_", 1)
@@ -230,7 +230,7 @@ class Asking(Scene):
 def _no_rows() -> bytes:
     """Return a Parquet file of the table without a row: the other scenes' questions read it too."""
     file = io.BytesIO()
-    parquet.write_table(file_schema(ORDERS).empty_table(), file)
+    parquet.write_table(file_schema(registry.contract()).empty_table(), file)
     return file.getvalue()
 
 

@@ -42,5 +42,7 @@ def test_the_deployed_document_is_the_one_that_is_made_from_the_code(product: Pr
 
 @DOCUMENTED.exclude(path_regex=OTHERS).parametrize()
 @settings(max_examples=5, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-def test_every_answer_is_a_documented_one(case: schemathesis.Case, product: Product, caller: tuple[str, str]) -> None:
+def test_every_answer_is_a_documented_one(
+    case: schemathesis.Case[Any], product: Product, caller: tuple[str, str]
+) -> None:
     case.call_and_validate(base_url=product.deployment.api_url, auth=Signed(caller), checks=CHECKS, timeout=30)

@@ -316,7 +316,7 @@ def test_a_view_with_a_query_that_cannot_run_is_not_made(lake: MemoryLake, cache
     for wrong in ("SELECT nope FROM orders", "SELECT 1", "SELECT order_id, order_id FROM orders"):
         sql = f"CREATE VIEW broken AS {wrong}"
         with pytest.raises(QueryError):
-            create_view(lake, cache, parse(sql, ()), sql, DATABASE)  # type: ignore[arg-type]
+            create_view(lake, cache, parse(sql, ()), sql, DATABASE)
     assert lake.table(DATABASE, "broken") is None
 
 

@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 
 from chalicelib.aws.athena_results import Typed, typed
-from chalicelib.queries import saved
 from local.athena.engine import Selected, select
 from local.athena.sql import parse
 from local.athena.tables import FileCache
 from local.athena.values import read_rows
-from tests.local.athena_memory_lake import DATABASE, TABLE, MemoryLake, lake_with, order
+from tests.local.athena_memory_lake import DATABASE, QUERIES, MemoryLake, lake_with, order
 
 Ask = Callable[..., list[tuple[Typed, ...]]]
 """Runs a query and returns its typed rows."""
@@ -83,7 +82,7 @@ def lake(cache: FileCache) -> MemoryLake:
 @pytest.fixture
 def ask(lake: MemoryLake, cache: FileCache) -> Ask:
     def asked(name: str, **given: str) -> list[tuple[Typed, ...]]:
-        statement = saved.find(name).bind(given, database=DATABASE, table=TABLE)
+        statement = QUERIES[name].bind(given)
         return rows(select(lake, cache, parse(statement.sql, statement.parameters), DATABASE))
 
     return asked
@@ -115,11 +114,9 @@ def test_the_first_query_of_the_original_design_runs_as_it_is(sql: Ask) -> None:
 
 
 def test_the_second_query_of_the_original_design_counts_an_order_once_per_product(sql: Ask, ask: Ask) -> None:
-    found = dict(
-        sql("SELECT customer_id, SUM(total_amount) AS total_sales FROM orders_parquet_datalake GROUP BY customer_id")
-    )
+    rows = sql("SELECT customer_id, SUM(total_amount) AS total_sales FROM orders_parquet_datalake GROUP BY customer_id")
     # Ann: 30 twice, 25.50 twice, and both versions of 1007; her orders are worth 57.50.
-    assert found["c1"] == Decimal("30.00") * 2 + Decimal("25.50") * 2 + 1 + 2
+    assert {row[0]: row[1] for row in rows}["c1"] == Decimal("30.00") * 2 + Decimal("25.50") * 2 + 1 + 2
     assert {row[0]: row[2] for row in ask("sales_per_customer")}["c1"] == Decimal("57.50")
 
 
@@ -257,10 +254,10 @@ def test_orders_has_one_row_for_each_order_that_was_ever_sent(sql: Ask) -> None:
 
 
 def test_a_range_of_days_scans_less_than_the_whole_table(lake: MemoryLake, cache: FileCache) -> None:
-    query = saved.find("sales_by_month")
+    query = QUERIES["sales_by_month"]
 
     def scanned(**given: str) -> int:
-        statement = query.bind(given, database=DATABASE, table=TABLE)
+        statement = query.bind(given)
         return select(lake, cache, parse(statement.sql, statement.parameters), DATABASE).scanned_bytes
 
     assert 0 < scanned(**{"from": "2024-07-01", "to": "2024-07-31"}) < scanned()
@@ -268,9 +265,9 @@ def test_a_range_of_days_scans_less_than_the_whole_table(lake: MemoryLake, cache
 
 def test_on_an_empty_table_every_query_gives_no_rows(cache: FileCache) -> None:
     empty = lake_with([], cache)
-    for query in saved.load().values():
+    for query in QUERIES.values():
         given = {parameter.name: parameter.example for parameter in query.parameters if parameter.required}
-        statement = query.bind(given, database=DATABASE, table=TABLE)
+        statement = query.bind(given)
         found = select(empty, cache, parse(statement.sql, statement.parameters), DATABASE)
         assert rows(found) == []
         assert found.scanned_bytes == 0
@@ -316,7 +313,7 @@ def test_units_beyond_a_bigint_are_null_and_fail_no_question(cache: FileCache) -
         cache,
     )
     for name, counted in (("sales_by_category", ["Other", "Office"]), ("top_products", ["p2", "p1"])):
-        statement = saved.find(name).bind({}, database=DATABASE, table=TABLE)
+        statement = QUERIES[name].bind({})
         selected = select(absurd, cache, parse(statement.sql, statement.parameters), DATABASE)
         units = [column.name for column in selected.file.columns].index("units")
         group = 0 if name == "sales_by_category" else 1

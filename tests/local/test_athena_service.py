@@ -17,7 +17,7 @@ from chalicelib.errors import ExecutionNotFound, ParameterError, QueryFailed
 from chalicelib.queries import saved
 from chalicelib.settings import Settings
 from local.emulator import ACCOUNT, Emulator, running
-from tests.local.athena_memory_lake import BUCKET, DATABASE, TABLE, month_files, order, table_input
+from tests.local.athena_memory_lake import BUCKET, DATABASE, ORDERS, QUERIES, TABLE, month_files, order, table_input
 
 pytestmark = pytest.mark.aws
 
@@ -54,11 +54,11 @@ def settings(aws: Emulator) -> Iterator[Settings]:
         },
     )
     made = Settings(bucket=BUCKET, workgroup=WORKGROUP)
-    athena = Athena(aws.client("athena"), made)
-    for _, sql in saved.view_statements(DATABASE, TABLE):
+    athena = Athena(aws.client("athena"), made, QUERIES)
+    for _, sql in saved.view_statements(ORDERS):
         athena.wait(athena.start(sql), WAIT)
     yield made
-    for name in ("orders", "order_lines", TABLE):
+    for name in (*ORDERS.views, TABLE):
         glue.delete_table(DatabaseName=DATABASE, Name=name)
     glue.delete_database(Name=DATABASE)
     aws.client("athena").delete_work_group(WorkGroup=WORKGROUP, RecursiveDeleteOption=True)
@@ -69,7 +69,7 @@ def settings(aws: Emulator) -> Iterator[Settings]:
 
 @pytest.fixture
 def athena(aws: Emulator, settings: Settings) -> Athena:
-    return Athena(aws.client("athena"), settings)
+    return Athena(aws.client("athena"), settings, QUERIES)
 
 
 def ran(athena: Athena, sql: str, *parameters: str) -> Execution:
@@ -84,8 +84,7 @@ def refusal(call: Any, **request: Any) -> str:
 
 
 def test_a_saved_query_runs_and_is_known_by_its_name(athena: Athena) -> None:
-    query = saved.find("sales_per_customer")
-    statement = query.bind({"from": "2024-07-01"}, database=DATABASE, table=TABLE)
+    statement = QUERIES["sales_per_customer"].bind({"from": "2024-07-01"})
     execution = athena.wait(athena.start(statement.sql, statement.parameters, name=statement.name), WAIT)
     assert execution.query == "sales_per_customer"
     assert execution.statement_type == "DML"
@@ -259,7 +258,13 @@ OUTPUT = {
     "Action": ["s3:GetObject", "s3:PutObject"],
     "Resource": f"arn:aws:s3:::{BUCKET}/athena_results/*",
 }
-ALL = {"athena": ATHENA, "catalog": CATALOG, "data": DATA, "listing": LISTING, "output": OUTPUT}
+ALL: dict[str, dict[str, Any]] = {
+    "athena": ATHENA,
+    "catalog": CATALOG,
+    "data": DATA,
+    "listing": LISTING,
+    "output": OUTPUT,
+}
 
 
 def user(aws: Emulator, name: str, statements: list[dict[str, Any]]) -> dict[str, str]:
@@ -276,7 +281,7 @@ def user(aws: Emulator, name: str, statements: list[dict[str, Any]]) -> dict[str
 
 def test_a_policy_for_one_workgroup_and_the_tables_data_is_enough(aws: Emulator, settings: Settings) -> None:
     client = aws.client("athena", user(aws, "athena-all", list(ALL.values())))
-    athena = Athena(client, settings)
+    athena = Athena(client, settings, QUERIES)
     execution = ran(athena, "SELECT COUNT(*) AS n FROM orders")
     assert list(athena.rows(execution)) == [(2,)]
     athena.cancel(execution.execution_id)
@@ -286,7 +291,7 @@ def test_a_policy_for_one_workgroup_and_the_tables_data_is_enough(aws: Emulator,
 @pytest.mark.parametrize("missing", ["catalog", "data", "listing", "output"])
 def test_athena_may_do_no_more_than_its_caller(aws: Emulator, settings: Settings, missing: str) -> None:
     statements = [statement for name, statement in ALL.items() if name != missing]
-    athena = Athena(aws.client("athena", user(aws, f"athena-no-{missing}", statements)), settings)
+    athena = Athena(aws.client("athena", user(aws, f"athena-no-{missing}", statements)), settings, QUERIES)
     with pytest.raises(QueryFailed, match="PERMISSION_DENIED: Insufficient permissions"):
         athena.wait(athena.start("SELECT MAX(order_date) AS d FROM orders"), WAIT)
 

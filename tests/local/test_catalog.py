@@ -14,7 +14,7 @@ import pytest
 
 from local.crawl import glue_type
 from local.emulator import ACCOUNT, Emulator
-from tests.local.calls import wait_for
+from local.pipeline import wait_for
 
 pytestmark = pytest.mark.aws
 

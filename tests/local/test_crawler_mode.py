@@ -10,7 +10,7 @@ import pytest
 
 from local.deploy import STAGE, deploy, run
 from local.emulator import running
-from tests.local.calls import wait_for
+from local.pipeline import wait_for
 from tests.local.product import Product, project_with
 
 pytestmark = pytest.mark.aws

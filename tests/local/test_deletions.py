@@ -9,7 +9,7 @@ import pytest
 from chalicelib.loading.models import DELETED
 from local.deploy import deploy
 from local.emulator import running
-from tests.local.calls import wait_for
+from local.pipeline import wait_for
 from tests.local.product import Product, order, project_with, sweep, without_events
 
 pytestmark = pytest.mark.aws

@@ -16,7 +16,7 @@ import pytest
 from chalicelib.aws.athena import Athena
 from chalicelib.settings import Settings
 from local.emulator import PROJECT, Emulator, running
-from tests.local.calls import wait_for
+from local.pipeline import wait_for
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
 COPIED = ("Makefile", "app.py", "chalicelib", "glue_setup", "release", "requirements.txt", "requirements-dev.lock")
@@ -273,7 +273,7 @@ EMAIL = '        Column("customer_email", Type.TEXT, "customer.email", "The cust
 
 
 def ask(aws: Emulator, sql: str) -> list[tuple[Any, ...]]:
-    athena = Athena(aws.client("athena"), Settings(bucket=BUCKET))
+    athena = Athena(aws.client("athena"), Settings(bucket=BUCKET), {})
     return list(athena.rows(athena.wait(athena.start(sql), 60)))
 
 
@@ -291,7 +291,7 @@ def test_an_upgrade_keeps_data_ledger_wiring_and_address_and_an_added_column_wor
     wait_for(lambda: ask(empty, f"SELECT order_id FROM {table}"))
     first, wired, kept = standing(empty), wiring(empty), objects(empty)
 
-    contract = checkout.folder / "chalicelib" / "contracts" / "model.py"
+    contract = checkout.folder / "chalicelib" / "contracts" / "orders" / "contract.py"
     text = contract.read_text("utf-8")
     assert EMAIL in text
     contract.write_text(text.replace(EMAIL, EMAIL + PHONE), "utf-8")
@@ -325,7 +325,7 @@ def test_a_change_that_athena_cannot_read_over_old_files_is_refused_with_the_rea
     checkout = Checkout(empty, tmp_path / "one")
     checkout.succeeds("deploy")
     before = standing(empty)
-    contract = checkout.folder / "chalicelib" / "contracts" / "model.py"
+    contract = checkout.folder / "chalicelib" / "contracts" / "orders" / "contract.py"
     contract.write_text(contract.read_text("utf-8").replace(EMAIL, changed), "utf-8")
     plan = subprocess.run(
         [sys.executable, "-m", "glue_setup", "plan", "--stage", "local"],

@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from local import emulator as emulator_module
 from local.emulator import HOST, PROJECT, Emulator, running
 from local.errors import LocalError, PortInUse
-from tests.local.calls import wait_for
+from local.pipeline import wait_for
 
 SLEEPER = "import time\ndef handler(event, context):\n    time.sleep(event['seconds'])\n"
 

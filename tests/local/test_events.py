@@ -9,7 +9,8 @@ import pytest
 from local.deploy import Deployment
 from local.emulator import Emulator
 from local.patches.lambda_burst import WORKERS
-from tests.local.calls import receipts, wait_for
+from local.pipeline import wait_for
+from tests.local.calls import receipts
 from tests.local.conftest import PROBE_BUCKET
 
 pytestmark = pytest.mark.aws

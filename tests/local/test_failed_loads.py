@@ -12,7 +12,7 @@ import pytest
 
 from chalicelib.settings import LOCAL_STAGE
 from local.deploy import CHALICE, run
-from tests.local.calls import wait_for
+from local.pipeline import wait_for
 from tests.local.product import Product
 
 pytestmark = pytest.mark.aws
@@ -86,7 +86,7 @@ def test_a_load_that_fails_to_the_end_is_in_the_queue_and_the_redrive_brings_it_
 
     assert operator(product, "operate", "redrive")[-1] == "2 events with 2 objects sent again, 0 left in the queue."
     for key in keys:
-        assert product.finished(key).orders_loaded == 1
+        assert product.finished(key).counts.orders_loaded == 1
         assert product.rows(key, "order_id") == [["f-1"]]
     assert waiting(product) == 0
 
@@ -99,7 +99,7 @@ def test_a_redrive_before_the_cause_is_gone_ends_in_the_queue_again(product: Pro
         assert waiting(product) == 0
         wait_for(lambda: waiting(product) == 1, seconds=60)
     operator(product, "operate", "redrive")
-    assert product.finished(key).orders_loaded == 1
+    assert product.finished(key).counts.orders_loaded == 1
 
 
 def test_a_redeployment_keeps_the_wiring_and_a_second_wire_changes_nothing(product: Product) -> None:
@@ -119,6 +119,6 @@ def test_a_stage_with_reserved_concurrency_deploys_and_every_drop_waits_for_its_
         with ThreadPoolExecutor(8) as pool:
             keys = list(pool.map(lambda i: product.drop(f"reserved/{i}.json", ORDERS), range(12)))
         for key in keys:
-            assert product.finished(key).orders_loaded == 1
+            assert product.finished(key).counts.orders_loaded == 1
         assert waiting(product) == 0
     assert "ReservedConcurrentExecutions" not in functions.get_function_concurrency(FunctionName=name)

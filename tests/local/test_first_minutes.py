@@ -16,7 +16,7 @@ import pytest
 from local import faults
 from local.emulator import Emulator, running
 from local.errors import LocalError
-from tests.local.calls import wait_for
+from local.pipeline import wait_for
 
 SECONDS = 3
 PLAYED = ",".join(f"{name}:{SECONDS if told.startswith('seconds') else 2}" for name, told in faults.FAULTS.items())

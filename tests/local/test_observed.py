@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.local.calls import wait_for
+from local.pipeline import wait_for
 from tests.local.product import Product
 
 pytestmark = pytest.mark.aws

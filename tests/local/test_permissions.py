@@ -75,8 +75,8 @@ def test_a_caller_without_permission_is_refused_and_with_it_answered(aws: Emulat
     assert status == 200
     assert json.loads(body) == {"name": "a b", "query": {"q": "& x"}, "body": None}
     assert call(f"{probe.api_url}/signed/x", (reader[0], "wrong secret"))[0] == 403
-    json_body = {"method": "POST", "body": b"{}", "headers": {"Content-Type": "application/json"}}
-    assert call(f"{probe.api_url}/signed/x", reader, **json_body)[0] == 403  # GET was allowed, POST was not
+    posted = call(f"{probe.api_url}/signed/x", reader, "POST", b"{}", {"Content-Type": "application/json"})
+    assert posted[0] == 403, "GET was allowed, POST was not"
     assert call(f"{probe.api_url}/signed/x", stranger)[0] == 403
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from local.emulator import PROJECT
 from local.expected import Samples
-from tests.local.calls import wait_for
+from local.pipeline import wait_for
 from tests.local.product import Product
 
 pytestmark = pytest.mark.aws
@@ -37,7 +37,7 @@ def order(order_id: object, date: str = "2024-07-05", lines: int = 1, **more: An
 def test_an_object_is_loaded_whatever_its_key(product: Product, name: str) -> None:
     key = product.drop(f"keys/{name}", [order(name)])
     entry = product.finished(key)
-    assert (entry.state, entry.orders_loaded, entry.rows) == ("loaded", 1, 1)
+    assert (entry.state, entry.counts.orders_loaded, entry.counts.rows) == ("loaded", 1, 1)
     assert product.rows(key, "order_id", "order_month") == [[name, "2024-07"]]
     escaped = key.replace("'", "''")
     assert product.ask(f"SELECT COUNT(*) FROM orders_parquet_datalake WHERE source_key = '{escaped}'") == [(1,)]
@@ -46,7 +46,7 @@ def test_an_object_is_loaded_whatever_its_key(product: Product, name: str) -> No
 def test_gzip_is_told_from_the_bytes(product: Product) -> None:
     body = gzip.compress(json.dumps(order("gz-1")).encode()) + gzip.compress(json.dumps(order("gz-2")).encode())
     key = product.drop("zipped/two-members.json", body)
-    assert product.finished(key).orders_loaded == 2
+    assert product.finished(key).counts.orders_loaded == 2
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_file_that_cannot_be_read_loads_nothing_and_says_why(
 ) -> None:
     key = product.drop(f"unreadable/{name}", body)
     entry = product.finished(key)
-    assert (entry.state, entry.files, entry.rows) == ("quarantined", (), 0)
+    assert (entry.state, entry.files, entry.counts.rows) == ("quarantined", (), 0)
     report = product.rejected(entry)[0]
     assert reason in report["reason"]
     assert report["source_key"] == key
@@ -78,7 +78,7 @@ def test_folder_markers_are_no_drops(product: Product) -> None:
     product.drop("marker/", b"")
     key = product.drop("marker/after.json", [order("after the marker")])
     product.finished(key)
-    assert product.entry(f"{product.settings.incoming_prefix}marker/") is None
+    assert product.entry(f"{product.orders.incoming}marker/") is None
 
 
 def test_a_test_event_is_answered(product: Product) -> None:
@@ -125,26 +125,25 @@ def test_a_burst_of_drops_all_arrive(product: Product) -> None:
     with ThreadPoolExecutor(8) as pool:
         keys = list(pool.map(lambda i: product.drop(f"burst/{i}/same-name.json", [order(f"burst-{i}")]), range(20)))
     for key in keys:
-        assert product.finished(key).orders_loaded == 1
+        assert product.finished(key).counts.orders_loaded == 1
     count = "SELECT COUNT(DISTINCT order_id), COUNT(*) FROM orders_parquet_datalake WHERE order_id LIKE 'burst-%'"
     assert product.ask(count) == [(20, 20)]
 
 
 def test_the_samples_become_their_expected_rows_by_sql_and_by_pyarrow(product: Product) -> None:
-    samples = Samples.read(PROJECT / "sample_data")
-    columns = list(samples.rows["orders_etl"][0])
-    for stem, name in samples.files.items():
-        key = product.drop(f"samples/{name}", (PROJECT / "sample_data" / name).read_bytes())
+    samples = Samples.of(product.orders)
+    assert samples is not None
+    for sample in samples.files:
+        columns = list(sample.rows[0])
+        key = product.drop(f"samples/{sample.path.name}", sample.path.read_bytes())
         entry = product.finished(key)
-        expected = sorted(([row[column] for column in columns] for row in samples.rows[stem]), key=str)
+        expected = sorted(([row[column] for column in columns] for row in sample.rows), key=str)
         assert product.rows(key, *columns) == expected
         counted = product.ask(
             f"SELECT COUNT(*), SUM(line_amount), COUNT(DISTINCT order_id) FROM orders_parquet_datalake "
             f"WHERE source_key = '{key}'"
         )
-        from decimal import Decimal
-
-        amounts = [Decimal(row["line_amount"]) for row in samples.rows[stem] if row["line_amount"]]
-        assert counted == [(len(expected), sum(amounts), len({row["order_id"] for row in samples.rows[stem]}))]
-        if samples.rejected[stem]:
-            assert product.rejected(entry) == samples.rejected[stem]
+        amounts = [Decimal(row["line_amount"]) for row in sample.rows if row["line_amount"]]
+        assert counted == [(len(expected), sum(amounts), len({row["order_id"] for row in sample.rows}))]
+        if sample.rejected:
+            assert product.rejected(entry) == sample.rejected

@@ -17,7 +17,7 @@ import pytest
 from chalicelib.loading.models import LOADING, QUARANTINED
 from local.deploy import STAGE, run
 from local.expected import table_rows
-from tests.local.calls import wait_for
+from local.pipeline import wait_for
 from tests.local.product import Product, order, sweep, without_events
 
 pytestmark = pytest.mark.aws
@@ -57,11 +57,11 @@ def test_promise_3_a_worker_that_is_killed_in_mid_load_is_made_good_by_the_next_
     wait_for(lambda: (found := product.entry(key)) and found.state == LOADING)
     for worker in workers(product):
         os.kill(worker, signal.SIGKILL)
-    done = wait_for(lambda: (found := product.entry(key)) and found.state == "loaded" and found, seconds=90)
+    done = wait_for(lambda: product.finished_entry(key), seconds=90)
     assert done.attempts == 2, "it was not killed in mid-load"
-    assert (done.orders_read, done.orders_loaded, done.rows) == (200_000, 200_000, 200_000)
+    assert (done.counts.orders_read, done.counts.orders_loaded, done.counts.rows) == (200_000, 200_000, 200_000)
     assert len(product.rows(key, "order_id")) == 200_000
-    rows = {row[1] for row in table_rows(product.s3, product.settings, ("order_id",)) if row[0] == key}
+    rows = {row[1] for row in table_rows(product.s3, product.orders, ("order_id",)) if row[0] == key}
     assert len(rows) == 200_000
 
 
@@ -70,7 +70,7 @@ def test_promise_10_what_no_event_announced_is_found_by_the_sweep(product: Produ
         key = product.drop("nobody told/a+b é.json", [order("s-1")])
     assert product.entry(key) is None
     assert sweep(product)["announced"] >= 1
-    assert product.finished(key).orders_loaded == 1
+    assert product.finished(key).counts.orders_loaded == 1
     with without_events(product):
         product.drop("nobody told/a+b é.json", [order("s-2", "2024-09-01")])
     sweep(product)
@@ -97,7 +97,7 @@ def test_promise_10_a_replay_loads_again_what_was_refused(product: Product) -> N
     key = product.drop("replay/some.ndjson", json.dumps(order("r-1")) + "\nnot JSON\n")
     assert product.finished(key).state == "partly_loaded"
     before = product.rows(key, "order_id")
-    dry = replay(product, "--prefix", f"{product.settings.incoming_prefix}replay/", "--quarantine", "--dry-run")
+    dry = replay(product, "--prefix", f"{product.orders.incoming}replay/", "--quarantine", "--dry-run")
     assert dry[0].startswith(f"{key}: partly_loaded, ")
     assert dry[-1].startswith("1 objects of ")
     assert product.finished(key).attempts == 1, "a dry run touches nothing"

@@ -66,7 +66,7 @@ def test_an_api_that_a_failed_deployment_made_is_removed_and_no_other(session: b
     before = {api["id"] for api in session.client("apigateway").get_rest_apis()["items"]}
     apis = session.client("apigateway")
     earlier, other = (apis.create_rest_api(name=name)["id"] for name in ("orders-etl", "somebody-elses"))
-    app = _App(Deployer(tmp_path, "dev", session))
+    app = _App(Deployer(tmp_path, "dev", session=session))
     app.before()
     made, noted = (apis.create_rest_api(name="orders-etl")["id"] for _ in range(2))
     others_new = apis.create_rest_api(name="somebody-elses")["id"]

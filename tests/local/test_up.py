@@ -17,7 +17,7 @@ import pytest
 from local import env_file
 from local.deploy import COPIED, NOT_COPIED
 from local.emulator import HOST, PROJECT
-from tests.local.calls import wait_for
+from local.pipeline import wait_for
 
 pytestmark = pytest.mark.aws
 

@@ -23,8 +23,8 @@ from chalicelib.flatten.flattener import Flattener, Lineage, records_of
 from chalicelib.flatten.notebook import flatten_orders
 from chalicelib.flatten.schema import file_schema, row_schema
 from chalicelib.writing.convert import Limits, convert
-from chalicelib.writing.parquet import MonthFile
 from docs.generate import EXAMPLE_ORDER, example_contract
+from tests.builders import folder_writer
 
 LINEAGE = Lineage("p.json", "v1", datetime(2024, 8, 1, tzinfo=UTC))
 
@@ -128,18 +128,19 @@ def test_refusals_name_the_paths_of_the_contract_in_force(fast: bool) -> None:
 
 
 def test_files_and_glue_follow_the_contract(tmp_path: Path) -> None:
-    files: list[MonthFile] = []
+    writer = folder_writer(tmp_path, LINEAGE, SHIPMENTS)
     convert(
         io.BytesIO(json.dumps(GOOD).encode()),
         LINEAGE,
-        tmp_path,
         Limits(1 << 20, 1 << 30, 1 << 27),
-        closed=files.append,
+        writer=writer,
         reject=lambda rejected: None,
         contract=SHIPMENTS,
     )
-    assert [file.place.split("/")[0] for file in files] == ["month=2024-07"]
-    names = pq.ParquetFile(files[0].path).schema_arrow.names
+    writer.publish()
+    (file,) = writer.files
+    assert file.split("/")[0] == "month=2024-07"
+    names = pq.ParquetFile(tmp_path / file).schema_arrow.names
     table = table_input(dataset_of(SHIPMENTS), "projection")
     assert [column["Name"] for column in table["StorageDescriptor"]["Columns"]] == names
     assert [key["Name"] for key in table["PartitionKeys"]] == ["month"]

@@ -78,7 +78,7 @@ def test_a_run_that_dies_between_its_new_files_and_the_old_ones_leaves_both_and_
     assert main([str(source), "-o", str(out)]) == 0
     source.write_text(json.dumps([ORDER | {"order_id": 3}, ORDER | {"order_id": 4, "order_date": "2024-08-01"}]))
     with monkeypatch.context() as dying:
-        dying.setattr(Path, "unlink", lambda path: sys.exit("killed"))
+        dying.setattr(Path, "unlink", lambda path, **_: sys.exit("killed"))
         with pytest.raises(SystemExit, match="killed"):
             main([str(source), "-o", str(out)])
     assert sorted(orders_in(out)) == ["1", "3", "4"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.counts import Counts
 from chalicelib.file_names import ledger_name
 from chalicelib.loading.entry import TRANSFORM, Entry
 from chalicelib.loading.ledger import Decision, decide
@@ -58,7 +59,7 @@ def decided(
     *,
     later: bool | None = None,
     later_than_loaded: bool | None = None,
-    again: bool = False,
+    reload: bool = False,
 ) -> Decision | str:
     """Return the decision where S3 says so, or ASKED where it is asked what it says nothing of here."""
 
@@ -69,24 +70,24 @@ def decided(
 
     try:
         return decide(
-            known, event, later=lambda: says(later), later_than_loaded=lambda: says(later_than_loaded), again=again
+            known, event, later=lambda: says(later), later_than_loaded=lambda: says(later_than_loaded), reload=reload
         )
     except _Asked:
         return ASKED
 
 
-def arrival(version: str, sequencer: str, **told: object) -> Arrival:
-    return Arrival("bucket", "key", version, version, None, sequencer, **told)  # type: ignore[arg-type]
+def arrival(version: str, sequencer: str, **changes: object) -> Arrival:
+    return Arrival("bucket", "key", version, version, None, sequencer, **changes)  # type: ignore[arg-type]
 
 
-def entry(state: str, before: bool = False, **told: object) -> Entry:
+def entry(state: str, before: bool = False, **changes: object) -> Entry:
     """Return what the ledger says when v2 is the newest; with rows of v1 in the table, or of v2 when it is loaded."""
-    found = Entry("key", "v2", "02", state)
+    made = Entry("key", "v2", "02", state)
     if state in (LOADED, PARTLY_LOADED):
-        found = replace(found, files=("of v2",), loaded_version="v2", loaded_sequencer="02")
+        made = replace(made, files=("of v2",), loaded_version="v2", loaded_sequencer="02")
     elif before:
-        found = replace(found, files=("of v1",), loaded_version="v1", loaded_sequencer="01")
-    return replace(found, **told)  # type: ignore[arg-type]
+        made = replace(made, files=("of v1",), loaded_version="v1", loaded_sequencer="01")
+    return replace(made, **changes)  # type: ignore[arg-type]
 
 
 V1, V2, V3 = arrival("v1", "01"), arrival("v2", "02"), arrival("v3", "03")
@@ -123,7 +124,7 @@ def test_what_is_not_known_is_loaded() -> None:
 @pytest.mark.parametrize("state", [LOADED, PARTLY_LOADED, QUARANTINED])
 def test_what_an_older_transform_loaded_is_replaced_and_a_replay_replaces_too(state: str) -> None:
     assert decided(entry(state, transform=TRANSFORM - 1), V2) is Decision.REPLACE
-    assert decided(entry(state), V2, again=True) is Decision.REPLACE
+    assert decided(entry(state), V2, reload=True) is Decision.REPLACE
 
 
 def test_a_later_failure_does_not_keep_a_version_between_from_catching_up() -> None:
@@ -135,7 +136,7 @@ def test_a_later_failure_does_not_keep_a_version_between_from_catching_up() -> N
     assert decided(unknown, between) is ASKED
     assert decided(unknown, between, later_than_loaded=True) is Decision.CATCH_UP
     assert decided(unknown, between, later_than_loaded=False) is Decision.SKIP_STALE
-    assert decided(known, V1, again=True) is Decision.CATCH_UP
+    assert decided(known, V1, reload=True) is Decision.CATCH_UP
 
 
 def test_the_same_bytes_put_again_into_an_unversioned_bucket_are_the_latest_word() -> None:
@@ -170,17 +171,17 @@ def test_a_deletion_that_may_be_of_an_older_version_counts_when_s3_says_that_the
 
 def test_what_the_newest_version_replaced_is_superseded_with_what_others_had_announced() -> None:
     known = replace(entry(LOADING, before=True), publishing=("half", "new"), superseded=("older",))
-    done = known.concluding(V2, Result(LOADED, files=("new",), rows=7))
+    done = known.concluding(V2, Result(LOADED, files=("new",), counts=Counts(rows=7)))
     assert done.files == ("new",)
     assert done.superseded == ("half", "of v1", "older")
     assert done.publishing == ()
-    assert (done.state, done.rows, done.loaded_version, done.loaded_sequencer) == (LOADED, 7, "v2", "02")
+    assert (done.state, done.counts.rows, done.loaded_version, done.loaded_sequencer) == (LOADED, 7, "v2", "02")
 
 
 def test_a_version_that_came_late_gives_the_rows_and_leaves_the_word_to_the_newest() -> None:
     known = replace(entry(QUARANTINED, reason="not JSON"), publishing=("of v3", "of v1"))
-    done = known.concluding(V1, Result(LOADED, files=("of v1",), rows=7))
-    assert (done.state, done.reason, done.version, done.rows) == (QUARANTINED, "not JSON", "v2", 0)
+    done = known.concluding(V1, Result(LOADED, files=("of v1",), counts=Counts(rows=7)))
+    assert (done.state, done.reason, done.version, done.counts.rows) == (QUARANTINED, "not JSON", "v2", 0)
     assert (done.files, done.loaded_version, done.loaded_sequencer) == (("of v1",), "v1", "01")
     assert done.publishing == ("of v3",), "a newer version may be about to let them appear"
 
@@ -240,7 +241,9 @@ def test_a_version_is_the_version_id_or_where_there_is_none_the_etag() -> None:
 
 
 def test_an_entry_survives_being_stored_and_fields_of_later_versions_are_passed_over() -> None:
-    known = Entry("key", "v1", "01", "loaded", files=("a", "b"), superseded=("c",), publishing=("d",), orders_read=3)
+    known = Entry(
+        "key", "v1", "01", "loaded", files=("a", "b"), superseded=("c",), publishing=("d",), counts=Counts(3, 2, 1, 5)
+    )
     assert Entry.from_json({**known.as_json(), "invented_later": 1}) == known
     before = {"key": "key", "version": "v1", "sequencer": "01", "state": "loaded", "files": ["a"]}
     assert Entry.from_json(before).files == ("a",)

@@ -16,6 +16,7 @@ import pytest
 from benchmarks import orders
 from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.cores import cores
+from chalicelib.counts import Counts
 from chalicelib.documents.decompress import Source
 from chalicelib.documents.records import Batch, Records
 from chalicelib.documents.rejected import RejectedRecord
@@ -24,8 +25,8 @@ from chalicelib.flatten import flattener as flatten_module
 from chalicelib.flatten import parallel
 from chalicelib.flatten.flattener import Flattener, Lineage
 from chalicelib.flatten.memory_file import MemoryFile
-from chalicelib.writing.convert import Counts, Limits, convert
-from chalicelib.writing.parquet import MonthFile
+from chalicelib.writing.convert import Limits, convert
+from tests.builders import folder_writer
 
 LINEAGE = Lineage("orders.json", "v1", datetime(2025, 1, 1, tzinfo=UTC))
 LIMIT = 1 << 30
@@ -45,12 +46,11 @@ def dirty(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 def converted(text: bytes, directory: Path, cores: float) -> tuple[Counts, list[RejectedRecord], dict[str, bytes]]:
     rejected: list[RejectedRecord] = []
-    files: list[MonthFile] = []
     limits = Limits(LIMIT, LIMIT, LIMIT, cores=cores)
-    counts = convert(
-        io.BytesIO(text), LINEAGE, directory, limits, closed=files.append, reject=rejected.append, contract=ORDERS
-    )
-    return counts, rejected, {file.place: file.path.read_bytes() for file in files}
+    writer = folder_writer(directory, LINEAGE)
+    counts, _ = convert(io.BytesIO(text), LINEAGE, limits, writer=writer, reject=rejected.append, contract=ORDERS)
+    writer.publish()
+    return counts, rejected, {file: (directory / file).read_bytes() for file in writer.files}
 
 
 @pytest.mark.thorough

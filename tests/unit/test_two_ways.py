@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -25,24 +24,9 @@ def assert_ways_agree(records: list[str]) -> None:
     fast, strict = flattened(text, True), flattened(text, False)
     assert fast == strict, text
     assert fast[3] + len(fast[2]) == len(records)
-    rows, rejected = read_a_third_time(records)
-    assert [{name: cell(name, row) for name in each} for each, row in zip(rows, fast[0], strict=True)] == rows, text
+    rows, rejected = third_reading.read(records, LINEAGE.modified_at)
+    assert [third_reading.cells(row, each) for each, row in zip(rows, fast[0], strict=True)] == rows, text
     assert [each.record_number for each in fast[2]] == rejected, text
-
-
-def read_a_third_time(records: list[str]) -> tuple[list[dict[str, Any]], list[int]]:
-    """Return the rows, and the numbers of the records that are rejected."""
-    rows, rejected = [], []
-    for number, record in enumerate(records, 1):
-        try:
-            rows += third_reading.rows_of(record, number, third_reading.latest_after(LINEAGE.modified_at))
-        except third_reading.Rejected:
-            rejected.append(number)
-    return rows, rejected
-
-
-def cell(name: str, row: dict[str, Any]) -> object:
-    return third_reading.extra_fields(row[name]) if name == "extra_fields" else row[name]
 
 
 @pytest.mark.thorough

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
@@ -58,6 +58,22 @@ def rows_of(record: str, record_number: int, latest: datetime) -> list[dict[str,
     extra |= _extra(customer, "customer", {"customer_id", "name", "email", "address"})
     rows = [whole | _line(line, i + 1, extra) for i, line in enumerate(products)]
     return rows or [whole | _line({}, None, extra)]
+
+
+def read(records: list[str], modified: datetime) -> tuple[list[dict[str, Any]], list[int]]:
+    """Return the rows of a file's records, and the numbers of those that are rejected."""
+    rows, rejected = [], []
+    for number, record in enumerate(records, 1):
+        try:
+            rows += rows_of(record, number, latest_after(modified))
+        except Rejected:
+            rejected.append(number)
+    return rows, rejected
+
+
+def cells(row: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return what a row of the product has under these names, as `rows_of` has it."""
+    return {name: extra_fields(row[name]) if name == "extra_fields" else row[name] for name in names}
 
 
 def _line(line: Any, number: int | None, extra: dict[str, Any]) -> dict[str, Any]:

@@ -51,4 +51,5 @@ def anyone() -> dict[str, str]:
 def signed(name: str) -> dict[str, Any]:
     """Answer a caller who may invoke."""
     request = app.current_request
+    assert request is not None
     return {"name": name, "query": request.query_params and dict(request.query_params), "body": request.json_body}

@@ -1,0 +1,113 @@
+"""The sink for Hive tables: Parquet files, a folder a month, that wait on disk or staged until they are published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from chalicelib.contracts.model import Contract
+from chalicelib.file_names import FileNames, in_generation
+from chalicelib.writing.parquet import MIB, MonthFile, MonthFiles
+
+KEPT_BYTES = 96 * MIB
+"""Finished files of a load that stay on disk until they are published; beyond, files are staged in the store."""
+
+
+class FileStore(Protocol):
+    """Where files appear: S3 (aws.s3.Storage) or a folder (writing.folder). `stage` may take the file from disk."""
+
+    def put_file(self, key: str, path: Path) -> None: ...
+    def stage(self, key: str, path: Path) -> Any: ...
+    def complete(self, upload: Any) -> None: ...
+    def abort(self, upload: Any) -> None: ...
+    def delete(self, keys: Iterable[str]) -> None: ...
+
+
+@dataclass(frozen=True)
+class HiveSink:
+    """A sink whose tables are folders of `store`: `folders` has each table's, ending with a slash unless it is empty.
+
+    A file that reaches `roll_bytes` is finished, and its month goes on in another.
+    """
+
+    store: FileStore
+    contract: Contract
+    folders: Mapping[str, str]
+    roll_bytes: int
+
+    def writer(self, directory: Path, names: FileNames, generation: int = 0) -> HiveWriter:
+        """Return the writer of one load. In another `generation` its files have other names."""
+        return HiveWriter(self, directory, names, generation)
+
+    def supersede(self, files: Iterable[str]) -> None:
+        """Remove files that were replaced."""
+        self.store.delete(files)
+
+
+class HiveWriter:
+    """The Parquet files of one load, by table and month. Each table's are written in a thread of its own."""
+
+    def __init__(self, sink: HiveSink, directory: Path, names: FileNames, generation: int) -> None:
+        self._sink = sink
+        self._generation = generation
+        self._keys: list[str] = []
+        self._kept: list[tuple[str, Path]] = []
+        self._kept_bytes = 0
+        self._staged: list[Any] = []
+        self._tables = {
+            table: MonthFiles(
+                directory / table,
+                names,
+                roll_bytes=sink.roll_bytes,
+                closed=partial(self._keep, folder),
+                contract=sink.contract,
+            )
+            for table, folder in sink.folders.items()
+        }
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The keys of all files, in their order."""
+        return tuple(sorted(self._keys))
+
+    def write(self, table: str, rows: pa.Table, months: npt.NDArray[np.int64]) -> None:
+        """Take rows of a table, each of the month (since 1970) that `months` says."""
+        self._tables[table].add(rows, months)
+
+    def close(self) -> None:
+        """Finish all files."""
+        for table in self._tables.values():
+            table.close()
+
+    def publish(self) -> None:
+        """Let all files appear."""
+        for upload in self._staged:
+            self._sink.store.complete(upload)
+        self._staged = []
+        for key, path in self._kept:
+            self._sink.store.put_file(key, path)
+
+    def abort(self) -> None:
+        """Drop unfinished and staged files; those on disk go with their directory."""
+        for table in self._tables.values():
+            table.abort()
+        staged, self._staged = self._staged, []
+        for upload in staged:
+            self._sink.store.abort(upload)
+
+    def _keep(self, folder: str, file: MonthFile) -> None:
+        """Have a finished file wait. Called in its table's thread."""
+        key = f"{folder}{in_generation(file.relative_path, self._generation)}"
+        self._keys.append(key)
+        if self._kept_bytes + file.size <= KEPT_BYTES:
+            self._kept.append((key, file.path))
+            self._kept_bytes += file.size
+        else:
+            self._staged.append(self._sink.store.stage(key, file.path))
