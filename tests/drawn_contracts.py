@@ -72,7 +72,8 @@ class _Drawing:
         """Steps from an element or document to a value."""
         steps: list[Step] = [self.key()]
         while self.draw(st.integers(0, 2)) == 2:
-            steps.append(self.one(self.key(), Index(self.draw(st.integers(0, 3))), self.where()))
+            brackets = [] if isinstance(steps[-1], Where) else [Index(self.draw(st.integers(0, 3))), self.where()]
+            steps.append(self.one(self.key(), *brackets))
         return steps
 
     def rows(self) -> JsonPath | None:
