@@ -125,9 +125,10 @@ def _table(contract: Contract, table: Table, draft: Draft) -> Found:
         names = [column.name for column in table.columns if column.source is origin]
         for name in names[1:]:
             yield ("columns", name, "from"), f"is {origin.value!r}, which {names[0]} is already: leave one out"
-    for name in _OF_DOCUMENTS if table.documents else ():
-        if any(column.name == name for column in table.columns):
-            yield ("columns", name), f"the view {table.documents} adds a column of this name: use another"
+    for column in table.columns if table.documents else ():
+        of_document = isinstance(column.source, FromRecord) or any(path.level == 0 for path in column.paths)
+        if of_document and column.name in _OF_DOCUMENTS:
+            yield ("columns", column.name), f"the view {table.documents} adds a column of this name: use another"
 
 
 def _outer(contract: Contract, table: Table, draft: Draft) -> Found:

@@ -201,7 +201,10 @@ def _divisor(section: Section) -> MinorUnits | None:
     remedy = "write a power of ten such as 100, or the path of one"
     if isinstance(value, str):
         if value.isdecimal():
-            section.add("divide_by", f"is {kind(value)}: write the number without quotes")
+            section.add(
+                "divide_by",
+                f"is {kind(value)}: write the number without quotes; a key of digits stands in double quotes",
+            )
             return None
         path = section.path("divide_by")
         return DivisorAt(path) if path else None
@@ -253,7 +256,7 @@ def _formats(section: Section) -> tuple[DateFormat, ...]:
 def _pattern_fault(pattern: str) -> str | None:
     """Return what is wrong with a strptime pattern, by reading back what it writes."""
     try:
-        for written in (datetime(2024, 2, 29, 23, 58, 57, 123456, UTC), datetime(2023, 1, 3, 4, 5, 6, 7, UTC)):
+        for written in (datetime(2024, 2, 28, 23, 58, 57, 123456, UTC), datetime(2023, 1, 3, 4, 5, 6, 7, UTC)):
             if datetime.strptime(written.strftime(pattern), pattern).year != written.year:
                 return "it has no year: add %Y or %y"
     except (ValueError, re.error) as problem:
@@ -271,6 +274,6 @@ def _zone(section: Section, formats: tuple[DateFormat, ...]) -> str:
         hint = near(name, zoneinfo.available_timezones())
         section.add("zone", f"is {kind(name)}, no time zone of IANA's{hint}: use a name such as Europe/Berlin")
         return "UTC"
-    if formats and not any(each in _ZONED or isinstance(each, Strptime) for each in formats):
+    if name != "UTC" and formats and not any(each in _ZONED or isinstance(each, Strptime) for each in formats):
         section.add("zone", f"is {kind(name)}, and the formats never lack an offset: leave zone out")
     return name

@@ -15,12 +15,14 @@ from chalicelib.contracts.columns import read_column
 from chalicelib.contracts.contract import EARLIEST, Column, Contract, Table
 from chalicelib.contracts.implied import complete
 from chalicelib.contracts.names import NAME, name_fault
-from chalicelib.contracts.paths import Each, JsonPath, Key, Where
+from chalicelib.contracts.paths import Each, JsonPath, Key
 from chalicelib.contracts.sections import Faults, Section, kind
 from chalicelib.contracts.toml_lines import Location, line_of, lines
 from chalicelib.errors import ContractError, shown
 
 MAX_BYTES = 1_000_000
+LONGEST_PROBLEM = 600
+"""Characters of one fault that are printed."""
 FILE_NAME = "contract.toml"
 
 _FOLDER = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/)*")
@@ -92,7 +94,7 @@ def _ordered(faults: list[tuple[Location, str]], where: dict[Location, int]) -> 
 def _fault(file: str, where: dict[Location, int], at: Location, problem: str) -> str:
     line = line_of(where, at)
     keys = ".".join(str(shown(key)) for key in at)
-    return f"{file}{f':{line}' if line else ''}: {f'{keys}: ' if keys else ''}{problem}"
+    return f"{file}{f':{line}' if line else ''}: {f'{keys}: ' if keys else ''}{shown(problem, LONGEST_PROBLEM)}"
 
 
 @dataclass
@@ -208,10 +210,6 @@ class _Reader:
         if not isinstance(rows.steps[-1], Each):
             section.add("rows", f"is {str(rows)!r}: it has to end with [], as {rows}[] does")
             return None
-        for step, after in zip(rows.steps, rows.steps[1:], strict=False):
-            if isinstance(step, Where) and isinstance(after, Where):
-                section.add("rows", f"is {str(rows)!r}: two conditions follow one another: a list takes one")
-                return None
         return rows
 
     def view(self, section: Section, key: str) -> str | None:
