@@ -37,7 +37,7 @@ def datasets(settings: Settings) -> tuple[Dataset, ...]:
         settings.state_prefix,
     )
     return dataset.check(
-        Dataset(contract.check(), settings.bucket, settings.database, prefixes) for contract in registry.contracts()
+        Dataset(contract, settings.bucket, settings.database, prefixes) for contract in registry.contracts()
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from chalicelib.contracts.model import Contract
+from chalicelib.contracts.contract import Contract, Table
 from chalicelib.errors import ContractError
 
 
@@ -45,24 +45,23 @@ class Dataset:
         return f"{self.prefixes.incoming}{self.contract.incoming}"
 
     @property
-    def table(self) -> str:
-        """The table's name in Glue."""
-        return self.contract.table
+    def tables(self) -> tuple[Table, ...]:
+        """The contract's tables, the main one first."""
+        return self.contract.tables
 
     @property
-    def table_prefix(self) -> str:
-        """The folder of the bucket that has the table's files and nothing else, ending with a slash."""
-        return f"{self.table}/"
+    def folders(self) -> dict[Table, str]:
+        """The folder of the bucket that has a table's files and nothing else, ending with a slash, of each table."""
+        return {table: f"{table.name}/" for table in self.tables}
 
-    @property
-    def table_location(self) -> str:
-        """The table's location as an S3 URI, ending with a slash."""
-        return f"s3://{self.bucket}/{self.table_prefix}"
+    def location(self, table: Table) -> str:
+        """Return a table's location as an S3 URI, ending with a slash."""
+        return f"s3://{self.bucket}/{table.name}/"
 
     @property
     def views(self) -> tuple[str, ...]:
-        """The views on the table, in the order in which they have to be made: the second stands on the first."""
-        return (self.contract.latest, self.contract.documents)
+        """The views on the tables, in the order in which they have to be made."""
+        return self.contract.views
 
 
 def dataset_of(key: str, datasets: Iterable[Dataset]) -> Dataset | None:
@@ -82,17 +81,21 @@ def check(datasets: Iterable[Dataset]) -> tuple[Dataset, ...]:
     owners: dict[tuple[str, str], str] = {}
     problems = []
     for each in checked:
-        named = [("incoming folder", each.incoming), *(("table or view", name) for name in (each.table, *each.views))]
+        named = [
+            ("incoming folder", each.incoming),
+            *(("table or view", name) for name in (*(table.name for table in each.tables), *each.views)),
+        ]
         for key in named:
             if key in owners:
                 both = f"contract {owners[key]} and of contract {each.name}"
                 problems.append(f"{key[0]} {key[1]!r} is that of {both}: give one of them another name")
             owners.setdefault(key, each.name)
         problems += [
-            f"table {each.table!r} of contract {each.name} lies in the folder {each.table_prefix}, which a setting "
-            f"gives to something else ({prefix}): change the setting"
+            f"table {table.name!r} of contract {each.name} lies in the folder {folder}, which a setting gives to "
+            f"something else ({prefix}): change the setting"
+            for table, folder in each.folders.items()
             for prefix in each.prefixes.all
-            if prefix.startswith(each.table_prefix) or each.table_prefix.startswith(prefix)
+            if prefix.startswith(folder) or folder.startswith(prefix)
         ]
     if problems:
         raise ContractError(problems)

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.contracts.model import EARLIEST_YEAR, MONTHS_AHEAD, Column
+from chalicelib.contracts.contract import MONTHS_AHEAD, Column, Table
 from chalicelib.dataset import Dataset
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_glue.type_defs import ColumnUnionTypeDef, TableInputTypeDef, TableTypeDef
 
-DESCRIPTION = "One row per order and product; an order without products keeps one row. Loaded from JSON orders."
 MAX_COMMENT = 255
 """Glue refuses a longer column comment."""
 
@@ -21,25 +20,24 @@ STARTED = "started"
 ALREADY_RUNNING = "already running"
 
 
-def table_input(dataset: Dataset, catalog_mode: str) -> TableInputTypeDef:
-    """Return the TableInput that declares the dataset's table over its location.
+def table_input(dataset: Dataset, table: Table, catalog_mode: str) -> TableInputTypeDef:
+    """Return the TableInput that declares a table of a dataset over its location.
 
     With CATALOG_MODE=projection Athena computes the partitions, so a file can be queried the moment it lands. With
     CATALOG_MODE=crawler the projection is left out, since it would hide the partitions that the crawler registers.
     """
-    contract = dataset.contract
     parameters = {"EXTERNAL": "TRUE", "classification": "parquet"}
     if catalog_mode == "projection":
-        parameters |= projection(dataset)
+        parameters |= projection(dataset, table)
     return {
-        "Name": dataset.table,
-        "Description": DESCRIPTION,
+        "Name": table.name,
+        "Description": table.description or f"Loaded from JSON by the contract {dataset.name}.",
         "TableType": "EXTERNAL_TABLE",
         "Parameters": parameters,
-        "PartitionKeys": [_declared(contract.partition)],
+        "PartitionKeys": [_declared(table.partition)],
         "StorageDescriptor": {
-            "Columns": [_declared(column) for column in contract.file_columns],
-            "Location": dataset.table_location,
+            "Columns": [_declared(column) for column in table.file_columns],
+            "Location": dataset.location(table),
             "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
             "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
             "SerdeInfo": {
@@ -50,22 +48,22 @@ def table_input(dataset: Dataset, catalog_mode: str) -> TableInputTypeDef:
     }
 
 
-def projection(dataset: Dataset) -> dict[str, str]:
+def projection(dataset: Dataset, table: Table) -> dict[str, str]:
     """Return the table parameters of partition projection.
 
-    The range takes every month that an order may have: a row outside it is invisible without a word. Glue accepts
+    The range takes every month that a document may have: a row outside it is invisible without a word. Glue accepts
     any value here and Athena fails at query time, so nothing else may write these.
     https://docs.aws.amazon.com/athena/latest/ug/partition-projection-supported-types.html
     """
-    key = dataset.contract.partition.name
+    key = table.partition.name
     return {
         "projection.enabled": "true",
         f"projection.{key}.type": "date",
         f"projection.{key}.format": "yyyy-MM",
-        f"projection.{key}.range": f"{EARLIEST_YEAR}-01,NOW+{MONTHS_AHEAD}MONTHS",
+        f"projection.{key}.range": f"{dataset.contract.earliest:%Y-%m},NOW+{MONTHS_AHEAD}MONTHS",
         f"projection.{key}.interval": "1",
         f"projection.{key}.interval.unit": "MONTHS",
-        "storage.location.template": f"{dataset.table_location}{key}=${{{key}}}/",
+        "storage.location.template": f"{dataset.location(table)}{key}=${{{key}}}/",
     }
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
+from chalicelib.contracts import registry
 from chalicelib.contracts.contract import (
     Column,
     Contract,
@@ -20,11 +20,7 @@ from chalicelib.contracts.contract import (
     Product,
     RowNumber,
 )
-from chalicelib.contracts.reading import FILE_NAME, read
-from chalicelib.errors import ContractError, shown
-
-FOLDER = Path(__file__).parent
-"""Where the contracts lie that are deployed, one folder each."""
+from chalicelib.errors import ContractError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     given = parser.parse_args(arguments)
     try:
-        contract = read(contract_file(given.contract))
+        contract = registry.contract(given.contract)
     except ContractError as problem:
         print(problem, file=sys.stderr)
         return 2
@@ -49,21 +45,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         columns = sum(len(table.columns) for table in contract.tables)
         print(f"{contract.name}: {count} table{'s' * (count > 1)}, {columns} columns, no faults")
     return 0
-
-
-def contract_file(given: str) -> Path:
-    """Return the contract.toml of a contract that is deployed, by its name, or the file or folder at a path.
-
-    Raises ContractError where there is neither.
-    """
-    path = Path(given)
-    for file in (FOLDER / given / FILE_NAME, path / FILE_NAME, path):
-        if file.is_file():
-            return file
-    names = ", ".join(sorted(file.parent.name for file in FOLDER.glob(f"*/{FILE_NAME}")))
-    raise ContractError(
-        [f"{shown(given)!r} is no file, and no contract of this name is deployed: use one of {names}"], ""
-    )
 
 
 def description(contract: Contract) -> Iterator[str]:

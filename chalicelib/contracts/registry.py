@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
-from chalicelib.contracts.model import Contract
+from chalicelib.contracts.contract import Contract
+from chalicelib.contracts.reading import FILE_NAME, read
+from chalicelib.errors import ContractError, shown
 
 DEFAULT = "orders"
 """The contract that a command works with where none is named."""
 
+FOLDER = Path(__file__).parent
+"""Where the contracts lie, one folder each."""
+
 
 @cache
 def contracts() -> tuple[Contract, ...]:
-    """Return every contract, in the order of their names."""
-    from chalicelib.contracts.orders.contract import ORDERS
-
-    return (ORDERS,)
+    """Return every contract, in the order of their names. Raises ContractError."""
+    return tuple(read(file) for file in sorted(FOLDER.glob(f"*/{FILE_NAME}")))
 
 
+@cache
 def contract(name: str = DEFAULT) -> Contract:
-    """Return the contract of this name. Raises KeyError where there is none."""
-    return {each.name: each for each in contracts()}[name]
+    """Return the contract that is deployed under a name, or that a file or a folder at a path declares.
+
+    Raises ContractError where there is none, and for every fault in it.
+    """
+    path = Path(name)
+    for file in (FOLDER / name / FILE_NAME, path / FILE_NAME, path):
+        if file.is_file():
+            return read(file)
+    names = ", ".join(each.parent.name for each in sorted(FOLDER.glob(f"*/{FILE_NAME}"))) or "none"
+    raise ContractError([f"there is no contract {shown(name)!r}: give the path of a contract.toml, or one of {names}"])

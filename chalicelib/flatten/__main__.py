@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from chalicelib.contracts import registry
-from chalicelib.contracts.model import Contract
+from chalicelib.contracts.contract import Contract, Table
 from chalicelib.cores import cores
 from chalicelib.counts import Counts
 from chalicelib.documents.decompress import is_supported
@@ -82,14 +82,13 @@ def flatten_file(source: str, output: Path, rejects: Path | None, contract: Cont
 
     Raises ContractError, and UnreadableFile or OSError when the source cannot be read.
     """
-    contract.check()
     if source != "-" and not is_supported(source):
         print(f"{source}: as an S3 key this would be rejected for its name; it is read here anyway", file=sys.stderr)
     reasons: list[str] = []
     with _input(source) as (stream, lineage), _staging(output) as staging:
         rejected_path = Path(staging) / "rejected"
         identity = lineage.identity or lineage.key
-        sink = HiveSink(Folder(output), contract, {contract.table: ""}, limits().roll_bytes)
+        sink = HiveSink(Folder(output), _folders(contract), limits().roll_bytes)
         writer = sink.writer(Path(staging) / "files", FileNames(identity, lineage.version, lineage.modified_at))
         with _rejected_file(rejected_path, rejects) as keep:
 
@@ -116,8 +115,14 @@ def flatten_file(source: str, output: Path, rejects: Path | None, contract: Cont
 
 def _earlier_files(output: Path, contract: Contract, identity: str) -> set[str]:
     """Return the files of a source below `output`, by their paths in it."""
-    files = output.glob(f"{contract.partition.name}=*/*")
+    patterns = [f"{folder}{table.partition.name}=*/*" for table, folder in _folders(contract).items()]
+    files = [file for pattern in patterns for file in output.glob(pattern)]
     return {file.relative_to(output).as_posix() for file in files if is_of(file.name, identity)}
+
+
+def _folders(contract: Contract) -> dict[Table, str]:
+    """Return the folder of each table: none of its own where there is but one."""
+    return {table: f"{table.name}/" if len(contract.tables) > 1 else "" for table in contract.tables}
 
 
 def limits() -> Limits:
@@ -150,7 +155,7 @@ def _input(source: str) -> Iterator[tuple[BinaryIO, Lineage]]:
         # A file may be older than the orders it is tried with, so that today bounds them, not its own time.
         modified = datetime.fromtimestamp(status.st_mtime, UTC)
         latest = max(modified, datetime.now(UTC))
-        lineage = Lineage(path.name, version, modified, latest_order_after=latest, identity=os.path.realpath(path))
+        lineage = Lineage(path.name, version, modified, latest_after=latest, identity=os.path.realpath(path))
         with _progress(file, status.st_size) as stream:
             yield stream, lineage
 

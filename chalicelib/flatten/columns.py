@@ -1,7 +1,7 @@
 """Arrow columns and numpy arrays, from one to the other without a copy where there need not be one.
 
-Money is made from its units, dates from milliseconds. What Arrow computes is called by name: `pyarrow.compute` makes a
-wrapper of each of its 300 functions at import, which is a sixth of a cold start.
+Decimals are made from their units, dates from milliseconds or days. What Arrow computes is called by name:
+`pyarrow.compute` makes a wrapper of each of its 300 functions at import, which is a sixth of a cold start.
 """
 
 from __future__ import annotations
@@ -14,28 +14,24 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow._compute import CastOptions, FilterOptions, TakeOptions, call_function
 
-from chalicelib.contracts.model import DECIMAL_SCALE, Type
-from chalicelib.flatten.schema import ARROW_TYPES, CONSTANT
-
-UNITS = 10**DECIMAL_SCALE
-"""How many units make one of money."""
+from chalicelib.flatten.schema import CONSTANT
 
 Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-_ON_INTEGERS = (Type.DECIMAL, Type.INTEGER, Type.TIMESTAMP, Type.POSITION)
+_WIDTHS = {32: np.int32, 64: np.int64}
 
 
-def column(kind: Type, numbers: Int64s, valid: Bools | None = None) -> pa.Array:
-    """Return a column of a type that stands on integers, NULL where not `valid`."""
-    data = pa.py_buffer(numbers.astype(np.int32) if kind is Type.POSITION else np.ascontiguousarray(numbers))
-    return pa.Array.from_buffers(ARROW_TYPES[kind], len(numbers), [None if valid is None else _bits(valid), data])
+def column(kind: pa.DataType, numbers: Int64s, valid: Bools | None = None) -> pa.Array:
+    """Return a column of a type that stands on integers (decimals, dates), NULL where not `valid`."""
+    data = pa.py_buffer(np.ascontiguousarray(numbers, dtype=_WIDTHS[kind.bit_width]))
+    return pa.Array.from_buffers(kind, len(numbers), [None if valid is None else _bits(valid), data])
 
 
-def column_of(kind: Type, values: Sequence[Any]) -> pa.Array:
+def column_of(kind: pa.DataType, values: Sequence[Any]) -> pa.Array:
     """Return a column of Python values as the strict decoder gives them, None for NULL."""
-    if kind not in _ON_INTEGERS:
-        return pa.array(values, ARROW_TYPES[kind])
+    if kind in (pa.string(), pa.bool_(), pa.float64()):
+        return pa.array(values, kind)
     valid = np.fromiter((value is not None for value in values), np.bool_, len(values))
     numbers = np.fromiter((value or 0 for value in values), np.int64, len(values))
     return column(kind, numbers, None if valid.all() else valid)
@@ -56,8 +52,8 @@ def validity(array: pa.Array) -> Bools | None:
     if bits is None:
         return np.zeros(len(array), dtype=np.bool_)
     end = array.offset + len(array)
-    data = np.unpackbits(np.frombuffer(bits, dtype=np.uint8), count=end, bitorder="little")
-    return data[array.offset :].view(np.bool_)
+    found = np.unpackbits(np.frombuffer(bits, dtype=np.uint8), count=end, bitorder="little")
+    return found[array.offset :].view(np.bool_)
 
 
 def numbers(array: pa.Array) -> npt.NDArray[Any]:
@@ -65,9 +61,9 @@ def numbers(array: pa.Array) -> npt.NDArray[Any]:
     kind = np.float64 if pa.types.is_floating(array.type) else np.int64
     if array.buffers()[1] is None:
         return np.zeros(len(array), dtype=kind)
-    data = np.frombuffer(array.buffers()[1], dtype=kind)[array.offset : array.offset + len(array)]
+    found = np.frombuffer(array.buffers()[1], dtype=kind)[array.offset : array.offset + len(array)]
     valid = validity(array)
-    return data if valid is None else np.where(valid, data, 0)
+    return found if valid is None else np.where(valid, found, 0)
 
 
 def lengths(array: pa.Array) -> Int64s:
@@ -75,9 +71,9 @@ def lengths(array: pa.Array) -> Int64s:
     if len(array) == 0 or array.buffers()[1] is None:
         return np.zeros(len(array), dtype=np.int64)
     offsets = np.frombuffer(array.buffers()[1], dtype=np.int32)[array.offset : array.offset + len(array) + 1]
-    data: Int64s = np.diff(offsets).astype(np.int64)
+    found: Int64s = np.diff(offsets).astype(np.int64)
     valid = validity(array)
-    return data if valid is None else np.where(valid, data, 0)
+    return found if valid is None else np.where(valid, found, 0)
 
 
 def text_bytes(array: pa.Array) -> npt.NDArray[np.uint8]:
@@ -89,7 +85,7 @@ def text_bytes(array: pa.Array) -> npt.NDArray[np.uint8]:
     return np.frombuffer(array.buffers()[2], dtype=np.uint8)[first:end]
 
 
-def items(lists: pa.ListArray) -> pa.Array:
+def list_items(lists: pa.ListArray) -> pa.Array:
     """Return the items of all lists, one after the other."""
     if len(lists) == 0 or lists.buffers()[1] is None:
         return lists.values.slice(0, 0)
@@ -99,19 +95,8 @@ def items(lists: pa.ListArray) -> pa.Array:
     return lists.values.slice(first, end - first) if lengths(lists).sum() == end - first else lists.flatten()
 
 
-def distinct(small: Int64s) -> list[int]:
-    """Return which of the small numbers from 0 occur, in order."""
-    return np.flatnonzero(np.bincount(small)).tolist()
-
-
-def take(values: Any, positions: Int64s, valid: Bools | None = None) -> Any:
-    """Return the rows of an array or a table at these positions, NULL where not `valid`."""
-    index = column(Type.INTEGER, positions, valid)
-    return call_function("take", [values, index], TakeOptions(boundscheck=False))
-
-
 def filter_rows(array: pa.Array, keep: Bools) -> pa.Array:
-    """Return the values of an array where `keep` is set."""
+    """Return those values of an array that are to be kept."""
     return call_function("filter", [array, _flags(keep)], FilterOptions())
 
 
@@ -129,19 +114,49 @@ def _flags(which: Bools) -> pa.Array:
     return pa.Array.from_buffers(pa.bool_(), len(which), [None, _bits(which)])
 
 
-def _bits(which: Bools) -> pa.Buffer:
-    return pa.py_buffer(np.packbits(which, bitorder="little").tobytes())
+def distinct(small: Int64s) -> list[int]:
+    """Return which of the small numbers from 0 occur, in order."""
+    return np.flatnonzero(np.bincount(small)).tolist()
 
 
-def row_counts(line_counts: Int64s) -> Int64s:
-    """Return how many rows each order makes: one a line, and one where there is none."""
-    return np.maximum(line_counts, 1)
+def equals(array: pa.Array, value: Any) -> Bools:
+    """Return which values are equal to one; NULL is to none."""
+    same = call_function("equal", [array, pa.scalar(value, array.type)])
+    bits = np.frombuffer(same.buffers()[1], dtype=np.uint8)
+    found: Bools = np.unpackbits(bits, count=same.offset + len(same), bitorder="little")[same.offset :].view(np.bool_)
+    valid = validity(array)
+    return found if valid is None else found & valid
+
+
+def keep_valid(array: pa.Array, valid: Bools) -> pa.Array:
+    """Return an array that is NULL where not `valid`."""
+    return call_function("if_else", [_flags(valid), array, pa.scalar(None, array.type)])
+
+
+def booleans(truths: Bools, valid: Bools | None = None) -> pa.Array:
+    """Return a column of booleans, NULL where not `valid`."""
+    bits = None if valid is None else _bits(valid)
+    return pa.Array.from_buffers(pa.bool_(), len(truths), [bits, _bits(truths)])
+
+
+def dictionary(array: pa.Array) -> pa.DictionaryArray:
+    """Return an array as the distinct values it holds, and which of them each is."""
+    return call_function("dictionary_encode", [array])
+
+
+def take(values: Any, positions: Int64s, valid: Bools | None = None) -> Any:
+    """Return the rows of an array or a table at these positions, NULL where not `valid`."""
+    return call_function("take", [values, column(pa.int64(), positions, valid)], TakeOptions(boundscheck=False))
 
 
 def months_since_1970(ms: Int64s) -> Int64s:
     """Return the month that each instant lies in."""
     months: Int64s = ms.astype("datetime64[ms]").astype("datetime64[M]").astype(np.int64)
     return months
+
+
+def _bits(which: Bools) -> pa.Buffer:
+    return pa.py_buffer(np.packbits(which, bitorder="little").tobytes())
 
 
 def month_name(month: int) -> str:

@@ -1,21 +1,18 @@
 """The fast way to decode a batch: arrow-json parses all of it, numpy proves what the parser is too lax to check.
 
-A record that is not proven sound is left to the strict way (see strict.py); none is rejected here. Of one that is sound
-but for fields that the contract does not name, only those are read strictly. What is decoded here is exactly what the
-strict way would make of it: a property test compares both with each other, and with a third reading of the JSON.
+A record that is not proven sound is left to the strict way (see strict.py); none is judged here. What is decoded here
+is exactly what the strict way would have made of it: a property test compares both with each other, and with a third
+reading of the JSON.
 
 What the parser may read otherwise than the strict way does, and what proves that it did not:
 
-- Keys that the contract does not name vanish: a record is *complete* where its keys are as many as the values that were
-  parsed (`proof.complete`). Of the others, the extra fields are read.
-- Of a key given twice, the last counts. The keys of such a record outnumber its values, so that it is not complete, and
-  reading its extra fields counts them again and leaves it to the strict way.
-- `"007"`, `12.7` and `"1e2"` become integers in an identifier's column. In a complete record, each key is the
-  contract's, so that counting the keys whose values are digits alone is enough (`proof.check_identifiers`). In another
-  one, a field with the same key may be counted for the one that is not digits alone: its identifiers are read each by
-  its path (`LaxParser.check_integers`).
-- Numbers are floats: what is not certain to be the digits that were sent is left to the strict way (`_whole`); so are
-  records with a zero in which a number too small for a float may stand (`_check_zeros`).
+- Keys that the contract does not name vanish, and of a key given twice the last counts. A record is *complete* where
+  its keys are as many as the values that were parsed: each value stands behind a key of its own, so that there is no
+  other key. Of the others, every key is looked at by its place (see unnamed_texts.py).
+- `"007"`, `12.7` and `"1e2"` become integers where integers are due. In complete records all keys are the contract's,
+  so that counting the keys whose values are digits alone is enough; in the others each value is looked at.
+- Numbers are floats: what is not certain to be the digits that were sent is left to the strict way (conversion.py), and
+  so are records with a zero in which a number too small for a float may stand.
 - Texts and dates are compared or parsed as they are, and everything of another type is an error of the parser.
 """
 
@@ -23,189 +20,260 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 
-from chalicelib.contracts.model import Column, Contract, From, Type
+from chalicelib.contracts.contract import Contract, Origin, Type
+from chalicelib.flatten import raw_keys
 from chalicelib.flatten import columns, values
 from chalicelib.flatten.columns import Bools, Int64s
-from chalicelib.flatten.dates import parse_dates
-from chalicelib.flatten.decoded import EXTRA, DecodedBatch, Level
-from chalicelib.flatten.extra_fields import ExtraFields
-from chalicelib.flatten.lax_parser import NUMBERS, LaxParser, Raw
-from chalicelib.flatten.proof import Proof
-from chalicelib.flatten.raw_keys import Keys, Text
-from chalicelib.flatten.strict import StrictDecoder
-from chalicelib.flatten.values import RejectedDocument
+from chalicelib.flatten.layout import Layout, Node, Unsupported
+from chalicelib.flatten.level_columns import LevelColumns
+from chalicelib.flatten.lax_parser import Form, Forms, Level, LaxParser, Raw
+from chalicelib.flatten.table_rows import TableColumns, rows_of
+from chalicelib.flatten.unnamed import UnnamedFields
+from chalicelib.flatten.unnamed_texts import UnnamedReader, UnnamedTexts, are_plain_digits, kept_as_sent
 
-MOST_EXTRA_BYTES = 16 * 1024 * 1024
-"""What the extra fields of a batch may take, each document's repeated on its rows; a larger one goes the strict way."""
 
-_CERTAIN = 2.0**-51
-"""Rounding of a float that is this close to whole, relatively, is what the exact digits would round to."""
-_LARGEST = 2.0**49
-_LARGEST_INTEGER = 2.0**31
-"""Of a larger one that is not whole, the excess might pass for noise."""
-_LARGEST_AMOUNT = 9.9e17
+@dataclass
+class Decoded:
+    """Records of a batch as columns, one `TableColumns` for each table of the contract.
+
+    `taken` says which of the batch's records these are, by position, `dates` the milliseconds of each one's date, None
+    where the contract has none. `size` is about what all their rows take, in bytes.
+    """
+
+    taken: Int64s
+    dates: Int64s | None
+    tables: list[TableColumns]
+    size: int
 
 
 class FastDecoder:
     """Decodes batches of records of `contract`; documents dated after `latest_ms` are left to the strict way.
 
-    `source` makes of a text what the parser reads: a path, or a binary file. `strict` reads the extra fields of
-    documents that are not certain otherwise.
+    `source` makes of a text what the parser reads: a path, or a binary file. Near misses are noted with `fields`.
+    Raises Unsupported for a contract that only the strict way reads.
     """
 
     def __init__(
         self,
         contract: Contract,
         latest_ms: int,
+        fields: UnnamedFields,
         source: Callable[[bytes], Any] = io.BytesIO,
-        strict: StrictDecoder | None = None,
     ) -> None:
         self._contract = contract
-        self._latest_ms = latest_ms
-        self._extra_fields = ExtraFields(contract, strict or StrictDecoder(contract, latest_ms))
-        self._parser = LaxParser(contract, source)
-        self._proof = Proof(contract, self._parser)
-        self._numbers = frozenset(
-            column.name for column in (*contract.order_columns, *contract.line_columns) if column.type in NUMBERS
-        )
-        self._has_sampled = False
+        self._layout = Layout(contract)
+        self._parser = LaxParser(self._layout, source)
+        self._unnamed = UnnamedReader(self._layout, fields)
+        self._columns = LevelColumns(self._layout, latest_ms)
+        self._leaves = tuple(self._layout.leaves)
+        self._last_keys = {leaf.number: name for node in self._layout.nodes for name, leaf in node.children.items()}
+        self._offsets = raw_keys.discriminating_offsets({self._last_keys[leaf.number] for leaf in self._leaves})
+        self._forms: Forms | None = None
         self._failed_last = False
 
-    def decode(self, raws: Sequence[Raw]) -> DecodedBatch | None:
+    def decode(self, raws: Sequence[Raw]) -> Decoded | None:
         """Decode those of `raws`, each a JSON value, that can be proven sound; None when none can."""
-        if not self._has_sampled:
-            self._has_sampled = True
-            self._parser.detect_integers(raws)
-        parseable: Int64s | None = None
-        text = Text(raws)
-        table = self._parser.parse(text) if not self._failed_last and text.are_objects.all() else None
-        self._failed_last = table is None
-        if table is None:
-            self._parser.detect_integers(raws)
-            parseable = self._parser.parseable(raws, text)
-            if len(parseable) == 0:
+        try:
+            if self._forms is None:
+                self._forms = self._parser.peek(raws)
+            text = raw_keys.Text(raws)
+            levels = None
+            if not self._failed_last and text.are_objects.all():
+                levels = self._parser.parse(text, self._forms)
+            self._failed_last = levels is None
+            fitting: Int64s | None = None
+            if levels is None:
+                self._forms = self._parser.peek(raws)
+                fitting = self._parser.fitting(raws, text, self._forms)
+                if len(fitting) == 0:
+                    return None
+                raws = [raws[i] for i in fitting.tolist()]
+                text = raw_keys.Text(raws)
+                levels = self._parser.parse(text, self._forms)
+            if levels is None:
                 return None
-            raws = [raws[i] for i in parseable.tolist()]
-            text = Text(raws)
-            table = self._parser.parse(text)
-        if table is None:
+        except Unsupported:
             return None
-        decoded = self._proven(table, Keys(text), raws)
-        if parseable is not None:
-            decoded.positions = parseable[decoded.positions]
+        decoded = self._proven(levels, text, raws, dict(zip(self._leaves, self._forms, strict=True)))
+        if decoded is not None and fitting is not None:
+            decoded.taken = fitting[decoded.taken]
         return decoded
 
-    def _proven(self, table: pa.RecordBatch, keys: Keys, raws: Sequence[Raw]) -> DecodedBatch:
-        """Return the columns of those records of a parsed batch that are proven sound."""
-        documents = Level(self._contract.order_columns, self._contract, table)
-        counts = columns.lengths(documents.lists)
-        lines = Level(self._contract.line_columns, self._contract, columns.items(documents.lists))
-        parents = np.repeat(np.arange(len(counts)), counts)
-        ends = np.cumsum(counts)
+    def _proven(
+        self, levels: dict[str, Level], text: raw_keys.Text, raws: Sequence[Raw], forms: dict[Node, Form]
+    ) -> Decoded | None:
+        good: Bools = np.ones(len(raws), dtype=np.bool_)
+        texts: dict[str, pa.Array] = {}
+        complete = self._complete(levels, raw_keys.Keys(text), raws, forms)
+        self._check_integers(good, complete, levels, raw_keys.Keys(text), forms)
+        if complete is not None:
+            which = np.flatnonzero(~complete)
+            found = self._unnamed.read([raws[i] for i in which.tolist()], self._asked(forms)) if len(which) else None
+            if found is None:
+                good[which] = False
+            else:
+                self._put_in(found, which, good, levels, texts, forms)
+            for leaf in self._asked(forms):
+                levels[leaf.level].arrays.setdefault(leaf.number, pa.nulls(len(levels[leaf.level]), pa.string()))
+        self._check_zeros(good, text, levels, forms)
+        made = self._columns.make(levels, good)
+        if not good.any():
+            return None
+        tables = [rows_of(self._contract, table, levels, made, texts, good) for table in self._contract.tables]
+        sizes = sum(table.sizes for table in tables)
+        good &= sizes <= values.MAX_ROWS_BYTES
+        for table in tables:
+            table.keep(good)
+        dates = self._dates(made)
+        return Decoded(
+            np.flatnonzero(good), None if dates is None else dates[good], tables, int(np.asarray(sizes)[good].sum())
+        )
 
-        sound: Bools = np.ones(len(counts), dtype=np.bool_)
-        sound_lines = lines.present
-        complete = self._proof.complete(keys, documents, lines, ends, raws)
-        self._proof.check_identifiers(sound, complete, keys, documents, lines, ends)
-        result = DecodedBatch(np.empty(0, np.int64), counts, np.empty(0, np.int64))
-        for level, fine, into in ((documents, sound, result.documents), (lines, sound_lines, result.lines)):
-            for column in level.columns:
-                into[column.name] = self._converted(column, level.arrays[column.name], fine)
-        self._check_zeros(sound, keys.text, documents, lines, parents)
-        self._add_amounts(result.lines, sound_lines)
-        if not sound_lines.all():
-            sound[parents[~sound_lines]] = False
-        self._add_extra_fields(result, sound, complete, keys, raws, lines.value_counts)
-        sizes = result.row_sizes()
-        sound &= sizes <= values.MAX_DOCUMENT_BYTES
-        result.size = int(sizes[sound].sum())
-        result.positions = np.flatnonzero(sound)
-        result.dates = columns.numbers(result.documents[self._contract.order_date])
-        return result if sound.all() else result.filtered(sound, sound[parents])
+    def _dates(self, made: dict[tuple[str, str], pa.Array]) -> Int64s | None:
+        column = self._contract.date_column
+        if column.source is Origin.SOURCE_MODIFIED_AT:
+            return None
+        array = made[self._contract.main.name, column.name]
+        if column.type is Type.DATE:
+            return columns.numbers(array.cast(pa.int32()).cast(pa.int64())) * values.MILLISECONDS_A_DAY
+        return columns.numbers(array)
 
-    def _add_extra_fields(
-        self,
-        result: DecodedBatch,
-        sound: Bools,
-        complete: Bools | None,
-        keys: Keys,
-        raws: Sequence[Raw],
-        line_value_counts: Int64s,
-    ) -> None:
-        """Read the fields that the contract does not name, where only they keep a record from being sound."""
-        if complete is None or (complete | ~sound).all():
-            return
-        documents: list[str | None] = [None] * len(raws)
-        lines: list[str | None] = [None] * len(line_value_counts)
-        budget, counts, in_lines = MOST_EXTRA_BYTES, keys.count.tolist(), line_value_counts.tolist()
-        ends = np.cumsum(result.line_counts).tolist()
-        self._parser.check_integers(sound, np.flatnonzero(sound & ~complete), raws)
-        for i in np.flatnonzero(sound & ~complete).tolist():
-            if budget <= 0:
-                # Reading it would end in the same: the batch comes again in parts.
-                sound[i] = False
-                continue
-            first = ends[i - 1] if i else 0
+    def _asked(self, forms: dict[Node, Form]) -> list[Node]:
+        return [leaf for leaf, form in forms.items() if form in (Form.BYTES, Form.INTEGER)]
+
+    # Proofs ---------------------------------------------------------------------------------------------------------
+
+    def _complete(
+        self, levels: dict[str, Level], keys: raw_keys.Keys, raws: Sequence[Raw], forms: dict[Node, Form]
+    ) -> Bools | None:
+        """Return which records have no key but those whose values were read; None where all are so.
+
+        Each value that was parsed stands behind a key of its own, which is one of the contract's, and no key is left
+        out of the count: so the keys are at least as many as the values, in each record, and where both numbers are the
+        same there is no other key. A text that looks like a key is counted too, and only makes the record incomplete.
+        Keys that hold null are taken off, one for each that is counted; msgspec says whether they are the contract's.
+        """
+        if any(form is Form.BYTES or not leaf.named for leaf, form in forms.items()):
+            return np.zeros(len(raws), dtype=np.bool_)
+        found = sum(int(level.values.sum()) for level in levels.values())
+        texts = (
+            columns.text_bytes(array)
+            for level in levels.values()
+            for array in level.arrays.values()
+            if array.type == pa.string()
+        )
+        # No record has fewer keys than values, so that equal sums are equal for each record.
+        if keys.are_only(found, texts) or len(keys) == found:
+            return None
+        count = np.zeros(len(raws), dtype=np.int64)
+        for level in levels.values():
+            count += np.bincount(level.documents, level.values, len(raws)).astype(np.int64)
+        nulls = keys.nulls
+        complete: Bools = keys.count - nulls == count
+        self._check_null_keys(complete, nulls, raws)
+        return complete
+
+    def _check_null_keys(self, complete: Bools, nulls: Int64s, raws: Sequence[Raw]) -> None:
+        """Let pass, of the records with keys that hold null, those whose keys are all of the contract's."""
+        assert self._forms is not None
+        decoder = self._parser.decoder(self._forms, forbid_unknown=True)
+        for i in np.flatnonzero(complete & (nulls > 0)).tolist():
             try:
-                documents[i], texts = self._extra_fields.read(
-                    bytes(raws[i]), counts[i], in_lines[first : ends[i]], budget
-                )
-            except RejectedDocument:
-                sound[i] = False
-                continue
-            lines[first : ends[i]] = texts
-            budget -= len(raws[i]) + len(documents[i] or "") * len(texts)
-        result.documents[EXTRA], result.lines[EXTRA] = pa.array(documents, pa.string()), pa.array(lines, pa.string())
+                decoder.decode(raws[i])
+            except (msgspec.DecodeError, RecursionError):
+                complete[i] = False
 
-    def _check_zeros(self, sound: Bools, text: Text, documents: Level, lines: Level, parents: Int64s) -> None:
-        """Clear `sound` where a zero may stand for a number that is too small for a float: 1e-400 is not 0."""
-        zeros = documents.holds_zero(self._numbers)
-        zeros[parents[lines.holds_zero(self._numbers)]] = True
-        if zeros.any():
-            sound &= ~(zeros & text.may_hold_tiny_numbers)
+    def _check_integers(
+        self,
+        good: Bools,
+        complete: Bools | None,
+        levels: dict[str, Level],
+        keys: raw_keys.Keys,
+        forms: dict[Node, Form],
+    ) -> None:
+        """Clear `good` where a complete record has an integer that is not written in digits alone.
 
-    def _converted(self, column: Column, array: pa.Array, sound: Bools) -> pa.Array:
-        """Return the column as the table has it, and clear `sound` where that is not certain."""
-        valid = columns.validity(array)
-        if column.required:
-            sound &= valid if valid is not None else True
-            if array.type == pa.string():
-                sound &= columns.lengths(array) > 0
-        if column.type in NUMBERS:
-            units = _whole(array, columns.UNITS if column.type is Type.DECIMAL else 1, sound)
-            return columns.column(column.type, units, valid)
-        if column.type is Type.TIMESTAMP:
-            ms, parsed = parse_dates(array)
-            if column.name == self._contract.order_date:
-                parsed &= (ms >= values.EARLIEST_MS) & (ms <= self._latest_ms)
-            sound &= parsed if valid is None else parsed | ~valid
-            return columns.column(column.type, ms, valid)
-        return columns.as_text(array)
-
-    def _add_amounts(self, lines: dict[str, pa.Array], sound: Bools) -> None:
-        amount = self._contract.of(From.LINE_AMOUNT)
-        if amount is None:
+        Of each name, the numbers that were parsed are counted, and the keys of that name whose values are digits alone.
+        All keys of a complete record are the contract's, so that each that is counted holds one of those numbers: where
+        as many are counted as were parsed, each was. A number in another column, under the same key, counts as well.
+        """
+        if complete is not None and not complete.any():
             return
-        price, quantity = lines[self._contract.unit_price], lines[self._contract.quantity]
-        units, factors = columns.numbers(price), columns.numbers(quantity)
-        sound &= np.abs(units.astype(np.float64) * factors) < _LARGEST_AMOUNT
-        valid, other = columns.validity(price), columns.validity(quantity)
-        both = other if valid is None else valid if other is None else valid & other
-        lines[amount.name] = columns.column(Type.DECIMAL, units * factors, both)
+        names = {self._last_keys[leaf.number] for leaf, form in forms.items() if form is Form.INTEGER}
+        expected: dict[str, Int64s] = {name: np.zeros(len(good), dtype=np.int64) for name in names}
+        for leaf, form in forms.items():
+            name = self._last_keys[leaf.number]
+            if name in names and form in (Form.INTEGER, Form.FLOAT):
+                level = levels[leaf.level]
+                valid = columns.validity(level.arrays[leaf.number])
+                documents = level.documents if valid is None else level.documents[valid]
+                expected[name] += np.bincount(documents, minlength=len(good))
+        for name, numbers in expected.items():
+            found, clean = raw_keys.plain_integers(keys, name, int(numbers.sum()), self._offsets[name])
+            sound = clean & (found == numbers)
+            good &= sound if complete is None else sound | ~complete
+
+    def _check_zeros(self, good: Bools, text: raw_keys.Text, levels: dict[str, Level], forms: dict[Node, Form]) -> None:
+        """Clear `good` where a zero may stand for a number that is too small for a float: 1e-400 is not 0."""
+        zeros = np.zeros(len(good), dtype=np.bool_)
+        for leaf, form in forms.items():
+            if form is Form.FLOAT:
+                array, level = levels[leaf.level].arrays[leaf.number], levels[leaf.level]
+                is_zero = columns.numbers(array) == 0
+                valid = columns.validity(array)
+                zeros[level.documents[is_zero if valid is None else is_zero & valid]] = True
+        if zeros.any():
+            good &= ~(zeros & text.may_hold_tiny_numbers)
+
+    def _put_in(
+        self,
+        found: UnnamedTexts,
+        which: Int64s,
+        good: Bools,
+        levels: dict[str, Level],
+        texts: dict[str, pa.Array],
+        forms: dict[Node, Form],
+    ) -> None:
+        """Put what was found of the records `which` among all; clear `good` for those of which it is not sure."""
+        sound = found.sound.copy()
+        position = np.full(len(good), -1)
+        position[which] = np.arange(len(which))
+        for name, level in levels.items():
+            # Elements are told apart by their number alone, so that each document must have as many both ways.
+            parsed = position[level.documents]
+            expected = np.bincount(parsed[parsed >= 0], minlength=len(which))
+            sound &= np.bincount(found.documents[name], minlength=len(which)) == expected
+        good[which[~sound]] = False
+        chosen = np.zeros(len(good), dtype=np.bool_)
+        chosen[which[sound]] = True
+        places = {name: np.flatnonzero(chosen[level.documents]) for name, level in levels.items()}
+        usable = {name: sound[documents] for name, documents in found.documents.items()}
+        for name, array in found.texts.items():
+            texts[name] = _spread(columns.filter_rows(array, usable[name]), places[name], len(levels[name]))
+        for leaf in self._asked(forms):
+            level, place = levels[leaf.level], places[leaf.level]
+            if forms[leaf] is Form.BYTES:
+                fine = np.ones(len(usable[leaf.level]), dtype=np.bool_)
+                kept = columns.filter_rows(kept_as_sent(found, leaf, fine), usable[leaf.level])
+                level.arrays[leaf.number] = _spread(kept, place, len(level))
+                good[level.documents[place[~fine[usable[leaf.level]]]]] = False
+            else:
+                elements, plain = are_plain_digits(found, leaf)
+                good[which[found.documents[leaf.level][elements[~plain]]]] = False
 
 
-def _whole(array: pa.Array, units: int, sound: Bools) -> Int64s:
-    """Return floats as whole units, and clear `sound` where exact digits might say otherwise."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        scaled = columns.numbers(array) * units
-        rounded = np.rint(scaled)
-        size = np.abs(scaled)
-        largest = _LARGEST if units > 1 else _LARGEST_INTEGER
-        fine = (np.abs(scaled - rounded) <= size * _CERTAIN) & (size < largest)
-    sound &= fine
-    return np.where(fine, rounded, 0).astype(np.int64)
+def _spread(array: pa.Array, places: Int64s, count: int) -> pa.Array:
+    """Return an array of `count` values with those of `array` at `places`, NULL elsewhere."""
+    if len(places) == count:
+        return array
+    positions = np.zeros(count, dtype=np.int64)
+    has = np.zeros(count, dtype=np.bool_)
+    positions[places], has[places] = np.arange(len(places)), True
+    return columns.take(array, positions, has)

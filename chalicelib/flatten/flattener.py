@@ -1,37 +1,35 @@
-"""Flattens batches of raw documents into Arrow tables, one row a line, and sets aside documents that are rejected.
-
-`python -m chalicelib.flatten` does it to a local file; `flatten_orders` to a few orders in a notebook.
-"""
+"""Flattens batches of raw documents into Arrow tables, one for each table of the contract."""
 
 from __future__ import annotations
 
 import calendar
+import contextlib
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from chalicelib.contracts.model import MONTHS_AHEAD, Contract, From, Type
+from chalicelib.contracts.contract import MONTHS_AHEAD, Contract, Origin, Table
 from chalicelib.documents.decompress import ByteStream, Source
 from chalicelib.documents.records import Batch, Raw, Records
 from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.flatten import columns
-from chalicelib.flatten.columns import Bools, Int64s
-from chalicelib.flatten.decoded import EXTRA, DecodedBatch
-from chalicelib.flatten.fast import FastDecoder
-from chalicelib.flatten.schema import row_schema
-from chalicelib.flatten.strict import Document, StrictDecoder
-from chalicelib.flatten.values import RejectedDocument
+from chalicelib.flatten.fast import Decoded, FastDecoder
+from chalicelib.flatten.json_text import RejectedDocument
+from chalicelib.flatten.layout import Unsupported
+from chalicelib.flatten.schema import arrow_type, row_schema
+from chalicelib.flatten.strict import DecodedDocument, StrictDecoder, read_columns
+from chalicelib.flatten.table_rows import TableColumns
 
-MIB = 1024 * 1024
+Int64s = npt.NDArray[np.int64]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-
-PART_BYTES = 16 * MIB
+PART_BYTES = 16 * 1024 * 1024
 """What the rows of more than one document may take together, about, before a batch is flattened in parts."""
 
 
@@ -43,15 +41,15 @@ class _TooLarge(Exception):
 class Lineage:
     """Which version of which source object rows come from.
 
-    `identity` tells sources apart in the names of files, and is `key` unless given. `modified_at` is in UTC. Orders may
-    be dated up to a year after `latest_order_after`, which is `modified_at` unless given: bound to the object and not
+    `identity` tells sources apart in the names of files, and is `key` unless given. `modified_at` is in UTC. Documents may
+    be dated up to a year after `latest_after`, which is `modified_at` unless given: bound to the object and not
     to the clock, the same object always gives the same rows.
     """
 
     key: str
     version: str
     modified_at: datetime
-    latest_order_after: datetime | None = None
+    latest_after: datetime | None = None
     identity: str | None = None
 
     @property
@@ -60,9 +58,9 @@ class Lineage:
         return (self.modified_at - _EPOCH) // timedelta(milliseconds=1)
 
     @property
-    def latest_order_ms(self) -> int:
+    def latest_ms(self) -> int:
         """The latest date that a document may have, in milliseconds since 1970 UTC."""
-        start = self.latest_order_after or self.modified_at
+        start = self.latest_after or self.modified_at
         year, month = divmod(start.month - 1 + MONTHS_AHEAD, 12)
         year, month = start.year + year, month + 1
         latest = start.replace(year=year, month=month, day=min(start.day, calendar.monthrange(year, month)[1]))
@@ -70,15 +68,19 @@ class Lineage:
 
 
 @dataclass(frozen=True)
-class Flattened:
-    """The rows of a batch, or of a part of it.
+class TableRows:
+    """Rows of one table, in its row schema; `months` says which month since 1970 each belongs to."""
 
-    `rows` are in the row schema (see schema.py); `months` is the month of each, counted from January 1970; `loaded` is
-    how many documents they stand for.
-    """
-
+    table: Table
     rows: pa.Table
     months: Int64s
+
+
+@dataclass(frozen=True)
+class Flattened:
+    """What a batch, or a part of it, became: rows of each table, how many documents were loaded, and the others."""
+
+    tables: tuple[TableRows, ...]
     loaded: int
     rejected: list[RejectedRecord]
 
@@ -87,7 +89,7 @@ class Flattener:
     """Turns batches of one source object into rows.
 
     Each record takes the fast way when it can be proven sound there, else the strict one; the rows are the same.
-    `source` makes of a text what the parser reads: a path, or a binary file.
+    `source` hands the parser a text.
     """
 
     def __init__(
@@ -100,14 +102,16 @@ class Flattener:
     ) -> None:
         self._lineage = lineage
         self._contract = contract
-        self._schema = row_schema(contract)
-        self._strict = StrictDecoder(contract, lineage.latest_order_ms)
-        self._fast = FastDecoder(contract, lineage.latest_order_ms, source, self._strict) if fast else None
+        self._strict = StrictDecoder(contract, lineage.latest_ms)
+        self._fast: FastDecoder | None = None
+        if fast:
+            with contextlib.suppress(Unsupported):
+                self._fast = FastDecoder(contract, lineage.latest_ms, self._strict.unnamed, source)
 
     @property
     def near_misses(self) -> dict[str, str]:
         """Paths of fields that the contract would name but for case or spaces, each with the path that it names."""
-        return self._strict.near_misses
+        return self._strict.unnamed.near_misses
 
     def flatten(self, batch: Batch) -> Iterator[Flattened]:
         """Flatten one batch, in parts where its rows are many. No record is lost: each is in the rows or rejected."""
@@ -128,40 +132,34 @@ class Flattener:
     def _flattened(self, batch: Batch) -> Flattened:
         numbers = np.array(batch.numbers, dtype=np.int64)
         rejected = list(batch.rejected)
-        parts = []
-        fast = self._decode_fast(batch)
-        remaining: Iterable[int] = range(len(batch.raws))
+        fast = self._decoded_fast(batch)
+        remaining = np.ones(len(batch.raws), dtype=np.bool_)
         if fast is not None:
             if fast.size > PART_BYTES and len(batch.raws) > 1:
                 raise _TooLarge
-            parts.append(self._rows(fast, numbers))
-            is_remaining = np.ones(len(batch.raws), dtype=np.bool_)
-            is_remaining[fast.positions] = False
-            remaining = np.flatnonzero(is_remaining).tolist()
-        strict = self._decode_strictly(batch.raws, remaining, numbers, rejected)
-        if strict is not None:
-            parts.append(self._rows(strict, numbers))
-        loaded = sum(len(part.positions) for part in (fast, strict) if part is not None)
+            remaining[fast.taken] = False
+        strict = self._decoded_strictly(batch.raws, np.flatnonzero(remaining).tolist(), numbers, rejected)
         rejected.sort(key=lambda each: each.record_number)
-        return Flattened(*self._merged(parts), loaded, rejected)
+        parts = [part for part in (fast, strict) if part is not None and len(part.taken)]
+        tables = tuple(self._rows(i, table, parts, numbers) for i, table in enumerate(self._contract.tables))
+        return Flattened(tables, sum(len(part.taken) for part in parts), rejected)
 
-    def _decode_fast(self, batch: Batch) -> DecodedBatch | None:
-        if self._fast is None:
+    def _decoded_fast(self, batch: Batch) -> Decoded | None:
+        if self._fast is None or not batch.raws:
             return None
         if not batch.unchecked:
-            return self._fast.decode(batch.raws) if batch.raws else None
-        checked = [i for i in range(len(batch.raws)) if i not in batch.unchecked]
-        decoded = self._fast.decode([batch.raws[i] for i in checked]) if checked else None
+            return self._fast.decode(batch.raws)
+        sound = [i for i in range(len(batch.raws)) if i not in batch.unchecked]
+        decoded = self._fast.decode([batch.raws[i] for i in sound]) if sound else None
         if decoded is not None:
-            decoded.positions = np.array(checked, dtype=np.int64)[decoded.positions]
+            decoded.taken = np.array(sound, dtype=np.int64)[decoded.taken]
         return decoded
 
-    def _decode_strictly(
-        self, raws: list[Raw], which: Iterable[int], numbers: Int64s, rejected: list[RejectedRecord]
-    ) -> DecodedBatch | None:
-        """Decode the records at the positions `which`, and add to `rejected` those that break the contract."""
-        positions, documents, size = [], [], 0
-        for i in which:
+    def _decoded_strictly(
+        self, raws: list[Raw], remaining: list[int], numbers: Int64s, rejected: list[RejectedRecord]
+    ) -> Decoded | None:
+        taken, documents, size = [], [], 0
+        for i in remaining:
             raw = bytes(raws[i])
             try:
                 document = self._strict.decode(raw)
@@ -172,95 +170,77 @@ class Flattener:
             if size > PART_BYTES and len(raws) > 1:
                 raise _TooLarge
             documents.append(document)
-            positions.append(i)
-        return self._columns_of(documents, positions) if documents else None
+            taken.append(i)
+        return _columns_of(self._contract, documents, np.array(taken, dtype=np.int64), size) if documents else None
 
-    def _columns_of(self, documents: list[Document], positions: list[int]) -> DecodedBatch:
-        contract = self._contract
-        date = [c.name for c in contract.order_columns].index(contract.order_date)
-        dates = np.fromiter((document.values[date] for document in documents), np.int64, len(documents))
-        counts = np.fromiter((len(document.lines) for document in documents), np.int64, len(documents))
-        result = DecodedBatch(np.array(positions, dtype=np.int64), counts, dates)
-        for i, column in enumerate(contract.order_columns):
-            cells = [document.values[i] for document in documents]
-            result.documents[column.name] = columns.column_of(column.type, cells)
-        result.documents[EXTRA] = pa.array([document.extra_fields for document in documents], pa.string())
-        lines = [line for document in documents for line in document.lines]
-        for i, column in enumerate(contract.line_columns):
-            result.lines[column.name] = columns.column_of(column.type, [line.values[i] for line in lines])
-        amount = contract.of(From.LINE_AMOUNT)
-        if amount:
-            result.lines[amount.name] = columns.column_of(amount.type, [line.amount for line in lines])
-        result.lines[EXTRA] = pa.array([line.extra_fields for line in lines], pa.string())
-        return result
+    def _rows(self, index: int, table: Table, parts: list[Decoded], numbers: Int64s) -> TableRows:
+        made = [self._part(index, table, part, numbers) for part in parts]
+        if not made:
+            return TableRows(table, row_schema(table).empty_table(), np.empty(0, dtype=np.int64))
+        if len(made) == 1:
+            return TableRows(table, made[0][0], made[0][1])
+        # Rows of both ways go back into the order of their records.
+        rows = pa.concat_tables([each for each, _, _ in made]).combine_chunks()
+        order = np.argsort(np.concatenate([records for _, _, records in made]), kind="stable")
+        return TableRows(table, columns.take(rows, order), np.concatenate([months for _, months, _ in made])[order])
 
-    def _rows(self, decoded: DecodedBatch, numbers: Int64s) -> tuple[pa.Table, Int64s]:
-        """Return a row a line, and one for each document without lines, with the months that the rows belong to."""
-        counts = columns.row_counts(decoded.line_counts)
-        parents = np.repeat(np.arange(len(counts)), counts)
-        without = np.repeat(decoded.line_counts == 0, counts)
-        position = np.arange(len(parents)) - np.repeat(np.cumsum(counts) - counts, counts) + 1
-        generated = {
-            From.LINE_NUMBER: lambda: columns.column(Type.POSITION, position, ~without if without.any() else None),
-            From.SOURCE_KEY: lambda: columns.constant(self._lineage.key, len(parents)),
-            From.SOURCE_VERSION: lambda: columns.constant(self._lineage.version, len(parents)),
-            From.SOURCE_MODIFIED_AT: lambda: columns.column(
-                Type.TIMESTAMP, np.full(len(parents), self._lineage.modified_ms, dtype=np.int64)
-            ),
-            From.RECORD_NUMBER: lambda: columns.column(Type.INTEGER, numbers[decoded.positions][parents]),
-        }
-        documents = {name: columns.take(array, parents) for name, array in decoded.documents.items()}
-        lines = decoded.lines
-        if without.any():
-            which = np.maximum(np.cumsum(~without) - 1, 0)
-            lines = {name: columns.take(array, which, ~without) for name, array in lines.items()}
+    def _part(self, index: int, table: Table, part: Decoded, numbers: Int64s) -> tuple[pa.Table, Int64s, Int64s]:
+        """Return the rows of a table that one way made, with the month and the record number of each."""
+        given = part.tables[index]
+        records = numbers[part.taken][given.documents]
         arrays = []
-        for column in self._contract.file_columns:
-            if column.source is From.EXTRA_FIELDS:
-                arrays.append(_extra(documents, lines, without))
-            elif isinstance(column.source, From) and column.source is not From.LINE_AMOUNT:
-                arrays.append(generated[column.source]())
+        for column in table.file_columns:
+            if column.name in given.arrays:
+                arrays.append(given.arrays[column.name])
+            elif column.source is Origin.RECORD_NUMBER:
+                arrays.append(columns.column(pa.int64(), records))
+            elif column.source is Origin.SOURCE_MODIFIED_AT:
+                modified = np.full(len(records), self._lineage.modified_ms, dtype=np.int64)
+                arrays.append(columns.column(arrow_type(column), modified))
             else:
-                arrays.append(documents[column.name] if column.name in documents else lines[column.name])
-        table = pa.Table.from_arrays(arrays, schema=self._schema)
-        return table, columns.months_since_1970(decoded.dates)[parents]
+                is_key = column.source is Origin.SOURCE_KEY
+                arrays.append(columns.constant(self._lineage.key if is_key else self._lineage.version, len(records)))
+        dates = np.full(len(part.taken), self._lineage.modified_ms) if part.dates is None else part.dates
+        months = columns.months_since_1970(dates)[given.documents]
+        return pa.Table.from_arrays(arrays, schema=row_schema(table)), months, records
 
-    def _merged(self, parts: list[tuple[pa.Table, Int64s]]) -> tuple[pa.Table, Int64s]:
-        """Put rows of both ways back into the sequence of their records."""
-        if not parts:
-            return self._schema.empty_table(), np.empty(0, dtype=np.int64)
-        if len(parts) == 1:
-            return parts[0]
-        table = pa.concat_tables([table for table, _ in parts]).combine_chunks()
-        number = self._contract.of(From.RECORD_NUMBER)
-        assert number is not None
-        order = np.argsort(columns.numbers(table[number.name].chunk(0)), kind="stable")
-        return columns.take(table, order), np.concatenate([months for _, months in parts])[order]
+
+def _columns_of(contract: Contract, documents: list[DecodedDocument], taken: Int64s, size: int) -> Decoded:
+    """Return documents that were decoded strictly as columns."""
+    tables = []
+    for index, table in enumerate(contract.tables):
+        rows = [row for document in documents for row in document.tables[index]]
+        counts = np.fromiter((len(document.tables[index]) for document in documents), np.int64, len(documents))
+        arrays = {
+            column.name: columns.column_of(arrow_type(column), [row[i] for row in rows])
+            for i, column in enumerate(read_columns(table))
+        }
+        parents = np.repeat(np.arange(len(documents)), counts)
+        tables.append(TableColumns(arrays, parents, np.zeros(len(documents), dtype=np.int64)))
+    dates = None
+    if documents[0].date_ms is not None:
+        dates = np.fromiter((each.date_ms or 0 for each in documents), np.int64, len(documents))
+    return Decoded(taken, dates, tables, size)
 
 
 def _halves(batch: Batch) -> Iterator[Batch]:
     middle = len(batch.raws) // 2
-    second = batch.numbers[middle]
+    turn = batch.numbers[middle]
     for part, rejected in (
-        (slice(None, middle), [each for each in batch.rejected if each.record_number < second]),
-        (slice(middle, None), [each for each in batch.rejected if each.record_number >= second]),
+        (slice(None, middle), [each for each in batch.rejected if each.record_number < turn]),
+        (slice(middle, None), [each for each in batch.rejected if each.record_number >= turn]),
     ):
         start = part.start or 0
         unchecked = {i - start for i in batch.unchecked if i in range(len(batch.raws))[part]}
         yield Batch(batch.numbers[part], batch.raws[part], unchecked, rejected)
 
 
-def _extra(documents: Mapping[str, pa.Array], lines: Mapping[str, pa.Array], without: Bools) -> pa.Array:
-    if EXTRA not in lines:
-        return pa.nulls(len(without), pa.string())
-    return columns.choose(without, documents[EXTRA], lines[EXTRA])
-
-
 def records_of(stream: ByteStream, max_record_bytes: int, max_decompressed_bytes: int, contract: Contract) -> Records:
-    """Return the records of a byte stream in any of the input forms, documents of `contract`."""
+    """Return the records of a byte stream in any of the input forms, to be laid out as `contract` says."""
+    identity = contract.identity_paths[0].keys
     return Records(
         Source(stream, max_decompressed_bytes),
         max_record_bytes=max_record_bytes,
-        envelope=contract.envelope,
-        identity_key=contract.steps(contract[contract.order_id])[0],
+        envelope=contract.records[0].keys[0] if contract.records else "",
+        identity_key=(*(contract.at.keys if contract.at else ()), *identity)[0],
     )

@@ -1,12 +1,16 @@
-"""The lax parser of the fast way, arrow-json, and the types that it and msgspec are given for a contract.
+"""Has arrow-json parse a batch of records into arrays, one for each leaf of the layout, and tells the records it cannot.
 
-Which identifiers are JSON integers is detected in the data, since the parser has one type a column.
+Of numbers floats are parsed, of identifiers that are written as integers integers, of the rest texts and booleans;
+what the first records of a batch hold tells which. A leaf that is to be kept as JSON and holds objects or arrays is not
+parsed: its bytes are taken as they are (see unnamed_texts.py).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
 from typing import Annotated, Any
 
 import arro3.core
@@ -15,199 +19,226 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from chalicelib.contracts.model import Column, Contract, Type
+from chalicelib.contracts.contract import Column, Dates, Type
 from chalicelib.flatten import raw_keys
-from chalicelib.flatten.columns import Bools, Int64s
+from chalicelib.flatten.columns import Bools, Int64s, lengths, list_items, validity
+from chalicelib.flatten.layout import Layout, Node, Unsupported
 
 Raw = bytes | msgspec.Raw
 
-NUMBERS = (Type.DECIMAL, Type.INTEGER)
+PEEKED = 8
+"""How many records are looked at to tell how their values are written."""
 
-SAMPLED = 8
-"""How many records are sampled to detect whether identifiers are integers."""
+_EPOCHS = {Dates.EPOCH_SECONDS, Dates.EPOCH_MILLISECONDS, Dates.EPOCH_MICROSECONDS, Dates.EPOCH_DAYS}
 
+
+class Form(Enum):
+    """What the parser makes of a leaf."""
+
+    FLOAT = "float"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+    TEXT = "text"
+    BYTES = "bytes"
+
+
+Forms = tuple[Form, ...]
+"""The form of each leaf, in the order of the layout."""
+
+_ARROW = {
+    Form.FLOAT: pa.float64(),
+    Form.INTEGER: pa.int64(),
+    Form.BOOLEAN: pa.bool_(),
+    Form.TEXT: pa.string(),
+}
 _NUMERIC_TEXT = Annotated[str, msgspec.Meta(pattern=r"\A[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\Z")]
-_SHORT_INTEGER = Annotated[int, msgspec.Meta(ge=0, lt=10**raw_keys.MAX_DIGITS)]
+_DECODED: dict[Form, Any] = {
+    Form.FLOAT: float | _NUMERIC_TEXT | None,
+    Form.INTEGER: Annotated[int, msgspec.Meta(ge=0, lt=10**raw_keys.MAX_DIGITS)] | None,
+    Form.BOOLEAN: bool | None,
+    Form.TEXT: str | None,
+}
+
+
+@dataclass
+class Level:
+    """The elements of one level, of all records one after the other, and the values of its leaves.
+
+    `parents` says of each element which of the level above encloses it, `documents` which record it is of. `present`
+    says whether an element is an object, `values` how many of its values, nested objects and lists among them, are not
+    null.
+    """
+
+    parents: Int64s
+    documents: Int64s
+    present: Bools
+    values: Int64s
+    arrays: dict[int, pa.Array]
+
+    def __len__(self) -> int:
+        return len(self.documents)
 
 
 class LaxParser:
-    """Parses records of `contract`; `source` makes of a text what arrow-json reads: a path, or a binary file.
+    """Parses batches. `source` makes of a text what arrow-json reads: a path, or a binary file."""
 
-    `integers` names the columns of identifiers that are read as integers, as last detected.
-    """
-
-    def __init__(self, contract: Contract, source: Callable[[bytes], Any]) -> None:
-        self.integers: frozenset[str] = frozenset()
-        self._contract = contract
+    def __init__(self, layout: Layout, source: Callable[[bytes], Any]) -> None:
+        self._layout = layout
         self._source = source
-        self._schemas: dict[frozenset[str], Any] = {}
-        self._types: dict[tuple[frozenset[str], str], Any] = {}
+        self._leaves = tuple(layout.leaves)
+        self._schemas: dict[Forms, Any] = {}
+        self._decoders: dict[tuple[Forms, bool], Any] = {}
 
-    def detect_integers(self, raws: Sequence[Raw]) -> None:
-        """Set `integers` by the first records."""
-        integers = set()
-        for raw in raws[:SAMPLED]:
+    def peek(self, raws: Sequence[Raw]) -> Forms:
+        """Look at the first records: how are the values of each leaf written?"""
+        kinds: list[set[type]] = [set() for _ in self._layout.nodes]
+        for raw in raws[:PEEKED]:
             try:
-                document = json.loads(bytes(raw))
+                _look(json.loads(bytes(raw)), self._layout.record, kinds)
             except (ValueError, RecursionError):
                 continue
-            lines = _value_at(document, self._contract.lines.split("."))
-            line = lines[0] if isinstance(lines, list) and lines else None
-            for column in self._contract.columns:
-                if column.type is Type.IDENTIFIER:
-                    level = line if column in self._contract.line_columns else document
-                    if type(_value_at(level, self._contract.steps(column))) is int:
-                        integers.add(column.name)
-        self.integers = frozenset(integers)
+        return tuple(_form(leaf, kinds[leaf.number]) for leaf in self._leaves)
 
-    def parse(self, text: raw_keys.Text) -> pa.RecordBatch | None:
-        """Return a row a record, or None where the parser rejects one of them."""
+    def parse(self, text: raw_keys.Text, forms: Forms) -> dict[str, Level] | None:
+        """Return the levels of a batch by their names, or None where the parser finds what it does not expect."""
         # Errors quote the input, and one with a NUL in it aborts the process on its way to pyarrow.
         if text.holds_nul:
             return None
         count = len(text.starts) - 1
         try:
-            reader = arro3.io.read_json(self._source(text.data), self._schema(), batch_size=count)
+            reader = arro3.io.read_json(self._source(text.data), self._schema(forms), batch_size=count)
             batches = pa.RecordBatchReader.from_stream(reader).read_all().combine_chunks().to_batches()
         except Exception:
             return None
         except BaseException as problem:
-            # A panic of the parser is not an Exception, and no reason to stop.
+            # A panic of the parser is none of Exception's, and no reason to stop.
             if type(problem).__name__ != "PanicException":
                 raise
             return None
         if len(batches) != 1 or batches[0].num_rows != count:
             return None
-        return batches[0]
+        return self._levels(batches[0])
 
-    def parseable(self, raws: Sequence[Raw], text: raw_keys.Text) -> Int64s:
-        """Return which records are objects with the types that the parser expects."""
-        decode = msgspec.json.Decoder(self._struct_type(forbid_unknown=False)).decode
-        mismatched = []
+    def fitting(self, raws: Sequence[Raw], text: raw_keys.Text, forms: Forms) -> Int64s:
+        """Return which records are objects that have what the parser expects."""
+        decode = self.decoder(forms, forbid_unknown=False).decode
+        fits = text.are_objects
         for i, raw in enumerate(raws):
             try:
                 decode(raw)
             except (msgspec.DecodeError, RecursionError):
-                mismatched.append(i)
-        parseable = text.are_objects
-        parseable[mismatched] = False
+                fits[i] = False
         if text.holds_nul:
-            parseable &= np.fromiter((raw_keys.NUL not in bytes(raw) for raw in raws), np.bool_, len(raws))
-        return np.flatnonzero(parseable)
+            fits &= np.fromiter((raw_keys.NUL not in bytes(raw) for raw in raws), np.bool_, len(raws))
+        return np.flatnonzero(fits)
 
-    def check_keys(self, sound: Bools, positions: list[int], raws: Sequence[Raw]) -> None:
-        """Clear `sound` for those of the records at `positions` that have a key which the contract does not name."""
-        struct_type = self._struct_type(forbid_unknown=True)
-        try:
-            msgspec.json.decode(b"[" + b",".join(raws[i] for i in positions) + b"]", type=list[struct_type])  # type: ignore[valid-type]
-        except (msgspec.DecodeError, RecursionError):
-            decoder = msgspec.json.Decoder(struct_type)
-            for i in positions:
-                try:
-                    decoder.decode(raws[i])
-                except (msgspec.DecodeError, RecursionError):
-                    sound[i] = False
+    def decoder(self, forms: Forms, *, forbid_unknown: bool) -> Any:
+        """Return a msgspec decoder of records that have what the parser expects, and nothing else if `forbid_unknown`."""
+        key = forms, forbid_unknown
+        if key not in self._decoders:
+            by_leaf = dict(zip(self._leaves, forms, strict=True))
+            self._decoders[key] = msgspec.json.Decoder(_struct(self._layout.record, by_leaf, forbid_unknown))
+        return self._decoders[key]
 
-    def check_integers(self, sound: Bools, positions: Int64s, raws: Sequence[Raw]) -> None:
-        """Clear `sound` for those of the records at `positions` that have an identifier not of digits alone.
+    def _schema(self, forms: Forms) -> Any:
+        if forms not in self._schemas:
+            by_leaf = dict(zip(self._leaves, forms, strict=True))
+            self._schemas[forms] = arro3.core.Schema.from_arrow(pa.schema(list(_arrow(self._layout.record, by_leaf))))
+        return self._schemas[forms]
 
-        Each identifier is read at its own path, escapes in its keys included, and nothing else is read.
-        """
-        if not self.integers:
-            return
-        decode = msgspec.json.Decoder(self._identifiers_type()).decode
-        for i in positions.tolist():
-            try:
-                sound[i] = _are_digits(decode(raws[i]))
-            except (msgspec.DecodeError, RecursionError):
-                sound[i] = False
+    def _levels(self, records: pa.RecordBatch) -> dict[str, Level]:
+        count = records.num_rows
+        everyone = np.arange(count)
+        first = Level(everyone, everyone, np.ones(count, np.bool_), np.zeros(count, np.int64), {})
+        levels = {"": first}
+        self._walk(records.schema.names, records.columns, self._layout.record, first, levels)
+        return levels
 
-    def _schema(self) -> Any:
-        if self.integers not in self._schemas:
-            tree: dict[str, Any] = {}
-            line: dict[str, Any] = {}
-            for level, level_columns in ((tree, self._contract.order_columns), (line, self._contract.line_columns)):
-                for column in level_columns:
-                    _put(level, self._contract.steps(column), self._arrow_type(column))
-            _put(tree, self._line_steps, pa.list_(_arrow_struct(line)))
-            self._schemas[self.integers] = arro3.core.Schema.from_arrow(pa.schema(list(_arrow_struct(tree))))
-        return self._schemas[self.integers]
-
-    def _arrow_type(self, column: Column) -> pa.DataType:
-        if column.type in NUMBERS:
-            return pa.float64()
-        return pa.int64() if column.name in self.integers else pa.string()
-
-    def _struct_type(self, *, forbid_unknown: bool) -> Any:
-        """Return the msgspec type of a document that the parser reads correctly, with or without further keys."""
-        cached = self.integers, "named keys" if forbid_unknown else "any keys"
-        if cached not in self._types:
-            tree: dict[str, Any] = {}
-            line: dict[str, Any] = {}
-            for level, level_columns in ((tree, self._contract.order_columns), (line, self._contract.line_columns)):
-                for column in level_columns:
-                    _put(level, self._contract.steps(column), self._msgspec_type(column))
-            _put(tree, self._line_steps, list[_struct(line, forbid_unknown)] | None)  # type: ignore[misc]
-            self._types[cached] = _struct(tree, forbid_unknown)
-        return self._types[cached]
-
-    def _msgspec_type(self, column: Column) -> Any:
-        if column.type in NUMBERS:
-            return float | _NUMERIC_TEXT | None
-        return (_SHORT_INTEGER if column.name in self.integers else str) | None
-
-    def _identifiers_type(self) -> Any:
-        """Return the msgspec type of a document with only the identifiers that are integers, each as raw bytes."""
-        cached = self.integers, "identifiers"
-        if cached not in self._types:
-            tree: dict[str, Any] = {}
-            line: dict[str, Any] = {}
-            for name in sorted(self.integers):
-                column = self._contract[name]
-                level = line if column in self._contract.line_columns else tree
-                _put(level, self._contract.steps(column), msgspec.Raw)
-            if line:
-                _put(tree, self._line_steps, list[_struct(line, False)] | None)  # type: ignore[misc]
-            self._types[cached] = _struct(tree, False)
-        return self._types[cached]
-
-    @property
-    def _line_steps(self) -> tuple[str, ...]:
-        return tuple(self._contract.lines.split("."))
+    def _walk(self, names: list[str], arrays: list[Any], node: Node, level: Level, levels: dict[str, Level]) -> None:
+        for name, array in zip(names, arrays, strict=True):
+            child = node.children[name]
+            valid = validity(array)
+            level.values += 1 if valid is None else valid
+            if child is self._layout.document:
+                level.present &= True if valid is None else valid
+            if child.is_leaf:
+                level.arrays[child.number] = array
+            elif child.items is not None:
+                counts = lengths(array)
+                parents = np.repeat(np.arange(len(level)), counts)
+                items = list_items(array)
+                present = validity(items)
+                inner = Level(
+                    parents,
+                    level.documents[parents],
+                    np.ones(len(items), np.bool_) if present is None else present.copy(),
+                    np.zeros(len(items), np.int64),
+                    {},
+                )
+                levels[child.items.level] = inner
+                self._walk([field.name for field in items.type], items.flatten(), child.items, inner, levels)
+            else:
+                self._walk([field.name for field in array.type], array.flatten(), child, level, levels)
 
 
-def _are_digits(value: Any) -> bool:
-    """Tell whether all identifiers that were read of a document are digits alone, or null or missing."""
-    if value is None:
-        return True
-    if isinstance(value, msgspec.Raw):
-        raw = bytes(value)
-        return (raw.isdigit() and len(raw) <= raw_keys.MAX_DIGITS) or raw == b"null"
-    return all(map(_are_digits, value if isinstance(value, list) else msgspec.structs.astuple(value)))
+def _look(value: Any, node: Node, kinds: list[set[type]]) -> None:
+    if node.is_leaf:
+        if value is not None:
+            kinds[node.number].add(type(value))
+    elif node.items is not None:
+        for each in value[:PEEKED] if isinstance(value, list) else ():
+            _look(each, node.items, kinds)
+    elif isinstance(value, dict):
+        for name, child in node.children.items():
+            _look(value.get(name), child, kinds)
 
 
-def _put(tree: dict[str, Any], steps: tuple[str, ...], leaf: Any) -> None:
-    *parents, last = steps
-    for key in parents:
-        tree = tree.setdefault(key, {})
-    tree[last] = leaf
+def _form(leaf: Node, kinds: set[type]) -> Form:
+    forms = {_form_of(column, kinds) for column in leaf.columns} or {Form.TEXT}
+    # What serves two columns that want it in two forms is nothing that the parser can give.
+    if len(forms) > 1:
+        raise Unsupported
+    return forms.pop()
 
 
-def _arrow_struct(tree: dict[str, Any]) -> pa.DataType:
-    return pa.struct([(key, _arrow_struct(leaf) if isinstance(leaf, dict) else leaf) for key, leaf in tree.items()])
+def _form_of(column: Column, kinds: set[type]) -> Form:
+    match column.type:
+        case Type.DECIMAL | Type.INTEGER | Type.DOUBLE:
+            return Form.FLOAT
+        case Type.TIMESTAMP | Type.DATE if set(column.formats) <= _EPOCHS:
+            return Form.FLOAT
+        case Type.BOOLEAN:
+            return Form.BOOLEAN if bool in kinds else Form.FLOAT if int in kinds else Form.TEXT
+        case Type.JSON:
+            return Form.BYTES if kinds - {str} else Form.TEXT
+    if int in kinds and str not in kinds:
+        return Form.INTEGER
+    return Form.BOOLEAN if kinds == {bool} and column.type is Type.TEXT else Form.TEXT
 
 
-def _struct(tree: dict[str, Any], forbid_unknown: bool) -> Any:
-    """Return a msgspec type with the keys of `tree`, whatever characters they are made of."""
+def _arrow(node: Node, forms: dict[Node, Form]) -> pa.DataType:
+    fields = []
+    for name, child in node.children.items():
+        if child.is_leaf:
+            if forms[child] is not Form.BYTES:
+                fields.append((name, _ARROW[forms[child]]))
+        elif child.items is not None:
+            fields.append((name, pa.list_(_arrow(child.items, forms))))
+        else:
+            fields.append((name, _arrow(child, forms)))
+    return pa.struct(fields)
+
+
+def _struct(node: Node, forms: dict[Node, Form], forbid_unknown: bool) -> Any:
+    """Return a msgspec type with the keys of a node, whatever characters they are made of."""
     fields, names = [], {}
-    for i, (key, leaf) in enumerate(tree.items()):
-        kind = _struct(leaf, forbid_unknown) | None if isinstance(leaf, dict) else leaf
-        fields.append((f"f{i}", kind, None))
+    for i, (key, child) in enumerate(node.children.items()):
+        if child.is_leaf:
+            kind = msgspec.Raw if forms[child] is Form.BYTES else _DECODED[forms[child]]
+            fields.append((f"f{i}", kind, msgspec.Raw() if kind is msgspec.Raw else None))
+        elif child.items is not None:
+            fields.append((f"f{i}", list[_struct(child.items, forms, forbid_unknown)] | None, None))  # type: ignore[misc]
+        else:
+            fields.append((f"f{i}", _struct(child, forms, forbid_unknown) | None, None))
         names[f"f{i}"] = key
     return msgspec.defstruct("Fields", fields, rename=names, forbid_unknown_fields=forbid_unknown, gc=False)
-
-
-def _value_at(value: Any, steps: Sequence[str]) -> Any:
-    for key in steps:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value

@@ -13,9 +13,10 @@ import msgspec
 import pyarrow as pa
 
 from chalicelib.contracts import registry
-from chalicelib.contracts.model import Contract
-from chalicelib.flatten.flattener import MIB, Flattener, Lineage, records_of
+from chalicelib.contracts.contract import Contract
+from chalicelib.flatten.flattener import Flattener, Lineage, records_of
 from chalicelib.flatten.schema import file_schema, row_schema
+from chalicelib.settings import MIB
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,10 +48,11 @@ def flatten_orders(
     flattener = Flattener(Lineage(source_key, "", datetime.now(UTC)), contract)
     batches = records_of(io.BytesIO(_json_of(orders)), 256 * MIB, sys.maxsize, contract)
     parts = [part for batch in batches for part in flattener.flatten(batch)]
-    tables = [part.rows for part in parts] or [row_schema(contract).empty_table()]
+    table = contract.main
+    tables = [part.tables[0].rows for part in parts] or [row_schema(table).empty_table()]
     # Not pandas' own choice, float64 where a value is NULL: it would round large integers.
     integers = {pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype()}
-    frame: pd.DataFrame = pa.concat_tables(tables).cast(file_schema(contract)).to_pandas(types_mapper=integers.get)
+    frame: pd.DataFrame = pa.concat_tables(tables).cast(file_schema(table)).to_pandas(types_mapper=integers.get)
     frame.attrs["rejected"] = [
         {
             "record_number": each.record_number,

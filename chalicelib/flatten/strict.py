@@ -1,281 +1,353 @@
-"""The strict way to decode one document: every rule checked, every unknown field kept, every rejection explained.
+"""The strict way to decode one document: every rule checked, every unnamed field kept, every rejection explained.
 
 It reads what the fast way could not prove sound, and is the measure that the fast way is tested against.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn
 
-from chalicelib.contracts.model import EARLIEST_YEAR, MONTHS_AHEAD, Column, Contract, From, Type
+from chalicelib.contracts.contract import (
+    MONTHS_AHEAD,
+    Column,
+    Contract,
+    CurrencyAt,
+    DivisorAt,
+    FixedDigits,
+    FromDocument,
+    FromRecord,
+    MinorUnits,
+    Origin,
+    Product,
+    RowList,
+    RowNumber,
+    Table,
+    Type,
+)
+from chalicelib.contracts.currencies import MINOR_UNIT_DIGITS
 from chalicelib.errors import shown
 from chalicelib.flatten import values
-from chalicelib.flatten.diagnosis import NearMisses, folded_keys, missing_value
-from chalicelib.flatten.json_text import RepeatedKey, compact, json_path, merged_text, object_text, parse, repeated_key
-from chalicelib.flatten.values import InvalidValue, RejectedDocument, kind
+from chalicelib.flatten.diagnosis import absence
+from chalicelib.flatten.follow import follow, holds
+from chalicelib.flatten.json_text import RejectedDocument, compact, parsed, with_own
+from chalicelib.flatten.unnamed import UnnamedFields
+from chalicelib.flatten.values import InvalidValue, NumberText, kind
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One element of the list of lines: `values` in the order of the contract's line columns.
+class DecodedDocument:
+    """One document as rows of each table, in the order of the contract's tables; `size` is about what they take.
 
-    `amount` is its line amount in units of 10^-4, `extra_fields` a JSON object: its own and the document's.
+    A row holds the values of the table's `read_columns` in their order: decimals as integers of their smallest unit,
+    timestamps as milliseconds, dates as days. `date_ms` is the date whose month is the partition, None where the
+    contract has none.
     """
 
-    values: list[Any]
-    amount: int | None
-    extra_fields: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """One document as column values: `values` in the order of the contract's order columns, None for NULL.
-
-    Decimals are units of 10^-4, dates are milliseconds since 1970 UTC. A document without lines has `extra_fields` of
-    its own. `size` is about what its rows take, in bytes.
-    """
-
-    values: list[Any]
-    lines: list[Line]
-    extra_fields: str | None
+    tables: tuple[list[list[Any]], ...]
+    date_ms: int | None
     size: int
 
 
-@dataclass(frozen=True)
-class _Leaf:
-    index: int
-    parse: Callable[[object], object]
-
-
-class LineList:
-    """Stands in a Node for the list of lines."""
-
-
-class Node(dict[str, Any]):
-    """What the contract expects of an object, by key: leaves, nodes, the list of lines.
-
-    `flat` holds the keys of leaves, `unknown` keys that documents had and the contract does not name.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.unknown: set[str] = set()
-
-    @cached_property
-    def flat(self) -> frozenset[str]:
-        return frozenset(key for key, expected in self.items() if isinstance(expected, _Leaf))
-
-    @cached_property
-    def folded(self) -> dict[str, str]:
-        return folded_keys(self)
+def read_columns(table: Table) -> tuple[Column, ...]:
+    """Return the columns of a table that a document gives: all but lineage and partition."""
+    given = (FromDocument, FromRecord, RowNumber, Product)
+    return tuple(c for c in table.columns if isinstance(c.source, given) or c.source is Origin.EXTRA_FIELDS)
 
 
 class StrictDecoder:
-    """Decodes documents of `contract` one at a time; documents dated after `latest_ms` are rejected.
+    """Decodes documents of `contract` one at a time; those dated after `latest_ms` are rejected.
 
-    `near_misses` holds paths of fields that the contract would name but for case, spaces or underscores, each with the
-    path that it names: they are extra fields like others, which the sender hardly means.
+    `unnamed` collects the fields that the contract does not name.
     """
 
     def __init__(self, contract: Contract, latest_ms: int) -> None:
-        self._near_misses = NearMisses()
+        self._contract = contract
+        self.unnamed = UnnamedFields(contract)
+        self._tables = [_TableReader(contract, table, self.unnamed, latest_ms) for table in contract.tables]
+        self._date = None if contract.date_column.source is Origin.SOURCE_MODIFIED_AT else contract.date_column
+        self._date_is_date = contract.date_column.type is Type.DATE
+
+    def decode(self, raw: bytes) -> DecodedDocument:
+        """Decode one record. Raises RejectedDocument for the first thing that breaks the contract."""
+        record = parsed(raw)
+        document = document_in(record, self._contract)
+        if not isinstance(document, dict):
+            raise RejectedDocument(str(self._contract.at or ""), f"expected a JSON object, found {kind(document)}")
+        tables, size = [], 0
+        for table in self._tables:
+            rows, bytes_of_rows = table.read(document, record)
+            tables.append(rows)
+            size += bytes_of_rows
+        return DecodedDocument(tuple(tables), self._date_of(tables[0][0]), size)
+
+    def _date_of(self, row: list[Any]) -> int | None:
+        if self._date is None:
+            return None
+        value: int = row[self._tables[0].positions[self._date.name]]
+        return value * values.MILLISECONDS_A_DAY if self._date_is_date else value
+
+
+def document_in(record: Any, contract: Contract) -> Any:
+    """Return the document of a record: at `contract.at`, where a text on the way is JSON. Raises RejectedDocument."""
+    if contract.at is None:
+        return record
+    document, path = record, ""
+    for step in contract.at.relative:
+        document, path = follow(document, (step,), path)
+        if isinstance(document, str) and not isinstance(document, NumberText):
+            try:
+                document = parsed(document.encode())
+            except RejectedDocument as problem:
+                raise RejectedDocument(path, f"the text is to be JSON: {problem.reason}") from None
+        path += "."
+    if document is None:
+        raise RejectedDocument(str(contract.at), "missing: the contract has the document there")
+    return document
+
+
+@dataclass(frozen=True, slots=True)
+class _Element:
+    """The document, or an element of a list of rows: its value, its path (empty, or ending with a dot), its numbers."""
+
+    value: Any
+    path: str
+    indexes: tuple[int, ...]
+
+
+class _TableReader:
+    """Reads the rows of one table from a document."""
+
+    def __init__(self, contract: Contract, table: Table, unnamed: UnnamedFields, latest_ms: int) -> None:
+        self._table = table
+        self._unnamed = unnamed
+        columns = read_columns(table)
+        self.positions = {column.name: i for i, column in enumerate(columns)}
+        self._readers: list[list[_ColumnReader]] = [[] for _ in range(table.depth + 1)]
+        for i, column in enumerate(columns):
+            if isinstance(column.source, FromDocument | FromRecord):
+                self._readers[table.level(column)].append(_ColumnReader(contract, column, i, latest_ms))
+        self._numbers = [
+            (i, c.source.of.level, _counted(contract, table, c.source))
+            for i, c in enumerate(columns)
+            if isinstance(c.source, RowNumber)
+        ]
+        self._products = [_ProductReader(table, column, self.positions) for column in table.products]
+        self._extra = self.positions[table.of(Origin.EXTRA_FIELDS).name]
+        self._keeps = [keeps_unnamed(contract, table, level) for level in range(table.depth + 1)]
+
+    def read(self, document: dict[str, Any], record: Any) -> tuple[list[list[Any]], int]:
+        """Return the rows that a document makes, at least one, and about how many bytes they take."""
+        root = _Element(document, "", ())
+        first: list[Any] = [None] * len(self.positions)
+        self._fill(first, [root], record, None)
+        numbers = [(i, level, _numbering(document, lists)) for i, level, lists in self._numbers]
+        rows, size = [], 0
+        for element, row in self._rows([root], first, record) if self._table.depth else [(root, first)]:
+            size += self._finish(row, element, numbers)
+            if size > values.MAX_ROWS_BYTES and self._table.depth:
+                raise RejectedDocument(
+                    str(self._table.rows),
+                    f"its elements make rows of more than {values.MAX_ROWS_BYTES} bytes, since each repeats the "
+                    "document's texts: split the document",
+                )
+            rows.append(row)
+        if not rows:
+            size = self._finish(first, root, numbers)
+            rows.append(first)
+        return rows, size
+
+    def _rows(self, elements: list[_Element], row: list[Any], record: Any) -> Iterator[tuple[_Element, list[Any]]]:
+        """Yield the row of each element below the last of `elements`, whose values so far are in `row`."""
+        if len(elements) > self._table.depth:
+            yield elements[-1], row
+            return
+        for element in self._elements(elements[-1], self._table.lists[len(elements) - 1]):
+            inner = list(row)
+            self._fill(inner, [*elements, element], record, row[self._extra])
+            yield from self._rows([*elements, element], inner, record)
+
+    def _elements(self, element: _Element, rows: RowList) -> Iterator[_Element]:
+        found, path = follow(element.value, rows.steps, element.path)
+        if isinstance(found, dict) and self._table.one_or_many:
+            found = [found]
+        if found is None or found == "":
+            return
+        if not isinstance(found, list):
+            raise RejectedDocument(path, f"expected an array, found {kind(found)}")
+        for i, each in enumerate(found):
+            if rows.where is None or holds(each, rows.where):
+                yield _Element(each, f"{path}[{i}].", (*element.indexes, i))
+
+    def _fill(self, row: list[Any], elements: list[_Element], record: Any, fields: str | None) -> None:
+        """Put the values of one level into a row, and the unnamed fields, after those of the levels above."""
+        level = len(elements) - 1
+        for reader in self._readers[level]:
+            row[reader.position] = reader.read(elements, record)
+        if self._keeps[level]:
+            rows = self._table.lists[level - 1].path if level else None
+            own = self._unnamed.of(elements[-1].value, rows, elements[-1].path)
+            row[self._extra] = with_own(fields, own)
+
+    def _finish(self, row: list[Any], element: _Element, numbers: list[tuple[int, int, _Numbers]]) -> int:
+        for i, level, numbering in numbers:
+            row[i] = numbering.get(element.indexes[:level]) if len(element.indexes) >= level else None
+        for product in self._products:
+            product.multiply(row, element.path)
+        return values.ROW_BYTES + sum(len(each.encode()) for each in row if isinstance(each, str))
+
+
+_Numbers = dict[tuple[int, ...], int]
+
+
+def _counted(contract: Contract, table: Table, number: RowNumber) -> tuple[RowList, ...]:
+    """Return the lists whose elements a row number counts: those of the table that has these rows, else all."""
+    counting = contract.counts(number)
+    if counting is not None:
+        return counting.lists
+    return tuple(replace(rows, where=None) for rows in table.lists[: number.of.level])
+
+
+def _numbering(document: Any, lists: tuple[RowList, ...]) -> _Numbers:
+    """Return the number of each element that counts, from 1, by its indexes in the lists on the way to it."""
+    found: list[tuple[tuple[int, ...], Any]] = [((), document)]
+    for rows in lists:
+        found = [
+            ((*indexes, i), each)
+            for indexes, element in found
+            for i, each in enumerate(_listed(follow(element, rows.steps, "", strictly=False)[0]))
+            if rows.where is None or holds(each, rows.where)
+        ]
+    return {indexes: number for number, (indexes, _) in enumerate(found, 1)}
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value] if isinstance(value, dict) else []
+
+
+def keeps_unnamed(contract: Contract, table: Table, level: int) -> bool:
+    """Tell whether a table's rows have the unnamed fields of a level.
+
+    Those of the document are in the main table, those of an element in the tables whose rows it makes, and those of an
+    element that only encloses rows in the first table that passes through its list.
+    """
+    if level == 0:
+        return table is contract.main
+    rows = table.lists[level - 1]
+    above = contract.tables[: contract.tables.index(table)]
+    return level == table.depth or not any(rows.path == other.path for each in above for other in each.lists)
+
+
+class _ColumnReader:
+    """Reads the value of one column from the elements that it may be read from."""
+
+    def __init__(self, contract: Contract, column: Column, position: int, latest_ms: int) -> None:
+        assert isinstance(column.source, FromDocument | FromRecord)
+        self.position = position
+        self._column = column
         self._contract = contract
         self._latest_ms = latest_ms
-        self._width, self._line_width = len(contract.order_columns), len(contract.line_columns)
-        self.document_node = self._node(contract.order_columns)
-        self.line_node = self._node(contract.line_columns)
-        *parents, last = contract.lines.split(".")
-        node = self.document_node
-        for key in parents:
-            node = node.setdefault(key, Node())
-        node[last] = LineList()
-        self._required = [(i, c) for i, c in enumerate(contract.order_columns) if c.required]
-        self._required_in_lines = [(i, c) for i, c in enumerate(contract.line_columns) if c.required]
-        self._factors: tuple[int, int] | None = None
-        if contract.of(From.LINE_AMOUNT):
-            names = [c.name for c in contract.line_columns]
-            self._factors = names.index(contract.unit_price), names.index(contract.quantity)
+        self._paths = column.source.paths
+        self._of_record = isinstance(column.source, FromRecord)
+        self._is_date = column == contract.date_column
+        self._read = values.reader(column) if column.type is not Type.JSON else None
 
-    @property
-    def near_misses(self) -> dict[str, str]:
-        return self._near_misses.paths
-
-    def decode(self, raw: bytes) -> Document:
-        """Decode one record. Raises RejectedDocument for the first thing that breaks the contract."""
-        document = parse(raw)
-        if not isinstance(document, dict):
-            raise RejectedDocument("", f"expected an order as a JSON object, found {kind(document)}")
-        result: list[Any] = [None] * self._width
-        extra: dict[str, str] = {}
-        lines = self._object(document, self.document_node, "", "", result, extra)
-        for i, column in self._required:
-            if result[i] is None or result[i] == "":
-                reason = missing_value(document, column, self._contract, self.document_node)
-                raise RejectedDocument(str(column.source), reason)
-        elements = self._elements(lines)
-        size = self._size_of_rows(result, extra, len(elements))
-        text = object_text(extra)
-        decoded = [self._line(line, i, text) for i, line in enumerate(elements)]
-        return Document(result, decoded, None if decoded else text, size)
-
-    def note(self, key: str, node: Node, generic: str) -> None:
-        """Note a key that `node` does not have: it may be a near miss of one that it has."""
-        self._near_misses.note(key, node.unknown, node.folded, generic)
-
-    def extra_fields(self, raw: bytes, most_bytes: int) -> tuple[str | None, list[str | None]]:
-        """Return the fields that the contract does not name, of a document whose columns are proven sound.
-
-        The first text is what the document has of its own, the others what each of its lines and the document have
-        together. Raises RejectedDocument where `decode` would, for a key given twice or an extra field that no column
-        could hold, and where repeating the first text on each line would take more than `most_bytes`.
-        """
-        extra: dict[str, str] = {}
-        lines = self._elements(self._unnamed(parse(raw), self.document_node, "", "", extra))
-        text = object_text(extra)
-        if len((text or "").encode()) * len(lines) > most_bytes:
-            raise RejectedDocument(self._contract.lines, "too many elements for so long extra fields")
-        texts = []
-        for i, line in enumerate(lines):
-            own: dict[str, str] = {}
-            path = f"{self._contract.lines}[{i}]"
-            self._unnamed(line, self.line_node, f"{path}.", f"{self._contract.lines}[].", own)
-            texts.append(merged_text(text, own))
-        return text, texts
-
-    def _unnamed(self, members: Any, node: Node, path: str, generic: str, extra: dict[str, str]) -> object:
-        """Fill `extra` from one object; return the list of lines if it is in there."""
-        if isinstance(members, RepeatedKey):
-            raise repeated_key(members, path)
-        if members.keys() <= node.flat:
-            return None
-        lines: object = None
-        for key, value in members.items():
-            if key in node.flat:
-                continue
-            expected = node.get(key)
-            if expected is None:
-                if key not in node.unknown:
-                    self.note(key, node, generic)
-                extra[json_path(generic, key)] = compact(value, json_path(path, key))
-            elif isinstance(expected, LineList):
-                lines = value
-            elif value is not None:
-                inner = self._unnamed(value, expected, f"{path}{key}.", f"{generic}{key}.", extra)
-                lines = inner if inner is not None else lines
-        return lines
-
-    def _size_of_rows(self, result: list[Any], extra: dict[str, str], lines: int) -> int:
-        texts = [text for text in result if isinstance(text, str)] + [object_text(extra) or ""]
-        size = (values.ROW_BYTES + sum(len(text.encode()) for text in texts)) * max(lines, 1)
-        if lines and size > values.MAX_DOCUMENT_BYTES:
-            raise RejectedDocument(
-                self._contract.lines,
-                f"{lines} elements make rows of {size} bytes, since each repeats the order's texts: split the order",
-            )
-        return size
-
-    def _elements(self, lines: object) -> list[object]:
-        if lines is None:
-            return []
-        if not isinstance(lines, list):
-            raise RejectedDocument(self._contract.lines, f"expected an array, found {kind(lines)}")
-        return lines
-
-    def _line(self, line: object, index: int, document_extra: str | None) -> Line:
-        path = f"{self._contract.lines}[{index}]"
-        if not isinstance(line, dict):
-            raise RejectedDocument(path, f"expected an object, found {kind(line)}")
-        result: list[Any] = [None] * self._line_width
-        extra: dict[str, str] = {}
-        self._object(line, self.line_node, f"{path}.", f"{self._contract.lines}[].", result, extra)
-        for i, column in self._required_in_lines:
-            if result[i] is None or result[i] == "":
-                raise RejectedDocument(path, f"each element of {self._contract.lines!r} needs its {column.name}")
-        return Line(result, self._amount(result, path), merged_text(document_extra, extra))
-
-    def _amount(self, line: list[Any], path: str) -> int | None:
-        """Return the product of a line's factors, None where one of them is NULL or the contract has no such column."""
-        if not self._factors:
-            return None
-        price, quantity = line[self._factors[0]], line[self._factors[1]]
-        if price is None or quantity is None:
-            return None
-        amount: int = price * quantity
-        if abs(amount) > values.MAX_UNITS:
-            raise RejectedDocument(path, "price × quantity is too large for decimal(18,4)")
-        return amount
-
-    def _object(
-        self, members: dict[str, Any], node: Node, path: str, generic: str, result: list[Any], extra: dict[str, str]
-    ) -> object:
-        """Fill `result` and `extra` from one object; return the list of lines if it is in there."""
-        if isinstance(members, RepeatedKey):
-            raise repeated_key(members, path)
-        lines: object = None
-        for key, value in members.items():
-            expected = node.get(key)
-            if expected is None:
-                if key not in node.unknown:
-                    self.note(key, node, generic)
-                extra[json_path(generic, key)] = compact(value, json_path(path, key))
-            elif value is None:
-                continue
-            elif isinstance(expected, _Leaf):
-                result[expected.index] = self._leaf(expected, value, path + key)
-            elif isinstance(expected, LineList):
-                lines = value
-            elif not isinstance(value, dict):
-                raise RejectedDocument(path + key, f"expected an object, found {kind(value)}")
-            else:
-                inner = self._object(value, expected, f"{path}{key}.", f"{generic}{key}.", result, extra)
-                lines = inner if inner is not None else lines
-        return lines
-
-    def _leaf(self, leaf: _Leaf, value: object, path: str) -> object:
+    def read(self, elements: list[_Element], record: Any) -> Any:
+        """Return the value, None for NULL. Raises RejectedDocument."""
+        value, path = None, ""
+        for each in self._paths:
+            element = _Element(record, "", ()) if self._of_record else elements[each.level]
+            value, path = follow(element.value, each.relative, element.path, strictly=len(self._paths) == 1)
+            if not values.is_null(value, self._column.nulls):
+                break
+        else:
+            value = None
+        if value is None or value == "":
+            if self._column.required:
+                self._reject_absence(elements)
+            if value is None:
+                return None
         try:
-            return leaf.parse(value)
+            return self._converted(value, elements)
         except InvalidValue as problem:
-            raise RejectedDocument(path, str(problem)) from None
-        except RejectedDocument as problem:
-            raise RejectedDocument(path + problem.path, problem.reason) from None
+            raise RejectedDocument(path.removesuffix("."), str(problem)) from None
 
-    def _node(self, columns: Iterable[Column]) -> Node:
-        root = Node()
-        for index, column in enumerate(columns):
-            *parents, last = self._contract.steps(column)
-            node = root
-            for key in parents:
-                node = node.setdefault(key, Node())
-            node[last] = _Leaf(index, self._parser(column))
-        return root
+    def _converted(self, value: Any, elements: list[_Element]) -> Any:
+        if self._read is None:
+            return compact(value) if isinstance(value, dict | list) else values.text(value)
+        if self._column.minor_units is not None:
+            digits = self._digits(self._column.minor_units, elements)
+            return values.decimal_units(value, self._column.scale or 0, digits)
+        found: Any = self._read(value)
+        if self._is_date:
+            self._check_date(found if self._column.type is Type.TIMESTAMP else found * values.MILLISECONDS_A_DAY, value)
+        return found
 
-    def _parser(self, column: Column) -> Callable[[object], object]:
-        if column.type is Type.TIMESTAMP and column.name == self._contract.order_date:
-            return self._document_date
-        return _PARSERS[column.type]
+    def _check_date(self, ms: int, value: Any) -> None:
+        earliest = self._contract.earliest
+        if ms >= values.ms_of(earliest) and ms <= self._latest_ms:
+            return
+        raise InvalidValue(
+            f"{shown(value)!r} is out of range: send a date from {earliest} to "
+            f"{values.datetime_of(self._latest_ms):%Y-%m-%d}, {MONTHS_AHEAD} months after the file"
+        )
 
-    def _document_date(self, value: object) -> int:
-        ms = values.timestamp_ms(value)
-        if not values.EARLIEST_MS <= ms <= self._latest_ms:
-            raise InvalidValue(
-                f"{shown(value)!r} is out of range: send a date from {EARLIEST_YEAR}-01-01 to "
-                f"{values.datetime_of(self._latest_ms):%Y-%m-%d}, {MONTHS_AHEAD} months after the file"
-            )
-        return ms
+    def _digits(self, units: MinorUnits, elements: list[_Element]) -> int:
+        """Return how many digits of an integer of minor units are decimals."""
+        if isinstance(units, FixedDigits):
+            return units.digits
+        element = elements[units.path.level]
+        value, path = follow(element.value, units.path.relative, element.path)
+        if isinstance(units, CurrencyAt):
+            digits = MINOR_UNIT_DIGITS.get(value.upper()) if isinstance(value, str) else None
+            if digits is None:
+                raise InvalidValue(f"its currency at {path} is {kind(value)}: send an ISO 4217 code, such as EUR")
+            return digits
+        number = values.integer(value) if isinstance(value, str) else -1
+        if isinstance(units, DivisorAt):
+            number = len(str(number)) - 1 if str(number).strip("0") == "1" else -1
+        if not 0 <= number <= values.MAX_DIGITS:
+            what = "a power of ten" if isinstance(units, DivisorAt) else "a number of digits"
+            raise InvalidValue(f"{path}, which says how many decimals it has, is {kind(value)}: send {what}")
+        return number
+
+    def _reject_absence(self, elements: list[_Element]) -> NoReturn:
+        """Raise RejectedDocument for a required value that is missing, null or empty."""
+        path = self._paths[0]
+        element = elements[path.level]
+        raise RejectedDocument(
+            str(path) if path.level == 0 else element.path.removesuffix("."),
+            absence(element.value, self._column, self._contract, path),
+        )
 
 
-def _json_text(value: object) -> str:
-    return compact(value) if isinstance(value, (dict, list)) else values.text(value)
+class _ProductReader:
+    """Multiplies two columns of a row."""
 
+    def __init__(self, table: Table, column: Column, positions: Mapping[str, int]) -> None:
+        assert isinstance(column.source, Product)
+        one, other = column.source.factors
+        self.position = positions[column.name]
+        self._factors = positions[one], positions[other]
+        self._column = column
+        self._names = f"{one} × {other}"
+        self._excess = sum(table[name].scale or 0 for name in (one, other)) - (column.scale or 0)
 
-_PARSERS: dict[Type, Callable[[object], object]] = {
-    Type.IDENTIFIER: values.identifier,
-    Type.TEXT: values.text,
-    Type.JSON_TEXT: _json_text,
-    Type.DECIMAL: values.decimal_units,
-    Type.INTEGER: values.integer,
-    Type.TIMESTAMP: values.timestamp_ms,
-}
+    def multiply(self, row: list[Any], path: str) -> None:
+        """Put the product into a row; NULL where a factor is. Raises RejectedDocument for one that does not fit."""
+        one, other = (row[i] for i in self._factors)
+        if one is None or other is None:
+            return
+        units = one * other
+        if self._excess > 0:
+            units, lost = divmod(units, 10**self._excess)
+            if lost:
+                reason = f"{self._names} has more than {self._column.scale} decimals: give the column a larger scale"
+                raise RejectedDocument(path.removesuffix("."), reason)
+        else:
+            units *= 10**-self._excess
+        if abs(units) > values.MAX_UNITS:
+            reason = f"{self._names} is too large for {self._column.glue_type}"
+            raise RejectedDocument(path.removesuffix("."), reason)
+        row[self.position] = units

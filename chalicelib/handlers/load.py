@@ -73,7 +73,7 @@ def ingest(settings: Settings, dataset: Dataset, limits: Limits | None = None) -
         store,
         dataset,
         limits or limits_of(settings),
-        sink=HiveSink(store, dataset.contract, {dataset.table: dataset.table_prefix}, settings.roll_bytes),
+        sink=HiveSink(store, dataset.folders, settings.roll_bytes),
         clock=Clock(lambda: datetime.now(UTC), time.monotonic),
         renewed_after=settings.sweep_grace_seconds / 4,
         on_near_misses=log_near_misses,

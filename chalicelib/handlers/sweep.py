@@ -41,7 +41,7 @@ def rules(settings: Settings) -> Rules:
     return Rules(
         bucket=settings.bucket,
         incoming=settings.incoming_prefix,
-        tables=tuple(each.table_prefix for each in datasets(settings)),
+        tables=tuple(folder for dataset in datasets(settings) for folder in dataset.folders.values()),
         ledger=settings.ledger_prefix,
         state=settings.state_prefix,
         grace=timedelta(seconds=settings.sweep_grace_seconds),

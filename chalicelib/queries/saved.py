@@ -133,12 +133,6 @@ def find(queries: Mapping[str, SavedQuery], name: str) -> SavedQuery:
     return queries[name]
 
 
-def view_statements(dataset: Dataset) -> list[tuple[str, str]]:
-    """Return (name, `CREATE OR REPLACE VIEW`) of each view of a dataset, in the order in which they have to run."""
-    folder = _folder(dataset, "views")
-    return [(name, _filled(_split((folder / f"{name}.sql").read_text("utf-8"))[1], dataset)) for name in dataset.views]
-
-
 def _folder(dataset: Dataset, name: str) -> Path:
     assert dataset.contract.folder is not None, dataset.name
     return dataset.contract.folder / name
@@ -186,16 +180,17 @@ def _fields(name: str, header: list[str]) -> tuple[dict[str, str], list[Paramete
 
 
 def _filled(template: str, dataset: Dataset) -> str:
-    """Put the database and the table into a template, as quoted identifiers.
+    """Put the database and the main table into a template, as quoted identifiers.
 
     Only names of lower-case letters, digits and underscores pass, so that nothing can end the quotes.
     Raises ValueError for any other name.
     """
-    for name in (dataset.database, dataset.table):
+    table = dataset.contract.main.name
+    for name in (dataset.database, table):
         if not IDENTIFIER.fullmatch(name):
             raise ValueError(f"{shown(name)!r} is not a name: use lower-case letters, digits and underscores")
     database = f'"{dataset.database}"'
-    return template.replace("${database}", database).replace("${table}", f'{database}."{dataset.table}"')
+    return template.replace("${database}", database).replace("${table}", f'{database}."{table}"')
 
 
 def _single(given: str | Sequence[str] | None) -> str | None:

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from chalicelib.contracts.model import Contract
+from chalicelib.contracts.contract import Contract
 from chalicelib.counts import Counts
 from chalicelib.documents.decompress import ByteStream
 from chalicelib.documents.rejected import RejectedRecord
@@ -93,7 +93,6 @@ def convert(
     more than their source, and CountMismatch when what was read is not what was loaded and rejected.
     """
     arrow.prepare()
-    contract.check()
     flatteners: list[Flattener] = []
 
     def flattener() -> Flattener:
@@ -114,9 +113,10 @@ def convert(
                     for rejected in part.rejected:
                         reject(rejected)
                     first = first or next(iter(part.rejected), None)
-                    writer.write(contract.table, part.rows, part.months)
-                    counts += Counts(0, part.loaded, len(part.rejected), part.rows.num_rows)
-                    rows_bytes += part.rows.nbytes
+                    for each in part.tables:
+                        writer.write(each.table.name, each.rows, each.months)
+                        rows_bytes += each.rows.nbytes
+                    counts += Counts(0, part.loaded, len(part.rejected), part.tables[0].rows.num_rows)
                     check_expansion(rows_bytes, batch.end)
                 limits.check_share(counts, first)
         counts.check()

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from chalicelib.contracts.model import Contract
+from chalicelib.contracts.contract import Table
 from chalicelib.file_names import FileNames, in_generation
 from chalicelib.settings import MIB
 from chalicelib.writing.parquet import MonthFile, MonthFiles
@@ -39,8 +39,7 @@ class HiveSink:
     """
 
     store: FileStore
-    contract: Contract
-    folders: Mapping[str, str]
+    folders: Mapping[Table, str]
     roll_bytes: int
 
     def writer(self, directory: Path, names: FileNames, generation: int = 0) -> HiveWriter:
@@ -63,12 +62,12 @@ class HiveWriter:
         self._kept_bytes = 0
         self._staged: list[Any] = []
         self._tables = {
-            table: MonthFiles(
-                directory / table,
+            table.name: MonthFiles(
+                directory / table.name,
                 names,
                 roll_bytes=sink.roll_bytes,
                 closed=partial(self._keep, folder),
-                contract=sink.contract,
+                table=table,
             )
             for table, folder in sink.folders.items()
         }

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow._parquet import ParquetWriter
 
-from chalicelib.contracts.model import Contract, From, Type
+from chalicelib.contracts.contract import Origin, Table, Type
 from chalicelib.file_names import FileNames
 from chalicelib.flatten import columns
 from chalicelib.flatten.columns import month_name
@@ -99,7 +99,7 @@ class MonthFiles:
         *,
         roll_bytes: int,
         closed: Callable[[MonthFile], None],
-        contract: Contract,
+        table: Table,
         row_group_bytes: int = ROW_GROUP_BYTES,
         open_bytes: int = OPEN_BYTES,
     ) -> None:
@@ -107,9 +107,9 @@ class MonthFiles:
         self._name = name
         self._roll_bytes = roll_bytes
         self._closed = closed
-        self._partition = contract.partition.name
-        self._schema = row_schema(contract)
-        self._options = _writer_options(contract)
+        self._partition = table.partition.name
+        self._schema = row_schema(table)
+        self._options = _writer_options(table)
         self._row_group_bytes = row_group_bytes
         self._open_bytes = open_bytes
         self._months: dict[int, _Open] = {}
@@ -233,8 +233,8 @@ def held_bytes(rows: pa.Table) -> int:
     return int(rows.nbytes) + TABLE_BYTES
 
 
-def _writer_options(contract: Contract) -> dict[str, Any]:
-    texts = (Type.IDENTIFIER, Type.TEXT, Type.JSON_TEXT)
+def _writer_options(table: Table) -> dict[str, Any]:
+    texts = (Type.IDENTIFIER, Type.TEXT, Type.JSON)
     return {
         # The only good codec that the Lambda layer's pyarrow has.
         "compression": "snappy",
@@ -248,24 +248,29 @@ def _writer_options(contract: Contract) -> dict[str, Any]:
         "write_page_index": True,
         # Least and greatest of texts that come in no order would only cost time: they span everything in each file.
         "write_statistics": [
-            c.name for c in contract.file_columns if c.type not in texts or c.name == contract.order_id
+            column.name for column in table.file_columns if column.type not in texts or column.name in table.identity
         ],
-        **_encodings(contract),
+        **_encodings(table),
     }
 
 
-def _encodings(contract: Contract) -> dict[str, Any]:
-    """Return the encoding of each column: the difference to the row before where rows of one order stand together.
+def _encodings(table: Table) -> dict[str, Any]:
+    """Return the encoding of each column: the difference to the row before where rows of one document stand together.
 
-    An order's identity, date and number repeat on its lines and mostly grow from order to order: differences take a
-    quarter of a dictionary's bytes, and every question reads the identity of all months to find the latest versions.
+    A document's identity, dates and number repeat on its rows and mostly grow from document to document: differences
+    take a quarter of a dictionary's bytes, and every question reads the identity of all months to find the latest
+    versions.
     """
-    differences = {contract.order_id: "DELTA_BYTE_ARRAY", contract.order_date: "DELTA_BINARY_PACKED"}
-    if number := contract.of(From.RECORD_NUMBER):
-        differences[number.name] = "DELTA_BINARY_PACKED"
-    # Of money that an order has once, nearly each order's is another: a dictionary would only be on top of it.
-    plain = {c.name for c in contract.order_columns if c.type is Type.DECIMAL}
+    of_documents = table.at_level(0)
+    differences = {name: "DELTA_BYTE_ARRAY" for name in table.identity}
+    differences |= {
+        column.name: "DELTA_BINARY_PACKED"
+        for column in of_documents
+        if column.source is Origin.RECORD_NUMBER or (column.required and column.type is Type.TIMESTAMP)
+    }
+    # Of amounts that a document has once, nearly each document's is another: a dictionary would only be on top of it.
+    plain = {column.name for column in of_documents if column.type in (Type.DECIMAL, Type.DOUBLE, Type.BOOLEAN)}
     return {
-        "use_dictionary": [c.name for c in contract.file_columns if c.name not in differences.keys() | plain],
+        "use_dictionary": [c.name for c in table.file_columns if c.name not in differences.keys() | plain],
         "column_encoding": differences,
     }

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from chalicelib.contracts.paths import Index, Key, Where
-from chalicelib.flatten2.json_values import RejectedDocument, below
-from chalicelib.flatten2.values import NumberText, kind
+from chalicelib.flatten.json_text import RejectedDocument, below
+from chalicelib.flatten.values import NumberText, kind
 
 Steps = Sequence[Key | Index | Where]
 

@@ -9,12 +9,12 @@ import pyarrow as pa
 from pyarrow._compute import JoinOptions, call_function
 
 from chalicelib.contracts.contract import Contract, Origin, RowNumber, Table
-from chalicelib.flatten2 import columns, values
-from chalicelib.flatten2.columns import Bools, Int64s
-from chalicelib.flatten2.layout import ROOT
-from chalicelib.flatten2.level_columns import Made
-from chalicelib.flatten2.parsing import Level
-from chalicelib.flatten2.strict import keeps_unnamed
+from chalicelib.flatten import columns, values
+from chalicelib.flatten.columns import Bools, Int64s
+from chalicelib.flatten.layout import ROOT
+from chalicelib.flatten.level_columns import Made
+from chalicelib.flatten.lax_parser import Level
+from chalicelib.flatten.strict import keeps_unnamed
 
 
 @dataclass
@@ -33,7 +33,7 @@ class TableColumns:
         if good.all():
             return
         rows = good[self.documents]
-        self.arrays = {name: columns.only(array, rows) for name, array in self.arrays.items()}
+        self.arrays = {name: columns.filter_rows(array, rows) for name, array in self.arrays.items()}
         self.documents = (np.cumsum(good) - 1)[self.documents[rows]]
         self.sizes = self.sizes[good]
 
@@ -86,7 +86,8 @@ def _placed(elements: Int64s, has: Bools) -> Int64s:
         return elements
     if len(elements) == 0:
         return np.zeros(len(has), dtype=np.int64)
-    return elements[np.maximum(np.cumsum(has) - 1, 0)]
+    placed: Int64s = elements[np.maximum(np.cumsum(has) - 1, 0)]
+    return placed
 
 
 def _known(places: dict[str, Int64s | None], name: str) -> Int64s:
@@ -99,7 +100,7 @@ def _numbers(level: Level, count: int) -> Int64s:
     """Return the number of each element within its document, from 1; one more where there is no element."""
     totals = np.bincount(level.documents, minlength=count)
     numbers = np.arange(len(level)) - np.repeat(np.cumsum(totals) - totals, totals) + 1
-    found: Int64s = numbers if len(numbers) else np.zeros(1, dtype=np.int64)
+    found: Int64s = numbers.astype(np.int64) if len(numbers) else np.zeros(1, dtype=np.int64)
     return found
 
 

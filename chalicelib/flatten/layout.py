@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from chalicelib.contracts.contract import Column, Contract, CurrencyAt, DigitsAt, DivisorAt, FromDocument, FromRecord
 from chalicelib.contracts.paths import JsonPath, Key
-from chalicelib.flatten2.json_values import below
+from chalicelib.flatten.json_text import below
 
 ROOT = ""
 """The level of the documents; the others are named by the path of their list, ending with `[]`."""

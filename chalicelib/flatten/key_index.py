@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from chalicelib.flatten2.columns import Bools, Int64s
+from chalicelib.flatten.columns import Bools, Int64s
 
 Int32s = npt.NDArray[np.int32]
 Words = npt.NDArray[np.uint64]

@@ -18,12 +18,12 @@ from chalicelib.contracts.contract import (
 )
 from chalicelib.contracts.currencies import MINOR_UNIT_DIGITS
 from chalicelib.contracts.paths import JsonPath
-from chalicelib.flatten2 import columns, values
-from chalicelib.flatten2.columns import Bools, Int64s
-from chalicelib.flatten2.conversion import converted, exact_digits, whole, without_nulls
-from chalicelib.flatten2.layout import ROOT, Layout
-from chalicelib.flatten2.parsing import Level
-from chalicelib.flatten2.schema import arrow_type
+from chalicelib.flatten import columns, values
+from chalicelib.flatten.columns import Bools, Int64s
+from chalicelib.flatten.conversion import converted, exact_digits, whole, without_nulls
+from chalicelib.flatten.layout import ROOT, Layout
+from chalicelib.flatten.lax_parser import Level
+from chalicelib.flatten.schema import arrow_type
 
 Made = dict[tuple[str, str], pa.Array]
 """Columns by the names of their table and themselves."""

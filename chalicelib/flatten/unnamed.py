@@ -9,9 +9,9 @@ from typing import Any
 
 from chalicelib.contracts.contract import Column, Contract, Table
 from chalicelib.contracts.paths import JsonPath, Key
-from chalicelib.flatten2.follow import follow, holds
-from chalicelib.flatten2.json_values import Twice, below, compact, key_given_twice
-from chalicelib.flatten2.values import is_null
+from chalicelib.flatten.follow import follow, holds
+from chalicelib.flatten.json_text import Twice, below, compact, key_given_twice
+from chalicelib.flatten.values import is_null
 
 MOST_NEAR_MISSES = 20
 """How many keys are remembered that are nearly the contract's."""

@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow as pa
 
 from chalicelib.contracts.contract import Column, Dates, Nulls, Type
-from chalicelib.flatten2 import columns, values
-from chalicelib.flatten2.columns import Bools, Int64s
-from chalicelib.flatten2.dates import parse_dates
-from chalicelib.flatten2.schema import arrow_type
-from chalicelib.flatten2.values import InvalidValue, NumberText
+from chalicelib.flatten import columns, values
+from chalicelib.flatten.columns import Bools, Int64s
+from chalicelib.flatten.dates import parse_dates
+from chalicelib.flatten.schema import arrow_type
+from chalicelib.flatten.values import InvalidValue, NumberText
 
 _CERTAIN = 2.0**-51
 """Rounding of a float that is this close to whole, relatively, is what the exact digits would round to."""

@@ -13,15 +13,16 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from chalicelib.flatten2 import columns, values
-from chalicelib.flatten2.columns import Bools, Int64s
-from chalicelib.flatten2.json_values import RejectedDocument, below, compact, parsed, quoted
-from chalicelib.flatten2.key_index import Int32s, KeyIndex, KeyNames, index_keys
-from chalicelib.flatten2.layout import Layout, Node
-from chalicelib.flatten2.unnamed import UnnamedFields
-from chalicelib.flatten2.values import InvalidValue
+from chalicelib.flatten import columns, values
+from chalicelib.flatten.columns import Bools, Int64s
+from chalicelib.flatten.json_text import RejectedDocument, below, compact, parsed, quoted
+from chalicelib.flatten.key_index import Int32s, KeyIndex, KeyNames, index_keys
+from chalicelib.flatten.layout import Layout, Node
+from chalicelib.flatten.unnamed import UnnamedFields
+from chalicelib.flatten.values import InvalidValue
 
 PADDING = b" " * 64
 MOST_CELLS = 1 << 25
@@ -53,7 +54,7 @@ class UnnamedTexts:
     data: bytes
     sound: Bools
     texts: dict[str, pa.Array]
-    documents: dict[str, Int32s]
+    documents: dict[str, npt.NDArray[Any]]
     leaves: dict[int, Spans]
 
 
