@@ -16,8 +16,6 @@ from glue_setup.errors import explained
 
 MESSAGE = "not authorized to perform: lambda:Invoke"
 DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": MESSAGE}}, "Invoke")
-    {"Error": {"Code": "AccessDenied", "Message": "not authorized to perform: lambda:Invoke"}}, "Invoke"
-)
 
 
 class Failing:
