@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,17 @@ from typing import Any
 from chalicelib.counts import NO_ORDERS, Counts
 from chalicelib.errors import UnreadableEntry
 from chalicelib.file_names import ledger_name, parse_name, version_digest
-from chalicelib.loading.models import DELETED, FAILED, FINISHED, LOADING, WITH_ROWS, Arrival, Result, is_before
+from chalicelib.loading.models import (
+    DELETED,
+    FAILED,
+    FINISHED,
+    LOADING,
+    WITH_ROWS,
+    Arrival,
+    Result,
+    VersionedJson,
+    is_before,
+)
 
 TRANSFORM = 1
 """Raised when the same bytes come to give other rows: what an older transform loaded is then loaded again."""
@@ -244,6 +254,16 @@ class Entry:
     def abandoned(self) -> Entry:
         """Return the entry once whoever was about to publish is known to have ended: its files are to be removed."""
         return self._removing(self.publishing, publishing=())
+
+
+def read_entry(read_json: Callable[[str], VersionedJson | None], ledger: str, key: str) -> Entry | None:
+    """Return the ledger's entry of a source key, None where there is none; `read_json` is a store's, `ledger` a prefix.
+
+    Raises UnreadableEntry.
+    """
+    name = f"{ledger}{ledger_name(key)}"
+    stored = read_json(name)
+    return None if stored is None else Entry.from_json(stored.value, name)
 
 
 _NOTHING_YET: dict[str, Any] = {
