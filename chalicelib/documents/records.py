@@ -17,9 +17,10 @@ from chalicelib.documents.array import read_array
 from chalicelib.documents.batches import MAX_BATCH_RECORDS, Batch, BatchBuilder, Raw
 from chalicelib.documents.buffer import Buffer
 from chalicelib.documents.decompress import UTF8_BOM, Source
-from chalicelib.documents.envelope import EnvelopeReader, MemberKind
+from chalicelib.documents.envelope import EnvelopeReader
 from chalicelib.documents.json_scan import WHITESPACE
 from chalicelib.documents.lines import LineReader
+from chalicelib.documents.members import MemberKind
 from chalicelib.documents.value_reader import SPOOL_FACTOR, ValueReader, several
 from chalicelib.errors import UnreadableFile
 
