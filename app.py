@@ -21,8 +21,8 @@ PathParameters = TypeVarTuple("PathParameters")
 
 INIT_IMPORTS = {
     "app.app": "chalicelib.handlers.rest",
-    "app.load_orders": "chalicelib.handlers.load",
-    "app.sweep_orders": "chalicelib.handlers.sweep",
+    "app.load": "chalicelib.handlers.load",
+    "app.sweep": "chalicelib.handlers.sweep",
 }
 """The module that each function imports while it starts, by Lambda's name of its handler."""
 
@@ -40,7 +40,7 @@ route = functools.partial(
 
 
 @app.on_s3_event(bucket=settings.bucket, prefix=settings.incoming_prefix, events=settings.s3_events)
-def load_orders(event: S3Event) -> list[str]:
+def load(event: S3Event) -> list[str]:
     """Bring every object of the event into the lake."""
     from chalicelib.handlers.load import load_event
 
@@ -48,7 +48,7 @@ def load_orders(event: S3Event) -> list[str]:
 
 
 @app.schedule(Rate(settings.sweep_minutes, unit=Rate.MINUTES))
-def sweep_orders(event: CloudWatchEvent) -> dict[str, Any]:
+def sweep(event: CloudWatchEvent) -> dict[str, Any]:
     """Find what no event announced, what died half-way and what is nobody's."""
     from chalicelib.handlers.sweep import sweep_bucket
 
@@ -76,8 +76,8 @@ class AnySchedule(CloudWatchEvent):
         """Nothing of the event is used."""
 
 
-load_orders.event_class = AnyS3Event
-sweep_orders.event_class = AnySchedule
+load.event_class = AnyS3Event
+sweep.event_class = AnySchedule
 
 
 @app.middleware("http")

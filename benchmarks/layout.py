@@ -14,9 +14,9 @@ from chalicelib.aws.glue import table_input
 from chalicelib.contracts import registry
 from chalicelib.queries import saved
 from chalicelib.settings import Settings
-from local.athena.engine import Selected
+from local.athena.engine import SelectResult
 from local.athena.lake import StoredObject
-from local.athena.statements import Place, statement
+from local.athena.statements import StatementContext, statement
 from local.athena.tables import FileCache
 
 SETTINGS = Settings(bucket="bench")
@@ -98,14 +98,14 @@ def size(folder: Path) -> int:
 def bytes_read(folder: Path, *, partitioned: bool) -> dict[str, int]:
     """Return how many bytes each question reads."""
     lake = FolderLake(folder, partitioned=partitioned)
-    found = {}
+    scanned = {}
     with tempfile.TemporaryDirectory() as work:
-        place = Place(lake, FileCache(Path(work)), ORDERS.database, None, lambda _: None)
+        context = StatementContext(lake, FileCache(Path(work)), ORDERS.database, None, lambda _: None)
         for _, sql in saved.view_statements(ORDERS):
-            statement(sql, ()).run(place)
+            statement(sql, ()).run(context)
         for name, parameters in QUESTIONS.items():
             bound = saved.load(DATASETS)[name].bind(parameters)
-            selected = statement(bound.sql, bound.parameters).run(place)
-            assert isinstance(selected, Selected)
-            found[name] = selected.scanned_bytes
-    return found
+            result = statement(bound.sql, bound.parameters).run(context)
+            assert isinstance(result, SelectResult)
+            scanned[name] = result.scanned_bytes
+    return scanned

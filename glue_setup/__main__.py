@@ -8,112 +8,74 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import ClientError, NoCredentialsError
 
-from chalicelib.errors import AwsError, EtlError
-from chalicelib.stage import Stage, read_stage
-from glue_setup import foundations
-from glue_setup.clients import connect, find_place
+from chalicelib.stage import read_stage
+from glue_setup import command_line, foundations
+from glue_setup.clients import connect
+from glue_setup.command_line import FAILED, say
 from glue_setup.errors import SetupError, explained
 from glue_setup.policies import FUNCTIONS
-
-if TYPE_CHECKING:
-    from glue_setup.clients import Clients
-    from glue_setup.place import Place
-    from glue_setup.resource import Resource
-
-FAILED, INTERRUPTED = 1, 130
+from glue_setup.target import Target, target_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code: 0 done, 1 failed or refused, 2 wrong usage."""
-    parser = _parser()
-    given = parser.parse_args(arguments)
-    try:
-        return _run(given)
-    except (AwsError, ClientError, BotoCoreError) as error:
-        print(f"glue_setup {given.command}: {explained(error)}", file=sys.stderr)
-    except EtlError as error:
-        print(f"glue_setup {given.command}: {error}", file=sys.stderr)
-    except KeyboardInterrupt:
-        print(f"\nglue_setup {given.command}: interrupted; run it again to go on", file=sys.stderr)
-        return INTERRUPTED
-    return FAILED
+    options = _parser().parse_args(arguments)
+    return command_line.run(f"glue_setup {options.command}", lambda: _run(options))
 
 
-def _run(given: argparse.Namespace) -> int:
-    stage = read_stage(given.project, given.stage)
-    if given.command == "policies":
-        return _policies(stage, given)
-    session = boto3.Session()
-    place = find_place(session, stage.name)
-    clients = connect(session, stage.name)
-    print(f"Stage {stage.name} in account {place.account}, {place.region}:", flush=True)
-    wiring = foundations.wiring(stage, place, clients)
-    if given.command == "wire":
-        foundations.apply(wiring, _say)
-        return 0
-    resources = _resources(stage, place, clients, everything=given.command == "destroy")
-    if given.command == "plan":
-        return 0 if foundations.plan(resources, _say) else FAILED
-    if given.command == "apply":
-        foundations.apply(resources, _say)
-    else:
-        foundations.destroy([*resources, *wiring], _say, given.delete_data)
-    return 0
-
-
-def _resources(stage: Stage, place: Place, clients: Clients, everything: bool) -> list[Resource]:
-    # The Athena edge and the views' SQL are needed here only, not for writing policies.
-    from chalicelib.assembly import datasets
-    from chalicelib.aws.athena import Athena
-    from chalicelib.queries.saved import view_statements
-
-    settings = stage.settings
-    return foundations.foundations(
-        stage,
-        place,
-        clients,
-        view_statements(datasets(settings)[0]),
-        Athena(clients.athena, settings, {}),
-        everything=everything,
-    )
-
-
-def _policies(stage: Stage, given: argparse.Namespace) -> int:
-    try:
-        place = find_place(boto3.Session(), stage.name, given.account, given.region)
-    except (ClientError, NoCredentialsError) as error:
-        raise SetupError(f"the account is unknown: {explained(error)}; or give --account") from None
+def write_policies(target: Target, project: Path) -> None:
+    """Write the policy of each function to where .chalice/config.json looks for it. Raises SetupError."""
     for function, policy in FUNCTIONS.items():
-        path = given.project / ".chalice" / f"policy-{stage.name}-{function}.json"
-        text = json.dumps(policy(stage, place), indent=2) + "\n"
+        path = project / ".chalice" / f"policy-{target.stage.name}-{function}.json"
+        text = json.dumps(policy(target), indent=2) + "\n"
         try:
             same = path.exists() and path.read_text(encoding="utf-8") == text
             if not same:
                 path.write_text(text, encoding="utf-8")
         except OSError as problem:
             raise SetupError(f"{path} cannot be written: {problem}") from None
-        _say(f"{path}: {'unchanged' if same else 'written'}")
+        say(f"{path}: {'unchanged' if same else 'written'}")
+
+
+def _run(options: argparse.Namespace) -> int:
+    stage = read_stage(options.project, options.stage)
+    session = boto3.Session()
+    if options.command == "policies":
+        try:
+            target = target_of(session, stage, options.account, options.region)
+        except (ClientError, NoCredentialsError) as error:
+            raise SetupError(f"the account is unknown: {explained(error)}; or give --account") from None
+        write_policies(target, options.project)
+        return 0
+    target = target_of(session, stage)
+    clients = connect(session, stage.name)
+    say(f"Stage {stage.name} in account {target.account}, {target.region}:")
+    if options.command == "plan":
+        return 0 if foundations.plan(foundations.foundations(target, clients), say) else FAILED
+    if options.command == "destroy":
+        foundations.destroy(target, clients, say, options.delete_data)
+    else:
+        parts = foundations.wiring if options.command == "wire" else foundations.foundations
+        foundations.apply(parts(target, clients), say)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m glue_setup", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, told in (
+    for name, text in (
         ("plan", "show what apply would create or change; touches nothing"),
-        ("apply", "make bucket, database, table or crawler, workgroup and views; safe to run again"),
+        ("apply", "make bucket, database, tables or crawler, workgroup and views; safe to run again"),
         ("destroy", "remove what apply made; keeps the bucket and its data unless told otherwise"),
         ("wire", "after `chalice deploy`: failed events go to the queue, and the sweep is watched; safe to run again"),
         ("policies", "write the IAM policy of each Lambda function to .chalice/policy-STAGE-FUNCTION.json"),
     ):
-        command = commands.add_parser(name, help=told, description=told)
-        command.add_argument("--stage", required=True, help="a stage of .chalice/config.json")
-        command.add_argument("--project", type=Path, default=Path(), metavar="DIR", help="the project (default: here)")
+        command = commands.add_parser(name, help=text, description=text)
+        command_line.add_stage(command)
         if name == "destroy":
             command.add_argument("--delete-data", action="store_true", help="also delete the bucket with all its data")
         if name == "policies":
@@ -126,10 +88,6 @@ def _account(text: str) -> str:
     if not re.fullmatch(r"[0-9]{12}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not an account: give 12 digits")
     return text
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
 
 
 if __name__ == "__main__":

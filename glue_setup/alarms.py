@@ -2,15 +2,18 @@
 
 Everything is watched by sums and maxima over fixed periods, and a metric that nobody writes breaches nothing: a shop
 without orders in the night is well. The one exception is the sweep, which has to be heard of.
+
+Alarms about data are one a contract, APP-STAGE-CONTRACT-NAME; the others one a stage, APP-STAGE-NAME.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from chalicelib.dataset import Dataset
 from chalicelib.stage import Stage
-from chalicelib.telemetry.metrics import NAMESPACE, STAGE, stage_value
-from glue_setup.place import Place
+from chalicelib.telemetry.metrics import CONTRACT, NAMESPACE, STAGE, stage_value
+from glue_setup.target import Target
 
 Request = dict[str, Any]
 Watched = dict[str, Any]
@@ -26,14 +29,13 @@ LOAD_SECONDS = 900
 MINUTE, HOUR = 60, 3600
 
 
-def alarms(stage: Stage, place: Place, everything: bool = False) -> list[Request]:
+def alarms(target: Target, everything: bool = False) -> list[Request]:
     """Return the alarms of a stage. Those of a crawler only where it has one, or with `everything`."""
-    made = [
-        *_of_the_queue(stage),
-        *_of_the_orders(stage),
-        *_of_the_function(stage),
-        *_of_the_sweep(stage),
-    ]
+    stage = target.stage
+    made = _of_the_queue(stage)
+    for dataset in target.datasets:
+        made += _of_the_data(stage, dataset)
+    made += [*_of_the_function(stage), *_of_the_sweep(stage)]
     if everything or stage.settings.crawler:
         made.append(_of_the_crawler(stage))
     topic = stage.settings.alarm_topic
@@ -55,13 +57,15 @@ def fresh_seconds(stage: Stage) -> int:
     return settings.sweep_minutes * MINUTE + settings.sweep_grace_seconds + LOAD_SECONDS
 
 
-def metric(stage: Stage, name: str, period: int, statistic: str) -> Watched:
-    """Return one of our own metrics of a stage."""
+def _own(stage: Stage, name: str, period: int, statistic: str, dataset: Dataset | None = None) -> Watched:
+    """Return one of our own metrics: of a dataset, or of the stage alone."""
     dimensions = {STAGE: stage_value(stage.settings.stage)}
+    if dataset is not None:
+        dimensions[CONTRACT] = dataset.name
     return _metric(NAMESPACE, name, dimensions, period, statistic)
 
 
-def of_function(stage: Stage, function: str, name: str, period: int, statistic: str) -> Watched:
+def _of_function(stage: Stage, function: str, name: str, period: int, statistic: str) -> Watched:
     """Return one of Lambda's metrics of a function."""
     return _metric("AWS/Lambda", name, {"FunctionName": stage.function(function)}, period, statistic)
 
@@ -82,45 +86,49 @@ def _of_the_queue(stage: Stage) -> list[Request]:
             stage,
             "load-failed-lost",
             "Lambda could not write a failed event to the queue. The sweep will find its object.",
-            _one(of_function(stage, "load_orders", "DestinationDeliveryFailures", 5 * MINUTE, "Sum")),
+            _one(_of_function(stage, "load", "DestinationDeliveryFailures", 5 * MINUTE, "Sum")),
             limit=0,
         ),
     ]
 
 
-def _of_the_orders(stage: Stage) -> list[Request]:
+def _of_the_data(stage: Stage, dataset: Dataset) -> list[Request]:
     share = _math(
         "IF(loaded + rejected > 0, 100 * rejected / (loaded + rejected), 0)",
-        loaded=metric(stage, "OrdersLoaded", HOUR, "Sum"),
-        rejected=metric(stage, "OrdersRejected", HOUR, "Sum"),
+        loaded=_own(stage, "OrdersLoaded", HOUR, "Sum", dataset),
+        rejected=_own(stage, "OrdersRejected", HOUR, "Sum", dataset),
     )
     period = _sweep_period(stage)
     age = _math(
         "MAX([FILL(loaded, 0), FILL(waiting, 0)])",
-        loaded=metric(stage, "FreshnessSeconds", period, "Maximum"),
-        waiting=metric(stage, "OldestWaitingSeconds", period, "Maximum"),
+        loaded=_own(stage, "FreshnessSeconds", period, "Maximum", dataset),
+        # Of the stage's oldest object, whatever its contract.
+        waiting=_own(stage, "OldestWaitingSeconds", period, "Maximum"),
     )
     return [
         _alarm(
             stage,
-            "orders-rejected",
+            "rejected",
             f"More than {REJECTED_PERCENT} % of an hour's orders were rejected. The quarantine tells why.",
             share,
             limit=REJECTED_PERCENT,
+            dataset=dataset,
         ),
         _alarm(
             stage,
             "file-quarantined",
             "A file could not be read and loaded nothing. The report in the quarantine tells why.",
-            _one(metric(stage, "ObjectsQuarantined", 5 * MINUTE, "Sum")),
+            _one(_own(stage, "ObjectsQuarantined", 5 * MINUTE, "Sum", dataset)),
             limit=0,
+            dataset=dataset,
         ),
         _alarm(
             stage,
-            "orders-late",
+            "late",
             f"An object was not in the table within {fresh_seconds(stage)} seconds, or still is not.",
             age,
             limit=fresh_seconds(stage),
+            dataset=dataset,
         ),
     ]
 
@@ -129,10 +137,10 @@ def _of_the_function(stage: Stage) -> list[Request]:
     failed = _math(
         # What our code could tell of, and what ended its process: each failure is in one of them at least.
         "MAX([FILL(failures, 0), FILL(errors, 0)])",
-        failures=metric(stage, "LoadFailures", 15 * MINUTE, "Sum"),
-        errors=of_function(stage, "load_orders", "Errors", 15 * MINUTE, "Sum"),
+        failures=_own(stage, "LoadFailures", 15 * MINUTE, "Sum"),
+        errors=_of_function(stage, "load", "Errors", 15 * MINUTE, "Sum"),
     )
-    seconds = stage.timeout("load_orders")
+    seconds = stage.timeout("load")
     return [
         _alarm(
             stage,
@@ -145,7 +153,7 @@ def _of_the_function(stage: Stage) -> list[Request]:
             stage,
             "load-throttled",
             "Loads have been waiting for a free place for 15 minutes. Nothing is lost; the data are late.",
-            _one(of_function(stage, "load_orders", "Throttles", 5 * MINUTE, "Sum")),
+            _one(_of_function(stage, "load", "Throttles", 5 * MINUTE, "Sum")),
             limit=0,
             periods=3,
         ),
@@ -153,14 +161,14 @@ def _of_the_function(stage: Stage) -> list[Request]:
             stage,
             "event-not-understood",
             "An event was not S3's own, and nothing was loaded for it. The sweep finds what it announced, later.",
-            _one(metric(stage, "EventsNotUnderstood", 15 * MINUTE, "Sum")),
+            _one(_own(stage, "EventsNotUnderstood", 15 * MINUTE, "Sum")),
             limit=0,
         ),
         _alarm(
             stage,
             "load-slow",
             f"Loads take more than {DURATION_PERCENT} % of the {seconds} seconds that the function has.",
-            _one(of_function(stage, "load_orders", "Duration", 15 * MINUTE, "p99"))
+            _one(_of_function(stage, "load", "Duration", 15 * MINUTE, "p99"))
             | {"EvaluateLowSampleCountPercentile": "evaluate"},
             limit=seconds * 1000 * DURATION_PERCENT // 100,
         ),
@@ -168,34 +176,34 @@ def _of_the_function(stage: Stage) -> list[Request]:
 
 
 def _of_the_sweep(stage: Stage) -> list[Request]:
-    ended = metric(stage, "SweepSeconds", stage.settings.sweep_minutes * MINUTE, "SampleCount")
+    ended = _own(stage, "SweepSeconds", stage.settings.sweep_minutes * MINUTE, "SampleCount")
     return [
         _alarm(
             stage,
             "sweep-gave-up",
             "An object fails every time; the sweep no longer announces it. Its key is in the sweep's log.",
-            _one(metric(stage, "SweepGaveUp", 5 * MINUTE, "Sum")),
+            _one(_own(stage, "SweepGaveUp", 5 * MINUTE, "Sum")),
             limit=0,
         ),
         _alarm(
             stage,
             "sweep-refused",
             "Too many of the table's files are unknown to the ledger, which may be lost. The sweep removed none.",
-            _one(metric(stage, "SweepRefusedToRemove", _sweep_period(stage), "Sum")),
+            _one(_own(stage, "SweepRefusedToRemove", _sweep_period(stage), "Sum")),
             limit=0,
         ),
         _alarm(
             stage,
             "ledger-unreadable",
             "Ledger entries could not be read. They were set aside, and their objects are loaded anew.",
-            _one(metric(stage, "LedgerEntriesUnreadable", 5 * MINUTE, "Sum")),
+            _one(_own(stage, "LedgerEntriesUnreadable", 5 * MINUTE, "Sum")),
             limit=0,
         ),
         _alarm(
             stage,
             "table-foreign-file",
             "A file in the table's prefix is none of the pipeline's. If it is not Parquet, every query fails on it.",
-            _one(metric(stage, "ForeignFilesInTable", _sweep_period(stage), "Maximum")),
+            _one(_own(stage, "ForeignFilesInTable", _sweep_period(stage), "Maximum")),
             limit=0,
         ),
         _alarm(
@@ -220,15 +228,24 @@ def _of_the_crawler(stage: Stage) -> Request:
         stage,
         "crawler-failing",
         "The crawler could not be started: new months cannot be queried before it has run.",
-        _one(metric(stage, "CrawlerFailures", 15 * MINUTE, "Sum")),
+        _one(_own(stage, "CrawlerFailures", 15 * MINUTE, "Sum")),
         limit=0,
     )
 
 
-def _alarm(stage: Stage, name: str, told: str, watched: Watched, limit: float, periods: int = 1) -> Request:
+def _alarm(
+    stage: Stage,
+    name: str,
+    meaning: str,
+    watched: Watched,
+    limit: float,
+    periods: int = 1,
+    dataset: Dataset | None = None,
+) -> Request:
+    contract = "" if dataset is None else f"{dataset.name}-"
     return {
-        "AlarmName": f"{stage.app}-{stage.name}-{name}",
-        "AlarmDescription": f"{told} See docs/operations.md, {name}.",
+        "AlarmName": f"{stage.app}-{stage.name}-{contract}{name}",
+        "AlarmDescription": f"{meaning} See docs/operations.md, {name}.",
         **watched,
         "ComparisonOperator": "GreaterThanThreshold",
         "Threshold": float(limit),

@@ -1,16 +1,18 @@
-"""AWS clients for the foundations, and where they lead."""
+"""AWS clients for the foundations."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import NoRegionError
+from botocore.exceptions import ClientError
 
+from chalicelib.settings import LOCAL_STAGE
 from glue_setup.errors import SetupError
-from glue_setup.place import Place
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
@@ -22,10 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
-LOCAL = "local"
-"""The stage that lives on the embedded AWS and must never reach a real account."""
-LOCAL_ACCOUNT, LOCAL_REGION = "123456789012", "us-east-1"
-"""Where the embedded AWS is, for what is written while it does not run."""
+T = TypeVar("T")
 
 CONFIG = Config(
     retries={"mode": "standard", "max_attempts": 6},
@@ -33,11 +32,13 @@ CONFIG = Config(
     read_timeout=30,
     user_agent_extra="orders-etl-glue-setup",
 )
+SETTLE_SECONDS, PAUSE_SECONDS = 60.0, 3.0
+"""How long AWS is given until what was just written is known to all of its servers, and how often it is asked."""
 
 
 @dataclass(frozen=True)
 class Clients:
-    """One client a service. `tls` tells whether the endpoint is reached over HTTPS."""
+    """One client a service, and a clock. `tls` tells whether the endpoint is reached over HTTPS."""
 
     s3: S3Client
     glue: GlueClient
@@ -48,12 +49,34 @@ class Clients:
     functions: LambdaClient
     logs: CloudWatchLogsClient
     tls: bool = True
+    sleep: Callable[[float], None] = time.sleep
+    monotonic: Callable[[], float] = time.monotonic
+
+    def settled(self, call: Callable[[], T], codes: Collection[str], texts: Collection[str], failure: str) -> T:
+        """Repeat a call while AWS answers it with one of `codes` and one of `texts` in its message.
+
+        Raises SetupError, which begins with `failure`, after `SETTLE_SECONDS`.
+        """
+        deadline = self.monotonic() + SETTLE_SECONDS
+        while True:
+            try:
+                return call()
+            except ClientError as error:
+                details = error.response.get("Error", {})
+                message = details.get("Message", "")
+                if details.get("Code") not in codes or not any(text in message for text in texts):
+                    raise
+                if self.monotonic() >= deadline:
+                    raise SetupError(
+                        f"{failure} within {SETTLE_SECONDS:g} s: {message}; run this again in a minute"
+                    ) from None
+                self.sleep(PAUSE_SECONDS)
 
 
 def connect(session: boto3.Session, stage: str) -> Clients:
     """Make the clients. Raises SetupError when the local stage would reach AWS itself."""
     s3 = session.client("s3", config=CONFIG)
-    if stage == LOCAL and "amazonaws.com" in s3.meta.endpoint_url:
+    if stage == LOCAL_STAGE and "amazonaws.com" in s3.meta.endpoint_url:
         raise SetupError("stage local lives on the embedded AWS: start `make local` and take AWS_ENDPOINT_URL from it")
     return Clients(
         s3=s3,
@@ -66,24 +89,3 @@ def connect(session: boto3.Session, stage: str) -> Clients:
         logs=session.client("logs", config=CONFIG),
         tls=not s3.meta.endpoint_url.startswith("http://"),
     )
-
-
-def find_place(session: boto3.Session, stage: str, account: str | None = None, region: str | None = None) -> Place:
-    """Return where the session leads; `account` and `region` are looked up where they are not given.
-
-    Raises botocore's NoRegionError, NoCredentialsError and ClientError.
-    """
-    region = region or session.region_name or (LOCAL_REGION if stage == LOCAL else None)
-    if not region:
-        raise NoRegionError()
-    if account is None:
-        account = _account(session, stage)
-    return Place(account=account, region=region, partition=session.get_partition_for_region(region))
-
-
-def _account(session: boto3.Session, stage: str) -> str:
-    sts = session.client("sts", config=CONFIG)
-    if stage == LOCAL and "amazonaws.com" in sts.meta.endpoint_url:
-        # No endpoint is set: what is written for the embedded AWS must not depend on who is logged in to AWS.
-        return LOCAL_ACCOUNT
-    return str(sts.get_caller_identity()["Account"])

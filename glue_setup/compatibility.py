@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from chalicelib.contracts.model import Contract
 
-REMEDY = "give the new shape a column name, or a table and prefix (GLUE_TABLE, ETL_TABLE_PREFIX), of its own"
+REMEDY = "give the new shape a column name of its own, or its contract a table of its own"
 
 
 def incompatible(columns: Mapping[str, str], partition: Mapping[str, str], contract: Contract) -> list[str]:
@@ -17,26 +17,26 @@ def incompatible(columns: Mapping[str, str], partition: Mapping[str, str], contr
     is gone from queries that name it. An added column is fine: it reads NULL from older files.
     https://docs.aws.amazon.com/athena/latest/ug/handling-schema-updates-chapter.html
     """
-    wanted = {column.name: column.glue_type for column in contract.file_columns}
+    declared = {column.name: column.glue_type for column in contract.file_columns}
     reasons = []
     for name, glue_type in columns.items():
-        if name not in wanted:
+        if name not in declared:
             reasons.append(
                 f"column {name} ({glue_type}) is not in the contract any more: a renamed column reads NULL from the "
                 f"files that are there; bring it back, or {REMEDY}"
             )
-        elif _plain(glue_type) != _plain(wanted[name]):
+        elif _normalized(glue_type) != _normalized(declared[name]):
             reasons.append(
-                f"column {name} would change from {glue_type} to {wanted[name]}: Athena cannot read the files that are "
+                f"column {name} would change from {glue_type} to {declared[name]}: Athena cannot read the files that are "
                 f"there with another type; {REMEDY}"
             )
     expected = {contract.partition.name: contract.partition.glue_type}
-    if {k: _plain(v) for k, v in partition.items()} != {k: _plain(v) for k, v in expected.items()}:
+    if {k: _normalized(v) for k, v in partition.items()} != {k: _normalized(v) for k, v in expected.items()}:
         reasons.append(f"the partition would change from {_shown(partition)} to {_shown(expected)}: {REMEDY}")
     return reasons
 
 
-def _plain(glue_type: str) -> str:
+def _normalized(glue_type: str) -> str:
     return glue_type.lower().replace(" ", "")
 
 

@@ -1,62 +1,92 @@
-"""The crawler of the original design, and the role it runs under."""
+"""The crawler of a stage that has one, and the role it runs under."""
 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from chalicelib.assembly import datasets
-from chalicelib.stage import Stage
-from glue_setup import definitions, policies
+from chalicelib.settings import Settings
+from glue_setup import policies
+from glue_setup.clients import Clients
 from glue_setup.errors import Refused
-from glue_setup.ownership import OWNER, TAG, owner_of, refuse_other, with_owner
-from glue_setup.place import Place
-from glue_setup.resource import Plan, Resource, State, as_text
-from glue_setup.settling import Settling
+from glue_setup.resource import OWNER, TAG, Blocks, Plan, Resource, State, as_text
+from glue_setup.target import Target
+from glue_setup.terraform_json import snake
 
 if TYPE_CHECKING:
-    from mypy_boto3_glue import GlueClient
-    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_iam.type_defs import RoleTypeDef
 
 MANAGED_POLICY = "service-role/AWSGlueServiceRole"
 INLINE_POLICY = "read-table"
 NOT_YET = ("unable to assume", "not authorized to perform")
 """What Glue says of a role that IAM has not told every server about yet, with InvalidInputException."""
+MAX_ROLE_NAME = 64
+"""IAM refuses a longer name."""
+
+TRUST: dict[str, Any] = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "glue.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+"""Who may take the crawler's role: Glue.
+
+Without a condition on `aws:SourceAccount`: no documentation says that Glue sends one when it runs a crawler, and where
+it does not the role can never be taken. Only who may pass the role, in this account, can have Glue take it."""
+
+
+def crawler_name(settings: Settings) -> str:
+    """Return the crawler's name: GLUE_CRAWLER, or one of its own in a stage whose loads do not start it."""
+    return settings.crawler or f"{settings.bucket}-crawler"
+
+
+def role_name(target: Target) -> str:
+    """Return the name of the crawler's role."""
+    return f"{target.prefix}-crawler"[:MAX_ROLE_NAME]
+
+
+def definition(target: Target) -> dict[str, Any]:
+    """Return the crawler, but for its role.
+
+    It may make the tables and register partitions, and nothing else: its defaults remove columns and wipe metadata
+    that it did not set. `TableLevelConfiguration` counts from the bucket: 2 is a table's folder, so that no month
+    becomes a table of its own.
+    """
+    return {
+        "DatabaseName": target.settings.database,
+        "Targets": {"S3Targets": [{"Path": dataset.table_location} for dataset in target.datasets]},
+        "SchemaChangePolicy": {"UpdateBehavior": "LOG", "DeleteBehavior": "LOG"},
+        "RecrawlPolicy": {"RecrawlBehavior": "CRAWL_EVERYTHING"},
+        "Configuration": {
+            "Version": 1.0,
+            "CrawlerOutput": {"Partitions": {"AddOrUpdateBehavior": "InheritFromTable"}},
+            "Grouping": {"TableGroupingPolicy": "CombineCompatibleSchemas", "TableLevelConfiguration": 2},
+        },
+    }
 
 
 class CrawlerRole(Resource):
-    """The role of the crawler: AWS's managed policy for Glue, and reading the table's files. Nothing is written."""
+    """The role of the crawler: AWS's managed policy for Glue, and reading the tables' files. Nothing is written."""
 
-    def __init__(self, client: IAMClient, stage: Stage, place: Place, name: str) -> None:
-        self.name = f"role {name}"
-        self._iam = client
-        self._role = name
-        self._owner = owner_of(stage)
-        self._trust = definitions.crawler_trust()
-        self._policy = policies.crawler(stage.settings, place)
-        self._managed = place.managed_policy(MANAGED_POLICY)
+    def __init__(self, target: Target, clients: Clients) -> None:
+        self._role = role_name(target)
+        super().__init__(target, clients, f"role {self._role}")
+        self._iam = clients.iam
+        self._policy = policies.crawler(target)
+        self._managed = target.managed_policy(MANAGED_POLICY)
 
-    def desired(self, current: State | None) -> State:
-        """Return who may take the role and what it may do; further policies attached to it stay."""
-        return {
-            OWNER: self._owner,
-            "trust": as_text(self._trust),
-            "managed policy": self._managed,
-            f"policy {INLINE_POLICY}": as_text(self._policy),
-        }
-
-    def current(self) -> State | None:
+    def find(self) -> RoleTypeDef | None:
         """Read it. Raises Refused for a role of another stage."""
         try:
             # botocore decodes policy documents into dictionaries.
             role = self._iam.get_role(RoleName=self._role)["Role"]
         except self._iam.exceptions.NoSuchEntityException:
             return None
-        owner = next((tag["Value"] for tag in role.get("Tags", []) if tag["Key"] == TAG), None)
-        refuse_other(self.name, owner, self._owner, "give this stage another name in .chalice/config.json")
-        state = {**with_owner(owner), "trust": as_text(role.get("AssumeRolePolicyDocument"))}
+        self.check_owner(_tag(role))
+        return role
+
+    def state(self, existing: RoleTypeDef) -> State:
+        """Return who may take it and what it may do."""
+        trust = as_text(existing.get("AssumeRolePolicyDocument"))
+        state = {**self.check_owner(_tag(existing)), "trust": trust}
         if self._managed in self._attached():
             state["managed policy"] = self._managed
         try:
@@ -65,35 +95,45 @@ class CrawlerRole(Resource):
             return state
         return state | {f"policy {INLINE_POLICY}": as_text(inline["PolicyDocument"])}
 
+    def desired(self, current: State | None) -> State:
+        """Return who may take the role and what it may do; further policies attached to it stay."""
+        return {
+            OWNER: self.target.owner,
+            "trust": as_text(TRUST),
+            "managed policy": self._managed,
+            f"policy {INLINE_POLICY}": as_text(self._policy),
+        }
+
     def make(self, plan: Plan) -> None:
         """Create it if need be; the rest may be put again and again."""
+        role, trust = self._role, json.dumps(TRUST)
         if plan.creates:
-            self._iam.create_role(
-                RoleName=self._role,
-                AssumeRolePolicyDocument=json.dumps(self._trust),
-                Description="The crawler of the orders table.",
-            )
+            description = "The crawler of the orders table."
+            self._iam.create_role(RoleName=role, AssumeRolePolicyDocument=trust, Description=description)
         else:
-            self._iam.update_assume_role_policy(RoleName=self._role, PolicyDocument=json.dumps(self._trust))
-        self._iam.tag_role(RoleName=self._role, Tags=[{"Key": TAG, "Value": self._owner}])
-        self._iam.attach_role_policy(RoleName=self._role, PolicyArn=self._managed)
-        self._iam.put_role_policy(
-            RoleName=self._role, PolicyName=INLINE_POLICY, PolicyDocument=json.dumps(self._policy)
-        )
+            self._iam.update_assume_role_policy(RoleName=role, PolicyDocument=trust)
+        self._iam.tag_role(RoleName=role, Tags=[{"Key": TAG, "Value": self.target.owner}])
+        self._iam.attach_role_policy(RoleName=role, PolicyArn=self._managed)
+        self._iam.put_role_policy(RoleName=role, PolicyName=INLINE_POLICY, PolicyDocument=json.dumps(self._policy))
 
-    def remove(self, delete_data: bool) -> str:
+    def delete(self, existing: RoleTypeDef, delete_data: bool) -> None:
         """Delete it with what we attached; AWS refuses while somebody else's policy is attached."""
-        try:
-            if self.current() is None:
-                return "absent"
-        except Refused as refused:
-            return f"kept: {refused.reasons[0]}"
         if self._managed in self._attached():
             self._iam.detach_role_policy(RoleName=self._role, PolicyArn=self._managed)
         if INLINE_POLICY in self._iam.list_role_policies(RoleName=self._role)["PolicyNames"]:
             self._iam.delete_role_policy(RoleName=self._role, PolicyName=INLINE_POLICY)
         self._iam.delete_role(RoleName=self._role)
-        return "removed"
+
+    def terraform(self) -> Blocks:
+        """Return the role and its policies."""
+        role = {"name": self._role, "tags": self.tags, "assume_role_policy": json.dumps(TRUST)}
+        inline = {"role": "${aws_iam_role.crawler.id}", "name": self._role, "policy": json.dumps(self._policy)}
+        managed = {"role": "${aws_iam_role.crawler.name}", "policy_arn": self._managed}
+        return {
+            "aws_iam_role": {"crawler": role},
+            "aws_iam_role_policy": {"crawler": inline},
+            "aws_iam_role_policy_attachment": {"crawler": managed},
+        }
 
     def _attached(self) -> list[str]:
         pages = self._iam.get_paginator("list_attached_role_policies").paginate(RoleName=self._role)
@@ -101,89 +141,91 @@ class CrawlerRole(Resource):
 
 
 class Crawler(Resource):
-    """The crawler. It makes the table and registers partitions, and changes nothing that is there."""
+    """The crawler. It makes the tables and registers partitions, and changes nothing that is there."""
 
-    def __init__(
-        self,
-        client: GlueClient,
-        stage: Stage,
-        place: Place,
-        role: str,
-        sleep: Callable[[float], None] = time.sleep,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        settings = stage.settings
-        self._crawler = definitions.crawler_name(settings)
-        self.name = f"crawler {self._crawler}"
-        self._glue = client
-        self._settings = settings
-        self._owner = owner_of(stage)
-        self._arn = place.glue(f"crawler/{self._crawler}")
-        self._role_arn = place.role(role)
-        self._definition = definitions.crawler(settings)
-        self._settling = Settling(("InvalidInputException",), NOT_YET, sleep, monotonic)
+    remedy = "choose another GLUE_CRAWLER"
 
-    def desired(self, current: State | None) -> State:
-        """Return the crawler with its safe policies; schedule, description and further tags are left to others."""
-        return {OWNER: self._owner, **self._state(self._definition | {"Role": self._role_arn})}
+    def __init__(self, target: Target, clients: Clients) -> None:
+        self._crawler = crawler_name(target.settings)
+        super().__init__(target, clients, f"crawler {self._crawler}")
+        self._glue = clients.glue
+        self._arn = target.glue(f"crawler/{self._crawler}")
+        self._role_arn = target.role(role_name(target))
+        self._definition = definition(target)
 
-    def current(self) -> State | None:
-        """Read it. Raises Refused for a crawler over other files or of another stage."""
-        found = self._found()
-        if found is None:
-            return None
-        paths = [target.get("Path", "") for target in found.get("Targets", {}).get("S3Targets", [])]
-        if [path.rstrip("/") for path in paths] != [datasets(self._settings)[0].table_location.rstrip("/")]:
-            raise Refused(
-                self.name,
-                [f"it exists and crawls {', '.join(paths) or 'nothing in S3'}: choose another GLUE_CRAWLER"],
-            )
-        owner = self._glue.get_tags(ResourceArn=self._arn).get("Tags", {}).get(TAG)
-        refuse_other(self.name, owner, self._owner, "choose another GLUE_CRAWLER")
-        return {**with_owner(owner), **self._state(found)}
-
-    def make(self, plan: Plan) -> None:
-        """Create or update it, as soon as Glue can take its role, and put this stage's name on it."""
-        if plan.creates or {change.field for change in plan.changes} != {OWNER}:
-            self._put(plan)
-        self._glue.tag_resource(ResourceArn=self._arn, TagsToAdd={TAG: self._owner})
-
-    def _put(self, plan: Plan) -> None:
-        request = self._definition | {
-            "Name": self._crawler,
-            "Role": self._role_arn,
-            "Configuration": json.dumps(self._definition["Configuration"]),
-        }
-        call = self._glue.create_crawler if plan.creates else self._glue.update_crawler
-        told = f"{self.name}: Glue could not take role {self._role_arn}"
-        self._settling.wait(lambda: call(**cast(Any, request)), told)
-
-    def remove(self, delete_data: bool) -> str:
-        """Delete it, unless it crawls something else."""
+    def find(self) -> dict[str, Any] | None:
+        """Read it and its tags. Raises Refused for one of another stage, and one of nobody's over other files."""
         try:
-            if self._found() is None or self.current() is None:
-                return "absent"
-        except Refused as refused:
-            return f"kept: {refused.reasons[0]}"
-        self._glue.delete_crawler(Name=self._crawler)
-        return "removed"
-
-    def _found(self) -> dict[str, Any] | None:
-        try:
-            return cast("dict[str, Any]", self._glue.get_crawler(Name=self._crawler)["Crawler"])
+            crawler = cast("dict[str, Any]", self._glue.get_crawler(Name=self._crawler)["Crawler"])
         except self._glue.exceptions.EntityNotFoundException:
             return None
+        tags = self._glue.get_tags(ResourceArn=self._arn).get("Tags", {})
+        self.check_owner(tags.get(TAG))
+        paths = _paths(crawler)
+        if TAG not in tags and (not paths or set(paths) - set(_paths(self._definition))):
+            crawls = ", ".join(target.get("Path", "") for target in crawler.get("Targets", {}).get("S3Targets", []))
+            raise Refused(self.name, [f"it exists and crawls {crawls or 'nothing in S3'}: {self.remedy}"])
+        return crawler | {"Tags": tags}
 
-    def _state(self, crawler: dict[str, Any]) -> State:
-        configuration = crawler.get("Configuration") or {}
+    def state(self, existing: dict[str, Any]) -> State:
+        """Return what it crawls and how, with its owner."""
+        configuration = existing.get("Configuration") or {}
         if isinstance(configuration, str):
             configuration = json.loads(configuration)
         return {
+            **self.check_owner(existing.get("Tags", {}).get(TAG)),
             # Glue answers the role's name where it was given the ARN.
-            "role": str(crawler.get("Role", "")).rsplit("/", 1)[-1],
-            "database": str(crawler.get("DatabaseName", "")),
-            "target": crawler["Targets"]["S3Targets"][0]["Path"].rstrip("/") + "/",
-            "schema changes": as_text(crawler.get("SchemaChangePolicy", {})),
-            "recrawl": as_text(crawler.get("RecrawlPolicy", {}).get("RecrawlBehavior", "CRAWL_EVERYTHING")),
+            "role": str(existing.get("Role", "")).rsplit("/", 1)[-1],
+            "database": str(existing.get("DatabaseName", "")),
+            "target": ", ".join(_paths(existing)),
+            "schema changes": as_text(existing.get("SchemaChangePolicy", {})),
+            "recrawl": as_text(existing.get("RecrawlPolicy", {}).get("RecrawlBehavior", "CRAWL_EVERYTHING")),
             "configuration": as_text(configuration),
         }
+
+    def desired(self, current: State | None) -> State:
+        """Return the crawler with its safe policies; schedule, description and further tags are left to others."""
+        return self.state(self._definition | {"Role": self._role_arn, "Tags": self.tags})
+
+    def make(self, plan: Plan) -> None:
+        """Create or update it, as soon as Glue can take its role, and put this stage's name on it."""
+        if plan.creates or plan.fields != {OWNER}:
+            configuration = json.dumps(self._definition["Configuration"])
+            request: Any = {"Name": self._crawler, "Role": self._role_arn, "Configuration": configuration}
+            call = self._glue.create_crawler if plan.creates else self._glue.update_crawler
+            self.clients.settled(
+                lambda: call(**self._definition | request),
+                ["InvalidInputException"],
+                NOT_YET,
+                f"{self.name}: Glue could not take role {self._role_arn}",
+            )
+        self._glue.tag_resource(ResourceArn=self._arn, TagsToAdd=self.tags)
+
+    def delete(self, existing: dict[str, Any], delete_data: bool) -> None:
+        """Delete it."""
+        self._glue.delete_crawler(Name=self._crawler)
+
+    def terraform(self) -> Blocks:
+        """Return the crawler."""
+        crawler = {
+            "name": self._crawler,
+            "tags": self.tags,
+            "role": "${aws_iam_role.crawler.arn}",
+            "database_name": "${aws_glue_catalog_database.etl.name}",
+            "s3_target": snake(self._definition["Targets"]["S3Targets"]),
+            "schema_change_policy": snake(self._definition["SchemaChangePolicy"]),
+            "recrawl_policy": snake(self._definition["RecrawlPolicy"]),
+            "configuration": json.dumps(self._definition["Configuration"]),
+        }
+        return {"aws_glue_crawler": {"etl": crawler}}
+
+
+def _tag(role: RoleTypeDef) -> str | None:
+    return next((tag["Value"] for tag in role.get("Tags", []) if tag["Key"] == TAG), None)
+
+
+def _paths(crawler: dict[str, Any]) -> list[str]:
+    """Return what a crawler crawls in S3, each ending with a slash, in one order."""
+    return sorted(
+        target.get("Path", "").rstrip("/") + "/" for target in crawler.get("Targets", {}).get("S3Targets", [])
+    )

@@ -34,21 +34,21 @@ def empty(client: S3Client, bucket: str, prefix: str) -> int:
     return count
 
 
-def foreign(client: S3Client, bucket: str, prefixes: Sequence[str]) -> list[str]:
+def others_than(client: S3Client, bucket: str, prefixes: Sequence[str]) -> list[str]:
     """Return folders and objects at the bucket's top level, old versions included, that lie outside `prefixes`."""
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket, Delimiter="/"):
         for folder in page.get("CommonPrefixes", []):
-            found[folder.get("Prefix", "")] = None
+            names[folder.get("Prefix", "")] = None
         for each in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
-            found[each.get("Key", "")] = None
-    return [shown(name) for name in found if name not in prefixes]
+            names[each.get("Key", "")] = None
+    return [shown(name) for name in names if name not in prefixes]
 
 
 def _page(client: S3Client, bucket: str, prefix: str) -> list[ObjectIdentifierTypeDef]:
     page = client.list_object_versions(Bucket=bucket, Prefix=prefix, MaxKeys=PAGE)
-    found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-    return [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
+    versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+    return [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in versions]
 
 
 def _abort_uploads(client: S3Client, bucket: str, prefix: str) -> None:

@@ -82,10 +82,12 @@ ACTIONS = {
 """The permission a call needs, where it is not `service:Call`."""
 
 
-def explained(error: ClientError | BotoCoreError | AwsError) -> str:
-    """Return what AWS answered as one sentence: the call, what offended, the remedy."""
-    if isinstance(error, AwsError):
-        return explained(error.__cause__) if isinstance(error.__cause__, ClientError | BotoCoreError) else str(error)
+def explained(error: ClientError | BotoCoreError | EtlError) -> str:
+    """Return an error as text: ours as it is, AWS's as one sentence with the call, what offended, the remedy."""
+    if isinstance(error, AwsError) and isinstance(error.__cause__, ClientError | BotoCoreError):
+        return explained(error.__cause__)
+    if isinstance(error, EtlError):
+        return str(error)
     if isinstance(error, ClientError):
         return _answered(error)
     if isinstance(error, NoCredentialsError | PartialCredentialsError | ProfileNotFound):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from botocore.exceptions import ClientError
 
-from glue_setup.alarms import Request
-from glue_setup.resource import Plan, Resource, State, as_text
-
-if TYPE_CHECKING:
-    from mypy_boto3_cloudwatch import CloudWatchClient
+from glue_setup.alarms import Request, needs_data
+from glue_setup.clients import Clients
+from glue_setup.resource import Blocks, Plan, Resource, State, as_text
+from glue_setup.target import Target
+from glue_setup.terraform_json import literal, snake
 
 WATCHED = (
     *("Namespace", "MetricName", "Dimensions", "Period", "Statistic", "ExtendedStatistic"),
@@ -19,116 +19,131 @@ WATCHED = (
 )
 """The members of an alarm that say what it watches."""
 NO_DASHBOARD = {"ResourceNotFound", "DashboardNotFoundError"}
+SCHEDULED = "aws_cloudwatch_event_target.sweep-event"
+"""What starts the sweep, by the name that Chalice gives it for Terraform: it feeds the alarm that rings without data."""
 
 
 class Alarm(Resource):
-    """One alarm. Its tags are left to others, and so is whether its actions are switched off."""
+    """One alarm. Its tags are left to others, and so is whether its actions are switched off.
 
-    def __init__(self, client: CloudWatchClient, request: Request) -> None:
+    One that rings while nothing writes its metric gets a first data point before it is made: a schedule by rate fires
+    first after its whole interval, and until then the alarm would ring on every new stage.
+    """
+
+    def __init__(self, target: Target, clients: Clients, request: Request) -> None:
         self._alarm = request["AlarmName"]
-        self.name = f"alarm {self._alarm}"
-        self._cloudwatch = client
+        super().__init__(target, clients, f"alarm {self._alarm}")
+        self._cloudwatch = clients.cloudwatch
         self._request = request
 
-    def desired(self, current: State | None) -> State:
-        """Return what it watches, when it rings and whom it tells."""
-        return _state(self._request)
-
-    def current(self) -> State | None:
+    def find(self) -> Any:
         """Read it."""
-        found = self._found()
-        return None if found is None else _state(found)
+        answer = self._cloudwatch.describe_alarms(AlarmNames=[self._alarm], AlarmTypes=["MetricAlarm"])
+        return next(iter(answer.get("MetricAlarms", [])), None)
+
+    def state(self, existing: Any) -> State:
+        """Return what it watches, when it rings and whom it tells."""
+        watched = {name: existing[name] for name in WATCHED if existing.get(name)}
+        if "Metrics" in watched:
+            watched = {"Metrics": sorted(watched["Metrics"], key=lambda each: str(each["Id"]))}
+        periods = existing.get("EvaluationPeriods")
+        return {
+            "means": str(existing.get("AlarmDescription", "")),
+            "watches": as_text(watched),
+            "rings": f"{existing.get('ComparisonOperator')} {float(existing.get('Threshold', 0)):g}, "
+            f"{existing.get('DatapointsToAlarm', periods)} of {periods} periods",
+            "without data": str(existing.get("TreatMissingData", "missing")),
+            "tells": ", ".join(existing.get("AlarmActions", [])) or "nobody",
+            "tells when it is over": ", ".join(existing.get("OKActions", [])) or "nobody",
+        }
+
+    def desired(self, current: State | None) -> State:
+        """Return the same of the alarm as it should be."""
+        return self.state(self._request)
 
     def make(self, plan: Plan) -> None:
         """Put the whole alarm, as CloudWatch has it; muted stays muted."""
-        found = self._found()
-        enabled = True if found is None else bool(found.get("ActionsEnabled", True))
+        enabled = plan.creates or bool(plan.existing.get("ActionsEnabled", True))
+        if plan.creates and needs_data(self._request):
+            sample: Any = {name: self._request[name] for name in ("MetricName", "Dimensions")} | {"Value": 0.0}
+            self._cloudwatch.put_metric_data(Namespace=self._request["Namespace"], MetricData=[sample])
         self._cloudwatch.put_metric_alarm(**cast(Any, self._request), ActionsEnabled=enabled)
 
-    def remove(self, delete_data: bool) -> str:
+    def delete(self, existing: Any, delete_data: bool) -> None:
         """Delete it."""
-        if self._found() is None:
-            return "absent"
         self._cloudwatch.delete_alarms(AlarmNames=[self._alarm])
-        return "removed"
 
-    def _found(self) -> dict[str, Any] | None:
-        answer = self._cloudwatch.describe_alarms(AlarmNames=[self._alarm], AlarmTypes=["MetricAlarm"])
-        return next((cast("dict[str, Any]", each) for each in answer.get("MetricAlarms", [])), None)
-
-
-class FedAlarm(Alarm):
-    """An alarm that rings while nothing writes its metric: a new one gets a first data point before it is made.
-
-    A schedule by rate fires first after its whole interval; until then the alarm would ring on every new stage.
-    """
-
-    def make(self, plan: Plan) -> None:
-        """Write one sample of 0 if the alarm is new, then put the alarm."""
-        if plan.creates:
-            sample = {
-                "MetricName": self._request["MetricName"],
-                "Dimensions": self._request["Dimensions"],
-                "Value": 0.0,
-            }
-            self._cloudwatch.put_metric_data(Namespace=self._request["Namespace"], MetricData=[cast(Any, sample)])
-        super().make(plan)
+    def terraform(self) -> Blocks:
+        """Return the alarm, under its name within the stage."""
+        request = self._request
+        made: Any = snake({key: value for key, value in request.items() if key not in ("Metrics", "Dimensions")})
+        if "Dimensions" in request:
+            made["dimensions"] = _dimensions(request["Dimensions"])
+        if "Metrics" in request:
+            made["metric_query"] = [_query(metric) for metric in request["Metrics"]]
+        if needs_data(request):
+            made["depends_on"] = [SCHEDULED]
+        percentiles = "evaluate_low_sample_count_percentile"
+        if percentiles in made:
+            made[f"{percentiles}s"] = made.pop(percentiles)
+        return {"aws_cloudwatch_metric_alarm": {self._alarm.removeprefix(f"{self.target.prefix}-"): made}}
 
 
 class Dashboard(Resource):
     """The stage's dashboard, as a whole: what somebody draws into it is taken out again."""
 
-    def __init__(self, client: CloudWatchClient, name: str, body: dict[str, Any]) -> None:
-        self._dashboard = name
-        self.name = f"dashboard {name}"
-        self._cloudwatch = client
+    def __init__(self, target: Target, clients: Clients, body: dict[str, Any]) -> None:
+        super().__init__(target, clients, f"dashboard {target.prefix}")
+        self._cloudwatch = clients.cloudwatch
         self._body = body
 
-    def desired(self, current: State | None) -> State:
-        """Return each widget by its title."""
-        return _widgets(self._body)
-
-    def current(self) -> State | None:
-        """Read it."""
+    def find(self) -> Any:
+        """Read its body."""
         try:
-            found = self._cloudwatch.get_dashboard(DashboardName=self._dashboard)
+            return json.loads(self._cloudwatch.get_dashboard(DashboardName=self.target.prefix)["DashboardBody"])
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") in NO_DASHBOARD:
                 return None
             raise
-        return _widgets(json.loads(found["DashboardBody"]))
+
+    def state(self, existing: Any) -> State:
+        """Return each widget by its title."""
+        titled: dict[str, str] = {}
+        for each in existing.get("widgets", []):
+            title = f"widget {each.get('properties', {}).get('title', '')}"
+            titled[title] = titled.get(title, "") + as_text(each)
+        return titled
+
+    def desired(self, current: State | None) -> State:
+        """Return the same of the dashboard as it should be."""
+        return self.state(self._body)
 
     def make(self, plan: Plan) -> None:
         """Put the whole dashboard."""
-        self._cloudwatch.put_dashboard(DashboardName=self._dashboard, DashboardBody=json.dumps(self._body))
+        self._cloudwatch.put_dashboard(DashboardName=self.target.prefix, DashboardBody=json.dumps(self._body))
 
-    def remove(self, delete_data: bool) -> str:
+    def delete(self, existing: Any, delete_data: bool) -> None:
         """Delete it."""
-        if self.current() is None:
-            return "absent"
-        self._cloudwatch.delete_dashboards(DashboardNames=[self._dashboard])
-        return "removed"
+        self._cloudwatch.delete_dashboards(DashboardNames=[self.target.prefix])
+
+    def terraform(self) -> Blocks:
+        """Return the dashboard."""
+        body = literal(json.dumps(self._body, ensure_ascii=False))
+        return {"aws_cloudwatch_dashboard": {"etl": {"dashboard_name": self.target.prefix, "dashboard_body": body}}}
 
 
-def _state(alarm: dict[str, Any]) -> State:
-    watched = {name: alarm[name] for name in WATCHED if alarm.get(name)}
-    if "Metrics" in watched:
-        watched = {"Metrics": sorted(watched["Metrics"], key=lambda each: str(each["Id"]))}
-    periods = alarm.get("EvaluationPeriods")
-    return {
-        "means": str(alarm.get("AlarmDescription", "")),
-        "watches": as_text(watched),
-        "rings": f"{alarm.get('ComparisonOperator')} {float(alarm.get('Threshold', 0)):g}, "
-        f"{alarm.get('DatapointsToAlarm', periods)} of {periods} periods",
-        "without data": str(alarm.get("TreatMissingData", "missing")),
-        "tells": ", ".join(alarm.get("AlarmActions", [])) or "nobody",
-        "tells when it is over": ", ".join(alarm.get("OKActions", [])) or "nobody",
+def _query(metric: dict[str, Any]) -> dict[str, Any]:
+    query = {"id": metric["Id"], "return_data": metric["ReturnData"]}
+    if "Expression" in metric:
+        return query | {"expression": metric["Expression"]}
+    watched = metric["MetricStat"]
+    drawn = {
+        "namespace": watched["Metric"]["Namespace"],
+        "metric_name": watched["Metric"]["MetricName"],
+        "dimensions": _dimensions(watched["Metric"]["Dimensions"]),
     }
+    return query | {"metric": drawn | {"period": watched["Period"], "stat": watched["Stat"]}}
 
 
-def _widgets(body: dict[str, Any]) -> State:
-    titled: dict[str, str] = {}
-    for each in body.get("widgets", []):
-        title = f"widget {each.get('properties', {}).get('title', '')}"
-        titled[title] = titled.get(title, "") + as_text(each)
-    return titled
+def _dimensions(named: list[dict[str, str]]) -> dict[str, str]:
+    return {each["Name"]: each["Value"] for each in named}

@@ -1,4 +1,4 @@
-"""What every resource of the foundations is: what it should be, what it is, and how to get from one to the other."""
+"""What every foundation is: what it should be, what it is, and how to get from one to the other."""
 
 from __future__ import annotations
 
@@ -6,10 +6,25 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
+
+from glue_setup.clients import Clients
+from glue_setup.errors import Refused
+from glue_setup.target import Target
 
 State = Mapping[str, str]
 """Field by field what a resource is or should be, as text that a person can read; only fields that we manage."""
+
+Blocks = dict[str, dict[str, Any]]
+"""Resources of Terraform by kind and name."""
+
+TAG = "orders-etl:stage"
+"""The tag that holds the name of the stage that a resource belongs to.
+
+What carries another stage's name is never changed, and never removed. What carries none is from a version that set
+none, or somebody's own: apply puts the name of the first stage on it that uses it."""
+OWNER = "belongs to stage"
+"""The field of a resource's state that holds the name."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +38,20 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """What would happen to one resource. `creates` tells whether it does not exist yet."""
+    """What would happen to one resource: the fields that differ. `existing` is what `find` returned."""
 
     changes: tuple[Change, ...] = ()
-    creates: bool = False
+    existing: Any = None
+
+    @property
+    def creates(self) -> bool:
+        """Whether the resource does not exist yet."""
+        return self.existing is None
+
+    @property
+    def fields(self) -> set[str]:
+        """The names of the fields that differ."""
+        return {change.field for change in self.changes}
 
     @property
     def word(self) -> str:
@@ -35,16 +60,24 @@ class Plan:
 
 
 class Resource(ABC):
-    """One thing in AWS. `current` and `desired` hold the same fields; what they do not hold is left as it is."""
+    """One foundation. `find` and `desired` hold the same fields; what they do not hold is left as it is."""
 
-    name: str
+    remedy: ClassVar[str] = "give this stage another name in .chalice/config.json"
+    """What to do where it is another stage's."""
+
+    def __init__(self, target: Target, clients: Clients, name: str) -> None:
+        self.target = target
+        self.clients = clients
+        self.settings = target.settings
+        self.name = name
 
     @abstractmethod
-    def current(self) -> State | None:
-        """Read what is there, None where nothing is. Only read calls.
+    def find(self) -> Any:
+        """Read what is there, None where nothing is. Only read calls. Raises Refused for what is not ours to remove."""
 
-        Raises Refused when what is there is not ours to change.
-        """
+    @abstractmethod
+    def state(self, existing: Any) -> State:
+        """Return the fields of what `find` returned. Only read calls. Raises Refused for what is not to be changed."""
 
     @abstractmethod
     def desired(self, current: State | None) -> State:
@@ -55,12 +88,12 @@ class Resource(ABC):
         """Create the resource, or change the fields that the plan names. May be repeated after it failed anywhere."""
 
     @abstractmethod
-    def remove(self, delete_data: bool) -> str:
-        """Remove what `make` made and return what was done in words: `removed`, `absent` or `kept: <reason>`."""
+    def delete(self, existing: Any, delete_data: bool) -> str | None:
+        """Remove what `make` made; return what was done, where it is not just `removed`."""
 
-    def check_owner(self) -> None:
-        """Raise Refused when deleting this resource with its data would delete another stage's. Only read calls."""
-        return
+    def terraform(self) -> Blocks:
+        """Return the same for Terraform; nothing for what Terraform has no resource for."""
+        return {}
 
     def waits(self) -> str | None:
         """Return why it cannot be made yet and what to do, or None when it can."""
@@ -68,9 +101,12 @@ class Resource(ABC):
 
     def plan(self) -> Plan:
         """Compare what is with what should be."""
-        current = self.current()
-        desired = self.desired(current)
-        return Plan(tuple(_differences(current or {}, desired)), creates=current is None)
+        existing = self.find()
+        current = None if existing is None else self.state(existing)
+        desired, before = self.desired(current), current or {}
+        names = [*desired, *(name for name in before if name not in desired)]
+        pairs = ((name, before.get(name), desired.get(name)) for name in names)
+        return Plan(tuple(Change(*each) for each in pairs if each[1] != each[2]), existing)
 
     def apply(self) -> Plan:
         """Make it as it should be; return what that took."""
@@ -79,12 +115,24 @@ class Resource(ABC):
             self.make(plan)
         return plan
 
+    def remove(self, delete_data: bool) -> str:
+        """Remove it; return what was done in words: `removed`, `absent` or `kept: <reason>`."""
+        try:
+            existing = self.find()
+        except Refused as refused:
+            return f"kept: {refused.reasons[0]}"
+        return "absent" if existing is None else self.delete(existing, delete_data) or "removed"
 
-def _differences(current: State, desired: State) -> list[Change]:
-    names = [*desired, *(name for name in current if name not in desired)]
-    return [
-        Change(name, current.get(name), desired.get(name)) for name in names if current.get(name) != desired.get(name)
-    ]
+    def check_owner(self, owner: str | None) -> dict[str, str]:
+        """Return the owner's field of a state, none where no stage is named. Raises Refused for another stage."""
+        if owner and owner != self.target.owner:
+            raise Refused(self.name, [f"it belongs to stage {owner}: {self.remedy}, or destroy that stage first"])
+        return {OWNER: owner} if owner else {}
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tag that says whose it is."""
+        return {TAG: self.target.owner}
 
 
 def as_text(value: Any) -> str:

@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from chalicelib.settings import LOCAL_STAGE
 from local.emulator import PROJECT, Emulator
 from local.errors import LocalError
 from local.output import tail
 
-STAGE = "local"
 COMMAND_SECONDS = 300.0
 COPIED = ("app.py", "chalicelib", "glue_setup", "operate", "requirements.txt", ".chalice")
 NOT_COPIED = shutil.ignore_patterns("__pycache__", "*.pyc", "deployed", "deployments", "venv")
@@ -53,12 +53,7 @@ def lay_foundations(emulator: Emulator, workspace: Path) -> None:
     Raises LocalError.
     """
     for command in ("apply", "policies"):
-        run(emulator, workspace, f"glue_setup {command}", "-m", "glue_setup", command, "--stage", STAGE)
-
-
-def wire(emulator: Emulator, workspace: Path) -> None:
-    """Have what the deployed functions fail on kept in the queue, by glue_setup. Raises LocalError."""
-    run(emulator, workspace, "glue_setup wire", "-m", "glue_setup", "wire", "--stage", STAGE)
+        run_module(emulator, workspace, "glue_setup", command)
 
 
 def _without_a_word(step: str) -> AbstractContextManager[None]:
@@ -85,17 +80,25 @@ def deploy(
         (workspace / "requirements.txt").write_text("")
     with step("Lay the foundations: bucket, queue, table, workgroup, views, alarms, policies"):
         foundations(emulator, workspace)
-    with step(f"Deploy the app: chalice deploy --stage {STAGE}"):
-        run(emulator, workspace, "chalice deploy", *CHALICE, "deploy", "--stage", STAGE)
+    with step(f"Deploy the app: chalice deploy --stage {LOCAL_STAGE}"):
+        chalice(emulator, workspace, "deploy")
     if foundations is lay_foundations:
         with step("Keep the events whose load fails in a queue: glue_setup wire"):
-            wire(emulator, workspace)
+            run_module(emulator, workspace, "glue_setup", "wire")
     return deployed(emulator, workspace)
 
 
-def delete(emulator: Emulator, workspace: Path) -> None:
-    """Run `chalice delete` for what was deployed from `workspace`. Raises LocalError."""
-    run(emulator, workspace, "chalice delete", *CHALICE, "delete", "--stage", STAGE)
+def chalice(emulator: Emulator, workspace: Path, command: str) -> str:
+    """Run a command of Chalice for the local stage in `workspace`, and return its output. Raises LocalError."""
+    return run(emulator, workspace, f"chalice {command}", *CHALICE, command, "--stage", LOCAL_STAGE)
+
+
+def run_module(emulator: Emulator, workspace: Path, module: str, command: str, *arguments: str) -> str:
+    """Run a command of one of our modules for the local stage in `workspace`, and return its output.
+
+    Raises LocalError.
+    """
+    return run(emulator, workspace, f"{module} {command}", "-m", module, command, "--stage", LOCAL_STAGE, *arguments)
 
 
 def copy_project(project: Path, workspace: Path) -> None:
@@ -117,7 +120,7 @@ def copy_project(project: Path, workspace: Path) -> None:
 
 def deployed(emulator: Emulator, workspace: Path) -> Deployment:
     """Read from Chalice's record what is deployed from `workspace`."""
-    record = json.loads((workspace / ".chalice" / "deployed" / f"{STAGE}.json").read_text())
+    record = json.loads((workspace / ".chalice" / "deployed" / f"{LOCAL_STAGE}.json").read_text())
     functions, api_id, api_url = {}, None, None
     for resource in record["resources"]:
         if resource["resource_type"] == "lambda_function":
@@ -128,29 +131,19 @@ def deployed(emulator: Emulator, workspace: Path) -> Deployment:
             # The host name in the record is AWS's; the embedded gateway takes the API's id in the path.
             api_url = f"{emulator.endpoint_url}/_aws/execute-api/{api_id}/{stage}"
     stages = json.loads((workspace / ".chalice" / "config.json").read_text())["stages"]
-    variables = stages[STAGE].get("environment_variables", {})
+    variables = stages[LOCAL_STAGE].get("environment_variables", {})
     return Deployment(workspace, functions, variables, api_id, api_url)
 
 
 def run(emulator: Emulator, workspace: Path, what: str, *arguments: str) -> str:
-    """Run a Python command in `workspace` with an environment that knows the embedded AWS only; return its output.
+    """Run a Python command in `workspace` with an environment that has the embedded AWS only; return its output.
 
     Raises LocalError with the tail of the output when it fails or takes longer than `COMMAND_SECONDS`.
     """
-    home = workspace / "home"
-    home.mkdir(exist_ok=True)
-    kept = {n: v for n, v in os.environ.items() if n in ("PATH", "LANG", "LC_ALL") or n.startswith("PIP_")}
-    environment = kept | {
-        "HOME": str(home),
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
     with subprocess.Popen(
         [sys.executable, *arguments],
         cwd=workspace,
-        env=environment | emulator.environment,
+        env=_environment(workspace) | emulator.environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -168,9 +161,20 @@ def run(emulator: Emulator, workspace: Path, what: str, *arguments: str) -> str:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
     if process.returncode:
-        raise LocalError(
-            f"{what} failed (exit status {process.returncode})",
-            "correct what the lines above name, then run the command again",
-            tail(output),
-        )
+        problem = f"{what} failed (exit status {process.returncode})"
+        raise LocalError(problem, "correct what the lines above name, then run the command again", tail(output))
     return output
+
+
+def _environment(workspace: Path) -> dict[str, str]:
+    """Return an environment without the user's AWS profiles and configuration."""
+    home = workspace / "home"
+    home.mkdir(exist_ok=True)
+    kept = {name: os.environ[name] for name in os.environ if name in ("PATH", "LANG", "LC_ALL") or name[:4] == "PIP_"}
+    return kept | {
+        "HOME": str(home),
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }

@@ -76,7 +76,7 @@ class Pipeline:
         """Return the ledger entry of a source key, None where there is none."""
         name = f"{self.settings.ledger_prefix}{ledger_name(key)}"
         stored = Storage(self.s3, self.settings.bucket).read_json(name)
-        return None if stored is None else Entry.from_json(stored[0], name)
+        return None if stored is None else Entry.from_json(stored.value, name)
 
     def finished_entry(self, key: str) -> Entry | None:
         """Return the ledger entry of a source key whose load has ended, None while it has not."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from chalicelib.stage import Stage
-from glue_setup import definitions
-from glue_setup.place import Place
-from glue_setup.policies import FUNCTIONS
-from release import terraform_foundations as foundations
+from glue_setup.bucket import ETL
+from glue_setup.resource import Resource
+from glue_setup.target import Target
 
 Template = dict[str, Any]
 
@@ -22,7 +22,6 @@ REQUIRED = {
     "required_version": ">= 1.5.0",
     "required_providers": {"aws": {"source": "hashicorp/aws", "version": ">= 5.40.0, < 6.0.0"}},
 }
-BUCKET = "${aws_s3_bucket.etl.id}"
 
 
 def mended(template: Template, stage: Stage) -> Template:
@@ -34,7 +33,7 @@ def mended(template: Template, stage: Stage) -> Template:
     for rule in resources.get("aws_cloudwatch_event_rule", {}).values():
         rule["name"] = f"{stage.app}-{stage.name}-{rule['name']}"
     for notification in resources.get("aws_s3_bucket_notification", {}).values():
-        notification["bucket"] = BUCKET
+        notification["bucket"] = ETL
         # S3 refuses a function that it may not invoke.
         notification["depends_on"] = [
             f"aws_lambda_permission.{name}"
@@ -65,30 +64,14 @@ def _with_stage(template: Template) -> None:
         template["output"]["EndpointURL"]["value"] = f"${{aws_api_gateway_stage.{name}.invoke_url}}"
 
 
-def founded(stage: Stage, place: Place) -> Template:
+def template_of(resources: Iterable[Resource], target: Target) -> Template:
     """Return the foundations of a stage: what `glue_setup apply` and `wire` make, but for the views."""
-    settings = stage.settings
-    resources = {
-        **foundations.bucket(stage, place),
-        **foundations.catalog(stage),
-        **foundations.workgroup(stage, place),
-        **foundations.queue(stage, place),
-        **foundations.monitoring(stage, place),
-        "aws_cloudwatch_log_group": {
-            name: {"name": f"/aws/lambda/{stage.function(name)}", "retention_in_days": definitions.LOG_DAYS}
-            for name in FUNCTIONS
-        },
-        "aws_lambda_function_event_invoke_config": {
-            "load_orders": foundations.failed_events(),
-            "sweep_orders": foundations.sweep_events(),
-        },
-    }
-    if settings.crawler or settings.catalog_mode == "crawler":
-        resources |= foundations.crawler(stage, place)
-    return {
-        "resource": resources,
-        "provider": {"aws": {"region": place.region, "allowed_account_ids": [place.account]}},
-    }
+    merged: dict[str, dict[str, Any]] = {}
+    for resource in resources:
+        for kind, blocks in resource.terraform().items():
+            merged.setdefault(kind, {}).update(blocks)
+    provider = {"region": target.region, "allowed_account_ids": [target.account]}
+    return {"resource": merged, "provider": {"aws": provider}}
 
 
 def text_of(template: Template) -> str:

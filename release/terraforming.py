@@ -9,34 +9,39 @@ import subprocess
 import sys
 from pathlib import Path
 
-from chalicelib.stage import PLACEHOLDER, Stage
+import boto3
+
+from chalicelib.stage import PLACEHOLDER
+from glue_setup.__main__ import write_policies
+from glue_setup.clients import connect
 from glue_setup.errors import SetupError
-from glue_setup.place import Place
-from glue_setup.policies import FUNCTIONS
+from glue_setup.foundations import foundations, wiring
+from glue_setup.target import Target
 from release import configuration
 from release.steps import CHALICE, forget_packages
-from release.terraform import founded, mended, text_of
+from release.terraform import mended, template_of, text_of
 
 APP, FOUNDATIONS, PACKAGE = "app.tf.json", "foundations.tf.json", "deployment.zip"
 
 
-def write(project: Path, stage: Stage, place: Place, out: Path) -> None:
+def write(project: Path, target: Target, out: Path) -> None:
     """Package the app and write `out`: the package, app.tf.json and foundations.tf.json; other files in it stay.
 
     Raises SetupError when the stage is not configured, or Chalice fails.
     """
+    stage = target.stage
     config = json.loads(configuration.read(project))
     if any(PLACEHOLDER in arn for arn in configuration.managed_layers(config, stage.name)):
         raise SetupError(f"stage {stage.name} has no layer yet: python -m release configure --stage {stage.name}")
-    for function, policy in FUNCTIONS.items():
-        path = project / ".chalice" / f"policy-{stage.name}-{function}.json"
-        path.write_text(json.dumps(policy(stage, place), indent=2) + "\n", encoding="utf-8")
+    write_policies(target, project)
     packaged = out / "packaged"
     shutil.rmtree(packaged, ignore_errors=True)
-    _package(project, stage.name, place.region, packaged)
+    _package(project, stage.name, target.region, packaged)
     template = json.loads((packaged / "chalice.tf.json").read_text("utf-8"))
+    clients = connect(boto3.Session(region_name=target.region), stage.name)
+    resources = [*foundations(target, clients), *wiring(target, clients)]
     (out / APP).write_text(text_of(mended(template, stage)), "utf-8")
-    (out / FOUNDATIONS).write_text(text_of(founded(stage, place)), "utf-8")
+    (out / FOUNDATIONS).write_text(text_of(template_of(resources, target)), "utf-8")
     (packaged / PACKAGE).replace(out / PACKAGE)
     shutil.rmtree(packaged)
 

@@ -19,12 +19,12 @@ from urllib3.exceptions import HTTPError
 from chalicelib.aws.errors import BROKEN, NOT_FOUND, edge, error_code, unless_code
 from chalicelib.errors import NotThereYet
 from chalicelib.loading.models import Arrival, ObjectSummary, Page, VersionedJson, version_of
+from chalicelib.settings import MIB
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CopySourceTypeDef
 
-MIB = 1024 * 1024
 PART_BYTES = 8 * MIB
 RESUMES = 3
 """How often in a row reading goes on after a connection that broke before it gave anything."""

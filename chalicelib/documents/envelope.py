@@ -1,4 +1,4 @@
-"""Finds the array of orders inside the object around it, as in `{"page": 1, "orders": [...], "next": null}`.
+"""Finds the array of documents inside the object around it, as in `{"page": 1, "orders": [...], "next": null}`.
 
 An object that has the identity's key before the array is a document. One that has it after the array, or the array
 twice, is ambiguous. Envelopes may be as many as documents: those of a block are opened together, by msgspec.

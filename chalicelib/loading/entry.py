@@ -87,7 +87,7 @@ class Entry:
 
     @classmethod
     def first(cls, arrival: Arrival) -> Entry:
-        """Return the entry of a key that nothing is known of, while it is being loaded."""
+        """Return the entry of a new key while it is being loaded."""
         return cls(arrival.key, arrival.version, arrival.sequencer, LOADING, arrival.etag)
 
     def beginning(self, arrival: Arrival) -> Entry:
@@ -151,7 +151,7 @@ class Entry:
     def has_burned(self, file: str) -> bool:
         """Tell whether a file of this key has a name that was to be removed.
 
-        One that is in the table all the same was published too late, by a load that had been taken for dead.
+        One that is in the table all the same was published too late, by a load that seemed to have ended.
         """
         name = parse_name(file)
         return name is not None and name.generation < self._generation(name.version_digest)
@@ -242,7 +242,7 @@ class Entry:
         return self._removing(going, **changes)
 
     def abandoned(self) -> Entry:
-        """Return the entry once whoever was about to publish is known to have ended: its files are to be removed."""
+        """Return the entry after a load that was about to publish ended early: its files are to be removed."""
         return self._removing(self.publishing, publishing=())
 
 

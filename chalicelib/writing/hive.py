@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from chalicelib.contracts.model import Contract
 from chalicelib.file_names import FileNames, in_generation
-from chalicelib.writing.parquet import MIB, MonthFile, MonthFiles
+from chalicelib.settings import MIB
+from chalicelib.writing.parquet import MonthFile, MonthFiles
 
 KEPT_BYTES = 96 * MIB
 """Finished files of a load that stay on disk until they are published; beyond, files are staged in the store."""

@@ -153,7 +153,7 @@ def test_origins_are_named_whole_or_refused(wrong: str) -> None:
 
 @pytest.mark.parametrize("event", [{"Records": [{"eventSource": "aws:sqs", "body": "{}"}]}, {"detail": {}}, {}, []])
 def test_an_event_that_s3_did_not_send_ends_well_and_is_told(event: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    assert load_app().load_orders(event, None) == []
+    assert load_app().load(event, None) == []
     assert '"event": "event not understood"' in capsys.readouterr().out
 
 

@@ -92,7 +92,7 @@ class World:
 
     @property
     def stage(self):
-        return Stage(self.name, self.app, self.settings, {"load_orders": 900})
+        return Stage(self.name, self.app, self.settings, {"load": 900})
 
     @property
     def alarms(self):

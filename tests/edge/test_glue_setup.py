@@ -13,8 +13,8 @@ from glue_setup.workgroup import Workgroup
 from tests.edge.glue_setup_world import ACCOUNT, BUCKET, world
 
 LOG_GROUPS = [
-    "/aws/lambda/orders-etl-test-load_orders",
-    "/aws/lambda/orders-etl-test-sweep_orders",
+    "/aws/lambda/orders-etl-test-load",
+    "/aws/lambda/orders-etl-test-sweep",
     "/aws/lambda/orders-etl-test",
 ]
 

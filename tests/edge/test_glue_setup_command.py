@@ -75,7 +75,7 @@ def test_variables_of_the_stage_go_over_those_of_the_top_as_in_chalice(project):
 
 def test_functions_are_named_as_chalice_deploys_them():
     stage = Stage("dev", "orders-etl", Settings(bucket=BUCKET))
-    assert stage.function("load_orders") == "orders-etl-dev-load_orders"
+    assert stage.function("load") == "orders-etl-dev-load"
     assert stage.function("api_handler") == "orders-etl-dev"
 
 
@@ -186,18 +186,18 @@ def test_wire_before_the_deploy_tells_what_comes_first(project, capsys):
     with mock_aws():
         code, _, err = run(project, capsys, "wire")
         assert code == 1
-        assert "function orders-etl-dev-load_orders: it is not there yet: run `chalice deploy`" in err
+        assert "function orders-etl-dev-load: it is not there yet: run `chalice deploy`" in err
 
 
 def test_the_timeout_of_a_function_is_read_as_chalice_reads_it(project):
     path = project / ".chalice" / "config.json"
     config = json.loads(path.read_text())
-    assert read_stage(project, "dev").timeout("load_orders") == 60
+    assert read_stage(project, "dev").timeout("load") == 60
     config["lambda_timeout"] = 30
-    config["stages"]["dev"]["lambda_functions"] = {"load_orders": {"lambda_timeout": 900}, "api_handler": {}}
+    config["stages"]["dev"]["lambda_functions"] = {"load": {"lambda_timeout": 900}, "api_handler": {}}
     path.write_text(json.dumps(config))
     stage = read_stage(project, "dev")
-    assert (stage.timeout("load_orders"), stage.timeout("api_handler")) == (900, 30)
+    assert (stage.timeout("load"), stage.timeout("api_handler")) == (900, 30)
     config["stages"]["dev"]["lambda_timeout"] = 45
     path.write_text(json.dumps(config))
     assert read_stage(project, "dev").timeout("api_handler") == 45
@@ -208,8 +208,8 @@ def test_policies_are_written_once_for_the_callers_account(project, capsys):
         code, out, _ = run(project, capsys, "policies")
         assert code == 0
         assert out.count(": written") == 3
-        policy = json.loads((project / ".chalice" / "policy-dev-load_orders.json").read_text())
-        assert "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/orders-etl-dev-load_orders:*" in str(policy)
+        policy = json.loads((project / ".chalice" / "policy-dev-load.json").read_text())
+        assert "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/orders-etl-dev-load:*" in str(policy)
         assert run(project, capsys, "policies")[1].count(": unchanged") == 3
 
 
@@ -233,7 +233,7 @@ def test_policies_without_an_account_tell_how_to_give_one(project, capsys, monke
 def test_policies_of_the_local_stage_are_the_same_whoever_is_logged_in(project, capsys, monkeypatch):
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     assert run(project, capsys, "policies", stage="local")[0] == 0
-    assert "us-east-1:123456789012" in (project / ".chalice" / "policy-local-load_orders.json").read_text()
+    assert "us-east-1:123456789012" in (project / ".chalice" / "policy-local-load.json").read_text()
 
 
 def test_an_apply_that_is_denied_names_the_resource_the_call_and_the_permission(project, capsys, monkeypatch):

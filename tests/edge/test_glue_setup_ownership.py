@@ -156,8 +156,8 @@ def notifies(stage, function, prefix):
     [
         (lambda stage: records(stage, "live"), "another stage uses it, orders_release/live.json tells"),
         (
-            lambda stage: notifies(stage, "orders-etl-live-load_orders", "orders_json_incoming/"),
-            "another stage uses it, it announces orders_json_incoming/ to function orders-etl-live-load_orders",
+            lambda stage: notifies(stage, "orders-etl-live-load", "orders_json_incoming/"),
+            "another stage uses it, it announces orders_json_incoming/ to function orders-etl-live-load",
         ),
     ],
     ids=["its record", "its notification"],

@@ -15,7 +15,7 @@ from glue_setup.errors import SetupError
 from glue_setup.place import Place
 from glue_setup.wiring import FailedEvents
 
-FUNCTION = "orders-etl-test-load_orders"
+FUNCTION = "orders-etl-test-load"
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders-etl-test-load-failed"
 
 

@@ -11,7 +11,7 @@ from operate.__main__ import main
 from operate.redrive import NoEvent, Redrive, read
 
 BUCKET = "orders-etl-test"
-FUNCTION = "orders-etl-test-load_orders"
+FUNCTION = "orders-etl-test-load"
 ARN = f"arn:aws:lambda:eu-west-1:123456789012:function:{FUNCTION}"
 
 

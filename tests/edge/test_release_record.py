@@ -22,9 +22,9 @@ API = {
     "rest_api_url": "https://abc123.execute-api.eu-west-1.amazonaws.com/api/",
 }
 FUNCTION = {
-    "name": "load_orders",
+    "name": "load",
     "resource_type": "lambda_function",
-    "lambda_arn": "arn:aws:lambda:eu-west-1:123456789012:function:orders-etl-dev-load_orders",
+    "lambda_arn": "arn:aws:lambda:eu-west-1:123456789012:function:orders-etl-dev-load",
 }
 
 
@@ -51,7 +51,7 @@ def test_the_record_tells_functions_and_address(tmp_path: Path, monkeypatch: pyt
     assert record.read(tmp_path, "dev") is None
     write(tmp_path, FUNCTION, API)
     url = "https://abc123.execute-api.eu-west-1.amazonaws.com/api"
-    assert record.read(tmp_path, "dev") == record.Deployed({"load_orders": "orders-etl-dev-load_orders"}, "abc123", url)
+    assert record.read(tmp_path, "dev") == record.Deployed({"load": "orders-etl-dev-load"}, "abc123", url)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     found = record.read(tmp_path, "dev")
     assert found is not None

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from glue_setup.ownership import PARAMETER, TAG, owner_of
+from glue_setup.place import Place
 
 from chalicelib.stage import Stage, read_stage
 from glue_setup import definitions
 from glue_setup.alarms import alarms
 from glue_setup.errors import SetupError
-from glue_setup.ownership import PARAMETER, TAG, owner_of
-from glue_setup.place import Place
 from glue_setup.policies import FUNCTIONS
 from local.deploy import copy_project
 from local.emulator import PROJECT
@@ -109,7 +109,7 @@ def test_any_terraform_of_today_takes_it_and_no_provider_is_asked_for_in_vain(ou
 
 def test_a_schedule_is_named_by_app_and_stage(resources: dict[str, dict[str, Any]]) -> None:
     (rule,) = resources["aws_cloudwatch_event_rule"].values()
-    assert rule["name"] == "orders-etl-prod-sweep_orders-event"
+    assert rule["name"] == "orders-etl-prod-sweep-event"
 
 
 def test_the_bucket_announces_only_once_it_may_invoke_the_function(resources: dict[str, dict[str, Any]]) -> None:
@@ -131,20 +131,20 @@ def test_each_function_waits_for_a_log_group_that_expires(resources: dict[str, d
 
 
 def test_the_loader_has_the_layer(resources: dict[str, dict[str, Any]]) -> None:
-    assert resources["aws_lambda_function"]["load_orders"]["layers"] == [ARN]
+    assert resources["aws_lambda_function"]["load"]["layers"] == [ARN]
 
 
 def test_the_events_of_loader_and_sweep_are_handled_as_glue_setup_wire_does(
     resources: dict[str, dict[str, Any]], stage: Stage
 ) -> None:
     made = resources["aws_lambda_function_event_invoke_config"]
-    assert set(made) == {"load_orders", "sweep_orders"}
+    assert set(made) == {"load", "sweep"}
     for name, each in made.items():
         assert each["function_name"] == f"${{aws_lambda_function.{name}.function_name}}"
-    assert made["load_orders"]["destination_config"] == {"on_failure": {"destination": "${aws_sqs_queue.failed.arn}"}}
+    assert made["load"]["destination_config"] == {"on_failure": {"destination": "${aws_sqs_queue.failed.arn}"}}
     declared = definitions.sweep_events()
-    assert made["sweep_orders"]["maximum_retry_attempts"] == declared["MaximumRetryAttempts"]
-    assert made["sweep_orders"]["maximum_event_age_in_seconds"] == declared["MaximumEventAgeInSeconds"]
+    assert made["sweep"]["maximum_retry_attempts"] == declared["MaximumRetryAttempts"]
+    assert made["sweep"]["maximum_event_age_in_seconds"] == declared["MaximumEventAgeInSeconds"]
 
 
 def test_the_alarm_that_rings_without_data_waits_for_the_schedule(resources: dict[str, dict[str, Any]]) -> None:

@@ -1,6 +1,6 @@
 """The promises, each by its number; bounded work (13) and removals (14) have files of their own.
 
-What needs real processes is in tests/local/test_promises.py.
+What needs real processes is in tests/local/shared/test_promises.py.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ def test_promise_5_a_catalog_that_answers_with_errors_fails_no_load(
     monkeypatch.setattr(assembly, "storage", lambda bucket: store)
     monkeypatch.setattr(boto3, "client", lambda name: Glue())
     stage = Settings.from_environment({"ETL_BUCKET": BUCKET, "ETL_STAGE": "test", "GLUE_CRAWLER": "c"})
-    assembly.want_crawler(stage)
+    assembly.request_crawl(stage)
     printed = capsys.readouterr().out
     assert ("CrawlerFailures" in printed) == (answer != "CrawlerRunningException")
     assert '"event": "crawler"' in printed
@@ -186,7 +186,7 @@ def test_promise_5_a_catalog_that_answers_with_errors_fails_no_load(
 def test_promise_6_a_hundred_drops_alike_in_name_and_second_all_arrive() -> None:
     store = MemoryStore()
     for i in range(100):
-        store._clock, store.now = 0, BEGINNING
+        store.events, store.now = 0, BEGINNING
         ingest(store).load(store.drop(f"orders_json_incoming/{i}/orders.json", body(order(f"{i:03}"))))
     assert [row[1] for row in table(store)] == [f"{i:03}" for i in range(100)]
 

@@ -51,7 +51,7 @@ class MemoryStore:
     fault: Callable[[str], None] | None = None
     calls: list[str] = field(default_factory=list)
     now: datetime = BEGINNING
-    _clock: int = 0
+    events: int = 0
 
     def drop(self, key: str, body: bytes, versioned: bool = True, seconds: int = 1) -> Arrival:
         """Put a source object, so many seconds after what was before, and return the event that tells of it."""
@@ -189,10 +189,10 @@ class MemoryStore:
         return hashlib.md5(body).hexdigest()
 
     def _event(self, key: str, versioned: bool, etag: str, size: int | None, seconds: int = 1) -> Arrival:
-        self._clock += 1
+        self.events += 1
         self.pass_time(seconds=seconds)
-        version_id = f"v{self._clock}" if versioned else None
-        return Arrival(BUCKET, key, version_id or etag, version_id, etag or None, f"{self._clock:04X}", size)
+        version_id = f"v{self.events}" if versioned else None
+        return Arrival(BUCKET, key, version_id or etag, version_id, etag or None, f"{self.events:04X}", size)
 
     def _drop_unversioned(self, key: str) -> None:
         for each in [each for each in self.versions if each[0] == key]:

@@ -19,7 +19,7 @@ from tests.goldens.golden import assert_golden
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:on-call"
 SETTINGS = Settings(bucket="orders-etl-test", crawler="orders-crawler", stage="test", alarm_topic=TOPIC)
 PLACE = Place(account="123456789012", region="eu-west-1")
-STAGE = Stage("test", "orders-etl", SETTINGS, {"load_orders": 900})
+STAGE = Stage("test", "orders-etl", SETTINGS, {"load": 900})
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
@@ -45,8 +45,8 @@ def test_what_lambda_does_with_an_event_that_fails_is_the_golden_one():
     queue = PLACE.queue(STAGE.failed_queue)
     expected = {
         "queue": definitions.tls_only_queue(queue),
-        "load_orders": definitions.failed_events(queue),
-        "sweep_orders": definitions.sweep_events(),
+        "load": definitions.failed_events(queue),
+        "sweep": definitions.sweep_events(),
     }
     assert_golden("failed_events", expected)
 
@@ -87,7 +87,7 @@ def test_orders_are_late_only_when_the_sweep_has_had_its_time():
 
 
 def test_a_load_is_slow_by_the_timeout_that_its_function_has():
-    quick = alarms(replace(STAGE, timeouts={"load_orders": 100}), PLACE)
+    quick = alarms(replace(STAGE, timeouts={"load": 100}), PLACE)
     (slow,) = [alarm for alarm in quick if alarm["AlarmName"].endswith("load-slow")]
     assert slow["Threshold"] == 80_000
 

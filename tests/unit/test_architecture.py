@@ -63,9 +63,9 @@ def loaded_by(program: str, *looked_for: str, **environment: str) -> list[str]:
     return done.stdout.split()
 
 
-@pytest.mark.parametrize("handler", ["app.app", "app.sweep_orders"])
+@pytest.mark.parametrize("handler", ["app.app", "app.sweep"])
 def test_the_rest_side_and_the_sweep_start_without_columns_and_parsers(handler: str) -> None:
-    works_with = {"app.app": "chalicelib.handlers.rest", "app.sweep_orders": "chalicelib.handlers.sweep"}[handler]
+    works_with = {"app.app": "chalicelib.handlers.rest", "app.sweep": "chalicelib.handlers.sweep"}[handler]
     assert loaded_by("import app", works_with, *HEAVY, _HANDLER=handler) == [works_with]
 
 
@@ -75,7 +75,7 @@ def test_the_saved_queries_need_no_columns_and_parsers() -> None:
 
 def test_the_loader_starts_with_all_that_it_works_with_and_without_the_rest_side() -> None:
     rest = ("chalicelib.api.service", "chalicelib.aws.athena", "chalicelib.api.uploads", "pandas")
-    loaded = loaded_by("import app", "chalicelib.handlers.load", "pyarrow", "boto3", *rest, _HANDLER="app.load_orders")
+    loaded = loaded_by("import app", "chalicelib.handlers.load", "pyarrow", "boto3", *rest, _HANDLER="app.load")
     assert loaded == ["chalicelib.handlers.load", "pyarrow", "boto3"]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.counts import Counts
+from chalicelib.errors import UnreadableEntry
 from chalicelib.file_names import ledger_name
 from chalicelib.loading.entry import TRANSFORM, Entry
 from chalicelib.loading.ledger import Decision, decide
@@ -247,6 +248,17 @@ def test_an_entry_survives_being_stored_and_fields_of_later_versions_are_passed_
     assert Entry.from_json({**known.as_json(), "invented_later": 1}) == known
     before = {"key": "key", "version": "v1", "sequencer": "01", "state": "loaded", "files": ["a"]}
     assert Entry.from_json(before).files == ("a",)
+
+
+def test_an_entry_is_stored_with_its_counts_beside_the_other_fields_as_it_always_was() -> None:
+    stored = Entry("key", "v1", "01", "loaded", counts=Counts(3, 2, 1, 5)).as_json()
+    assert "counts" not in stored
+    numbers = {"orders_read": 3, "orders_loaded": 2, "orders_rejected": 1, "rows": 5}
+    assert numbers.items() <= stored.items()
+    before = {"key": "key", "version": "v1", "sequencer": "01", "state": "loaded", **numbers}
+    assert Entry.from_json(before).counts == Counts(3, 2, 1, 5)
+    with pytest.raises(UnreadableEntry, match="'rows' is not int"):
+        Entry.from_json(before | {"rows": "5"})
 
 
 def test_ledger_names_tell_keys_apart_and_fit_into_a_key_however_long_the_source_is() -> None:

@@ -64,19 +64,19 @@ def test_statement_ids_are_what_iam_takes_and_unique(name):
 
 
 def test_the_loader_may_start_a_crawler_only_where_one_is_configured():
-    without = made("load_orders", replace(SETTINGS, crawler=""))
-    assert "glue:StartCrawler" in str(made("load_orders"))
+    without = made("load", replace(SETTINGS, crawler=""))
+    assert "glue:StartCrawler" in str(made("load"))
     assert "glue" not in str(without)
 
 
 def test_the_loader_may_delete_in_the_table_and_nowhere_else():
-    deleting = [s for s in made("load_orders")["Statement"] if "s3:DeleteObject" in s["Action"]]
+    deleting = [s for s in made("load")["Statement"] if "s3:DeleteObject" in s["Action"]]
     assert [s["Resource"] for s in deleting] == [["arn:aws:s3:::orders-etl-test/orders_parquet_datalake/*"]]
 
 
 def test_only_the_loader_may_send_to_a_queue_and_only_to_the_one_of_its_stage():
     sending = {name: [s for s in made(name)["Statement"] if "sqs" in str(s)] for name in policies.FUNCTIONS}
-    (statement,) = sending.pop("load_orders")
+    (statement,) = sending.pop("load")
     assert statement["Action"] == ["sqs:SendMessage"]
     assert statement["Resource"] == ["arn:aws:sqs:eu-west-1:123456789012:orders-etl-test-load-failed"]
     assert not any(sending.values())

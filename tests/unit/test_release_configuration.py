@@ -27,7 +27,7 @@ def test_bucket_and_layer_of_the_stage_are_filled_in_and_nothing_else_changes() 
     before, after = json.loads(TEXT), json.loads(text)
     assert after["stages"]["dev"]["environment_variables"]["ETL_BUCKET"] == "my-orders"
     layered = [name for name, function in functions(TEXT).items() if "layers" in function]
-    assert "load_orders" in layered
+    assert "load" in layered
     assert "api_handler" not in layered
     for name in layered:
         assert after["stages"]["dev"]["lambda_functions"][name].pop("layers") == [ARN]
@@ -49,9 +49,9 @@ def test_the_file_in_the_repository_is_written_as_configure_would() -> None:
 
 def test_a_newer_layer_takes_the_place_of_the_older_and_a_layer_of_ones_own_stays() -> None:
     older = json.loads(configured(TEXT, "dev", "my-orders", ARN.replace(":30", ":29")))
-    older["stages"]["dev"]["lambda_functions"]["load_orders"]["layers"].insert(0, OWN)
+    older["stages"]["dev"]["lambda_functions"]["load"]["layers"].insert(0, OWN)
     newer = configured(json.dumps(older), "dev", None, ARN)
-    assert functions(newer)["load_orders"]["layers"] == [OWN, ARN]
+    assert functions(newer)["load"]["layers"] == [OWN, ARN]
 
 
 def test_the_rest_api_is_regional_unless_somebody_chose_another_endpoint() -> None:

@@ -58,7 +58,7 @@ def test_a_sweep_reports_what_it_left_alone_what_is_foreign_and_what_cannot_be_r
     store.put(f"{DATASET.table_prefix}_SUCCESS.txt", b"")
     store.pass_time(hours=2)
     capsys.readouterr()
-    sweep.sweep_bucket(SETTINGS, "orders-etl-test-sweep_orders", lambda: 1000.0)
+    sweep.sweep_bucket(SETTINGS, "orders-etl-test-sweep", lambda: 1000.0)
     measured = metrics(capsys.readouterr().out)
     assert {
         name: measured[name] for name in ("SweepRefusedToRemove", "ForeignFilesInTable", "LedgerEntriesUnreadable")

@@ -43,7 +43,7 @@ def test_an_object_is_loaded_whatever_its_key(product: Product, name: str) -> No
     assert product.ask(f"SELECT COUNT(*) FROM orders_parquet_datalake WHERE source_key = '{escaped}'") == [(1,)]
 
 
-def test_gzip_is_told_from_the_bytes(product: Product) -> None:
+def test_gzip_is_recognised_by_its_bytes(product: Product) -> None:
     body = gzip.compress(json.dumps(order("gz-1")).encode()) + gzip.compress(json.dumps(order("gz-2")).encode())
     key = product.drop("zipped/two-members.json", body)
     assert product.finished(key).counts.orders_loaded == 2
@@ -82,7 +82,7 @@ def test_folder_markers_are_no_drops(product: Product) -> None:
 
 
 def test_a_test_event_is_answered(product: Product) -> None:
-    function = product.deployment.functions["load_orders"]
+    function = product.deployment.functions["load"]
     event = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": product.settings.bucket}
     answer = product.aws.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event).encode())
     assert "FunctionError" not in answer
@@ -103,7 +103,7 @@ def test_all_records_of_one_event_are_loaded_and_a_second_delivery_changes_nothi
         for entry in entries
     ]
     before = [product.rows(key, "order_id", "line_number") for key in keys]
-    function = product.deployment.functions["load_orders"]
+    function = product.deployment.functions["load"]
     answer = product.aws.client("lambda").invoke(
         FunctionName=function, Payload=json.dumps({"Records": records}).encode()
     )

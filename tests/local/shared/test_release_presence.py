@@ -19,10 +19,10 @@ pytestmark = pytest.mark.aws
 
 BUCKET = "orders-etl-record"
 API = {"name": "rest_api", "resource_type": "rest_api", "rest_api_id": "gone", "rest_api_url": "https://gone/api/"}
-FUNCTION_ARN = "arn:aws:lambda:us-east-1:123456789012:function:orders-etl-dev-load_orders"
+FUNCTION_ARN = "arn:aws:lambda:us-east-1:123456789012:function:orders-etl-dev-load"
 GONE = [
     API,
-    {"name": "load_orders", "resource_type": "lambda_function", "lambda_arn": FUNCTION_ARN},
+    {"name": "load", "resource_type": "lambda_function", "lambda_arn": FUNCTION_ARN},
     {"name": "role", "resource_type": "iam_role", "role_name": "orders-etl-dev-gone", "role_arn": "any"},
     {"name": "on_s3", "resource_type": "s3_event", "bucket": "orders-etl-gone", "lambda_arn": FUNCTION_ARN},
     {"name": "sweep", "resource_type": "cloudwatch_event", "rule_name": "orders-etl-gone"},
