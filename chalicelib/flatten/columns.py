@@ -134,7 +134,7 @@ def _bits(which: Bools) -> pa.Buffer:
 
 
 def row_counts(line_counts: Int64s) -> Int64s:
-    """Return how many rows each order makes: one a line, and one where there is none."""
+    """Return how many rows each document makes: one a line, and one where there is none."""
     return np.maximum(line_counts, 1)
 
 

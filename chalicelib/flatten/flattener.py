@@ -43,15 +43,15 @@ class _TooLarge(Exception):
 class Lineage:
     """Which version of which source object rows come from.
 
-    `identity` tells sources apart in the names of files, and is `key` unless given. `modified_at` is in UTC. Orders may
-    be dated up to a year after `latest_order_after`, which is `modified_at` unless given: bound to the object and not
-    to the clock, the same object always gives the same rows.
+    `identity` tells sources apart in the names of files, and is `key` unless given. `modified_at` is in UTC.
+    Documents may be dated up to a year after `latest_document_after`, which is `modified_at` unless given: bound to the
+    object and not to the clock, the same object always gives the same rows.
     """
 
     key: str
     version: str
     modified_at: datetime
-    latest_order_after: datetime | None = None
+    latest_document_after: datetime | None = None
     identity: str | None = None
 
     @property
@@ -60,9 +60,9 @@ class Lineage:
         return (self.modified_at - _EPOCH) // timedelta(milliseconds=1)
 
     @property
-    def latest_order_ms(self) -> int:
+    def latest_document_ms(self) -> int:
         """The latest date that a document may have, in milliseconds since 1970 UTC."""
-        start = self.latest_order_after or self.modified_at
+        start = self.latest_document_after or self.modified_at
         year, month = divmod(start.month - 1 + MONTHS_AHEAD, 12)
         year, month = start.year + year, month + 1
         latest = start.replace(year=year, month=month, day=min(start.day, calendar.monthrange(year, month)[1]))
@@ -101,8 +101,8 @@ class Flattener:
         self._lineage = lineage
         self._contract = contract
         self._schema = row_schema(contract)
-        self._strict = StrictDecoder(contract, lineage.latest_order_ms)
-        self._fast = FastDecoder(contract, lineage.latest_order_ms, source, self._strict) if fast else None
+        self._strict = StrictDecoder(contract, lineage.latest_document_ms)
+        self._fast = FastDecoder(contract, lineage.latest_document_ms, source, self._strict) if fast else None
 
     @property
     def near_misses(self) -> dict[str, str]:
