@@ -27,8 +27,8 @@ def incompatible(columns: Mapping[str, str], partition: Mapping[str, str], contr
             )
         elif _normalized(glue_type) != _normalized(declared[name]):
             reasons.append(
-                f"column {name} would change from {glue_type} to {declared[name]}: Athena cannot read the files that are "
-                f"there with another type; {REMEDY}"
+                f"column {name} would change from {glue_type} to {declared[name]}: Athena cannot read the files that "
+                f"are there with another type; {REMEDY}"
             )
     expected = {contract.partition.name: contract.partition.glue_type}
     if {k: _normalized(v) for k, v in partition.items()} != {k: _normalized(v) for k, v in expected.items()}:

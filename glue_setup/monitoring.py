@@ -20,7 +20,7 @@ WATCHED = (
 """The members of an alarm that say what it watches."""
 NO_DASHBOARD = {"ResourceNotFound", "DashboardNotFoundError"}
 SCHEDULED = "aws_cloudwatch_event_target.sweep-event"
-"""What starts the sweep, by the name that Chalice gives it for Terraform: it feeds the alarm that rings without data."""
+"""What starts the sweep, as Chalice names it for Terraform: it feeds the alarm that rings without data."""
 
 
 class Alarm(Resource):

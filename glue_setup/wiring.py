@@ -27,7 +27,7 @@ def failed_loads(queue_arn: str) -> dict[str, Any]:
     }
 
 
-FAILED_SWEEPS = {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 3600}
+FAILED_SWEEPS: dict[str, Any] = {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 3600}
 """What Lambda does with a sweep that fails: nothing, since the next one goes on from there."""
 
 

@@ -58,6 +58,8 @@ class Workgroup(Resource):
         if self._workgroup == "primary":
             reason = "everybody in the account works in it: give ATHENA_WORKGROUP a name of the pipeline's own"
             raise Refused(self.name, [reason])
+        if "WorkGroup" not in answer:
+            return None
         existing = cast("dict[str, Any]", answer["WorkGroup"].get("Configuration", {}))
         tags = self._athena.list_tags_for_resource(ResourceARN=self.target.workgroup).get("Tags", [])
         owner = self.check_owner(next((tag.get("Value") for tag in tags if tag.get("Key") == TAG), None))

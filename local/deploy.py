@@ -19,12 +19,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from chalicelib.settings import LOCAL_STAGE
 from local.emulator import PROJECT, Emulator
 from local.errors import LocalError
 from local.output import tail
+from release import record
+from release.record import Deployed
 
 COMMAND_SECONDS = 300.0
 COPIED = ("app.py", "chalicelib", "glue_setup", "operate", "requirements.txt", ".chalice")
@@ -33,18 +34,11 @@ CHALICE = ("-c", "import sys; from chalice.cli import main; sys.exit(main())")
 
 
 @dataclass(frozen=True)
-class Deployment:
-    """What a deployment made. `functions` maps a function's name in app.py to its name in AWS.
-
-    `variables` are the stage's environment variables, ETL_BUCKET among them. `api_url` ends without a slash; it and
-    `api_id` are None for an app without routes.
-    """
+class Deployment(Deployed):
+    """What a deployment made from `workspace`; `variables` are the stage's environment variables."""
 
     workspace: Path
-    functions: dict[str, str]
     variables: dict[str, str]
-    api_id: str | None
-    api_url: str | None
 
 
 def lay_foundations(emulator: Emulator, workspace: Path) -> None:
@@ -85,7 +79,11 @@ def deploy(
     if foundations is lay_foundations:
         with step("Keep the events whose load fails in a queue: glue_setup wire"):
             run_module(emulator, workspace, "glue_setup", "wire")
-    return deployed(emulator, workspace)
+    deployed = record.read(workspace, LOCAL_STAGE, emulator.endpoint_url)
+    assert deployed is not None, workspace
+    config = json.loads((workspace / ".chalice" / "config.json").read_text("utf-8"))
+    variables = config["stages"][LOCAL_STAGE].get("environment_variables", {})
+    return Deployment(**vars(deployed), workspace=workspace, variables=variables)
 
 
 def chalice(emulator: Emulator, workspace: Path, command: str) -> str:
@@ -116,23 +114,6 @@ def copy_project(project: Path, workspace: Path) -> None:
         elif source.exists():
             shutil.copy2(source, target)
     shutil.rmtree(workspace / ".chalice" / "deployments", ignore_errors=True)
-
-
-def deployed(emulator: Emulator, workspace: Path) -> Deployment:
-    """Read from Chalice's record what is deployed from `workspace`."""
-    record = json.loads((workspace / ".chalice" / "deployed" / f"{LOCAL_STAGE}.json").read_text())
-    functions, api_id, api_url = {}, None, None
-    for resource in record["resources"]:
-        if resource["resource_type"] == "lambda_function":
-            functions[resource["name"]] = resource["lambda_arn"].rsplit(":", 1)[1]
-        elif resource["resource_type"] == "rest_api":
-            api_id = resource["rest_api_id"]
-            stage = urlsplit(resource["rest_api_url"]).path.strip("/")
-            # The host name in the record is AWS's; the embedded gateway takes the API's id in the path.
-            api_url = f"{emulator.endpoint_url}/_aws/execute-api/{api_id}/{stage}"
-    stages = json.loads((workspace / ".chalice" / "config.json").read_text())["stages"]
-    variables = stages[LOCAL_STAGE].get("environment_variables", {})
-    return Deployment(workspace, functions, variables, api_id, api_url)
 
 
 def run(emulator: Emulator, workspace: Path, what: str, *arguments: str) -> str:

@@ -15,8 +15,7 @@ from chalicelib.aws.athena import Athena
 from chalicelib.aws.s3 import Storage
 from chalicelib.contracts import registry
 from chalicelib.dataset import Dataset
-from chalicelib.file_names import ledger_name
-from chalicelib.loading.entry import Entry
+from chalicelib.loading.entry import Entry, read_entry
 from chalicelib.loading.models import FINISHED
 from chalicelib.queries import saved
 from chalicelib.settings import Settings
@@ -74,9 +73,8 @@ class Pipeline:
 
     def entry(self, key: str) -> Entry | None:
         """Return the ledger entry of a source key, None where there is none."""
-        name = f"{self.settings.ledger_prefix}{ledger_name(key)}"
-        stored = Storage(self.s3, self.settings.bucket).read_json(name)
-        return None if stored is None else Entry.from_json(stored.value, name)
+        store = Storage(self.s3, self.settings.bucket)
+        return read_entry(store.read_json, self.settings.ledger_prefix, key)
 
     def finished_entry(self, key: str) -> Entry | None:
         """Return the ledger entry of a source key whose load has ended, None while it has not."""

@@ -12,11 +12,11 @@ COMMANDS = {"replay": replay.main, "redrive": redrive.main}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if not given or given[0] not in COMMANDS:
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] not in COMMANDS:
         print(f"usage: python -m operate {'|'.join(COMMANDS)} --stage STAGE ...", file=sys.stderr)
-        return 0 if given[:1] in (["-h"], ["--help"]) else 2
-    return COMMANDS[given[0]](given[1:])
+        return 0 if words[:1] in (["-h"], ["--help"]) else 2
+    return COMMANDS[words[0]](words[1:])
 
 
 if __name__ == "__main__":

@@ -5,23 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from chalicelib.errors import UnreadableEntry
-from chalicelib.file_names import ledger_name
-from chalicelib.loading.entry import Entry
-from chalicelib.loading.models import Arrival, ObjectSummary, Page, VersionedJson
+from chalicelib.loading.entry import read_entry
+from chalicelib.loading.models import Arrival, ObjectSummary
+from chalicelib.loading.store import ObjectStore
 
 UNKNOWN = "unknown"
 """What the ledger says of an object that it has no entry of, or of another version only."""
-
-
-class Store(Protocol):
-    """What is needed of S3; see aws.s3.Storage."""
-
-    def list(self, prefix: str, after: str = "", limit: int = 1000) -> Page: ...
-    def read_json(self, key: str) -> VersionedJson | None: ...
-    def current(self, key: str) -> Arrival | None: ...
 
 
 @dataclass(frozen=True)
@@ -49,29 +40,28 @@ class Chosen:
     modified_at: datetime
 
 
-def chosen(store: Store, selection: Selection, incoming: str, ledger: str) -> Iterator[Chosen]:
+def chosen(store: ObjectStore, selection: Selection, incoming: str, ledger: str) -> Iterator[Chosen]:
     """Yield the newest version of each object below `incoming` that is asked for, in the order of the keys."""
     for listed in _listed(store, selection, incoming):
         if _in_time(listed, selection):
             arrival = store.current(listed.key)
             if arrival is not None:
-                name = f"{ledger}{ledger_name(listed.key)}"
-                state = _state(store.read_json(name), name, arrival)
+                state = _state(store, ledger, arrival)
                 if not selection.states or state in selection.states:
                     yield Chosen(arrival, state, listed.modified_at)
 
 
-def _listed(store: Store, selection: Selection, incoming: str) -> Iterator[ObjectSummary]:
-    begins = selection.prefix or incoming
+def _listed(store: ObjectStore, selection: Selection, incoming: str) -> Iterator[ObjectSummary]:
+    start = selection.prefix or incoming
     if selection.keys:
         for key in sorted(selection.keys):
             # A key is the first of those that begin with it.
             first = store.list(key, limit=1).objects
-            yield from (listed for listed in first if listed.key == key and key.startswith(begins))
+            yield from (listed for listed in first if listed.key == key and key.startswith(start))
         return
     after, more = "", True
     while more:
-        page = store.list(begins, after)
+        page = store.list(start, after)
         for listed in page.objects:
             after = listed.key
             if not listed.is_folder:
@@ -84,11 +74,9 @@ def _in_time(listed: ObjectSummary, selection: Selection) -> bool:
     return (since is None or listed.modified_at >= since) and (until is None or listed.modified_at < until)
 
 
-def _state(known: VersionedJson | None, name: str, arrival: Arrival) -> str:
-    if known is None:
-        return UNKNOWN
+def _state(store: ObjectStore, ledger: str, arrival: Arrival) -> str:
     try:
-        entry = Entry.from_json(known.value, name)
+        entry = read_entry(store.read_json, ledger, arrival.key)
     except UnreadableEntry:
         return UNKNOWN
-    return entry.state if entry.version == arrival.version else UNKNOWN
+    return entry.state if entry is not None and entry.version == arrival.version else UNKNOWN

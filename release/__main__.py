@@ -4,73 +4,67 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+from botocore.exceptions import NoCredentialsError, NoRegionError
 
 from chalicelib.assembly import datasets
 from chalicelib.aws.athena import Athena
 from chalicelib.aws.glue import find_table
-from chalicelib.errors import AwsError, EtlError
+from chalicelib.contracts import registry
+from chalicelib.queries import saved
 from chalicelib.stage import Stage, read_stage, stage_in
+from glue_setup import command_line
 from glue_setup.bucket import Bucket
-from glue_setup.clients import CONFIG, connect, find_place
-from glue_setup.errors import SetupError, explained
+from glue_setup.clients import CONFIG, Clients, connect
+from glue_setup.command_line import say
+from glue_setup.errors import SetupError
+from glue_setup.target import target_of
 from release import configuration, layers, record, terraforming
-from release.asking import Direct, Rest
+from release.asking import QUERY, Direct, Rest
 from release.deploying import Deployer
 from release.smoke import AGAIN_SECONDS, FIRST_SECONDS, LATER_SECONDS, Asks, Smoke
 from release.steps import Patience
 
-FAILED, INTERRUPTED = 1, 130
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code: 0 done, 1 failed or refused, 2 wrong usage."""
-    given = _parser().parse_args(arguments)
-    try:
-        given.run(given)
-    except (AwsError, ClientError, BotoCoreError) as error:
-        print(f"release {given.command}: {explained(error)}", file=sys.stderr)
-    except EtlError as error:
-        print(f"release {given.command}: {error}", file=sys.stderr)
-    except KeyboardInterrupt:
-        print(f"\nrelease {given.command}: interrupted; run it again to go on", file=sys.stderr)
-        return INTERRUPTED
-    else:
-        return 0
-    return FAILED
+    options = _parser().parse_args(arguments)
+    return command_line.run(f"release {options.command}", lambda: options.run(options))
 
 
-def _configure(given: argparse.Namespace) -> None:
-    text = configuration.read(given.project)
+def _configure(options: argparse.Namespace) -> None:
+    text = configuration.read(options.project)
     config = json.loads(text)
-    configuration.configured(text, given.stage, given.bucket, None)  # refuses the bucket before AWS is asked anything
-    layer = given.layer
-    if configuration.managed_layers(config, given.stage) and not layer:
+    configuration.configured(
+        text, options.stage, options.bucket, None
+    )  # refuses the bucket before AWS is asked anything
+    layer = options.layer
+    if configuration.managed_layers(config, options.stage) and not layer:
         session = boto3.Session()
-        _same_region(configuration.region_of(config, given.stage), session.region_name, given.stage)
+        _same_region(configuration.region_of(config, options.stage), session.region_name, options.stage)
         python = f"{sys.version_info.major}.{sys.version_info.minor}"
-        architecture = configuration.architecture_of(config, given.stage)
+        architecture = configuration.architecture_of(config, options.stage)
         client = session.client("ssm", config=CONFIG)
         try:
-            layer = layers.layer_arn(client, given.layer_version, python, architecture)
+            layer = layers.layer_arn(client, options.layer_version, python, architecture)
         except layers.NoLayer:
             # The one that somebody has filled in stays.
-            if configuration.region_of(config, given.stage) is None:
+            if configuration.region_of(config, options.stage) is None:
                 raise
-    changed = configuration.configured(text, given.stage, given.bucket, layer)
-    if given.bucket:
-        _refuse_other_owner(stage_in(json.loads(changed), given.stage, given.project / ".chalice" / "config.json"))
+    changed = configuration.configured(text, options.stage, options.bucket, layer)
+    if options.bucket:
+        _refuse_other_owner(stage_in(json.loads(changed), options.stage, options.project / ".chalice" / "config.json"))
     if changed != text:
-        configuration.write(given.project, changed)
-    stage = read_stage(given.project, given.stage)
+        configuration.write(options.project, changed)
+    stage = read_stage(options.project, options.stage)
     print(f".chalice/config.json: {'unchanged' if changed == text else 'written'}")
     print(f"  bucket {stage.settings.bucket}")
-    for arn in sorted(set(configuration.managed_layers(json.loads(changed), given.stage))):
+    for arn in sorted(set(configuration.managed_layers(json.loads(changed), options.stage))):
         print(f"  layer {arn}")
 
 
@@ -78,12 +72,11 @@ def _refuse_other_owner(stage: Stage) -> None:
     """Raise Refused for a bucket of another stage, account or region, before it is written down as this stage's."""
     session = boto3.Session()
     try:
-        place = find_place(session, stage.name)
+        target = target_of(session, stage)
     except (NoCredentialsError, NoRegionError):
         # A configuration can be written without them. What uses it next cannot do without, and refuses the same.
         return
-    clients = connect(session, stage.name)
-    Bucket(clients.s3, stage, place, clients.tls).check_owner()
+    Bucket(target, connect(session, stage.name)).find()
 
 
 def _same_region(configured: str | None, now: str | None, stage: str) -> None:
@@ -94,48 +87,49 @@ def _same_region(configured: str | None, now: str | None, stage: str) -> None:
         )
 
 
-def _smoke(given: argparse.Namespace) -> None:
-    stage = read_stage(given.project, given.stage)
+def _smoke(options: argparse.Namespace) -> None:
+    stage = read_stage(options.project, options.stage)
     session = boto3.Session()
     clients = connect(session, stage.name)
-    asks: Asks | None = _asks(stage, session, given.project)
-    if not find_table(clients.glue, stage.settings.database, datasets(stage.settings)[0].table):
+    # The order that is dropped is one of this contract's.
+    dataset = next(each for each in datasets(stage.settings) if each.name == registry.DEFAULT)
+    asks: Asks | None = _asks(stage, clients, session, options.project)
+    if not find_table(clients.glue, dataset.database, dataset.table):
         if stage.settings.catalog_mode != "crawler":
-            raise SetupError(
-                f"table {datasets(stage.settings)[0].table} is not there: python -m glue_setup apply --stage {stage.name}"
-            )
+            raise SetupError(f"table {dataset.table} is not there: python -m glue_setup apply --stage {stage.name}")
         asks = None
-    log_group = f"/aws/lambda/{stage.function('load_orders')}"
-    smoke = Smoke(clients.s3, stage.settings, log_group, within=given.within, again=given.again)
-    smoke.run(asks, lambda line: print(f"  {line}", flush=True))
+    log_group = f"/aws/lambda/{stage.function('load')}"
+    smoke = Smoke(clients.s3, dataset, log_group, within=options.within, again=options.again)
+    smoke.run(asks, lambda line: say(f"  {line}"))
 
 
-def _asks(stage: Stage, session: boto3.Session, project: Path) -> Asks:
-    deployed = record.read(project, stage.name)
+def _asks(stage: Stage, clients: Clients, session: boto3.Session, project: Path) -> Asks:
+    deployed = record.read(project, stage.name, os.environ.get("AWS_ENDPOINT_URL"))
     if deployed and deployed.api_url and stage.settings.api_auth != "api_key":
         return Rest(session, deployed.api_url)
-    return Direct(Athena(session.client("athena", config=CONFIG), stage.settings, {}), stage.settings)
+    queries = saved.load(datasets(stage.settings))
+    return Direct(Athena(clients.athena, stage.settings, queries), queries[QUERY])
 
 
-def _deploy(given: argparse.Namespace) -> None:
+def _deploy(options: argparse.Namespace) -> None:
     configure = []
     for name in ("bucket", "layer", "layer_version"):
-        value = getattr(given, name)
+        value = getattr(options, name)
         if value and (name, value) != ("layer_version", layers.VERSION):
             configure += [f"--{name.replace('_', '-')}", value]
-    smoke = ("--again", f"{given.again:g}", *(("--within", f"{given.within:g}") if given.within else ()))
-    Deployer(given.project, given.stage, smoke, Patience(pause=given.pause)).deploy(tuple(configure))
+    smoke = ("--again", f"{options.again:g}", *(("--within", f"{options.within:g}") if options.within else ()))
+    Deployer(options.project, options.stage, smoke, Patience(pause=options.pause)).deploy(tuple(configure))
 
 
-def _destroy(given: argparse.Namespace) -> None:
-    Deployer(given.project, given.stage).destroy(given.delete_data)
+def _destroy(options: argparse.Namespace) -> None:
+    Deployer(options.project, options.stage).destroy(options.delete_data)
 
 
-def _terraform(given: argparse.Namespace) -> None:
-    stage = read_stage(given.project, given.stage)
-    place = find_place(boto3.Session(), stage.name, given.account, given.region)
-    out = given.out or given.project / "build" / "terraform" / stage.name
-    terraforming.write(given.project, stage, place, out)
+def _terraform(options: argparse.Namespace) -> None:
+    stage = read_stage(options.project, options.stage)
+    target = target_of(boto3.Session(), stage, options.account, options.region)
+    out = options.out or options.project / "build" / "terraform" / stage.name
+    terraforming.write(options.project, target, out)
     print(
         f"{out}: {terraforming.APP}, {terraforming.FOUNDATIONS}, {terraforming.PACKAGE}\n\n"
         f"  cd {out} && terraform init && terraform apply\n"
@@ -146,7 +140,7 @@ def _terraform(given: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m release", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, run, told in (
+    for name, run, text in (
         ("deploy", _deploy, "configure the stage, lay its foundations, deploy the app, test it; safe to run again"),
         ("configure", _configure, "write the stage's bucket and layer into .chalice/config.json"),
         ("smoke", _smoke, "drop a file into the deployed stage, ask for it, compare, remove it again"),
@@ -157,10 +151,9 @@ def _parser() -> argparse.ArgumentParser:
             "delete the app and the foundations; keeps the bucket and its data unless told otherwise",
         ),
     ):
-        command = commands.add_parser(name, help=told, description=told)
+        command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(run=run)
-        command.add_argument("--stage", required=True, help="a stage of .chalice/config.json")
-        command.add_argument("--project", type=Path, default=Path(), metavar="DIR", help="the project (default: here)")
+        command_line.add_stage(command)
         if name in ("deploy", "configure"):
             command.add_argument("--bucket", help="the stage's bucket; needed once, it need not exist")
             command.add_argument(
@@ -168,13 +161,13 @@ def _parser() -> argparse.ArgumentParser:
             )
             command.add_argument("--layer", metavar="ARN", help="a layer of your own instead")
         if name in ("deploy", "smoke"):
-            told = f"for the smoke test's load (default: {LATER_SECONDS:g}, the first time {FIRST_SECONDS:g})"
-            command.add_argument("--within", type=_seconds, metavar="SECONDS", help=told)
-            told = f"after which a file that S3 has not announced is put again (default: {AGAIN_SECONDS:g})"
-            command.add_argument("--again", type=_seconds, default=AGAIN_SECONDS, metavar="SECONDS", help=told)
+            text = f"for the smoke test's load (default: {LATER_SECONDS:g}, the first time {FIRST_SECONDS:g})"
+            command.add_argument("--within", type=_seconds, metavar="SECONDS", help=text)
+            text = f"after which a file that S3 has not announced is put again (default: {AGAIN_SECONDS:g})"
+            command.add_argument("--again", type=_seconds, default=AGAIN_SECONDS, metavar="SECONDS", help=text)
         if name == "deploy":
-            told = f"before a step that failed for a passing reason is run again (default: {Patience.pause:g})"
-            command.add_argument("--pause", type=_seconds, default=Patience.pause, metavar="SECONDS", help=told)
+            text = f"before a step that failed for a passing reason is run again (default: {Patience.pause:g})"
+            command.add_argument("--pause", type=_seconds, default=Patience.pause, metavar="SECONDS", help=text)
         if name == "terraform":
             command.add_argument("--out", type=Path, metavar="DIR", help="default: build/terraform/STAGE")
             command.add_argument("--account", help="12 digits (default: the caller's, asked of AWS)")

@@ -13,9 +13,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import HTTPClientError
 from botocore.httpsession import URLLib3Session
 
-from chalicelib.assembly import datasets
 from chalicelib.errors import EtlError
-from chalicelib.queries import saved
 from glue_setup.errors import SetupError
 from release.smoke import Answer
 
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
     import boto3
 
     from chalicelib.aws.athena import Athena
-    from chalicelib.settings import Settings
+    from chalicelib.queries.saved import SavedQuery
 
 QUERY = "order_lines_of"
 ASK_SECONDS = 120.0
@@ -54,20 +52,20 @@ class Rest:
 
     def lines_of(self, order_id: str) -> Answer:
         """Ask, and follow the execution if it takes longer than the API waits. Raises SetupError."""
-        status, told = self._get(f"{self._url}/queries/{QUERY}?{urlencode({'order_id': order_id})}")
+        status, body = self._get(f"/queries/{QUERY}?{urlencode({'order_id': order_id})}")
+        execution_id = str(body["execution_id"])
         deadline = self._monotonic() + ASK_SECONDS
-        while status == 202 or told.get("state") in ("QUEUED", "RUNNING"):
+        while status == 202 or body.get("state") in ("QUEUED", "RUNNING"):
             if self._monotonic() > deadline:
-                raise SetupError(f"execution {told['execution_id']} has not ended within {ASK_SECONDS:g} s: try again")
+                raise SetupError(f"execution {execution_id} has not ended within {ASK_SECONDS:g} s: try again")
             self._sleep(1.0)
-            status, told = self._get(f"{self._url}/executions/{told['execution_id']}")
-        execution_id = str(told["execution_id"])
-        if "rows" not in told:
-            _, told = self._get(f"{self._url}/executions/{execution_id}/results")
-        names = [column["name"] for column in told["columns"]]
-        return Answer(execution_id, [dict(zip(names, row, strict=True)) for row in told["rows"]])
+            status, body = self._get(f"/executions/{execution_id}")
+        if "rows" not in body:
+            _, body = self._get(f"/executions/{execution_id}/results")
+        return _answer(execution_id, body)
 
-    def _get(self, url: str) -> tuple[int, Mapping[str, Any]]:
+    def _get(self, path: str) -> tuple[int, Mapping[str, Any]]:
+        url = f"{self._url}{path}"
         young_until = self._monotonic() + YOUNG_SECONDS
         while True:
             answer = self._send(url)
@@ -88,8 +86,8 @@ class Rest:
         SigV4Auth(credentials.get_frozen_credentials(), "execute-api", self._session.region_name).add_auth(request)
         try:
             return URLLib3Session(timeout=40).send(request.prepare())
-        except HTTPClientError as problem:
-            raise SetupError(f"GET {url} did not answer: {problem}; try again") from None
+        except HTTPClientError as error:
+            raise SetupError(f"GET {url} did not answer: {error}; try again") from None
 
 
 class Direct:
@@ -97,17 +95,21 @@ class Direct:
 
     how = f"Athena: {QUERY}"
 
-    def __init__(self, athena: Athena, settings: Settings) -> None:
+    def __init__(self, athena: Athena, query: SavedQuery) -> None:
         self._athena = athena
-        self._settings = settings
+        self._query = query
 
     def lines_of(self, order_id: str) -> Answer:
         """Ask, and wait. Raises SetupError."""
-        statement = saved.load(datasets(self._settings))[QUERY].bind({"order_id": order_id})
+        statement = self._query.bind({"order_id": order_id})
         try:
             execution_id = self._athena.start(statement.sql, statement.parameters, name=QUERY)
             page = self._athena.page(self._athena.wait(execution_id, ASK_SECONDS)).describe()
-        except EtlError as problem:
-            raise SetupError(f"{QUERY} could not be asked: {problem}") from None
-        names = [column["name"] for column in page["columns"]]
-        return Answer(execution_id, [dict(zip(names, row, strict=True)) for row in page["rows"]])
+        except EtlError as error:
+            raise SetupError(f"{QUERY} could not be asked: {error}") from None
+        return _answer(execution_id, page)
+
+
+def _answer(execution_id: str, page: Mapping[str, Any]) -> Answer:
+    names = [column["name"] for column in page["columns"]]
+    return Answer(execution_id, [dict(zip(names, row, strict=True)) for row in page["rows"]])

@@ -81,18 +81,18 @@ def write(project: Path, text: str) -> None:
     unfinished.replace(path)
 
 
-def _bucket(stage: str, now: str, wanted: str | None) -> str:
-    unset = not now or now.startswith(PLACEHOLDER)
-    if unset and not wanted:
+def _bucket(stage: str, current: str, requested: str | None) -> str:
+    unset = not current or current.startswith(PLACEHOLDER)
+    if unset and not requested:
         raise SetupError(
             f"stage {stage} has no bucket yet: name one that need not exist, make deploy STAGE={stage} BUCKET=my-orders"
         )
-    if not unset and wanted and wanted != now:
+    if not unset and requested and requested != current:
         raise SetupError(
-            f"stage {stage} has its data in bucket {now}: leave out BUCKET={wanted}, or, to begin anew without those "
-            f"data, change {BUCKET} in .chalice/config.json"
+            f"stage {stage} has its data in bucket {current}: leave out BUCKET={requested}, or, to begin anew without "
+            f"those data, change {BUCKET} in .chalice/config.json"
         )
-    return wanted or now
+    return requested or current
 
 
 def _managed(arn: str) -> bool:

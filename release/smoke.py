@@ -12,16 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from chalicelib.aws.s3 import Storage
+from chalicelib.dataset import Dataset
 from chalicelib.file_names import ledger_name
-from chalicelib.loading.entry import Entry
+from chalicelib.loading.entry import Entry, read_entry
 from chalicelib.loading.models import FAILED, FINISHED, GONE, LOADED
 from glue_setup.emptying import empty
 from glue_setup.errors import SetupError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-    from chalicelib.settings import Settings
 
 FILE = "release_smoke_test.json"
 """Always the same, so that a run finds what one before it may have left."""
@@ -37,7 +37,7 @@ AGAIN_SECONDS = 45.0
 class Lost:
     """Why a put will not be loaded, and after how many times `AGAIN_SECONDS` that is sure."""
 
-    told: str
+    reason: str
     pauses: int
 
 
@@ -92,12 +92,12 @@ def expected(order_id: str) -> list[dict[str, Any]]:
 
 
 class Smoke:
-    """One run against one stage."""
+    """One run against a dataset of one stage, which takes the orders that `order` makes."""
 
     def __init__(
         self,
         client: S3Client,
-        settings: Settings,
+        dataset: Dataset,
         log_group: str,
         *,
         within: float | None = None,
@@ -106,14 +106,16 @@ class Smoke:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._s3 = client
-        self._settings = settings
+        self._bucket = dataset.bucket
+        self._prefixes = dataset.prefixes
+        self._store = Storage(client, dataset.bucket)
         self._log_group = log_group
         self._within = within
         self._again = again
         self._monotonic = monotonic
         self._sleep = sleep
-        self._key = f"{settings.incoming_prefix}{FILE}"
-        self._ledger_key = f"{settings.ledger_prefix}{ledger_name(self._key)}"
+        self._key = f"{dataset.incoming}{FILE}"
+        self._ledger_key = f"{dataset.prefixes.ledger}{ledger_name(self._key)}"
 
     def run(self, asks: Asks | None, say: Say) -> None:
         """Run it; without `asks` nothing is asked. Raises SetupError, with the remedy, when anything goes wrong.
@@ -131,7 +133,7 @@ class Smoke:
             else:
                 answer = asks.lines_of(order_id)
                 executions.append(answer.execution_id)
-                self._compare(expected(order_id), [{name: row.get(name) for name in COLUMNS} for row in answer.rows])
+                _compare(expected(order_id), [{name: row.get(name) for name in COLUMNS} for row in answer.rows])
                 say(f"asked {asks.how}: the rows are as expected")
         finally:
             count = self.clean_up(executions)
@@ -143,9 +145,9 @@ class Smoke:
         doomed = [self._key]
         if entry is not None:
             doomed += [*entry.files, *entry.superseded, *([entry.quarantine] if entry.quarantine else [])]
-        doomed += [f"{self._settings.results_prefix}{execution}" for execution in executions or []]
+        doomed += [f"{self._prefixes.results}{execution}" for execution in executions or []]
         # The entry last: it is what tells the next run, if this one stops, what there is to remove.
-        return sum(empty(self._s3, self._settings.bucket, key) for key in [*doomed, self._ledger_key])
+        return sum(empty(self._s3, self._bucket, key) for key in [*doomed, self._ledger_key])
 
     def _loaded(self, order_id: str, say: Say) -> Entry:
         """Put the file and wait until it is loaded; put it again while nothing tells that S3 has announced it.
@@ -169,7 +171,7 @@ class Smoke:
             state = entry.state if entry is not None else None
             if state in LOST and self._monotonic() >= put_at + LOST[state].pauses * self._again:
                 waited = f"{self._monotonic() - began:.0f} of {within:g} s"
-                say(f"{LOST[state].told}; after {waited} {FILE} is put again")
+                say(f"{LOST[state].reason}; after {waited} {FILE} is put again")
                 versions.append(self._put(body))
                 put_at = self._monotonic()
             self._sleep(pause)
@@ -183,7 +185,7 @@ class Smoke:
 
     def _put(self, body: bytes) -> tuple[str, ...]:
         """Put the file; return what the ledger may call this version of it."""
-        put = self._s3.put_object(Bucket=self._settings.bucket, Key=self._key, Body=body)
+        put = self._s3.put_object(Bucket=self._bucket, Key=self._key, Body=body)
         return (put["ETag"].strip('"'), *([put["VersionId"]] if "VersionId" in put else []))
 
     def _checked(self, entry: Entry) -> Entry:
@@ -196,17 +198,15 @@ class Smoke:
 
     def _is_first(self) -> bool:
         """Tell whether nothing has been loaded here yet, so that the notification may be as new as the bucket."""
-        listed = self._s3.list_objects_v2(Bucket=self._settings.bucket, Prefix=self._settings.ledger_prefix, MaxKeys=1)
+        listed = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=self._prefixes.ledger, MaxKeys=1)
         return not listed.get("KeyCount")
 
-    def _compare(self, wanted: list[dict[str, Any]], found: list[dict[str, Any]]) -> None:
-        if wanted == found:
-            return
-        raise SetupError(f"the answer is not what was loaded: expected {json.dumps(wanted)}, found {json.dumps(found)}")
-
     def _entry(self) -> Entry | None:
-        try:
-            stored = self._s3.get_object(Bucket=self._settings.bucket, Key=self._ledger_key)
-        except self._s3.exceptions.NoSuchKey:
-            return None
-        return Entry.from_json(json.loads(stored["Body"].read()))
+        return read_entry(self._store.read_json, self._prefixes.ledger, self._key)
+
+
+def _compare(wanted: list[dict[str, Any]], actual: list[dict[str, Any]]) -> None:
+    if wanted != actual:
+        raise SetupError(
+            f"the answer is not what was loaded: expected {json.dumps(wanted)}, found {json.dumps(actual)}"
+        )

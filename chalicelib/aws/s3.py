@@ -50,7 +50,6 @@ def s3_client(region: str | None = None) -> S3Client:
 class SourceObject:
     """An object that is being read; `modified_at` is in UTC, `size` in bytes."""
 
-    arrival: Arrival
     size: int
     modified_at: datetime
     stream: ResumingStream
@@ -123,7 +122,7 @@ class Storage:
                 raise NotThereYet(arrival.key) from None
             return None
         stream = ResumingStream(self._client, get, answer)
-        return SourceObject(arrival, answer["ContentLength"], answer["LastModified"], stream)
+        return SourceObject(answer["ContentLength"], answer["LastModified"], stream)
 
     def current(self, key: str) -> Arrival | None:
         """Return the newest version of an object, or None when the key is there no more."""

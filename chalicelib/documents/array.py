@@ -1,4 +1,4 @@
-"""Reads the elements of an array of orders."""
+"""Reads the elements of an array of documents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds the array of orders inside the object around it, as in `{"page": 1, "orders": [...], "next": null}`.
+"""Finds the array of documents inside the object around it, as in `{"page": 1, "orders": [...], "next": null}`.
 
 An object that has the identity's key before the array is a document. One that has it after the array, or the array
 twice, is ambiguous. Envelopes may be as many as documents: those of a block are opened together, by msgspec.
@@ -6,7 +6,6 @@ twice, is ambiguous. Envelopes may be as many as documents: those of a block are
 
 from __future__ import annotations
 
-import enum
 import json
 import re
 from collections.abc import Iterator
@@ -18,37 +17,11 @@ import msgspec
 from chalicelib.documents.array import ELEMENTS, read_array
 from chalicelib.documents.batches import BatchBuilder, Raw
 from chalicelib.documents.buffer import Buffer
-from chalicelib.documents.value_reader import TRUNCATED, Text, ValueReader, several, value_end
+from chalicelib.documents.members import KEY, AmbiguousEnvelope, MemberKind, MemberScanner
+from chalicelib.documents.value_reader import Text, ValueReader, several, value_end
 from chalicelib.errors import UnreadableFile
 
 _ARRAYS = msgspec.json.Decoder(list[list[msgspec.Raw]])
-_KEY = re.compile(rb'"[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+"')
-_SPACE = re.compile(rb"[ \t\r\n]*+")
-_COLON = re.compile(rb"[ \t\r\n]*+:[ \t\r\n]*+")
-_PLAIN_MEMBERS = (
-    rb'(?:[ \t\r\n]*+"(?!(?:%b)")[^"\\\x00-\x1f]*+"[ \t\r\n]*+:[ \t\r\n]*+'
-    rb'(?:"[^"\\\x00-\x1f]*+"|[-+.0-9A-Za-z]++|\{\}|\[\])[ \t\r\n]*+,){1,1000}+'
-)
-"""Members with other keys and without depth, each with its comma: msgspec checks what this lets pass."""
-
-
-class MemberKind(enum.Enum):
-    """What the decisive member of an object is, or what else ends the search for it."""
-
-    ENVELOPE = enum.auto()
-    DOCUMENT = enum.auto()
-    END = enum.auto()
-    UNKNOWN = enum.auto()
-
-
-class AmbiguousEnvelope(ValueError):
-    """An object holds the array, and a key that makes it unclear which orders are meant."""
-
-    def __init__(self, key: str, envelope: str) -> None:
-        super().__init__(
-            f"key {key!r} follows the array {envelope!r} in one object, so that it is not clear which orders are "
-            "meant: send the array alone"
-        )
 
 
 class EnvelopeReader:
@@ -61,14 +34,12 @@ class EnvelopeReader:
         self._values = values
         self._builder = builder
         self._envelope = envelope
-        self._identity_key = identity_key
         self.neither = (
             f"the object is longer than {values.limit} bytes, and begins neither with {identity_key!r}, as an order, "
             f"nor with an array {envelope!r}, within them: send orders, or raise ETL_MAX_RECORD_BYTES"
         )
         quoted = [json.dumps(key, ensure_ascii=False)[1:-1].encode() for key in (envelope, identity_key)]
-        self._longest_key = 2 + 6 * max(len(key) for key in quoted)
-        self._plain_members = re.compile(_PLAIN_MEMBERS % b"|".join(re.escape(key) for key in quoted))
+        self._members = MemberScanner(envelope=envelope, identity_key=identity_key)
         self._document_head = re.compile(rb'\{[ \t\r\n]*"%b"[ \t\r\n]*:' % re.escape(quoted[1]))
         self._mention = b'"%b"' % quoted[0]
         # Another spelling of the key has at least one of its characters as an escape.
@@ -168,7 +139,7 @@ class EnvelopeReader:
         buffer = self._buffer
         at = 1
         while True:
-            kind, end = self._members(buffer.text, buffer.pos + at)
+            kind, end = self._members.scan(buffer.text, buffer.pos + at)
             if kind is not None:
                 return kind, end
             at = end - buffer.pos
@@ -194,58 +165,17 @@ class EnvelopeReader:
 
     def _followed(self, text: bytes) -> bytes | None:
         """Do as `_array_of` does, by reading the keys in their sequence."""
-        kind, start = self._members(text, 1)
+        kind, start = self._members.scan(text, 1)
         if kind is not MemberKind.ENVELOPE:
             return None
         length, _ = value_end(memoryview(text)[start:])
         assert length is not None, "the object was decoded whole"
         comma = text.find(b",", start + length)
         if comma >= 0:
-            kind, _ = self._members(text, comma + 1, any_value=True)
+            kind, _ = self._members.scan(text, comma + 1, any_value=True)
             if kind in (MemberKind.ENVELOPE, MemberKind.DOCUMENT):
-                raise self._ambiguous(kind)
+                raise self._members.ambiguous(kind)
         return text[start : start + length].rstrip()
-
-    def _members(self, text: bytes, at: int, *, any_value: bool = False) -> tuple[MemberKind | None, int]:
-        """Read an object's members from `at` on to the first that decides what the object is.
-
-        Returns its kind and position: an envelope's array, or with `any_value` whatever its key has; the object's
-        end. UNKNOWN is for what is not JSON, or nothing that msgspec can check, and None for a text that ends before:
-        both come with the beginning of the member in question.
-        """
-        view = memoryview(text)
-        while True:
-            if (run := self._plain_members.match(text, at)) is not None:
-                try:
-                    several(b'{%b"":0}' % text[at : run.end()])
-                except msgspec.DecodeError:
-                    return MemberKind.UNKNOWN, at
-                at = run.end()
-            begin = _after_space(text, at)
-            key = _KEY.match(text, begin)
-            colon = _COLON.match(text, key.end()) if key else None
-            if key is None or colon is None or colon.end() == len(text):
-                return (None, at) if self._may_go_on(text, begin) else (MemberKind.UNKNOWN, at)
-            name = _text_of(key[0])
-            if name == self._identity_key:
-                return MemberKind.DOCUMENT, begin
-            if name == self._envelope and (any_value or text[colon.end()] == ord("[")):
-                return MemberKind.ENVELOPE, colon.end()
-            end, why = value_end(view[colon.end() :])
-            if end is None:
-                return (None if why == TRUNCATED else MemberKind.UNKNOWN), at
-            after = colon.end() + end
-            if text[after : after + 1] == b"}":
-                return MemberKind.END, after
-            if text[after : after + 1] != b",":
-                return (None if after == len(text) else MemberKind.UNKNOWN), at
-            at = after + 1
-
-    def _may_go_on(self, text: bytes, begin: int) -> bool:
-        """Tell whether the member that begins here is only cut off."""
-        key = _KEY.match(text, begin)
-        rest = _after_space(text, key.end()) if key else len(text)
-        return text[begin : begin + 1] in (b"", b'"') and (rest == len(text) or text[rest : rest + 1] == b":")
 
     def _leave(self) -> None:
         """Step over what follows the array in its object, of any length. Raises UnreadableFile."""
@@ -253,9 +183,9 @@ class EnvelopeReader:
         while buffer.skip() and buffer.here == b",":
             buffer.pos += 1
             buffer.refill()
-            kind, at = self._members(buffer.text, buffer.pos, any_value=True)
+            kind, at = self._members.scan(buffer.text, buffer.pos, any_value=True)
             if kind in (MemberKind.ENVELOPE, MemberKind.DOCUMENT):
-                raise UnreadableFile(str(self._ambiguous(kind)), buffer.offset)
+                raise UnreadableFile(str(self._members.ambiguous(kind)), buffer.offset)
             buffer.pos = at
             if kind is MemberKind.END:
                 break
@@ -272,8 +202,8 @@ class EnvelopeReader:
         buffer = self._buffer
         is_key = buffer.skip() and buffer.here == b'"'
         while (
-            (key := _KEY.match(buffer.text, buffer.pos)) is None
-            and len(buffer.text) - buffer.pos < self._longest_key
+            (key := KEY.match(buffer.text, buffer.pos)) is None
+            and len(buffer.text) - buffer.pos < self._members.longest_key
             and buffer.more()
         ):
             pass
@@ -282,25 +212,9 @@ class EnvelopeReader:
             self._values.step_over()
         if not is_key or not buffer.skip() or buffer.here != b":":
             raise UnreadableFile(f"not JSON: expected a key and ':' after {self._envelope!r}", buffer.offset)
-        name = _text_of(key[0]) if key else None
-        if name in (self._envelope, self._identity_key):
-            kind = MemberKind.DOCUMENT if name == self._identity_key else MemberKind.ENVELOPE
-            raise UnreadableFile(str(self._ambiguous(kind)), begin)
+        kind = self._members.kind_of(key[0]) if key else MemberKind.UNKNOWN
+        if kind is not MemberKind.UNKNOWN:
+            raise UnreadableFile(str(self._members.ambiguous(kind)), begin)
         buffer.pos += 1
         buffer.skip()
         self._values.step_over()
-
-    def _ambiguous(self, kind: MemberKind | None) -> AmbiguousEnvelope:
-        return AmbiguousEnvelope(self._identity_key if kind is MemberKind.DOCUMENT else self._envelope, self._envelope)
-
-
-def _after_space(text: bytes, at: int) -> int:
-    match = _SPACE.match(text, at)
-    return match.end() if match else at
-
-
-def _text_of(quoted: bytes) -> str | None:
-    try:
-        return str(json.loads(quoted))
-    except ValueError:
-        return None

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from chalicelib.documents.batches import BatchBuilder
 from chalicelib.documents.buffer import MARKS, Buffer, is_utf8
 from chalicelib.documents.decompress import UTF8_BOM
-from chalicelib.documents.envelope import AmbiguousEnvelope, EnvelopeReader, MemberKind
+from chalicelib.documents.envelope import EnvelopeReader
 from chalicelib.documents.json_scan import CUT_OFF, WHITESPACE, MalformedJson, ValueScanner
+from chalicelib.documents.members import AmbiguousEnvelope, MemberKind
 from chalicelib.documents.value_reader import NOT_UTF8, Text, ValueReader, line_end, several, value_end
 from chalicelib.errors import shown
 

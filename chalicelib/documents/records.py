@@ -1,8 +1,8 @@
 """Splits a stream of JSON into raw records, batch by batch, whatever form the file has.
 
-A file is an array of orders, an object that holds the array (`{"orders": [...]}`, an envelope), or orders and envelopes
-one after the other: a line each, pretty-printed, or with nothing between them. Records are found by decoding, never by
-guessing. Memory is bounded by the batch and by the longest record allowed.
+A file is an array of documents, an object that holds the array (`{"orders": [...]}`, an envelope), or documents and
+envelopes one after the other: a line each, pretty-printed, or with nothing between them. Records are split by decoding,
+never by guessing. Memory is bounded by the batch and by the longest record allowed.
 
 Which form it is, is decided here, from the file's first bytes. array, envelope and lines read each of them; all read
 values with value_reader, and pass them on to batches.
@@ -17,9 +17,10 @@ from chalicelib.documents.array import read_array
 from chalicelib.documents.batches import MAX_BATCH_RECORDS, Batch, BatchBuilder, Raw
 from chalicelib.documents.buffer import Buffer
 from chalicelib.documents.decompress import UTF8_BOM, Source
-from chalicelib.documents.envelope import EnvelopeReader, MemberKind
+from chalicelib.documents.envelope import EnvelopeReader
 from chalicelib.documents.json_scan import WHITESPACE
 from chalicelib.documents.lines import LineReader
+from chalicelib.documents.members import MemberKind
 from chalicelib.documents.value_reader import SPOOL_FACTOR, ValueReader, several
 from chalicelib.errors import UnreadableFile
 
@@ -41,7 +42,7 @@ _LINE_END = re.compile(rb"[\r\n]")
 class Records:
     """The records of one source, as an iterable of batches.
 
-    `envelope` is the key of an object that holds the array; an object that has `identity_key` before it is an order.
+    `envelope` is the key of an object that holds the array; an object that has `identity_key` before it is a document.
     Raises UnreadableFile for a file that cannot be read to its end.
     """
 

@@ -42,14 +42,14 @@ class Lineage:
     """Which version of which source object rows come from.
 
     `identity` tells sources apart in the names of files, and is `key` unless given. `modified_at` is in UTC. Documents may
-    be dated up to a year after `latest_after`, which is `modified_at` unless given: bound to the object and not
+    be dated up to a year after `latest_document_after`, which is `modified_at` unless given: bound to the object and not
     to the clock, the same object always gives the same rows.
     """
 
     key: str
     version: str
     modified_at: datetime
-    latest_after: datetime | None = None
+    latest_document_after: datetime | None = None
     identity: str | None = None
 
     @property
@@ -58,9 +58,9 @@ class Lineage:
         return (self.modified_at - _EPOCH) // timedelta(milliseconds=1)
 
     @property
-    def latest_ms(self) -> int:
+    def latest_document_ms(self) -> int:
         """The latest date that a document may have, in milliseconds since 1970 UTC."""
-        start = self.latest_after or self.modified_at
+        start = self.latest_document_after or self.modified_at
         year, month = divmod(start.month - 1 + MONTHS_AHEAD, 12)
         year, month = start.year + year, month + 1
         latest = start.replace(year=year, month=month, day=min(start.day, calendar.monthrange(year, month)[1]))
@@ -102,11 +102,11 @@ class Flattener:
     ) -> None:
         self._lineage = lineage
         self._contract = contract
-        self._strict = StrictDecoder(contract, lineage.latest_ms)
+        self._strict = StrictDecoder(contract, lineage.latest_document_ms)
         self._fast: FastDecoder | None = None
         if fast:
             with contextlib.suppress(Unsupported):
-                self._fast = FastDecoder(contract, lineage.latest_ms, self._strict.unnamed, source)
+                self._fast = FastDecoder(contract, lineage.latest_document_ms, self._strict.unnamed, source)
 
     @property
     def near_misses(self) -> dict[str, str]:

@@ -62,7 +62,8 @@ def load_one(arrival: Arrival, settings: Settings, time_left: Callable[[], float
     outcome, entry = ingest(settings, dataset).load(arrival, time_left=time_left)
     log("source object", outcome=outcome, key=arrival.key, version=arrival.version, **_facts(entry))
     if entry is not None and outcome == entry.state and outcome in FINISHED:
-        measure(_measured(entry), stage=settings.stage)
+        measure(_measured(entry), stage=settings.stage, contract=dataset.name)
+        measure({"MemoryPeakMegabytes": memory_peak_megabytes()}, stage=settings.stage)
     return outcome
 
 
@@ -115,7 +116,6 @@ def _measured(entry: Entry) -> dict[str, float]:
         "ObjectsQuarantined": entry.state == QUARANTINED,
         "SourceBytes": entry.source_bytes or 0,
         "LoadSeconds": entry.seconds or 0.0,
-        "MemoryPeakMegabytes": memory_peak_megabytes(),
     }
     if modified and finished:
         age = datetime.fromisoformat(finished) - datetime.fromisoformat(modified)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,17 @@ from typing import Any
 from chalicelib.counts import NO_ORDERS, Counts
 from chalicelib.errors import UnreadableEntry
 from chalicelib.file_names import ledger_name, parse_name, version_digest
-from chalicelib.loading.models import DELETED, FAILED, FINISHED, LOADING, WITH_ROWS, Arrival, Result, is_before
+from chalicelib.loading.models import (
+    DELETED,
+    FAILED,
+    FINISHED,
+    LOADING,
+    WITH_ROWS,
+    Arrival,
+    Result,
+    VersionedJson,
+    is_before,
+)
 
 TRANSFORM = 1
 """Raised when the same bytes come to give other rows: what an older transform loaded is then loaded again."""
@@ -160,17 +170,13 @@ class Entry:
         """Return the entry before `files` appear in the table."""
         return replace(self, publishing=_sorted({*self.publishing, *files} - set(self.files)))
 
-    def dropping(self, files: Iterable[str]) -> Entry:
-        """Return the entry before files of this key that it does not need are removed."""
-        return self._removing(files)
-
-    def _removing(self, going: Iterable[str], /, **changes: Any) -> Entry:
-        """Return the entry with `changes` before files that are `going` are removed: the ledger says so first.
+    def dropping(self, files: Iterable[str], /, **changes: Any) -> Entry:
+        """Return the entry with `changes` before `files` of its key are removed: the ledger says so first.
 
         What the changed entry keeps is not removed.
         """
         changed = replace(self, **changes)
-        gone = set(going) - set(changed.files)
+        gone = set(files) - set(changed.files)
         return replace(
             changed,
             publishing=_sorted(set(changed.publishing) - gone),
@@ -202,7 +208,7 @@ class Entry:
             )
         if result.state not in WITH_ROWS:
             return entry
-        return entry._removing(
+        return entry.dropping(
             {*entry.files, *(entry.publishing if newest else ())},
             files=_sorted(result.files),
             loaded_version=arrival.version,
@@ -217,7 +223,7 @@ class Entry:
 
     def deleting(self, arrival: Arrival) -> Entry:
         """Return the entry after the source object was deleted, where its rows are to go with it."""
-        return self._removing(
+        return self.dropping(
             {*self.files, *self.publishing},
             version=arrival.version,
             sequencer=arrival.sequencer or self.sequencer,
@@ -239,11 +245,21 @@ class Entry:
         if self.loaded_sequencer and is_before(self.loaded_sequencer, arrival.sequencer):
             going |= {*self.files}
             changes |= {"files": (), "loaded_version": None, "loaded_sequencer": "", "incomplete": False}
-        return self._removing(going, **changes)
+        return self.dropping(going, **changes)
 
     def abandoned(self) -> Entry:
         """Return the entry after a load that was about to publish ended early: its files are to be removed."""
-        return self._removing(self.publishing, publishing=())
+        return self.dropping(self.publishing, publishing=())
+
+
+def read_entry(read_json: Callable[[str], VersionedJson | None], ledger: str, key: str) -> Entry | None:
+    """Return the ledger's entry of a source key, None where there is none; `read_json` is a store's, `ledger` a prefix.
+
+    Raises UnreadableEntry.
+    """
+    name = f"{ledger}{ledger_name(key)}"
+    stored = read_json(name)
+    return None if stored is None else Entry.from_json(stored.value, name)
 
 
 _NOTHING_YET: dict[str, Any] = {

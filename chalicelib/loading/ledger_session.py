@@ -155,7 +155,7 @@ class LedgerSession:
         return True
 
     def _fenced(self) -> Decision | None:
-        """Leave it to others where the sweep's word is no longer the last; after a failure it is taken up again."""
+        """Skip what the sweep announced if its entry has changed since; after a failure it is loaded all the same."""
         fence = self.arrival.ledger_etag
         failed = self.entry is not None and self.entry.state == FAILED
         return None if fence is None or fence == self._etag or failed else Decision.SKIP_OVERTAKEN

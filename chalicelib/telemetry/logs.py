@@ -43,7 +43,9 @@ def measure(values: Mapping[str, float], *, stage: str, **dimensions: str) -> No
     # An empty service keeps POWERTOOLS_SERVICE_NAME from adding a dimension that no alarm would look for.
     line = AmazonCloudWatchEMFProvider(namespace=metrics.NAMESPACE, service="")
     line.add_dimension(metrics.STAGE, of_stage)
-    if dimensions:
+    if metrics.CONTRACT in dimensions:
+        line.add_dimension(metrics.CONTRACT, dimensions[metrics.CONTRACT])
+    elif dimensions:
         line.add_dimensions(**{metrics.STAGE: of_stage}, **dimensions)
     for name, value in values.items():
         line.add_metric(name, metrics.METRICS[name].unit, value)

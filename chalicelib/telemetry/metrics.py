@@ -6,10 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 NAMESPACE = "OrdersEtl"
-"""The namespace in CloudWatch; every stage writes into it, told apart by the dimension `stage`."""
+"""The namespace in CloudWatch; every stage writes into it, distinguished by the dimension `stage`."""
 
 STAGE = "stage"
 """The dimension that every metric has."""
+
+CONTRACT = "contract"
+"""The dimension that metrics of data have as well: the name of the contract that the data are loaded by."""
 
 UNNAMED_STAGE = "unnamed"
 """Its value where ETL_STAGE is empty: CloudWatch takes no empty one."""
@@ -19,8 +22,8 @@ UNNAMED_STAGE = "unnamed"
 class Metric:
     """What one metric counts, in a unit of CloudWatch's.
 
-    With a `dimension`, values are written by stage, and again by stage and that dimension: an alarm can watch the one,
-    a graph can tell the other apart.
+    With the dimension `contract`, values are written by stage and contract. With another `dimension` they are written
+    by stage, and again by stage and that dimension: an alarm can watch the one, a graph can tell the other apart.
     """
 
     unit: str
@@ -29,17 +32,19 @@ class Metric:
 
 
 METRICS: dict[str, Metric] = {
-    "OrdersLoaded": Metric("Count", "Orders that were loaded into the table."),
-    "OrdersRejected": Metric("Count", "Orders that were rejected into the quarantine."),
-    "RowsLoaded": Metric("Count", "Rows that were loaded: one an order and product."),
-    "ObjectsLoaded": Metric("Count", "Source objects that were loaded, wholly or partly."),
-    "ObjectsQuarantined": Metric("Count", "Source objects that were quarantined whole."),
-    "SourceBytes": Metric("Bytes", "Bytes of source objects, as stored."),
-    "LoadSeconds": Metric("Seconds", "How long the load of one source object took."),
+    "OrdersLoaded": Metric("Count", "Orders that were loaded into the table.", CONTRACT),
+    "OrdersRejected": Metric("Count", "Orders that were rejected into the quarantine.", CONTRACT),
+    "RowsLoaded": Metric("Count", "Rows that were loaded: one an order and product.", CONTRACT),
+    "ObjectsLoaded": Metric("Count", "Source objects that were loaded, wholly or partly.", CONTRACT),
+    "ObjectsQuarantined": Metric("Count", "Source objects that were quarantined whole.", CONTRACT),
+    "SourceBytes": Metric("Bytes", "Bytes of source objects, as stored.", CONTRACT),
+    "LoadSeconds": Metric("Seconds", "How long the load of one source object took.", CONTRACT),
     "MemoryPeakMegabytes": Metric(
         "Megabytes", "The most memory that the function's process has had, in 2^20 bytes as Lambda counts them."
     ),
-    "FreshnessSeconds": Metric("Seconds", "From a source object's last modification to its rows being in the table."),
+    "FreshnessSeconds": Metric(
+        "Seconds", "From a source object's last modification to its rows being in the table.", CONTRACT
+    ),
     "LoadFailures": Metric("Count", "Loads that failed and will be tried again, by kind of error.", "kind"),
     "EventsNotUnderstood": Metric(
         "Count", "Events that S3 did not send: what they announce is loaded when the sweep finds it."
@@ -67,11 +72,11 @@ def stage_value(stage: str) -> str:
 
 def check(names: Iterable[str], dimensions: Iterable[str]) -> None:
     """Raise ValueError for a metric that is not in the table, and for a dimension that it does not have."""
-    given = set(dimensions)
+    actual = set(dimensions)
     for name in names:
         if name not in METRICS:
             raise ValueError(f"{name!r} is no metric: add it to chalicelib/telemetry/metrics.py")
         metric = METRICS[name]
         declared = {metric.dimension} - {None}
-        if given != declared:
-            raise ValueError(f"{name} is given dimensions {sorted(given)}, and has {sorted(map(str, declared))}")
+        if actual != declared:
+            raise ValueError(f"{name} is given dimensions {sorted(actual)}, and has {sorted(map(str, declared))}")

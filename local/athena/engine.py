@@ -57,7 +57,6 @@ class Session:
         self._cache = cache
         self._work = work
         self._relations: list[Relation] = []
-        self._views: dict[tuple[str, str], dict[str, Any]] = {}
         self._made: set[tuple[str, str]] = set()
         # Nothing is fetched from the network, whatever a query names.
         config = {"threads": 1, "memory_limit": MEMORY, "autoinstall_known_extensions": False}

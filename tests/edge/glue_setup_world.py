@@ -1,41 +1,67 @@
 """A stage on moto, with Athena's DDL played by the catalog: what the tests of glue_setup work on."""
 
+from __future__ import annotations
+
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import boto3
 from moto import mock_aws
 
+from chalicelib.contracts.model import Contract
 from chalicelib.contracts.orders.contract import ORDERS
+from chalicelib.dataset import Dataset, Prefixes, check
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage
 from glue_setup import foundations
 from glue_setup.alarms import alarms, needs_data
 from glue_setup.clients import Clients
-from glue_setup.place import Place
+from glue_setup.resource import Resource
+from glue_setup.target import Target
 
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
 BUCKET = "orders-etl-test"
-VIEWS = [
-    ("order_lines", "CREATE OR REPLACE VIEW etl_pipeline.order_lines AS SELECT 1 AS one"),
-    ("orders", "CREATE OR REPLACE VIEW etl_pipeline.orders AS SELECT 2 AS two"),
-]
 READS = re.compile(r"(Get|List|Head|Describe)")
+
+
+def datasets_of(settings: Settings, *contracts: Contract) -> tuple[Dataset, ...]:
+    """Return the datasets of a stage that has these contracts."""
+    prefixes = Prefixes(
+        settings.incoming_prefix,
+        settings.quarantine_prefix,
+        settings.ledger_prefix,
+        settings.results_prefix,
+        settings.state_prefix,
+    )
+    return check(Dataset(contract, settings.bucket, settings.database, prefixes) for contract in contracts)
+
+
+def target_with(stage: Stage, *contracts: Contract, region: str = REGION, partition: str = "aws") -> Target:
+    """Return a stage's target in the tests' account; without contracts it has the orders."""
+    return Target(stage, datasets_of(stage.settings, *(contracts or (ORDERS,))), ACCOUNT, region, partition)
 
 
 class AthenaDdl:
     """Makes views as Athena does: in the catalog, under a text of its own, replacing what was there."""
 
-    def __init__(self, glue):
+    def __init__(self, athena: Any, glue: Any) -> None:
+        self.athena = athena
         self.glue = glue
-        self.ran = []
+        self.ran: list[str] = []
 
-    def start(self, sql):
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.athena, name)
+
+    def start_query_execution(self, **request: Any) -> dict[str, Any]:
+        sql = request["QueryString"]
         self.ran.append(sql)
-        database, name = re.match(r"CREATE OR REPLACE VIEW (\w+)\.(\w+) AS", sql).groups()
+        match = re.search(r'CREATE OR REPLACE VIEW "?(\w+)"?\."?(\w+)"? AS', sql)
+        assert match
+        database, name = match.groups()
         with contextlib.suppress(self.glue.exceptions.EntityNotFoundException):
             self.glue.delete_table(DatabaseName=database, Name=name)
         self.glue.create_table(
@@ -48,16 +74,22 @@ class AthenaDdl:
                 "StorageDescriptor": {"Columns": []},
             },
         )
-        return str(len(self.ran))
+        return {"QueryExecutionId": f"00000000-0000-0000-0000-{len(self.ran):012}"}
 
-    def wait(self, execution_id, timeout):
-        assert 0 < timeout < 600
+    def get_query_execution(self, **request: Any) -> dict[str, Any]:
+        execution = {
+            "QueryExecutionId": request["QueryExecutionId"],
+            "Query": "",
+            "WorkGroup": "etl_pipeline",
+            "Status": {"State": "SUCCEEDED"},
+        }
+        return {"QueryExecution": execution}
 
 
 class World:
     """One stage and everything around it."""
 
-    def __init__(self, **settings):
+    def __init__(self, **settings: Any) -> None:
         self.settings = Settings(bucket=BUCKET, **settings)
         self.app, self.name = "orders-etl", "test"
         self.session = boto3.Session(region_name=REGION)
@@ -69,67 +101,76 @@ class World:
         self.cloudwatch = self.session.client("cloudwatch")
         self.functions = self.session.client("lambda")
         self.logs = self.session.client("logs")
-        self.ddl = AthenaDdl(self.glue)
-        self.contract = ORDERS
-        self.views = VIEWS
-        self.place = Place(ACCOUNT, REGION)
+        self.ddl = AthenaDdl(self.athena, self.glue)
+        self.contracts: tuple[Contract, ...] = (ORDERS,)
         self.tls = True
-        self.calls = []
+        self.calls: list[str] = []
         for client in self.watched:
             client.meta.events.register("before-call", self._note)
 
-    def _note(self, model, **_):
+    def _note(self, model: Any, **_: Any) -> None:
         self.calls.append(model.name)
 
     @property
-    def watched(self):
+    def watched(self) -> tuple[Any, ...]:
         """The clients of glue_setup, whose calls are noted."""
         return self.s3, self.glue, self.iam, self.athena, self.sqs, self.cloudwatch, self.functions, self.logs
 
     @property
-    def writes(self):
+    def writes(self) -> list[str]:
         return [call for call in self.calls if not READS.match(call)]
 
     @property
-    def stage(self):
+    def stage(self) -> Stage:
         return Stage(self.name, self.app, self.settings, {"load": 900})
 
     @property
-    def alarms(self):
+    def target(self) -> Target:
+        return target_with(self.stage, *self.contracts)
+
+    @property
+    def clients(self) -> Clients:
+        s3, glue, iam, _, *others = self.watched
+        return Clients(s3, glue, iam, self.ddl, *others, self.tls)
+
+    @property
+    def alarms(self) -> list[str]:
         """The names of the alarms that apply makes."""
-        return [request["AlarmName"] for request in alarms(self.stage, self.place) if not needs_data(request)]
+        return [request["AlarmName"] for request in alarms(self.target) if not needs_data(request)]
 
-    def resources(self, everything=False):
-        clients = Clients(*self.watched, self.tls)
-        return foundations.foundations(self.stage, self.place, clients, self.views, self.ddl, self.contract, everything)
+    @property
+    def resources(self) -> list[Resource]:
+        return foundations.foundations(self.target, self.clients)
 
-    def plan(self):
-        return self._run(lambda say: foundations.plan(self.resources(), say))
+    def plan(self) -> list[str]:
+        return self._run(lambda say: foundations.plan(self.resources, say))
 
-    def apply(self):
-        return self._run(lambda say: foundations.apply(self.resources(), say))
+    def apply(self) -> list[str]:
+        return self._run(lambda say: foundations.apply(self.resources, say))
 
-    def destroy(self, delete_data=False):
-        return self._run(lambda say: foundations.destroy(self.resources(everything=True), say, delete_data))
+    def destroy(self, delete_data: bool = False) -> list[str]:
+        """Return what destroy does to the foundations; nothing is wired."""
+        lines = self._run(lambda say: foundations.destroy(self.target, self.clients, say, delete_data))
+        return lines[len(foundations.wiring(self.target, self.clients)) :]
 
-    def _run(self, run):
-        lines = []
+    def _run(self, run: Callable[[Callable[[str], None]], object]) -> list[str]:
+        lines: list[str] = []
         self.calls.clear()
         run(lines.append)
         return lines
 
-    def drop(self, key, body=b"x"):
+    def drop(self, key: str, body: bytes = b"x") -> None:
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
 
-    def table(self, name="orders_parquet_datalake"):
+    def table(self, name: str = "orders_parquet_datalake") -> Any:
         return self.glue.get_table(DatabaseName="etl_pipeline", Name=name)["Table"]
 
-    def set(self, **settings):
+    def set(self, **settings: Any) -> None:
         self.settings = replace(self.settings, **settings)
 
 
 @contextlib.contextmanager
-def world(**settings) -> Iterator[World]:
+def world(**settings: Any) -> Iterator[World]:
     # Without this moto knows no policy that AWS manages, such as the crawler's role has; it takes seconds to load.
     crawls = settings.get("catalog_mode") == "crawler"
     with mock_aws(config={"iam": {"load_aws_managed_policies": crawls}}):

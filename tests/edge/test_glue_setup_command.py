@@ -19,13 +19,13 @@ from chalicelib.settings import Settings
 from chalicelib.stage import Stage, read_stage
 from glue_setup.__main__ import main
 from glue_setup.bucket import Bucket
-from glue_setup.clients import connect, find_place
+from glue_setup.clients import connect
 from glue_setup.errors import Refused, SetupError, explained
-from glue_setup.ownership import TAG
-from glue_setup.place import Place
+from glue_setup.resource import TAG
+from glue_setup.target import target_of
+from tests.edge.glue_setup_world import target_with
 
 BUCKET = "orders-etl-test"
-PLACE = Place("123456789012", "eu-west-1")
 
 
 @pytest.fixture(autouse=True)
@@ -263,9 +263,14 @@ def test_each_answer_of_aws_is_explained_with_a_remedy():
     assert "AWS_DEFAULT_REGION" in explained(NoRegionError())
 
 
+def bucket_in(region):
+    target = target_with(Stage("test", "orders-etl", Settings(bucket=BUCKET)), region=region)
+    return Bucket(target, connect(boto3.Session(region_name=region), "test"))
+
+
 def bucket_and_stub(region="eu-west-1"):
-    s3 = boto3.client("s3", region_name=region)
-    return Bucket(s3, Stage("test", "orders-etl", Settings(bucket=BUCKET)), Place("123456789012", region)), Stubber(s3)
+    bucket = bucket_in(region)
+    return bucket, Stubber(bucket.clients.s3)
 
 
 def test_a_bucket_of_somebody_else_is_refused():
@@ -285,10 +290,11 @@ def test_a_bucket_in_another_region_is_refused_with_the_region():
 @pytest.mark.parametrize(("region", "told"), [("us-east-1", None), ("eu-west-1", "eu-west-1")])
 def test_only_outside_of_us_east_1_is_s3_told_the_region(region, told):
     with mock_aws():
-        s3 = boto3.client("s3", region_name=region)
+        bucket = bucket_in(region)
+        s3 = bucket.clients.s3
         bodies = []
         s3.meta.events.register("before-call.s3.CreateBucket", lambda params, **_: bodies.append(str(params["body"])))
-        Bucket(s3, Stage("test", "orders-etl", Settings(bucket=BUCKET)), Place("123456789012", region)).apply()
+        bucket.apply()
         assert s3.get_bucket_location(Bucket=BUCKET)["LocationConstraint"] == told
         assert [("LocationConstraint" in body) for body in bodies] == [told is not None]
 
@@ -325,4 +331,5 @@ def test_the_endpoint_tells_whether_tls_is_spoken(monkeypatch):
 
 
 def test_the_partition_follows_the_region():
-    assert find_place(boto3.Session(), "dev", "123456789012", "cn-north-1").partition == "aws-cn"
+    stage = Stage("dev", "orders-etl", Settings(bucket=BUCKET))
+    assert target_of(boto3.Session(), stage, "123456789012", "cn-north-1").partition == "aws-cn"

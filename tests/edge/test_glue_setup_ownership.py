@@ -30,14 +30,14 @@ def bucket_tags(stage):
 def names(stage):
     """Return what each resource says it belongs to."""
     queue = stage.sqs.get_queue_url(QueueName="orders-etl-test-load-failed")["QueueUrl"]
-    workgroup = stage.athena.list_tags_for_resource(ResourceARN=stage.place.workgroup("etl_pipeline"))
+    workgroup = stage.athena.list_tags_for_resource(ResourceARN=stage.target.workgroup)
     role = stage.iam.get_role(RoleName="orders-etl-test-crawler")["Role"]
     return [
         bucket_tags(stage).get(TAG),
         stage.sqs.list_queue_tags(QueueUrl=queue).get("Tags", {}).get(TAG),
         stage.glue.get_database(Name="etl_pipeline")["Database"]["Parameters"].get(PARAMETER),
         {each["Key"]: each["Value"] for each in workgroup["Tags"]}.get(TAG),
-        stage.glue.get_tags(ResourceArn=stage.place.glue("crawler/orders-crawler"))["Tags"].get(TAG),
+        stage.glue.get_tags(ResourceArn=stage.target.glue("crawler/orders-crawler"))["Tags"].get(TAG),
         {each["Key"]: each["Value"] for each in role.get("Tags", [])}.get(TAG),
     ]
 
@@ -49,8 +49,8 @@ def as_an_earlier_version_left_it(stage):
     stage.sqs.untag_queue(QueueUrl=queue, TagKeys=[TAG])
     made = {"Name": "etl_pipeline", "Description": "Orders.", "Parameters": {"orders_etl_bucket": BUCKET}}
     stage.glue.update_database(Name="etl_pipeline", DatabaseInput=made)
-    stage.athena.untag_resource(ResourceARN=stage.place.workgroup("etl_pipeline"), TagKeys=[TAG])
-    stage.glue.untag_resource(ResourceArn=stage.place.glue("crawler/orders-crawler"), TagsToRemove=[TAG])
+    stage.athena.untag_resource(ResourceARN=stage.target.workgroup, TagKeys=[TAG])
+    stage.glue.untag_resource(ResourceArn=stage.target.glue("crawler/orders-crawler"), TagsToRemove=[TAG])
     stage.iam.untag_role(RoleName="orders-etl-test-crawler", TagKeys=[TAG])
     assert names(stage) == [None] * 6
 

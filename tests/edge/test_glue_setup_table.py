@@ -39,11 +39,11 @@ def names(stage):
 
 def test_an_added_column_is_planned_and_applied_where_the_contract_has_it(stage):
     stage.apply()
-    stage.contract = with_column(ADDED)
+    stage.contracts = (with_column(ADDED),)
     assert '  ~ column coupon: absent -> string, "A voucher\'s code."' in stage.plan()
     assert stage.writes == []
     stage.apply()
-    assert names(stage) == [c.name for c in stage.contract.file_columns]
+    assert names(stage) == [c.name for c in stage.contracts[0].file_columns]
     assert stage.apply()[-1] == "Everything was in place: unchanged."
 
 
@@ -66,7 +66,7 @@ def test_an_added_column_is_planned_and_applied_where_the_contract_has_it(stage)
 def test_a_change_that_old_files_cannot_follow_is_refused_and_touches_nothing(stage, contract, reason):
     stage.apply()
     before = stage.table()
-    stage.contract = contract
+    stage.contracts = (contract,)
     lines = stage.plan()
     assert "table etl_pipeline.orders_parquet_datalake: refused" in lines
     assert any(line.startswith(f"  ! {reason}") for line in lines)
@@ -78,7 +78,7 @@ def test_a_change_that_old_files_cannot_follow_is_refused_and_touches_nothing(st
 
 def test_what_others_wrote_into_the_table_survives_a_change(stage):
     stage.apply()
-    declared = dict(table_input(ORDERS, stage.settings))
+    declared = dict(table_input(stage.target.datasets[0], stage.settings.catalog_mode))
     declared["Owner"] = "data-team"
     declared["Retention"] = 7
     declared["Parameters"] = declared["Parameters"] | {"pii": "yes", "projection.enabled": "false"}
@@ -93,7 +93,7 @@ def test_what_others_wrote_into_the_table_survives_a_change(stage):
 
 def test_a_wrong_projection_property_that_glue_accepted_is_found_and_removed(stage):
     stage.apply()
-    declared = dict(table_input(ORDERS, stage.settings))
+    declared = dict(table_input(stage.target.datasets[0], stage.settings.catalog_mode))
     declared["Parameters"] = declared["Parameters"] | {"projection.order_month.values": "2024-01"}
     stage.glue.update_table(DatabaseName="etl_pipeline", TableInput=declared)
     stage.apply()
@@ -137,9 +137,9 @@ def crawled(monkeypatch):
         yield made
 
 
-def crawl(stage, contract=ORDERS):
+def crawl(stage):
     """Make the table as a crawler does: its own parameters, no comments, no slash at the location's end."""
-    made = dict(table_input(contract, stage.settings))
+    made = dict(table_input(stage.target.datasets[0], stage.settings.catalog_mode))
     storage = made["StorageDescriptor"]
     columns = [{"Name": c["Name"], "Type": c["Type"]} for c in storage["Columns"]]
     made["StorageDescriptor"] = storage | {"Columns": columns, "Location": storage["Location"].rstrip("/")}
@@ -160,7 +160,7 @@ def test_in_crawler_mode_the_crawler_is_made_and_table_and_views_wait_for_it(cra
     assert lines[-1] == "All but what waits is in place."
     assert crawled.ddl.ran == []
     plan = crawled.plan()
-    assert plan[-1] == f"{len(crawled.resources()) - 3} unchanged, 3 not yet. Nothing was touched."
+    assert plan[-1] == f"{len(crawled.resources) - 3} unchanged, 3 not yet. Nothing was touched."
 
 
 def test_after_the_first_crawl_apply_makes_the_views_and_leaves_the_table_as_crawled(crawled):
@@ -177,7 +177,7 @@ def test_after_the_first_crawl_apply_makes_the_views_and_leaves_the_table_as_cra
 def test_a_column_that_the_contract_gained_is_added_to_the_crawled_table_which_the_crawler_would_only_log(crawled):
     crawled.apply()
     crawl(crawled)
-    crawled.contract = with_column(ADDED)
+    crawled.contracts = (with_column(ADDED),)
     assert "  ~ column coupon: absent -> string" in crawled.plan()
     crawled.apply()
     assert names(crawled) == [*(c.name for c in ORDERS.file_columns), "coupon"]
@@ -296,19 +296,20 @@ def settling_crawler(stage, times):
     from glue_setup.crawler import Crawler
 
     glue = Settling(stage.glue, times)
-    return glue, Crawler(glue, stage.stage, stage.place, "r", sleep=glue.sleep, monotonic=lambda: glue.now)
+    clients = replace(stage.clients, glue=glue, sleep=glue.sleep, monotonic=lambda: glue.now)
+    return glue, Crawler(stage.target, clients)
 
 
 def test_a_role_that_glue_cannot_take_yet_is_waited_for(crawled):
     glue, crawler = settling_crawler(crawled, times=3)
-    crawler.make(Plan(creates=True))
+    crawler.make(Plan())
     assert len(glue.slept) == 3
 
 
 def test_a_role_that_glue_never_can_take_ends_at_the_deadline_with_the_reason(crawled):
     glue, crawler = settling_crawler(crawled, times=10**6)
     with pytest.raises(SetupError, match=r"within 60 s: Service is unable to assume .*; run this again in a minute"):
-        crawler.make(Plan(creates=True))
+        crawler.make(Plan())
     assert 60 <= glue.now < 70
 
 

@@ -10,11 +10,11 @@ from chalicelib.settings import Settings
 from chalicelib.stage import Stage
 from glue_setup import foundations
 from glue_setup.clients import Clients
-from glue_setup.definitions import failed_events
 from glue_setup.errors import SetupError
-from glue_setup.place import Place
 from glue_setup.wiring import FailedEvents
+from tests.edge.glue_setup_world import target_with
 
+STAGE = Stage("test", "orders-etl", Settings(bucket="orders-etl-test", stage="test"))
 FUNCTION = "orders-etl-test-load"
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders-etl-test-load-failed"
 
@@ -70,7 +70,8 @@ class Time:
 
 def wired(client, time=None):
     time = time or Time()
-    return FailedEvents(client, FUNCTION, failed_events(QUEUE), time.sleep, time.monotonic)
+    clients = Clients(*[None] * 6, functions=client, logs=None, sleep=time.sleep, monotonic=time.monotonic)
+    return FailedEvents(target_with(STAGE), clients, "load", queue=True)
 
 
 def lines_of(run, *arguments):
@@ -174,14 +175,13 @@ class CloudWatch:
 
 
 def test_the_alarm_that_rings_without_data_is_made_after_the_schedule_and_with_a_first_sample():
-    stage = Stage("test", "orders-etl", Settings(bucket="orders-etl-test", stage="test"))
     silent = "orders-etl-test-sweep-silent"
     cloudwatch, unused = CloudWatch(), SimpleNamespace()
     clients = Clients(*[unused] * 5, cloudwatch=cloudwatch, functions=unused, logs=unused)
-    place = Place("123456789012", "eu-west-1")
-    applied = foundations.foundations(stage, place, clients, [], unused)
+    target = target_with(STAGE)
+    applied = foundations.foundations(target, clients)
     assert f"alarm {silent}" not in [each.name for each in applied]
-    (alarm,) = [each for each in foundations.wiring(stage, place, clients) if each.name == f"alarm {silent}"]
+    (alarm,) = [each for each in foundations.wiring(target, clients) if each.name == f"alarm {silent}"]
     alarm.apply()
     sample = {"MetricName": "SweepSeconds", "Dimensions": [{"Name": "stage", "Value": "test"}], "Value": 0.0}
     assert cloudwatch.calls == [("data", "OrdersEtl", [sample]), ("alarm", silent)]

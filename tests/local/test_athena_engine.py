@@ -13,6 +13,7 @@ import pytest
 from local.athena.ddl import create_view
 from local.athena.engine import select
 from local.athena.lake import MalformedQuery, QueryCancelled, QueryError
+from local.athena.memory import MemoryLake
 from local.athena.sql import parse
 from local.athena.statements import StatementContext, statement
 from local.athena.tables import FileCache
@@ -24,7 +25,6 @@ from tests.local.athena_memory_lake import (
     PROJECTION,
     SCHEMA,
     TABLE,
-    MemoryLake,
     lake_with,
     order,
     parquet,

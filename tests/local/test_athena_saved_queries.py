@@ -10,10 +10,11 @@ import pytest
 
 from chalicelib.aws.athena_results import Typed, typed
 from local.athena.engine import SelectResult, select
+from local.athena.memory import MemoryLake
 from local.athena.sql import parse
 from local.athena.tables import FileCache
 from local.athena.values import read_rows
-from tests.local.athena_memory_lake import DATABASE, QUERIES, MemoryLake, lake_with, order
+from tests.local.athena_memory_lake import DATABASE, QUERIES, lake_with, order
 
 Ask = Callable[..., list[tuple[Typed, ...]]]
 """Runs a query and returns its typed rows."""

@@ -187,12 +187,14 @@ def test_counts_are_checked() -> None:
 
 
 def test_the_latest_date_is_bound_to_the_file_and_not_to_the_clock() -> None:
-    assert Lineage("k", "v", datetime(2024, 2, 29, tzinfo=UTC)).latest_order_ms == ms(datetime(2025, 2, 28, tzinfo=UTC))
-    assert Lineage("k", "v", datetime(2023, 12, 31, 5, tzinfo=UTC)).latest_order_ms == ms(
+    assert Lineage("k", "v", datetime(2024, 2, 29, tzinfo=UTC)).latest_document_ms == ms(
+        datetime(2025, 2, 28, tzinfo=UTC)
+    )
+    assert Lineage("k", "v", datetime(2023, 12, 31, 5, tzinfo=UTC)).latest_document_ms == ms(
         datetime(2024, 12, 31, 5, tzinfo=UTC)
     )
-    later = Lineage("k", "v", MODIFIED, latest_order_after=MODIFIED + timedelta(days=31))
-    assert later.latest_order_ms == ms(datetime(2025, 8, 5, 9, 8, 7, 654000, tzinfo=UTC))
+    later = Lineage("k", "v", MODIFIED, latest_document_after=MODIFIED + timedelta(days=31))
+    assert later.latest_document_ms == ms(datetime(2025, 8, 5, 9, 8, 7, 654000, tzinfo=UTC))
 
 
 def ms(when: datetime) -> int:

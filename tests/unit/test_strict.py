@@ -16,7 +16,7 @@ from chalicelib.flatten.strict import Document, StrictDecoder
 from chalicelib.flatten.values import MAX_DOCUMENT_BYTES, RejectedDocument
 
 LINEAGE = Lineage("o.json", "v", datetime(2024, 2, 29, 12, 30, tzinfo=UTC))
-DECODER = StrictDecoder(ORDERS, LINEAGE.latest_order_ms)
+DECODER = StrictDecoder(ORDERS, LINEAGE.latest_document_ms)
 BEGIN = '{"order_id":1,"order_date":"2024-01-02"'
 
 
@@ -123,7 +123,7 @@ def test_keys_in_a_reason_are_printable_and_short() -> None:
 
 
 def test_keys_that_are_nearly_the_contracts_are_remembered_a_few_of_them() -> None:
-    decoder = StrictDecoder(ORDERS, LINEAGE.latest_order_ms)
+    decoder = StrictDecoder(ORDERS, LINEAGE.latest_document_ms)
     fields = '"Customer":1,"customer":{"customer-id":1,"NAME ":2,"note":3},"total\u200bAmount":4,"x":{"order_id":1}'
     decoder.decode(f"{BEGIN},{fields}}}".encode())
     assert decoder.near_misses == {

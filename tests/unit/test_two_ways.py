@@ -44,7 +44,7 @@ def test_sound_orders_come_out_the_same_either_way_and_mostly_take_the_fast_one(
 
 
 def decoded_fast(records: list[str]) -> int:
-    decoded = FastDecoder(ORDERS, LINEAGE.latest_order_ms).decode([record.encode() for record in records])
+    decoded = FastDecoder(ORDERS, LINEAGE.latest_document_ms).decode([record.encode() for record in records])
     return 0 if decoded is None else len(decoded.positions)
 
 
