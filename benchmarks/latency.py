@@ -64,7 +64,7 @@ def drop(running: Pipeline, name: str, body: bytes, count: int, copies: int = 1)
 
 def count_rows(running: Pipeline, prefix: str) -> int:
     """Ask Athena how many rows came from the files whose keys begin so."""
-    sql = f"SELECT count(*) FROM {running.orders.table} WHERE source_key LIKE '{prefix}%'"
+    sql = f"SELECT count(*) FROM {running.orders.contract.main.name} WHERE source_key LIKE '{prefix}%'"
     ((count,),) = running.athena.rows(running.athena.wait(running.athena.start(sql), 60))
     assert isinstance(count, int), count
     return count

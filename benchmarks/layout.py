@@ -13,6 +13,7 @@ from chalicelib import assembly
 from chalicelib.aws.glue import table_input
 from chalicelib.contracts import registry
 from chalicelib.queries import saved
+from chalicelib.queries.views import view_statements
 from chalicelib.settings import Settings
 from local.athena.engine import SelectResult
 from local.athena.memory import MemoryLake
@@ -34,14 +35,16 @@ QUESTIONS: dict[str, dict[str, str]] = {
 
 def lake_of(folder: Path, *, partitioned: bool) -> MemoryLake:
     """Return a lake with the Parquet files of a folder as the table's; without partitions, the month is a column."""
-    table: Any = table_input(ORDERS, SETTINGS.catalog_mode)
+    table: Any = table_input(ORDERS, ORDERS.contract.main, SETTINGS.catalog_mode)
     if not partitioned:
         table["StorageDescriptor"]["Columns"] += table.pop("PartitionKeys")
         table["Parameters"] = {"classification": "parquet"}
     lake = MemoryLake()
     lake.save_table(ORDERS.database, table)
     for path in folder.rglob("*.parquet"):
-        lake.stored[ORDERS.bucket, f"{ORDERS.table_prefix}{path.relative_to(folder)}"] = path.read_bytes()
+        lake.stored[ORDERS.bucket, f"{ORDERS.folders[ORDERS.contract.main]}{path.relative_to(folder)}"] = (
+            path.read_bytes()
+        )
     return lake
 
 
@@ -51,7 +54,7 @@ def pandas_file(ours: Path, out: Path) -> None:
     for path in sorted(ours.rglob("*.parquet")):
         month = path.parent.name.split("=")[1]
         rows = pq.ParquetFile(path).read()
-        tables.append(rows.append_column(ORDERS.contract.partition.name, pa.array([month] * len(rows))))
+        tables.append(rows.append_column(ORDERS.contract.main.partition.name, pa.array([month] * len(rows))))
     out.mkdir(parents=True)
     pa.concat_tables(tables).to_pandas().to_parquet(out / "orders.parquet")
 
@@ -67,7 +70,7 @@ def bytes_read(folder: Path, *, partitioned: bool) -> dict[str, int]:
     scanned = {}
     with tempfile.TemporaryDirectory() as work:
         context = StatementContext(lake, FileCache(Path(work)), ORDERS.database, None, lambda _: None)
-        for _, sql in saved.view_statements(ORDERS):
+        for _, sql in view_statements(ORDERS):
             statement(sql, ()).run(context)
         for name, parameters in QUESTIONS.items():
             bound = saved.load(DATASETS)[name].bind(parameters)

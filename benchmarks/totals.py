@@ -7,13 +7,11 @@ from pathlib import Path
 import duckdb
 
 from chalicelib.contracts import registry
-from chalicelib.contracts.model import From
+from chalicelib.contracts.contract import LINEAGE, Origin
 
-ORDERS = registry.contract()
+ORDERS = registry.contract().main
 
-_OF_THE_SOURCE = (From.SOURCE_KEY, From.SOURCE_VERSION, From.SOURCE_MODIFIED_AT, From.RECORD_NUMBER, From.ORDER_MONTH)
-
-COMPARED = [column.name for column in ORDERS.columns if column.source not in _OF_THE_SOURCE]
+COMPARED = [column.name for column in ORDERS.columns if column.source not in (*LINEAGE, Origin.MONTH)]
 """Where the rows come from is everyone's own, and which order is the first of a parallel read is nobody's."""
 
 

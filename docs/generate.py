@@ -7,13 +7,22 @@ import json
 import sys
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any
 
 from chalicelib import assembly
 from chalicelib.api.openapi import document
-from chalicelib.contracts import model as contract_module
 from chalicelib.contracts import registry
-from chalicelib.contracts.model import TAKES, Column, Contract, From, Type
+from chalicelib.contracts.contract import (
+    DESCRIPTIONS,
+    TAKES,
+    Column,
+    Contract,
+    FromDocument,
+    Origin,
+    Product,
+    RowNumber,
+    Type,
+)
+from chalicelib.contracts.reading import read
 from chalicelib.flatten.notebook import flatten_orders
 from chalicelib.queries import saved
 from chalicelib.settings import Settings
@@ -66,13 +75,13 @@ def contract_document() -> str:
     """Return docs/contract.md: the columns, then the prose of parts/contract.md with its example worked out."""
     columns = table(
         ["column", "type", "from", "rule"],
-        [[f"`{c.name}`", f"`{c.glue_type}`", _source(c), _rule(c)] for c in registry.contract().columns],
+        [[f"`{c.name}`", f"`{c.glue_type}`", _source(c), _rule(c)] for c in registry.contract().main.columns],
     )
     prose = (PARTS / "contract.md").read_text("utf-8")
-    example = (PARTS / "purchases.py").read_text("utf-8")
+    example = (PARTS / "purchases.toml").read_text("utf-8")
     return (
         prose.replace("{{columns}}", columns)
-        .replace("{{example}}", f"```python\n{example.strip()}\n```")
+        .replace("{{example}}", f"```toml\n{example.strip()}\n```")
         .replace("{{example order}}", f"```json\n{json.dumps(EXAMPLE_ORDER, indent=2)}\n```")
         .replace("{{example rows}}", example_rows())
     )
@@ -80,11 +89,7 @@ def contract_document() -> str:
 
 def example_contract() -> Contract:
     """Return the contract of the worked example."""
-    namespace: dict[str, Any] = dict(vars(contract_module))
-    exec((PARTS / "purchases.py").read_text("utf-8"), namespace)  # noqa: S102 - a file of ours
-    contract = namespace["ORDERS"]
-    assert isinstance(contract, Contract)
-    return contract
+    return read(PARTS / "purchases.toml")
 
 
 def example_rows() -> str:
@@ -121,17 +126,27 @@ def table(header: list[str], rows: list[list[str]]) -> str:
 
 
 def _source(column: Column) -> str:
-    return f"`{column.source}`" if isinstance(column.source, str) else column.source.value
+    match column.source:
+        case FromDocument(paths):
+            return ", else ".join(f"`{path}`" for path in paths)
+        case RowNumber(of):
+            return f"position in `{of}`, from 1"
+        case Product(factors):
+            return " × ".join(factors) + ", exact"
+        case Origin() as origin:
+            return DESCRIPTIONS[origin].removesuffix(".")
+        case _:
+            return "the record around the document"
 
 
 def _rule(column: Column) -> str:
     rules = [column.description]
-    if isinstance(column.source, str):
-        takes = TAKES[column.type]
-        rules.insert(0, f"{'**Required.** ' if column.required else ''}{takes[:1].upper()}{takes[1:]}.")
-        if column.type is Type.TIMESTAMP:
-            rules.insert(1, f"From {contract_module.EARLIEST_YEAR} to one year after the file.")
-    elif column.source is From.ORDER_MONTH:
+    if isinstance(column.source, FromDocument):
+        accepts = TAKES[column.type]
+        rules.insert(0, f"{'**Required.** ' if column.required else ''}{accepts[:1].upper()}{accepts[1:]}.")
+        if column == registry.contract().date_column:
+            rules.insert(1, f"From {registry.contract().earliest.year} to one year after the file.")
+    elif column.source is Origin.MONTH:
         rules.insert(0, f"{TAKES[Type.MONTH]}.")
     return " ".join(rules)
 

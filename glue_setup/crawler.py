@@ -52,7 +52,7 @@ def definition(target: Target) -> dict[str, Any]:
     """
     return {
         "DatabaseName": target.settings.database,
-        "Targets": {"S3Targets": [{"Path": dataset.table_location} for dataset in target.datasets]},
+        "Targets": {"S3Targets": [{"Path": f"s3://{target.settings.bucket}/{folder}"} for folder in target.tables]},
         "SchemaChangePolicy": {"UpdateBehavior": "LOG", "DeleteBehavior": "LOG"},
         "RecrawlPolicy": {"RecrawlBehavior": "CRAWL_EVERYTHING"},
         "Configuration": {

@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.errors import EtlError, shown
-from chalicelib.queries.saved import view_statements
+from chalicelib.queries.views import view_statements
 from glue_setup.alarms import alarms, needs_data
 from glue_setup.bucket import Bucket
 from glue_setup.clients import Clients
@@ -46,7 +46,7 @@ def foundations(target: Target, clients: Clients, everything: bool = False) -> l
         *data(target, clients),
         Database(target, clients),
         *([CrawlerRole(target, clients), Crawler(target, clients)] if crawls else []),
-        *(Table(target, clients, dataset) for dataset in datasets),
+        *(Table(target, clients, dataset, table) for dataset in datasets for table in dataset.tables),
         Workgroup(target, clients),
         *(View(target, clients, dataset, *each) for dataset in datasets for each in view_statements(dataset)),
         *(LogGroup(target, clients, function) for function in FUNCTIONS),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from chalicelib.aws.glue import find_table, table_input
+from chalicelib.contracts import contract
 from chalicelib.dataset import Dataset
 from glue_setup.clients import Clients
 from glue_setup.compatibility import incompatible
@@ -110,7 +111,7 @@ class Database(Resource):
 
 
 class Table(Resource):
-    """The table over a dataset's Parquet files.
+    """A table over a dataset's Parquet files.
 
     In projection mode it is declared. In crawler mode the crawler makes it, and we only add what a crawler that logs
     changes does not: the columns that the contract gained. Table parameters other than ours stay in both.
@@ -118,13 +119,14 @@ class Table(Resource):
 
     remedy = "give the stage a GLUE_DATABASE of its own"
 
-    def __init__(self, target: Target, clients: Clients, dataset: Dataset) -> None:
-        super().__init__(target, clients, f"table {dataset.database}.{dataset.table}")
+    def __init__(self, target: Target, clients: Clients, dataset: Dataset, table: contract.Table) -> None:
+        super().__init__(target, clients, f"table {dataset.database}.{table.name}")
         self._glue = clients.glue
-        self._dataset = dataset
-        self._contract = dataset.contract
+        self._database = dataset.database
+        self._table = table
+        self._location = dataset.location(table)
         self._declared = self.settings.catalog_mode == "projection"
-        self._input: Any = table_input(dataset, self.settings.catalog_mode)
+        self._input: Any = table_input(dataset, table, self.settings.catalog_mode)
 
     def waits(self) -> str | None:
         """In crawler mode there is nothing to do before the crawler's first run."""
@@ -138,10 +140,10 @@ class Table(Resource):
 
     def find(self) -> TableTypeDef | None:
         """Read it. Raises Refused for a table over other files."""
-        existing = find_table(self._glue, self._dataset.database, self._dataset.table)
+        existing = find_table(self._glue, self._database, self._table.name)
         location = existing.get("StorageDescriptor", {}).get("Location", "") if existing else ""
-        if existing and location.rstrip("/") != self._dataset.table_location.rstrip("/"):
-            over, own = location or "no location", self._dataset.table_location
+        if existing and location.rstrip("/") != self._location.rstrip("/"):
+            over, own = location or "no location", self._location
             raise Refused(self.name, [f"it exists over {over}, this stage's files are at {own}: {self.remedy}"])
         return existing
 
@@ -150,7 +152,7 @@ class Table(Resource):
 
         Raises Refused when the files that are there could not be read after the change.
         """
-        reasons = incompatible(_types(_columns(existing)), _types(existing.get("PartitionKeys", [])), self._contract)
+        reasons = incompatible(_types(_columns(existing)), _types(existing.get("PartitionKeys", [])), self._table)
         if reasons:
             raise Refused(self.name, reasons)
         return self._state(existing)
@@ -161,19 +163,18 @@ class Table(Resource):
 
     def make(self, plan: Plan) -> None:
         """Create the table, or update it in one call."""
-        database = self._dataset.database
         if plan.creates:
-            self._glue.create_table(DatabaseName=database, TableInput=self._input)
+            self._glue.create_table(DatabaseName=self._database, TableInput=self._input)
         else:
-            self._glue.update_table(DatabaseName=database, TableInput=self._updated(plan.existing))
+            self._glue.update_table(DatabaseName=self._database, TableInput=self._updated(plan.existing))
 
     def delete(self, existing: TableTypeDef, delete_data: bool) -> str:
         """Delete the table from the catalog; the files are the bucket's."""
-        self._glue.delete_table(DatabaseName=self._dataset.database, Name=self._dataset.table)
+        self._glue.delete_table(DatabaseName=self._database, Name=self._table.name)
         return "removed (the files stay)"
 
     def terraform(self) -> Blocks:
-        """Return the table, under its contract's name, where it is declared."""
+        """Return the table, under its name, where it is declared."""
         if not self._declared:
             return {}
         table: Any = snake(self._input)
@@ -183,12 +184,12 @@ class Table(Resource):
         storage["ser_de_info"] = storage.pop("serde_info") | {"parameters": serde["Parameters"]}
         table["parameters"] = {key: literal(value) for key, value in self._input["Parameters"].items()}
         table["database_name"] = "${aws_glue_catalog_database.etl.name}"
-        return {"aws_glue_catalog_table": {self._dataset.name: table}}
+        return {"aws_glue_catalog_table": {self._table.name: table}}
 
     def _state(self, table: Any) -> State:
         columns = {column["Name"]: column for column in _columns(table)}
         state = {f"parameter {key}": value for key, value in table.get("Parameters", {}).items() if self._managed(key)}
-        names = [column.name for column in self._contract.file_columns]
+        names = [column.name for column in self._table.file_columns]
         if not self._declared:
             return state | {f"column {name}": columns[name]["Type"] for name in names if name in columns}
         for kind, declared in (("column", columns.values()), ("partition", table.get("PartitionKeys", []))):

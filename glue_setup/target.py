@@ -48,7 +48,7 @@ class Target:
     @property
     def tables(self) -> tuple[str, ...]:
         """The folders of the bucket that have the files of the datasets' tables, each ending with a slash."""
-        return tuple(dataset.table_prefix for dataset in self.datasets)
+        return tuple(folder for dataset in self.datasets for folder in dataset.folders.values())
 
     @property
     def bucket(self) -> str:

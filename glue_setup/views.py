@@ -41,9 +41,9 @@ class View(Resource):
     def waits(self) -> str | None:
         """In crawler mode a view cannot be made before the crawler has made the table."""
         declared = self.settings.catalog_mode == "projection"
-        if declared or find_table(self._glue, self._dataset.database, self._dataset.table):
+        if declared or all(find_table(self._glue, self._dataset.database, each.name) for each in self._dataset.tables):
             return None
-        return "it needs the table"
+        return "it needs the tables"
 
     def find(self) -> TableTypeDef | None:
         """Read it. Raises Refused when a table has its name."""

@@ -128,10 +128,10 @@ class _Demo:
 
     def _compare_table(self) -> None:
         """Read the whole table twice, by SQL and by pyarrow, and compare both with the expected rows."""
-        columns = [each.name for each in self.dataset.contract.columns if not each.name.startswith("source_")]
+        columns = [each.name for each in self.dataset.contract.main.columns if not each.name.startswith("source_")]
         expected = sorted(self.samples.all_rows(columns))
         with self.progress.step("Read every row of the table with Athena, and compare"):
-            sql = f"SELECT source_key, {', '.join(columns)} FROM {self.dataset.table}"  # noqa: S608 - names of ours
+            sql = f"SELECT source_key, {', '.join(columns)} FROM {self.dataset.contract.main.name}"  # noqa: S608 - names of ours
             self._compare_rows("the rows that Athena reads", expected, map(_plain_row, self._ask(sql)[1]))
         with self.progress.step("Read every row of its Parquet files with pyarrow, and compare"):
             rows = table_rows(self.running.s3, self.dataset, columns)
@@ -143,7 +143,7 @@ class _Demo:
         self.checks.compare(what, expected, sorted(map(json.dumps, relative)))
 
     def _ask_first_rows(self) -> None:
-        sql = f"SELECT * FROM {self.dataset.table} LIMIT 10"  # noqa: S608 - names of ours
+        sql = f"SELECT * FROM {self.dataset.contract.main.name} LIMIT 10"  # noqa: S608 - names of ours
         self.progress.say()
         with self.progress.step(f"Ask: {sql}"):
             columns, rows = self._ask(sql)
@@ -152,7 +152,8 @@ class _Demo:
         self._show("preview", columns, rows)
 
     def _ask_naive(self, answer: dict[str, Any]) -> None:
-        sql = f"SELECT customer_id, SUM(total_amount) AS total_sales FROM {self.dataset.table} GROUP BY customer_id"  # noqa: S608
+        table = self.dataset.contract.main.name
+        sql = f"SELECT customer_id, SUM(total_amount) AS total_sales FROM {table} GROUP BY customer_id"  # noqa: S608
         with self.progress.step(f"Ask: {sql}"):
             columns, rows = self._ask(sql)
         expected, actual = (sorted(map(json.dumps, each)) for each in (answer["rows"], rows))

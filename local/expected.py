@@ -97,10 +97,11 @@ def differences(what: str, expected: Any, actual: Any) -> list[Difference]:
 
 
 def table_rows(s3: Any, dataset: Dataset, columns: Sequence[str]) -> list[list[Any]]:
-    """Read the table's files with pyarrow: the source's key, then the columns, as the expected files have them."""
-    partition = dataset.contract.partition.name
+    """Read the main table's files with pyarrow: the source's key, then the columns, as the expected files have them."""
+    table = dataset.contract.main
+    partition = table.partition.name
     rows = []
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=dataset.bucket, Prefix=dataset.table_prefix):
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=dataset.bucket, Prefix=dataset.folders[table]):
         for each in page.get("Contents", ()):
             month = each["Key"].split(f"{partition}=")[1].split("/")[0]
             body = s3.get_object(Bucket=dataset.bucket, Key=each["Key"])["Body"].read()

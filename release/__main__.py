@@ -94,9 +94,10 @@ def _smoke(options: argparse.Namespace) -> None:
     # The order that is dropped is one of this contract's.
     dataset = next(each for each in datasets(stage.settings) if each.name == registry.DEFAULT)
     asks: Asks | None = _asks(stage, clients, session, options.project)
-    if not find_table(clients.glue, dataset.database, dataset.table):
+    table = dataset.contract.main.name
+    if not find_table(clients.glue, dataset.database, table):
         if stage.settings.catalog_mode != "crawler":
-            raise SetupError(f"table {dataset.table} is not there: python -m glue_setup apply --stage {stage.name}")
+            raise SetupError(f"table {table} is not there: python -m glue_setup apply --stage {stage.name}")
         asks = None
     log_group = f"/aws/lambda/{stage.function('load')}"
     smoke = Smoke(clients.s3, dataset, log_group, within=options.within, again=options.again)

@@ -14,9 +14,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
 from chalicelib.contracts.model import Contract
 from chalicelib.contracts.orders.contract import ORDERS
+
 from chalicelib.dataset import Dataset, Prefixes
 from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.file_names import FileNames, ledger_name

@@ -28,12 +28,11 @@ import numpy as np
 import pyarrow as pa
 
 from chalicelib.contracts.contract import Contract, Origin, Type
-from chalicelib.flatten import raw_keys
-from chalicelib.flatten import columns, values
+from chalicelib.flatten import columns, raw_keys, values
 from chalicelib.flatten.columns import Bools, Int64s
+from chalicelib.flatten.lax_parser import Form, Forms, LaxParser, Level, Raw
 from chalicelib.flatten.layout import Layout, Node, Unsupported
 from chalicelib.flatten.level_columns import LevelColumns
-from chalicelib.flatten.lax_parser import Form, Forms, Level, LaxParser, Raw
 from chalicelib.flatten.table_rows import TableColumns, rows_of
 from chalicelib.flatten.unnamed import UnnamedFields
 from chalicelib.flatten.unnamed_texts import UnnamedReader, UnnamedTexts, are_plain_digits, kept_as_sent

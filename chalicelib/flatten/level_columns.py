@@ -21,8 +21,8 @@ from chalicelib.contracts.paths import JsonPath
 from chalicelib.flatten import columns, values
 from chalicelib.flatten.columns import Bools, Int64s
 from chalicelib.flatten.conversion import converted, exact_digits, whole, without_nulls
-from chalicelib.flatten.layout import ROOT, Layout
 from chalicelib.flatten.lax_parser import Level
+from chalicelib.flatten.layout import ROOT, Layout
 from chalicelib.flatten.schema import arrow_type
 
 Made = dict[tuple[str, str], pa.Array]

@@ -11,9 +11,9 @@ from pyarrow._compute import JoinOptions, call_function
 from chalicelib.contracts.contract import Contract, Origin, RowNumber, Table
 from chalicelib.flatten import columns, values
 from chalicelib.flatten.columns import Bools, Int64s
+from chalicelib.flatten.lax_parser import Level
 from chalicelib.flatten.layout import ROOT
 from chalicelib.flatten.level_columns import Made
-from chalicelib.flatten.lax_parser import Level
 from chalicelib.flatten.strict import keeps_unnamed
 
 

@@ -262,7 +262,7 @@ def _encodings(table: Table) -> dict[str, Any]:
     versions.
     """
     of_documents = table.at_level(0)
-    differences = {name: "DELTA_BYTE_ARRAY" for name in table.identity}
+    differences = dict.fromkeys(table.identity, "DELTA_BYTE_ARRAY")
     differences |= {
         column.name: "DELTA_BINARY_PACKED"
         for column in of_documents

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 from botocore.stub import Stubber
-
 from chalicelib.contracts.orders.contract import ORDERS
 
 from glue_setup.bucket import bucket_statement
@@ -219,7 +218,9 @@ def test_the_workgroup_of_the_whole_account_is_refused(stage):
     with pytest.raises(SetupError, match="workgroup primary: everybody in the account works in it"):
         stage.apply()
     assert stage.writes == []
-    assert any(line.startswith("workgroup primary: kept: everybody in the account works in it") for line in stage.destroy())
+    assert any(
+        line.startswith("workgroup primary: kept: everybody in the account works in it") for line in stage.destroy()
+    )
 
 
 def test_a_view_whose_statement_changed_is_made_again_and_no_other(stage, tmp_path):

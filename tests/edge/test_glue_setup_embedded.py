@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from chalicelib.contracts.orders.contract import ORDERS
+from glue_setup.place import Place
 
 from chalicelib.aws.athena import Athena
-from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.errors import QueryFailed
 from chalicelib.flatten.schema import file_schema
 from chalicelib.queries.saved import view_statements
@@ -22,7 +23,6 @@ from chalicelib.settings import Settings
 from chalicelib.stage import Stage
 from glue_setup import foundations, policies
 from glue_setup.clients import Clients
-from glue_setup.place import Place
 from local.emulator import running
 from tests.edge.glue_setup_world import AthenaDdl
 

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import pytest
-
-from chalicelib.aws.glue import table_input
 from chalicelib.contracts.model import Column, Type
 from chalicelib.contracts.orders.contract import ORDERS
+
+from chalicelib.aws.glue import table_input
 from glue_setup.errors import Refused, SetupError
 from glue_setup.resource import Plan
 from tests.edge.glue_setup_world import BUCKET, world

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
-
 from chalicelib.contracts.orders.contract import ORDERS
+
 from chalicelib.documents.decompress import Source
 from chalicelib.documents.records import CHUNK_BYTES, Batch, Records
 from chalicelib.errors import UnreadableFile

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from glue_setup.place import Place
 
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage
@@ -13,7 +14,6 @@ from chalicelib.telemetry.metrics import METRICS, NAMESPACE
 from glue_setup import definitions
 from glue_setup.alarms import alarms, fresh_seconds
 from glue_setup.dashboard import dashboard
-from glue_setup.place import Place
 from tests.goldens.golden import assert_golden
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:on-call"

@@ -9,6 +9,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from chalicelib.contracts.model import From
+from chalicelib.contracts.model import Type as OldType
+from chalicelib.contracts.orders.contract import ORDERS
 
 from chalicelib.contracts import contract as model
 from chalicelib.contracts.contract import (
@@ -28,9 +31,6 @@ from chalicelib.contracts.contract import (
     Type,
 )
 from chalicelib.contracts.currencies import MINOR_UNIT_DIGITS
-from chalicelib.contracts.model import From
-from chalicelib.contracts.model import Type as OldType
-from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.contracts.paths import Each, Index, JsonPath, Key, Where, parse
 from chalicelib.contracts.reading import as_name, read, read_text
 from chalicelib.contracts.toml_lines import line_of, lines

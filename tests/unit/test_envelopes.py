@@ -7,10 +7,10 @@ import json
 import tracemalloc
 
 import pytest
+from chalicelib.contracts.orders.contract import ORDERS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.documents.decompress import Source
 from chalicelib.documents.records import Records
 from chalicelib.errors import UnreadableFile

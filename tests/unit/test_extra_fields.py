@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-
 from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.flatten.extra_fields import ExtraFields
+
 from chalicelib.flatten.strict import StrictDecoder
 from chalicelib.flatten.values import RejectedDocument
 

@@ -71,7 +71,7 @@ def test_rejected_records_go_where_they_are_asked_to_byte_for_byte(tmp_path: Pat
     assert line == {
         "record_number": 2,
         "path": "order_date",
-        "reason": "missing: an order needs its order_date",
+        "reason": "missing: a document needs its order_date",
         "raw": BROKEN,
     }
 
@@ -94,7 +94,7 @@ def test_a_file_of_which_nothing_was_loaded_exits_1_with_the_reasons_and_changes
     assert json.loads(printed)["orders_rejected"] == 5
     assert err.splitlines()[:2] == [
         f"{source}: none of its orders was loaded, and no file below {out} was changed",
-        "  order 1, order_date: missing: an order needs its order_date",
+        "  order 1, order_date: missing: a document needs its order_date",
     ]
     assert everything(out) == before
 

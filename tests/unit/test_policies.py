@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
+from glue_setup.place import Place
 
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage
 from glue_setup import definitions, policies
-from glue_setup.place import Place
 from tests.goldens.golden import assert_golden
 
 SETTINGS = Settings(bucket="orders-etl-test", crawler="orders-crawler")

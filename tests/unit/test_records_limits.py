@@ -9,8 +9,8 @@ import tracemalloc
 from collections.abc import Callable
 
 import pytest
-
 from chalicelib.contracts.orders.contract import ORDERS
+
 from chalicelib.documents import value_reader
 from chalicelib.documents.records import MAX_BATCH_RECORDS, SPOOL_FACTOR
 from chalicelib.documents.rejected import SpooledRaw

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import sqlglot
+from chalicelib.contracts.orders.contract import ORDERS
 from sqlglot import exp
 from sqlglot.optimizer.qualify import qualify
 
 from chalicelib.assembly import datasets
-from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.queries import saved
 from chalicelib.queries.saved import SavedQuery, Statement
 from chalicelib.settings import Settings

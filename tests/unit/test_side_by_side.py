@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chalicelib.contracts.orders.contract import ORDERS
 
 from benchmarks import orders
-from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.cores import cores
 from chalicelib.counts import Counts
 from chalicelib.documents.decompress import Source

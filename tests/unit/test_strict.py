@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-
 from chalicelib.contracts.orders.contract import ORDERS
+
 from chalicelib.flatten.diagnosis import MOST_NEAR_MISSES
 from chalicelib.flatten.flattener import Lineage
 from chalicelib.flatten.json_text import MAX_DEPTH
@@ -82,7 +82,7 @@ def test_a_required_value_that_is_missing_null_or_empty_rejects_the_order(column
     whole = {"order_id": 1, "order_date": "2024-01-02"}
     path, reason = refusal(begin=json.dumps({k: v for k, v in whole.items() if k != column})[:-1])
     assert path == column
-    assert reason.partition(";")[0] == f"missing: an order needs its {column}"
+    assert reason.partition(";")[0] == f"missing: a document needs its {column}"
     assert refusal(begin=json.dumps(whole | {column: None})[:-1]) == (column, f"null: an order needs its {column}")
     path, reason = refusal(begin=json.dumps(whole | {column: ""})[:-1])
     assert path == column
@@ -112,7 +112,7 @@ def test_a_required_value_that_is_missing_null_or_empty_rejects_the_order(column
     ],
 )
 def test_a_document_without_its_identity_is_rejected_with_what_it_holds_instead(sent: str, hint: str) -> None:
-    assert refusal(begin=sent, end="") == ("order_id", f"missing: an order needs its order_id{hint}")
+    assert refusal(begin=sent, end="") == ("order_id", f"missing: a document needs its order_id{hint}")
 
 
 def test_keys_in_a_reason_are_printable_and_short() -> None:
@@ -178,7 +178,7 @@ def test_a_refusal_names_the_path_and_the_reason(fields: str, path: str, reason:
 def test_what_is_no_object_is_no_order(record: str) -> None:
     path, reason = refusal(begin=record, end="")
     assert path == ""
-    assert reason.startswith("expected an order as a JSON object, found ")
+    assert reason.startswith("expected a JSON object, found ")
 
 
 def test_a_null_before_or_after_drops_nothing_but_a_value_twice_would() -> None:

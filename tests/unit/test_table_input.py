@@ -4,9 +4,10 @@ import subprocess
 import sys
 from dataclasses import replace
 
-from chalicelib.aws.glue import table_input
 from chalicelib.contracts.model import EARLIEST_YEAR, MONTHS_AHEAD, Column, Contract, From, Type
 from chalicelib.contracts.orders.contract import ORDERS
+
+from chalicelib.aws.glue import table_input
 from chalicelib.settings import Settings
 from tests.goldens.golden import assert_golden
 

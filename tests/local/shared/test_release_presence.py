@@ -9,10 +9,10 @@ from typing import Any
 
 import boto3
 import pytest
+from release.presence import forget_what_is_gone
 
 from local.emulator import Emulator
 from release.deploying import Deployer, _App
-from release.presence import forget_what_is_gone
 from release.record import path_of
 
 pytestmark = pytest.mark.aws
