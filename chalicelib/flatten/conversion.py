@@ -58,7 +58,7 @@ def without_nulls(array: pa.Array, nulls: Nulls) -> pa.Array:
 
 
 def whole(array: pa.Array, digits: Any, good: Bools, *, is_decimal: bool) -> Int64s:
-    """Return floats times 10^`digits`, which may differ, as whole numbers, and clear `good` where they may be others."""
+    """Return floats times 10^`digits`, each with its own, as whole numbers; clear `good` where they may be others."""
     with np.errstate(invalid="ignore", over="ignore"):
         scaled = columns.numbers(array) * 10.0**digits
         rounded = np.rint(scaled)
@@ -142,7 +142,7 @@ def _by_distinct(column: Column, array: pa.Array, good: Bools, read: Callable[[o
 
 
 def exact_digits(codes: pa.Array, digits: dict[str, int], good: Bools, needed: Bools) -> Int64s:
-    """Return how many digits of minor units each currency code has, and clear `good` where one that is needed has none."""
+    """Return the minor-unit digits of currency codes, and clear `good` where one that is needed has none."""
     encoded = columns.dictionary(codes)
     each = [digits.get(code.upper(), -1) for code in encoded.dictionary.to_pylist()] or [-1]
     found = np.array(each, dtype=np.int64)[columns.numbers(encoded.indices.cast(pa.int64()))]

@@ -41,9 +41,9 @@ class _TooLarge(Exception):
 class Lineage:
     """Which version of which source object rows come from.
 
-    `identity` tells sources apart in the names of files, and is `key` unless given. `modified_at` is in UTC. Documents may
-    be dated up to a year after `latest_document_after`, which is `modified_at` unless given: bound to the object and not
-    to the clock, the same object always gives the same rows.
+    `identity` tells sources apart in the names of files, and is `key` unless given. `modified_at` is in UTC.
+    Documents may be dated up to a year after `latest_document_after`, which is `modified_at` unless given: bound to the
+    object and not to the clock, the same object always gives the same rows.
     """
 
     key: str

@@ -25,7 +25,7 @@ class RejectedDocument(Exception):
         super().__init__(f"{path}: {reason}" if path else reason)
 
 
-class Twice(dict[str, Any]):
+class RepeatedKey(dict[str, Any]):
     """An object in which a key with a value is repeated; `key` is that key."""
 
     key = ""
@@ -53,15 +53,15 @@ def compact(value: Any, path: str = "", depth: int = 1) -> str:
         raise RejectedDocument(path, f"{value.name} is not JSON: send a number, text or null")
     if depth > MAX_DEPTH:
         raise RejectedDocument(path, _TOO_DEEP)
-    if isinstance(value, Twice):
-        raise key_given_twice(value, f"{path}.")
+    if isinstance(value, RepeatedKey):
+        raise repeated_key(value, f"{path}.")
     if isinstance(value, dict):
         return "{" + ",".join(f"{quoted(k)}:{compact(v, path, depth + 1)}" for k, v in value.items()) + "}"
     assert isinstance(value, list)
     return "[" + ",".join(compact(v, path, depth + 1) for v in value) + "]"
 
 
-def key_given_twice(value: Twice, path: str) -> RejectedDocument:
+def repeated_key(value: RepeatedKey, path: str) -> RejectedDocument:
     """Return what rejects an object with a repeated key; `path` is the object's, empty or ending with a dot."""
     return RejectedDocument(below(path, value.key), "the key appears twice in one object: send one of the values")
 
@@ -106,7 +106,7 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for key, value in pairs:
         # A null says nothing, so that a value after it drops nothing.
         if seen.get(key) is not None:
-            twice = Twice(found)
+            twice = RepeatedKey(found)
             twice.key = key
             return twice
         seen[key] = value

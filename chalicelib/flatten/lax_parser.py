@@ -1,4 +1,4 @@
-"""Has arrow-json parse a batch of records into arrays, one for each leaf of the layout, and tells the records it cannot.
+"""Has arrow-json parse a batch of records into arrays, one for each leaf of the layout.
 
 Of numbers floats are parsed, of identifiers that are written as integers integers, of the rest texts and booleans;
 what the first records of a batch hold tells which. A leaf that is to be kept as JSON and holds objects or arrays is not
@@ -133,7 +133,7 @@ class LaxParser:
         return np.flatnonzero(fits)
 
     def decoder(self, forms: Forms, *, forbid_unknown: bool) -> Any:
-        """Return a msgspec decoder of records that have what the parser expects, and nothing else if `forbid_unknown`."""
+        """Return a msgspec decoder of records that have what the parser expects; nothing else if `forbid_unknown`."""
         key = forms, forbid_unknown
         if key not in self._decoders:
             by_leaf = dict(zip(self._leaves, forms, strict=True))

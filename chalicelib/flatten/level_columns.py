@@ -69,7 +69,7 @@ class LevelColumns:
         return made
 
     def _chosen(self, column: Column, level: Level, fine: Bools) -> pa.Array:
-        """Return the first value of the column's paths; where another holds one too, the strict way tells what it is."""
+        """Return the first value of the column's paths; where two hold one, the strict way tells what the other is."""
         assert isinstance(column.source, FromDocument | FromRecord)
         of_record = isinstance(column.source, FromRecord)
         chosen: pa.Array | None = None

@@ -10,7 +10,7 @@ from typing import Any
 from chalicelib.contracts.contract import Column, Contract, Table
 from chalicelib.contracts.paths import JsonPath, Key
 from chalicelib.flatten.follow import follow, holds
-from chalicelib.flatten.json_text import Twice, below, compact, key_given_twice
+from chalicelib.flatten.json_text import RepeatedKey, below, compact, repeated_key
 from chalicelib.flatten.values import is_null
 
 MOST_NEAR_MISSES = 20
@@ -85,8 +85,8 @@ class UnnamedFields:
     def _collect(
         self, value: dict[str, Any], node: Node, path: str, generic: str, fields: Fields, element: Any
     ) -> None:
-        if isinstance(value, Twice):
-            raise key_given_twice(value, path)
+        if isinstance(value, RepeatedKey):
+            raise repeated_key(value, path)
         if value.keys() <= node.flat:
             return
         for key, inner in value.items():
@@ -94,19 +94,22 @@ class UnnamedFields:
             if child is None:
                 self._note(key, node, generic)
                 fields[below(generic, key)] = compact(inner, below(path, key))
-            elif inner is None or child.taken or _is_chosen(child, element, inner):
-                continue
-            elif child.lists:
-                left = [each for each in _elements(inner) if not _makes_rows(each, child.lists)]
-                if left and isinstance(inner, (list, dict)):
-                    fields[below(generic, key)] = compact(left, below(path, key))
-            elif child.children and isinstance(inner, dict):
-                self._collect(inner, child, below(path, key) + ".", below(generic, key) + ".", fields, element)
-            elif (inner != "" and inner != []) or not child.children:
-                fields[below(generic, key)] = compact(inner, below(path, key))
+            elif inner is not None and not child.taken and not _is_chosen(child, element, inner):
+                self._collect_known(inner, child, below(path, key), below(generic, key), fields, element)
+
+    def _collect_known(self, value: Any, node: Node, path: str, generic: str, fields: Fields, element: Any) -> None:
+        """Collect from a value that the contract knows, and that no column takes whole."""
+        if node.lists:
+            left = [each for each in _elements(value) if not _makes_rows(each, node.lists)]
+            if left and isinstance(value, list | dict):
+                fields[generic] = compact(left, path)
+        elif node.children and isinstance(value, dict):
+            self._collect(value, node, f"{path}.", f"{generic}.", fields, element)
+        elif value not in ("", []) or not node.children:
+            fields[generic] = compact(value, path)
 
     def note(self, key: str, level: str, path: str) -> None:
-        """Remember a key of an object that does not have it: `path` is the object's, with a dot behind, `level` its list's."""
+        """Remember a key that an object of the contract does not have; `path` ends with a dot, `level` is its list."""
         node = self._by_path.get((level, path))
         if node is not None:
             self._note(key, node, path)

@@ -293,7 +293,7 @@ def _with_escapes(data: bytes, starts: Int32s, ends: Int32s) -> Int64s:
 
 
 def _cut(data: bytes, starts: Int32s, ends: Int32s) -> pa.Array:
-    """Return ascending spans of a text as an array that shares its bytes: the span i is at 2 i, what follows it behind."""
+    """Return ascending spans of a text that shares its bytes: span i is value 2 i, the rest is between."""
     offsets = np.empty(2 * len(starts) + 1, dtype=np.int32)
     offsets[0:-1:2], offsets[1::2] = starts, ends
     offsets[-1] = ends[-1] if len(ends) else 0
