@@ -400,7 +400,7 @@ class Table:
         """Return the level that a column's values belong to: 0 for the document, `depth` for the row.
 
         A column with paths on several levels, and a product, belongs to the deepest; what is not read at a path counts
-        as the document's, also `extra_fields`, which differ by row in all tables but the main one.
+        as the document's, also `extra_fields`, which differ by row.
         """
         return self._levels[column.name]
 
