@@ -19,6 +19,7 @@ from chalicelib.contracts.contract import (
     RowNumber,
     Table,
     Type,
+    in_order,
 )
 from chalicelib.contracts.paths import JsonPath, Key, Step
 from chalicelib.contracts.sections import Faults, near
@@ -112,7 +113,7 @@ def _role(
     elif column.type not in types:
         listed = ", ".join(each.value for each in types)
         yield at, f"{named}, which is {column.type.value}: declare it as one of {listed}"
-    elif main.level(column):
+    elif any(path.level for path in column.paths):
         yield at, f"{named}, which is read from a list, many times a document: name a column of the document itself"
 
 
@@ -179,6 +180,8 @@ def _written(column: Column) -> Iterator[tuple[str, JsonPath]]:
 
 
 def _products(contract: Contract, table: Table, draft: Draft) -> Found:
+    by_name = {column.name: column for column in table.columns}
+    circular = by_name.keys() - {column.name for column in in_order(table.columns)}
     for column in table.columns:
         if not isinstance(column.source, Product):
             continue
@@ -186,30 +189,14 @@ def _products(contract: Contract, table: Table, draft: Draft) -> Found:
         for factor in column.source.factors:
             if (table.name, factor) in draft.unread:
                 continue
-            other = next((each for each in table.columns if each.name == factor), None)
+            other = by_name.get(factor)
             if other is None:
-                names = [each.name for each in table.columns]
-                yield at, f"names {shown(factor)!r}, no column of the table{near(factor, names)}: declare it there"
+                yield at, f"names {shown(factor)!r}, no column of the table{near(factor, by_name)}: declare it there"
             elif other.type not in NUMERIC or isinstance(other.source, Origin):
                 said = f'comes from "{other.source.value}"' if isinstance(other.source, Origin) else other.type.value
                 yield at, f"names {factor!r}, which is {said}: a factor is a decimal or an integer read at a path"
-            elif _reaches(table, factor, column.name):
-                yield at, f"names {factor!r}, which is made of {column.name} itself: break the circle"
-
-
-def _reaches(table: Table, start: str, end: str) -> bool:
-    """Tell whether the product `start` has `end` among its factors, or theirs."""
-    seen: set[str] = set()
-    waiting = [start]
-    while waiting:
-        name = waiting.pop()
-        column = table.by_name.get(name)
-        if name == end:
-            return True
-        if name not in seen and column is not None and isinstance(column.source, Product):
-            waiting += column.source.factors
-        seen.add(name)
-    return False
+            elif isinstance(other.source, Product) and factor in circular:
+                yield at, f"names {factor!r}, which is made of itself in the end: break the circle"
 
 
 def _ways(contract: Contract, draft: Draft) -> Found:

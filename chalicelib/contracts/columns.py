@@ -6,6 +6,7 @@ import re
 import zoneinfo
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 
 from chalicelib.contracts.contract import (
     DATED,
@@ -264,6 +265,11 @@ def _pattern_fault(pattern: str) -> str | None:
     return None
 
 
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
+
+
 def _zone(section: Section, formats: tuple[DateFormat, ...]) -> str:
     name = section.text("zone", 'write an IANA name such as "Europe/Berlin" in quotes')
     if name is None:
@@ -271,7 +277,7 @@ def _zone(section: Section, formats: tuple[DateFormat, ...]) -> str:
     try:
         zoneinfo.ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        hint = near(name, zoneinfo.available_timezones())
+        hint = near(name, _zones())
         section.add("zone", f"is {kind(name)}, no time zone of IANA's{hint}: use a name such as Europe/Berlin")
         return "UTC"
     if name != "UTC" and formats and not any(each in _ZONED or isinstance(each, Strptime) for each in formats):

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 
+MOST_STEPS = 100
+
 _BARE = re.compile(r"[^.\[\]\"\s\\\x00-\x1f\x7f]+")
 _BARE_IN_FILTER = re.compile(r"[^.\[\]\"\s\\\x00-\x1f\x7f=]+")
 _BARE_VALUE = re.compile(r"[^\[\]\"\s\\\x00-\x1f\x7f]+")
@@ -135,6 +137,8 @@ def parse(text: str) -> JsonPath:
     name, position = _key(text, 0, _BARE)
     steps.append(Key(name))
     while position < len(text):
+        if len(steps) == MOST_STEPS:
+            raise PathError(text, position + 1, f"more than {MOST_STEPS} steps begin: no document is so deep")
         if text[position] == ".":
             name, position = _key(text, position + 1, _BARE)
             steps.append(Key(name))
@@ -211,8 +215,8 @@ def _bracket(text: str, position: int) -> tuple[Step, int]:
     if re.compile(r"[+-]?[0-9]+\]").match(text, position):
         problem = "the number of an element is not one from 0 to 999999999 without sign or leading zeros"
         raise PathError(text, position + 1, problem)
-    keys = []
-    while True:
+    keys: list[str] = []
+    while len(keys) < MOST_STEPS:
         key, position = _key(text, position, _BARE_IN_FILTER)
         keys.append(key)
         if not text.startswith(".", position):

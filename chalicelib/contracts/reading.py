@@ -20,7 +20,7 @@ from chalicelib.contracts.sections import Faults, Section, kind
 from chalicelib.contracts.toml_lines import Location, line_of, lines
 from chalicelib.errors import ContractError, shown
 
-MAX_BYTES = 1_000_000
+MAX_BYTES = 500_000
 LONGEST_PROBLEM = 600
 """Characters of one fault that are printed."""
 FILE_NAME = "contract.toml"

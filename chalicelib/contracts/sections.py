@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -13,6 +14,9 @@ from chalicelib.contracts.toml_lines import Location
 from chalicelib.errors import shown
 
 T = TypeVar("T")
+
+MOST_COMPARED = 1000
+"""How many names are compared with one that is unknown: each takes some microseconds."""
 
 
 @dataclass
@@ -28,7 +32,7 @@ class Faults:
 
 def near(name: str, names: Iterable[str]) -> str:
     """Return a hint at the name that was probably meant, or nothing."""
-    by_lower = {each.lower(): each for each in names}
+    by_lower = {each.lower(): each for each in itertools.islice(names, MOST_COMPARED)}
     close = difflib.get_close_matches(name.lower(), by_lower, 1, 0.7)
     return f" (did you mean {by_lower[close[0]]}?)" if close else ""
 

@@ -207,7 +207,7 @@ def test_a_product_has_the_scales_of_its_factors_at_most_nine_or_its_own() -> No
         """
     ).main
     assert [table[name].scale for name in ("line", "own", "deep")] == [4, 1, 9]
-    assert [column.name for column in table.products] == ["line", "deep", "own"]
+    assert [column.name for column in table.products] == ["line", "own", "deep"]
     assert table.level(table["deep"]) == 1
 
 
