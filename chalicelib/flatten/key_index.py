@@ -38,13 +38,14 @@ _OBJECT = ord("{")
 class KeyNames:
     """Numbers for keys, by their bytes: the same over all batches. Number 0 is no key's."""
 
-    BITS = 13
+    BITS = 14
     MOST = 2000
     """More different keys are no names but data: such documents are left to the strict way."""
 
     def __init__(self) -> None:
         self.names: list[bytes] = [b""]
-        self._table = np.zeros(1 << self.BITS, dtype=np.int32)
+        # Of two keys that share a slot of the first table, the later one stands in the second, by other bits.
+        self._tables = [np.zeros(1 << self.BITS, dtype=np.int32) for _ in range(2)]
         self._words = np.zeros((_LONGEST_KEY // _WORD, 64), dtype=np.uint64)
         self._lengths = np.full(64, -1, dtype=np.int64)
 
@@ -55,21 +56,35 @@ class KeyNames:
         for i, part in enumerate(parts):
             mixed ^= part * _FACTORS[i % 2]
             mixed ^= mixed >> np.uint64(29)
-        slots = (mixed * _FACTORS[3] >> np.uint64(64 - self.BITS)).astype(np.int32)
-        while True:
-            found = self._table[slots]
-            same = self._lengths[found] == lengths
-            for i, part in enumerate(parts):
-                same &= self._words[i, found] == part
-            if same.all():
-                return found
-            unknown = np.flatnonzero(~same)
-            added = self._add(data, parts, starts, lengths, slots, unknown)
-            if added is None:
+        mixed *= _FACTORS[3]
+        slots = (mixed >> np.uint64(64 - self.BITS)).astype(np.int32)
+        found = self._tables[0][slots]
+        unknown = np.flatnonzero(~self._are(found, parts, lengths))
+        while len(unknown):
+            others = (mixed[unknown] >> np.uint64(64 - 2 * self.BITS)).astype(np.int32) & ((1 << self.BITS) - 1)
+            found[unknown] = self._tables[1][others]
+            same = self._are(found[unknown], [part[unknown] for part in parts], lengths[unknown])
+            unknown, others = unknown[~same], others[~same]
+            if len(unknown) == 0:
+                break
+            if len(self.names) > self.MOST:
                 return None
-            if not added:
-                found[unknown] = 0
-                return found
+            if not self._add(data, parts, starts, lengths, int(unknown[0]), int(slots[unknown[0]]), int(others[0])):
+                # A key that cannot have a number, and whatever else has the same bytes.
+                found[unknown[0]] = 0
+                unknown = unknown[1:]
+                continue
+            again = self._tables[0][slots[unknown]]
+            same = self._are(again, [part[unknown] for part in parts], lengths[unknown])
+            found[unknown[same]] = again[same]
+            unknown = unknown[~same]
+        return found
+
+    def _are(self, found: Int32s, parts: list[Words], lengths: Int32s) -> Bools:
+        same: Bools = self._lengths[found] == lengths
+        for i, part in enumerate(parts):
+            same &= self._words[i, found] == part
+        return same
 
     def _parts(self, words: Words, starts: Int32s, lengths: Int32s) -> list[Words]:
         parts = [words[starts] & _MASKS[np.minimum(lengths, _WORD)]]
@@ -82,27 +97,23 @@ class KeyNames:
         return parts
 
     def _add(
-        self, data: bytes, parts: list[Words], starts: Int32s, lengths: Int32s, slots: Int32s, unknown: Int64s
-    ) -> bool | None:
-        """Give numbers to keys that have none. Return whether any was given one, None when there are too many."""
-        added = False
-        for i in unknown[np.unique(slots[unknown], return_index=True)[1]].tolist():
-            if lengths[i] > _LONGEST_KEY or self._table[slots[i]]:
-                continue  # Two keys of one slot: the later has no number.
-            number = len(self.names)
-            if number > self.MOST:
-                return None
-            if number == len(self._lengths):
-                self._words = np.concatenate([self._words, np.zeros_like(self._words)], axis=1)
-                self._lengths = np.concatenate([self._lengths, np.full_like(self._lengths, -1)])
-            self.names.append(data[starts[i] : starts[i] + lengths[i]])
-            self._table[slots[i]] = number
-            self._words[:, number] = 0
-            for j, part in enumerate(parts):
-                self._words[j, number] = part[i]
-            self._lengths[number] = lengths[i]
-            added = True
-        return added
+        self, data: bytes, parts: list[Words], starts: Int32s, lengths: Int32s, i: int, slot: int, other: int
+    ) -> bool:
+        """Give a number to a key that has none. False for one that is too long, or finds no free slot."""
+        table, place = (self._tables[0], slot) if self._tables[0][slot] == 0 else (self._tables[1], other)
+        if lengths[i] > _LONGEST_KEY or table[place]:
+            return False
+        number = len(self.names)
+        if number == len(self._lengths):
+            self._words = np.concatenate([self._words, np.zeros_like(self._words)], axis=1)
+            self._lengths = np.concatenate([self._lengths, np.full_like(self._lengths, -1)])
+        self.names.append(data[starts[i] : starts[i] + lengths[i]])
+        table[place] = number
+        self._words[:, number] = 0
+        for j, part in enumerate(parts):
+            self._words[j, number] = part[i]
+        self._lengths[number] = lengths[i]
+        return True
 
 
 @dataclass(frozen=True)
