@@ -30,12 +30,13 @@ import pyarrow as pa
 from chalicelib.contracts.contract import Contract, Origin, Type
 from chalicelib.flatten import columns, raw_keys, values
 from chalicelib.flatten.columns import Bools, Int64s
+from chalicelib.flatten.hand_columns import HandColumn
 from chalicelib.flatten.lax_parser import Form, Forms, LaxParser, Level, Raw
 from chalicelib.flatten.layout import Layout, Node, Unsupported
 from chalicelib.flatten.level_columns import LevelColumns
 from chalicelib.flatten.table_rows import TableColumns, rows_of
 from chalicelib.flatten.unnamed import UnnamedFields
-from chalicelib.flatten.unnamed_texts import UnnamedReader, UnnamedTexts, are_plain_digits, kept_as_sent
+from chalicelib.flatten.unnamed_texts import UnnamedReader, UnnamedTexts, are_plain_digits, kept_as_sent, raw_texts
 
 
 @dataclass
@@ -73,7 +74,11 @@ class FastDecoder:
         self._columns = LevelColumns(self._layout, latest_ms)
         self._leaves = tuple(self._layout.leaves)
         self._last_keys = {leaf.number: name for node in self._layout.nodes for name, leaf in node.children.items()}
-        self._offsets = raw_keys.discriminating_offsets({self._last_keys[leaf.number] for leaf in self._leaves})
+        self._offsets = raw_keys.discriminating_offsets(
+            {self._last_keys[leaf.number] for leaf in self._leaves if not leaf.is_element}
+        )
+        self._hand = {column: HandColumn(self._layout, contract, column, latest_ms) for column in self._layout.by_hand}
+        self._raw_nodes = [node for hand in self._hand.values() for node in hand.nodes]
         self._forms: Forms | None = None
         self._failed_last = False
 
@@ -111,18 +116,25 @@ class FastDecoder:
         good: Bools = np.ones(len(raws), dtype=np.bool_)
         texts: dict[str, pa.Array] = {}
         complete = self._complete(levels, raw_keys.Keys(text), raws, forms)
+        aside = self._columns.not_chosen(levels)
+        for documents in aside.values():
+            if documents.any():
+                complete = ~documents if complete is None else complete & ~documents
         self._check_integers(good, complete, levels, raw_keys.Keys(text), forms)
         if complete is not None:
             which = np.flatnonzero(~complete)
-            found = self._unnamed.read([raws[i] for i in which.tolist()], self._asked(forms)) if len(which) else None
+            chosen = [raws[i] for i in which.tolist()]
+            aside = {number: documents[which] for number, documents in aside.items()}
+            found = self._unnamed.read(chosen, self._asked(forms), aside) if len(which) else None
             if found is None:
                 good[which] = False
             else:
                 self._put_in(found, which, good, levels, texts, forms)
-            for leaf in self._asked(forms):
-                levels[leaf.level].arrays.setdefault(leaf.number, pa.nulls(len(levels[leaf.level]), pa.string()))
+            for leaf, form in forms.items():
+                if form is Form.BYTES:
+                    levels[leaf.level].arrays.setdefault(leaf.number, pa.nulls(len(levels[leaf.level]), pa.string()))
         self._check_zeros(good, text, levels, forms)
-        made = self._columns.make(levels, good)
+        made = self._columns.make(levels, good, self._hand)
         if not good.any():
             return None
         tables = [rows_of(self._contract, table, levels, made, texts, good) for table in self._contract.tables]
@@ -145,7 +157,8 @@ class FastDecoder:
         return columns.numbers(array)
 
     def _asked(self, forms: dict[Node, Form]) -> list[Node]:
-        return [leaf for leaf, form in forms.items() if form in (Form.BYTES, Form.INTEGER)]
+        leaves = [leaf for leaf, form in forms.items() if form in (Form.BYTES, Form.INTEGER)]
+        return list({node.number: node for node in (*leaves, *self._raw_nodes)}.values())
 
     # Proofs ---------------------------------------------------------------------------------------------------------
 
@@ -159,7 +172,7 @@ class FastDecoder:
         same there is no other key. A text that looks like a key is counted too, and only makes the record incomplete.
         Keys that hold null are taken off, one for each that is counted; msgspec says whether they are the contract's.
         """
-        if any(form is Form.BYTES or not leaf.named for leaf, form in forms.items()):
+        if self._hand or any(form is Form.BYTES or not leaf.named for leaf, form in forms.items()):
             return np.zeros(len(raws), dtype=np.bool_)
         found = sum(int(level.values.sum()) for level in levels.values())
         texts = (
@@ -208,7 +221,7 @@ class FastDecoder:
         names = {self._last_keys[leaf.number] for leaf, form in forms.items() if form is Form.INTEGER}
         expected: dict[str, Int64s] = {name: np.zeros(len(good), dtype=np.int64) for name in names}
         for leaf, form in forms.items():
-            name = self._last_keys[leaf.number]
+            name = self._last_keys.get(leaf.number, "")
             if name in names and form in (Form.INTEGER, Form.FLOAT):
                 level = levels[leaf.level]
                 valid = columns.validity(level.arrays[leaf.number])
@@ -244,7 +257,8 @@ class FastDecoder:
         sound = found.sound.copy()
         position = np.full(len(good), -1)
         position[which] = np.arange(len(which))
-        for name, level in levels.items():
+        objects = {name: level for name, level in levels.items() if not self._layout.levels[name].is_leaf}
+        for name, level in objects.items():
             # Elements are told apart by their number alone, so that each document must have as many both ways.
             parsed = position[level.documents]
             expected = np.bincount(parsed[parsed >= 0], minlength=len(which))
@@ -252,18 +266,25 @@ class FastDecoder:
         good[which[~sound]] = False
         chosen = np.zeros(len(good), dtype=np.bool_)
         chosen[which[sound]] = True
-        places = {name: np.flatnonzero(chosen[level.documents]) for name, level in levels.items()}
-        usable = {name: sound[documents] for name, documents in found.documents.items()}
-        for name, array in found.texts.items():
-            texts[name] = _spread(columns.filter_rows(array, usable[name]), places[name], len(levels[name]))
-        for leaf in self._asked(forms):
+        places = {name: np.flatnonzero(chosen[level.documents]) for name, level in objects.items()}
+        usable = {name: sound[found.documents[name]] for name in objects}
+        for name in objects:
+            array = columns.filter_rows(found.texts[name], usable[name])
+            texts[name] = _spread(array, places[name], len(levels[name]))
+        for node in self._raw_nodes:
+            level = levels[node.level]
+            raws = raw_texts(found, node, len(found.documents[node.level]))
+            level.raws[node.number] = _spread_texts(raws, usable[node.level], places[node.level], len(level))
+        for leaf, form in forms.items():
+            if leaf.is_element:
+                continue
             level, place = levels[leaf.level], places[leaf.level]
-            if forms[leaf] is Form.BYTES:
+            if form is Form.BYTES:
                 fine = np.ones(len(usable[leaf.level]), dtype=np.bool_)
                 kept = columns.filter_rows(kept_as_sent(found, leaf, fine), usable[leaf.level])
                 level.arrays[leaf.number] = _spread(kept, place, len(level))
                 good[level.documents[place[~fine[usable[leaf.level]]]]] = False
-            else:
+            elif form is Form.INTEGER:
                 elements, plain = are_plain_digits(found, leaf)
                 good[which[found.documents[leaf.level][elements[~plain]]]] = False
 
@@ -276,3 +297,11 @@ def _spread(array: pa.Array, places: Int64s, count: int) -> pa.Array:
     has = np.zeros(count, dtype=np.bool_)
     positions[places], has[places] = np.arange(len(places)), True
     return columns.take(array, positions, has)
+
+
+def _spread_texts(texts: list[str | None], usable: Bools, places: Int64s, count: int) -> list[str | None]:
+    """Return `count` texts with the usable ones of `texts` at `places`, None elsewhere."""
+    spread: list[str | None] = [None] * count
+    for place, i in zip(places.tolist(), np.flatnonzero(usable).tolist(), strict=True):
+        spread[place] = texts[i]
+    return spread

@@ -108,7 +108,7 @@ def document_in(record: Any, contract: Contract) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class _Element:
+class Element:
     """The document, or an element of a list of rows: its value, its path (empty, or ending with a dot), its numbers."""
 
     value: Any
@@ -124,10 +124,10 @@ class _TableReader:
         self._unnamed = unnamed
         columns = read_columns(table)
         self.positions = {column.name: i for i, column in enumerate(columns)}
-        self._readers: list[list[_ColumnReader]] = [[] for _ in range(table.depth + 1)]
+        self._readers: list[list[ColumnReader]] = [[] for _ in range(table.depth + 1)]
         for i, column in enumerate(columns):
             if isinstance(column.source, FromDocument | FromRecord):
-                self._readers[table.level(column)].append(_ColumnReader(contract, column, i, latest_ms))
+                self._readers[table.level(column)].append(ColumnReader(contract, column, i, latest_ms))
         self._numbers = [
             (i, c.source.of.level, _counted(contract, table, c.source))
             for i, c in enumerate(columns)
@@ -139,7 +139,7 @@ class _TableReader:
 
     def read(self, document: dict[str, Any], record: Any) -> tuple[list[list[Any]], int]:
         """Return the rows that a document makes, at least one, and about how many bytes they take."""
-        root = _Element(document, "", ())
+        root = Element(document, "", ())
         first: list[Any] = [None] * len(self.positions)
         self._fill(first, [root], record, None)
         numbers = [(i, level, _numbering(document, lists)) for i, level, lists in self._numbers]
@@ -158,7 +158,7 @@ class _TableReader:
             rows.append(first)
         return rows, size
 
-    def _rows(self, elements: list[_Element], row: list[Any], record: Any) -> Iterator[tuple[_Element, list[Any]]]:
+    def _rows(self, elements: list[Element], row: list[Any], record: Any) -> Iterator[tuple[Element, list[Any]]]:
         """Yield the row of each element below the last of `elements`, whose values so far are in `row`."""
         if len(elements) > self._table.depth:
             yield elements[-1], row
@@ -168,7 +168,7 @@ class _TableReader:
             self._fill(inner, [*elements, element], record, row[self._extra])
             yield from self._rows([*elements, element], inner, record)
 
-    def _elements(self, element: _Element, rows: RowList) -> Iterator[_Element]:
+    def _elements(self, element: Element, rows: RowList) -> Iterator[Element]:
         found, path = follow(element.value, rows.steps, element.path)
         if isinstance(found, dict) and self._table.one_or_many:
             found = [found]
@@ -178,9 +178,9 @@ class _TableReader:
             raise RejectedDocument(path, f"expected an array, found {kind(found)}")
         for i, each in enumerate(found):
             if rows.where is None or holds(each, rows.where):
-                yield _Element(each, f"{path}[{i}].", (*element.indexes, i))
+                yield Element(each, f"{path}[{i}].", (*element.indexes, i))
 
-    def _fill(self, row: list[Any], elements: list[_Element], record: Any, fields: str | None) -> None:
+    def _fill(self, row: list[Any], elements: list[Element], record: Any, fields: str | None) -> None:
         """Put the values of one level into a row, and the unnamed fields, after those of the levels above."""
         level = len(elements) - 1
         for reader in self._readers[level]:
@@ -190,7 +190,7 @@ class _TableReader:
             own = self._unnamed.of(elements[-1].value, rows, elements[-1].path)
             row[self._extra] = with_own(fields, own)
 
-    def _finish(self, row: list[Any], element: _Element, numbers: list[tuple[int, int, _Numbers]]) -> int:
+    def _finish(self, row: list[Any], element: Element, numbers: list[tuple[int, int, _Numbers]]) -> int:
         for i, level, numbering in numbers:
             row[i] = numbering.get(element.indexes[:level]) if len(element.indexes) >= level else None
         for product in self._products:
@@ -239,7 +239,7 @@ def keeps_unnamed(contract: Contract, table: Table, level: int) -> bool:
     return level == table.depth or not any(rows.path == other.path for each in above for other in each.lists)
 
 
-class _ColumnReader:
+class ColumnReader:
     """Reads the value of one column from the elements that it may be read from."""
 
     def __init__(self, contract: Contract, column: Column, position: int, latest_ms: int) -> None:
@@ -253,11 +253,11 @@ class _ColumnReader:
         self._is_date = column == contract.date_column
         self._read = values.reader(column) if column.type is not Type.JSON else None
 
-    def read(self, elements: list[_Element], record: Any) -> Any:
+    def read(self, elements: list[Element], record: Any) -> Any:
         """Return the value, None for NULL. Raises RejectedDocument."""
         value, path = None, ""
         for each in self._paths:
-            element = _Element(record, "", ()) if self._of_record else elements[each.level]
+            element = Element(record, "", ()) if self._of_record else elements[each.level]
             value, path = follow(element.value, each.relative, element.path, strictly=len(self._paths) == 1)
             if not values.is_null(value, self._column.nulls):
                 break
@@ -273,7 +273,7 @@ class _ColumnReader:
         except InvalidValue as problem:
             raise RejectedDocument(path.removesuffix("."), str(problem)) from None
 
-    def _converted(self, value: Any, elements: list[_Element]) -> Any:
+    def _converted(self, value: Any, elements: list[Element]) -> Any:
         if self._read is None:
             return compact(value) if isinstance(value, dict | list) else values.text(value)
         if self._column.minor_units is not None:
@@ -293,7 +293,7 @@ class _ColumnReader:
             f"{values.datetime_of(self._latest_ms):%Y-%m-%d}, {MONTHS_AHEAD} months after the file"
         )
 
-    def _digits(self, units: MinorUnits, elements: list[_Element]) -> int:
+    def _digits(self, units: MinorUnits, elements: list[Element]) -> int:
         """Return how many digits of an integer of minor units are decimals."""
         if isinstance(units, FixedDigits):
             return units.digits
@@ -312,7 +312,7 @@ class _ColumnReader:
             raise InvalidValue(f"{path}, which says how many decimals it has, is {kind(value)}: send {what}")
         return number
 
-    def _reject_absence(self, elements: list[_Element]) -> NoReturn:
+    def _reject_absence(self, elements: list[Element]) -> NoReturn:
         """Raise RejectedDocument for a required value that is missing, null or empty."""
         path = self._paths[0]
         element = elements[path.level]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import takewhile
 from typing import Any
 
 from chalicelib.contracts.contract import Column, Contract, Table
@@ -30,12 +31,14 @@ Fields = dict[str, str]
 class Node:
     """What a contract names below an object: by key the nodes below, and what is read from the key's own value.
 
-    A value is `taken` where a column reads it as its only path. `choices` are columns that read it as one of several
-    paths: the first of them that holds a value is taken. `lists` are the tables' lists that the key's value is.
-    `others` holds keys that were seen and are not the contract's.
+    `is_object` says that an object is due, of which only parts are read. A value is `taken` where a column reads it as
+    its only path. `choices` are columns that read it as one of several paths: the first of them that holds a value is
+    taken. `lists` are the tables' lists that the key's value is. `others` holds keys that were seen and are not the
+    contract's.
     """
 
     children: dict[str, Node] = field(default_factory=dict)
+    is_object: bool = False
     taken: bool = False
     choices: list[Column] = field(default_factory=list)
     lists: list[tuple[Table, int]] = field(default_factory=list)
@@ -63,6 +66,8 @@ class UnnamedFields:
             for column in table.columns:
                 for path in column.paths:
                     self._name(column, path)
+                for path in column.referred:
+                    self._know_object(path.list_path, path.relative[:-1])
             for level, rows in enumerate(table.lists):
                 outer = table.lists[level - 1].path if level else None
                 node = self._node(outer, rows.steps)
@@ -103,9 +108,9 @@ class UnnamedFields:
             left = [each for each in _elements(value) if not _makes_rows(each, node.lists)]
             if left and isinstance(value, list | dict):
                 fields[generic] = compact(left, path)
-        elif node.children and isinstance(value, dict):
+        elif node.is_object and isinstance(value, dict):
             self._collect(value, node, f"{path}.", f"{generic}.", fields, element)
-        elif value not in ("", []) or not node.children:
+        elif value not in ("", []) or not node.is_object:
             fields[generic] = compact(value, path)
 
     def note(self, key: str, level: str, path: str) -> None:
@@ -132,15 +137,26 @@ class UnnamedFields:
         elif all(each.list_path == path.list_path for each in column.paths):
             node.choices.append(column)
 
+    def _know_object(self, rows: JsonPath | None, steps: tuple[Any, ...]) -> None:
+        node = self._node(rows, steps)
+        if node is not None:
+            node.is_object = True
+
     def _node(self, rows: JsonPath | None, steps: tuple[Any, ...]) -> Node | None:
-        """Return the node of a value that lies below keys alone; None for one of which only an element is read."""
-        if not all(isinstance(step, Key) for step in steps):
+        """Return the node of a value that lies below keys alone; None for one of which only an element is read.
+
+        What such a value lies in is known all the same, so that only the list itself is an unnamed field.
+        """
+        keys = list(takewhile(lambda step: isinstance(step, Key), steps))
+        if len(keys) < len(steps):
+            self._know_object(rows, tuple(keys[:-1]))
             return None
         level = str(rows or "")
         path = f"{level}." if level else ""
         node = self._roots.setdefault(rows, Node())
         self._by_path[level, path] = node
         for step in steps:
+            node.is_object = True
             node = node.children.setdefault(step.name, Node())
             path = f"{below(path, step.name)}."
             self._by_path[level, path] = node

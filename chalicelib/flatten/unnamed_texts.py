@@ -31,7 +31,7 @@ MAX_DIGITS = 18
 """Longer integers may not fit 64 bits."""
 
 _UNNAMED = -1
-_BACKSLASH, _QUOTE, _NULL = b'\\"n'
+_BACKSLASH, _QUOTE, _NULL, _OPEN_OBJECT, _OPEN_ARRAY = b'\\"n{['
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,8 @@ class UnnamedReader:
         self._children[self._inside] = self._inside
         self._literals: list[bytes] = []
         self._literal_of = np.full((len(nodes), KeyNames.MOST + 1), -1, dtype=np.int32)
+        self._is_aside = np.array([node.is_aside for node in nodes] + [False])
+        """Nodes whose values are unnamed fields, though something of them is read."""
         self._escaped = np.zeros(KeyNames.MOST + 1, dtype=np.bool_)
         self._escaped[0] = True
         self._items = np.array([node.items.number if node.items else -1 for node in nodes] + [-1], dtype=np.int32)
@@ -84,8 +86,11 @@ class UnnamedReader:
             if node.is_around:
                 self._children[node.number] = self._inside
 
-    def read(self, raws: Sequence[Any], asked: Sequence[Node]) -> UnnamedTexts | None:
-        """Read a batch of records that are objects; `asked` are leaves whose bytes are wanted. None if it cannot."""
+    def read(self, raws: Sequence[Any], asked: Sequence[Node], aside: dict[int, Bools]) -> UnnamedTexts | None:
+        """Read a batch of records that are objects. Returns None if it cannot.
+
+        `asked` are leaves whose bytes are wanted, `aside` says of leaves which documents' values are unnamed fields.
+        """
         data = b"".join(
             [PADDING, memoryview(msgspec.json.format(b"[" + b",".join(raws) + b"]", indent=-1))[1:-1], PADDING]
         )
@@ -94,19 +99,22 @@ class UnnamedReader:
             return None
         self._learn()
         resolved = self._resolve(index)
+        for number, documents in aside.items():
+            mine = np.flatnonzero(resolved.keys == number)
+            resolved.keys[mine[documents[resolved.documents[index.holders[mine]]]]] = _UNNAMED
         sound = np.ones(len(raws), dtype=np.bool_)
         sound[resolved.documents[index.holders[self._escaped[index.keys]]]] = False
         if not self._check_repeated(index, resolved, sound):
             return None
         texts = {name: self._texts(data, index, resolved, i, sound) for i, name in enumerate(self._levels)}
         leaves = {leaf.number: _spans(index, resolved, leaf.number) for leaf in asked}
-        documents = {
+        of_elements = {
             name: resolved.documents[resolved.nodes == self._layout.levels[name].number]
             if name
             else np.arange(len(raws))
             for name in self._levels
         }
-        return UnnamedTexts(data, sound, texts, documents, leaves)
+        return UnnamedTexts(data, sound, texts, of_elements, leaves)
 
     def _learn(self) -> None:
         """Put keys that were not seen before into the table."""
@@ -117,8 +125,7 @@ class UnnamedReader:
             for node in self._layout.nodes:
                 child = node.children.get(name)
                 if child is not None:
-                    is_aside = child.is_leaf and not child.named
-                    self._children[node.number, number] = _UNNAMED if is_aside else child.number
+                    self._children[node.number, number] = child.number
         self._known = len(self._names.names)
 
     def _resolve(self, index: KeyIndex) -> _Resolved:
@@ -177,7 +184,7 @@ class UnnamedReader:
 
     def _texts(self, data: bytes, index: KeyIndex, resolved: _Resolved, level: int, sound: Bools) -> pa.Array:
         count = resolved.counts[level]
-        which = np.flatnonzero(resolved.keys == _UNNAMED)
+        which = np.flatnonzero((resolved.keys == _UNNAMED) | self._is_aside[resolved.keys])
         nodes = resolved.nodes[index.holders[which]]
         here = self._level_of[nodes] == level
         which, nodes = which[here], nodes[here]
@@ -241,6 +248,15 @@ class _Resolved:
     counts: list[int]
 
 
+def raw_texts(found: UnnamedTexts, node: Node, count: int) -> list[str | None]:
+    """Return the JSON texts of a node's values for all `count` elements of its level, None where there is none."""
+    spans = found.leaves[node.number]
+    texts: list[str | None] = [None] * count
+    for i, start, end in zip(spans.elements.tolist(), spans.starts.tolist(), spans.ends.tolist(), strict=True):
+        texts[i] = found.data[start:end].decode()
+    return texts
+
+
 def kept_as_sent(found: UnnamedTexts, leaf: Node, sound_elements: Bools) -> pa.Array:
     """Return the values of a leaf as JSON texts, texts as they are; clear `sound_elements` where one is no text."""
     spans = found.leaves[leaf.number]
@@ -262,7 +278,11 @@ def kept_as_sent(found: UnnamedTexts, leaf: Node, sound_elements: Bools) -> pa.A
     places[odd] = 2 * len(starts) + np.arange(len(odd))
     place = np.zeros(len(sound_elements), dtype=np.int64)
     has = np.zeros(len(sound_elements), dtype=np.bool_)
-    place[spans.elements], has[spans.elements] = places, first != _NULL
+    valid = first != _NULL
+    if nulls := leaf.columns[0].nulls:
+        for i in np.flatnonzero(valid & ~is_text & (first != _OPEN_OBJECT) & (first != _OPEN_ARRAY)).tolist():
+            valid[i] = not values.is_null(parsed(found.data[spans.starts[i] : spans.ends[i]]), nulls)
+    place[spans.elements], has[spans.elements] = places, valid
     taken = columns.take(cut, place, has)
     return pa.StringArray.from_buffers(len(taken), *taken.buffers()[1:], taken.buffers()[0], taken.null_count)
 
