@@ -22,6 +22,7 @@ from chalicelib.flatten import columns
 from chalicelib.flatten.fast import Decoded, FastDecoder
 from chalicelib.flatten.json_text import RejectedDocument
 from chalicelib.flatten.layout import Unsupported
+from chalicelib.flatten.observations import Observations
 from chalicelib.flatten.schema import arrow_type, row_schema
 from chalicelib.flatten.strict import DecodedDocument, StrictDecoder, read_columns
 from chalicelib.flatten.table_rows import TableColumns
@@ -89,7 +90,7 @@ class Flattener:
     """Turns batches of one source object into rows.
 
     Each record takes the fast way when it can be proven sound there, else the strict one; the rows are the same.
-    `source` hands the parser a text.
+    `source` hands the parser a text. `observations` is what the documents had.
     """
 
     def __init__(
@@ -102,16 +103,12 @@ class Flattener:
     ) -> None:
         self._lineage = lineage
         self._contract = contract
-        self._strict = StrictDecoder(contract, lineage.latest_document_ms)
+        self.observations = Observations()
+        self._strict = StrictDecoder(contract, lineage.latest_document_ms, self.observations)
         self._fast: FastDecoder | None = None
         if fast:
             with contextlib.suppress(Unsupported):
                 self._fast = FastDecoder(contract, lineage.latest_document_ms, self._strict.unnamed, source)
-
-    @property
-    def near_misses(self) -> dict[str, str]:
-        """Paths of fields that the contract would name but for case or spaces, each with the path that it names."""
-        return self._strict.unnamed.near_misses
 
     def flatten(self, batch: Batch) -> Iterator[Flattened]:
         """Flatten one batch, in parts where its rows are many. No record is lost: each is in the rows or rejected."""
@@ -142,7 +139,20 @@ class Flattener:
         rejected.sort(key=lambda each: each.record_number)
         parts = [part for part in (fast, strict) if part is not None and len(part.taken)]
         tables = tuple(self._rows(i, table, parts, numbers) for i, table in enumerate(self._contract.tables))
-        return Flattened(tables, sum(len(part.taken) for part in parts), rejected)
+        loaded = sum(len(part.taken) for part in parts)
+        self._observe(tables, loaded)
+        return Flattened(tables, loaded, rejected)
+
+    def _observe(self, tables: tuple[TableRows, ...], loaded: int) -> None:
+        seen = self.observations
+        seen.documents += loaded
+        for each in tables:
+            for name, array in zip(each.rows.column_names, each.rows.columns, strict=True):
+                seen.filled[each.table.name, name] += len(array) - array.null_count
+            number = each.table.row_number
+            seen.elements[each.table.name] += (
+                seen.filled[each.table.name, number.name] if number else each.rows.num_rows
+            )
 
     def _decoded_fast(self, batch: Batch) -> Decoded | None:
         if self._fast is None or not batch.raws:

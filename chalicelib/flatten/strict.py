@@ -32,6 +32,7 @@ from chalicelib.flatten import values
 from chalicelib.flatten.diagnosis import absence
 from chalicelib.flatten.follow import follow, holds
 from chalicelib.flatten.json_text import RejectedDocument, compact, parsed, with_own
+from chalicelib.flatten.observations import Observations
 from chalicelib.flatten.unnamed import UnnamedFields
 from chalicelib.flatten.values import InvalidValue, NumberText, kind
 
@@ -62,9 +63,9 @@ class StrictDecoder:
     `unnamed` collects the fields that the contract does not name.
     """
 
-    def __init__(self, contract: Contract, latest_ms: int) -> None:
+    def __init__(self, contract: Contract, latest_ms: int, observations: Observations | None = None) -> None:
         self._contract = contract
-        self.unnamed = UnnamedFields(contract)
+        self.unnamed = UnnamedFields(contract, observations or Observations())
         self._tables = [_TableReader(contract, table, self.unnamed, latest_ms) for table in contract.tables]
         self._date = None if contract.date_column.source is Origin.SOURCE_MODIFIED_AT else contract.date_column
         self._date_is_date = contract.date_column.type is Type.DATE

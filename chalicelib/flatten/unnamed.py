@@ -12,6 +12,7 @@ from chalicelib.contracts.contract import Column, Contract, Table
 from chalicelib.contracts.paths import JsonPath, Key
 from chalicelib.flatten.follow import follow, holds
 from chalicelib.flatten.json_text import RepeatedKey, below, compact, repeated_key
+from chalicelib.flatten.observations import Observations
 from chalicelib.flatten.values import is_null
 
 MOST_NEAR_MISSES = 20
@@ -58,8 +59,8 @@ class Node:
 class UnnamedFields:
     """Collects the unnamed fields of documents and of elements of their lists."""
 
-    def __init__(self, contract: Contract) -> None:
-        self.near_misses: dict[str, str] = {}
+    def __init__(self, contract: Contract, observations: Observations) -> None:
+        self._observations = observations
         self._roots: dict[JsonPath | None, Node] = {}
         self._by_path: dict[tuple[str, str], Node] = {}
         for table in contract.tables:
@@ -124,9 +125,11 @@ class UnnamedFields:
         if key in node.others or len(key) > _LONGEST_KEY or len(node.others) >= _MOST_OTHERS:
             return
         node.others.add(key)
+        self._observations.note_unnamed(below(generic, key))
         meant = node.folded.get(_folded(key))
-        if meant is not None and len(self.near_misses) < MOST_NEAR_MISSES:
-            self.near_misses[generic + key] = generic + meant
+        near_misses = self._observations.near_misses
+        if meant is not None and len(near_misses) < MOST_NEAR_MISSES:
+            near_misses[generic + key] = generic + meant
 
     def _name(self, column: Column, path: JsonPath) -> None:
         node = self._node(path.list_path, path.relative)
