@@ -140,19 +140,16 @@ class Flattener:
         parts = [part for part in (fast, strict) if part is not None and len(part.taken)]
         tables = tuple(self._rows(i, table, parts, numbers) for i, table in enumerate(self._contract.tables))
         loaded = sum(len(part.taken) for part in parts)
-        self._observe(tables, loaded)
+        self._observe(tables, parts)
         return Flattened(tables, loaded, rejected)
 
-    def _observe(self, tables: tuple[TableRows, ...], loaded: int) -> None:
+    def _observe(self, tables: tuple[TableRows, ...], parts: list[Decoded]) -> None:
         seen = self.observations
-        seen.documents += loaded
-        for each in tables:
+        seen.documents += sum(len(part.taken) for part in parts)
+        for i, each in enumerate(tables):
+            seen.elements[each.table.name] += sum(part.tables[i].elements for part in parts)
             for name, array in zip(each.rows.column_names, each.rows.columns, strict=True):
                 seen.filled[each.table.name, name] += len(array) - array.null_count
-            number = each.table.row_number
-            seen.elements[each.table.name] += (
-                seen.filled[each.table.name, number.name] if number else each.rows.num_rows
-            )
 
     def _decoded_fast(self, batch: Batch) -> Decoded | None:
         if self._fast is None or not batch.raws:
@@ -226,7 +223,8 @@ def _columns_of(contract: Contract, documents: list[DecodedDocument], taken: Int
             for i, column in enumerate(read_columns(table))
         }
         parents = np.repeat(np.arange(len(documents)), counts)
-        tables.append(TableColumns(arrays, parents, np.zeros(len(documents), dtype=np.int64)))
+        elements = sum(document.elements[index] for document in documents)
+        tables.append(TableColumns(arrays, parents, np.zeros(len(documents), dtype=np.int64), elements))
     dates = None
     if documents[0].date_ms is not None:
         dates = np.fromiter((each.date_ms or 0 for each in documents), np.int64, len(documents))

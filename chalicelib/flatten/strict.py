@@ -42,11 +42,12 @@ class DecodedDocument:
     """One document as rows of each table, in the order of the contract's tables; `size` is about what they take.
 
     A row holds the values of the table's `read_columns` in their order: decimals as integers of their smallest unit,
-    timestamps as milliseconds, dates as days. `date_ms` is the date whose month is the partition, None where the
+    timestamps as milliseconds, dates as days. `elements` counts the rows that elements made, `date_ms` is the date whose month is the partition, None where the
     contract has none.
     """
 
     tables: tuple[list[list[Any]], ...]
+    elements: tuple[int, ...]
     date_ms: int | None
     size: int
 
@@ -76,12 +77,13 @@ class StrictDecoder:
         document = document_in(record, self._contract)
         if not isinstance(document, dict):
             raise RejectedDocument(str(self._contract.at or ""), f"expected a JSON object, found {kind(document)}")
-        tables, size = [], 0
+        tables, elements, size = [], [], 0
         for table in self._tables:
-            rows, bytes_of_rows = table.read(document, record)
+            rows, count, bytes_of_rows = table.read(document, record)
             tables.append(rows)
+            elements.append(count)
             size += bytes_of_rows
-        return DecodedDocument(tuple(tables), self._date_of(tables[0][0]), size)
+        return DecodedDocument(tuple(tables), tuple(elements), self._date_of(tables[0][0]), size)
 
     def _date_of(self, row: list[Any]) -> int | None:
         if self._date is None:
@@ -138,8 +140,8 @@ class _TableReader:
         self._extra = self.positions[table.of(Origin.EXTRA_FIELDS).name]
         self._keeps = [keeps_unnamed(contract, table, level) for level in range(table.depth + 1)]
 
-    def read(self, document: dict[str, Any], record: Any) -> tuple[list[list[Any]], int]:
-        """Return the rows that a document makes, at least one, and about how many bytes they take."""
+    def read(self, document: dict[str, Any], record: Any) -> tuple[list[list[Any]], int, int]:
+        """Return a document's rows, at least one, how many elements made, and about how many bytes they take."""
         root = Element(document, "", ())
         first: list[Any] = [None] * len(self.positions)
         self._fill(first, [root], record, None)
@@ -155,9 +157,8 @@ class _TableReader:
                 )
             rows.append(row)
         if not rows:
-            size = self._finish(first, root, numbers)
-            rows.append(first)
-        return rows, size
+            return [first], 0, self._finish(first, root, numbers)
+        return rows, len(rows), size
 
     def _rows(self, elements: list[Element], row: list[Any], record: Any) -> Iterator[tuple[Element, list[Any]]]:
         """Yield the row of each element below the last of `elements`, whose values so far are in `row`."""

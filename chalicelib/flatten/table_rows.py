@@ -21,12 +21,13 @@ from chalicelib.flatten.strict import keeps_unnamed
 class TableColumns:
     """Rows of one table: the columns that documents give, by name, and of which document each row is, by position.
 
-    `sizes` is about how many bytes the rows of each document take.
+    `sizes` is about how many bytes the rows of each document take; `elements` counts the rows that elements made.
     """
 
     arrays: dict[str, pa.Array]
     documents: Int64s
     sizes: Int64s
+    elements: int
 
     def keep(self, good: Bools) -> None:
         """Keep the rows of these documents alone; they are counted anew."""
@@ -77,7 +78,7 @@ def rows_of(
     for array in arrays.values():
         if array.type == pa.string():
             sizes += columns.lengths(array)
-    return TableColumns(arrays, documents, np.bincount(documents, sizes, count).astype(np.int64))
+    return TableColumns(arrays, documents, np.bincount(documents, sizes, count).astype(np.int64), len(deepest))
 
 
 def _placed(elements: Int64s, has: Bools) -> Int64s:
