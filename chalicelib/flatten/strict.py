@@ -42,8 +42,8 @@ class DecodedDocument:
     """One document as rows of each table, in the order of the contract's tables; `size` is about what they take.
 
     A row holds the values of the table's `read_columns` in their order: decimals as integers of their smallest unit,
-    timestamps as milliseconds, dates as days. `elements` counts the rows that elements made, `date_ms` is the date whose month is the partition, None where the
-    contract has none.
+    timestamps as milliseconds, dates as days. `elements` counts the rows that elements made. `date_ms` is the date
+    whose month is the partition, None where the contract has none.
     """
 
     tables: tuple[list[list[Any]], ...]
