@@ -134,7 +134,7 @@ def _table(contract: Contract, table: Table, draft: Draft) -> Found:
 
 def _outer(contract: Contract, table: Table, draft: Draft) -> Found:
     for column in table.columns:
-        if not isinstance(column.source, FromRecord):
+        if not isinstance(column.source, FromRecord) or (table.name, column.name) not in draft.declared:
             continue
         if contract.at is None:
             yield ("columns", column.name, "outer"), "nothing is around the document, as at is empty: write path"

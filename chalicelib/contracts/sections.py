@@ -94,6 +94,15 @@ class Section:
         """Return the text at `key`, None where there is none."""
         return self._typed(key, str, remedy)
 
+    def description(self, most: int) -> str:
+        """Return the description, empty where there is none: one line of at most this many characters."""
+        text = self.text("description") or ""
+        if not text.isprintable():
+            self.add("description", "has a line break or a character that cannot be printed: write it on one line")
+        if len(text) > most:
+            self.add("description", f"has {len(text)} characters: Glue keeps at most {most}")
+        return text
+
     def boolean(self, key: str) -> bool:
         """Return the boolean at `key`, False where there is none."""
         return bool(self._typed(key, bool, "write true or false"))

@@ -23,14 +23,14 @@ from tests.drawn_contracts import ANY_TEXT, completed, declared_contracts
 pytestmark = pytest.mark.thorough
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(declared_contracts())
 def test_a_contract_is_read_back_as_it_was_written(declared: Contract) -> None:
     whole = completed(declared)
     assert read_text(as_toml(whole), whole.name) == whole
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(declared_contracts())
 def test_columns_that_every_table_has_need_no_declaration(declared: Contract) -> None:
     said = values(declared)
@@ -39,7 +39,7 @@ def test_columns_that_every_table_has_need_no_declaration(declared: Contract) ->
     assert read_text(dumped(said), declared.name) == completed(declared)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(declared_contracts())
 def test_the_levels_of_a_drawn_contract_lie_on_the_way_to_its_rows(declared: Contract) -> None:
     for table, column in completed(declared).columns():
@@ -71,7 +71,7 @@ def _places(value: Any, at: Location = ()) -> list[Location]:
     return [at, *(place for key, each in inner for place in _places(each, (*at, key)))]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(declared_contracts(), st.data())
 def test_a_contract_with_anything_changed_is_read_or_named_its_faults(declared: Contract, data: st.DataObject) -> None:
     said = values(declared)
@@ -94,7 +94,7 @@ def test_a_contract_with_anything_changed_is_read_or_named_its_faults(declared: 
     _read_or_told(dumped(said))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(declared_contracts(), st.data())
 def test_a_text_with_anything_changed_is_read_or_named_its_faults(declared: Contract, data: st.DataObject) -> None:
     text = as_toml(declared)
@@ -128,7 +128,7 @@ def problems_of(text: str) -> list[str] | None:
     return None
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(declared_contracts())
 @example(Contract("x", (), ("a",), "b", description='a = 1\n[b]\n"""'))
 def test_every_value_of_a_text_has_a_line(declared: Contract) -> None:
