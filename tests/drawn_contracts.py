@@ -147,9 +147,7 @@ class _Drawing:
         numeric = [column.name for column in columns if column.type in NUMERIC]
         if numeric and self.flag():
             factors = (self.one(*numeric), self.one(*numeric))
-            columns.append(
-                Column(f"{name}_p", Type.DECIMAL, Product(factors), self.draw(PROSE), scale=self.one(0, 9))
-            )
+            columns.append(Column(f"{name}_p", Type.DECIMAL, Product(factors), self.draw(PROSE), scale=self.one(0, 9)))
             if self.flag():
                 columns.append(Column(f"{name}_q", Type.DECIMAL, Product((f"{name}_p", factors[0])), scale=4))
         for origin in self.draw(st.lists(st.sampled_from(Origin), unique=True)):

@@ -84,8 +84,8 @@ def _syntax_fault(problem: str, text: str, file: str) -> str:
     """Write tomllib's message, `Expected … (at line 3, column 5)`, as the other faults are written."""
     match = re.fullmatch(r"(.*?) ?\(at (?:line (\d+), column (\d+)|end of document)\)", problem, re.DOTALL)
     message, line, column = match.groups() if match else (problem, None, None)
-    place = f"{line}:{column}" if line else str(max(1, len(text.splitlines())))
-    return f"{file}:{place}: is not TOML: {shown(message, 200)}"
+    position = f"{line}:{column}" if line else str(max(1, len(text.splitlines())))
+    return f"{file}:{position}: is not TOML: {shown(message, 200)}"
 
 
 def _ordered(faults: list[tuple[Location, str]], where: dict[Location, int]) -> list[tuple[Location, str]]:

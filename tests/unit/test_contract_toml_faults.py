@@ -175,8 +175,8 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_named_with_its_line_and_remedy(fault: str) -> None:
     old, new, expected = FAULTS[fault]
-    found = changed(old, new)
-    assert any(expected in problem for problem in found), found
+    problems_named = changed(old, new)
+    assert any(expected in problem for problem in problems_named), problems_named
 
 
 @pytest.mark.parametrize("name", ["document", "tables"])
@@ -216,8 +216,10 @@ def test_a_chain_of_products_is_as_long_as_it_is_and_a_circle_is_named_once_for_
     ]
     assert changed("[tables.notes]", "\n".join([*chain, "[tables.notes]"])) == []
     chain[0] = 'p0 = { product = ["quantity", "p2"] }'
-    found = changed("[tables.notes]", "\n".join([*chain[:3], "[tables.notes]"]))
-    assert [problem.split(": ")[1] for problem in found] == [f"tables.lines.columns.p{i}.product" for i in range(3)]
+    problems_named = changed("[tables.notes]", "\n".join([*chain[:3], "[tables.notes]"]))
+    assert [problem.split(": ")[1] for problem in problems_named] == [
+        f"tables.lines.columns.p{i}.product" for i in range(3)
+    ]
 
 
 def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:
