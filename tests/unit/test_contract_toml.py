@@ -158,7 +158,7 @@ def test_every_option_of_a_column_is_read() -> None:
         digits_at = { path = "lines[].cents", type = "decimal", digits = "fraction" }
         in_currency = { path = "lines[].cents", type = "decimal", digits = { currency = "lines[].currency" } }
         dated = { path = ["x", "lines[].x"], type = "date", format = ["%d.%m.%Y", "epoch_days"], zone = "Asia/Tokyo" }
-        around = { outer = "Sns.MessageId", type = "text", description = "The message." }
+        around = { outer = "Sns.MessageId", type = "text", description = "Le\u00a0message\u202f; 説明\u3000文。" }
         """,
         document='at = "Sns.Message"',
     ).main
@@ -173,7 +173,7 @@ def test_every_option_of_a_column_is_read() -> None:
     assert table["dated"].zone == "Asia/Tokyo"
     assert table.level(table["dated"]) == 1
     assert table["around"].source == FromRecord((parse("Sns.MessageId"),))
-    assert table["around"].description == "The message."
+    assert table["around"].description == "Le\u00a0message\u202f; 説明\u3000文。"
 
 
 @pytest.mark.parametrize(

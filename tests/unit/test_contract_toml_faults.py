@@ -96,7 +96,7 @@ FAULTS = {
     "a path that is a number": (SKU, 'path = 7, type = "text"', f"{AT_SKU}.path: is the number 7: write a path as text in quotes"),
     "required that is no boolean": (SKU, f'{SKU}, required = "yes"', f"{AT_SKU}.required: is the text 'yes': write true or false"),
     "a description that is no text": (SKU, f"{SKU}, description = 1", f"{AT_SKU}.description: is the number 1: write it as text in quotes"),
-    "a description of several lines": (SKU, f'{SKU}, description = "a\\nb"', f"{AT_SKU}.description: has a line break or a character that cannot be printed: write it on one line"),
+    "a description of several lines": (SKU, f'{SKU}, description = "a\\nb"', f"{AT_SKU}.description: has a line break or another control character: write it on one line"),
     "a description that Glue does not keep": (SKU, f'{SKU}, description = "{"a" * 256}"', f"{AT_SKU}.description: has 256 characters: Glue keeps at most 255"),
     "null that is no list": (SKU, f'{SKU}, null = ""', f"{AT_SKU}.null: is the text '': write a list of the JSON values that mean NULL"),
     "null without values": (SKU, f"{SKU}, null = []", f"{AT_SKU}.null: is an empty list"),
