@@ -158,7 +158,7 @@ def test_every_option_of_a_column_is_read() -> None:
         digits_at = { path = "lines[].cents", type = "decimal", digits = "fraction" }
         in_currency = { path = "lines[].cents", type = "decimal", digits = { currency = "lines[].currency" } }
         dated = { path = ["x", "lines[].x"], type = "date", format = ["%d.%m.%Y", "epoch_days"], zone = "Asia/Tokyo" }
-        around = { outer = "Sns.MessageId", type = "text", description = "The message." }
+        around = { outer = "Sns.MessageId", type = "text", description = "Le\u00a0message\u202f; 説明\u3000文。" }
         """,
         document='at = "Sns.Message"',
     ).main
@@ -173,7 +173,7 @@ def test_every_option_of_a_column_is_read() -> None:
     assert table["dated"].zone == "Asia/Tokyo"
     assert table.level(table["dated"]) == 1
     assert table["around"].source == FromRecord((parse("Sns.MessageId"),))
-    assert table["around"].description == "The message."
+    assert table["around"].description == "Le\u00a0message\u202f; 説明\u3000文。"
 
 
 @pytest.mark.parametrize(
@@ -403,17 +403,17 @@ x = 1
 [[a.list]]
 x = 2
 """
-    found = lines(text)
-    assert found[("top",)] == 2
-    assert found[('quoted "key"', "inner")] == 3
-    assert found[("a", "b.c")] == 6
-    assert found[("a", "b.c", "x", 0)] == 8
-    assert found[("a", "b.c", "x", 1, 1, "z")] == 9
-    assert found[("a", "b.c", "inline", "l", "m")] == 11
-    assert found[("a", "list", 0, "x")] == 13
-    assert found[("a", "list", 1, "x")] == 15
-    assert line_of(found, ("a", "b.c", "missing", "deeper")) == 6
-    assert line_of(found, ("nothing",)) is None
+    by_location = lines(text)
+    assert by_location[("top",)] == 2
+    assert by_location[('quoted "key"', "inner")] == 3
+    assert by_location[("a", "b.c")] == 6
+    assert by_location[("a", "b.c", "x", 0)] == 8
+    assert by_location[("a", "b.c", "x", 1, 1, "z")] == 9
+    assert by_location[("a", "b.c", "inline", "l", "m")] == 11
+    assert by_location[("a", "list", 0, "x")] == 13
+    assert by_location[("a", "list", 1, "x")] == 15
+    assert line_of(by_location, ("a", "b.c", "missing", "deeper")) == 6
+    assert line_of(by_location, ("nothing",)) is None
 
 
 @pytest.mark.parametrize(
