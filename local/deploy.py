@@ -19,11 +19,11 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from local.emulator import PROJECT, Emulator
 from local.errors import LocalError
 from local.output import tail
+from release import record
 
 STAGE = "local"
 COMMAND_SECONDS = 300.0
@@ -117,19 +117,10 @@ def copy_project(project: Path, workspace: Path) -> None:
 
 def deployed(emulator: Emulator, workspace: Path) -> Deployment:
     """Read from Chalice's record what is deployed from `workspace`."""
-    record = json.loads((workspace / ".chalice" / "deployed" / f"{STAGE}.json").read_text())
-    functions, api_id, api_url = {}, None, None
-    for resource in record["resources"]:
-        if resource["resource_type"] == "lambda_function":
-            functions[resource["name"]] = resource["lambda_arn"].rsplit(":", 1)[1]
-        elif resource["resource_type"] == "rest_api":
-            api_id = resource["rest_api_id"]
-            stage = urlsplit(resource["rest_api_url"]).path.strip("/")
-            # The host name in the record is AWS's; the embedded gateway takes the API's id in the path.
-            api_url = f"{emulator.endpoint_url}/_aws/execute-api/{api_id}/{stage}"
+    made = record.read(workspace, STAGE, emulator.endpoint_url) or record.Deployed({}, None, None)
     stages = json.loads((workspace / ".chalice" / "config.json").read_text())["stages"]
     variables = stages[STAGE].get("environment_variables", {})
-    return Deployment(workspace, functions, variables, api_id, api_url)
+    return Deployment(workspace, made.functions, variables, made.api_id, made.api_url)
 
 
 def run(emulator: Emulator, workspace: Path, what: str, *arguments: str) -> str:

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from operate.__main__ import main
-from operate.redrive import NoEvent, Redrive, read
+from operate.redrive import NotAnEvent, Redrive, failed_event
 
 BUCKET = "orders-etl-test"
 FUNCTION = "orders-etl-test-load"
@@ -35,14 +35,14 @@ def record(payload, arn=ARN, **more):
 
 
 class Function:
-    """Notes the events it is given; rejects all after `takes` of them."""
+    """Notes the events it is given; refuses all after `accepts` of them."""
 
-    def __init__(self, takes=1000):
+    def __init__(self, accepts=1000):
         self.given = []
-        self.takes = takes
+        self.accepts = accepts
 
     def __call__(self, event):
-        if len(self.given) == self.takes:
+        if len(self.given) == self.accepts:
             error = {"Code": "AccessDeniedException", "Message": "no"}
             raise ClientError({"Error": error}, "Invoke")
         self.given.append(event)
@@ -116,7 +116,7 @@ def test_the_event_of_a_failed_load_is_sent_again_as_it_was_and_its_message_dele
         f"s3://{BUCKET}/orders_json_incoming/a b ü.json: sent again (RetriesExhausted, ClientError)",
         f"s3://{BUCKET}/orders_json_incoming/c.json: sent again (RetriesExhausted, ClientError)",
     ]
-    assert summary.told(False) == "1 events with 2 objects sent again, 0 left in the queue."
+    assert summary.line(False) == "1 events with 2 objects sent again, 0 left in the queue."
     assert summary.clean
 
 
@@ -145,15 +145,15 @@ def test_more_than_a_page_is_brought_back_and_no_more_than_the_limit(queue):
     assert queue.bodies() == []
 
 
-def test_a_message_is_deleted_only_after_its_event_was_taken_and_the_rest_is_given_back(queue):
+def test_a_message_is_deleted_only_after_its_event_was_sent_and_the_rest_is_given_back(queue):
     bodies = [record(event(f"{i}.json")) for i in range(7)]
     queue.put(*bodies)
-    function = Function(takes=3)
+    function = Function(accepts=3)
     summary, _ = queue.redrive(function)
-    taken = {each["Records"][0]["s3"]["object"]["key"] for each in function.given}
-    assert queue.bodies() == sorted(body for i, body in enumerate(bodies) if f"{i}.json" not in taken)
+    sent = {each["Records"][0]["s3"]["object"]["key"] for each in function.given}
+    assert queue.bodies() == sorted(body for i, body in enumerate(bodies) if f"{i}.json" not in sent)
     assert (summary.events, summary.left, summary.clean) == (3, 4, False)
-    assert "Invoke was denied: allow lambda:InvokeFunction" in summary.told(False)
+    assert "Invoke was denied: allow lambda:InvokeFunction" in summary.line(False)
 
 
 WRONG = [
@@ -172,10 +172,10 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("body", "told"), WRONG, ids=[str(i) for i in range(len(WRONG))])
-def test_what_is_no_event_of_ours_is_told(body, told):
-    with pytest.raises(NoEvent, match=told):
-        read(body, FUNCTION, BUCKET)
+@pytest.mark.parametrize(("body", "reason"), WRONG, ids=[str(i) for i in range(len(WRONG))])
+def test_what_is_no_event_of_ours_is_named(body, reason):
+    with pytest.raises(NotAnEvent, match=reason):
+        failed_event(body, FUNCTION, BUCKET)
 
 
 def test_what_is_no_event_of_ours_is_left_in_the_queue_and_the_others_are_brought_back(queue):
@@ -191,14 +191,14 @@ def test_what_is_no_event_of_ours_is_left_in_the_queue_and_the_others_are_brough
 
 
 def test_a_version_or_an_alias_of_the_function_is_the_function():
-    assert read(record(event("a.json"), arn=f"{ARN}:$LATEST"), FUNCTION, BUCKET).event == event("a.json")
+    assert failed_event(record(event("a.json"), arn=f"{ARN}:$LATEST"), FUNCTION, BUCKET).event == event("a.json")
 
 
 def test_an_event_that_was_too_old_has_no_answer_of_the_function():
     body = json.loads(record(event("a.json")))
     body["requestContext"]["condition"] = "EventAgeExceeded"
     del body["responsePayload"], body["responseContext"]
-    assert read(json.dumps(body), FUNCTION, BUCKET).reason == "EventAgeExceeded"
+    assert failed_event(json.dumps(body), FUNCTION, BUCKET).reason == "EventAgeExceeded"
 
 
 def test_the_command_exits_0_when_all_was_brought_back_and_1_when_a_message_is_left(queue, project, capsys):
