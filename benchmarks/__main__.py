@@ -52,7 +52,7 @@ class Bench:
             shares = (BROKEN, UNKNOWN) if form == "dirty" else (0.0, 0.0)
             orders.write(path, count, lines=form == "lines", broken=shares[0], unknown=shares[1])
             self.sources[form] = path
-            self.figures.megabytes[form] = path.stat().st_size / measure.MB
+            self.figures.megabytes[form] = path.stat().st_size / cost.MB
 
     def run(self, case: Case, attempt: str, *, memory: bool = False) -> Run:
         """Run one case once."""
@@ -112,12 +112,12 @@ def _throughput(bench: Bench, cases: list[Case], runs: int) -> None:
     """Run all cases in turn, so that whatever else the machine does hurts all alike."""
     for attempt in range(runs):
         for case in cases:
-            _told(f"run {attempt + 1} of {runs}: {case}")
+            _show_progress(f"run {attempt + 1} of {runs}: {case}")
             bench.figures.runs.setdefault(case, []).append(bench.run(case, str(attempt)))
             if attempt:
                 _remove(bench.out(case, str(attempt)))
     for case in cases:
-        _told(f"memory: {case}")
+        _show_progress(f"memory: {case}")
         bench.figures.peak_mb[case] = bench.run(case, "memory", memory=True).peak_mb
         _remove(bench.out(case, "memory"))
 
@@ -126,15 +126,15 @@ def _same_work(bench: Bench, cases: list[Case]) -> None:
     """Check that all wrote the same rows. Ours of the dirty file are compared with ours on another number of cores."""
     from benchmarks.totals import totals
 
-    found: dict[str, dict[Case, tuple[str, ...]]] = {}
+    by_input: dict[str, dict[Case, tuple[str, ...]]] = {}
     for case in cases:
         kind = "dirty" if case.form == "dirty" else "clean"
-        found.setdefault(kind, {})[case] = totals(bench.out(case, "0"))
-    for each in found.values():
+        by_input.setdefault(kind, {})[case] = totals(bench.out(case, "0"))
+    for each in by_input.values():
         if len(set(each.values())) != 1:
-            told = "\n".join(f"{case}: {total}" for case, total in each.items())
-            raise SystemExit(f"not the same work:\n{told}")
-    bench.figures.rows = int(next(iter(found["clean"].values()))[0])
+            lines = "\n".join(f"{case}: {total}" for case, total in each.items())
+            raise SystemExit(f"not the same work:\n{lines}")
+    bench.figures.rows = int(next(iter(by_input["clean"].values()))[0])
 
 
 def _layout(bench: Bench) -> None:
@@ -152,10 +152,10 @@ def _large(bench: Bench, count: int) -> None:
     path = bench.directory / "large.json"
     orders.write(path, count, copies=LARGE_COPIES)
     bench.sources["large"] = path
-    bench.figures.megabytes["large"] = path.stat().st_size / measure.MB
+    bench.figures.megabytes["large"] = path.stat().st_size / cost.MB
     for cores in (1, 2):
         case = Case(OURS, "large", cores)
-        _told(f"memory: {case}")
+        _show_progress(f"memory: {case}")
         bench.figures.peak_mb[case] = bench.run(case, "memory", memory=True).peak_mb
         _remove(bench.out(case, "memory"))
 
@@ -175,7 +175,7 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _told(what: str) -> None:
+def _show_progress(what: str) -> None:
     print(f"\r{what:60}", end="", file=sys.stderr, flush=True)
 
 

@@ -16,7 +16,7 @@ from chalicelib.cores import MB_A_CORE
 
 PRICES: dict[str, Any] = json.loads((Path(__file__).parent / "prices.json").read_text("utf-8"))
 
-GB, MB, MIB = 10**9, 10**6, 1024 * 1024
+GB, MB = 10**9, 10**6
 MEMORY_SIZES = (512, 1024, 1769, 3008)
 """In MB: the least that holds a load with room to spare, the common one, one core, and the most without asking AWS."""
 
@@ -84,7 +84,7 @@ def firehose_dollars(drop: Drop, *, by_month: bool = True) -> float:
     """Return what the same orders cost through Firehose with conversion to Parquet, one record an order.
 
     Each record is billed in steps of 5 KB, for its ingestion and its conversion; putting it into the folder of its
-    month is billed by what is delivered, for which the JSON's size is taken.
+    month is billed by what is delivered, which is about the JSON's size.
     """
     prices = PRICES["firehose"]
     step = prices["record_increment_bytes"]
@@ -112,14 +112,14 @@ def per_million_orders(dollars: float, drop: Drop) -> float:
 def report(work: Work, drop: Drop) -> str:
     """Return the table for one kind of drop."""
     size = f"{drop.size / MB:,.2f} MB a drop, {drop.orders:,} orders, {drop.files} files"
-    found = [
+    rows = [
         _row(f"Lambda, {memory} MB", load_seconds(work, drop, memory), lambda_dollars(work, drop, memory), drop)
         for memory in MEMORY_SIZES
     ]
-    found.append(_row("Firehose, Parquet by month", None, firehose_dollars(drop), drop))
-    found.append(_row("Glue job, one run a drop, its least", PRICES["glue"]["least_seconds"], glue_dollars(0), drop))
+    rows.append(_row("Firehose, Parquet by month", None, firehose_dollars(drop), drop))
+    rows.append(_row("Glue job, one run a drop, its least", PRICES["glue"]["least_seconds"], glue_dollars(0), drop))
     head = f"\n| {size} | seconds | $ a GB | $ a million orders |\n| --- | ---: | ---: | ---: |"
-    return "\n".join([head, *found])
+    return "\n".join([head, *rows])
 
 
 def _row(name: str, seconds: float | None, dollars: float, drop: Drop) -> str:

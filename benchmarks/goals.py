@@ -1,4 +1,4 @@
-"""What was measured, and the goals it is held against."""
+"""The figures of a run, and the goals that they are compared with."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Imports = dict[str, float]
 
 @dataclass
 class Figures:
-    """All that one run of the benchmarks found; sizes in MB of 10^6 bytes, `sizes` and `bytes_read` in bytes.
+    """All figures of one run of the benchmarks; sizes in MB of 10^6 bytes, `sizes` and `bytes_read` in bytes.
 
     `sizes` and `bytes_read` hold ours first, then one file as pandas writes it. `others` is how many cores other
     programs kept busy before the run.
@@ -62,33 +62,37 @@ class Figures:
 
 @dataclass(frozen=True)
 class Goal:
-    """A figure of `found` that is to be at least, or at most, `wanted`."""
+    """A target, and what computes its value from the figures; the value is to be `at_least` the target, or at most."""
 
     name: str
-    found: Callable[[Figures], float]
-    wanted: float
+    value: Callable[[Figures], float]
+    target: float
     at_least: bool = True
     unit: str = "×"
 
     def met(self, value: float) -> bool:
         """Tell whether a value is good enough."""
-        return value >= self.wanted if self.at_least else value <= self.wanted
+        return value >= self.target if self.at_least else value <= self.target
 
 
 def _ratio(ours: Case, theirs: Case) -> Callable[[Figures], float]:
     return lambda figures: figures.throughput(ours) / figures.throughput(theirs)
 
 
-def _of_imports(ours: str, theirs: str) -> Callable[[Figures], float]:
-    return lambda figures: figures.imports[ours] / figures.imports[theirs]
+def _imports(name: str, ours: str, theirs: str, target: float) -> Goal:
+    return Goal(f"import of {name}", lambda f: f.imports[ours] / f.imports[theirs], target, at_least=False)
 
 
 def _month(figures: Figures) -> float:
     """Return the worst ratio of bytes read among the questions about a month."""
     from benchmarks.layout import MONTH, QUESTIONS
 
-    asked = [name for name, parameters in QUESTIONS.items() if parameters == MONTH]
-    return max(figures.bytes_read[0][name] / figures.bytes_read[1][name] for name in asked)
+    names = [name for name, parameters in QUESTIONS.items() if parameters == MONTH]
+    return max(figures.bytes_read[0][name] / figures.bytes_read[1][name] for name in names)
+
+
+def _peak(name: str, case: Case) -> Goal:
+    return Goal(f"peak memory, {name}", lambda figures: figures.peak_mb[case], MOST_MB, at_least=False, unit=" MB")
 
 
 ONE, TWO = Case(OURS, "array", 1), Case(OURS, "array", 2)
@@ -101,34 +105,19 @@ GOALS = (
     Goal("lines, 2 cores, against DuckDB on 2 cores", _ratio(Case(OURS, "lines", 2), Case("DuckDB", "lines", 2)), 1.0),
     Goal("array, 1 core, against loop + pandas", _ratio(ONE, Case("loop + pandas", "array", 1)), 6.0),
     Goal("2 % broken and 10 % with unknown fields, against clean", _ratio(Case(OURS, "dirty", 1), ONE), 0.6),
-    Goal("peak memory, 1 core", lambda f: f.peak_mb[ONE], MOST_MB, at_least=False, unit=" MB"),
-    Goal("peak memory, 2 cores", lambda f: f.peak_mb[TWO], MOST_MB, at_least=False, unit=" MB"),
-    Goal(
-        "peak memory, 1 core, twenty times the size",
-        lambda f: f.peak_mb[Case(OURS, "large", 1)],
-        MOST_MB,
-        at_least=False,
-        unit=" MB",
-    ),
-    Goal(
-        "peak memory, 2 cores, twenty times the size",
-        lambda f: f.peak_mb[Case(OURS, "large", 2)],
-        MOST_MB,
-        at_least=False,
-        unit=" MB",
-    ),
+    _peak("1 core", ONE),
+    _peak("2 cores", TWO),
+    _peak("1 core, twenty times the size", Case(OURS, "large", 1)),
+    _peak("2 cores, twenty times the size", Case(OURS, "large", 2)),
     Goal("Parquet size against pandas' default file", lambda f: f.sizes[0] / f.sizes[1], 0.9, at_least=False),
     Goal("bytes read for a month's question, the worst", _month, 0.5, at_least=False),
-    Goal(
-        "import of the S3 handler against pandas + pyarrow + boto3",
-        _of_imports("orders-etl, S3 function", "pandas, pyarrow and boto3"),
-        0.6,
-        at_least=False,
+    _imports(
+        "the S3 handler against pandas + pyarrow + boto3", "orders-etl, S3 function", "pandas, pyarrow and boto3", 0.6
     ),
-    Goal(
-        "import of the REST side against a bare Chalice app with boto3",
-        _of_imports("orders-etl, REST function", "a bare Chalice app, with boto3"),
+    _imports(
+        "the REST side against a bare Chalice app with boto3",
+        "orders-etl, REST function",
+        "a bare Chalice app, with boto3",
         1.3,
-        at_least=False,
     ),
 )

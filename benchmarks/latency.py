@@ -29,18 +29,18 @@ PAUSE = 0.01
 
 @dataclass(frozen=True)
 class Latency:
-    """Seconds of one drop: sent, until the load began, until it was done, until a question saw its rows."""
+    """Seconds of the stages of one drop: to send it, until the load began, to load it, until a query had its rows."""
 
     name: str
     put: float
-    begun: float
-    loaded: float
-    asked: float
+    start: float
+    load: float
+    query: float
 
     @property
     def total(self) -> float:
         """From the first byte sent to the rows in the answer."""
-        return self.put + self.begun + self.loaded + self.asked
+        return self.put + self.start + self.load + self.query
 
 
 def drop(running: Pipeline, name: str, body: bytes, count: int, copies: int = 1) -> Latency:
@@ -97,7 +97,7 @@ def table(latencies: list[Latency]) -> str:
     """Return the latencies as a Markdown table."""
     lines = ["| seconds | put | until the load begins | load | question | together |", "| --- " + "| ---: " * 5 + "|"]
     for each in latencies:
-        parts = (each.put, each.begun, each.loaded, each.asked, each.total)
+        parts = (each.put, each.start, each.load, each.query, each.total)
         lines.append(f"| {each.name} | {' | '.join(f'{part:.2f}' for part in parts)} |")
     return "\n".join(lines)
 

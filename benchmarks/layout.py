@@ -14,9 +14,9 @@ from chalicelib.aws.glue import table_input
 from chalicelib.contracts import registry
 from chalicelib.queries import saved
 from chalicelib.settings import Settings
-from local.athena.engine import Selected
-from local.athena.lake import StoredObject
-from local.athena.statements import Place, statement
+from local.athena.engine import SelectResult
+from local.athena.memory import MemoryLake
+from local.athena.statements import StatementContext, statement
 from local.athena.tables import FileCache
 
 SETTINGS = Settings(bucket="bench")
@@ -32,51 +32,17 @@ QUESTIONS: dict[str, dict[str, str]] = {
 }
 
 
-class FolderLake:
-    """The files of a folder as the table's objects."""
-
-    def __init__(self, folder: Path, *, partitioned: bool) -> None:
-        self._folder = folder
-        described: Any = table_input(ORDERS, SETTINGS.catalog_mode)
-        if not partitioned:
-            # The month is an ordinary column of the one file.
-            described["StorageDescriptor"]["Columns"] += described.pop("PartitionKeys")
-            described["Parameters"] = {"classification": "parquet"}
-        self._tables = {ORDERS.table: {**described, "DatabaseName": ORDERS.database}}
-
-    def databases(self) -> list[str]:
-        return [ORDERS.database]
-
-    def tables(self, database: str) -> list[dict[str, Any]]:
-        return list(self._tables.values())
-
-    def table(self, database: str, name: str) -> dict[str, Any] | None:
-        return self._tables.get(name)
-
-    def partitions(self, database: str, name: str) -> list[dict[str, Any]]:
-        return []
-
-    def save_table(self, database: str, table_input: dict[str, Any]) -> None:
-        self._tables[table_input["Name"]] = {**table_input, "DatabaseName": database}
-
-    def drop_table(self, database: str, name: str) -> None:
-        del self._tables[name]
-
-    def create_database(self, name: str) -> None:
-        raise NotImplementedError
-
-    def objects(self, bucket: str, prefix: str) -> list[StoredObject]:
-        below = prefix.removeprefix(ORDERS.table_prefix)
-        return [
-            StoredObject(
-                bucket, f"{ORDERS.table_prefix}{path.relative_to(self._folder)}", path.stat().st_size, str(path)
-            )
-            for path in sorted(self._folder.rglob("*.parquet"))
-            if str(path.relative_to(self._folder)).startswith(below)
-        ]
-
-    def read(self, stored: StoredObject) -> bytes:
-        return Path(stored.etag).read_bytes()
+def lake_of(folder: Path, *, partitioned: bool) -> MemoryLake:
+    """Return a lake with the Parquet files of a folder as the table's; without partitions, the month is a column."""
+    table: Any = table_input(ORDERS, SETTINGS.catalog_mode)
+    if not partitioned:
+        table["StorageDescriptor"]["Columns"] += table.pop("PartitionKeys")
+        table["Parameters"] = {"classification": "parquet"}
+    lake = MemoryLake()
+    lake.save_table(ORDERS.database, table)
+    for path in folder.rglob("*.parquet"):
+        lake.stored[ORDERS.bucket, f"{ORDERS.table_prefix}{path.relative_to(folder)}"] = path.read_bytes()
+    return lake
 
 
 def pandas_file(ours: Path, out: Path) -> None:
@@ -97,15 +63,15 @@ def size(folder: Path) -> int:
 
 def bytes_read(folder: Path, *, partitioned: bool) -> dict[str, int]:
     """Return how many bytes each question reads."""
-    lake = FolderLake(folder, partitioned=partitioned)
-    found = {}
+    lake = lake_of(folder, partitioned=partitioned)
+    scanned = {}
     with tempfile.TemporaryDirectory() as work:
-        place = Place(lake, FileCache(Path(work)), ORDERS.database, None, lambda _: None)
+        context = StatementContext(lake, FileCache(Path(work)), ORDERS.database, None, lambda _: None)
         for _, sql in saved.view_statements(ORDERS):
-            statement(sql, ()).run(place)
+            statement(sql, ()).run(context)
         for name, parameters in QUESTIONS.items():
             bound = saved.load(DATASETS)[name].bind(parameters)
-            selected = statement(bound.sql, bound.parameters).run(place)
-            assert isinstance(selected, Selected)
-            found[name] = selected.scanned_bytes
-    return found
+            result = statement(bound.sql, bound.parameters).run(context)
+            assert isinstance(result, SelectResult)
+            scanned[name] = result.scanned_bytes
+    return scanned

@@ -12,17 +12,18 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import cost
+
 PROJECT = Path(__file__).resolve().parent.parent
 SAMPLED_EVERY = 0.01
 """Seconds between two looks at memory."""
 
 _PSS = re.compile(r"^Pss:\s+(\d+) kB", re.MULTILINE)
-MB = 1e6
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one run took: seconds on the clock and of all cores together; `peak_mb` is 0 where it was not looked at."""
+    """What one run took: seconds on the clock and of all cores together; `peak_mb` is 0 where it was not measured."""
 
     seconds: float
     cpu_seconds: float
@@ -32,7 +33,7 @@ class Run:
 def run(command: list[str], *, cores: int, memory: bool = False, timeout: float = 900) -> Run:
     """Run a command on the first `cores` cores, whole process from start to end.
 
-    With `memory`, its processes are looked at while they run, which costs time: such a run's seconds do not count.
+    With `memory`, the memory of its processes is sampled, which costs time: such a run's seconds do not count.
     """
     environment = os.environ | {"PYTHONPATH": str(PROJECT), "POLARS_MAX_THREADS": str(cores)}
     # Compiled once, as packages are.
@@ -48,18 +49,18 @@ def run(command: list[str], *, cores: int, memory: bool = False, timeout: float 
         began = time.monotonic()
         killer = threading.Timer(timeout, process.kill)
         killer.start()
-        looked = _Memory(process.pid) if memory else None
+        watch = _Memory(process.pid) if memory else None
         assert process.stderr is not None
-        told = process.stderr.read().decode()
-        if looked:
-            looked.stop()
+        errors = process.stderr.read().decode()
+        if watch:
+            watch.stop()
         _, status, used = os.wait4(process.pid, 0)
         seconds = time.monotonic() - began
         killer.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise RuntimeError(f"{' '.join(command[2:4])} ended with {process.returncode}: {told.strip()[-600:]}")
-    return Run(seconds, used.ru_utime + used.ru_stime, looked.peak / MB if looked else 0.0)
+        raise RuntimeError(f"{' '.join(command[2:4])} ended with {process.returncode}: {errors.strip()[-600:]}")
+    return Run(seconds, used.ru_utime + used.ru_stime, watch.peak / cost.MB if watch else 0.0)
 
 
 def python(*arguments: str) -> list[str]:
@@ -109,14 +110,14 @@ class _Memory:
 
 
 def _family(pid: int) -> list[int]:
-    found = [pid]
+    pids = [pid]
     try:
         for task in Path(f"/proc/{pid}/task").iterdir():
             for child in (task / "children").read_text().split():
-                found += _family(int(child))
+                pids += _family(int(child))
     except OSError:
         pass
-    return found
+    return pids
 
 
 def _memory_of(pid: int) -> int:

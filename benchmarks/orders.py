@@ -62,10 +62,10 @@ def orders(count: int, seed: int = 7, days: int = DAYS) -> Iterator[dict[str, An
         }
 
 
-def dirty(found: Iterator[dict[str, Any]], broken: float, unknown: float, seed: int = 11) -> Iterator[dict[str, Any]]:
+def dirty(clean: Iterator[dict[str, Any]], broken: float, unknown: float, seed: int = 11) -> Iterator[dict[str, Any]]:
     """Break a share of the orders, each in one of the usual ways, and give another share fields nobody knows."""
     draw = random.Random(seed)
-    for order in found:
+    for order in clean:
         chance = draw.random()
         if chance < broken:
             _break(order, draw.randrange(6))
@@ -117,10 +117,10 @@ def write(
     between = "\n" if lines else ", "
     with path.open("w", encoding="utf-8") as file:
         file.write("" if lines else "[")
-        found = orders(count, days=days)
+        made = orders(count, days=days)
         if broken or unknown:
-            found = dirty(found, broken, unknown)
-        for number, order in enumerate(found):
+            made = dirty(made, broken, unknown)
+        for number, order in enumerate(made):
             file.write((between if number else "") + json.dumps(order, ensure_ascii=False))
     if copies > 1:
         _repeat(path, between.encode(), copies)

@@ -58,16 +58,16 @@ def _throughput(figures: Figures) -> Iterator[str]:
 
 
 def _goals(figures: Figures, goals: Iterable[Goal]) -> Iterator[str]:
-    yield "\n| figure | goal | found | |"
+    yield "\n| figure | goal | value | |"
     yield "| --- | ---: | ---: | --- |"
     for goal in goals:
-        value = _found(goal, figures)
-        wanted = f"{'≥' if goal.at_least else '≤'} {goal.wanted:g}{goal.unit}"
+        value = _value(goal, figures)
+        target = f"{'≥' if goal.at_least else '≤'} {goal.target:g}{goal.unit}"
         if value is None:
-            yield f"| {goal.name} | {wanted} | not measured | |"
+            yield f"| {goal.name} | {target} | not measured | |"
         else:
             shown = f"{value:.2f}" if goal.unit == "×" else f"{value:.0f}"
-            yield f"| {goal.name} | {wanted} | {shown}{goal.unit} | {'met' if goal.met(value) else '**missed**'} |"
+            yield f"| {goal.name} | {target} | {shown}{goal.unit} | {'met' if goal.met(value) else '**missed**'} |"
 
 
 def _bytes(figures: Figures) -> Iterator[str]:
@@ -89,9 +89,9 @@ def _imports(figures: Figures) -> Iterator[str]:
         yield f"| {name} | {seconds * 1000:.0f} |"
 
 
-def _found(goal: Goal, figures: Figures) -> float | None:
+def _value(goal: Goal, figures: Figures) -> float | None:
     try:
-        return goal.found(figures)
+        return goal.value(figures)
     except (KeyError, ZeroDivisionError, ValueError):
         return None
 
@@ -108,18 +108,18 @@ def _everything(figures: Figures, goals: Iterable[Goal]) -> dict[str, Any]:
         "sizes": figures.sizes,
         "bytes_read": figures.bytes_read,
         "imports": figures.imports,
-        "goals": [{"name": g.name, "wanted": g.wanted, "found": _found(g, figures)} for g in goals],
+        "goals": [{"name": g.name, "target": g.target, "value": _value(g, figures)} for g in goals],
     }
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for name in VERSIONS:
         try:
-            found[name] = importlib.metadata.version(name)
+            versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def _processor() -> str:

@@ -22,7 +22,7 @@ TIMED = "import time; began = time.perf_counter()\n{}\nprint(time.perf_counter()
 
 def measure(runs: int) -> dict[str, float]:
     """Return the median seconds of each program's imports, the programs taking turns."""
-    found: dict[str, list[float]] = {name: [] for name in PROGRAMS}
+    times: dict[str, list[float]] = {name: [] for name in PROGRAMS}
     environment = os.environ | {"ETL_BUCKET": "orders-etl-bench", "PYTHONPATH": str(PROJECT)}
     # Compiled once, as packages are; the first run compiles, and warms the page cache.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -33,5 +33,5 @@ def measure(runs: int) -> dict[str, float]:
                 command, env=environment, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=True
             )
             if attempt:
-                found[name].append(float(done.stdout))
-    return {name: statistics.median(seconds) for name, seconds in found.items()}
+                times[name].append(float(done.stdout))
+    return {name: statistics.median(seconds) for name, seconds in times.items()}

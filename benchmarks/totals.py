@@ -21,10 +21,10 @@ def totals(folder: Path) -> tuple[str, ...]:
     """Return rows, sums, and a digest of all rows whatever their order: equal for two ways that did the same work."""
     types = {"decimal(18,4)": "DECIMAL(18,4)", "timestamp": "TIMESTAMP_MS", "int": "INTEGER", "bigint": "BIGINT"}
     values = ", ".join(f"{name}::{types.get(ORDERS[name].glue_type, 'VARCHAR')}" for name in COMPARED)
-    asked = f"""
+    sql = f"""
         SELECT count(*), sum(line_amount)::DECIMAL(38,4), sum(quantity), sum(record_number),
           min(order_date)::TIMESTAMP_MS, max(order_date)::TIMESTAMP_MS, sum(hash({values})::HUGEINT)
         FROM read_parquet('{folder}/**/*.parquet', hive_partitioning = false)
     """
-    (found,) = duckdb.sql(asked).fetchall()
-    return tuple(str(each) for each in found)
+    (row,) = duckdb.sql(sql).fetchall()
+    return tuple(str(each) for each in row)

@@ -28,11 +28,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command. Returns the exit status: 0 when it was stopped or is done, 1 when it failed."""
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, told in (
+    for name, text in (
         ("up", "start the embedded AWS with the app deployed and keep it up"),
         ("aws", "start the embedded AWS with nothing in it and keep it up, to deploy into"),
     ):
-        command = commands.add_parser(name, help=told)
+        command = commands.add_parser(name, help=text)
         command.add_argument("--port", type=_port, default=os.environ.get("LOCAL_PORT") or DEFAULT_PORT)
     commands.add_parser("demo", help="run the main job from nothing to checked answers")
     options = parser.parse_args(arguments)

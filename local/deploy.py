@@ -20,12 +20,13 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from chalicelib.settings import LOCAL_STAGE
 from local.emulator import PROJECT, Emulator
 from local.errors import LocalError
 from local.output import tail
 from release import record
+from release.record import Deployed
 
-STAGE = "local"
 COMMAND_SECONDS = 300.0
 COPIED = ("app.py", "chalicelib", "glue_setup", "operate", "requirements.txt", ".chalice")
 NOT_COPIED = shutil.ignore_patterns("__pycache__", "*.pyc", "deployed", "deployments", "venv")
@@ -33,18 +34,11 @@ CHALICE = ("-c", "import sys; from chalice.cli import main; sys.exit(main())")
 
 
 @dataclass(frozen=True)
-class Deployment:
-    """What a deployment made. `functions` maps a function's name in app.py to its name in AWS.
-
-    `variables` are the stage's environment variables, ETL_BUCKET among them. `api_url` ends without a slash; it and
-    `api_id` are None for an app without routes.
-    """
+class Deployment(Deployed):
+    """What a deployment made from `workspace`; `variables` are the stage's environment variables."""
 
     workspace: Path
-    functions: dict[str, str]
     variables: dict[str, str]
-    api_id: str | None
-    api_url: str | None
 
 
 def lay_foundations(emulator: Emulator, workspace: Path) -> None:
@@ -53,12 +47,7 @@ def lay_foundations(emulator: Emulator, workspace: Path) -> None:
     Raises LocalError.
     """
     for command in ("apply", "policies"):
-        run(emulator, workspace, f"glue_setup {command}", "-m", "glue_setup", command, "--stage", STAGE)
-
-
-def wire(emulator: Emulator, workspace: Path) -> None:
-    """Have what the deployed functions fail on kept in the queue, by glue_setup. Raises LocalError."""
-    run(emulator, workspace, "glue_setup wire", "-m", "glue_setup", "wire", "--stage", STAGE)
+        run_module(emulator, workspace, "glue_setup", command)
 
 
 def _without_a_word(step: str) -> AbstractContextManager[None]:
@@ -85,17 +74,29 @@ def deploy(
         (workspace / "requirements.txt").write_text("")
     with step("Lay the foundations: bucket, queue, table, workgroup, views, alarms, policies"):
         foundations(emulator, workspace)
-    with step(f"Deploy the app: chalice deploy --stage {STAGE}"):
-        run(emulator, workspace, "chalice deploy", *CHALICE, "deploy", "--stage", STAGE)
+    with step(f"Deploy the app: chalice deploy --stage {LOCAL_STAGE}"):
+        chalice(emulator, workspace, "deploy")
     if foundations is lay_foundations:
         with step("Keep the events whose load fails in a queue: glue_setup wire"):
-            wire(emulator, workspace)
-    return deployed(emulator, workspace)
+            run_module(emulator, workspace, "glue_setup", "wire")
+    deployed = record.read(workspace, LOCAL_STAGE, emulator.endpoint_url)
+    assert deployed is not None, workspace
+    config = json.loads((workspace / ".chalice" / "config.json").read_text("utf-8"))
+    variables = config["stages"][LOCAL_STAGE].get("environment_variables", {})
+    return Deployment(**vars(deployed), workspace=workspace, variables=variables)
 
 
-def delete(emulator: Emulator, workspace: Path) -> None:
-    """Run `chalice delete` for what was deployed from `workspace`. Raises LocalError."""
-    run(emulator, workspace, "chalice delete", *CHALICE, "delete", "--stage", STAGE)
+def chalice(emulator: Emulator, workspace: Path, command: str) -> str:
+    """Run a command of Chalice for the local stage in `workspace`, and return its output. Raises LocalError."""
+    return run(emulator, workspace, f"chalice {command}", *CHALICE, command, "--stage", LOCAL_STAGE)
+
+
+def run_module(emulator: Emulator, workspace: Path, module: str, command: str, *arguments: str) -> str:
+    """Run a command of one of our modules for the local stage in `workspace`, and return its output.
+
+    Raises LocalError.
+    """
+    return run(emulator, workspace, f"{module} {command}", "-m", module, command, "--stage", LOCAL_STAGE, *arguments)
 
 
 def copy_project(project: Path, workspace: Path) -> None:
@@ -115,33 +116,15 @@ def copy_project(project: Path, workspace: Path) -> None:
     shutil.rmtree(workspace / ".chalice" / "deployments", ignore_errors=True)
 
 
-def deployed(emulator: Emulator, workspace: Path) -> Deployment:
-    """Read from Chalice's record what is deployed from `workspace`."""
-    made = record.read(workspace, STAGE, emulator.endpoint_url) or record.Deployed({}, None, None)
-    stages = json.loads((workspace / ".chalice" / "config.json").read_text())["stages"]
-    variables = stages[STAGE].get("environment_variables", {})
-    return Deployment(workspace, made.functions, variables, made.api_id, made.api_url)
-
-
 def run(emulator: Emulator, workspace: Path, what: str, *arguments: str) -> str:
-    """Run a Python command in `workspace` with an environment that knows the embedded AWS only; return its output.
+    """Run a Python command in `workspace` with an environment that has the embedded AWS only; return its output.
 
     Raises LocalError with the tail of the output when it fails or takes longer than `COMMAND_SECONDS`.
     """
-    home = workspace / "home"
-    home.mkdir(exist_ok=True)
-    kept = {n: v for n, v in os.environ.items() if n in ("PATH", "LANG", "LC_ALL") or n.startswith("PIP_")}
-    environment = kept | {
-        "HOME": str(home),
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
     with subprocess.Popen(
         [sys.executable, *arguments],
         cwd=workspace,
-        env=environment | emulator.environment,
+        env=_environment(workspace) | emulator.environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -159,9 +142,20 @@ def run(emulator: Emulator, workspace: Path, what: str, *arguments: str) -> str:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
     if process.returncode:
-        raise LocalError(
-            f"{what} failed (exit status {process.returncode})",
-            "correct what the lines above name, then run the command again",
-            tail(output),
-        )
+        problem = f"{what} failed (exit status {process.returncode})"
+        raise LocalError(problem, "correct what the lines above name, then run the command again", tail(output))
     return output
+
+
+def _environment(workspace: Path) -> dict[str, str]:
+    """Return an environment without the user's AWS profiles and configuration."""
+    home = workspace / "home"
+    home.mkdir(exist_ok=True)
+    kept = {name: os.environ[name] for name in os.environ if name in ("PATH", "LANG", "LC_ALL") or name[:4] == "PIP_"}
+    return kept | {
+        "HOME": str(home),
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }

@@ -1,4 +1,4 @@
-"""The file that tells other programs where the embedded AWS is: `NAME=value` lines, there only while it is."""
+"""The file with which other programs reach the embedded AWS: `NAME=value` lines, there only while it runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def write(path: Path, values: Mapping[str, str]) -> None:
 
 
 def remove_stale(path: Path) -> None:
-    """Remove a file that tells of an embedded AWS that is gone: nobody listens where it points."""
+    """Remove the file of an embedded AWS that is gone: nobody listens at its address."""
     try:
         values = dict(line.split("=", 1) for line in path.read_text().splitlines())
         address = urlsplit(values["AWS_ENDPOINT_URL"])

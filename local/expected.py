@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from chalicelib.contracts import registry
+from chalicelib.counts import Counts
 from chalicelib.dataset import Dataset
 from local.emulator import PROJECT
 
@@ -38,6 +39,12 @@ class Sample:
     path: Path
     rows: list[Row]
     rejected: list[Row]
+
+    @property
+    def counts(self) -> Counts:
+        """The counts of its load."""
+        loaded, rejected = len({row["record_number"] for row in self.rows}), len(self.rejected)
+        return Counts(loaded + rejected, loaded, rejected, len(self.rows))
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Serve until the parent ends. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m local.serve", description=__doc__)
     parser.add_argument("private", type=Path, help="the directory to remove at the end")
-    parser.add_argument("--env-file", type=Path, help="the file to remove at the end where it tells of this process")
+    parser.add_argument("--env-file", type=Path, help="the file to remove at the end if it is this process's")
     options = parser.parse_args(arguments)
     if os.getpgrp() != os.getpid():
         print("local.serve is started by local.emulator, in a process group of its own: use `make local`")

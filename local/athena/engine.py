@@ -3,7 +3,7 @@
 What it shares with Athena: tables and views of the Glue catalog, partitions, declared types, execution parameters,
 integer division, the bytes that a query scans, the limit on them, and errors in Athena's words.
 
-What stays different, and is not told: decimal division gives a double; an alias may be used in WHERE and GROUP BY;
+What stays different: decimal division gives a double; an alias may be used in WHERE and GROUP BY;
 double division by zero is an error, where Athena gives Infinity; the sum of bigints does not overflow. The bytes
 scanned do not stop at LIMIT, nor leave out row groups.
 """
@@ -42,7 +42,7 @@ class Interruptible(Protocol):
 
 
 @dataclass(frozen=True)
-class Selected:
+class SelectResult:
     """What a SELECT gave: its result file, header row included, and the bytes it scanned."""
 
     file: ResultFile
@@ -57,7 +57,6 @@ class Session:
         self._cache = cache
         self._work = work
         self._relations: list[Relation] = []
-        self._views: dict[tuple[str, str], dict[str, Any]] = {}
         self._made: set[tuple[str, str]] = set()
         # Nothing is fetched from the network, whatever a query names.
         config = {"threads": 1, "memory_limit": MEMORY, "autoinstall_known_extensions": False}
@@ -119,22 +118,22 @@ class Session:
         type in a file does not fit the declared one.
         """
         plan = json.loads(self.connection.execute(f"EXPLAIN (FORMAT JSON) {sql}").fetchall()[0][1])
-        return sum(self._scan(node["extra_info"]) for node in _nodes(plan) if "PARQUET" in node["name"].upper())
+        return sum(self._scanned(node["extra_info"]) for node in _nodes(plan) if "PARQUET" in node["name"].upper())
 
-    def _scan(self, told: dict[str, Any]) -> int:
-        columns = told.get("Projections") or []
-        columns = [columns] if isinstance(columns, str) else columns
-        sizes = []
-        for relation in self._relations:
-            known = {name for chunks in relation.chunks.values() for name in chunks} | set(relation.keys)
-            if not known.issuperset(column.lower() for column in columns):
-                continue
+    def _scanned(self, scan: dict[str, Any]) -> int:
+        """Return the bytes that one scan of the plan reads.
+
+        The plan does not name the scan's table; of those that have its columns, the one with the most bytes counts.
+        """
+        projections = scan.get("Projections") or []
+        names = [projections] if isinstance(projections, str) else projections
+        columns = list(dict.fromkeys(name.lower() for name in names))
+        relations = [each for each in self._relations if each.has_columns(columns)]
+        for relation in relations:
             for column in columns:
-                if column.lower() in relation.unfit:
-                    raise QueryError("HIVE_BAD_DATA", relation.unfit[column.lower()])
-            sizes.append(relation.scanned(self.connection, columns, told.get("File Filters")))
-        # The plan does not tell which table a scan is of; of those that it may be, the largest counts.
-        return max(sizes, default=0)
+                if column in relation.mismatches:
+                    raise QueryError("HIVE_BAD_DATA", relation.mismatches[column])
+        return max((each.scanned(self.connection, columns, scan.get("File Filters")) for each in relations), default=0)
 
 
 @contextmanager
@@ -145,7 +144,7 @@ def session(lake: Lake, cache: FileCache) -> Iterator[Session]:
         try:
             yield opened
         except duckdb.Error as error:
-            raise _explained(error, work) from None
+            raise _translated(error, work) from None
         finally:
             opened.connection.close()
 
@@ -158,7 +157,7 @@ def select(
     *,
     cutoff: int | None = None,
     started: Callable[[Interruptible], None] = lambda connection: None,
-) -> Selected:
+) -> SelectResult:
     """Run a SELECT. Raises QueryError, or QueryCancelled when it would scan more than `cutoff` bytes.
 
     `started` is called with the connection, so that another thread may interrupt it.
@@ -177,7 +176,7 @@ def select(
         while rows := result.fetchmany(BATCH):
             for row in rows:
                 file.append(row)
-        return Selected(file, scanned)
+        return SelectResult(file, scanned)
 
 
 def _nodes(plan: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -186,14 +185,11 @@ def _nodes(plan: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         yield from _nodes(node["children"])
 
 
-ERRORS = (
+NO_COLUMN = "line 1:8: Column '{0}' cannot be resolved"
+MESSAGES = (
     (r"Division by zero", "DIVISION_BY_ZERO", "Division by zero"),
-    (
-        r'Referenced column "([^"]+)" (?:was )?not found',
-        "COLUMN_NOT_FOUND",
-        "line 1:8: Column '{0}' cannot be resolved",
-    ),
-    (r"does not have a column named \"([^\"]+)\"", "COLUMN_NOT_FOUND", "line 1:8: Column '{0}' cannot be resolved"),
+    (r'Referenced column "([^"]+)" (?:was )?not found', "COLUMN_NOT_FOUND", NO_COLUMN),
+    (r'does not have a column named "([^"]+)"', "COLUMN_NOT_FOUND", NO_COLUMN),
     (
         r"Function with name \"?([^\"\s]+)\"? does not exist",
         "FUNCTION_NOT_FOUND",
@@ -205,20 +201,22 @@ ERRORS = (
         "line 1:8: must be an aggregate expression or appear in GROUP BY clause",
     ),
 )
+"""Patterns of DuckDB's messages, and Athena's error for each."""
+KINDS = (
+    (duckdb.ConversionException, "INVALID_CAST_ARGUMENT"),
+    (duckdb.OutOfRangeException, "NUMERIC_VALUE_OUT_OF_RANGE"),
+    (duckdb.OutOfMemoryException, "EXCEEDED_LOCAL_MEMORY_LIMIT"),
+    (duckdb.Error, "GENERIC_USER_ERROR"),
+)
+"""The kind of every other error: that of the first class it is of."""
 
 
-def _explained(error: duckdb.Error, work: str) -> Exception:
-    told = str(error)
+def _translated(error: duckdb.Error, work: str) -> Exception:
+    """Return DuckDB's error as Athena's, without the path of the directory `work`."""
     if isinstance(error, duckdb.InterruptException):
         return QueryCancelled("Query was cancelled by user")
-    for pattern, kind, message in ERRORS:
-        if match := re.search(pattern, told):
+    for pattern, kind, message in MESSAGES:
+        if match := re.search(pattern, str(error)):
             return QueryError(kind, message.format(*match.groups()))
-    kind = "GENERIC_USER_ERROR"
-    if isinstance(error, duckdb.ConversionException):
-        kind = "INVALID_CAST_ARGUMENT"
-    elif isinstance(error, duckdb.OutOfRangeException):
-        kind = "NUMERIC_VALUE_OUT_OF_RANGE"
-    elif isinstance(error, duckdb.OutOfMemoryException):
-        kind = "EXCEEDED_LOCAL_MEMORY_LIMIT"
-    return QueryError(kind, told.splitlines()[0].replace(work, "").split(": ", 1)[-1])
+    kind = next(kind for class_, kind in KINDS if isinstance(error, class_))
+    return QueryError(kind, str(error).splitlines()[0].replace(work, "").split(": ", 1)[-1])

@@ -16,12 +16,12 @@ from uuid import uuid4
 import duckdb
 from ministack.core import iam_evaluator
 
-from local.athena.ddl import Told
-from local.athena.engine import Interruptible, Selected
+from local.athena.ddl import TextResult
+from local.athena.engine import Interruptible, SelectResult
 from local.athena.lake import QueryCancelled, QueryError
 from local.athena.ministack import MiniStackLake, require_glue, write_result
 from local.athena.partitions import split_location
-from local.athena.statements import Place, Statement
+from local.athena.statements import Statement, StatementContext
 from local.athena.tables import FileCache
 
 Execution = dict[str, Any]
@@ -38,19 +38,19 @@ _cache = FileCache(Path(tempfile.gettempdir()) / f"athena-objects-{uuid4().hex}"
 _running: dict[str, Interruptible] = {}
 
 
-def new_execution(asked: dict[str, Any], workgroup: str, location: str, work: Statement | QueryError) -> Execution:
-    """Return a QUEUED execution of what StartQueryExecution was asked; `work` is an error if it must fail."""
+def new_execution(request: dict[str, Any], workgroup: str, location: str, work: Statement | QueryError) -> Execution:
+    """Return a QUEUED execution of a StartQueryExecution request; `work` is an error if it must fail."""
     execution_id = str(uuid4())
     kind, substatement = ("DML", "SELECT") if isinstance(work, QueryError) else (work.kind, work.substatement)
     ending = "csv" if kind == "DML" else "txt"
-    context = asked.get("QueryExecutionContext") or {}
+    context = request.get("QueryExecutionContext") or {}
     execution = {
         "QueryExecutionId": execution_id,
-        "Query": asked["QueryString"],
+        "Query": request["QueryString"],
         "StatementType": kind,
         "SubstatementType": substatement,
         "ResultConfiguration": {"OutputLocation": f"{location.rstrip('/')}/{execution_id}.{ending}"},
-        "ResultReuseConfiguration": asked.get("ResultReuseConfiguration")
+        "ResultReuseConfiguration": request.get("ResultReuseConfiguration")
         or {"ResultReuseByAgeConfiguration": {"Enabled": False}},
         "QueryExecutionContext": {
             "Database": context.get("Database", "default"),
@@ -60,10 +60,10 @@ def new_execution(asked: dict[str, Any], workgroup: str, location: str, work: St
         "Statistics": _statistics(0, 0.0),
         "WorkGroup": workgroup,
         "EngineVersion": ENGINE,
-        "_asked": asked,
+        "_request": request,
     }
-    if asked.get("ExecutionParameters"):
-        execution["ExecutionParameters"] = asked["ExecutionParameters"]
+    if request.get("ExecutionParameters"):
+        execution["ExecutionParameters"] = request["ExecutionParameters"]
     return execution
 
 
@@ -123,9 +123,10 @@ def _run(execution: Execution, work: Statement | QueryError, cutoff: int | None)
             raise work
         database = execution["QueryExecutionContext"]["Database"].lower()
         require_glue("GetDatabase", database)
-        done = work.run(Place(MiniStackLake(), _cache, database, cutoff, lambda each: _started(execution, each)))
-        scanned = done.scanned_bytes if isinstance(done, Selected) else 0
-        _keep(execution, done)
+        context = StatementContext(MiniStackLake(), _cache, database, cutoff, lambda each: _started(execution, each))
+        result = work.run(context)
+        scanned = result.scanned_bytes if isinstance(result, SelectResult) else 0
+        _keep(execution, result)
         state, reason = "SUCCEEDED", None
     except QueryCancelled as problem:
         state, reason = "CANCELLED", str(problem)
@@ -147,18 +148,18 @@ def _started(execution: Execution, connection: Interruptible) -> None:
         raise QueryCancelled("Query was cancelled by user")
 
 
-def _keep(execution: Execution, done: Selected | Told) -> None:
+def _keep(execution: Execution, result: SelectResult | TextResult) -> None:
     """Write the result file and its metadata, and remember where its rows begin."""
     bucket, key = split_location(execution["ResultConfiguration"]["OutputLocation"])
     key = key.rstrip("/")
-    if isinstance(done, Selected):
-        content, metadata, kind = bytes(done.file.content), done.file.metadata(), "text/csv"
-        execution["_columns"] = [column.info() for column in done.file.columns]
-        execution["_starts"] = done.file.starts
+    if isinstance(result, SelectResult):
+        content, metadata, kind = bytes(result.file.content), result.file.metadata(), "text/csv"
+        execution["_columns"] = [column.info() for column in result.file.columns]
+        execution["_starts"] = result.file.starts
     else:
-        content, metadata, kind = "".join(line + "\n" for line in done.lines).encode(), b"[]", "text/plain"
-        execution["_columns"] = [column.info() for column in done.columns()] if done.lines else []
-        execution["_lines"] = done.lines
+        content, metadata, kind = "".join(line + "\n" for line in result.lines).encode(), b"[]", "text/plain"
+        execution["_columns"] = [column.info() for column in result.columns()] if result.lines else []
+        execution["_lines"] = result.lines
     execution["_file"] = (bucket, key)
     write_result(bucket, key, content, kind)
     write_result(bucket, f"{key}.metadata", metadata, "application/octet-stream")

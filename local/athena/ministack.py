@@ -54,8 +54,8 @@ class MiniStackLake:
         # https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
         require_glue("GetDatabase", "default")
         require_glue("GetTable", database, name)
-        found: dict[str, Any] | None = glue._tables.get(f"{database}/{name}")
-        return found
+        table: dict[str, Any] | None = glue._tables.get(f"{database}/{name}")
+        return table
 
     def partitions(self, database: str, name: str) -> list[dict[str, Any]]:
         require_glue("GetPartitions", database, name)
@@ -77,10 +77,10 @@ class MiniStackLake:
 
     def objects(self, bucket: str, prefix: str) -> list[StoredObject]:
         require("s3:ListBucket", f"arn:aws:s3:::{bucket}", {"s3:prefix": prefix})
-        found = s3._buckets.get(bucket)
-        if found is None:
+        stored = s3._buckets.get(bucket)
+        if stored is None:
             raise QueryError("HIVE_CURSOR_ERROR", f"Failed to list s3://{bucket}/{prefix}: The bucket does not exist")
-        listed = sorted((key, each) for key, each in list(found["objects"].items()) if key.startswith(prefix))
+        listed = sorted((key, each) for key, each in list(stored["objects"].items()) if key.startswith(prefix))
         if listed:
             # One for all: policies name prefixes, and a check for every file would take longer than the query.
             require("s3:GetObject", f"arn:aws:s3:::{bucket}/{listed[0][0]}")

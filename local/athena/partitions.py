@@ -23,35 +23,40 @@ UNITS = {
 
 
 @dataclass(frozen=True)
-class Part:
+class TableObject:
     """One object of a table and the values of its partition keys, as text, in the order of the keys."""
 
     stored: StoredObject
     values: tuple[str, ...]
 
 
-def parts(lake: Lake, table: Mapping[str, Any]) -> list[Part]:
-    """Return every object that a query over the table may read. Raises QueryError for projection that is wrong."""
+def table_objects(lake: Lake, table: Mapping[str, Any]) -> Iterator[TableObject]:
+    """Yield every object that a query over the table may read. Raises QueryError for projection that is wrong."""
     keys = [key["Name"] for key in table.get("PartitionKeys") or []]
     location = table["StorageDescriptor"]["Location"]
+    properties = table.get("Parameters") or {}
     if not keys:
-        return [Part(stored, ()) for stored in _visible(lake, location)]
-    if (table.get("Parameters") or {}).get("projection.enabled", "").lower() == "true":
-        return list(_projected(lake, table, keys, location))
-    return [
-        Part(stored, tuple(partition["Values"]))
+        return _objects_below(lake, location, ())
+    if properties.get("projection.enabled", "").lower() == "true":
+        return _projected_objects(lake, properties, keys, location)
+    return (
+        each
         for partition in lake.partitions(table["DatabaseName"], table["Name"])
-        for stored in _visible(lake, partition["StorageDescriptor"]["Location"])
-    ]
+        for each in _objects_below(lake, partition["StorageDescriptor"]["Location"], tuple(partition["Values"]))
+    )
 
 
-def _visible(lake: Lake, location: str) -> Iterator[StoredObject]:
-    """Yield the objects below a location, as Athena does: in all folders, but no hidden file and no folder marker."""
+def _objects_below(lake: Lake, location: str, values: tuple[str, ...]) -> Iterator[TableObject]:
     bucket, prefix = split_location(location)
-    for stored in lake.objects(bucket, prefix):
-        names = stored.key[len(prefix) :].split("/")
-        if names[-1] and not any(name.startswith(("_", ".")) for name in names):
-            yield stored
+    return (
+        TableObject(stored, values) for stored in lake.objects(bucket, prefix) if _is_visible(stored.key[len(prefix) :])
+    )
+
+
+def _is_visible(path: str) -> bool:
+    """Tell whether Athena reads an object by its path below the location: no hidden file, no folder marker."""
+    names = path.split("/")
+    return bool(names[-1]) and not any(name.startswith(("_", ".")) for name in names)
 
 
 def split_location(location: str) -> tuple[str, str]:
@@ -63,52 +68,61 @@ def split_location(location: str) -> tuple[str, str]:
     return bucket, prefix if not prefix or prefix.endswith("/") else prefix + "/"
 
 
-def _projected(lake: Lake, table: Mapping[str, Any], keys: list[str], location: str) -> Iterator[Part]:
+def _projected_objects(
+    lake: Lake, properties: Mapping[str, str], keys: list[str], location: str
+) -> Iterator[TableObject]:
     """Yield the objects of the projected partitions.
 
     Athena counts up the partitions and looks into each; here the objects are listed once and matched, which finds the
     same ones. What lies outside the projected range is invisible, as in Athena.
     """
-    properties = table.get("Parameters") or {}
-    accepts = [_accepts(properties, key) for key in keys]
+    accepted = {key: _accepts(properties, key) for key in keys}
+    bucket, prefix = split_location(_location_template(properties, keys, location))
+    partition = _partition_pattern(prefix, keys)
+    for stored in lake.objects(bucket, prefix.split("${", 1)[0]):
+        match = partition.match(stored.key)
+        if match is None or not _is_visible(stored.key[match.end() :]):
+            continue
+        if all(accepts(match[key]) for key, accepts in accepted.items()):
+            yield TableObject(stored, tuple(match[key] for key in keys))
+
+
+def _location_template(properties: Mapping[str, str], keys: list[str], location: str) -> str:
+    """Return the location of a partition with `${key}` for each value. Raises QueryError where one is not in it."""
     folders = "".join(f"{key}=${{{key}}}/" for key in keys)
     template = properties.get("storage.location.template") or location.rstrip("/") + "/" + folders
     for key in keys:
         if f"${{{key}}}" not in template:
             raise _wrong("storage.location.template", template, f"it does not contain ${{{key}}}")
-    bucket, prefix = split_location(template)
+    return template
+
+
+def _partition_pattern(prefix: str, keys: list[str]) -> re.Pattern[str]:
+    """Return what matches the beginning of an object's key in a partition, with a group for each partition key."""
     pattern = re.escape(prefix)
     for key in keys:
         pattern = pattern.replace(re.escape(f"${{{key}}}"), f"(?P<{key}>[^/]+)", 1)
-    begins = re.compile(pattern)
-    listed = prefix.split("${", 1)[0]
-    for stored in lake.objects(bucket, listed):
-        match = begins.match(stored.key)
-        if match is None or not all(accept(match[key]) for key, accept in zip(keys, accepts, strict=True)):
-            continue
-        names = stored.key[match.end() :].split("/")
-        if names[-1] and not any(name.startswith(("_", ".")) for name in names):
-            yield Part(stored, tuple(match[key] for key in keys))
+    return re.compile(pattern)
 
 
 def _accepts(properties: Mapping[str, str], key: str) -> Callable[[str], bool]:
-    """Return the test of whether a value of a partition key is one that projection makes."""
+    """Return the test of whether a value of a partition key is one that projection makes. Raises QueryError."""
 
-    def given(name: str) -> str:
+    def required(name: str) -> str:
         full = f"projection.{key}.{name}"
         if full not in properties:
             raise _wrong(full, "nothing", "it is missing")
         return properties[full]
 
-    kind = given("type").lower()
+    kind = required("type").lower()
     if kind == "enum":
-        return set(given("values").split(",")).__contains__
+        return set(required("values").split(",")).__contains__
     if kind == "injected":
         return lambda value: True
     if kind == "integer":
-        return _integers(given("range"), properties.get(f"projection.{key}.digits"))
+        return _integers(required("range"), properties.get(f"projection.{key}.digits"))
     if kind == "date":
-        return _dates(given("range"), given("format"))
+        return _dates(required("range"), required("format"))
     raise _wrong(f"projection.{key}.type", kind, "it is not enum, integer, date or injected")
 
 

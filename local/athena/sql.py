@@ -28,9 +28,9 @@ def _one(sql: str) -> exp.Expression:
     try:
         statements = [statement for statement in sqlglot.parse(sql, read="athena") if statement is not None]
     except SqlglotError as problem:
-        found = (getattr(problem, "errors", None) or [{}])[0]
-        at = f"line {found.get('line', 1)}:{found.get('col', 1)}: "
-        raise MalformedQuery(at + str(found.get("description") or "the query cannot be read")) from None
+        error = (getattr(problem, "errors", None) or [{}])[0]
+        reason = error.get("description") or "the query cannot be read"
+        raise MalformedQuery(f"line {error.get('line', 1)}:{error.get('col', 1)}: {reason}") from None
     if len(statements) != 1:
         raise MalformedQuery(f"Only one sql statement is allowed. Got: {sql}")
     return statements[0]
@@ -41,14 +41,14 @@ def _filled(sql: str, parameters: Sequence[str]) -> str:
         tokens = sqlglot.tokenize(sql, read="athena")
     except SqlglotError as problem:
         raise MalformedQuery(f"line 1:1: {problem}") from None
-    places = [token for token in tokens if token.token_type is TokenType.PLACEHOLDER]
-    if len(places) != len(parameters):
+    placeholders = [token for token in tokens if token.token_type is TokenType.PLACEHOLDER]
+    if len(placeholders) != len(parameters):
         raise QueryError(
             "INVALID_PARAMETER_USAGE",
-            f"Incorrect number of parameters: expected {len(places)} but found {len(parameters)}",
+            f"Incorrect number of parameters: expected {len(placeholders)} but found {len(parameters)}",
         )
-    for place, parameter in zip(reversed(places), reversed(parameters), strict=True):
-        sql = f"{sql[: place.start]}({_constant(parameter)}){sql[place.end + 1 :]}"
+    for token, parameter in zip(reversed(placeholders), reversed(parameters), strict=True):
+        sql = f"{sql[: token.start]}({_constant(parameter)}){sql[token.end + 1 :]}"
     return sql
 
 
@@ -58,25 +58,18 @@ def _constant(parameter: str) -> str:
         tree = _one(f"SELECT {parameter}")
     except MalformedQuery as problem:
         raise QueryError("INVALID_PARAMETER_USAGE", f"{parameter}: {problem}") from None
-    if not isinstance(tree, exp.Select) or len(tree.expressions) != 1 or set(_given(tree)) != {"expressions"}:
+    clauses = {name for name, value in tree.args.items() if value}
+    if not isinstance(tree, exp.Select) or len(tree.expressions) != 1 or clauses != {"expressions"}:
         raise QueryError("INVALID_PARAMETER_USAGE", f"{parameter} is not one expression")
     if tree.find(exp.Column, exp.Star, exp.Subquery):
         raise QueryError("INVALID_PARAMETER_USAGE", f"{parameter} is not a constant")
     return str(tree.expressions[0].sql(dialect="athena", comments=False))
 
 
-def _given(tree: exp.Expression) -> list[str]:
-    return [name for name, value in tree.args.items() if value]
-
-
 def real_tables(tree: exp.Expression) -> list[exp.Table]:
     """Return the references to tables and views, without those to the query's own WITH names."""
-    found: dict[int, exp.Table] = {}
-    for scope in traverse_scope(tree):
-        for source in scope.sources.values():
-            if isinstance(source, exp.Table):
-                found[id(source)] = source
-    return list(found.values())
+    sources = (source for scope in traverse_scope(tree) for source in scope.sources.values())
+    return list({id(source): source for source in sources if isinstance(source, exp.Table)}.values())
 
 
 def qualify_tables(tree: exp.Expression, database: str) -> set[tuple[str, str]]:

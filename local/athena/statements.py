@@ -7,16 +7,19 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from local.athena.ddl import Told, catalog_statement, create_view
-from local.athena.engine import Interruptible, Selected, select
+from local.athena.ddl import TextResult, catalog_statement, create_view
+from local.athena.engine import Interruptible, SelectResult, select
 from local.athena.lake import Lake, QueryError
 from local.athena.sql import parse
 from local.athena.tables import FileCache
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a statement runs: `cutoff` is the workgroup's limit in bytes, `started` takes what may be interrupted."""
+class StatementContext:
+    """What a statement runs with.
+
+    `cutoff` is the workgroup's limit in bytes; `started` is called with the connection, which may be interrupted.
+    """
 
     lake: Lake
     cache: FileCache
@@ -31,7 +34,7 @@ class Statement:
 
     kind: str
     substatement: str
-    run: Callable[[Place], Selected | Told]
+    run: Callable[[StatementContext], SelectResult | TextResult]
 
 
 def statement(sql: str, parameters: Sequence[str]) -> Statement:
@@ -39,12 +42,10 @@ def statement(sql: str, parameters: Sequence[str]) -> Statement:
 
     What the embedded Athena cannot do (CREATE TABLE AS, INSERT, UNLOAD, EXPLAIN) gives a statement that fails.
     """
-    told = catalog_statement(sql)
-    if told is not None:
+    run = catalog_statement(sql)
+    if run is not None:
         word = sql.split(maxsplit=1)[0].upper()
-        return Statement(
-            "DDL" if word in ("DROP", "CREATE") else "UTILITY", word, lambda place: told(place.lake, place.database)
-        )
+        return Statement("DDL" if word in ("DROP", "CREATE") else "UTILITY", word, lambda at: run(at.lake, at.database))
     tree = parse(sql, parameters)
     if isinstance(tree, exp.Query):
         return Statement(
@@ -53,11 +54,9 @@ def statement(sql: str, parameters: Sequence[str]) -> Statement:
             lambda at: select(at.lake, at.cache, tree, at.database, cutoff=at.cutoff, started=at.started),
         )
     if isinstance(tree, exp.Create) and tree.kind == "VIEW":
-        return Statement(
-            "DDL", "CREATE_VIEW", lambda place: create_view(place.lake, place.cache, tree, sql, place.database)
-        )
+        return Statement("DDL", "CREATE_VIEW", lambda at: create_view(at.lake, at.cache, tree, sql, at.database))
 
-    def refuse(place: Place) -> Told:
+    def refuse(at: StatementContext) -> TextResult:
         raise QueryError("NOT_SUPPORTED", "the embedded Athena runs SELECT, views, SHOW, DESCRIBE and DROP only")
 
     return Statement("DDL", tree.key.upper(), refuse)

@@ -8,8 +8,7 @@ import os
 import re
 import shutil
 import threading
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,13 @@ import duckdb
 from sqlglot import exp
 
 from local.athena.lake import Lake, QueryError, StoredObject
-from local.athena.partitions import Part, parts
+from local.athena.partitions import TableObject, table_objects
 
 MAGIC = b"PAR1"
 CACHE_BYTES = 2 * 2**30
 """Copies of objects on disk are thrown away when they exceed this."""
 
-FITS: dict[str, tuple[str, ...]] = {
+READABLE: dict[str, tuple[str, ...]] = {
     "VARCHAR": ("VARCHAR",),
     "BIGINT": ("BIGINT", "INTEGER", "SMALLINT", "TINYINT"),
     "INTEGER": ("INTEGER", "BIGINT", "SMALLINT", "TINYINT"),
@@ -33,8 +32,8 @@ FITS: dict[str, tuple[str, ...]] = {
     "TIMESTAMP": ("TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP WITH TIME ZONE"),
 }
 """Which types in a file Athena reads as a declared type; for all others the two must be the same."""
-SAME = {"TEXT": "VARCHAR", "INT": "INTEGER"}
-"""Names that sqlglot and DuckDB have for one type."""
+ALIASES = {"TEXT": "VARCHAR", "INT": "INTEGER"}
+"""DuckDB's names of types that sqlglot names otherwise."""
 
 
 class FileCache:
@@ -60,10 +59,10 @@ class FileCache:
             target.parent.mkdir(parents=True, exist_ok=True)
             os.link(copy, target)
 
-    def _make_room(self, wanted: int) -> None:
+    def _make_room(self, size: int) -> None:
         # What a running query uses is linked elsewhere too, and stays.
         self._directory.mkdir(parents=True, exist_ok=True)
-        if wanted + sum(each.stat().st_size for each in self._directory.iterdir()) > CACHE_BYTES:
+        if size + sum(each.stat().st_size for each in self._directory.iterdir()) > CACHE_BYTES:
             shutil.rmtree(self._directory)
             self._directory.mkdir()
 
@@ -73,26 +72,65 @@ class Relation:
     """A Glue table as a DuckDB view.
 
     `chunks` are the compressed bytes of each column (lower case) of each file, `values` the partition values of each
-    file, `unfit` what is wrong with a column whose type in some file does not fit, told when a query reads it.
+    file, `mismatches` the error of each column whose type in some file cannot be read as declared; it is raised when a
+    query reads the column.
     """
 
     chunks: Mapping[str, Mapping[str, int]]
     values: Mapping[str, tuple[str, ...]]
     keys: tuple[str, ...]
-    unfit: Mapping[str, str]
+    mismatches: Mapping[str, str]
+
+    def has_columns(self, columns: Iterable[str]) -> bool:
+        """Tell whether the table has all of these columns (lower case), in a file or as partition keys."""
+        return {name for chunks in self.chunks.values() for name in chunks}.union(self.keys).issuperset(columns)
 
     def scanned(self, connection: duckdb.DuckDBPyConnection, columns: Sequence[str], file_filter: str | None) -> int:
-        """Return the bytes that a scan of these columns reads from the files that the filter on partitions leaves."""
-        files = self.values.keys() if file_filter is None else self._left(connection, file_filter)
-        wanted = {column.lower() for column in columns}
-        return sum(size for file in files for name, size in self.chunks[file].items() if name in wanted)
+        """Return the bytes that a scan of these columns (lower case) reads from the files that a filter leaves."""
+        files = self.values if file_filter is None else self._filter_files(connection, file_filter)
+        return sum(self.chunks[file].get(column, 0) for file in files for column in columns)
 
-    def _left(self, connection: duckdb.DuckDBPyConnection, file_filter: str) -> Iterator[str]:
+    def _filter_files(self, connection: duckdb.DuckDBPyConnection, file_filter: str) -> list[str]:
+        """Return the files whose partition values DuckDB's filter, of its query plan, lets through."""
         names = ", ".join(['"file name"', *(quoted(key) for key in self.keys)])
         rows = ", ".join("(" + ", ".join(map(literal, [file, *values])) + ")" for file, values in self.values.items())
         sql = f'SELECT "file name" FROM (VALUES {rows}) AS p({names}) WHERE {file_filter}'  # noqa: S608 (DuckDB's filter)
-        found = connection.execute(sql)
-        return (row[0] for row in found.fetchall())
+        return [file for (file,) in connection.execute(sql).fetchall()]
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What Glue declares of a table: the Glue types of its columns and partition keys by their lower-case names."""
+
+    database: str
+    name: str
+    columns: Mapping[str, str]
+    keys: Mapping[str, str]
+
+    @classmethod
+    def of(cls, table: Mapping[str, Any]) -> Declaration:
+        """Read a table as GetTable returns it. Raises QueryError for one that cannot be queried."""
+        database, name, storage = table["DatabaseName"], table["Name"], table["StorageDescriptor"]
+        columns = {each["Name"].lower(): each["Type"] for each in storage["Columns"]}
+        keys = {each["Name"].lower(): each["Type"] for each in table.get("PartitionKeys") or []}
+        if duplicates := sorted(columns.keys() & keys.keys()):
+            problem = f"Hive metadata for table {name} is invalid: Table descriptor contains duplicate columns"
+            raise QueryError("HIVE_INVALID_METADATA", f"{problem} ({', '.join(duplicates)})")
+        if "parquet" not in json.dumps(storage).lower():
+            problem = f"{database}.{name} is not Parquet, and this embedded Athena reads Parquet only"
+            raise QueryError("NOT_SUPPORTED", problem)
+        return cls(database, name, columns, keys)
+
+    @property
+    def view(self) -> str:
+        """The qualified name of its DuckDB view."""
+        return f"{quoted(self.database)}.{quoted(self.name)}"
+
+    @property
+    def partitioning(self) -> str:
+        """The arguments of read_parquet that take the partition keys from the files' paths."""
+        types = ", ".join(f"{literal(key)}: {duckdb_type(type_)}" for key, type_ in self.keys.items())
+        return f"hive_partitioning = true, hive_types = {{{types}}}" if types else "hive_partitioning = false"
 
 
 def quoted(name: str) -> str:
@@ -113,74 +151,75 @@ def duckdb_type(glue_type: str) -> str:
 def make_relation(
     connection: duckdb.DuckDBPyConnection, lake: Lake, table: Mapping[str, Any], cache: FileCache, work: Path
 ) -> Relation:
-    """Make the DuckDB view `database.table` over the table's files below `work`, and return what is known of them."""
-    columns = {each["Name"].lower(): each["Type"] for each in table["StorageDescriptor"]["Columns"]}
-    keys = {each["Name"].lower(): each["Type"] for each in table.get("PartitionKeys") or []}
-    name = f"{table['DatabaseName']}.{table['Name']}"
-    if doubled := sorted(columns.keys() & keys.keys()):
-        problem = f"Hive metadata for table {table['Name']} is invalid: Table descriptor contains duplicate columns"
-        raise QueryError("HIVE_INVALID_METADATA", f"{problem} ({', '.join(doubled)})")
-    if "parquet" not in json.dumps(table["StorageDescriptor"]).lower():
-        raise QueryError("NOT_SUPPORTED", f"{name} is not Parquet, and this embedded Athena reads Parquet only")
-    files = dict(_linked(lake, parts(lake, table), tuple(keys), cache, work / name))
-    target = f"{quoted(table['DatabaseName'])}.{quoted(table['Name'])}"
-    if not files:
-        nothing = ", ".join(f"CAST(NULL AS {duckdb_type(t)}) AS {quoted(c)}" for c, t in (columns | keys).items())
-        connection.execute(f"CREATE VIEW {target} AS SELECT {nothing} WHERE FALSE")
-        return Relation({}, {}, tuple(keys), {})
-    listed = "[" + ", ".join(map(literal, files)) + "]"
-    present, unfit = _checked(connection, listed, columns, {file: part.stored for file, part in files.items()})
-    shown = [
-        f"{'TRY_CAST' if column in unfit else 'CAST'}({quoted(column) if column in present else 'NULL'}"
-        f" AS {duckdb_type(type_)}) AS {quoted(column)}"
-        for column, type_ in columns.items()
+    """Make the DuckDB view `database.table` over copies of the table's files below `work`. Raises QueryError."""
+    declared = Declaration.of(table)
+    objects = _link_objects(lake, table, declared, cache, work)
+    if not objects:
+        nulls = ", ".join(_cast("NULL", *column) for column in (*declared.columns.items(), *declared.keys.items()))
+        connection.execute(f"CREATE VIEW {declared.view} AS SELECT {nulls} WHERE FALSE")
+        return Relation({}, {}, tuple(declared.keys), {})
+    files = "[" + ", ".join(map(literal, objects)) + "]"
+    present, mismatches = _compare_types(connection, files, declared, objects)
+    columns = [
+        _cast(quoted(name) if name in present else "NULL", name, type_, "TRY_CAST" if name in mismatches else "CAST")
+        for name, type_ in declared.columns.items()
     ]
-    hive = ", ".join(f"{literal(key)}: {duckdb_type(type_)}" for key, type_ in keys.items())
-    options = f"hive_partitioning = true, hive_types = {{{hive}}}" if keys else "hive_partitioning = false"
-    source = f"read_parquet({listed}, union_by_name = true, {options})"
-    connection.execute(f"CREATE VIEW {target} AS SELECT {', '.join([*shown, *map(quoted, keys)])} FROM {source}")  # noqa: S608
-    chunks: dict[str, dict[str, int]] = defaultdict(dict)
-    sizes = f"SELECT file_name, path_in_schema, total_compressed_size FROM parquet_metadata({listed})"  # noqa: S608
-    for file, path, size in connection.execute(sizes).fetchall():
-        column = re.split(r", |\.", path)[0].lower()
+    selected = ", ".join([*columns, *map(quoted, declared.keys)])
+    source = f"read_parquet({files}, union_by_name = true, {declared.partitioning})"
+    connection.execute(f"CREATE VIEW {declared.view} AS SELECT {selected} FROM {source}")  # noqa: S608
+    chunks: dict[str, dict[str, int]] = {file: {} for file in objects}
+    for file, column, size in _chunk_sizes(connection, files):
         chunks[file][column] = chunks[file].get(column, 0) + size
-    return Relation(
-        {file: chunks[file] for file in files}, {file: part.values for file, part in files.items()}, tuple(keys), unfit
-    )
+    values = {file: each.values for file, each in objects.items()}
+    return Relation(chunks, values, tuple(declared.keys), mismatches)
 
 
-def _linked(
-    lake: Lake, found: Sequence[Part], keys: tuple[str, ...], cache: FileCache, folder: Path
-) -> Iterator[tuple[str, Part]]:
-    for number, part in enumerate(found):
-        path = folder
-        for key, value in zip(keys, part.values, strict=True):
-            path = path / f"{key}={quote(value, safe='')}"
-        target = path / f"{number}.parquet"
-        cache.link(lake, part.stored, target)
-        yield str(target), part
+def _cast(value: str, name: str, glue_type: str, cast: str = "CAST") -> str:
+    return f"{cast}({value} AS {duckdb_type(glue_type)}) AS {quoted(name)}"
 
 
-def _checked(
-    connection: duckdb.DuckDBPyConnection, listed: str, columns: Mapping[str, str], stored: Mapping[str, StoredObject]
+def _link_objects(
+    lake: Lake, table: Mapping[str, Any], declared: Declaration, cache: FileCache, work: Path
+) -> dict[str, TableObject]:
+    """Copy the table's objects to files, in folders named after their partition values; return them by their files."""
+    objects = {}
+    for number, each in enumerate(table_objects(lake, table)):
+        pairs = zip(declared.keys, each.values, strict=True)
+        folders = [f"{key}={quote(value, safe='')}" for key, value in pairs]
+        file = work.joinpath(f"{declared.database}.{declared.name}", *folders, f"{number}.parquet")
+        cache.link(lake, each.stored, file)
+        objects[str(file)] = each
+    return objects
+
+
+def _compare_types(
+    connection: duckdb.DuckDBPyConnection, files: str, declared: Declaration, objects: Mapping[str, TableObject]
 ) -> tuple[set[str], dict[str, str]]:
-    """Return the columns that some file has, and for each whose type does not fit what is wrong."""
+    """Return the columns that some file has, and the error of each whose type in some file is not the declared one."""
     present: set[str] = set()
-    unfit: dict[str, str] = {}
-    types = f"SELECT file_name, lower(name), duckdb_type FROM parquet_schema({listed}) WHERE duckdb_type IS NOT NULL"  # noqa: S608
-    for file, column, found in connection.execute(types).fetchall():
+    mismatches: dict[str, str] = {}
+    types = f"SELECT file_name, lower(name), duckdb_type FROM parquet_schema({files}) WHERE duckdb_type IS NOT NULL"  # noqa: S608
+    for file, column, type_ in connection.execute(types).fetchall():
         present.add(column)
-        if column not in columns:
-            continue
-        if not _fits(duckdb_type(columns[column]), found):
-            unfit[column] = (
-                f"Field {column}'s type {found} in parquet file {stored[file].uri} is incompatible with "
-                f"type {columns[column]} defined in table schema"
+        if column in declared.columns and not _is_readable(type_, duckdb_type(declared.columns[column])):
+            mismatches[column] = (
+                f"Field {column}'s type {type_} in parquet file {objects[file].stored.uri} is incompatible with "
+                f"type {declared.columns[column]} defined in table schema"
             )
-    return present, unfit
+    return present, mismatches
 
 
-def _fits(declared: str, found: str) -> bool:
+def _is_readable(type_: str, declared: str) -> bool:
     """Tell whether Athena reads a file's type as the declared one. Digits of decimals and fields of rows may differ."""
-    wanted = SAME.get(declared.split("(")[0], declared.split("(")[0])
-    return found.split("(")[0] in FITS.get(wanted, (wanted,)) or (found.endswith("[]") and wanted.endswith("[]"))
+    if type_.endswith("[]") and declared.endswith("[]"):
+        return True
+    head = declared.split("(")[0]
+    head = ALIASES.get(head, head)
+    return type_.split("(")[0] in READABLE.get(head, (head,))
+
+
+def _chunk_sizes(connection: duckdb.DuckDBPyConnection, files: str) -> Iterator[tuple[str, str, int]]:
+    """Yield file, column (lower case) and compressed bytes of every column chunk; fields of a row are its column's."""
+    sql = f"SELECT file_name, path_in_schema, total_compressed_size FROM parquet_metadata({files})"  # noqa: S608
+    for file, path, size in connection.execute(sql).fetchall():
+        yield file, re.split(r", |\.", path)[0].lower(), size

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
@@ -100,24 +100,8 @@ def text(value: Any) -> str | None:
     """Return a value from DuckDB as Athena writes it; None is NULL."""
     if value is None or isinstance(value, str):
         return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(value, float):
-        return _double(value)
-    if isinstance(value, datetime):
-        zoned = value.tzinfo is not None
-        moment = value.astimezone(UTC) if zoned else value
-        return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d}" + (" UTC" if zoned else "")
-    if isinstance(value, time):
-        return f"{value:%H:%M:%S}.{value.microsecond // 1000:03d}"
-    if isinstance(value, timedelta):
-        clock = datetime.min + timedelta(seconds=value.seconds, microseconds=value.microseconds)
-        return f"{value.days} {clock:%H:%M:%S}.{clock.microsecond // 1000:03d}"
-    if isinstance(value, bytes):
-        return value.hex(" ")
-    return _nested(value)
+    write = next((write for type_, write in WRITERS if isinstance(value, type_)), _nested)
+    return write(value)
 
 
 def _nested(value: Any) -> str:
@@ -144,6 +128,32 @@ def _double(value: float) -> str:
     assert isinstance(exponent, int)
     first, *rest = (str(digit) for digit in digits)
     return f"{'-' * sign}{first}.{''.join(rest) or '0'}E{exponent + len(digits) - 1}"
+
+
+def _timestamp(value: datetime) -> str:
+    moment = value.astimezone(UTC) if value.tzinfo else value
+    return f"{moment:%Y-%m-%d} {_time(moment)}{' UTC' if value.tzinfo else ''}"
+
+
+def _time(value: datetime | time) -> str:
+    return f"{value:%H:%M:%S}.{value.microsecond // 1000:03d}"
+
+
+def _interval(value: timedelta) -> str:
+    clock = datetime.min + timedelta(seconds=value.seconds, microseconds=value.microseconds)
+    return f"{value.days} {_time(clock)}"
+
+
+WRITERS: tuple[tuple[type, Callable[[Any], str]], ...] = (
+    (bool, lambda value: "true" if value else "false"),
+    (Decimal, "{:f}".format),
+    (float, _double),
+    (datetime, _timestamp),
+    (time, _time),
+    (timedelta, _interval),
+    (bytes, lambda value: value.hex(" ")),
+)
+"""How Athena writes the values of a type; those of any other are written as lists, rows or as they are."""
 
 
 @dataclass

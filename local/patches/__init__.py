@@ -1,4 +1,4 @@
-"""Patches that close gaps of the embedded AWS: found, checked against MiniStack's code, applied.
+"""Patches that close gaps of the embedded AWS: discovered, checked against MiniStack's code, applied.
 
 A patch is a module of this package. Its docstring says which gap it closes and how to drop it. It has
 
@@ -46,10 +46,10 @@ def check(version: str | None = None) -> None:
 
     Raises EmulatorChanged, naming what differs and the remedy.
     """
-    found = version or importlib.metadata.version("ministack")
-    if found != MINISTACK_VERSION:
+    installed = version or importlib.metadata.version("ministack")
+    if installed != MINISTACK_VERSION:
         raise EmulatorChanged(
-            f"MiniStack is {found}, and the patches are written for {MINISTACK_VERSION}",
+            f"MiniStack is {installed}, and the patches are written for {MINISTACK_VERSION}",
             f"install ministack=={MINISTACK_VERSION} (`make clean`, then the command again), "
             "or go through local/patches for the new version",
         )
@@ -60,12 +60,12 @@ def check(version: str | None = None) -> None:
 
 def _check_one(patch: ModuleType, name: str, expected: str) -> None:
     try:
-        found = fingerprint(name)
+        actual = fingerprint(name)
     except LookupError:
-        found = "nothing of that name"
-    if found != expected:
+        actual = "nothing of that name"
+    if actual != expected:
         raise EmulatorChanged(
-            f"{name} is not what {patch.__name__} was written for (expected {expected}, found {found})",
+            f"{name} is not what {patch.__name__} was written for (expected {expected}, found {actual})",
             "read what changed there, correct the patch, and put in the fingerprint that "
             "`python -m local.patches fingerprints` prints",
         )

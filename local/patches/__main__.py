@@ -25,10 +25,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(patch.__name__)
         for name, expected in patch.TOUCHES.items():
             try:
-                found = patches.fingerprint(name)
+                actual = patches.fingerprint(name)
             except LookupError:
-                found = "missing"
-            print(f'    "{name}": "{found}",' + ("" if found == expected else f"  # was {expected}"))
+                actual = "missing"
+            print(f'    "{name}": "{actual}",' + ("" if actual == expected else f"  # was {expected}"))
     return 0
 
 

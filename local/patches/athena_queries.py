@@ -7,16 +7,17 @@ local/athena when its Athena does all that; tests/local/test_athena_*.py tell.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ministack.core.responses import error_response_json, json_response
 from ministack.services import athena
 
-from local.athena.ddl import Told
+from local.athena.ddl import TextResult
 from local.athena.executions import cancel, new_execution, reusable, reuse, submit
 from local.athena.lake import MalformedQuery, QueryError
 from local.athena.ministack import require_glue
-from local.athena.statements import Place, Statement, statement
+from local.athena.statements import Statement, StatementContext, statement
 
 TOUCHES = {
     "ministack.services.athena.handle_request": "2f5558612eba",
@@ -52,10 +53,22 @@ def refused(message: str, code: str | None = None) -> Answer:
     return answer
 
 
-def find(execution_id: str | None) -> dict[str, Any] | Answer:
-    """Return the execution, or the refusal that Athena gives for an id that it does not know."""
-    found: dict[str, Any] | None = athena._executions.get(execution_id)
-    return refused(f"QueryExecution {execution_id} was not found") if found is None else found
+def reply(body: dict[str, Any]) -> Answer:
+    """Return the answer to a call that succeeded."""
+    answer: Answer = json_response(body)
+    return answer
+
+
+def of_execution(call: Callable[[dict[str, Any], dict[str, Any]], Answer]) -> Callable[[dict[str, Any]], Answer]:
+    """Return a call that is given the execution that its request names, and refuses an unknown one."""
+
+    def handle(data: dict[str, Any]) -> Answer:
+        execution = athena._executions.get(data.get("QueryExecutionId"))
+        if execution is None:
+            return refused(f"QueryExecution {data.get('QueryExecutionId')} was not found")
+        return call(execution, data)
+
+    return handle
 
 
 def start(data: dict[str, Any]) -> Answer:
@@ -71,7 +84,7 @@ def start(data: dict[str, Any]) -> Answer:
             "No output location provided. An output location is required either through the Workgroup result "
             "configuration setting or as an API input."
         )
-    if (again := _known_token(data)) is not None:
+    if (again := _answer_to_token(data)) is not None:
         return again
     try:
         work: Statement | QueryError = _table_statement(data["QueryString"]) or statement(
@@ -88,27 +101,20 @@ def start(data: dict[str, Any]) -> Answer:
         reuse(execution, earlier[-1])
     else:
         submit(execution, work, configuration.get("BytesScannedCutoffPerQuery"))
-    answer: Answer = json_response({"QueryExecutionId": execution["QueryExecutionId"]})
-    return answer
+    return reply({"QueryExecutionId": execution["QueryExecutionId"]})
 
 
-def get(data: dict[str, Any]) -> Answer:
+@of_execution
+def get(execution: dict[str, Any], data: dict[str, Any]) -> Answer:
     """GetQueryExecution."""
-    execution = find(data.get("QueryExecutionId"))
-    if isinstance(execution, tuple):
-        return execution
-    answer: Answer = json_response({"QueryExecution": athena._execution_out(execution)})
-    return answer
+    return reply({"QueryExecution": athena._execution_out(execution)})
 
 
-def stop(data: dict[str, Any]) -> Answer:
+@of_execution
+def stop(execution: dict[str, Any], data: dict[str, Any]) -> Answer:
     """StopQueryExecution."""
-    execution = find(data.get("QueryExecutionId"))
-    if isinstance(execution, tuple):
-        return execution
     cancel(execution)
-    answer: Answer = json_response({})
-    return answer
+    return reply({})
 
 
 def _table_statement(sql: str) -> Statement | None:
@@ -117,13 +123,13 @@ def _table_statement(sql: str) -> Statement | None:
     if not isinstance(ddl, athena._CreateTable):
         return None
 
-    def create(place: Place) -> Told:
-        require_glue("CreateTable", ddl.database or place.database, ddl.table)
+    def create(at: StatementContext) -> TextResult:
+        require_glue("CreateTable", ddl.database or at.database, ddl.table)
         try:
-            athena._run_ddl(ddl, place.database)
+            athena._run_ddl(ddl, at.database)
         except ValueError as problem:
             raise QueryError("HIVE_METASTORE_ERROR", str(problem)) from None
-        return Told("result", [])
+        return TextResult("result", [])
 
     return Statement("DDL", "CREATE_TABLE", create)
 
@@ -137,14 +143,13 @@ def _output_location(data: dict[str, Any], configuration: dict[str, Any]) -> str
     return of_caller or of_group
 
 
-def _known_token(data: dict[str, Any]) -> Answer | None:
+def _answer_to_token(data: dict[str, Any]) -> Answer | None:
     """Return the answer to a ClientRequestToken that was used before, or None."""
     token = data.get("ClientRequestToken")
     for execution in list(athena._executions.values()):
-        asked = execution["_asked"]
-        if token and asked.get("ClientRequestToken") == token:
-            if asked != data:
+        request = execution["_request"]
+        if token and request.get("ClientRequestToken") == token:
+            if request != data:
                 return refused("Idempotent parameters do not match")
-            answer: Answer = json_response({"QueryExecutionId": execution["QueryExecutionId"]})
-            return answer
+            return reply({"QueryExecutionId": execution["QueryExecutionId"]})
     return None

@@ -10,14 +10,14 @@ import base64
 import binascii
 from typing import Any
 
-from ministack.core.responses import error_response_json, json_response
+from ministack.core.responses import error_response_json
 from ministack.services import athena
 
 from local.athena.executions import UNFINISHED
 from local.athena.lake import QueryError
 from local.athena.ministack import read_result
 from local.athena.values import read_rows
-from local.patches.athena_queries import Answer, find, refused
+from local.patches.athena_queries import Answer, of_execution, refused, reply
 
 TOUCHES = {
     "ministack.services.athena._get_query_results": "abd778cbcf28",
@@ -32,11 +32,9 @@ def apply() -> None:
     athena._get_query_results = results
 
 
-def results(data: dict[str, Any]) -> Answer:
+@of_execution
+def results(execution: dict[str, Any], data: dict[str, Any]) -> Answer:
     """GetQueryResults: rows of the result file; a SELECT's header row is the first, and counts."""
-    execution = find(data.get("QueryExecutionId"))
-    if isinstance(execution, tuple):
-        return execution
     state = execution["Status"]["State"]
     if state in UNFINISHED:
         return refused(f"Query has not yet finished. Current state: {state}")
@@ -77,8 +75,7 @@ def _page(execution: dict[str, Any], content: bytes, first: int, limit: int) -> 
     if first + limit < total:
         token = f"{execution['QueryExecutionId']}:{first + limit}"
         answer["NextToken"] = base64.b64encode(token.encode()).decode()
-    page: Answer = json_response(answer)
-    return page
+    return reply(answer)
 
 
 def _position(execution_id: str, token: str | None) -> int | None:

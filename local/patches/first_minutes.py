@@ -44,7 +44,7 @@ NOT_YET = (
 
 
 def apply() -> None:
-    """Put the faults that are asked for around what they disturb."""
+    """Wrap the functions of MiniStack that the named faults disturb."""
     amounts = faults.parse(os.environ.get(faults.VARIABLE, ""))
     plays = {
         "slow-notification": _slow_notification,

@@ -22,8 +22,8 @@ def apply() -> None:
     """Let the dot of the patterns made of wildcards match every character."""
     compiled = iam_evaluator._fnmatch_compile
 
-    def over_lines(pattern: str, ignore_case: bool) -> re.Pattern[str]:
-        found: re.Pattern[str] = compiled(pattern, ignore_case)
-        return re.compile(found.pattern, found.flags | re.DOTALL)
+    def over_lines(glob: str, ignore_case: bool) -> re.Pattern[str]:
+        pattern: re.Pattern[str] = compiled(glob, ignore_case)
+        return re.compile(pattern.pattern, pattern.flags | re.DOTALL)
 
     iam_evaluator._fnmatch_compile = over_lines

@@ -1,12 +1,12 @@
 """A burst of events runs on a few Lambda workers, the rest wait their turn.
 
 Gap: MiniStack starts a worker process for every event that finds none free, so 40 objects dropped at once start 40
-Python processes. On AWS an asynchronous invocation waits in a queue; here it waits for a free place. Calls that
-somebody waits for (Invoke, API Gateway) take no place, so a function that calls another one cannot lock itself out.
+Python processes. On AWS an asynchronous invocation waits in a queue; here it waits for a free slot. Calls that
+somebody waits for (Invoke, API Gateway) take no slot, so a function that calls another one cannot lock itself out.
 
 Gap: an event that meets the function's reserved concurrency uses up one of its tries, so that a burst ends in the
 dead-letter queue. On AWS a throttled event waits for up to six hours and no try is counted; here it waits as long as
-its place does. A function with no concurrency at all (0) gets none and fails at once.
+its slot does. A function with no concurrency at all (0) gets none and fails at once.
 
 Drop this file when MiniStack bounds its own workers and lets throttled events wait.
 """
@@ -35,8 +35,8 @@ _from_queue: ContextVar[bool] = ContextVar("from_queue", default=False)
 
 
 def apply() -> None:
-    """Let every attempt at an asynchronous event wait for one of `WORKERS` places."""
-    places = threading.BoundedSemaphore(WORKERS)
+    """Let every attempt at an asynchronous event wait for one of `WORKERS` slots."""
+    slots = threading.BoundedSemaphore(WORKERS)
     execute = lambda_svc._execute_function
     invoke_async = lambda_svc.invoke_async_with_retry
 
@@ -46,7 +46,7 @@ def apply() -> None:
         mark = _from_queue.set(False)  # MiniStack may call itself again on the way
         try:
             while True:
-                with places:
+                with slots:
                     result = execute(func, event)
                 disabled = lambda_svc._reserved_concurrency(func, func.get("config") or func) == 0
                 if disabled or not result.get("throttle"):

@@ -1,4 +1,4 @@
-"""The event of a REST call tells where the caller found the API, as API Gateway's does.
+"""The event of a REST call has the address that the caller used, as API Gateway's does.
 
 Gap: MiniStack leaves `requestContext.domainName` and the header X-Forwarded-Proto out, and gives as
 `requestContext.path` the path without the prefix under which it serves the API. An API that answers with links to

@@ -26,7 +26,7 @@ _naming_caller: ContextVar[bool] = ContextVar("naming_caller", default=False)
 
 
 def apply() -> None:
-    """Exempt no key from the signature check; the root user's name is still found."""
+    """Exempt no key from the signature check; the root user's name is still resolved."""
     is_root_key = iam_evaluator._is_root_key
     resolve_caller_identity = iam_evaluator.resolve_caller_identity
 

@@ -1,4 +1,4 @@
-"""Whoever may not list a bucket is not told that a key is missing: S3 answers 403, not 404.
+"""Whoever may not list a bucket gets 403, not 404, for a key that is missing.
 
 Gap: MiniStack answers 404 for a missing key to everybody who may read it, so that a policy without s3:ListBucket works
 here and fails on AWS, where its function takes every new key for a denied one. Drop this file when reading a missing

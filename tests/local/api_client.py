@@ -13,14 +13,17 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from chalicelib import assembly
 from chalicelib.api.openapi import document
-from chalicelib.queries.saved import load
+from chalicelib.queries import saved
 from chalicelib.settings import Settings
 from local.emulator import REGION
 from local.pipeline import wait_for
 from tests.local.product import Product
 
-DOCUMENT = document(load(), Settings(bucket="any"), "")
+SETTINGS = Settings(bucket="any")
+QUERIES = saved.load(assembly.datasets(SETTINGS))
+DOCUMENT = document(QUERIES, SETTINGS, "")
 DOCUMENTED = schemathesis.openapi.from_dict(DOCUMENT | {"security": []})
 """The document without its security: every call is signed here, and what is not signed is another test's."""
 SECONDS = 35.0
@@ -70,12 +73,12 @@ class Client:
     def ended(self, status_url: str) -> Any:
         """Wait until an upload is loaded or refused; return what is told of it."""
 
-        def look() -> Any:
+        def poll() -> Any:
             answer = self.call("GET", status_url)
             assert answer.status_code == 200, answer.text
             return answer.json() if answer.json()["status"] in ENDED else None
 
-        return wait_for(look)
+        return wait_for(poll)
 
     def upload(self, filename: str, content: bytes, folder: Path) -> Any:
         """Upload a file by curl and wait for its end."""

@@ -1,8 +1,7 @@
-"""A Lake in memory for tests of the embedded Athena's engine, and orders as Parquet in the contract's schema."""
+"""The contract's table, its views and orders in a MemoryLake, for tests of the embedded Athena's engine."""
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,93 +12,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from chalicelib import assembly
-from chalicelib.contracts.model import Type
+from chalicelib.aws import glue
+from chalicelib.flatten.schema import file_schema
 from chalicelib.queries import saved
 from chalicelib.settings import Settings
-from local.athena.lake import StoredObject
+from local.athena.memory import MemoryLake
 from local.athena.tables import FileCache
 
 DATASETS = assembly.datasets(Settings(bucket="orders-etl-test"))
 (ORDERS,) = DATASETS
 QUERIES = saved.load(DATASETS)
 DATABASE, TABLE, BUCKET, PREFIX = ORDERS.database, ORDERS.table, ORDERS.bucket, ORDERS.table_prefix
-ARROW = {
-    Type.IDENTIFIER: pa.string(),
-    Type.TEXT: pa.string(),
-    Type.JSON_TEXT: pa.string(),
-    Type.DECIMAL: pa.decimal128(18, 4),
-    Type.INTEGER: pa.int64(),
-    Type.POSITION: pa.int32(),
-    Type.TIMESTAMP: pa.timestamp("ms"),
-}
-SCHEMA = pa.schema([(column.name, ARROW[column.type]) for column in ORDERS.contract.file_columns])
-PROJECTION = {
-    "projection.enabled": "true",
-    "projection.order_month.type": "date",
-    "projection.order_month.format": "yyyy-MM",
-    "projection.order_month.range": "2000-01,NOW+12MONTHS",
-    "projection.order_month.interval": "1",
-    "projection.order_month.interval.unit": "MONTHS",
-    "storage.location.template": f"s3://{BUCKET}/{PREFIX}order_month=${{order_month}}/",
-}
-
-
-class MemoryLake:
-    """Tables and objects in dictionaries; everything is allowed."""
-
-    def __init__(self) -> None:
-        self.catalog: dict[tuple[str, str], dict[str, Any]] = {}
-        self.registered: dict[tuple[str, str], list[dict[str, Any]]] = {}
-        self.names = [DATABASE]
-        self.stored: dict[tuple[str, str], bytes] = {}
-
-    def databases(self) -> list[str]:
-        return list(self.names)
-
-    def tables(self, database: str) -> list[dict[str, Any]]:
-        return [table for (name, _), table in self.catalog.items() if name == database]
-
-    def table(self, database: str, name: str) -> dict[str, Any] | None:
-        return self.catalog.get((database, name))
-
-    def partitions(self, database: str, name: str) -> list[dict[str, Any]]:
-        return self.registered.get((database, name), [])
-
-    def save_table(self, database: str, table_input: dict[str, Any]) -> None:
-        self.catalog[database, table_input["Name"]] = {**table_input, "DatabaseName": database}
-
-    def drop_table(self, database: str, name: str) -> None:
-        del self.catalog[database, name]
-
-    def create_database(self, name: str) -> None:
-        self.names.append(name)
-
-    def objects(self, bucket: str, prefix: str) -> list[StoredObject]:
-        return [
-            StoredObject(bucket, key, len(content), hashlib.md5(content).hexdigest())
-            for (in_bucket, key), content in sorted(self.stored.items())
-            if in_bucket == bucket and key.startswith(prefix)
-        ]
-
-    def read(self, stored: StoredObject) -> bytes:
-        return self.stored[stored.bucket, stored.key]
+SCHEMA = file_schema(ORDERS.contract)
+PROJECTION = glue.projection(ORDERS)
 
 
 def table_input(parameters: Mapping[str, str] = PROJECTION) -> dict[str, Any]:
-    """Return the table of the contract as Glue is told of it."""
-    return {
-        "Name": TABLE,
-        "TableType": "EXTERNAL_TABLE",
-        "Parameters": {"classification": "parquet", **parameters},
-        "PartitionKeys": [{"Name": ORDERS.contract.partition.name, "Type": ORDERS.contract.partition.glue_type}],
-        "StorageDescriptor": {
-            "Columns": [{"Name": column.name, "Type": column.glue_type} for column in ORDERS.contract.file_columns],
-            "Location": f"s3://{BUCKET}/{PREFIX}",
-            "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
-            "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
-            "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
-        },
-    }
+    """Return the table of the contract with these parameters, as Glue takes it."""
+    return {**glue.table_input(ORDERS, "projection"), "Parameters": {"classification": "parquet", **parameters}}
 
 
 Line = tuple[str, str, str | None, str, str | int | None]

@@ -13,6 +13,8 @@ from botocore.credentials import Credentials
 
 from local.emulator import REGION, Emulator
 
+PROBE_BUCKET = "probe-bucket"
+
 
 def call(
     url: str,
@@ -50,5 +52,5 @@ def user(aws: Emulator, name: str, action: str, resource: str) -> tuple[str, str
 def receipts(aws: Emulator, bucket: str) -> list[dict[str, Any]]:
     """Return what the probe's S3 handler wrote."""
     s3 = aws.client("s3")
-    found = s3.list_objects_v2(Bucket=bucket, Prefix="out/").get("Contents", [])
-    return [json.loads(s3.get_object(Bucket=bucket, Key=each["Key"])["Body"].read()) for each in found]
+    contents = s3.list_objects_v2(Bucket=bucket, Prefix="out/").get("Contents", [])
+    return [json.loads(s3.get_object(Bucket=bucket, Key=each["Key"])["Body"].read()) for each in contents]

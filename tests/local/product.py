@@ -5,13 +5,17 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from chalicelib.loading.entry import Entry
-from local.deploy import STAGE, copy_project
-from local.emulator import PROJECT
+from chalicelib.settings import LOCAL_STAGE
+from local.deploy import NOT_COPIED, copy_project, deploy, run_module
+from local.emulator import PROJECT, running
 from local.expected import table_rows
 from local.pipeline import Pipeline, wait_for
 
@@ -52,13 +56,33 @@ def project_with(folder: Path, variables: Mapping[str, str]) -> Path:
     copy_project(PROJECT, folder)
     path = folder / ".chalice" / "config.json"
     config = json.loads(path.read_text("utf-8"))
-    config["stages"][STAGE]["environment_variables"] |= variables
+    config["stages"][LOCAL_STAGE]["environment_variables"] |= variables
     path.write_text(json.dumps(config), "utf-8")
     return folder
 
 
+def clone(folder: Path) -> Path:
+    """Copy into `folder` what `make local` and `make demo` need of a fresh clone; return it."""
+    copy_project(PROJECT, folder)
+    for name in ("local", "release", "sample_data"):
+        shutil.copytree(PROJECT / name, folder / name, ignore=NOT_COPIED)
+    return folder
+
+
+@contextlib.contextmanager
+def product_with(folders: pytest.TempPathFactory, variables: Mapping[str, str]) -> Iterator[Product]:
+    """Deploy the product with these variables besides its own, on an embedded AWS of its own."""
+    project = project_with(folders.mktemp("project"), variables)
+    with running() as aws:
+        yield Product(aws, deploy(aws, folders.mktemp("workspace"), project))
+
+
 class Product(Pipeline):
     """The pipeline on an embedded AWS, with what tests do to it."""
+
+    def command(self, module: str, command: str, *arguments: str) -> list[str]:
+        """Run a command of a module as an operator does; return the lines it printed."""
+        return run_module(self.aws, self.deployment.workspace, module, command, *arguments).splitlines()
 
     def drop(self, name: str, body: bytes | str | list[Any]) -> str:
         """Put a file into the incoming prefix; return its key."""

@@ -65,9 +65,9 @@ class Scene(ABC):
     def invoke(self, function: str, event: Any) -> Any:
         """Have a function work on an event; return its answer."""
         answer = self.product.aws.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
-        told = json.loads(answer["Payload"].read())
-        self.holds("FunctionError" not in answer, f"{function}: {told}")
-        return told
+        result = json.loads(answer["Payload"].read())
+        self.holds("FunctionError" not in answer, f"{function}: {result}")
+        return result
 
     def load(self, key: str, put: dict[str, Any]) -> Any:
         """Announce an object to the loader as S3 does; return what the loader says."""
@@ -87,9 +87,9 @@ class Scene(ABC):
 
     def entry(self, key: str) -> Entry:
         """Return what the ledger says of a key."""
-        found = self.product.entry(key)
-        assert found is not None, f"the ledger has no entry of {key}"
-        return found
+        entry = self.product.entry(key)
+        assert entry is not None, f"the ledger has no entry of {key}"
+        return entry
 
     def there(self, key: str) -> bool:
         """Tell whether an object is there."""
@@ -103,8 +103,8 @@ class Scene(ABC):
 
     def crawler_has_started_since(self, last: Any) -> bool:
         """Tell whether the crawler was started since its last crawl."""
-        found = self.product.aws.client("glue").get_crawler(Name=CRAWLER)["Crawler"]
-        return bool(found["State"] != "READY" or found.get("LastCrawl") != last)
+        crawler = self.product.aws.client("glue").get_crawler(Name=CRAWLER)["Crawler"]
+        return bool(crawler["State"] != "READY" or crawler.get("LastCrawl") != last)
 
     def _logged(self) -> int:
         logs, group = self.product.aws.client("logs"), f"/aws/lambda/{self.function}"
@@ -142,8 +142,8 @@ class Loading(Scene):
         (url,) = sqs.list_queues()["QueueUrls"]
 
         def waiting() -> int:
-            asked = "ApproximateNumberOfMessages"
-            return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[asked])["Attributes"][asked])
+            attribute = "ApproximateNumberOfMessages"
+            return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[attribute])["Attributes"][attribute])
 
         before = waiting()
         # A version that S3 has just announced and that is not there: the event has to come again.
@@ -173,8 +173,8 @@ class Sweeping(Scene):
         self.s3.delete_object(Bucket=self.bucket, Key=progress)
         key = f"{self.product.orders.incoming}{uuid.uuid4().hex}.json"
         self.put(key, {"order_id": "1", **GOOD})
-        told = self.invoke(self.function, {})
-        self.holds(told["announced"] >= 1, f"it announces what nobody did: {told}")
+        result = self.invoke(self.function, {})
+        self.holds(result["announced"] >= 1, f"it announces what nobody did: {result}")
         self.holds(not self.there(self.orphan), "it removes what is nobody's")
         self.holds(self.there(progress), "it remembers where it was")
         self.holds(self.product.finished(key).state == "loaded", "what it announces is loaded")
@@ -216,9 +216,9 @@ class Asking(Scene):
         self.holds(ended.get("status") == "partly_loaded" and ended["rejected"], f"what was refused: {ended}")
         with urllib.request.urlopen(ended["quarantine_url"], timeout=30) as answer:
             self.holds(answer.status == 200, "the refused records by their link")
-        asked = client.get("/queries/order_lines_of", order_id="1")
-        self.holds(asked.status_code == 200 and asked.json()["rows"], f"a question: {asked.text}")
-        execution = asked.json()["execution_id"]
+        answer = client.get("/queries/order_lines_of", order_id="1")
+        self.holds(answer.status_code == 200 and answer.json()["rows"], f"a question: {answer.text}")
+        execution = answer.json()["execution_id"]
         self.holds(client.get(f"/executions/{execution}/results").status_code == 200, "a page of results")
         download = client.get(f"/executions/{execution}/download")
         with urllib.request.urlopen(download.headers["Location"], timeout=30) as answer:

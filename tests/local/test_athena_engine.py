@@ -13,8 +13,9 @@ import pytest
 from local.athena.ddl import create_view
 from local.athena.engine import select
 from local.athena.lake import MalformedQuery, QueryCancelled, QueryError
+from local.athena.memory import MemoryLake
 from local.athena.sql import parse
-from local.athena.statements import Place, statement
+from local.athena.statements import StatementContext, statement
 from local.athena.tables import FileCache
 from local.athena.values import ResultColumn, ResultFile, read_rows, text
 from tests.local.athena_memory_lake import (
@@ -24,7 +25,6 @@ from tests.local.athena_memory_lake import (
     PROJECTION,
     SCHEMA,
     TABLE,
-    MemoryLake,
     lake_with,
     order,
     parquet,
@@ -52,11 +52,11 @@ def lake(cache: FileCache) -> MemoryLake:
 
 @pytest.fixture
 def ask(lake: MemoryLake, cache: FileCache) -> Ask:
-    def asked(sql: str, *parameters: str) -> list[list[str | None]]:
-        found = select(lake, cache, parse(sql, parameters), DATABASE)
-        return read_rows(bytes(found.file.content), len(found.file.columns))[1:]
+    def run(sql: str, *parameters: str) -> list[list[str | None]]:
+        result = select(lake, cache, parse(sql, parameters), DATABASE)
+        return read_rows(bytes(result.file.content), len(result.file.columns))[1:]
 
-    return asked
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +64,8 @@ def evaluate(tmp_path_factory: pytest.TempPathFactory) -> Ask:
     cache = FileCache(tmp_path_factory.mktemp("objects"))
 
     def evaluated(sql: str) -> list[list[str | None]]:
-        found = select(MemoryLake(), cache, parse(sql, ()), DATABASE)
-        return read_rows(bytes(found.file.content), len(found.file.columns))[1:]
+        result = select(MemoryLake(), cache, parse(sql, ()), DATABASE)
+        return read_rows(bytes(result.file.content), len(result.file.columns))[1:]
 
     return evaluated
 
@@ -120,11 +120,11 @@ def test_the_maximum_of_a_row_compares_field_by_field(evaluate: Ask) -> None:
 
 
 def test_a_column_without_a_name_gets_athenas(lake: MemoryLake, cache: FileCache) -> None:
-    found = select(lake, cache, parse("SELECT 1, COUNT(*), order_id FROM orders GROUP BY order_id", ()), DATABASE)
-    assert [column.name for column in found.file.columns] == ["_col0", "_col1", "order_id"]
+    result = select(lake, cache, parse("SELECT 1, COUNT(*), order_id FROM orders GROUP BY order_id", ()), DATABASE)
+    assert [column.name for column in result.file.columns] == ["_col0", "_col1", "order_id"]
 
 
-def test_parameters_take_their_places_in_order_and_not_inside_text(ask: Ask) -> None:
+def test_parameters_replace_question_marks_in_order_and_not_inside_text(ask: Ask) -> None:
     assert ask(
         "SELECT 'a?b', order_id FROM orders WHERE order_id = ? AND order_month = ? -- ?", "'1'", "'2024-07'"
     ) == [["a?b", "1"]]
@@ -133,8 +133,8 @@ def test_parameters_take_their_places_in_order_and_not_inside_text(ask: Ask) -> 
 
 @pytest.mark.parametrize("parameters", [[], ["'1'", "'2'"]])
 def test_too_few_or_many_parameters_fail(ask: Ask, parameters: list[str]) -> None:
-    told = fails(ask, "SELECT order_id FROM orders WHERE order_id = ?", *parameters)
-    assert f"Incorrect number of parameters: expected 1 but found {len(parameters)}" in told
+    message = fails(ask, "SELECT order_id FROM orders WHERE order_id = ?", *parameters)
+    assert f"Incorrect number of parameters: expected 1 but found {len(parameters)}" in message
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_parameter_that_is_more_than_a_constant_fails(ask: Ask, hostile: str) 
 
 
 @pytest.mark.parametrize(
-    ("sql", "told"),
+    ("sql", "message"),
     [
         ("SELECT nope FROM orders", "COLUMN_NOT_FOUND: line 1:8: Column 'nope' cannot be resolved"),
         ("SELECT 1 FROM nope", "TABLE_NOT_FOUND: line 1:15: Table 'awsdatacatalog.etl_pipeline.nope' does not exist"),
@@ -163,8 +163,8 @@ def test_a_parameter_that_is_more_than_a_constant_fails(ask: Ask, hostile: str) 
         ("SELECT * FROM '/etc/passwd'", "TABLE_NOT_FOUND: "),
     ],
 )
-def test_a_query_that_cannot_run_fails_in_athenas_words(ask: Ask, sql: str, told: str) -> None:
-    assert fails(ask, sql).startswith(told)
+def test_a_query_that_cannot_run_fails_in_athenas_words(ask: Ask, sql: str, message: str) -> None:
+    assert fails(ask, sql).startswith(message)
 
 
 @pytest.mark.parametrize(
@@ -230,8 +230,8 @@ def test_hidden_files_and_folder_markers_are_passed_over(lake: MemoryLake, ask: 
 @pytest.mark.parametrize("content", [b"", b"{}", b"PAR1", b"PAR1 and no end ...", b"x" * 100])
 def test_any_other_file_under_the_table_breaks_every_query(lake: MemoryLake, ask: Ask, content: bytes) -> None:
     lake.stored[BUCKET, f"{PREFIX}order_month=2024-07/notes.txt"] = content
-    told = fails(ask, f"SELECT COUNT(*) FROM {TABLE}")
-    assert told.startswith(
+    message = fails(ask, f"SELECT COUNT(*) FROM {TABLE}")
+    assert message.startswith(
         f"HIVE_BAD_DATA: Not valid Parquet file: s3://{BUCKET}/{PREFIX}order_month=2024-07/notes.txt"
     )
 
@@ -251,9 +251,9 @@ def test_a_file_with_another_type_fails_where_the_column_is_read(lake: MemoryLak
         [{"order_id": "3", "quantity": 1.5}], other
     )
     assert ask(f"SELECT COUNT(order_id) FROM {TABLE}") == [["3"]]
-    told = fails(ask, f"SELECT SUM(quantity) FROM {TABLE}")
-    assert told.startswith("HIVE_BAD_DATA: Field quantity's type DOUBLE in parquet file s3://")
-    assert told.endswith("is incompatible with type bigint defined in table schema")
+    message = fails(ask, f"SELECT SUM(quantity) FROM {TABLE}")
+    assert message.startswith("HIVE_BAD_DATA: Field quantity's type DOUBLE in parquet file s3://")
+    assert message.endswith("is incompatible with type bigint defined in table schema")
 
 
 def test_microseconds_in_a_file_are_shown_to_the_millisecond(lake: MemoryLake, ask: Ask) -> None:
@@ -294,22 +294,22 @@ def test_a_view_is_stale_when_its_table_has_changed(lake: MemoryLake, ask: Ask) 
     assert "VIEW_IS_STALE" in fails(ask, "SELECT order_id FROM orders")
 
 
-def told(lake: MemoryLake, cache: FileCache, sql: str) -> list[str]:
-    answer = statement(sql, ()).run(Place(lake, cache, DATABASE, None, lambda connection: None))
+def run_catalog(lake: MemoryLake, cache: FileCache, sql: str) -> list[str]:
+    answer = statement(sql, ()).run(StatementContext(lake, cache, DATABASE, None, lambda connection: None))
     return answer.lines  # type: ignore[union-attr]
 
 
 def test_views_are_made_replaced_and_dropped(lake: MemoryLake, cache: FileCache, ask: Ask) -> None:
-    told(lake, cache, "CREATE VIEW v AS SELECT order_id AS id FROM orders")
+    run_catalog(lake, cache, "CREATE VIEW v AS SELECT order_id AS id FROM orders")
     assert ask("SELECT id FROM v ORDER BY id") == [["1"], ["2"]]
     with pytest.raises(QueryError, match="TABLE_ALREADY_EXISTS"):
-        told(lake, cache, "CREATE VIEW v AS SELECT 1 AS x")
-    told(lake, cache, "CREATE OR REPLACE VIEW etl_pipeline.v AS SELECT 2 AS x;")
+        run_catalog(lake, cache, "CREATE VIEW v AS SELECT 1 AS x")
+    run_catalog(lake, cache, "CREATE OR REPLACE VIEW etl_pipeline.v AS SELECT 2 AS x;")
     assert ask("SELECT x FROM v") == [["2"]]
-    told(lake, cache, "DROP VIEW v")
+    run_catalog(lake, cache, "DROP VIEW v")
     with pytest.raises(QueryError, match="ENTITY_NOT_FOUND"):
-        told(lake, cache, "DROP VIEW v")
-    assert told(lake, cache, "DROP VIEW IF EXISTS v") == []
+        run_catalog(lake, cache, "DROP VIEW v")
+    assert run_catalog(lake, cache, "DROP VIEW IF EXISTS v") == []
 
 
 def test_a_view_with_a_query_that_cannot_run_is_not_made(lake: MemoryLake, cache: FileCache) -> None:
@@ -320,20 +320,20 @@ def test_a_view_with_a_query_that_cannot_run_is_not_made(lake: MemoryLake, cache
     assert lake.table(DATABASE, "broken") is None
 
 
-def test_the_catalog_can_be_asked(lake: MemoryLake, cache: FileCache) -> None:
-    assert told(lake, cache, "SHOW TABLES") == ["order_lines", "orders", TABLE]
-    assert told(lake, cache, "SHOW TABLES IN etl_pipeline 'order_*'") == ["order_lines"]
-    assert told(lake, cache, "-- a comment\nSHOW VIEWS;") == ["order_lines", "orders"]
-    assert told(lake, cache, "SHOW DATABASES") == ["etl_pipeline"]
-    assert told(lake, cache, f"DESCRIBE {TABLE}")[0].split() == ["order_id", "string"]
-    assert told(lake, cache, f"SHOW COLUMNS IN {TABLE}")[-1].strip() == "order_month"
-    assert told(lake, cache, "SHOW CREATE VIEW orders")[0] == "CREATE VIEW etl_pipeline.orders AS"
-    assert told(lake, cache, f"SHOW PARTITIONS {TABLE}") == []
+def test_the_catalog_can_be_queried(lake: MemoryLake, cache: FileCache) -> None:
+    assert run_catalog(lake, cache, "SHOW TABLES") == ["order_lines", "orders", TABLE]
+    assert run_catalog(lake, cache, "SHOW TABLES IN etl_pipeline 'order_*'") == ["order_lines"]
+    assert run_catalog(lake, cache, "-- a comment\nSHOW VIEWS;") == ["order_lines", "orders"]
+    assert run_catalog(lake, cache, "SHOW DATABASES") == ["etl_pipeline"]
+    assert run_catalog(lake, cache, f"DESCRIBE {TABLE}")[0].split() == ["order_id", "string"]
+    assert run_catalog(lake, cache, f"SHOW COLUMNS IN {TABLE}")[-1].strip() == "order_month"
+    assert run_catalog(lake, cache, "SHOW CREATE VIEW orders")[0] == "CREATE VIEW etl_pipeline.orders AS"
+    assert run_catalog(lake, cache, f"SHOW PARTITIONS {TABLE}") == []
 
 
 def test_what_cannot_be_done_here_says_so(lake: MemoryLake, cache: FileCache) -> None:
     with pytest.raises(QueryError, match="NOT_SUPPORTED"):
-        told(lake, cache, "CREATE TABLE t AS SELECT 1 AS x")
+        run_catalog(lake, cache, "CREATE TABLE t AS SELECT 1 AS x")
 
 
 def test_a_result_file_reads_back_as_it_was_written() -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from chalicelib.aws.athena_results import Typed, typed
-from local.athena.engine import Selected, select
+from local.athena.engine import SelectResult, select
+from local.athena.memory import MemoryLake
 from local.athena.sql import parse
 from local.athena.tables import FileCache
 from local.athena.values import read_rows
-from tests.local.athena_memory_lake import DATABASE, QUERIES, MemoryLake, lake_with, order
+from tests.local.athena_memory_lake import DATABASE, QUERIES, lake_with, order
 
 Ask = Callable[..., list[tuple[Typed, ...]]]
 """Runs a query and returns its typed rows."""
@@ -81,36 +82,36 @@ def lake(cache: FileCache) -> MemoryLake:
 
 @pytest.fixture
 def ask(lake: MemoryLake, cache: FileCache) -> Ask:
-    def asked(name: str, **given: str) -> list[tuple[Typed, ...]]:
+    def run(name: str, **given: str) -> list[tuple[Typed, ...]]:
         statement = QUERIES[name].bind(given)
         return rows(select(lake, cache, parse(statement.sql, statement.parameters), DATABASE))
 
-    return asked
+    return run
 
 
 @pytest.fixture
 def sql(lake: MemoryLake, cache: FileCache) -> Ask:
-    def asked(text: str) -> list[tuple[Typed, ...]]:
+    def run(text: str) -> list[tuple[Typed, ...]]:
         return rows(select(lake, cache, parse(text, ()), DATABASE))
 
-    return asked
+    return run
 
 
-def rows(selected: Selected) -> list[tuple[Typed, ...]]:
+def rows(selected: SelectResult) -> list[tuple[Typed, ...]]:
     types = [column.type for column in selected.file.columns]
     _, *texts = read_rows(bytes(selected.file.content), len(types))
     return [tuple(typed(text, type_) for text, type_ in zip(row, types, strict=True)) for row in texts]
 
 
-def texts(found: list[tuple[Typed, ...]]) -> list[tuple[str | None, ...]]:
+def texts(answer: list[tuple[Typed, ...]]) -> list[tuple[str | None, ...]]:
     """Dates cut to the day, so that expected rows can be read."""
-    return [tuple(None if v is None else str(v).removesuffix(" 00:00:00") for v in row) for row in found]
+    return [tuple(None if v is None else str(v).removesuffix(" 00:00:00") for v in row) for row in answer]
 
 
 def test_the_first_query_of_the_original_design_runs_as_it_is(sql: Ask) -> None:
-    found = sql("SELECT * FROM orders_parquet_datalake LIMIT 10")
-    assert len(found) == 10
-    assert len(found[0]) == 20
+    answer = sql("SELECT * FROM orders_parquet_datalake LIMIT 10")
+    assert len(answer) == 10
+    assert len(answer[0]) == 20
 
 
 def test_the_second_query_of_the_original_design_counts_an_order_once_per_product(sql: Ask, ask: Ask) -> None:
@@ -129,8 +130,8 @@ def test_sales_per_customer(ask: Ask) -> None:
 
 
 def test_sales_per_customer_of_a_range_of_days_includes_the_last(ask: Ask) -> None:
-    found = ask("sales_per_customer", **{"from": "2024-07-01", "to": "2024-07-31"})
-    assert [(row[0], row[2]) for row in found] == [("c1", Decimal("30.0000")), (None, Decimal("7.0000"))]
+    answer = ask("sales_per_customer", **{"from": "2024-07-01", "to": "2024-07-31"})
+    assert [(row[0], row[2]) for row in answer] == [("c1", Decimal("30.0000")), (None, Decimal("7.0000"))]
 
 
 def test_sales_by_month(ask: Ask) -> None:
@@ -244,9 +245,9 @@ def test_repeat_customers(ask: Ask) -> None:
 
 
 def test_preview_shows_ten_rows_with_every_column(ask: Ask) -> None:
-    found = ask("preview")
-    assert len(found) == 10
-    assert len(found[0]) == 20
+    answer = ask("preview")
+    assert len(answer) == 10
+    assert len(answer[0]) == 20
 
 
 def test_orders_has_one_row_for_each_order_that_was_ever_sent(sql: Ask) -> None:
@@ -268,9 +269,9 @@ def test_on_an_empty_table_every_query_gives_no_rows(cache: FileCache) -> None:
     for query in QUERIES.values():
         given = {parameter.name: parameter.example for parameter in query.parameters if parameter.required}
         statement = query.bind(given)
-        found = select(empty, cache, parse(statement.sql, statement.parameters), DATABASE)
-        assert rows(found) == []
-        assert found.scanned_bytes == 0
+        answer = select(empty, cache, parse(statement.sql, statement.parameters), DATABASE)
+        assert rows(answer) == []
+        assert answer.scanned_bytes == 0
 
 
 def test_the_figures_of_the_documentation_are_right(cache: FileCache) -> None:

@@ -79,11 +79,11 @@ def ran(athena: Athena, sql: str, *parameters: str) -> Execution:
 def refusal(call: Any, **request: Any) -> str:
     with pytest.raises(ClientError) as caught:
         call(**request)
-    told = caught.value.response["Error"]
-    return f"{told['Code']}: {told['Message']}"
+    error = caught.value.response["Error"]
+    return f"{error['Code']}: {error['Message']}"
 
 
-def test_a_saved_query_runs_and_is_known_by_its_name(athena: Athena) -> None:
+def test_an_execution_of_a_saved_query_has_its_name(athena: Athena) -> None:
     statement = QUERIES["sales_per_customer"].bind({"from": "2024-07-01"})
     execution = athena.wait(athena.start(statement.sql, statement.parameters, name=statement.name), WAIT)
     assert execution.query == "sales_per_customer"
@@ -115,7 +115,7 @@ def test_the_result_is_a_csv_file_where_the_workgroup_says(aws: Emulator, athena
     assert aws.client("s3").head_object(Bucket=BUCKET, Key=f"{key}.metadata")["ContentLength"] > 0
 
 
-def test_the_callers_place_for_results_is_overruled(aws: Emulator, athena: Athena) -> None:
+def test_the_callers_location_for_results_is_overruled(aws: Emulator, athena: Athena) -> None:
     started = aws.client("athena").start_query_execution(
         QueryString="SELECT 1 AS x",
         WorkGroup=WORKGROUP,
@@ -149,8 +149,8 @@ def test_the_same_token_starts_once(aws: Emulator, athena: Athena) -> None:
     client = aws.client("athena")
     request = {"WorkGroup": WORKGROUP, "ClientRequestToken": "x" * 32}
     client.start_query_execution(QueryString="SELECT 1 AS x", **request)
-    told = refusal(client.start_query_execution, QueryString="SELECT 2 AS x", **request)
-    assert told == "InvalidRequestException: Idempotent parameters do not match"
+    message = refusal(client.start_query_execution, QueryString="SELECT 2 AS x", **request)
+    assert message == "InvalidRequestException: Idempotent parameters do not match"
 
 
 def test_results_are_reused_when_asked_for_and_cost_nothing(athena: Athena) -> None:
@@ -173,8 +173,8 @@ def test_a_failed_query_gives_its_reason_in_words(athena: Athena) -> None:
 
 
 def test_text_that_is_not_sql_is_refused_when_it_is_submitted(aws: Emulator, settings: Settings) -> None:
-    told = refusal(aws.client("athena").start_query_execution, QueryString="SELEC 1", WorkGroup=WORKGROUP)
-    assert told.startswith("InvalidRequestException: line 1:")
+    message = refusal(aws.client("athena").start_query_execution, QueryString="SELEC 1", WorkGroup=WORKGROUP)
+    assert message.startswith("InvalidRequestException: line 1:")
 
 
 def test_running_queries_can_be_cancelled_and_make_room_for_others(athena: Athena) -> None:
@@ -191,7 +191,7 @@ def test_running_queries_can_be_cancelled_and_make_room_for_others(athena: Athen
     ran(athena, "SELECT 1 AS x")
 
 
-def test_results_that_are_gone_are_told_with_the_remedy(aws: Emulator, athena: Athena) -> None:
+def test_results_that_are_gone_are_an_error_with_the_remedy(aws: Emulator, athena: Athena) -> None:
     execution = ran(athena, "SELECT 1 AS x")
     aws.client("s3").delete_object(Bucket=BUCKET, Key=f"athena_results/{execution.execution_id}.csv")
     with pytest.raises(QueryFailed, match="can no longer be read"):
@@ -209,8 +209,8 @@ def test_executions_of_another_workgroup_and_unknown_ids_are_not_ours(aws: Emula
 
 def test_an_unknown_or_disabled_workgroup_takes_no_query(aws: Emulator, settings: Settings) -> None:
     client = aws.client("athena")
-    told = refusal(client.start_query_execution, QueryString="SELECT 1", WorkGroup="nope")
-    assert told == "InvalidRequestException: WorkGroup nope is not found."
+    message = refusal(client.start_query_execution, QueryString="SELECT 1", WorkGroup="nope")
+    assert message == "InvalidRequestException: WorkGroup nope is not found."
     client.create_work_group(Name="off", Configuration={"ResultConfiguration": {"OutputLocation": RESULTS}})
     client.update_work_group(WorkGroup="off", State="DISABLED")
     assert "is disabled" in refusal(client.start_query_execution, QueryString="SELECT 1", WorkGroup="off")

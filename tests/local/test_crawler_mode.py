@@ -8,10 +8,8 @@ from typing import Any
 
 import pytest
 
-from local.deploy import STAGE, deploy, run
-from local.emulator import running
 from local.pipeline import wait_for
-from tests.local.product import Product, project_with
+from tests.local.product import Product, order, product_with
 
 pytestmark = pytest.mark.aws
 
@@ -21,24 +19,15 @@ CRAWLER = "orders-crawler"
 @pytest.fixture(scope="module")
 def crawling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     variables = {"CATALOG_MODE": "crawler", "GLUE_CRAWLER": CRAWLER, "GLUE_CRAWLER_SECONDS": "600"}
-    project = project_with(tmp_path_factory.mktemp("project"), variables)
-    with running() as aws:
-        yield Product(aws, deploy(aws, tmp_path_factory.mktemp("workspace"), project))
-
-
-def order(order_id: int) -> dict[str, Any]:
-    return {
-        "order_id": order_id,
-        "order_date": "2024-07-05",
-        "products": [{"product_id": 1, "price": 2, "quantity": 3}],
-    }
+    with product_with(tmp_path_factory, variables) as product:
+        yield product
 
 
 def remembered(product: Product) -> dict[str, Any]:
     """Return what is remembered of the crawler's last start."""
     key = f"{product.settings.state_prefix}crawler.json"
-    found: dict[str, Any] = json.loads(product.s3.get_object(Bucket=product.settings.bucket, Key=key)["Body"].read())
-    return found
+    state: dict[str, Any] = json.loads(product.s3.get_object(Bucket=product.settings.bucket, Key=key)["Body"].read())
+    return state
 
 
 def test_a_load_starts_the_crawler_and_its_table_answers(crawling: Product) -> None:
@@ -47,14 +36,14 @@ def test_a_load_starts_the_crawler_and_its_table_answers(crawling: Product) -> N
     crawl = wait_for(lambda: glue.get_crawler(Name=CRAWLER)["Crawler"].get("LastCrawl"))
     assert crawl["Status"] == "SUCCEEDED"
     wait_for(lambda: glue.get_crawler(Name=CRAWLER)["Crawler"]["State"] == "READY")
-    run(crawling.aws, crawling.deployment.workspace, "apply", "-m", "glue_setup", "apply", "--stage", STAGE)
+    crawling.command("glue_setup", "apply")
     assert crawling.ask("SELECT order_id, line_amount FROM order_lines ORDER BY 1") == [("1", 6), ("2", 6)]
 
 
 def test_drops_while_the_crawler_runs_are_loaded(crawling: Product) -> None:
     keys = [crawling.drop(f"many/{i}.json", [order(100 + i)]) for i in range(4)]
     assert [crawling.finished(key).state for key in keys] == ["loaded"] * 4
-    state = wait_for(lambda: (found := remembered(crawling))["wanted"] and found)
+    state = wait_for(lambda: (last := remembered(crawling))["wanted"] and last)
     assert state["started_at"] is None, "none of them started it again so soon"
 
 

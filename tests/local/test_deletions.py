@@ -7,19 +7,16 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib.loading.models import DELETED
-from local.deploy import deploy
-from local.emulator import running
 from local.pipeline import wait_for
-from tests.local.product import Product, order, project_with, sweep, without_events
+from tests.local.product import Product, order, product_with, sweep, without_events
 
 pytestmark = pytest.mark.aws
 
 
 @pytest.fixture(scope="module")
 def deleting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    project = project_with(tmp_path_factory.mktemp("project"), {"ETL_DELETE_PROPAGATES": "true"})
-    with running() as aws:
-        yield Product(aws, deploy(aws, tmp_path_factory.mktemp("workspace"), project))
+    with product_with(tmp_path_factory, {"ETL_DELETE_PROPAGATES": "true"}) as product:
+        yield product
 
 
 def remove(product: Product, key: str) -> None:
@@ -41,7 +38,7 @@ def test_a_deleted_object_takes_its_rows_along_and_comes_back_when_it_is_put_aga
 
 
 @pytest.mark.slow
-def test_a_deletion_that_no_event_told_of_is_found_by_the_sweep(deleting: Product) -> None:
+def test_the_sweep_notices_a_deletion_that_no_event_announced(deleting: Product) -> None:
     key = deleting.drop("deleted/silently.json", [order("d-4")])
     deleting.finished(key)
     with without_events(deleting):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,23 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from local.deploy import COPIED, NOT_COPIED
 from local.emulator import PROJECT
+from tests.local.product import clone
 
 pytestmark = pytest.mark.aws
 
 DEMO = (sys.executable, "-m", "local", "demo")
-
-
-def copy_of_the_project(target: Path) -> Path:
-    target.mkdir()
-    for name in (*COPIED, "local", "sample_data"):
-        source = PROJECT / name
-        if source.is_dir():
-            shutil.copytree(source, target / name, ignore=NOT_COPIED)
-        else:
-            shutil.copy(source, target / name)
-    return target
 
 
 def alive(group: int) -> bool:
@@ -44,13 +32,13 @@ def temporary_files(folder: Path) -> list[str]:
 
 
 def test_one_wrong_figure_fails_the_demo_and_is_named(tmp_path: Path) -> None:
-    project = copy_of_the_project(tmp_path / "project")
+    project = clone(tmp_path / "project")
     answers = project / "sample_data" / "answers.json"
     answers.write_text(answers.read_text("utf-8").replace('"283.6100"', '"283.6101"'), "utf-8")
     done = subprocess.run(DEMO, cwd=project, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
-    told = [line for line in done.stdout.splitlines() if "283.6101" in line]
-    assert [line.split(",")[0].strip() for line in told] == [
+    lines = [line for line in done.stdout.splitlines() if "283.6101" in line]
+    assert [line.split(",")[0].strip() for line in lines] == [
         "the answer of sales_per_customer",
         "the answer of repeat_customers",
     ]

@@ -101,15 +101,15 @@ def doors(aws: Emulator, function: str) -> list[str]:
 
 def wiring(aws: Emulator) -> Any:
     """Return what the bucket announces, and to whom."""
-    found = aws.client("s3").get_bucket_notification_configuration(Bucket=BUCKET)
-    return [{k: v for k, v in each.items() if k != "Id"} for each in found["LambdaFunctionConfigurations"]]
+    configuration = aws.client("s3").get_bucket_notification_configuration(Bucket=BUCKET)
+    return [{k: v for k, v in each.items() if k != "Id"} for each in configuration["LambdaFunctionConfigurations"]]
 
 
 def objects(aws: Emulator) -> list[str]:
     """Return every version in the bucket that is not a query's result."""
     pages = aws.client("s3").get_paginator("list_object_versions").paginate(Bucket=BUCKET)
-    found = [each["Key"] for page in pages for kind in ("Versions", "DeleteMarkers") for each in page.get(kind, [])]
-    return sorted(key for key in found if not key.startswith("athena_results/"))
+    keys = [each["Key"] for page in pages for kind in ("Versions", "DeleteMarkers") for each in page.get(kind, [])]
+    return sorted(key for key in keys if not key.startswith("athena_results/"))
 
 
 def test_from_nothing_to_a_tested_deployment_again_without_a_change_and_to_nothing(
@@ -117,8 +117,8 @@ def test_from_nothing_to_a_tested_deployment_again_without_a_change_and_to_nothi
 ) -> None:
     before = standing(empty)
     checkout = Checkout(empty, tmp_path / "one")
-    told = checkout.succeeds("deploy")
-    assert "the REST API: GET /queries/order_lines_of: the rows are as expected" in told
+    output = checkout.succeeds("deploy")
+    assert "the REST API: GET /queries/order_lines_of: the rows are as expected" in output
     first, wired = standing(empty), wiring(empty)
     assert [name for name, *_ in first["functions"]]
     assert len(first["apis"]) == 1
@@ -162,13 +162,13 @@ def test_a_first_deployment_waits_out_the_first_minutes_of_a_real_account(tmp_pa
         variables |= {"ETL_SWEEP_MINUTES": "15", "GLUE_CRAWLER": "orders-crawler"}
         path.write_text(json.dumps(config))
         patient = "DEPLOY=--again 5 --pause 1"
-        told = checkout.succeeds("deploy", patient)
-        assert "AWS said 'Unable to validate the following destination configurations', which passes" in told
-        assert "not announced: S3 takes up to five minutes" in told
+        output = checkout.succeeds("deploy", patient)
+        assert "AWS said 'Unable to validate the following destination configurations', which passes" in output
+        assert "not announced: S3 takes up to five minutes" in output
         pages = aws.client("logs").get_paginator("filter_log_events")
         logged = [e["message"] for p in pages.paginate(logGroupName=LOADER_LOG) for e in p["events"]]
         assert any("NotThereYet" in line for line in logged)
-        assert "the REST API: GET /queries/order_lines_of: the rows are as expected" in told
+        assert "the REST API: GET /queries/order_lines_of: the rows are as expected" in output
         (api,) = aws.client("apigateway").get_rest_apis()["items"]
         assert api["endpointConfiguration"]["types"] == ["REGIONAL"]
         assert objects(aws) == ["orders_release/local.json", "orders_state/crawler.json"]
@@ -227,11 +227,11 @@ def test_a_stage_that_nobody_has_filled_in_is_filled_in_and_deployed(empty: Emul
     assert layerless.returncode
     assert "has no layer at /aws/service/aws-sdk-pandas/" in layerless.stderr
     layer = "arn:aws:lambda:us-east-1:336392948345:layer:AWSSDKPandas-Python311:40"
-    told = checkout.succeeds("deploy", "BUCKET=my-orders-dev", f"LAYER={layer}", stage="dev")
-    assert "the rows are as expected" in told
+    output = checkout.succeeds("deploy", "BUCKET=my-orders-dev", f"LAYER={layer}", stage="dev")
+    assert "the rows are as expected" in output
     functions = empty.client("lambda")
-    (found,) = functions.get_function_configuration(FunctionName="orders-etl-dev-load")["Layers"]
-    assert found["Arn"] == layer
+    (attached,) = functions.get_function_configuration(FunctionName="orders-etl-dev-load")["Layers"]
+    assert attached["Arn"] == layer
     again = checkout.succeeds("deploy", stage="dev")
     assert ".chalice/config.json: unchanged" in again
     checkout.succeeds("destroy", "DATA=delete", stage="dev")
@@ -248,9 +248,9 @@ def test_a_second_stage_on_the_firsts_bucket_is_refused_by_deploy_and_by_destroy
     unnamed = path.read_bytes()
     layer = "LAYER=arn:aws:lambda:us-east-1:336392948345:layer:AWSSDKPandas-Python311:40"
     refused = checkout.make("deploy", f"BUCKET={BUCKET}", layer, stage="dev")
-    told = f"bucket {BUCKET}: refused: it belongs to stage orders-etl/local/{BUCKET}: give this stage an ETL_BUCKET"
+    refusal = f"bucket {BUCKET}: refused: it belongs to stage orders-etl/local/{BUCKET}: give this stage an ETL_BUCKET"
     assert refused.returncode
-    assert told in refused.stderr
+    assert refusal in refused.stderr
     # Not written down, so that another bucket can be named.
     assert path.read_bytes() == unnamed
 
@@ -262,7 +262,7 @@ def test_a_second_stage_on_the_firsts_bucket_is_refused_by_deploy_and_by_destroy
         checkout.make("destroy", "DATA=delete", stage="dev"),
     ):
         assert refused.returncode
-        assert told.replace("refused: it", "it") in refused.stderr
+        assert refusal.replace("refused: it", "it") in refused.stderr
         assert (standing(empty), wiring(empty), objects(empty)) == (before, wired, kept)
     assert f"bucket {BUCKET}: kept: it belongs to stage" in checkout.succeeds("destroy", stage="dev")
     assert (standing(empty), wiring(empty), objects(empty)) == (before, wired, kept)
@@ -302,10 +302,10 @@ def test_an_upgrade_keeps_data_ledger_wiring_and_address_and_an_added_column_wor
     assert {**upgraded, "functions": []} == {**first, "functions": []}
     assert wiring(empty) == wired
 
-    asked = f"SELECT order_id, customer_phone FROM {table} ORDER BY order_id"
-    assert ask(empty, asked) == [("1", None)]
+    sql = f"SELECT order_id, customer_phone FROM {table} ORDER BY order_id"
+    assert ask(empty, sql) == [("1", None)]
     drop(empty, "new.json", [{"order_id": "2", "order_date": "2024-05-01", "customer": {"phone": "0456"}}])
-    assert wait_for(lambda: (found := ask(empty, asked)) and len(found) == 2 and found) == [("1", None), ("2", "0456")]
+    assert wait_for(lambda: (rows := ask(empty, sql)) and len(rows) == 2 and rows) == [("1", None), ("2", "0456")]
 
 
 @pytest.mark.parametrize(

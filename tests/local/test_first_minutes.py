@@ -1,4 +1,4 @@
-"""The faults of real AWS's first minutes: each acts as AWS does, and for as long as it was asked to."""
+"""The faults of real AWS's first minutes: each acts as AWS does, and for as long as LOCAL_FAULTS says."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from local.errors import LocalError
 from local.pipeline import wait_for
 
 SECONDS = 3
-PLAYED = ",".join(f"{name}:{SECONDS if told.startswith('seconds') else 2}" for name, told in faults.FAULTS.items())
+PLAYED = ",".join(
+    f"{name}:{SECONDS if meaning.startswith('seconds') else 2}" for name, meaning in faults.FAULTS.items()
+)
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:failed"
 
 
@@ -88,22 +90,22 @@ def test_a_notification_is_refused_at_first_and_then_announces_nothing_for_a_whi
     s3.create_bucket(Bucket="announcing")
     to_queue = {"QueueArn": QUEUE.replace("failed", "announced"), "Events": ["s3:ObjectCreated:*"]}
     to_function = {"LambdaFunctionArn": function, "Events": ["s3:ObjectRemoved:*"]}
-    wanted = {"QueueConfigurations": [to_queue], "LambdaFunctionConfigurations": [to_function]}
+    configuration = {"QueueConfigurations": [to_queue], "LambdaFunctionConfigurations": [to_function]}
     for _ in range(2):
         refused = refusal(
-            s3.put_bucket_notification_configuration, Bucket="announcing", NotificationConfiguration=wanted
+            s3.put_bucket_notification_configuration, Bucket="announcing", NotificationConfiguration=configuration
         )
         assert "Unable to validate the following destination configurations" in (refused or "")
-    s3.put_bucket_notification_configuration(Bucket="announcing", NotificationConfiguration=wanted)
+    s3.put_bucket_notification_configuration(Bucket="announcing", NotificationConfiguration=configuration)
     s3.put_object(Bucket="announcing", Key="lost", Body=b"x")
     time.sleep(SECONDS + 0.5)
     # Put again without a change it is no newer.
-    s3.put_bucket_notification_configuration(Bucket="announcing", NotificationConfiguration=wanted)
+    s3.put_bucket_notification_configuration(Bucket="announcing", NotificationConfiguration=configuration)
     s3.put_object(Bucket="announcing", Key="announced", Body=b"x")
 
     def keys() -> list[str]:
-        found = queues.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
-        events = [json.loads(each["Body"]) for each in found]
+        messages = queues.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+        events = [json.loads(each["Body"]) for each in messages]
         return [record["s3"]["object"]["key"] for event in events for record in event.get("Records", [])]
 
     assert wait_for(keys) == ["announced"]
@@ -112,10 +114,10 @@ def test_a_notification_is_refused_at_first_and_then_announces_nothing_for_a_whi
 @pytest.mark.aws
 def test_a_role_settles_for_lambda_by_two_messages_and_for_glue(aws: Emulator, function: str) -> None:
     put, glue = aws.client("lambda").put_function_event_invoke_config, aws.client("glue")
-    wanted = {"FunctionName": "f", "DestinationConfig": {"OnFailure": {"Destination": QUEUE}}}
-    assert "does not have permissions to call SendMessage" in (refusal(put, **wanted) or "")
-    assert f"The destination ARN {QUEUE} is invalid." in (refusal(put, **wanted) or "")
-    assert refusal(put, **wanted) is None
+    request = {"FunctionName": "f", "DestinationConfig": {"OnFailure": {"Destination": QUEUE}}}
+    assert "does not have permissions to call SendMessage" in (refusal(put, **request) or "")
+    assert f"The destination ARN {QUEUE} is invalid." in (refusal(put, **request) or "")
+    assert refusal(put, **request) is None
     crawler = {"Name": "c", "Role": "arn:aws:iam::123456789012:role/r", "Targets": {"S3Targets": [{"Path": "s3://b/"}]}}
     for _ in range(2):
         assert "Service is unable to assume provided role" in (refusal(glue.create_crawler, **crawler) or "")
@@ -123,7 +125,7 @@ def test_a_role_settles_for_lambda_by_two_messages_and_for_glue(aws: Emulator, f
 
 
 @pytest.mark.aws
-def test_a_queue_that_was_just_made_is_not_known_yet(aws: Emulator) -> None:
+def test_a_queue_that_was_just_made_does_not_exist_yet(aws: Emulator) -> None:
     queues = aws.client("sqs")
     url = queues.create_queue(QueueName="young")["QueueUrl"]
     assert "NonExistentQueue" in (refusal(queues.get_queue_attributes, QueueUrl=url) or "")

@@ -9,9 +9,7 @@ from typing import Any
 import pytest
 
 from glue_setup.policies import FUNCTIONS
-from local.deploy import deploy
-from local.emulator import running
-from tests.local.product import Product, project_with
+from tests.local.product import Product, product_with, without_events
 from tests.local.scenes import CRAWLER, SCENES, Scene
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
@@ -21,12 +19,10 @@ pytestmark = [pytest.mark.aws, pytest.mark.slow]
 def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """The product with a crawler, where nothing happens by itself: no announcements, no schedule."""
     variables = {"GLUE_CRAWLER": CRAWLER, "ETL_SWEEP_GRACE_SECONDS": "60"}
-    project = project_with(tmp_path_factory.mktemp("project"), variables)
-    with running() as aws:
-        product = Product(aws, deploy(aws, tmp_path_factory.mktemp("workspace"), project))
-        product.s3.put_bucket_notification_configuration(Bucket=product.settings.bucket, NotificationConfiguration={})
-        for rule in aws.client("events").list_rules()["Rules"]:
-            aws.client("events").disable_rule(Name=rule["Name"])
+    with product_with(tmp_path_factory, variables) as product, without_events(product):
+        events = product.aws.client("events")
+        for rule in events.list_rules()["Rules"]:
+            events.disable_rule(Name=rule["Name"])
         yield product
 
 

@@ -35,15 +35,15 @@ def test_another_version_is_refused_with_the_remedy() -> None:
         patches.check(version="1.6.0")
 
 
-def test_changed_code_is_named_with_what_was_expected_and_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changed_code_is_an_error_with_the_expected_and_the_actual_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
     name, expected = next(iter(PATCHES[-1].TOUCHES.items()))
     monkeypatch.setitem(PATCHES[-1].TOUCHES, name, "000000000000")
     with pytest.raises(EmulatorChanged) as refused:
         patches.check()
-    told = str(refused.value)
-    assert name in told
-    assert f"expected 000000000000, found {expected}" in told
-    assert "python -m local.patches fingerprints" in told
+    message = str(refused.value)
+    assert name in message
+    assert f"expected 000000000000, found {expected}" in message
+    assert "python -m local.patches fingerprints" in message
 
 
 def test_code_that_went_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

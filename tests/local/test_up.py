@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,9 +14,9 @@ import boto3
 import pytest
 
 from local import env_file
-from local.deploy import COPIED, NOT_COPIED
-from local.emulator import HOST, PROJECT
+from local.emulator import HOST
 from local.pipeline import wait_for
+from tests.local.product import clone
 
 pytestmark = pytest.mark.aws
 
@@ -33,25 +32,20 @@ Start = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
-def clone(tmp_path: Path) -> Path:
-    """A copy of what a fresh clone holds, so that a running `make local` of the developer is not disturbed."""
-    for name in (*COPIED, "local", "sample_data"):
-        if (PROJECT / name).is_dir():
-            shutil.copytree(PROJECT / name, tmp_path / name, ignore=NOT_COPIED)
-        else:
-            shutil.copy2(PROJECT / name, tmp_path / name)
-    return tmp_path
+def project(tmp_path: Path) -> Path:
+    """A clone, so that a running `make local` of the developer is not disturbed."""
+    return clone(tmp_path)
 
 
 @pytest.fixture
-def start(clone: Path) -> Iterator[Start]:
+def start(project: Path) -> Iterator[Start]:
     """Return a function that starts `python -m local up`; what is still up at the end is killed."""
     started: list[subprocess.Popen[str]] = []
 
     def run(port: int | str, through: tuple[str, ...] = (), **environment: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [*through, sys.executable, "-m", "local", "up"],
-            cwd=clone,
+            cwd=project,
             env=os.environ | {"LOCAL_PORT": str(port)} | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -80,18 +74,18 @@ def files(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if "__pycache__" not in path.parts}
 
 
-def test_it_tells_where_it_is_and_leaves_nothing(clone: Path, start: Start) -> None:
+def test_it_tells_where_it_is_and_leaves_nothing(project: Path, start: Start) -> None:
     port = free_port()
-    before = files(clone)
+    before = files(project)
     process = start(port)
-    told = clone / ".local" / "env"
-    wait_for(lambda: told.exists() or process.poll() is not None, seconds=60)
+    announced = project / ".local" / "env"
+    wait_for(lambda: announced.exists() or process.poll() is not None, seconds=60)
     assert process.poll() is None, process.communicate()[0]
 
-    env = dict(line.split("=", 1) for line in told.read_text().splitlines())
+    env = dict(line.split("=", 1) for line in announced.read_text().splitlines())
     assert list(env) == NAMES
     assert env["AWS_ENDPOINT_URL"] == f"http://{HOST}:{port}"
-    assert told.stat().st_mode & 0o077 == 0
+    assert announced.stat().st_mode & 0o077 == 0
     s3 = boto3.client(
         "s3",
         endpoint_url=env["AWS_ENDPOINT_URL"],
@@ -109,24 +103,24 @@ def test_it_tells_where_it_is_and_leaves_nothing(clone: Path, start: Start) -> N
     assert "\x1b[" not in printed  # colours are for terminals
     with socket.socket() as probe:
         assert probe.connect_ex((HOST, port)) != 0
-    assert files(clone) - before == {clone / ".local", clone / ".local" / "aws.log"}
+    assert files(project) - before == {project / ".local", project / ".local" / "aws.log"}
 
 
-def test_it_ends_when_make_was_killed(clone: Path, start: Start) -> None:
+def test_it_ends_when_make_was_killed(project: Path, start: Start) -> None:
     port = free_port()
     shell = start(port, through=("sh", "-c", '"$@"; true', "sh"), MAKELEVEL="1")
-    told = clone / ".local" / "env"
-    wait_for(lambda: told.exists() or shell.poll() is not None, seconds=60)
+    announced = project / ".local" / "env"
+    wait_for(lambda: announced.exists() or shell.poll() is not None, seconds=60)
     assert shell.poll() is None, shell.communicate()[0]
     shell.kill()
-    wait_for(lambda: not told.exists(), seconds=15)
+    wait_for(lambda: not announced.exists(), seconds=15)
     with socket.socket() as probe:
         wait_for(lambda: probe.connect_ex((HOST, port)) != 0, seconds=15)
 
 
-def test_ctrl_c_on_the_way_up_leaves_nothing(clone: Path, start: Start) -> None:
+def test_ctrl_c_on_the_way_up_leaves_nothing(project: Path, start: Start) -> None:
     port = free_port()
-    before = files(clone)
+    before = files(project)
     process = start(port)
     assert process.stdout
     assert "Start the embedded AWS" in process.stdout.readline()
@@ -137,7 +131,7 @@ def test_ctrl_c_on_the_way_up_leaves_nothing(clone: Path, start: Start) -> None:
     assert "Traceback" not in printed
     with socket.socket() as probe:
         assert probe.connect_ex((HOST, port)) != 0
-    assert files(clone) - before == {clone / ".local", clone / ".local" / "aws.log"}
+    assert files(project) - before == {project / ".local", project / ".local" / "aws.log"}
 
 
 def test_an_env_file_of_one_that_is_gone_is_removed_and_of_a_living_one_kept(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def run(folder: Path, *arguments: str) -> None:
 
 def imports() -> dict[str, set[str]]:
     """Return the modules that app.py and chalicelib import from elsewhere, and which files do."""
-    found: dict[str, set[str]] = {}
+    imported: dict[str, set[str]] = {}
     for path in [PROJECT / "app.py", *(PROJECT / "chalicelib").rglob("*.py")]:
         for node in _run_time(ast.parse(path.read_text("utf-8"))):
             names = []
@@ -51,8 +51,8 @@ def imports() -> dict[str, set[str]]:
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 names = [node.module]
             for name in names:
-                found.setdefault(name.split(".")[0], set()).add(path.name)
-    return {name: files for name, files in found.items() if name not in sys.stdlib_module_names}
+                imported.setdefault(name.split(".")[0], set()).add(path.name)
+    return {name: files for name, files in imported.items() if name not in sys.stdlib_module_names}
 
 
 def _run_time(tree: ast.AST) -> list[ast.AST]:

@@ -43,10 +43,10 @@ def lambda_paths(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def _site_packages() -> Path:
-    found = importlib.util.find_spec("pyarrow")
-    assert found is not None
-    assert found.origin is not None
-    return Path(found.origin).parents[1]
+    spec = importlib.util.find_spec("pyarrow")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parents[1]
 
 
 def run(paths: list[Path], code: str, *arguments: str) -> Any:
@@ -85,8 +85,8 @@ def has_layer(handler: str) -> bool:
     """Tell whether the stages that go to AWS give a handler's function the layer."""
     stages = json.loads((PROJECT / ".chalice" / "config.json").read_text("utf-8"))["stages"]
     name = "api_handler" if handler == "app" else handler
-    (found,) = {"layers" in stages[stage]["lambda_functions"][name] for stage in ("dev", "prod")}
-    return found
+    (layered,) = {"layers" in stages[stage]["lambda_functions"][name] for stage in ("dev", "prod")}
+    return layered
 
 
 @pytest.mark.parametrize("handler", handlers())
@@ -99,8 +99,8 @@ import app, importlib
 modules = [importlib.import_module(name) for name in (app.INIT_IMPORTS["app." + sys.argv[1]], *sys.argv[2:])]
 print(json.dumps([callable(getattr(app, sys.argv[1])), [each.__file__ for each in (app, *modules)]]))
 """
-    found, files = run(paths, code, handler, *imported_when_called(handler))
-    assert found
+    passed, files = run(paths, code, handler, *imported_when_called(handler))
+    assert passed
     assert all(lambda_paths[0] in Path(file).parents for file in files)
 
 

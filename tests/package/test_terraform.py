@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from glue_setup.ownership import PARAMETER, TAG, owner_of
+from glue_setup.place import Place
 
 from chalicelib.stage import Stage, read_stage
 from glue_setup import definitions
 from glue_setup.alarms import alarms
 from glue_setup.errors import SetupError
-from glue_setup.ownership import PARAMETER, TAG, owner_of
-from glue_setup.place import Place
 from glue_setup.policies import FUNCTIONS
 from local.deploy import copy_project
 from local.emulator import PROJECT

@@ -69,7 +69,7 @@ def test_failures_count_by_stage_for_the_alarm_and_by_kind_for_the_graph(capsys:
 
 
 @pytest.mark.parametrize(
-    ("values", "dimensions", "told"),
+    ("values", "dimensions", "reason"),
     [
         ({"OrdersLoadde": 1}, {}, "'OrdersLoadde' is no metric"),
         ({"OrdersLoaded": 1}, {"kind": "x"}, "OrdersLoaded is given dimensions"),
@@ -78,9 +78,9 @@ def test_failures_count_by_stage_for_the_alarm_and_by_kind_for_the_graph(capsys:
     ],
 )
 def test_a_metric_or_a_dimension_that_no_alarm_knows_is_an_error(
-    values: dict[str, float], dimensions: dict[str, str], told: str, capsys: pytest.CaptureFixture[str]
+    values: dict[str, float], dimensions: dict[str, str], reason: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=reason):
         measure(values, stage="dev", **dimensions)
     assert capsys.readouterr().out == ""
 

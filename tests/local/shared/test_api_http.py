@@ -11,9 +11,8 @@ import pytest
 import requests
 
 from chalicelib.api.headers import SECURITY
-from chalicelib.queries.saved import load
 from local.emulator import PROJECT
-from tests.local.api_client import Client, send
+from tests.local.api_client import QUERIES, Client, send
 from tests.local.product import Product
 
 pytestmark = pytest.mark.aws
@@ -37,19 +36,19 @@ def test_from_upload_to_answer(api: Client, uploaded: Any) -> None:
     assert (uploaded["rows"], uploaded["files"]) == (23, 3)
     answer = api.get("/queries/order_lines_of", order_id="1001")
     assert answer.status_code == 200
-    told = answer.json()
-    at = [column["name"] for column in told["columns"]].index("source_key")
-    assert uploaded["key"] in {row[at] for row in told["rows"]}
+    body = answer.json()
+    at = [column["name"] for column in body["columns"]].index("source_key")
+    assert uploaded["key"] in {row[at] for row in body["rows"]}
 
 
 def test_names_survive_the_whole_way(api: Client, product: Product, tmp_path: Path) -> None:
     name = "Bestellungen Größe+100% ☕ #1 'x'.json.gz"
     order = {"order_id": "n-1", "order_date": "2024-07-01"}
-    told = api.upload(name, gzip.compress(json.dumps([order]).encode()), tmp_path)
-    assert told["status"] == "loaded"
-    assert told["key"].endswith(f"/{name}")
-    assert product.rows(told["key"], "order_id") == [["n-1"]]
-    stored = product.s3.head_object(Bucket=product.settings.bucket, Key=told["key"])
+    body = api.upload(name, gzip.compress(json.dumps([order]).encode()), tmp_path)
+    assert body["status"] == "loaded"
+    assert body["key"].endswith(f"/{name}")
+    assert product.rows(body["key"], "order_id") == [["n-1"]]
+    stored = product.s3.head_object(Bucket=product.settings.bucket, Key=body["key"])
     assert stored["ContentType"] == "application/gzip"
     assert stored["ServerSideEncryption"] == "AES256"
 
@@ -63,29 +62,29 @@ def test_a_link_takes_one_key_one_type_one_encryption_and_no_empty_file(api: Cli
     assert api.get(f"/uploads/{link['upload_id']}").json()["status"] == "waiting"
 
 
-def test_what_was_refused_is_told_with_its_reasons(api: Client, tmp_path: Path) -> None:
+def test_rejected_orders_have_their_reasons(api: Client, tmp_path: Path) -> None:
     orders = [{"order_id": "r-1", "order_date": "2024-07-01"}, {"order_id": "r-2"}, 7]
-    told = api.upload("some.json", json.dumps(orders).encode(), tmp_path)
-    assert (told["status"], told["orders_read"], told["orders_loaded"], told["orders_rejected"]) == (
+    body = api.upload("some.json", json.dumps(orders).encode(), tmp_path)
+    assert (body["status"], body["orders_read"], body["orders_loaded"], body["orders_rejected"]) == (
         "partly_loaded", 3, 1, 2,
     )  # fmt: skip
-    assert [each["record_number"] for each in told["rejected"]] == [2, 3]
-    assert all(each["reason"] for each in told["rejected"])
-    kept = requests.get(told["quarantine_url"], timeout=10)
+    assert [each["record_number"] for each in body["rejected"]] == [2, 3]
+    assert all(each["reason"] for each in body["rejected"])
+    kept = requests.get(body["quarantine_url"], timeout=10)
     assert [json.loads(line)["record_number"] for line in gzip.decompress(kept.content).splitlines()] == [2, 3]
 
 
-def test_a_file_that_cannot_be_read_is_told_with_the_place(api: Client, tmp_path: Path) -> None:
-    told = api.upload("broken.json", b'[{"order_id": 1', tmp_path)
-    assert (told["status"], told["rows"], told["files"]) == ("quarantined", 0, 0)
-    assert "byte" in told["reason"]
-    assert requests.get(told["quarantine_url"], timeout=10).json()["reason"]
+def test_the_reason_of_a_file_that_cannot_be_read_has_the_position(api: Client, tmp_path: Path) -> None:
+    body = api.upload("broken.json", b'[{"order_id": 1', tmp_path)
+    assert (body["status"], body["rows"], body["files"]) == ("quarantined", 0, 0)
+    assert "byte" in body["reason"]
+    assert requests.get(body["quarantine_url"], timeout=10).json()["reason"]
 
 
 def test_the_list_of_queries_leads_to_each(api: Client, uploaded: Any) -> None:
-    told = api.get("/queries").json()["queries"]
-    assert [each["name"] for each in told] == list(load())
-    for each in told:
+    body = api.get("/queries").json()["queries"]
+    assert [each["name"] for each in body] == list(QUERIES)
+    for each in body:
         query = {parameter["name"]: parameter["example"] for parameter in each["parameters"]}
         answer = api.get(each["url"], **query)
         assert answer.status_code == 200, answer.text
@@ -96,16 +95,16 @@ def test_an_execution_is_followed_paged_downloaded_and_cancelled(api: Client, up
     begun = api.get("/queries/preview", wait=0)
     assert begun.status_code in (200, 202)
     status_url = begun.json()["status_url"]
-    told = api.get("/queries/preview", page_size=3).json()
-    rows, token = told["rows"], told["next_page_token"]
+    body = api.get("/queries/preview", page_size=3).json()
+    rows, token = body["rows"], body["next_page_token"]
     assert len(rows) == 3
     while token:
-        page = api.get(told["results_url"], page_size=3, page_token=token).json()
+        page = api.get(body["results_url"], page_size=3, page_token=token).json()
         rows, token = rows + page["rows"], page["next_page_token"]
     assert len(rows) == 10
-    assert api.get(told["results_url"]).json()["rows"] == rows
+    assert api.get(body["results_url"]).json()["rows"] == rows
 
-    link = api.get(f"/executions/{told['execution_id']}/download")
+    link = api.get(f"/executions/{body['execution_id']}/download")
     assert link.status_code == 303
     csv = requests.get(link.headers["Location"], timeout=10)
     assert csv.status_code == 200
@@ -123,8 +122,8 @@ def test_a_retry_with_the_same_key_is_the_same_execution(api: Client, uploaded: 
         headers = {"Idempotency-Key": key} if key else {}
         answer = api.call("GET", "/queries/sales_by_month", headers=headers)
         assert answer.status_code == 200, answer.text
-        told: str = answer.json()["execution_id"]
-        return told
+        body: str = answer.json()["execution_id"]
+        return body
 
     assert execution("retry-1") == execution("retry-1")
     assert execution("retry-2") != execution("retry-1")
@@ -149,8 +148,8 @@ def test_executions_that_are_not_ours_are_not_there(api: Client, product: Produc
 
 
 def test_injections_are_values_and_bad_parameters_are_named_at_once(api: Client, uploaded: Any) -> None:
-    found = api.get("/queries/order_lines_of", order_id="1001' OR '1'='1")
-    assert (found.status_code, found.json()["rows"]) == (200, [])
+    answer = api.get("/queries/order_lines_of", order_id="1001' OR '1'='1")
+    assert (answer.status_code, answer.json()["rows"]) == (200, [])
     wrong = api.get("/queries/top_products", **{"limit": "1; DROP", "from": "x", "to": ["2024-01-01", "2024-01-02"]})
     assert wrong.status_code == 400
     assert set(wrong.json()["Fields"]) == {"limit", "from", "to"}

@@ -71,7 +71,7 @@ def test_nothing_is_left_after_the_parent_is_killed(tmp_path: Path) -> None:
             "from pathlib import Path\n"
             "from local import env_file\n"
             "from local.emulator import start\n"
-            "from tests.local.test_emulator import start_worker\n"
+            "from tests.local.shared.test_emulator import start_worker\n"
             "announced = Path(sys.argv[1])\n"
             "aws = start(announced=announced)\n"
             "env_file.write(announced, aws.environment)\n"
@@ -87,11 +87,11 @@ def test_nothing_is_left_after_the_parent_is_killed(tmp_path: Path) -> None:
     assert parent.stdout
     with parent.stdout:
         try:
-            told = parent.stdout.readline()
+            line = parent.stdout.readline()
         finally:
             parent.kill()
             parent.wait(10)
-    group, private = told.split()
+    group, private = line.split()
     wait_for(lambda: group_is_empty(int(group)), seconds=10)
     assert not Path(private).exists()
     assert not (tmp_path / "env").exists()
@@ -112,7 +112,7 @@ def test_ctrl_c_in_the_middle_of_the_start_leaves_nothing(monkeypatch: pytest.Mo
     assert not started[0].private.exists()
 
 
-def test_a_port_in_use_is_told_with_the_remedy() -> None:
+def test_a_port_in_use_is_an_error_with_the_remedy() -> None:
     with socket.socket() as other:
         other.bind((HOST, 0))
         other.listen()
@@ -124,7 +124,7 @@ def test_a_port_in_use_is_told_with_the_remedy() -> None:
             pass
 
 
-def test_a_start_that_takes_too_long_is_told_with_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_that_takes_too_long_is_an_error_with_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(emulator_module, "START_SECONDS", 0.0)
     with pytest.raises(LocalError, match="did not answer on port"), running():
         pass

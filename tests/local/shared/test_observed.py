@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -30,12 +31,12 @@ def test_a_load_is_one_line_of_facts_and_one_of_metrics_and_neither_holds_anythi
     key = product.drop("observed/orders.json", [GOOD, BAD])
     entry = product.finished(key)
 
-    def look() -> list[dict[str, Any]] | None:
-        found = lines(product)
-        told = [i for i, line in enumerate(found) if line.get("event") == "source object" and line.get("key") == key]
-        return found[told[0] :] if told and any("_aws" in line for line in found[told[0] :]) else None
+    def poll() -> list[dict[str, Any]] | None:
+        facts = {"event": "source object", "key": key}.items()
+        since = list(itertools.dropwhile(lambda line: not facts <= line.items(), lines(product)))
+        return since if any("_aws" in line for line in since) else None
 
-    facts, *others = wait_for(look)
+    facts, *others = wait_for(poll)
     assert (facts["level"], facts["version"], facts["orders_loaded"]) == ("INFO", entry.version, 1)
     measured = next(line for line in others if "_aws" in line)
     (directive,) = measured["_aws"]["CloudWatchMetrics"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.deploy import Deployment, delete, deploy
+from local.deploy import Deployment, chalice, deploy
 from local.emulator import Emulator
 from local.errors import LocalError
 from tests.local.calls import call
@@ -62,7 +62,7 @@ def test_a_redeployment_keeps_the_api_id_and_changes_routes(aws: Emulator, tmp_p
         assert answer.headers["Access-Control-Allow-Origin"] == "https://shop.example"
         assert answer.headers["Access-Control-Max-Age"] == "600"
 
-    delete(aws, workspace)
+    chalice(aws, workspace, "delete")
     assert call(f"{second.api_url}/one")[0] == 404
     assert "routes" not in [api["name"] for api in aws.client("apigateway").get_rest_apis()["items"]]
     names = [each["FunctionName"] for each in aws.client("lambda").list_functions()["Functions"]]
@@ -74,10 +74,10 @@ def test_the_working_tree_stays_clean(aws: Emulator, tmp_path: Path) -> None:
     before = sorted(project.rglob("*"))
     deployed = deploy(aws, tmp_path / "workspace", project, foundations=no_foundations)
     assert sorted(project.rglob("*")) == before
-    delete(aws, deployed.workspace)
+    chalice(aws, deployed.workspace, "delete")
 
 
-def test_a_failed_step_is_told_with_its_output_and_without_a_trace(aws: Emulator, tmp_path: Path) -> None:
+def test_a_failed_step_is_an_error_with_its_output_and_without_a_trace(aws: Emulator, tmp_path: Path) -> None:
     project = write_app(tmp_path / "project", "one")
     (project / ".chalice" / "config.json").write_text("{")
     with pytest.raises(LocalError, match=r"chalice deploy failed \(exit status") as failed:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chalicelib.settings import LOCAL_STAGE
-from local.deploy import CHALICE, run
+from local.deploy import chalice
 from local.pipeline import wait_for
 from tests.local.product import Product
 
@@ -35,18 +35,12 @@ def shut_out(product: Product) -> Iterator[None]:
         iam.delete_role_policy(RoleName=name, PolicyName="shut-out")
 
 
-def operator(product: Product, module: str, *arguments: str) -> list[str]:
-    """Run a command of a module as an operator does; return the lines it printed."""
-    command = ("-m", module, arguments[0], "--stage", LOCAL_STAGE, *arguments[1:])
-    return run(product.aws, product.deployment.workspace, module, *command).splitlines()
-
-
 def waiting(product: Product) -> int:
     """Return how many failed events are in the queue."""
     sqs = product.aws.client("sqs")
     url = sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
-    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])["Attributes"]
-    return int(found["ApproximateNumberOfMessages"])
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])["Attributes"]
+    return int(attributes["ApproximateNumberOfMessages"])
 
 
 def wiring(product: Product) -> Any:
@@ -64,11 +58,11 @@ def deployed_with(product: Product, **settings: Any) -> Iterator[None]:
     config["stages"][LOCAL_STAGE]["lambda_functions"]["load"] |= settings
     try:
         path.write_text(json.dumps(config))
-        run(product.aws, product.deployment.workspace, "chalice", *CHALICE, "deploy", "--stage", LOCAL_STAGE)
+        chalice(product.aws, product.deployment.workspace, "deploy")
         yield
     finally:
         path.write_text(before)
-        run(product.aws, product.deployment.workspace, "chalice", *CHALICE, "deploy", "--stage", LOCAL_STAGE)
+        chalice(product.aws, product.deployment.workspace, "deploy")
 
 
 def test_a_load_that_fails_to_the_end_is_in_the_queue_and_the_redrive_brings_it_back(product: Product) -> None:
@@ -78,13 +72,13 @@ def test_a_load_that_fails_to_the_end_is_in_the_queue_and_the_redrive_brings_it_
         wait_for(lambda: waiting(product) == 2, seconds=60)
     assert [product.entry(key) for key in keys] == [None, None]
 
-    shown = operator(product, "operate", "redrive", "--dry-run")
-    places = {f"s3://{product.settings.bucket}/{key}" for key in keys}
-    assert {line.split(": failed (RetriesExhausted")[0] for line in shown[1:-1]} == places
+    shown = product.command("operate", "redrive", "--dry-run")
+    addresses = {f"s3://{product.settings.bucket}/{key}" for key in keys}
+    assert {line.split(": failed (RetriesExhausted")[0] for line in shown[1:-1]} == addresses
     assert shown[-1] == "2 events with 2 objects would be sent again, 2 left in the queue."
     assert waiting(product) == 2
 
-    assert operator(product, "operate", "redrive")[-1] == "2 events with 2 objects sent again, 0 left in the queue."
+    assert product.command("operate", "redrive")[-1] == "2 events with 2 objects sent again, 0 left in the queue."
     for key in keys:
         assert product.finished(key).counts.orders_loaded == 1
         assert product.rows(key, "order_id") == [["f-1"]]
@@ -95,10 +89,10 @@ def test_a_redrive_before_the_cause_is_gone_ends_in_the_queue_again(product: Pro
     with shut_out(product):
         key = product.drop("failing/too-early.json", ORDERS)
         wait_for(lambda: waiting(product) == 1, seconds=60)
-        operator(product, "operate", "redrive")
+        product.command("operate", "redrive")
         assert waiting(product) == 0
         wait_for(lambda: waiting(product) == 1, seconds=60)
-    operator(product, "operate", "redrive")
+    product.command("operate", "redrive")
     assert product.finished(key).counts.orders_loaded == 1
 
 
@@ -107,7 +101,7 @@ def test_a_redeployment_keeps_the_wiring_and_a_second_wire_changes_nothing(produ
     assert before["DestinationConfig"]["OnFailure"]["Destination"].endswith(f":{QUEUE}")
     with deployed_with(product, lambda_memory_size=2048):
         assert wiring(product)["DestinationConfig"] == before["DestinationConfig"]
-        lines = operator(product, "glue_setup", "wire")
+        lines = product.command("glue_setup", "wire")
     assert lines[-1] == "Everything was in place: unchanged."
     assert wiring(product)["LastModified"] == before["LastModified"]
 

@@ -43,7 +43,7 @@ def test_an_object_is_loaded_whatever_its_key(product: Product, name: str) -> No
     assert product.ask(f"SELECT COUNT(*) FROM orders_parquet_datalake WHERE source_key = '{escaped}'") == [(1,)]
 
 
-def test_gzip_is_told_from_the_bytes(product: Product) -> None:
+def test_gzip_is_recognised_by_its_bytes(product: Product) -> None:
     body = gzip.compress(json.dumps(order("gz-1")).encode()) + gzip.compress(json.dumps(order("gz-2")).encode())
     key = product.drop("zipped/two-members.json", body)
     assert product.finished(key).counts.orders_loaded == 2

@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from chalicelib.loading.models import LOADING, QUARANTINED
-from local.deploy import STAGE, run
 from local.expected import table_rows
 from local.pipeline import wait_for
 from tests.local.product import Product, order, sweep, without_events
@@ -23,29 +22,23 @@ from tests.local.product import Product, order, sweep, without_events
 pytestmark = pytest.mark.aws
 
 
-def replay(product: Product, *arguments: str) -> list[str]:
-    """Run the replay as an operator does; return the lines it printed."""
-    command = ("-m", "operate", "replay", "--stage", STAGE, *arguments)
-    return run(product.aws, product.deployment.workspace, "replay", *command).splitlines()
-
-
 def workers(product: Product) -> list[int]:
     """Return the processes that the embedded Lambda runs functions in."""
     server = product.aws.process.pid
-    found = []
+    pids = []
     for status in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             if int(status.read_text().rpartition(")")[2].split()[1]) == server:
-                found.append(int(status.parent.name))
-    return found
+                pids.append(int(status.parent.name))
+    return pids
 
 
 def test_promise_6_a_hundred_drops_within_a_second_all_arrive(product: Product) -> None:
     with ThreadPoolExecutor(16) as pool:
         keys = list(pool.map(lambda i: product.drop(f"burst/{i % 50}/{i // 50}.json", [order(f"b{i:03}")]), range(100)))
     assert {product.finished(key).state for key in keys} == {"loaded"}
-    asked = "SELECT COUNT(*), COUNT(DISTINCT order_id) FROM orders_parquet_datalake WHERE order_id LIKE 'b___'"
-    assert product.ask(asked) == [(100, 100)]
+    sql = "SELECT COUNT(*), COUNT(DISTINCT order_id) FROM orders_parquet_datalake WHERE order_id LIKE 'b___'"
+    assert product.ask(sql) == [(100, 100)]
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds Lambda's processes in /proc")
@@ -54,7 +47,7 @@ def test_promise_3_a_worker_that_is_killed_in_mid_load_is_made_good_by_the_next_
     notes = ["".join(draw.choices(string.ascii_letters, k=200)) for _ in range(1_000)]
     body = [order(f"k{i}", note=draw.choice(notes)) for i in range(200_000)]
     key = product.drop("killed.json", body)
-    wait_for(lambda: (found := product.entry(key)) and found.state == LOADING)
+    wait_for(lambda: (entry := product.entry(key)) and entry.state == LOADING)
     for worker in workers(product):
         os.kill(worker, signal.SIGKILL)
     done = wait_for(lambda: product.finished_entry(key), seconds=90)
@@ -65,7 +58,7 @@ def test_promise_3_a_worker_that_is_killed_in_mid_load_is_made_good_by_the_next_
     assert len(rows) == 200_000
 
 
-def test_promise_10_what_no_event_announced_is_found_by_the_sweep(product: Product) -> None:
+def test_promise_10_the_sweep_loads_what_no_event_announced(product: Product) -> None:
     with without_events(product):
         key = product.drop("nobody told/a+b é.json", [order("s-1")])
     assert product.entry(key) is None
@@ -93,15 +86,17 @@ def test_promise_7_a_gzip_bomb_publishes_nothing(product: Product) -> None:
     assert (done.state, done.files) == (QUARANTINED, ())
 
 
-def test_promise_10_a_replay_loads_again_what_was_refused(product: Product) -> None:
+def test_promise_10_a_replay_loads_again_what_was_rejected(product: Product) -> None:
     key = product.drop("replay/some.ndjson", json.dumps(order("r-1")) + "\nnot JSON\n")
     assert product.finished(key).state == "partly_loaded"
     before = product.rows(key, "order_id")
-    dry = replay(product, "--prefix", f"{product.orders.incoming}replay/", "--quarantine", "--dry-run")
+    dry = product.command(
+        "operate", "replay", "--prefix", f"{product.orders.incoming}replay/", "--quarantine", "--dry-run"
+    )
     assert dry[0].startswith(f"{key}: partly_loaded, ")
     assert dry[-1].startswith("1 objects of ")
     assert product.finished(key).attempts == 1, "a dry run touches nothing"
-    lines = replay(product, "--key", key)
+    lines = product.command("operate", "replay", "--key", key)
     assert lines[0] == f"{key}: partly_loaded -> partly_loaded (1 of 2 orders, 1 rows)"
     assert json.loads(lines[1])["objects"] == {"partly_loaded": 1}
     assert product.rows(key, "order_id") == before

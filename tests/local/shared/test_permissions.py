@@ -11,18 +11,17 @@ import pytest
 
 from local.deploy import Deployment
 from local.emulator import ACCOUNT, REGION, Emulator
-from tests.local.calls import call, user
-from tests.local.conftest import PROBE_BUCKET
+from tests.local.calls import PROBE_BUCKET, call, user
 
 pytestmark = pytest.mark.aws
 
 
 def attempt(aws: Emulator, probe: Deployment, service: str, call_: str, **arguments: Any) -> dict[str, str]:
     """Have the probe's function call AWS with its own role."""
-    asked = json.dumps({"service": service, "call": call_, "arguments": arguments})
-    answer = aws.client("lambda").invoke(FunctionName=probe.functions["attempt"], Payload=asked)
-    told: dict[str, str] = json.loads(answer["Payload"].read())
-    return told
+    request = json.dumps({"service": service, "call": call_, "arguments": arguments})
+    answer = aws.client("lambda").invoke(FunctionName=probe.functions["attempt"], Payload=request)
+    result: dict[str, str] = json.loads(answer["Payload"].read())
+    return result
 
 
 def test_a_function_works_under_its_own_role(aws: Emulator, probe: Deployment) -> None:
@@ -82,10 +81,10 @@ def test_a_caller_without_permission_is_refused_and_with_it_answered(aws: Emulat
 
 def test_nobody_reads_or_writes_the_bucket_unsigned(aws: Emulator, probe: Deployment) -> None:
     aws.client("s3").put_object(Bucket=PROBE_BUCKET, Key="private", Body=b"x")
-    place = f"{aws.endpoint_url}/{PROBE_BUCKET}"
-    assert call(f"{place}/private")[0] == 403
-    assert call(place)[0] == 403
-    assert call(f"{place}/written", method="PUT", body=b"x")[0] == 403
+    url = f"{aws.endpoint_url}/{PROBE_BUCKET}"
+    assert call(f"{url}/private")[0] == 403
+    assert call(url)[0] == 403
+    assert call(f"{url}/written", method="PUT", body=b"x")[0] == 403
 
 
 def test_an_upload_link_allows_one_key_one_size_one_type(aws: Emulator, probe: Deployment, tmp_path: Path) -> None:

@@ -10,8 +10,7 @@ from local.deploy import Deployment
 from local.emulator import Emulator
 from local.patches.lambda_burst import WORKERS
 from local.pipeline import wait_for
-from tests.local.calls import receipts
-from tests.local.conftest import PROBE_BUCKET
+from tests.local.calls import PROBE_BUCKET, receipts
 
 pytestmark = pytest.mark.aws
 
@@ -28,13 +27,13 @@ AWKWARD = [
 
 def received(aws: Emulator, keys: list[str]) -> list[dict[str, float | str]]:
     """Wait until the probe has seen all `keys`, return its receipts for them."""
-    wanted = set(keys)
+    expected = set(keys)
 
-    def look() -> list[dict[str, float | str]] | None:
-        found = [receipt for receipt in receipts(aws, PROBE_BUCKET) if receipt["key"] in wanted]
-        return found if {receipt["key"] for receipt in found} == wanted else None
+    def poll() -> list[dict[str, float | str]] | None:
+        seen = [receipt for receipt in receipts(aws, PROBE_BUCKET) if receipt["key"] in expected]
+        return seen if {receipt["key"] for receipt in seen} == expected else None
 
-    return wait_for(look, seconds=60)
+    return wait_for(poll, seconds=60)
 
 
 def test_keys_with_spaces_plus_signs_and_unicode_arrive(aws: Emulator, probe: Deployment) -> None:
@@ -49,6 +48,6 @@ def test_forty_puts_at_once_all_arrive_on_a_few_workers(aws: Emulator, probe: De
     keys = [f"in/burst-{number}.json" for number in range(40)]
     with ThreadPoolExecutor(40) as putting:
         list(putting.map(lambda key: s3.put_object(Bucket=PROBE_BUCKET, Key=key, Body=b"[]"), keys))
-    found = received(aws, keys)
-    assert len(found) == len(keys)
-    assert len({receipt["process"] for receipt in found}) <= WORKERS
+    seen = received(aws, keys)
+    assert len(seen) == len(keys)
+    assert len({receipt["process"] for receipt in seen}) <= WORKERS

@@ -1,4 +1,4 @@
-"""One embedded AWS for all tests of this folder, with the probe app deployed into it."""
+"""One embedded AWS for all tests of this folder, with the product and the probe app deployed into it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 
 from local.deploy import Deployment, deploy
 from local.emulator import Emulator, running
+from tests.local.calls import PROBE_BUCKET
 from tests.local.product import Product
 
 PROBE_APP = Path(__file__).parent / "probe_app"
-PROBE_BUCKET = "probe-bucket"
 
 
 @pytest.fixture(scope="session")

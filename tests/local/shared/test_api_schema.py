@@ -35,9 +35,9 @@ def caller(product: Product) -> tuple[str, str]:
 
 def test_the_deployed_document_is_the_one_that_is_made_from_the_code(product: Product, caller: Any) -> None:
     api = Client(product, caller)
-    told = api.get("/openapi.json").json()
-    assert told.pop("servers") == [{"url": api.url}]
-    assert told == DOCUMENT
+    served = api.get("/openapi.json").json()
+    assert served.pop("servers") == [{"url": api.url}]
+    assert served == DOCUMENT
 
 
 @DOCUMENTED.exclude(path_regex=OTHERS).parametrize()

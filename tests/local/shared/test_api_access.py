@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from local.deploy import Deployment, copy_project, deploy, run
+from chalicelib.settings import LOCAL_STAGE
+from local.deploy import Deployment, copy_project, deploy, run_module
 from local.emulator import ACCOUNT, PROJECT, REGION, Emulator
 from local.errors import LocalError
 from tests.local.api_client import Client
@@ -24,19 +25,19 @@ NAME = "orders-etl-keys"
 ORIGIN = "https://shop.example"
 
 
-def with_authorization(aws: Emulator, folder: Path, workspace: Path, auth: str, stage: str = "local") -> Deployment:
+def with_authorization(aws: Emulator, folder: Path, workspace: Path, auth: str, stage: str = LOCAL_STAGE) -> Deployment:
     """Deploy the product under another name, with nothing beneath it but its bucket and policies."""
     copy_project(PROJECT, folder)
     path = folder / ".chalice" / "config.json"
     config = json.loads(path.read_text())
     config["app_name"] = NAME
-    variables = config["stages"]["local"]["environment_variables"]
+    variables = config["stages"][LOCAL_STAGE]["environment_variables"]
     variables |= {"ETL_BUCKET": NAME, "API_AUTH": auth, "ETL_STAGE": stage, "API_CORS_ORIGINS": ORIGIN}
     path.write_text(json.dumps(config))
 
-    def bucket_and_policies(emulator: Emulator, place: Path) -> None:
+    def bucket_and_policies(emulator: Emulator, workspace: Path) -> None:
         emulator.client("s3").create_bucket(Bucket=NAME)
-        run(emulator, place, "glue_setup policies", "-m", "glue_setup", "policies", "--stage", "local")
+        run_module(emulator, workspace, "glue_setup", "policies")
 
     return deploy(aws, workspace, folder, foundations=bucket_and_policies)
 
@@ -68,10 +69,12 @@ def test_a_key_of_a_usage_plan_opens_the_api_and_none_does_not(aws: Emulator, tm
     assert call(queries, headers={"x-api-key": "guess"})[0] == 403
     assert call(queries, headers={"x-api-key": key["value"]})[0] == 200
 
-    # A browser asks first, without a key, and is told which origin may go on.
-    asked = requests.options(queries, headers={"Origin": ORIGIN, "Access-Control-Request-Method": "GET"}, timeout=30)
-    assert (asked.status_code, asked.headers["Access-Control-Allow-Methods"]) == (204, "GET")
-    assert asked.headers["Access-Control-Allow-Origin"] == ORIGIN
+    # A browser asks first, without a key, and the answer names the origin that may go on.
+    preflight = requests.options(
+        queries, headers={"Origin": ORIGIN, "Access-Control-Request-Method": "GET"}, timeout=30
+    )
+    assert (preflight.status_code, preflight.headers["Access-Control-Allow-Methods"]) == (204, "GET")
+    assert preflight.headers["Access-Control-Allow-Origin"] == ORIGIN
     other = requests.get(queries, headers={"Origin": "https://other.example", "x-api-key": key["value"]}, timeout=30)
     assert (other.status_code, other.headers.get("Access-Control-Allow-Origin")) == (200, None)
 
