@@ -8,12 +8,11 @@ import pytest
 from botocore.stub import Stubber
 
 from chalicelib.contracts.orders.contract import ORDERS
-
 from glue_setup.bucket import bucket_statement
 from glue_setup.errors import SetupError
 from glue_setup.resource import TAG, Change
 from glue_setup.workgroup import BYTES_SCANNED_CUTOFF, Workgroup, configuration
-from tests.edge.glue_setup_world import ACCOUNT, BUCKET, world
+from tests.edge.glue_setup_world import ACCOUNT, BUCKET, returns_contract, world
 
 LOG_GROUPS = [
     "/aws/lambda/orders-etl-test-load",
@@ -100,6 +99,18 @@ def test_the_workgroup_is_enforced_limited_and_writes_into_the_bucket(stage):
     assert made["ResultConfiguration"]["OutputLocation"] == f"s3://{BUCKET}/athena_results/"
     assert made["ResultConfiguration"]["EncryptionConfiguration"] == {"EncryptionOption": "SSE_S3"}
     assert made["ResultConfiguration"]["ExpectedBucketOwner"] == ACCOUNT
+
+
+def test_each_contract_has_a_table_and_views_in_one_bucket_which_goes_with_all_their_files(stage, tmp_path):
+    stage.tls = False  # moto denies whatever a statement denies, conditions or not
+    stage.contracts = (ORDERS, returns_contract(tmp_path))
+    stage.apply()
+    tables = {table["Name"]: table for table in stage.glue.get_tables(DatabaseName="etl_pipeline")["TableList"]}
+    assert set(tables) == {"orders_parquet_datalake", "order_lines", "orders", "returns", "return_lines", "returned"}
+    assert tables["returns"]["StorageDescriptor"]["Location"] == f"s3://{BUCKET}/returns/"
+    assert stage.apply()[-1] == "Everything was in place: unchanged."
+    stage.drop("returns/order_month=2024-07/a.parquet")
+    assert stage.destroy(delete_data=True)[-1] == f"bucket {BUCKET}: removed, with 1 object versions"
 
 
 def test_what_somebody_changed_is_told_and_set_back(stage):
@@ -219,7 +230,9 @@ def test_the_workgroup_of_the_whole_account_is_refused(stage):
     with pytest.raises(SetupError, match="workgroup primary: everybody in the account works in it"):
         stage.apply()
     assert stage.writes == []
-    assert any(line.startswith("workgroup primary: kept: everybody in the account works in it") for line in stage.destroy())
+    assert any(
+        line.startswith("workgroup primary: kept: everybody in the account works in it") for line in stage.destroy()
+    )
 
 
 def test_a_view_whose_statement_changed_is_made_again_and_no_other(stage, tmp_path):
