@@ -121,7 +121,7 @@ def test_all_settings_that_are_wrong_are_told_at_once(project: Path, capsys: pyt
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (None, "is missing: run this in the project's directory, or give --project"),
         ("{", "cannot be read"),
@@ -130,14 +130,14 @@ def test_all_settings_that_are_wrong_are_told_at_once(project: Path, capsys: pyt
     ],
 )
 def test_a_configuration_that_is_none_is_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: Any, told: Any
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: Any, message: str
 ) -> None:
     if text is not None:
         (tmp_path / ".chalice").mkdir()
         (tmp_path / ".chalice" / "config.json").write_text(text)
     code, _, err = run(tmp_path, capsys, "plan")
     assert code == 1
-    assert told in err
+    assert message in err
 
 
 @pytest.mark.parametrize(
@@ -313,16 +313,16 @@ def test_a_bucket_in_another_region_is_refused_with_the_region() -> None:
         bucket.plan()
 
 
-@pytest.mark.parametrize(("region", "told"), [("us-east-1", None), ("eu-west-1", "eu-west-1")])
-def test_only_outside_of_us_east_1_is_s3_told_the_region(region: str, told: Any) -> None:
+@pytest.mark.parametrize(("region", "constraint"), [("us-east-1", None), ("eu-west-1", "eu-west-1")])
+def test_only_outside_of_us_east_1_is_s3_told_the_region(region: str, constraint: Any) -> None:
     with mock_aws():
         bucket = bucket_in(region)
         s3 = bucket.clients.s3
         bodies = []
         s3.meta.events.register("before-call.s3.CreateBucket", lambda params, **_: bodies.append(str(params["body"])))
         bucket.apply()
-        assert s3.get_bucket_location(Bucket=BUCKET)["LocationConstraint"] == told
-        assert [("LocationConstraint" in body) for body in bodies] == [told is not None]
+        assert s3.get_bucket_location(Bucket=BUCKET)["LocationConstraint"] == constraint
+        assert [("LocationConstraint" in body) for body in bodies] == [constraint is not None]
 
 
 def test_another_accounts_bucket_name_is_told_when_it_is_taken() -> None:

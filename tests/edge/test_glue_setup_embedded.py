@@ -145,10 +145,10 @@ def crawled(glue: Any, seconds: Any = 60) -> Any:
     """Run the crawler and wait until it is ready again."""
     glue.start_crawler(Name="orders-crawler")
     deadline = time.monotonic() + seconds
-    while (found := glue.get_crawler(Name="orders-crawler")["Crawler"])["State"] != "READY":
+    while (crawler := glue.get_crawler(Name="orders-crawler")["Crawler"])["State"] != "READY":
         assert time.monotonic() < deadline, "the crawler is still running"
         time.sleep(0.2)
-    return found["LastCrawl"]["Status"]
+    return crawler["LastCrawl"]["Status"]
 
 
 def test_in_crawler_mode_the_first_crawl_makes_a_table_that_apply_accepts_and_puts_the_views_on(

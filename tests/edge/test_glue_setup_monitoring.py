@@ -33,8 +33,8 @@ def attributes(stage: World) -> Any:
 
 
 def alarm(stage: World, name: str) -> Any:
-    (found,) = stage.cloudwatch.describe_alarms(AlarmNames=[f"orders-etl-test-{name}"])["MetricAlarms"]
-    return found
+    (existing,) = stage.cloudwatch.describe_alarms(AlarmNames=[f"orders-etl-test-{name}"])["MetricAlarms"]
+    return existing
 
 
 def unchanged(stage: World) -> Any:
@@ -42,11 +42,11 @@ def unchanged(stage: World) -> Any:
 
 
 def test_the_queue_keeps_two_weeks_is_encrypted_and_takes_tls_only(stage: World) -> None:
-    found = attributes(stage)
-    assert found["MessageRetentionPeriod"] == str(14 * 86_400)
-    assert found["SqsManagedSseEnabled"] == "true"
-    (statement,) = json.loads(found["Policy"])["Statement"]
-    assert (statement["Effect"], statement["Action"], statement["Resource"]) == ("Deny", "sqs:*", found["QueueArn"])
+    existing = attributes(stage)
+    assert existing["MessageRetentionPeriod"] == str(14 * 86_400)
+    assert existing["SqsManagedSseEnabled"] == "true"
+    (statement,) = json.loads(existing["Policy"])["Statement"]
+    assert (statement["Effect"], statement["Action"], statement["Resource"]) == ("Deny", "sqs:*", existing["QueueArn"])
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
@@ -95,17 +95,17 @@ def test_an_alarm_that_somebody_changed_is_set_back_and_stays_muted(stage: World
         stage.plan()
     )
     stage.apply()
-    found = alarm(stage, "load-failed")
-    assert (found["Threshold"], found["ActionsEnabled"]) == (0.0, False)
+    existing = alarm(stage, "load-failed")
+    assert (existing["Threshold"], existing["ActionsEnabled"]) == (0.0, False)
     assert unchanged(stage)
 
 
 def test_a_topic_is_told_of_every_alarm_once_it_is_set(stage: World) -> None:
     stage.set(alarm_topic=TOPIC)
     assert f"alarm {stage.alarms[0]}: changed (tells, tells when it is over)" in stage.apply()
-    found = stage.cloudwatch.describe_alarms()["MetricAlarms"]
-    assert len(found) == len(stage.alarms)
-    assert all(each["AlarmActions"] == each["OKActions"] == [TOPIC] for each in found)
+    existing = stage.cloudwatch.describe_alarms()["MetricAlarms"]
+    assert len(existing) == len(stage.alarms)
+    assert all(each["AlarmActions"] == each["OKActions"] == [TOPIC] for each in existing)
 
 
 def test_an_alarm_over_an_expression_and_one_over_a_percentile_are_as_they_were_meant(stage: World) -> None:

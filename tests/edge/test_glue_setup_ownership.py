@@ -74,16 +74,16 @@ def test_a_second_stage_on_one_bucket_is_refused_and_cannot_delete_the_firsts_da
     stage.drop("orders_json_incoming/theirs.json")
     stage.name = "other"
     stage.set(**OF_ITS_OWN)
-    told = f"it belongs to stage {OURS}: give this stage an ETL_BUCKET of its own"
+    reason = f"it belongs to stage {OURS}: give this stage an ETL_BUCKET of its own"
     assert f"bucket {BUCKET}: refused" in stage.plan()
-    assert any(told in line for line in stage.plan())
-    with pytest.raises(SetupError, match=told):
+    assert any(reason in line for line in stage.plan())
+    with pytest.raises(SetupError, match=reason):
         stage.apply()
     assert stage.writes == []
-    with pytest.raises(SetupError, match=f"nothing was touched:\n  ! bucket {BUCKET}: {told}"):
+    with pytest.raises(SetupError, match=f"nothing was touched:\n  ! bucket {BUCKET}: {reason}"):
         stage.destroy(delete_data=True)
     assert stage.writes == []
-    assert stage.destroy()[-1].startswith(f"bucket {BUCKET}: kept: {told}")
+    assert stage.destroy()[-1].startswith(f"bucket {BUCKET}: kept: {reason}")
     assert stage.s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 1
 
 
@@ -159,7 +159,7 @@ def notifies(stage: World, function: str, prefix: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("used", "told"),
+    ("used", "reason"),
     [
         (lambda stage: records(stage, "live"), "another stage uses it, orders_release/live.json tells"),
         (
@@ -170,14 +170,14 @@ def notifies(stage: World, function: str, prefix: str) -> Any:
     ids=["its record", "its notification"],
 )
 def test_an_earlier_versions_bucket_that_another_stage_uses_is_refused_until_somebody_decides(
-    stage: World, used: Any, told: Any
+    stage: World, used: Any, reason: str
 ) -> None:
     as_an_earlier_version_left_it(stage)
     used(stage)
-    with pytest.raises(SetupError, match=told) as refused:
+    with pytest.raises(SetupError, match=reason) as refused:
         stage.apply()
     assert f"set its tag {TAG} to {OURS}" in str(refused.value)
-    with pytest.raises(SetupError, match=told):
+    with pytest.raises(SetupError, match=reason):
         stage.destroy(delete_data=True)
     assert stage.writes == []
     stage.s3.put_bucket_tagging(Bucket=BUCKET, Tagging={"TagSet": [{"Key": TAG, "Value": OURS}]})
@@ -215,9 +215,9 @@ def test_a_database_of_somebodys_own_is_used_by_one_stage_and_given_back(stage: 
     made = {"Name": "etl_pipeline", "Description": "Theirs.", "LocationUri": "s3://theirs/", "Parameters": {"a": "b"}}
     stage.glue.create_database(DatabaseInput=made)
     stage.apply()
-    found = stage.glue.get_database(Name="etl_pipeline")["Database"]
-    assert (found["Description"], found["LocationUri"]) == ("Theirs.", "s3://theirs/")
-    assert found["Parameters"] == {"a": "b", PARAMETER: OURS}
+    database = stage.glue.get_database(Name="etl_pipeline")["Database"]
+    assert (database["Description"], database["LocationUri"]) == ("Theirs.", "s3://theirs/")
+    assert database["Parameters"] == {"a": "b", PARAMETER: OURS}
     assert "database etl_pipeline: kept: this stage did not make it" in stage.destroy()
     assert stage.glue.get_database(Name="etl_pipeline")["Database"]["Parameters"] == {"a": "b"}
 

@@ -131,7 +131,7 @@ def test_a_table_under_a_views_name_is_left_alone(stage: World) -> None:
     stage.glue.create_table(DatabaseName="etl_pipeline", TableInput={"Name": "orders", "TableType": "EXTERNAL_TABLE"})
     with pytest.raises(SetupError, match=r"view etl_pipeline\.orders: a table has this name"):
         stage.apply()
-    assert "view etl_pipeline.orders: kept: it is a table" in stage.destroy()
+    assert any(line.startswith("view etl_pipeline.orders: kept: a table has this name") for line in stage.destroy())
 
 
 @pytest.fixture

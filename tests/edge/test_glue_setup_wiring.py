@@ -34,11 +34,11 @@ class Lambda:
         self,
         deployed: Any = True,
         unsettled: Any = 0,
-        told: Any = f"does not have permissions to call SendMessage on {QUEUE}",
+        message: str = f"does not have permissions to call SendMessage on {QUEUE}",
     ) -> None:
         self.deployed = deployed
         self.unsettled = unsettled
-        self.told = told
+        self.message = message
         self.config: Any = None
         self.puts = 0
 
@@ -56,7 +56,7 @@ class Lambda:
         self.puts += 1
         if self.unsettled:
             self.unsettled -= 1
-            error: Any = {"Code": "InvalidParameterValueException", "Message": self.told}
+            error: Any = {"Code": "InvalidParameterValueException", "Message": self.message}
             raise ClientError({"Error": error}, "PutFunctionEventInvokeConfig")
         self.config = config
 
@@ -130,15 +130,15 @@ def test_a_function_that_is_not_deployed_is_told_with_the_remedy() -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "message",
     [
         "The function's execution role does not have permissions to call SendMessage on arn:aws:sqs:",
         f"The destination ARN {QUEUE} is invalid.",
         "The role defined for the function cannot be assumed by Lambda.",
     ],
 )
-def test_a_role_or_a_queue_that_was_just_made_is_waited_for(told: Any) -> None:
-    client, time = Lambda(unsettled=3, told=told), Time()
+def test_a_role_or_a_queue_that_was_just_made_is_waited_for(message: str) -> None:
+    client, time = Lambda(unsettled=3, message=message), Time()
     wired(client, time).apply()
     assert (client.puts, time.now) == (4, 9.0)
 
@@ -151,7 +151,7 @@ def test_a_role_that_never_gets_its_policy_ends_the_wait_with_what_lambda_said()
 
 
 def test_another_refusal_is_not_waited_for() -> None:
-    client, time = Lambda(unsettled=1, told="MaximumRetryAttempts is out of range"), Time()
+    client, time = Lambda(unsettled=1, message="MaximumRetryAttempts is out of range"), Time()
     with pytest.raises(ClientError, match="out of range"):
         wired(client, time).apply()
     assert time.now == 0

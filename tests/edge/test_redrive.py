@@ -66,12 +66,12 @@ class Queue:
 
     def bodies(self) -> Any:
         """Return all that somebody else could read now."""
-        found: list[str] = []
+        bodies: list[str] = []
         while True:
             page = self.client.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10, VisibilityTimeout=600)
             if not page.get("Messages"):
-                return sorted(found)
-            found += [message["Body"] for message in page["Messages"]]
+                return sorted(bodies)
+            bodies += [message["Body"] for message in page["Messages"]]
 
     def redrive(self, function: Any, limit: Any = 1000, dry_run: bool = False) -> Any:
         lines: list[str] = []
