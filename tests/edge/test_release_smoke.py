@@ -131,7 +131,7 @@ def test_a_put_that_was_announced_and_not_loaded_is_put_again_when_nobody_tries_
 ) -> None:
     def second() -> None:
         first = len(stage.version_ids()) == 1
-        stage.load(**({"state": state, "rows": 0, "files": ()} if first else {}))
+        stage.load(**({"state": state, "counts": Counts(), "files": ()} if first else {}))
 
     stage.loads = second
     assert [reason in line for line in stage.run()] == [True, False, False, False]
