@@ -73,7 +73,7 @@ class Stage:
         return lines
 
     def left(self) -> list[str]:
-        answer = self.s3.list_object_versions(Bucket=BUCKET)
+        answer: Any = self.s3.list_object_versions(Bucket=BUCKET)
         return [each["Key"] for kind in ("Versions", "DeleteMarkers") for each in answer.get(kind, [])]
 
 
@@ -131,7 +131,8 @@ def test_a_put_that_was_announced_and_not_loaded_is_put_again_when_nobody_tries_
 ) -> None:
     def second() -> None:
         first = len(stage.version_ids()) == 1
-        stage.load(**({"state": state, "counts": Counts(), "files": ()} if first else {}))
+        changed: dict[str, Any] = {"state": state, "files": ()} if first else {}
+        stage.load(**changed)
 
     stage.loads = second
     assert [reason in line for line in stage.run()] == [True, False, False, False]

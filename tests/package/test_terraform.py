@@ -98,9 +98,9 @@ def test_every_reference_leads_to_something(out: Path, resources: dict[str, dict
     app = json.loads((out / terraforming.APP).read_text("utf-8"))
     there = {f"{kind}.{name}" for kind, made in resources.items() for name in made}
     there |= {f"data.{kind}.{name}" for kind, made in app["data"].items() for name in made}
-    found = {name for text in texts([resources, app["output"], app["locals"]]) for name in REFERENCE.findall(text)}
-    assert len(found) > 10
-    assert {name for name in found if not name.startswith("path.")} <= there
+    references = {name for text in texts([resources, app["output"], app["locals"]]) for name in REFERENCE.findall(text)}
+    assert len(references) > 10
+    assert {name for name in references if not name.startswith("path.")} <= there
     waits = {each for made in resources.values() for one in made.values() for each in one.get("depends_on", [])}
     assert waits
     assert waits <= there
