@@ -6,6 +6,7 @@ import contextlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -43,6 +44,16 @@ def datasets_of(settings: Settings, *contracts: Contract) -> tuple[Dataset, ...]
 def target_with(stage: Stage, *contracts: Contract, region: str = REGION, partition: str = "aws") -> Target:
     """Return a stage's target in the tests' account; without contracts it has the orders."""
     return Target(stage, datasets_of(stage.settings, *(contracts or (ORDERS,))), ACCOUNT, region, partition)
+
+
+def returns_contract(folder: Path) -> Contract:
+    """Return another contract than the orders', with its views in `folder`."""
+    (folder / "views").mkdir(parents=True)
+    for view in ("return_lines", "returned"):
+        text = f"CREATE OR REPLACE VIEW ${{database}}.{view} AS SELECT * FROM ${{table}}"
+        (folder / "views" / f"{view}.sql").write_text(text)
+    names = {"table": "returns", "latest": "return_lines", "documents": "returned", "incoming": "returns/"}
+    return replace(ORDERS, name="returns", folder=folder, **names)
 
 
 class AthenaDdl:

@@ -3,18 +3,19 @@
 import itertools
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from botocore.model import OperationModel
 from botocore.stub import Stubber
 
 from chalicelib.contracts.orders.contract import ORDERS
-
 from glue_setup.bucket import bucket_statement
 from glue_setup.errors import SetupError
 from glue_setup.resource import TAG, Change
 from glue_setup.workgroup import BYTES_SCANNED_CUTOFF, Workgroup, configuration
-from tests.edge.glue_setup_world import ACCOUNT, BUCKET, READS, world
+from tests.edge.glue_setup_world import ACCOUNT, BUCKET, READS, World, returns_contract, world
 
 LOG_GROUPS = [
     "/aws/lambda/orders-etl-test-load",
@@ -24,14 +25,14 @@ LOG_GROUPS = [
 
 
 @pytest.fixture(autouse=True)
-def _credentials(monkeypatch):
+def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
 
 
 @pytest.fixture
-def stage():
+def stage() -> Iterator[World]:
     with world() as made:
         yield made
 
@@ -107,6 +108,18 @@ def test_the_workgroup_is_enforced_limited_and_writes_into_the_bucket(stage):
     assert made["ResultConfiguration"]["ExpectedBucketOwner"] == ACCOUNT
 
 
+def test_each_contract_has_a_table_and_views_in_one_bucket_which_goes_with_all_their_files(stage, tmp_path):
+    stage.tls = False  # moto denies whatever a statement denies, conditions or not
+    stage.contracts = (ORDERS, returns_contract(tmp_path))
+    stage.apply()
+    tables = {table["Name"]: table for table in stage.glue.get_tables(DatabaseName="etl_pipeline")["TableList"]}
+    assert set(tables) == {"orders_parquet_datalake", "order_lines", "orders", "returns", "return_lines", "returned"}
+    assert tables["returns"]["StorageDescriptor"]["Location"] == f"s3://{BUCKET}/returns/"
+    assert stage.apply()[-1] == "Everything was in place: unchanged."
+    stage.drop("returns/order_month=2024-07/a.parquet")
+    assert stage.destroy(delete_data=True)[-1] == f"bucket {BUCKET}: removed, with 1 object versions"
+
+
 def test_what_somebody_changed_is_told_and_set_back(stage):
     stage.apply()
     stage.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Suspended"})
@@ -178,7 +191,7 @@ def test_over_plain_http_the_tls_only_statement_is_left_out(stage):
 
 
 @pytest.mark.thorough
-def test_an_apply_that_stops_at_any_call_is_finished_by_the_next():
+def test_an_apply_that_stops_at_any_call_is_finished_by_the_next() -> None:
     with world() as whole:
         whole.apply()
         writes = len(whole.writes)
@@ -191,11 +204,11 @@ def test_an_apply_that_stops_at_any_call_is_finished_by_the_next():
             assert stopped.plan()[-1] == f"{len(stopped.resources)} unchanged. Nothing was touched."
 
 
-def stop_at(stage, number):
+def stop_at(stage: World, number: int) -> None:
     """Have an apply end with its process before the call of this number that writes."""
     calls = itertools.count(1)
 
-    def stop(model, **_):
+    def stop(model: OperationModel, **_: object) -> None:
         if not READS.match(model.name) and next(calls) == number:
             raise KeyboardInterrupt
 
@@ -228,7 +241,9 @@ def test_the_workgroup_of_the_whole_account_is_refused(stage):
     with pytest.raises(SetupError, match="workgroup primary: everybody in the account works in it"):
         stage.apply()
     assert stage.writes == []
-    assert any(line.startswith("workgroup primary: kept: everybody in the account works in it") for line in stage.destroy())
+    assert any(
+        line.startswith("workgroup primary: kept: everybody in the account works in it") for line in stage.destroy()
+    )
 
 
 def test_a_view_whose_statement_changed_is_made_again_and_no_other(stage, tmp_path):

@@ -13,25 +13,23 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from chalicelib.assembly import datasets
 from chalicelib.aws.athena import Athena
 from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.errors import QueryFailed
 from chalicelib.flatten.schema import file_schema
-from chalicelib.queries.saved import view_statements
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage
 from glue_setup import foundations, policies
 from glue_setup.clients import Clients
-from glue_setup.place import Place
+from glue_setup.target import Target
 from local.emulator import running
-from tests.edge.glue_setup_world import AthenaDdl
 
 pytestmark = pytest.mark.aws
 
 BUCKET = "orders-etl-embedded"
 SETTINGS = Settings(bucket=BUCKET, catalog_mode="crawler", crawler="orders-crawler")
 STAGE = Stage("embedded", "orders-etl", SETTINGS)
-VIEWS = [("orders", "CREATE OR REPLACE VIEW etl_pipeline.orders AS SELECT 1 AS one")]
 
 
 @pytest.fixture(scope="module")
@@ -45,17 +43,18 @@ class Embedded:
 
     def __init__(self, aws):
         self.aws = aws
-        self.place = Place(aws.client("sts").get_caller_identity()["Account"], aws.region)
         self.clients = Clients(
             *(aws.client(name) for name in ("s3", "glue", "iam", "athena", "sqs", "cloudwatch", "lambda", "logs")),
             tls=False,
         )
-        self.ddl = AthenaDdl(self.clients.glue)
-        self.views = VIEWS
+        self.account = aws.client("sts").get_caller_identity()["Account"]
 
-    def resources(self, settings, everything=False):
+    def target(self, settings=SETTINGS):
         stage = Stage("embedded", "orders-etl", settings)
-        return foundations.foundations(stage, self.place, self.clients, self.views, self.ddl, ORDERS, everything)
+        return Target(stage, datasets(settings), self.account, self.aws.region)
+
+    def resources(self, settings):
+        return foundations.foundations(self.target(settings), self.clients)
 
     def apply(self, settings=SETTINGS):
         lines = []
@@ -69,7 +68,7 @@ class Embedded:
 
     def destroy(self, settings=SETTINGS):
         lines = []
-        foundations.destroy(self.resources(settings, everything=True), lines.append, delete_data=True)
+        foundations.destroy(self.target(settings), self.clients, lines.append, delete_data=True)
         return lines
 
 
@@ -153,14 +152,13 @@ def test_in_crawler_mode_the_first_crawl_makes_a_table_that_apply_accepts_and_pu
     key = "orders_parquet_datalake/order_month=2024-07/a.parquet"
     stage.clients.s3.put_object(Bucket=BUCKET, Key=key, Body=parquet())
     assert crawled(stage.clients.glue) == "SUCCEEDED"
-    stage.views = view_statements("etl_pipeline", "orders_parquet_datalake")
-    stage.ddl = Athena(stage.clients.athena, SETTINGS)
     lines = stage.apply()
     assert "table etl_pipeline.orders_parquet_datalake: unchanged" in lines
     assert "view etl_pipeline.orders: created" in lines
     assert stage.apply()[-1] == "Everything was in place: unchanged."
-    asked = stage.ddl.wait(stage.ddl.start("SELECT order_id, line_count FROM etl_pipeline.orders"), 60)
-    assert list(stage.ddl.rows(asked)) == [("1", 0)]
+    athena = Athena(stage.clients.athena, SETTINGS, {})
+    asked = athena.wait(athena.start("SELECT order_id, line_count FROM etl_pipeline.orders"), 60)
+    assert list(athena.rows(asked)) == [("1", 0)]
 
 
 def put(key):
@@ -236,16 +234,14 @@ class Roles:
         self.count += 1
         name = f"role-{time.monotonic_ns()}"
         iam = self.stage.clients.iam
-        account = f"arn:aws:iam::{self.stage.place.account}:root"
+        account = f"arn:aws:iam::{self.stage.account}:root"
         trust = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": account}, "Action": "sts:AssumeRole"}]}
         arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17"} | trust))[
             "Role"
         ]["Arn"]
         iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps(policy))
         got = self.stage.aws.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
-        session = boto3.Session(
-            got["AccessKeyId"], got["SecretAccessKey"], got["SessionToken"], self.stage.place.region
-        )
+        session = boto3.Session(got["AccessKeyId"], got["SecretAccessKey"], got["SessionToken"], self.stage.aws.region)
         config = Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1})
         return lambda service: session.client(service, endpoint_url=self.stage.aws.endpoint_url, config=config)
 
@@ -272,7 +268,7 @@ def denied(call, client):
     ("function", "sid", "call"), NEEDED, ids=[f"{f}-{s}-{i}" for i, (f, s, _) in enumerate(NEEDED)]
 )
 def test_each_statement_allows_its_call_and_without_it_the_call_is_denied(roles, function, sid, call):
-    policy = policies.FUNCTIONS[function](STAGE, roles.stage.place)
+    policy = policies.FUNCTIONS[function](roles.stage.target())
     call(roles.client(policy))
     without = policy | {"Statement": [s for s in policy["Statement"] if s["Sid"] != sid]}
     assert len(without["Statement"]) == len(policy["Statement"]) - 1
@@ -307,7 +303,7 @@ FORBIDDEN = [
 
 @pytest.mark.parametrize(("function", "call"), FORBIDDEN, ids=lambda value: value if isinstance(value, str) else "")
 def test_what_a_function_has_no_need_of_is_denied(roles, function, call):
-    policy = policies.FUNCTIONS[function](STAGE, roles.stage.place)
+    policy = policies.FUNCTIONS[function](roles.stage.target())
     assert denied(call, roles.client(policy))
 
 
@@ -316,7 +312,7 @@ ATHENAS_OWN = ["ReadCatalog", "ReadTable", "KeepResults", "FindMissing"]
 
 
 def ask(client):
-    athena = Athena(client("athena"), SETTINGS)
+    athena = Athena(client("athena"), SETTINGS, {})
     asked = athena.wait(athena.start("SELECT order_id FROM etl_pipeline.orders_parquet_datalake"), 60)
     assert list(athena.rows(asked)) == [("1",)]
 
@@ -326,7 +322,7 @@ def test_the_rest_side_can_ask_the_table_through_athena_and_not_without_what_ath
     stage.clients.s3.delete_object(Bucket=BUCKET, Key="orders_parquet_datalake/there")
     key = "orders_parquet_datalake/order_month=2024-07/a.parquet"
     stage.clients.s3.put_object(Bucket=BUCKET, Key=key, Body=parquet())
-    policy = policies.api_handler(STAGE, stage.place)
+    policy = policies.api_handler(stage.target())
     ask(roles.client(policy))
     needless = []
     for sid in ATHENAS_OWN:

@@ -11,8 +11,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from chalicelib.counts import Counts
 from chalicelib.contracts.orders.contract import ORDERS
+from chalicelib.counts import Counts
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.models import FAILED, GONE, LOADED, QUARANTINED
 from chalicelib.settings import Settings

@@ -43,7 +43,9 @@ def test_a_log_line_is_one_line_of_json_whatever_the_facts(capsys: pytest.Captur
     assert written(capsys)["level"] == "ERROR"
 
 
-def test_metrics_of_one_load_are_one_line_by_stage_and_contract_with_their_units(capsys: pytest.CaptureFixture[str]) -> None:
+def test_metrics_of_one_load_are_one_line_by_stage_and_contract_with_their_units(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     measure({"OrdersLoaded": 12, "LoadSeconds": 0.25, "SourceBytes": 2048}, stage="dev", contract="orders")
     line = written(capsys)
     (directive,) = line["_aws"]["CloudWatchMetrics"]  # type: ignore[index]
