@@ -131,7 +131,7 @@ def test_a_put_that_was_announced_and_not_loaded_is_put_again_when_nobody_tries_
 ) -> None:
     def second() -> None:
         first = len(stage.version_ids()) == 1
-        changed: dict[str, Any] = {"state": state, "files": ()} if first else {}
+        changed: dict[str, Any] = {"state": state, "counts": Counts(), "files": ()} if first else {}
         stage.load(**changed)
 
     stage.loads = second

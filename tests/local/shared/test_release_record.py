@@ -46,7 +46,7 @@ def write(project: Path, *resources: dict[str, Any]) -> Path:
     return path
 
 
-def test_what_is_gone_is_forgotten_and_what_is_there_stays(session: boto3.Session, tmp_path: Path) -> None:
+def test_what_is_missing_is_dropped_from_the_record_and_nothing_else(session: boto3.Session, tmp_path: Path) -> None:
     api = session.client("apigateway").create_rest_api(name="orders-etl")
     there = API | {"rest_api_id": api["id"]}
     path = write(tmp_path, *GONE, there, BUCKET_EVENT)
