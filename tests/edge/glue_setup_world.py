@@ -12,9 +12,10 @@ from typing import Any, cast
 import boto3
 from moto import mock_aws
 
+from chalicelib.assembly import datasets
 from chalicelib.contracts.model import Contract
 from chalicelib.contracts.orders.contract import ORDERS
-from chalicelib.dataset import Dataset, Prefixes, check
+from chalicelib.dataset import Dataset, check
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage
 from glue_setup import foundations
@@ -31,13 +32,7 @@ READS = re.compile(r"(Get|List|Head|Describe)")
 
 def datasets_of(settings: Settings, *contracts: Contract) -> tuple[Dataset, ...]:
     """Return the datasets of a stage that has these contracts."""
-    prefixes = Prefixes(
-        settings.incoming_prefix,
-        settings.quarantine_prefix,
-        settings.ledger_prefix,
-        settings.results_prefix,
-        settings.state_prefix,
-    )
+    prefixes = datasets(settings)[0].prefixes
     return check(Dataset(contract, settings.bucket, settings.database, prefixes) for contract in contracts)
 
 
