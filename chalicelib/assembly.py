@@ -47,13 +47,13 @@ def storage(bucket: str) -> Storage:
     return Storage(s3_client(), bucket)
 
 
-def want_crawler(settings: Settings) -> None:
+def request_crawl(settings: Settings) -> None:
     """Tell the crawler of new files, where the stage has one. Never raises: the data are loaded."""
-    _have_crawler(settings, CrawlerTurn.wanted)
+    _have_crawler(settings, CrawlerTurn.request)
 
 
 def catch_up_crawler(settings: Settings) -> None:
-    """Start the crawler if it is wanted and it is time, where the stage has one. Never raises."""
+    """Start the crawler if a crawl was requested and it is time, where the stage has one. Never raises."""
     _have_crawler(settings, CrawlerTurn.catch_up)
 
 

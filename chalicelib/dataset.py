@@ -85,7 +85,8 @@ def check(datasets: Iterable[Dataset]) -> tuple[Dataset, ...]:
         named = [("incoming folder", each.incoming), *(("table or view", name) for name in (each.table, *each.views))]
         for key in named:
             if key in owners:
-                problems.append(f"{key[0]} {key[1]!r} is that of contract {owners[key]} and of contract {each.name}")
+                both = f"contract {owners[key]} and of contract {each.name}"
+                problems.append(f"{key[0]} {key[1]!r} is that of {both}: give one of them another name")
             owners.setdefault(key, each.name)
         problems += [
             f"table {each.table!r} of contract {each.name} lies in the folder {each.table_prefix}, which a setting "

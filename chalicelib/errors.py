@@ -135,10 +135,10 @@ class ParameterError(EtlError):
 class UnknownQuery(EtlError):
     """No saved query has this name."""
 
-    def __init__(self, name: str, known: list[str]) -> None:
+    def __init__(self, name: str, names: list[str]) -> None:
         self.name = name
-        self.known = known
-        super().__init__(f"no saved query is named {shown(name)!r}: use one of {', '.join(known)}")
+        self.names = names
+        super().__init__(f"no saved query is named {shown(name)!r}: use one of {', '.join(names)}")
 
 
 class QueryFailed(EtlError):

@@ -19,7 +19,7 @@ from chalicelib.contracts.model import Contract
 from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.dataset import Dataset, Prefixes
 from chalicelib.documents.rejected import RejectedRecord
-from chalicelib.file_names import ledger_name
+from chalicelib.file_names import FileNames, ledger_name
 from chalicelib.flatten.flattener import Flattener, Lineage, records_of
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.ingest import Clock, Ingest
@@ -28,6 +28,9 @@ from chalicelib.loading.notifications import arrivals
 from chalicelib.loading.sweep import Sweep
 from chalicelib.loading.sweep_cursor import Rules, SweepReport
 from chalicelib.writing.convert import Limits
+from chalicelib.writing.folder import Folder
+from chalicelib.writing.hive import HiveSink, HiveWriter
+from tests.promises.workers import stopped_before
 from tests.unit.memory_store import BEGINNING, BUCKET, Crash, MemoryStore
 
 PREFIXES = Prefixes("orders_json_incoming/", "quarantine/", "ledger/", "results/", "state/")
@@ -35,7 +38,11 @@ DATASET = Dataset(replace(ORDERS, table="table"), BUCKET, "etl_pipeline", PREFIX
 """The orders of a stage whose prefixes and table have short names."""
 
 LIMITS = Limits(1 << 20, 1 << 30, 1 << 27)
-KEY = "orders_json_incoming/orders.json"
+PREFIX = PREFIXES.incoming
+KEY = f"{PREFIX}orders.json"
+UNREADABLE = b"[{"
+"""A file that cannot be read to its end."""
+
 LINEAGE = Lineage("orders.json", "v1", datetime(2024, 11, 23, 15, tzinfo=UTC))
 
 Flattened = tuple[list[dict[str, Any]], list[int], list[RejectedRecord], int]
@@ -59,14 +66,23 @@ def body(*orders: Any) -> bytes:
     return json.dumps(list(orders)).encode()
 
 
+def sink_of(store: MemoryStore, dataset: Dataset = DATASET, limits: Limits = LIMITS) -> HiveSink:
+    return HiveSink(store, dataset.contract, {dataset.table: dataset.table_prefix}, limits.roll_bytes)
+
+
+def folder_writer(directory: Path, lineage: Lineage, contract: Contract = ORDERS) -> HiveWriter:
+    """Return a writer whose files are unseen in `directory` until they are published there."""
+    names = FileNames(lineage.key, lineage.version, lineage.modified_at)
+    return HiveSink(Folder(directory), contract, {contract.table: ""}, 1 << 30).writer(directory / "unseen", names)
+
+
 def ingest(store: MemoryStore, limits: Limits = LIMITS, dataset: Dataset = DATASET, **more: Any) -> Ingest:
     return Ingest(
         store,
         dataset,
         limits,
+        sink=sink_of(store, dataset, limits),
         clock=Clock(lambda: BEGINNING, lambda: 0.0),
-        pieces=lambda path: [Path(path).read_bytes()],
-        describe=lambda problem: type(problem).__name__,
         **more,
     )
 
@@ -87,9 +103,9 @@ def entry(store: MemoryStore, key: str = KEY) -> Entry:
 
 
 def quarantined(store: MemoryStore) -> list[dict[str, Any]]:
-    found = entry(store).quarantine
-    assert found is not None
-    return [json.loads(line) for line in gzip.decompress(store.objects[found]).splitlines()]
+    key = entry(store).quarantine
+    assert key is not None
+    return [json.loads(line) for line in gzip.decompress(store.objects[key]).splitlines()]
 
 
 def sweep(
@@ -97,9 +113,17 @@ def sweep(
 ) -> tuple[SweepReport, Any]:
     """Run the sweep; return what it found and what it announced, as the S3 handler would read it."""
     events: list[dict[str, Any]] = []
-    found = Sweep(store, rules, events.append).run(left)
+    report = Sweep(store, rules, events.append).run(left)
     read = [a for event in events for a in arrivals(json.loads(json.dumps(event)), rules.incoming, rules.deletes)]
-    return found, read
+    return report, read
+
+
+def sweep_and_load(store: MemoryStore, rules: Rules = RULES) -> SweepReport:
+    """Run the sweep and load what it announces; return its report."""
+    report, announced = sweep(store, rules)
+    for arrival in announced:
+        ingest(store).load(arrival)
+    return report
 
 
 def died(store: MemoryStore, arrival: Arrival, calls: int = 3) -> None:
@@ -107,6 +131,28 @@ def died(store: MemoryStore, arrival: Arrival, calls: int = 3) -> None:
     store.crash_after = calls
     with pytest.raises(Crash):
         ingest(store).load(arrival)
+
+
+def loaded_and_gone(store: MemoryStore) -> None:
+    """Load three objects, the first of which is then deleted; its rows stay."""
+    for i in range(3):
+        ingest(store).load(store.drop(f"{PREFIX}{i}.json", body(order(i))))
+    store.remove(f"{PREFIX}0.json")
+
+
+def died_in_mid_publish(store: MemoryStore, arrival: Arrival) -> None:
+    """Have a load end with its process when one of its files has appeared."""
+    worker = stopped_before("put table/", lambda: ingest(store).load(arrival), store)
+    worker.step()
+    worker.kill()
+
+
+def lose(store: MemoryStore, prefix: str) -> dict[str, bytes]:
+    """Remove all objects below a prefix; return them."""
+    lost = {key: value for key, value in store.objects.items() if key.startswith(prefix)}
+    for key in lost:
+        del store.objects[key]
+    return lost
 
 
 def flattened(text: bytes, fast: bool, contract: Contract = ORDERS) -> Flattened:

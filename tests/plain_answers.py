@@ -85,12 +85,12 @@ def _largest_first(amount: int, *then: int) -> Callable[[list[Any]], Any]:
 
 def _naive(rows: list[Row]) -> Answer:
     """Sum the order's total once a line: what the first query of everybody does."""
-    found = [[k, _sum(r["total_amount"] for r in v)] for k, v in _groups(rows, lambda r: r["customer_id"]).items()]
-    return sorted(found, key=_largest_first(1, 0))
+    answer = [[k, _sum(r["total_amount"] for r in v)] for k, v in _groups(rows, lambda r: r["customer_id"]).items()]
+    return sorted(answer, key=_largest_first(1, 0))
 
 
 def _per_customer(orders: list[Row]) -> Answer:
-    found = [
+    answer = [
         [
             customer,
             "guest" if customer is None else _last(rows, "customer_name"),
@@ -102,7 +102,7 @@ def _per_customer(orders: list[Row]) -> Answer:
         ]
         for customer, rows in _groups(orders, lambda row: row["customer_id"]).items()
     ]
-    return sorted(found, key=_largest_first(2, 0))
+    return sorted(answer, key=_largest_first(2, 0))
 
 
 def _by_month(orders: list[Row]) -> Answer:
@@ -125,7 +125,7 @@ def _units(rows: list[Row]) -> int | None:
 
 
 def _by_category(lines: list[Row]) -> Answer:
-    found = [
+    answer = [
         [
             category,
             _sum(row["line_amount"] for row in rows),
@@ -136,12 +136,12 @@ def _by_category(lines: list[Row]) -> Answer:
         ]
         for category, rows in _groups(lines, lambda row: row["product_category"]).items()
     ]
-    return sorted(found, key=_largest_first(1, 0))
+    return sorted(answer, key=_largest_first(1, 0))
 
 
 def _top_products(lines: list[Row], limit: int) -> Answer:
     groups = _groups(lines, lambda row: (row["product_id"], None if row["product_id"] else row["product_name"]))
-    found = [
+    answer = [
         [
             product,
             _last(rows, "product_name"),
@@ -151,28 +151,28 @@ def _top_products(lines: list[Row], limit: int) -> Answer:
         ]
         for (product, _), rows in groups.items()
     ]
-    return [[rank, *row] for rank, row in enumerate(sorted(found, key=_largest_first(2, 0, 1)), 1)][:limit]
+    return [[rank, *row] for rank, row in enumerate(sorted(answer, key=_largest_first(2, 0, 1)), 1)][:limit]
 
 
 def _mismatches(orders: list[Row], lines: list[Row]) -> Answer:
     of_order = _groups(lines, lambda row: row["order_id"])
-    found = []
+    answer = []
     for order in orders:
         mine = of_order.get(order["order_id"], [])
         total = Decimal(_sum(row["line_amount"] for row in mine) or "0.0000")
         if order["total_amount"] is not None and Decimal(order["total_amount"]) != total:
             difference = Decimal(order["total_amount"]) - total
-            found.append([order["order_id"], order["total_amount"], str(total), str(difference), len(mine)])
-    return sorted(found, key=lambda row: (-abs(Decimal(row[3])), row[0]))
+            answer.append([order["order_id"], order["total_amount"], str(total), str(difference), len(mine)])
+    return sorted(answer, key=lambda row: (-abs(Decimal(row[3])), row[0]))
 
 
 def _repeat(orders: list[Row]) -> Answer:
-    found = [
+    answer = [
         [customer, _last(rows, "customer_name"), len(rows), _sum(row["total_amount"] for row in rows)]
         for customer, rows in _groups(orders, lambda row: row["customer_id"]).items()
         if customer is not None and len(rows) >= 2
     ]
-    return sorted(found, key=lambda row: (-row[2], -Decimal(row[3] or 0), row[0]))
+    return sorted(answer, key=lambda row: (-row[2], -Decimal(row[3] or 0), row[0]))
 
 
 if __name__ == "__main__":

@@ -92,8 +92,8 @@ class ApiRequest:
         if raw is None:
             return option.default
         if not INTEGER.fullmatch(raw) or not option.minimum <= int(raw) <= option.maximum:
-            wanted = f"a whole number of {option.unit} from {option.minimum} to {option.maximum}"
-            raise RequestError({option.name: f"{shown(raw)!r} is not taken: give {wanted}"})
+            expected = f"a whole number of {option.unit} from {option.minimum} to {option.maximum}"
+            raise RequestError({option.name: f"{shown(raw)!r} is not taken: give {expected}"})
         return int(raw)
 
     def text(self, name: str) -> str | None:

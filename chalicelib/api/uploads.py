@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.api.upload_names import RANDOM_BYTES, UploadId, content_type, safe_name
 from chalicelib.aws.presigned import LinkBucket, ObjectVersion
@@ -16,7 +16,7 @@ from chalicelib.errors import UnreadableEntry
 from chalicelib.file_names import ledger_name
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.models import DELETED, FAILED, FINISHED, LOADING, PARTLY_LOADED, QUARANTINED
-from chalicelib.settings import Settings
+from chalicelib.settings import MIB, Settings
 
 WAITING = "waiting"
 State = tuple[str, str | None]
@@ -33,7 +33,7 @@ STILL_SENDING = timedelta(hours=1)
 """How long a file may still be on its way after its link has expired: S3 looks at the time when a request begins."""
 
 SAMPLE_RECORDS = 5
-SAMPLE_BYTES = 1024 * 1024
+SAMPLE_BYTES = MIB
 """How much of a quarantine file, compressed, is read for the sample."""
 SAMPLE_PLAIN_BYTES = 16 * SAMPLE_BYTES
 RAW = b', "raw": "'
@@ -52,8 +52,7 @@ class UploadLink:
     max_bytes: int
 
 
-@dataclass(frozen=True)
-class LedgerRecord:
+class LedgerRecord(NamedTuple):
     """A ledger entry and when it was written."""
 
     entry: Entry
@@ -125,12 +124,11 @@ class Uploads:
     def _state(self, upload: UploadId, stored: ObjectVersion | None, record: LedgerRecord | None) -> State:
         """Return the state of an upload from its object and its ledger entry, as far as there are any."""
         now = self._now()
-        if record is None and stored is None:
-            return self._before_the_file(upload, now)
         if record is not None and (stored is None or record.entry.version == stored.version):
             return _entry_state(record, stored is not None, now)
+        if stored is None:
+            return self._before_the_file(upload, now)
         # The file has no entry yet, or the entry is of an earlier file of the same link.
-        assert stored is not None
         if now - stored.modified_at > ATTEMPTS * ATTEMPT + PAUSES + MARGIN:
             return FAILED, "the file is there, but loading it was never begun: send it again"
         return LOADING, None

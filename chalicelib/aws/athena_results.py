@@ -11,8 +11,9 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from chalicelib.settings import MIB
+
 TERABYTE = 2**40
-MEGABYTE = 2**20
 DOLLARS_PER_TERABYTE = Decimal(5)
 MINIMUM_MEGABYTES = 10
 
@@ -152,8 +153,8 @@ def cost(state: str, scanned_bytes: int | None) -> Decimal:
     """
     if state == "FAILED" or scanned_bytes is None or (state == "CANCELLED" and scanned_bytes == 0):
         return Decimal(0)
-    megabytes = max(MINIMUM_MEGABYTES, -(-scanned_bytes // MEGABYTE))
-    return (DOLLARS_PER_TERABYTE * megabytes * MEGABYTE / TERABYTE).quantize(Decimal("0.00000001"))
+    megabytes = max(MINIMUM_MEGABYTES, -(-scanned_bytes // MIB))
+    return (DOLLARS_PER_TERABYTE * megabytes * MIB / TERABYTE).quantize(Decimal("0.00000001"))
 
 
 def column(info: Mapping[str, Any]) -> tuple[str, str]:

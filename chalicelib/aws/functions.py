@@ -6,10 +6,17 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import boto3
+
 from chalicelib.aws.errors import raises_aws_error
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
+
+
+def lambda_client() -> LambdaClient:
+    """Return a client for `hand_over`."""
+    return boto3.client("lambda")
 
 
 @raises_aws_error

@@ -19,12 +19,12 @@ from urllib3.exceptions import HTTPError
 from chalicelib.aws.errors import BROKEN, NOT_FOUND, edge, error_code, unless_code
 from chalicelib.errors import NotThereYet
 from chalicelib.loading.models import Arrival, ObjectSummary, Page, VersionedJson, version_of
+from chalicelib.settings import MIB
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CopySourceTypeDef
 
-MIB = 1024 * 1024
 PART_BYTES = 8 * MIB
 RESUMES = 3
 """How often in a row reading goes on after a connection that broke before it gave anything."""
@@ -50,7 +50,6 @@ def s3_client(region: str | None = None) -> S3Client:
 class SourceObject:
     """An object that is being read; `modified_at` is in UTC, `size` in bytes."""
 
-    arrival: Arrival
     size: int
     modified_at: datetime
     stream: ResumingStream
@@ -123,7 +122,7 @@ class Storage:
                 raise NotThereYet(arrival.key) from None
             return None
         stream = ResumingStream(self._client, get, answer)
-        return SourceObject(arrival, answer["ContentLength"], answer["LastModified"], stream)
+        return SourceObject(answer["ContentLength"], answer["LastModified"], stream)
 
     def current(self, key: str) -> Arrival | None:
         """Return the newest version of an object, or None when the key is there no more."""

@@ -1,4 +1,4 @@
-"""The stretch of a source that is being looked at: a buffer that moves on, checked to be UTF-8 as it fills."""
+"""A sliding buffer over the bytes of a source, checked to be UTF-8 as it fills."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MARKS = re.compile(rb"[ \t\r\n]*+(?:%b[ \t\r\n]*+)*+" % UTF8_BOM)
 _SHORT_BYTES = 4096
 
 
-class Reads(Protocol):
+class ByteSource(Protocol):
     """A source of bytes that knows how many it has handed out."""
 
     position: int
@@ -27,14 +27,14 @@ class Reads(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-class Window:
-    """`text` holds the bytes in view and `pos` where we stand in it; what lies before `pos` may be dropped.
+class Buffer:
+    """The bytes of a source from a position on: `text` holds them, and `pos` is the current position in it.
 
-    `ended` says that the source has no more. `offset` is where we stand, in bytes from the source's first. `not_utf8`
-    is the offset of the first byte that is not UTF-8, of those brought into view; what comes behind it is not checked.
+    What lies before `pos` may be dropped. `ended` says that the source has no more bytes than `text`. `not_utf8` is the
+    offset in the source of the first byte that is not UTF-8, of those read so far; bytes behind it are not checked.
     """
 
-    def __init__(self, source: Reads, chunk_bytes: int) -> None:
+    def __init__(self, source: ByteSource, chunk_bytes: int) -> None:
         self.text = b""
         self.pos = 0
         self.ended = False
@@ -48,16 +48,16 @@ class Window:
 
     @property
     def offset(self) -> int:
-        """Where we stand, in decompressed bytes from the source's first."""
+        """The current position, in decompressed bytes from the source's first."""
         return self._base + self.pos
 
     @property
     def here(self) -> bytes:
-        """The byte we stand at; nothing at the end of what is in view."""
+        """The byte at the current position; empty at the end of `text`."""
         return self.text[self.pos : self.pos + 1]
 
     def shown(self) -> str:
-        """Return what we stand at, as a message may quote it."""
+        """Return the next characters, as a message may quote them."""
         return repr(shown(self.text[self.pos : self.pos + 40], 20))
 
     def require_utf8(self) -> None:
@@ -67,18 +67,18 @@ class Window:
             raise UnreadableFile("not UTF-8 text: save the file as UTF-8", self.not_utf8)
 
     def more(self) -> bool:
-        """Bring more into view, at least as much again as what is kept; False when there is nothing more.
+        """Read on, at least as many bytes as are kept; False when there are no more.
 
         Raises UnreadableFile where the source is not UTF-8 and has to be.
         """
         if self.ended:
             return False
         kept = self.text[self.pos :]
-        wanted = max(self.chunk_bytes, len(kept))
+        missing = max(self.chunk_bytes, len(kept))
         pieces = [kept]
-        while wanted > 0:
+        while missing > 0:
             start = self._source.position
-            piece = self._source.read(wanted)
+            piece = self._source.read(missing)
             if not self._begun:
                 self._base, self._begun = self._source.position - len(piece), True
             self._check(piece, self._source.position - len(piece) if piece else start)
@@ -86,19 +86,19 @@ class Window:
                 self.ended = True
                 break
             pieces.append(piece)
-            wanted -= len(piece)
+            missing -= len(piece)
         self._base += self.pos
         self.pos = 0
         self.text = b"".join(pieces)
         return len(self.text) > len(kept)
 
     def refill(self) -> None:
-        """Bring more into view when what is left is less than half a chunk."""
+        """Read on when less than half a chunk lies ahead."""
         if len(self.text) - self.pos < self.chunk_bytes // 2:
             self.more()
 
     def skip(self, grow: bool = True) -> bool:
-        """Step over white space; False at the end of the source (with `grow` off, of what is in view)."""
+        """Step over white space; False at the end of the source (with `grow` off, of `text`)."""
         while True:
             match = _SPACE.match(self.text, self.pos)
             self.pos = match.end() if match else self.pos
@@ -112,11 +112,11 @@ class Window:
         while True:
             match = MARKS.match(self.text, self.pos)
             self.pos = match.end() if match else self.pos
-            left = self.text[self.pos : self.pos + len(UTF8_BOM)]
-            if left and (left == UTF8_BOM or not UTF8_BOM.startswith(left)):
+            rest = self.text[self.pos : self.pos + len(UTF8_BOM)]
+            if rest and (rest == UTF8_BOM or not UTF8_BOM.startswith(rest)):
                 return True
             if not grow or not self.more():
-                return bool(left)
+                return bool(rest)
 
     def _check(self, piece: bytes, start: int) -> None:
         if self.not_utf8 is not None:

@@ -32,12 +32,12 @@ _HEAD_BYTES = 8
 
 
 def is_supported(key: str) -> bool:
-    """Tell whether a source of this name is taken at all; what is in it is told from its bytes."""
+    """Tell whether a source of this name is read at all; its bytes say whether it is gzip."""
     return key.lower().removesuffix(".gz").endswith(SUFFIXES)
 
 
 class ByteStream(Protocol):
-    """What a source must offer: at most `size` bytes, at least one unless the end is reached."""
+    """A stream of bytes: `read` returns at most `size` bytes, at least one unless the end is reached."""
 
     def read(self, size: int, /) -> bytes: ...
 
@@ -92,7 +92,7 @@ class Source:
 
 
 class _Rewound(io.RawIOBase):
-    """A stream whose first bytes have been looked at (`head`) and are read again."""
+    """A stream whose first bytes are known (`head`) and can still be read."""
 
     def __init__(self, stream: ByteStream) -> None:
         super().__init__()

@@ -1,12 +1,11 @@
-"""Finds the array of orders inside the object around it, as in `{"page": 1, "orders": [...], "next": null}`.
+"""Finds the array of documents inside the object around it, as in `{"page": 1, "orders": [...], "next": null}`.
 
-An object that has the order's own key before the array is an order. One that has it after the array, or the array
-twice, is ambiguous. Envelopes may be as many as orders: those of a block are opened together, by msgspec.
+An object that has the identity's key before the array is a document. One that has it after the array, or the array
+twice, is ambiguous. Envelopes may be as many as documents: those of a block are opened together, by msgspec.
 """
 
 from __future__ import annotations
 
-import enum
 import json
 import re
 from collections.abc import Iterator
@@ -16,66 +15,42 @@ from typing import Any
 import msgspec
 
 from chalicelib.documents.array import ELEMENTS, read_array
-from chalicelib.documents.batches import Gatherer, Raw
-from chalicelib.documents.buffer import Window
-from chalicelib.documents.value_reader import TRUNCATED, Text, Values, several, value_end
+from chalicelib.documents.batches import BatchBuilder, Raw
+from chalicelib.documents.buffer import Buffer
+from chalicelib.documents.members import KEY, AmbiguousEnvelope, MemberKind, MemberScanner
+from chalicelib.documents.value_reader import Text, ValueReader, several, value_end
 from chalicelib.errors import UnreadableFile
 
 _ARRAYS = msgspec.json.Decoder(list[list[msgspec.Raw]])
-_KEY = re.compile(rb'"[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+"')
-_SPACE = re.compile(rb"[ \t\r\n]*+")
-_COLON = re.compile(rb"[ \t\r\n]*+:[ \t\r\n]*+")
-_PLAIN_MEMBERS = (
-    rb'(?:[ \t\r\n]*+"(?!(?:%b)")[^"\\\x00-\x1f]*+"[ \t\r\n]*+:[ \t\r\n]*+'
-    rb'(?:"[^"\\\x00-\x1f]*+"|[-+.0-9A-Za-z]++|\{\}|\[\])[ \t\r\n]*+,){1,1000}+'
-)
-"""Members with other keys and without depth, each with its comma: msgspec checks what this lets pass."""
 
 
-class Found(enum.Enum):
-    """What is met among the members of an object."""
+class EnvelopeReader:
+    """Reads objects with the array under the key `envelope`; `identity_key` begins an identity's path."""
 
-    ENVELOPE = enum.auto()
-    ORDER = enum.auto()
-    END = enum.auto()
-    UNKNOWN = enum.auto()
-
-
-class AmbiguousEnvelope(ValueError):
-    """An object holds the array, and a key that makes it unclear which orders are meant."""
-
-    def __init__(self, key: str, envelope: str) -> None:
-        super().__init__(
-            f"key {key!r} follows the array {envelope!r} in one object, so that it is not clear which orders are "
-            "meant: send the array alone"
-        )
-
-
-class Envelopes:
-    """Objects with the array under the key `envelope`; `order_key` is the first key of the path to an order's id."""
-
-    def __init__(self, window: Window, values: Values, gatherer: Gatherer, *, envelope: str, order_key: str) -> None:
-        self._window = window
+    def __init__(
+        self, buffer: Buffer, values: ValueReader, builder: BatchBuilder, *, envelope: str, identity_key: str
+    ) -> None:
+        self._buffer = buffer
         self._values = values
-        self._gatherer = gatherer
+        self._builder = builder
         self._envelope = envelope
-        self._order_key = order_key
         self.neither = (
-            f"the object is longer than {values.limit} bytes, and begins neither with {order_key!r}, as an order, nor "
-            f"with an array {envelope!r}, within them: send orders, or raise ETL_MAX_RECORD_BYTES"
+            f"the object is longer than {values.limit} bytes, and begins neither with {identity_key!r}, as an order, "
+            f"nor with an array {envelope!r}, within them: send orders, or raise ETL_MAX_RECORD_BYTES"
         )
-        quoted = [json.dumps(key, ensure_ascii=False)[1:-1].encode() for key in (envelope, order_key)]
-        self._longest_key = 2 + 6 * max(len(key) for key in quoted)
-        self._plain_members = re.compile(_PLAIN_MEMBERS % b"|".join(re.escape(key) for key in quoted))
-        self._order_head = re.compile(rb'\{[ \t\r\n]*"%b"[ \t\r\n]*:' % re.escape(quoted[1]))
+        quoted = [json.dumps(key, ensure_ascii=False)[1:-1].encode() for key in (envelope, identity_key)]
+        self._members = MemberScanner(envelope=envelope, identity_key=identity_key)
+        self._document_head = re.compile(rb'\{[ \t\r\n]*"%b"[ \t\r\n]*:' % re.escape(quoted[1]))
         self._mention = b'"%b"' % quoted[0]
         # Another spelling of the key has at least one of its characters as an escape.
         codes = "|".join(sorted({f"{ord(c):02x}" for c in envelope})).encode()
         is_word = re.fullmatch(r"\w+", envelope, re.ASCII)
         self._escape = re.compile(rb"\\u00(?:%b)" % codes if is_word else rb"\\", re.IGNORECASE)
-        members = [(name, msgspec.Raw, msgspec.Raw()) for name in ("array", "order")]
-        kind = msgspec.defstruct("_Envelope", members, rename={"array": envelope, "order": order_key}, gc=False)
-        self._decoder = msgspec.json.Decoder(kind)
+        members = [(name, msgspec.Raw, msgspec.Raw()) for name in ("array", "identity")]
+        envelope_type = msgspec.defstruct(
+            "_Envelope", members, rename={"array": envelope, "identity": identity_key}, gc=False
+        )
+        self._decoder = msgspec.json.Decoder(envelope_type)
 
     def mentioned(self, text: bytes) -> bool:
         """Tell whether the array's key may be among the keys of `text`."""
@@ -85,9 +60,9 @@ class Envelopes:
         """Tell whether the array's key may be among the keys of `text` in another spelling."""
         return b"\\" in text and self._escape.search(text) is not None
 
-    def _are_orders(self, raws: list[msgspec.Raw]) -> bool:
-        """Tell whether all records begin with the order's own key, without looking further."""
-        head = self._order_head.match(bytes(raws[0])) if raws else None
+    def _are_documents(self, raws: list[msgspec.Raw]) -> bool:
+        """Tell whether all records begin with the identity's key, without looking further."""
+        head = self._document_head.match(bytes(raws[0])) if raws else None
         return head is not None and all(bytes(raw).startswith(head[0]) for raw in raws)
 
     def opened(self, raws: list[msgspec.Raw], text: Text) -> list[msgspec.Raw]:
@@ -95,7 +70,7 @@ class Envelopes:
 
         `text` is what `raws` were decoded from. Raises AmbiguousEnvelope.
         """
-        if self._are_orders(raws) or not self.mentioned(whole := bytes(text)):
+        if self._are_documents(raws) or not self.mentioned(whole := bytes(text)):
             return raws
         if (arrays := self._plain_arrays(whole, len(raws))) is not None:
             return list(chain.from_iterable(_ARRAYS.decode(b"[%b]" % b",".join(arrays))))
@@ -113,26 +88,26 @@ class Envelopes:
         if text.count(self._mention) != count or self._escaped(text):
             return None
         try:
-            found: list[Any] = self._decoder.decode_lines(text)
+            envelopes: list[Any] = self._decoder.decode_lines(text)
         except (msgspec.DecodeError, RecursionError):
             return None
-        arrays = [bytes(each.array) for each in found]
-        are_plain = all(array[:1] == b"[" for array in arrays) and not any(bytes(each.order) for each in found)
+        arrays = [bytes(each.array) for each in envelopes]
+        are_plain = all(array[:1] == b"[" for array in arrays) and not any(bytes(each.identity) for each in envelopes)
         return arrays if are_plain else None
 
-    def take_block(self, stop: int) -> bool:
-        """Take as many of the values before `stop` as a guess allows; False where there is no guess, or a wrong one."""
-        w = self._window
-        block = self._values.block(several, w.pos, stop)
+    def read_block(self, stop: int) -> bool:
+        """Read as many of the values before `stop` as a guess covers; False where there is no guess, or a wrong one."""
+        buffer = self._buffer
+        block = self._values.block(several, buffer.pos, stop)
         if block is None:
             return False
         raws, cut = block
         try:
-            records = self.opened(raws, memoryview(w.text)[w.pos : cut])
+            records = self.opened(raws, memoryview(buffer.text)[buffer.pos : cut])
         except AmbiguousEnvelope:
             return False
-        self._gatherer.add_all(records)
-        w.pos = cut
+        self._builder.add_all(records)
+        buffer.pos = cut
         return True
 
     def check(self, raw: bytes) -> None:
@@ -141,38 +116,38 @@ class Envelopes:
             self._array_of(raw)
 
     def read_value(self) -> Iterator[None]:
-        """Take the value at hand: the elements of an envelope's array, or one record.
+        """Read the current value: the elements of an envelope's array, or one record.
 
         Raises UnreadableFile for a syntax error.
         """
-        w = self._window
+        buffer = self._buffer
         too_long = None
-        if w.here == b"{":
-            found, array = self.look()
-            if found is Found.ENVELOPE:
-                w.pos = array
-                yield from read_array(self._values, w)
+        if buffer.here == b"{":
+            kind, array = self.look()
+            if kind is MemberKind.ENVELOPE:
+                buffer.pos = array
+                yield from read_array(self._values, buffer)
                 self._leave()
-                self._values.learn(w.pos)
+                self._values.learn(buffer.pos)
                 return
-            too_long = None if found is Found.ORDER else self.neither
-        self._values.take_or_give_up(too_long)
+            too_long = None if kind is MemberKind.DOCUMENT else self.neither
+        self._values.read_or_raise(too_long)
         yield
 
-    def look(self) -> tuple[Found, int]:
-        """Tell what the object at hand is: an envelope, with the position of its array, or an order, or neither."""
-        w = self._window
+    def look(self) -> tuple[MemberKind, int]:
+        """Tell what the current object is: an envelope, with the position of its array, or a document, or neither."""
+        buffer = self._buffer
         at = 1
         while True:
-            found, end = self._members(w.text, w.pos + at)
-            if found is not None:
-                return found, end
-            at = end - w.pos
-            if len(w.text) - w.pos > self._values.limit or not w.more():
-                return Found.UNKNOWN, 0
+            kind, end = self._members.scan(buffer.text, buffer.pos + at)
+            if kind is not None:
+                return kind, end
+            at = end - buffer.pos
+            if len(buffer.text) - buffer.pos > self._values.limit or not buffer.more():
+                return MemberKind.UNKNOWN, 0
 
     def _array_of(self, raw: Raw) -> bytes | None:
-        """Return the array of an envelope, or None for what is an order or anything else. Raises AmbiguousEnvelope."""
+        """Return the array of an envelope, or None for a document and anything else. Raises AmbiguousEnvelope."""
         try:
             seen: Any = self._decoder.decode(raw)
         except (msgspec.DecodeError, RecursionError):
@@ -180,7 +155,7 @@ class Envelopes:
         array = bytes(seen.array)
         if array[:1] != b"[" and not self._repeated(raw):
             return None
-        if not bytes(seen.order) and not self._repeated(raw):
+        if not bytes(seen.identity) and not self._repeated(raw):
             return array
         return self._followed(bytes(raw))
 
@@ -189,110 +164,57 @@ class Envelopes:
         return text.count(self._mention) > 1 or self._escaped(text)
 
     def _followed(self, text: bytes) -> bytes | None:
-        """Do as `_array_of` does, by following the keys in their order."""
-        found, start = self._members(text, 1)
-        if found is not Found.ENVELOPE:
+        """Do as `_array_of` does, by reading the keys in their sequence."""
+        kind, start = self._members.scan(text, 1)
+        if kind is not MemberKind.ENVELOPE:
             return None
         length, _ = value_end(memoryview(text)[start:])
         assert length is not None, "the object was decoded whole"
         comma = text.find(b",", start + length)
         if comma >= 0:
-            found, _ = self._members(text, comma + 1, any_value=True)
-            if found in (Found.ENVELOPE, Found.ORDER):
-                raise self._ambiguous(found)
+            kind, _ = self._members.scan(text, comma + 1, any_value=True)
+            if kind in (MemberKind.ENVELOPE, MemberKind.DOCUMENT):
+                raise self._members.ambiguous(kind)
         return text[start : start + length].rstrip()
-
-    def _members(self, text: bytes, at: int, *, any_value: bool = False) -> tuple[Found | None, int]:
-        """Follow an object's members from `at` on to the first that tells what the object is.
-
-        Returns what was found and where: an envelope's array, or with `any_value` whatever its key has; the object's
-        end. UNKNOWN is for what is not JSON, or nothing that msgspec can check, and None for a text that ends before:
-        both come with the beginning of the member in question.
-        """
-        view = memoryview(text)
-        while True:
-            if (run := self._plain_members.match(text, at)) is not None:
-                try:
-                    several(b'{%b"":0}' % text[at : run.end()])
-                except msgspec.DecodeError:
-                    return Found.UNKNOWN, at
-                at = run.end()
-            begin = _after_space(text, at)
-            key = _KEY.match(text, begin)
-            colon = _COLON.match(text, key.end()) if key else None
-            if key is None or colon is None or colon.end() == len(text):
-                return (None, at) if self._may_go_on(text, begin) else (Found.UNKNOWN, at)
-            name = _text_of(key[0])
-            if name == self._order_key:
-                return Found.ORDER, begin
-            if name == self._envelope and (any_value or text[colon.end()] == ord("[")):
-                return Found.ENVELOPE, colon.end()
-            end, why = value_end(view[colon.end() :])
-            if end is None:
-                return (None if why == TRUNCATED else Found.UNKNOWN), at
-            after = colon.end() + end
-            if text[after : after + 1] == b"}":
-                return Found.END, after
-            if text[after : after + 1] != b",":
-                return (None if after == len(text) else Found.UNKNOWN), at
-            at = after + 1
-
-    def _may_go_on(self, text: bytes, begin: int) -> bool:
-        """Tell whether the member that begins here is only cut off."""
-        key = _KEY.match(text, begin)
-        rest = _after_space(text, key.end()) if key else len(text)
-        return text[begin : begin + 1] in (b"", b'"') and (rest == len(text) or text[rest : rest + 1] == b":")
 
     def _leave(self) -> None:
         """Step over what follows the array in its object, of any length. Raises UnreadableFile."""
-        w = self._window
-        while w.skip() and w.here == b",":
-            w.pos += 1
-            w.refill()
-            found, at = self._members(w.text, w.pos, any_value=True)
-            if found in (Found.ENVELOPE, Found.ORDER):
-                raise UnreadableFile(str(self._ambiguous(found)), w.offset)
-            w.pos = at
-            if found is Found.END:
+        buffer = self._buffer
+        while buffer.skip() and buffer.here == b",":
+            buffer.pos += 1
+            buffer.refill()
+            kind, at = self._members.scan(buffer.text, buffer.pos, any_value=True)
+            if kind in (MemberKind.ENVELOPE, MemberKind.DOCUMENT):
+                raise UnreadableFile(str(self._members.ambiguous(kind)), buffer.offset)
+            buffer.pos = at
+            if kind is MemberKind.END:
                 break
-            # The next member does not fit into view, or is not JSON: it is passed in pieces.
+            # The next member does not fit into the buffer, or is not JSON: it is read in pieces.
             self._pass_member()
-        if w.here != b"}":
-            found_here = w.shown() if w.here else "the file's end"
+        if buffer.here != b"}":
+            actual = buffer.shown() if buffer.here else "the file's end"
             raise UnreadableFile(
-                f"not JSON: expected ',' or '}}' after {self._envelope!r}, found {found_here}", w.offset
+                f"not JSON: expected ',' or '}}' after {self._envelope!r}, found {actual}", buffer.offset
             )
-        w.pos += 1
+        buffer.pos += 1
 
     def _pass_member(self) -> None:
-        w = self._window
-        is_key = w.skip() and w.here == b'"'
-        while (key := _KEY.match(w.text, w.pos)) is None and len(w.text) - w.pos < self._longest_key and w.more():
+        buffer = self._buffer
+        is_key = buffer.skip() and buffer.here == b'"'
+        while (
+            (key := KEY.match(buffer.text, buffer.pos)) is None
+            and len(buffer.text) - buffer.pos < self._members.longest_key
+            and buffer.more()
+        ):
             pass
-        begin = w.offset
+        begin = buffer.offset
         if is_key:
             self._values.step_over()
-        if not is_key or not w.skip() or w.here != b":":
-            raise UnreadableFile(f"not JSON: expected a key and ':' after {self._envelope!r}", w.offset)
-        name = _text_of(key[0]) if key else None
-        if name in (self._envelope, self._order_key):
-            found = Found.ORDER if name == self._order_key else Found.ENVELOPE
-            raise UnreadableFile(str(self._ambiguous(found)), begin)
-        w.pos += 1
-        w.skip()
+        if not is_key or not buffer.skip() or buffer.here != b":":
+            raise UnreadableFile(f"not JSON: expected a key and ':' after {self._envelope!r}", buffer.offset)
+        kind = self._members.kind_of(key[0]) if key else MemberKind.UNKNOWN
+        if kind is not MemberKind.UNKNOWN:
+            raise UnreadableFile(str(self._members.ambiguous(kind)), begin)
+        buffer.pos += 1
+        buffer.skip()
         self._values.step_over()
-
-    def _ambiguous(self, found: Found | None) -> AmbiguousEnvelope:
-        return AmbiguousEnvelope(self._order_key if found is Found.ORDER else self._envelope, self._envelope)
-
-
-def _after_space(text: bytes, at: int) -> int:
-    match = _SPACE.match(text, at)
-    return match.end() if match else at
-
-
-def _text_of(quoted: bytes) -> str | None:
-    try:
-        return str(json.loads(quoted))
-    except ValueError:
-        return None

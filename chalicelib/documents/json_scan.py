@@ -81,7 +81,7 @@ class ValueScanner:
         return None
 
     def _token(self, text: bytes, pos: int, last: bool) -> tuple[int, bool]:
-        """Take one token at `pos`: (position after it, whether the value has ended), or (-1 - rest, False)."""
+        """Read one token at `pos`: (position after it, whether the value has ended), or (-1 - rest, False)."""
         if self._in_string:
             return self._string(text, pos)
         pos = _end(_SPACE, text, pos)
@@ -126,10 +126,10 @@ class ValueScanner:
             return pos + 1, False
         if byte in _LITERALS:
             word = _LITERALS[byte]
-            found = text[pos : pos + len(word)]
-            if found == word:
+            piece = text[pos : pos + len(word)]
+            if piece == word:
                 return self._done(pos + len(word))
-            if word.startswith(found) and not last:
+            if word.startswith(piece) and not last:
                 return -1 - pos, False
         elif byte in b"-0123456789":
             return self._number(text, pos, last)
@@ -137,10 +137,10 @@ class ValueScanner:
 
     def _number(self, text: bytes, pos: int, last: bool) -> tuple[int, bool]:
         if text[pos : pos + 2] in (b"-I", b"-"):
-            found = text[pos : pos + len(_MINUS_INFINITY)]
-            if found == _MINUS_INFINITY:
-                return self._done(pos + len(found))
-            if _MINUS_INFINITY.startswith(found) and not last:
+            piece = text[pos : pos + len(_MINUS_INFINITY)]
+            if piece == _MINUS_INFINITY:
+                return self._done(pos + len(piece))
+            if _MINUS_INFINITY.startswith(piece) and not last:
                 return -1 - pos, False
         end = _end(_NUMBER_BYTES, text, pos)
         if end == len(text) and not last and end - pos <= _LONGEST_NUMBER:
@@ -172,9 +172,9 @@ class ValueScanner:
 
     def _close(self, byte: int, text: bytes, pos: int) -> tuple[int, bool]:
         opened = self._stack[-1:]
-        wanted = _CLOSE[_OPEN.index(opened)]
-        if byte != wanted:
-            raise MalformedJson(f"expected ',' or {chr(wanted)!r}, found {_at(text, pos)}", pos)
+        expected = _CLOSE[_OPEN.index(opened)]
+        if byte != expected:
+            raise MalformedJson(f"expected ',' or {chr(expected)!r}, found {_at(text, pos)}", pos)
         self._stack.pop()
         return self._done(pos + 1)
 

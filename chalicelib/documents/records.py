@@ -1,11 +1,11 @@
-"""Cuts a stream of JSON into raw records, batch by batch, whatever form the file has.
+"""Splits a stream of JSON into raw records, batch by batch, whatever form the file has.
 
-A file is an array of orders, an object that holds the array (`{"orders": [...]}`, an envelope), or orders and envelopes
-one after the other: a line each, pretty-printed, or with nothing between them. Records are found by decoding, never by
-guessing. Memory is bounded by the batch and by the longest record allowed.
+A file is an array of documents, an object that holds the array (`{"orders": [...]}`, an envelope), or documents and
+envelopes one after the other: a line each, pretty-printed, or with nothing between them. Records are split by decoding,
+never by guessing. Memory is bounded by the batch and by the longest record allowed.
 
-Which form it is, is decided here, from the file's first bytes. record_array, record_envelope and record_lines read
-each; all of them take values through record_values, and hand them to record_batches.
+Which form it is, is decided here, from the file's first bytes. array, envelope and lines read each of them; all read
+values with value_reader, and pass them on to batches.
 """
 
 from __future__ import annotations
@@ -14,26 +14,27 @@ import re
 from collections.abc import Iterator
 
 from chalicelib.documents.array import read_array
-from chalicelib.documents.batches import MAX_BATCH_RECORDS, Batch, Gatherer, Raw
-from chalicelib.documents.buffer import Window
+from chalicelib.documents.batches import MAX_BATCH_RECORDS, Batch, BatchBuilder, Raw
+from chalicelib.documents.buffer import Buffer
 from chalicelib.documents.decompress import UTF8_BOM, Source
-from chalicelib.documents.envelope import Envelopes, Found
+from chalicelib.documents.envelope import EnvelopeReader
 from chalicelib.documents.json_scan import WHITESPACE
-from chalicelib.documents.lines import Lines
-from chalicelib.documents.value_reader import SPOOL_FACTOR, Values, several
+from chalicelib.documents.lines import LineReader
+from chalicelib.documents.members import MemberKind
+from chalicelib.documents.value_reader import SPOOL_FACTOR, ValueReader, several
 from chalicelib.errors import UnreadableFile
 
 __all__ = ["CHUNK_BYTES", "MAX_BATCH_RECORDS", "SPOOL_FACTOR", "Batch", "Raw", "Records"]
 
 CHUNK_BYTES = 1024 * 1024
-"""How much is cut at a time: large enough to amortise each call, small enough for caches and a Lambda of 512 MB."""
+"""How much is split at a time: large enough to amortise each call, small enough for caches and a Lambda of 512 MB."""
 
 HEAD_BYTES = 64 * 1024
 HEAD_LINES = 4
-"""How much is looked at, at least, to tell whether records are a line each."""
+"""How much is examined, at least, to tell whether records are a line each."""
 
 MOST_ENVELOPE_HEAD_BYTES = 1024 * 1024
-"""How much is looked at, at most, to tell whether envelopes are a line each: most often the file is one line."""
+"""How much is examined, at most, to tell whether envelopes are a line each: most often the file is one line."""
 
 _LINE_END = re.compile(rb"[\r\n]")
 
@@ -41,7 +42,7 @@ _LINE_END = re.compile(rb"[\r\n]")
 class Records:
     """The records of one source, as an iterable of batches.
 
-    `envelope` is the key of an object that holds the array; an object that has `order_key` before it is an order.
+    `envelope` is the key of an object that holds the array; an object that has `identity_key` before it is a document.
     Raises UnreadableFile for a file that cannot be read to its end.
     """
 
@@ -51,46 +52,50 @@ class Records:
         *,
         max_record_bytes: int,
         envelope: str,
-        order_key: str,
+        identity_key: str,
         chunk_bytes: int = CHUNK_BYTES,
     ) -> None:
-        self._window = Window(source, chunk_bytes)
+        self._buffer = Buffer(source, chunk_bytes)
         self._limit = max_record_bytes
-        self._gatherer = Gatherer()
-        self._values = Values(self._window, self._gatherer, max_record_bytes)
-        self._envelopes = Envelopes(self._window, self._values, self._gatherer, envelope=envelope, order_key=order_key)
+        self._builder = BatchBuilder()
+        self._values = ValueReader(self._buffer, self._builder, max_record_bytes)
+        self._envelopes = EnvelopeReader(
+            self._buffer, self._values, self._builder, envelope=envelope, identity_key=identity_key
+        )
 
     def __iter__(self) -> Iterator[Batch]:
         begun = 0
         for _ in self._read():
-            # A batch stands for about a chunk of the file, though it was gathered from a million envelopes.
-            is_enough = self._window.offset - begun >= self._window.chunk_bytes // 2
-            begun = self._window.offset if is_enough else begun
-            yield from self._gatherer.batches(self._window.offset, rest=is_enough)
-        yield from self._gatherer.batches(self._window.offset, rest=True)
+            # A batch stands for about a chunk of the file, though it may come from a million envelopes.
+            is_enough = self._buffer.offset - begun >= self._buffer.chunk_bytes // 2
+            begun = self._buffer.offset if is_enough else begun
+            yield from self._builder.batches(self._buffer.offset, rest=is_enough)
+        yield from self._builder.batches(self._buffer.offset, rest=True)
 
     def _read(self) -> Iterator[None]:
-        """Read the file into the gatherer, pausing wherever what was gathered may be handed over."""
-        w = self._window
-        if not w.skip_marks():
-            raise UnreadableFile("the file holds nothing: send at least an empty array", w.offset)
-        if w.here == b"[" and not self._is_line_of_its_own():
-            w.require_utf8()
-            yield from read_array(self._values, w)
-            if w.skip():
-                raise UnreadableFile(f"the file goes on after its array of orders, with {w.shown()}", w.offset)
+        """Read the file into the builder, pausing wherever full batches may be handed over."""
+        buffer = self._buffer
+        if not buffer.skip_marks():
+            raise UnreadableFile("the file holds nothing: send at least an empty array", buffer.offset)
+        if buffer.here == b"[" and not self._is_line_of_its_own():
+            buffer.require_utf8()
+            yield from read_array(self._values, buffer)
+            if buffer.skip():
+                raise UnreadableFile(
+                    f"the file goes on after its array of orders, with {buffer.shown()}", buffer.offset
+                )
         elif self._has_line_of_its_own():
-            yield from Lines(w, self._values, self._gatherer, self._envelopes).read()
+            yield from LineReader(buffer, self._values, self._builder, self._envelopes).read()
         else:
-            w.require_utf8()
-            while w.skip_marks():
-                w.refill()
-                if not self._envelopes.take_block(len(w.text)):
+            buffer.require_utf8()
+            while buffer.skip_marks():
+                buffer.refill()
+                if not self._envelopes.read_block(len(buffer.text)):
                     yield from self._envelopes.read_value()
                 yield
 
     def _is_line_of_its_own(self) -> bool:
-        """Tell whether the array at hand is one line among others of a newline-delimited file."""
+        """Tell whether the array at the current position is one line among others of a newline-delimited file."""
         head = self._head(HEAD_BYTES)[:HEAD_BYTES]
         line = _LINE_END.split(head, 1)[0]
         return (
@@ -101,8 +106,8 @@ class Records:
 
     def _has_line_of_its_own(self) -> bool:
         """Tell whether some line is an object by itself, at the margin: then records, or envelopes, are a line each."""
-        w = self._window
-        is_envelope = w.here == b"{" and self._envelopes.look()[0] is Found.ENVELOPE
+        buffer = self._buffer
+        is_envelope = buffer.here == b"{" and self._envelopes.look()[0] is MemberKind.ENVELOPE
         head = self._head(min(self._limit, MOST_ENVELOPE_HEAD_BYTES) if is_envelope else self._limit)
         lines = [line.removeprefix(UTF8_BOM).rstrip(WHITESPACE) for line in _LINE_END.split(head.rstrip(WHITESPACE))]
         if is_envelope:
@@ -116,19 +121,23 @@ class Records:
 
     def _head(self, most: int) -> bytes:
         """Return what the file begins with: enough bytes and lines to tell whether each line is a record."""
-        w = self._window
-        while len(w.text) - w.pos < HEAD_BYTES and w.more():
+        buffer = self._buffer
+        while len(buffer.text) - buffer.pos < HEAD_BYTES and buffer.more():
             pass
-        end = w.pos + HEAD_BYTES
-        if self._lines_in(w.text[w.pos : end]) >= HEAD_LINES:
-            return w.text[w.pos : end]
-        while len(w.text) - w.pos <= most and self._lines_in(w.text[w.pos :]) < HEAD_LINES and w.more():
+        end = buffer.pos + HEAD_BYTES
+        if self._lines_in(buffer.text[buffer.pos : end]) >= HEAD_LINES:
+            return buffer.text[buffer.pos : end]
+        while (
+            len(buffer.text) - buffer.pos <= most
+            and self._lines_in(buffer.text[buffer.pos :]) < HEAD_LINES
+            and buffer.more()
+        ):
             pass
-        end = w.pos
+        end = buffer.pos
         for _ in range(HEAD_LINES):
-            match = _LINE_END.search(w.text, end, w.pos + most)
-            end = match.end() if match else w.pos + most
-        return w.text[w.pos : max(end, w.pos + HEAD_BYTES)]
+            match = _LINE_END.search(buffer.text, end, buffer.pos + most)
+            end = match.end() if match else buffer.pos + most
+        return buffer.text[buffer.pos : max(end, buffer.pos + HEAD_BYTES)]
 
     @staticmethod
     def _lines_in(text: bytes) -> int:

@@ -1,7 +1,7 @@
-"""Takes JSON values from a window: many at once where a guess at their borders is right, else one by one.
+"""Reads JSON values from a buffer: many at once where a guess at their borders is right, else one by one.
 
-A guess only counts once msgspec has decoded everything before it. Values that msgspec cannot check are left to the
-scanner (see json_scan.py). Memory is bounded by the window's chunk and by the longest record allowed.
+A guess counts only once msgspec has decoded everything before it. Values that msgspec cannot check go to the scanner
+(see json_scan.py). Memory is bounded by the buffer's chunk and by the longest record allowed.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from itertools import islice
 
 import msgspec
 
-from chalicelib.documents.batches import Gatherer
-from chalicelib.documents.buffer import Window, is_utf8
+from chalicelib.documents.batches import BatchBuilder
+from chalicelib.documents.buffer import Buffer, is_utf8
 from chalicelib.documents.json_scan import WHITESPACE, MalformedJson, ValueScanner
 from chalicelib.documents.rejected import SpooledRaw
 from chalicelib.errors import UnreadableFile
@@ -30,13 +30,13 @@ COUNTED_FROM_BYTES = 1024 * 1024
 """A shorter record cannot hold so many that it matters."""
 
 FEW = 16
-"""A block of fewer values was not worth its guess."""
+"""A guess that yields fewer values counts as wrong."""
 
 LEAST_REACH = 4096
-"""How many bytes a guess is made in, at least."""
+"""How many bytes a guess covers, at least."""
 
 MOST_SINGLES = 4096
-"""How many values are taken one by one, at most, before a block is tried again."""
+"""How many values are read one by one, at most, before a block is tried again."""
 
 NOT_UTF8 = "not UTF-8 text: save the file as UTF-8"
 
@@ -55,51 +55,51 @@ Text = bytes | memoryview
 Decode = Callable[[Text], list[msgspec.Raw]]
 
 
-class Values:
-    """The values of a window, each of which becomes a record. What is not UTF-8 is rejected."""
+class ValueReader:
+    """Reads the values of a buffer, each of which becomes a record; a record that is not UTF-8 is rejected."""
 
-    def __init__(self, window: Window, gatherer: Gatherer, max_record_bytes: int) -> None:
+    def __init__(self, buffer: Buffer, builder: BatchBuilder, max_record_bytes: int) -> None:
         self.limit = max_record_bytes
         self.too_long = f"the order is longer than {max_record_bytes} bytes: split it, or raise ETL_MAX_RECORD_BYTES"
-        self._window = window
-        self._gatherer = gatherer
+        self._buffer = buffer
+        self._builder = builder
         self._delimiter = b""
         self._tail = 1
-        # How many bytes a guess is made in, fewer after one that was wrong; and how many values to take one by one
-        # until the next: wrong guesses cost no more than the values in between.
-        self._reach = window.chunk_bytes
+        # How many bytes a guess covers, fewer after a wrong one; and how many values to read one by one until the next:
+        # wrong guesses cost no more than the values in between.
+        self._reach = buffer.chunk_bytes
         self._wait = 0
         self._singles = 0
 
-    def take_block(self, decode: Decode) -> bool:
-        """Take as many values as a guess allows; False where there is no guess, or a wrong one."""
-        w = self._window
-        block = self.block(decode, w.pos, len(w.text))
+    def read_block(self, decode: Decode) -> bool:
+        """Read as many values as a guess covers; False where there is no guess, or a wrong one."""
+        buffer = self._buffer
+        block = self.block(decode, buffer.pos, len(buffer.text))
         if block is None:
             return False
-        self._gatherer.add_all(block[0])
-        w.pos = block[1]
+        self._builder.add_all(block[0])
+        buffer.pos = block[1]
         return True
 
     def block(self, decode: Decode, start: int, stop: int) -> tuple[list[msgspec.Raw], int] | None:
-        """Decode as many values from `start` on as a guess allows, and return them and where they end."""
+        """Decode as many values from `start` on as a guess covers; return them and where they end."""
         if self._singles > 0:
             self._singles -= 1
             return None
-        w = self._window
+        buffer = self._buffer
         stop = min(stop, start + self._reach)
-        cut = w.text.rfind(self._delimiter, start, stop) + self._tail if self._delimiter else 0
-        raws = self.decoded(decode, memoryview(w.text)[start:cut]) if cut > start else None
+        cut = buffer.text.rfind(self._delimiter, start, stop) + self._tail if self._delimiter else 0
+        raws = self.decoded(decode, memoryview(buffer.text)[start:cut]) if cut > start else None
         if raws is not None and len(raws) >= FEW:
-            self._wait, self._reach = 0, min(2 * self._reach, w.chunk_bytes)
+            self._wait, self._reach = 0, min(2 * self._reach, buffer.chunk_bytes)
         else:
             self._wait, self._reach = min(2 * self._wait + 1, MOST_SINGLES), max(self._reach // 4, LEAST_REACH)
         self._singles = self._wait
         return (raws, cut) if raws else None
 
     def decoded(self, decode: Decode, text: Text) -> list[msgspec.Raw] | None:
-        """Decode a text, or return None where it is not a whole number of sound records."""
-        if self._window.not_utf8 is not None and not is_utf8(bytes(text)):
+        """Decode a text, or return None where it is not made of whole, valid records."""
+        if self._buffer.not_utf8 is not None and not is_utf8(bytes(text)):
             return None
         try:
             raws = decode(text)
@@ -109,58 +109,58 @@ class Values:
             return None
         return raws
 
-    def take(self, too_long: str | None = None) -> None:
-        """Take the value at hand as the next record; `too_long` is why, if it is longer than a record may be.
+    def read_one(self, too_long: str | None = None) -> None:
+        """Read the current value as the next record; `too_long` is the reason if it is longer than a record may be.
 
         Raises MalformedJson where it is not JSON, with an offset from the value's first byte.
         """
-        w = self._window
-        end, odd = self.end_of_value(0)
+        buffer = self._buffer
+        end, unchecked = self.end_of_value(0)
         if end is None:
             self.spool(ValueScanner(), too_long or self.too_long)
             return
-        raw = w.text[w.pos : w.pos + end].rstrip(WHITESPACE)
-        self.learn(w.pos + len(raw))
-        w.pos += end
+        raw = buffer.text[buffer.pos : buffer.pos + end].rstrip(WHITESPACE)
+        self.learn(buffer.pos + len(raw))
+        buffer.pos += end
         if len(raw) > self.limit:
-            self._gatherer.reject(too_long or self.too_long, raw)
-        elif self._window.not_utf8 is not None and not is_utf8(raw):
-            self._gatherer.reject(NOT_UTF8, raw)
+            self._builder.reject(too_long or self.too_long, raw)
+        elif self._buffer.not_utf8 is not None and not is_utf8(raw):
+            self._builder.reject(NOT_UTF8, raw)
         elif len(raw) > COUNTED_FROM_BYTES and holds_too_many(raw):
-            self._gatherer.reject(f"the order holds more than {MAX_VALUES} values: split it", raw)
+            self._builder.reject(f"the order holds more than {MAX_VALUES} values: split it", raw)
         else:
-            self._gatherer.add(raw, odd)
+            self._builder.add(raw, unchecked)
 
-    def take_or_give_up(self, too_long: str | None = None) -> None:
-        """Take the value at hand; raise UnreadableFile where it is not JSON."""
-        start = self._window.offset
+    def read_or_raise(self, too_long: str | None = None) -> None:
+        """Read the current value; raise UnreadableFile where it is not JSON."""
+        start = self._buffer.offset
         try:
-            self.take(too_long)
+            self.read_one(too_long)
         except MalformedJson as problem:
             raise UnreadableFile(f"not JSON: {problem.reason}", start + problem.offset) from None
 
     def step_over(self) -> None:
-        """Step over the value at hand, of any length. Raises UnreadableFile where it is not JSON."""
-        w = self._window
-        start = w.offset
-        end, _ = value_end(memoryview(w.text)[w.pos :])
-        if end is not None and (w.pos + end < len(w.text) or w.ended):
-            w.pos += end
+        """Step over the current value, of any length. Raises UnreadableFile where it is not JSON."""
+        buffer = self._buffer
+        start = buffer.offset
+        end, _ = value_end(memoryview(buffer.text)[buffer.pos :])
+        if end is not None and (buffer.pos + end < len(buffer.text) or buffer.ended):
+            buffer.pos += end
             return
         scanner = ValueScanner()
         try:
             end = None
-            while end is None and (w.pos < len(w.text) or w.more()):
-                end = scanner.feed(w.text[w.pos :])
-                w.pos = len(w.text) if end is None else w.pos + end
+            while end is None and (buffer.pos < len(buffer.text) or buffer.more()):
+                end = scanner.feed(buffer.text[buffer.pos :])
+                buffer.pos = len(buffer.text) if end is None else buffer.pos + end
             if end is None:
                 scanner.feed(b"", last=True)
         except MalformedJson as problem:
             raise UnreadableFile(f"not JSON: {problem.reason}", start + problem.offset) from None
 
     def learn(self, end: int) -> None:
-        """Remember what stands between the value that ends at `end` in the window's text and the next one."""
-        text = self._window.text
+        """Remember what separates the value that ends at `end` in the buffer's text from the next one."""
+        text = self._buffer.text
         match = _BETWEEN.match(text, end, end + _BETWEEN_BYTES)
         start = match.end() if match else end
         if not 0 < end <= start < len(text):
@@ -172,70 +172,75 @@ class Values:
         self._delimiter = text[end - self._tail : max(start + self._tail - 1, colon) + 1]
 
     def end_of_value(self, at: int) -> tuple[int | None, bool]:
-        """Find the end of the value that begins `at` bytes from here, bringing it all into view.
+        """Find the end of the value that begins `at` bytes from here, and read all of it into the buffer.
 
-        Returns the end, from here, and whether msgspec could not check the value; no end where it is too long to hold.
+        Returns the end, from here, and whether msgspec cannot check the value; no end where it is too long to hold.
         Raises MalformedJson, with an offset from the value's first byte, where it is not JSON.
         """
-        w = self._window
-        scanner: ValueScanner | None = None
+        buffer = self._buffer
+        while True:
+            end, problem = value_end(memoryview(buffer.text)[buffer.pos + at :])
+            available = len(buffer.text) - buffer.pos - at
+            if end is not None and (end < available or buffer.ended):
+                return at + end, False
+            if problem not in ("", TRUNCATED) or buffer.ended:
+                return self._scanned_end(at)
+            if available > self.limit:
+                return (None, False) if problem else self._scanned_end(at)
+            buffer.more()
+
+    def _scanned_end(self, at: int) -> tuple[int | None, bool]:
+        """Do as `end_of_value` does, for a value that msgspec cannot decode."""
+        buffer = self._buffer
+        scanner = ValueScanner()
         scanned = 0
         while True:
-            end, why = value_end(memoryview(w.text)[w.pos + at :])
-            held = len(w.text) - w.pos - at
-            if end is not None and (end < held or w.ended):
-                return at + end, False
-            if (end is not None or why == TRUNCATED) and held <= self.limit and w.more():
-                continue
-            if why != TRUNCATED or w.ended:
-                scanner = scanner or ValueScanner()
-                end = self._scanned(scanner, at + scanned)
-                if end is not None:
-                    return at + scanned + end, True
-                scanned = held
-                if held <= self.limit and w.more():
-                    continue
-            return None, False
+            end = self._scanned(scanner, at + scanned)
+            if end is not None:
+                return at + scanned + end, True
+            scanned = len(buffer.text) - buffer.pos - at
+            if scanned > self.limit or not buffer.more():
+                return None, False
 
     def spool(self, scanner: ValueScanner | None, reason: str) -> None:
         """Reject a record that is too long to hold, keeping its bytes on disk: to its end, or to the line's."""
-        w = self._window
+        buffer = self._buffer
         raw = SpooledRaw()
-        start = w.offset
+        start = buffer.offset
         end = None
         most = min(self.limit * SPOOL_FACTOR, max(self.limit, MOST_SPOOLED))
         try:
-            while end is None and (w.pos < len(w.text) or w.more()):
-                piece = w.text[w.pos :]
+            while end is None and (buffer.pos < len(buffer.text) or buffer.more()):
+                piece = buffer.text[buffer.pos :]
                 end = line_end(piece, 0) if scanner is None else scanner.feed(piece)
                 raw.write(piece if end is None else piece[:end])
-                w.pos += len(piece) if end is None else end
+                buffer.pos += len(piece) if end is None else end
                 if len(raw) > most:
                     raise UnreadableFile(f"one record is longer than {most} bytes: split it", start)
             if end is None and scanner is not None:
                 scanner.feed(b"", last=True)
         except MalformedJson as problem:
             raise UnreadableFile(f"not JSON: {problem.reason}", start + problem.offset) from None
-        self._gatherer.reject(reason, raw)
+        self._builder.reject(reason, raw)
 
     def _scanned(self, scanner: ValueScanner, at: int) -> int | None:
-        """Have the scanner go on `at` bytes from here; return how far from there its value goes, if it ends in view."""
-        w = self._window
-        start = w.pos + at
+        """Scan from `at` bytes on, to the buffer's end; return the value's length from there if it ends."""
+        buffer = self._buffer
+        start = buffer.pos + at
         begun, size = start, _SCANNED_FIRST
         while True:
-            piece = w.text[start : start + size]
+            piece = buffer.text[start : start + size]
             start += len(piece)
-            end = scanner.feed(piece, last=w.ended and start == len(w.text))
+            end = scanner.feed(piece, last=buffer.ended and start == len(buffer.text))
             if end is not None:
                 return start - len(piece) + end - begun
-            if start == len(w.text):
+            if start == len(buffer.text):
                 return None
             size *= 2
 
 
 def value_end(view: memoryview) -> tuple[int | None, str]:
-    """Return where the first value of `view` ends, spaces behind it included, or None and why it is not known."""
+    """Return where the first value of `view` ends, white space behind it included; or None and msgspec's reason."""
     try:
         _ONE.decode(view)
     except msgspec.DecodeError as problem:
@@ -255,7 +260,7 @@ def several(text: Text) -> list[msgspec.Raw]:
 
 
 def line_end(text: bytes, start: int) -> int | None:
-    """Return where the line ends that `start` is in: before LF, CR LF or CR. None where no end is in view."""
+    """Return where the line of `start` ends: before LF, CR LF or CR. None where `text` holds no end of it."""
     match = _LINE_END.search(text, start)
     return match.start() if match else None
 

@@ -150,7 +150,7 @@ def _input(source: str) -> Iterator[tuple[BinaryIO, Lineage]]:
         # A file may be older than the orders it is tried with, so that today bounds them, not its own time.
         modified = datetime.fromtimestamp(status.st_mtime, UTC)
         latest = max(modified, datetime.now(UTC))
-        lineage = Lineage(path.name, version, modified, latest_order_after=latest, identity=os.path.realpath(path))
+        lineage = Lineage(path.name, version, modified, latest_document_after=latest, identity=os.path.realpath(path))
         with _progress(file, status.st_size) as stream:
             yield stream, lineage
 

@@ -31,7 +31,7 @@ def prepare() -> None:
 def _keep_blocks_at_hand() -> None:
     """Let libc keep blocks of a batch's size for the next batch, where it is glibc, as on Lambda.
 
-    As it comes, it asks the system for each of them anew, who clears every page first, with all threads waiting.
+    As it comes, it asks the system for each of them anew, which clears every page first, with all threads waiting.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

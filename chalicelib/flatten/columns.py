@@ -56,8 +56,8 @@ def validity(array: pa.Array) -> Bools | None:
     if bits is None:
         return np.zeros(len(array), dtype=np.bool_)
     end = array.offset + len(array)
-    found = np.unpackbits(np.frombuffer(bits, dtype=np.uint8), count=end, bitorder="little")
-    return found[array.offset :].view(np.bool_)
+    data = np.unpackbits(np.frombuffer(bits, dtype=np.uint8), count=end, bitorder="little")
+    return data[array.offset :].view(np.bool_)
 
 
 def numbers(array: pa.Array) -> npt.NDArray[Any]:
@@ -65,9 +65,9 @@ def numbers(array: pa.Array) -> npt.NDArray[Any]:
     kind = np.float64 if pa.types.is_floating(array.type) else np.int64
     if array.buffers()[1] is None:
         return np.zeros(len(array), dtype=kind)
-    found = np.frombuffer(array.buffers()[1], dtype=kind)[array.offset : array.offset + len(array)]
+    data = np.frombuffer(array.buffers()[1], dtype=kind)[array.offset : array.offset + len(array)]
     valid = validity(array)
-    return found if valid is None else np.where(valid, found, 0)
+    return data if valid is None else np.where(valid, data, 0)
 
 
 def lengths(array: pa.Array) -> Int64s:
@@ -75,9 +75,9 @@ def lengths(array: pa.Array) -> Int64s:
     if len(array) == 0 or array.buffers()[1] is None:
         return np.zeros(len(array), dtype=np.int64)
     offsets = np.frombuffer(array.buffers()[1], dtype=np.int32)[array.offset : array.offset + len(array) + 1]
-    found: Int64s = np.diff(offsets).astype(np.int64)
+    data: Int64s = np.diff(offsets).astype(np.int64)
     valid = validity(array)
-    return found if valid is None else np.where(valid, found, 0)
+    return data if valid is None else np.where(valid, data, 0)
 
 
 def text_bytes(array: pa.Array) -> npt.NDArray[np.uint8]:
@@ -104,14 +104,14 @@ def distinct(small: Int64s) -> list[int]:
     return np.flatnonzero(np.bincount(small)).tolist()
 
 
-def take(values: Any, positions: Int64s, known: Bools | None = None) -> Any:
-    """Return the rows of an array or a table at these positions, NULL where not `known`."""
-    index = column(Type.INTEGER, positions, known)
+def take(values: Any, positions: Int64s, valid: Bools | None = None) -> Any:
+    """Return the rows of an array or a table at these positions, NULL where not `valid`."""
+    index = column(Type.INTEGER, positions, valid)
     return call_function("take", [values, index], TakeOptions(boundscheck=False))
 
 
-def only(array: pa.Array, keep: Bools) -> pa.Array:
-    """Return those values of an array that are to be kept."""
+def filter_rows(array: pa.Array, keep: Bools) -> pa.Array:
+    """Return the values of an array where `keep` is set."""
     return call_function("filter", [array, _flags(keep)], FilterOptions())
 
 
@@ -134,7 +134,7 @@ def _bits(which: Bools) -> pa.Buffer:
 
 
 def row_counts(line_counts: Int64s) -> Int64s:
-    """Return how many rows each order makes: one a line, and one where there is none."""
+    """Return how many rows each document makes: one a line, and one where there is none."""
     return np.maximum(line_counts, 1)
 
 

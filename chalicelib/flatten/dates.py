@@ -1,4 +1,4 @@
-"""Parses a column of ISO 8601 dates at once, in the shapes that programs write; what it cannot read it says."""
+"""Parses a column of ISO 8601 dates at once, in the shapes that programs write; it says which it cannot."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from chalicelib.flatten import columns
+from chalicelib.flatten.columns import Bools, Int64s
 
-Int64s = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
 
 _DATE, _SECONDS, _OFFSET = len("2024-07-05"), len("2024-07-05T10:15:00"), len("+02:00")
@@ -18,15 +17,15 @@ _DAYS = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], dtype=np.i
 
 
 def parse_dates(texts: pa.StringArray) -> tuple[Int64s, Bools]:
-    """Return milliseconds since 1970 UTC, and which of them were understood; the rest may still be dates.
+    """Return milliseconds since 1970 UTC, and which texts were parsed; the others may still be dates.
 
     Read are `YYYY-MM-DD` and `YYYY-MM-DDThh:mm:ss` (or a space for the T) with up to nine decimals, which are cut
     after the third, followed by nothing, `Z` or `±hh:mm`.
     """
     ms = np.zeros(len(texts), dtype=np.int64)
-    known = np.zeros(len(texts), dtype=np.bool_)
+    parsed = np.zeros(len(texts), dtype=np.bool_)
     if len(texts) == 0 or texts.buffers()[2] is None:
-        return ms, known
+        return ms, parsed
     offsets = np.frombuffer(texts.buffers()[1], dtype=np.int32)[texts.offset : texts.offset + len(texts) + 1]
     data = np.frombuffer(texts.buffers()[2], dtype=np.uint8)
     lengths = np.diff(offsets)
@@ -37,12 +36,12 @@ def parse_dates(texts: pa.StringArray) -> tuple[Int64s, Bools]:
                 cells = data[offsets[0] : offsets[-1]].reshape(len(rows), length)
             else:
                 cells = data[offsets[rows][:, None] + np.arange(length)]
-            # A row a character: neighbours in memory are looked at together.
-            ms[rows], known[rows] = _same_length(np.ascontiguousarray(cells.T))
+            # A row a character: neighbours in memory are compared together.
+            ms[rows], parsed[rows] = _same_length(np.ascontiguousarray(cells.T))
     valid = columns.validity(texts)
     if valid is not None:
-        known &= valid
-    return ms, known
+        parsed &= valid
+    return ms, parsed
 
 
 def _same_length(cells: Bytes) -> tuple[Int64s, Bools]:

@@ -1,4 +1,4 @@
-"""Flattens batches of raw orders into Arrow tables, one row per order and product, and sets aside what is rejected.
+"""Flattens batches of raw documents into Arrow tables, one row a line, and sets aside documents that are rejected.
 
 `python -m chalicelib.flatten` does it to a local file; `flatten_orders` to a few orders in a notebook.
 """
@@ -10,10 +10,9 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from chalicelib.contracts.model import MONTHS_AHEAD, Contract, From, Type
@@ -21,19 +20,19 @@ from chalicelib.documents.decompress import ByteStream, Source
 from chalicelib.documents.records import Batch, Raw, Records
 from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.flatten import columns
-from chalicelib.flatten.fast import EXTRA, FastDecoder, Lines
+from chalicelib.flatten.columns import Bools, Int64s
+from chalicelib.flatten.decoded import EXTRA, DecodedBatch
+from chalicelib.flatten.fast import FastDecoder
 from chalicelib.flatten.schema import row_schema
-from chalicelib.flatten.strict import Order, RejectedOrder, StrictDecoder
-
-if TYPE_CHECKING:
-    pass
+from chalicelib.flatten.strict import Document, StrictDecoder
+from chalicelib.flatten.values import RejectedDocument
 
 MIB = 1024 * 1024
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 PART_BYTES = 16 * MIB
-"""What the rows of more than one order may take together, about, before a batch is flattened in parts."""
+"""What the rows of more than one document may take together, about, before a batch is flattened in parts."""
 
 
 class _TooLarge(Exception):
@@ -44,15 +43,15 @@ class _TooLarge(Exception):
 class Lineage:
     """Which version of which source object rows come from.
 
-    `identity` tells sources apart in the names of files, and is `key` unless given. `modified_at` is in UTC. Orders may
-    be dated up to a year after `latest_order_after`, which is `modified_at` unless given: bound to the object and not
-    to the clock, the same object always gives the same rows.
+    `identity` tells sources apart in the names of files, and is `key` unless given. `modified_at` is in UTC.
+    Documents may be dated up to a year after `latest_document_after`, which is `modified_at` unless given: bound to the
+    object and not to the clock, the same object always gives the same rows.
     """
 
     key: str
     version: str
     modified_at: datetime
-    latest_order_after: datetime | None = None
+    latest_document_after: datetime | None = None
     identity: str | None = None
 
     @property
@@ -61,9 +60,9 @@ class Lineage:
         return (self.modified_at - _EPOCH) // timedelta(milliseconds=1)
 
     @property
-    def latest_order_ms(self) -> int:
-        """The latest order date that is taken, in milliseconds since 1970 UTC."""
-        start = self.latest_order_after or self.modified_at
+    def latest_document_ms(self) -> int:
+        """The latest date that a document may have, in milliseconds since 1970 UTC."""
+        start = self.latest_document_after or self.modified_at
         year, month = divmod(start.month - 1 + MONTHS_AHEAD, 12)
         year, month = start.year + year, month + 1
         latest = start.replace(year=year, month=month, day=min(start.day, calendar.monthrange(year, month)[1]))
@@ -72,13 +71,14 @@ class Lineage:
 
 @dataclass(frozen=True)
 class Flattened:
-    """What a batch, or a part of it, became.
+    """The rows of a batch, or of a part of it.
 
-    `rows` are in the row schema (see schema.py), `months` says which month each belongs to.
+    `rows` are in the row schema (see schema.py); `months` is the month of each, counted from January 1970; `loaded` is
+    how many documents they stand for.
     """
 
     rows: pa.Table
-    months: npt.NDArray[np.int64]
+    months: Int64s
     loaded: int
     rejected: list[RejectedRecord]
 
@@ -87,7 +87,7 @@ class Flattener:
     """Turns batches of one source object into rows.
 
     Each record takes the fast way when it can be proven sound there, else the strict one; the rows are the same.
-    `source` hands the parser a text.
+    `source` makes of a text what the parser reads: a path, or a binary file.
     """
 
     def __init__(
@@ -101,8 +101,8 @@ class Flattener:
         self._lineage = lineage
         self._contract = contract
         self._schema = row_schema(contract)
-        self._strict = StrictDecoder(contract, lineage.latest_order_ms)
-        self._fast = FastDecoder(contract, lineage.latest_order_ms, source, self._strict) if fast else None
+        self._strict = StrictDecoder(contract, lineage.latest_document_ms)
+        self._fast = FastDecoder(contract, lineage.latest_document_ms, source, self._strict) if fast else None
 
     @property
     def near_misses(self) -> dict[str, str]:
@@ -129,103 +129,104 @@ class Flattener:
         numbers = np.array(batch.numbers, dtype=np.int64)
         rejected = list(batch.rejected)
         parts = []
-        fast = self._taken_fast(batch)
-        left: Iterable[int] = range(len(batch.raws))
+        fast = self._decode_fast(batch)
+        remaining: Iterable[int] = range(len(batch.raws))
         if fast is not None:
             if fast.size > PART_BYTES and len(batch.raws) > 1:
                 raise _TooLarge
             parts.append(self._rows(fast, numbers))
-            waiting = np.ones(len(batch.raws), dtype=np.bool_)
-            waiting[fast.taken] = False
-            left = np.flatnonzero(waiting).tolist()
-        strict = self._taken_strictly(batch.raws, left, numbers, rejected)
+            is_remaining = np.ones(len(batch.raws), dtype=np.bool_)
+            is_remaining[fast.positions] = False
+            remaining = np.flatnonzero(is_remaining).tolist()
+        strict = self._decode_strictly(batch.raws, remaining, numbers, rejected)
         if strict is not None:
             parts.append(self._rows(strict, numbers))
-        loaded = sum(len(part.taken) for part in (fast, strict) if part is not None)
+        loaded = sum(len(part.positions) for part in (fast, strict) if part is not None)
         rejected.sort(key=lambda each: each.record_number)
         return Flattened(*self._merged(parts), loaded, rejected)
 
-    def _taken_fast(self, batch: Batch) -> Lines | None:
+    def _decode_fast(self, batch: Batch) -> DecodedBatch | None:
         if self._fast is None:
             return None
-        if not batch.odd:
+        if not batch.unchecked:
             return self._fast.decode(batch.raws) if batch.raws else None
-        sound = [i for i in range(len(batch.raws)) if i not in batch.odd]
-        lines = self._fast.decode([batch.raws[i] for i in sound]) if sound else None
-        if lines is not None:
-            lines.taken = np.array(sound, dtype=np.int64)[lines.taken]
-        return lines
+        checked = [i for i in range(len(batch.raws)) if i not in batch.unchecked]
+        decoded = self._fast.decode([batch.raws[i] for i in checked]) if checked else None
+        if decoded is not None:
+            decoded.positions = np.array(checked, dtype=np.int64)[decoded.positions]
+        return decoded
 
-    def _taken_strictly(
-        self, raws: list[Raw], left: Iterable[int], numbers: npt.NDArray[np.int64], rejected: list[RejectedRecord]
-    ) -> Lines | None:
-        taken, orders, size = [], [], 0
-        for i in left:
+    def _decode_strictly(
+        self, raws: list[Raw], which: Iterable[int], numbers: Int64s, rejected: list[RejectedRecord]
+    ) -> DecodedBatch | None:
+        """Decode the records at the positions `which`, and add to `rejected` those that break the contract."""
+        positions, documents, size = [], [], 0
+        for i in which:
             raw = bytes(raws[i])
             try:
-                order = self._strict.decode(raw)
-            except RejectedOrder as problem:
+                document = self._strict.decode(raw)
+            except RejectedDocument as problem:
                 rejected.append(RejectedRecord(int(numbers[i]), problem.path, problem.reason, raw))
                 continue
-            size += order.size
+            size += document.size
             if size > PART_BYTES and len(raws) > 1:
                 raise _TooLarge
-            orders.append(order)
-            taken.append(i)
-        return self._columns_of(orders, taken) if orders else None
+            documents.append(document)
+            positions.append(i)
+        return self._columns_of(documents, positions) if documents else None
 
-    def _columns_of(self, orders: list[Order], taken: list[int]) -> Lines:
+    def _columns_of(self, documents: list[Document], positions: list[int]) -> DecodedBatch:
         contract = self._contract
         date = [c.name for c in contract.order_columns].index(contract.order_date)
-        dates = np.fromiter((order.values[date] for order in orders), np.int64, len(orders))
-        counts = np.fromiter((len(order.lines) for order in orders), np.int64, len(orders))
-        result = Lines(np.array(taken, dtype=np.int64), counts, dates)
+        dates = np.fromiter((document.values[date] for document in documents), np.int64, len(documents))
+        counts = np.fromiter((len(document.lines) for document in documents), np.int64, len(documents))
+        result = DecodedBatch(np.array(positions, dtype=np.int64), counts, dates)
         for i, column in enumerate(contract.order_columns):
-            result.orders[column.name] = columns.column_of(column.type, [order.values[i] for order in orders])
-        result.orders[EXTRA] = pa.array([order.extra_fields for order in orders], pa.string())
+            cells = [document.values[i] for document in documents]
+            result.documents[column.name] = columns.column_of(column.type, cells)
+        result.documents[EXTRA] = pa.array([document.extra_fields for document in documents], pa.string())
+        lines = [line for document in documents for line in document.lines]
         for i, column in enumerate(contract.line_columns):
-            found = [line[i] for order in orders for line in order.lines]
-            result.lines[column.name] = columns.column_of(column.type, found)
+            result.lines[column.name] = columns.column_of(column.type, [line.values[i] for line in lines])
         amount = contract.of(From.LINE_AMOUNT)
         if amount:
-            found = [line[-2] for order in orders for line in order.lines]
-            result.lines[amount.name] = columns.column_of(amount.type, found)
-        result.lines[EXTRA] = pa.array([line[-1] for order in orders for line in order.lines], pa.string())
+            result.lines[amount.name] = columns.column_of(amount.type, [line.amount for line in lines])
+        result.lines[EXTRA] = pa.array([line.extra_fields for line in lines], pa.string())
         return result
 
-    def _rows(self, lines: Lines, numbers: npt.NDArray[np.int64]) -> tuple[pa.Table, npt.NDArray[np.int64]]:
-        """Repeat what belongs to the order on each of its rows; one row, without line, where there are no lines."""
-        counts = columns.row_counts(lines.line_counts)
+    def _rows(self, decoded: DecodedBatch, numbers: Int64s) -> tuple[pa.Table, Int64s]:
+        """Return a row a line, and one for each document without lines, with the months that the rows belong to."""
+        counts = columns.row_counts(decoded.line_counts)
         parents = np.repeat(np.arange(len(counts)), counts)
-        without = np.repeat(lines.line_counts == 0, counts)
+        without = np.repeat(decoded.line_counts == 0, counts)
         position = np.arange(len(parents)) - np.repeat(np.cumsum(counts) - counts, counts) + 1
-        made: dict[From, Callable[[Type], pa.Array]] = {
-            From.LINE_NUMBER: lambda kind: columns.column(kind, position, ~without if without.any() else None),
-            From.SOURCE_KEY: lambda _: columns.constant(self._lineage.key, len(parents)),
-            From.SOURCE_VERSION: lambda _: columns.constant(self._lineage.version, len(parents)),
-            From.SOURCE_MODIFIED_AT: lambda kind: columns.column(
-                kind, np.full(len(parents), self._lineage.modified_ms, dtype=np.int64)
+        generated = {
+            From.LINE_NUMBER: lambda: columns.column(Type.POSITION, position, ~without if without.any() else None),
+            From.SOURCE_KEY: lambda: columns.constant(self._lineage.key, len(parents)),
+            From.SOURCE_VERSION: lambda: columns.constant(self._lineage.version, len(parents)),
+            From.SOURCE_MODIFIED_AT: lambda: columns.column(
+                Type.TIMESTAMP, np.full(len(parents), self._lineage.modified_ms, dtype=np.int64)
             ),
-            From.RECORD_NUMBER: lambda kind: columns.column(kind, numbers[lines.taken][parents]),
+            From.RECORD_NUMBER: lambda: columns.column(Type.INTEGER, numbers[decoded.positions][parents]),
         }
-        orders = {name: columns.take(array, parents) for name, array in lines.orders.items()}
-        of_lines = lines.lines
+        documents = {name: columns.take(array, parents) for name, array in decoded.documents.items()}
+        lines = decoded.lines
         if without.any():
             which = np.maximum(np.cumsum(~without) - 1, 0)
-            of_lines = {name: columns.take(array, which, ~without) for name, array in lines.lines.items()}
+            lines = {name: columns.take(array, which, ~without) for name, array in lines.items()}
         arrays = []
         for column in self._contract.file_columns:
             if column.source is From.EXTRA_FIELDS:
-                arrays.append(_extra(orders, of_lines, without))
+                arrays.append(_extra(documents, lines, without))
             elif isinstance(column.source, From) and column.source is not From.LINE_AMOUNT:
-                arrays.append(made[column.source](column.type))
+                arrays.append(generated[column.source]())
             else:
-                arrays.append(orders[column.name] if column.name in orders else of_lines[column.name])
+                arrays.append(documents[column.name] if column.name in documents else lines[column.name])
         table = pa.Table.from_arrays(arrays, schema=self._schema)
-        return table, columns.months_since_1970(lines.dates)[parents]
+        return table, columns.months_since_1970(decoded.dates)[parents]
 
-    def _merged(self, parts: list[tuple[pa.Table, npt.NDArray[np.int64]]]) -> tuple[pa.Table, npt.NDArray[np.int64]]:
-        """Put rows of both ways back into the order of their records."""
+    def _merged(self, parts: list[tuple[pa.Table, Int64s]]) -> tuple[pa.Table, Int64s]:
+        """Put rows of both ways back into the sequence of their records."""
         if not parts:
             return self._schema.empty_table(), np.empty(0, dtype=np.int64)
         if len(parts) == 1:
@@ -239,27 +240,27 @@ class Flattener:
 
 def _halves(batch: Batch) -> Iterator[Batch]:
     middle = len(batch.raws) // 2
-    turn = batch.numbers[middle]
+    second = batch.numbers[middle]
     for part, rejected in (
-        (slice(None, middle), [each for each in batch.rejected if each.record_number < turn]),
-        (slice(middle, None), [each for each in batch.rejected if each.record_number >= turn]),
+        (slice(None, middle), [each for each in batch.rejected if each.record_number < second]),
+        (slice(middle, None), [each for each in batch.rejected if each.record_number >= second]),
     ):
         start = part.start or 0
-        odd = {i - start for i in batch.odd if i in range(len(batch.raws))[part]}
-        yield Batch(batch.numbers[part], batch.raws[part], odd, rejected)
+        unchecked = {i - start for i in batch.unchecked if i in range(len(batch.raws))[part]}
+        yield Batch(batch.numbers[part], batch.raws[part], unchecked, rejected)
 
 
-def _extra(orders: Mapping[str, pa.Array], lines: Mapping[str, pa.Array], without: npt.NDArray[np.bool_]) -> pa.Array:
+def _extra(documents: Mapping[str, pa.Array], lines: Mapping[str, pa.Array], without: Bools) -> pa.Array:
     if EXTRA not in lines:
         return pa.nulls(len(without), pa.string())
-    return columns.choose(without, orders[EXTRA], lines[EXTRA])
+    return columns.choose(without, documents[EXTRA], lines[EXTRA])
 
 
 def records_of(stream: ByteStream, max_record_bytes: int, max_decompressed_bytes: int, contract: Contract) -> Records:
-    """Return the records of a byte stream in any of the input forms, to be laid out as `contract` says."""
+    """Return the records of a byte stream in any of the input forms, documents of `contract`."""
     return Records(
         Source(stream, max_decompressed_bytes),
         max_record_bytes=max_record_bytes,
         envelope=contract.envelope,
-        order_key=contract.steps(contract[contract.order_id])[0],
+        identity_key=contract.steps(contract[contract.order_id])[0],
     )

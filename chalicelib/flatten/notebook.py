@@ -44,14 +44,8 @@ def flatten_orders(
             f"orders is a {type(orders).__name__}, which gives its columns and not its rows: pass the rows, such as "
             'frame.to_json(orient="records", date_format="iso")'
         )
-    if isinstance(orders, str):
-        orders = orders.encode()
-    if not isinstance(orders, bytes):
-        found = orders if isinstance(orders, Mapping) else list(orders)
-        orders = msgspec.json.Encoder(decimal_format="number").encode(_sendable(found))
-    lineage = Lineage(source_key, "", datetime.now(UTC))
-    flattener = Flattener(lineage, contract)
-    batches = records_of(io.BytesIO(orders), 256 * MIB, sys.maxsize, contract)
+    flattener = Flattener(Lineage(source_key, "", datetime.now(UTC)), contract)
+    batches = records_of(io.BytesIO(_json_of(orders)), 256 * MIB, sys.maxsize, contract)
     parts = [part for batch in batches for part in flattener.flatten(batch)]
     tables = [part.rows for part in parts] or [row_schema(contract).empty_table()]
     # Not pandas' own choice, float64 where a value is NULL: it would round large integers.
@@ -71,16 +65,25 @@ def flatten_orders(
     return frame
 
 
-def _sendable(value: Any) -> Any:
+def _json_of(orders: Mapping[str, Any] | Iterable[Mapping[str, Any]] | bytes | str) -> bytes:
+    if isinstance(orders, bytes):
+        return orders
+    if isinstance(orders, str):
+        return orders.encode()
+    documents = orders if isinstance(orders, Mapping) else list(orders)
+    return msgspec.json.Encoder(decimal_format="number").encode(to_jsonable(documents))
+
+
+def to_jsonable(value: Any) -> Any:
     """Return a value as msgspec writes it, and what it would turn to null or reject as Python's json writes it."""
     if isinstance(value, Mapping):
-        return {str(key): _sendable(each) for key, each in value.items()}
+        return {str(key): to_jsonable(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_sendable(each) for each in value]
+        return [to_jsonable(each) for each in value]
     if isinstance(value, (str, float)):
-        # NaN, infinities and halves of surrogate pairs go on, to be rejected with their place.
+        # NaN, infinities and halves of surrogate pairs go on, to be rejected with their path.
         return msgspec.Raw(json.dumps(value).encode())
     if isinstance(value, date):
         return value.isoformat()
     # Scalars of numpy give Python's own.
-    return _sendable(value.item()) if hasattr(value, "item") else value
+    return to_jsonable(value.item()) if hasattr(value, "item") else value

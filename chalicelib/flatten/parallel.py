@@ -1,4 +1,4 @@
-"""Flattens batches side by side where there is more than one core, and hands them out in their order.
+"""Flattens batches in parallel where there is more than one core, and returns them in their order.
 
 The parser, the writer and most of numpy leave the interpreter free, so that threads do: they share the batches without
 sending them, and end with the process. A second process would copy both ways.
@@ -13,41 +13,41 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from chalicelib.documents.records import Batch
 from chalicelib.flatten.flattener import Flattened, Flattener
 
-Found = Generator[tuple[Batch, Iterable[Flattened]], None, None]
-"""Each batch, and what became of its orders."""
+FlattenedBatches = Generator[tuple[Batch, Iterable[Flattened]], None, None]
+"""Each batch, with what its documents were flattened to."""
 
 WORKERS = 2
-"""More would wait for the interpreter, which cutting, and the gaps between what leaves it free, hold."""
+"""More would wait for the interpreter, which reading records, and the gaps between calls that free it, hold."""
 
 AHEAD = 2
-"""How many batches may be on their way before the first of them is handed out."""
+"""How many batches may be in work before the first of them is returned."""
 
 LEAST_CORES = 1.5
 """With fewer, what threads cost is more than what they gain."""
 
 
-def flattened(batches: Iterable[Batch], flattener: Callable[[], Flattener], cores: float) -> Found:
-    """Flatten batches on so many cores, and give what became of each, in their order.
+def flattened(batches: Iterable[Batch], flattener: Callable[[], Flattener], cores: float) -> FlattenedBatches:
+    """Flatten batches on so many cores, and return what each was flattened to, in their order.
 
     `flattener` makes one for each thread, since it learns from batch to batch. Which thread takes which batch is fixed:
-    the same batches always come out the same. To be closed by who does not ask for all.
+    the same batches always come out the same. The caller closes it when it does not read all.
     """
     if cores < LEAST_CORES:
         return _one_by_one(batches, flattener())
     return _in_turns(batches, [flattener() for _ in range(WORKERS)], flattener())
 
 
-def _one_by_one(batches: Iterable[Batch], flattener: Flattener) -> Found:
+def _one_by_one(batches: Iterable[Batch], flattener: Flattener) -> FlattenedBatches:
     for batch in batches:
         yield batch, flattener.flatten(batch)
 
 
-def _in_turns(batches: Iterable[Batch], flatteners: list[Flattener], for_large: Flattener) -> Found:
+def _in_turns(batches: Iterable[Batch], flatteners: list[Flattener], for_large: Flattener) -> FlattenedBatches:
     threads = [ThreadPoolExecutor(max_workers=1, thread_name_prefix="flatten") for _ in flatteners]
-    coming: deque[tuple[Batch, Future[Flattened | None]]] = deque()
+    pending: deque[tuple[Batch, Future[Flattened | None]]] = deque()
 
     def first() -> tuple[Batch, Iterable[Flattened]]:
-        batch, job = coming.popleft()
+        batch, job = pending.popleft()
         whole = job.result()
         # What is large comes in parts, none of which is made before the one before is written.
         return batch, for_large.flatten(batch) if whole is None else (whole,)
@@ -55,10 +55,10 @@ def _in_turns(batches: Iterable[Batch], flatteners: list[Flattener], for_large: 
     try:
         for i, batch in enumerate(batches):
             turn = i % len(threads)
-            coming.append((batch, threads[turn].submit(flatteners[turn].whole, batch)))
-            if len(coming) > AHEAD:
+            pending.append((batch, threads[turn].submit(flatteners[turn].whole, batch)))
+            if len(pending) > AHEAD:
                 yield first()
-        while coming:
+        while pending:
             yield first()
     finally:
         for thread in threads:

@@ -1,286 +1,72 @@
-"""Proves from the raw bytes that a lax parser lost nothing: which keys stand there, and which digits.
-
-The parser of the fast way drops keys it was not told of, takes the last of repeated keys, and reads `12.7` or `"0012"`
-as the integer 12. It is quick because it does not look; so we look, at all records of a batch at once. The grammar has
-been checked before (see documents), and that is what makes counting sound:
-
-- A key is a quoted text, white space, and a colon. Counting every colon that follows a quote therefore counts every
-  key, and perhaps colons inside texts: never too few. Where the count equals the number of values that the parser
-  found, there was no key besides.
-- Counting every colon, and taking off those inside the texts that the parser found, comes to the same in a sixth of
-  the time. It tells of all records together, and only where no colon inside a text is written as an escape.
-- A key whose value begins with `n` holds null, which the parser does not report; it is left out of the count, and the
-  names of such records' keys are checked with msgspec.
-- An integer that is to be text keeps its digits only if it is written as digits alone, without sign, point or exponent.
-
-What is counted by a key's name alone (`plain_integers`) proves something only of records that have no keys but the
-contract's: a field that the contract does not name may have the same key.
-"""
+"""Proves that the lax parser lost nothing of a record: that it read every key, and identifiers digit by digit."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from functools import cached_property
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-Int64s = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-Bytes = npt.NDArray[np.uint8]
-
-NUL = rb"\u0000"
-
-PADDING = b" " * 48
-"""Stands before and behind the batch's bytes, so that looking around never leaves them."""
-
-_ZEROS_OF_TINY = 200
-_TINY_ESCAPED = re.compile(rb"\\u00(?:2[dD]|3[0-9]|45|65)")
-"""What makes numbers small may be an escape in numeric text: a minus, a digit, an `e`."""
-
-MAX_DIGITS = 18
-"""Longer integers may not fit 64 bits."""
-
-MOST_SPACES = 16
-"""Between a key, its colon and its value. A colon with more before it counts as a key's, which is the safe side."""
-
-_SPACES = np.zeros(256, dtype=np.bool_)
-_SPACES[list(b" \t\r\n")] = True
-_ENDS = _SPACES.copy()
-_ENDS[list(b",}]")] = True
-_WORD = 8
-"""Bytes that are compared at once."""
-_ZEROS, _BELOW_TEN, _HIGHEST = (np.uint64(byte * 0x0101010101010101) for byte in (0x30, 0x76, 0x80))
-_ONE = np.uint64(1)
-_COLON, _QUOTE = ord(":"), ord('"')
+from chalicelib.contracts.model import Contract
+from chalicelib.flatten.columns import Bools, Int64s
+from chalicelib.flatten.decoded import Level, sums_per_document
+from chalicelib.flatten.lax_parser import NUMBERS, LaxParser, Raw
+from chalicelib.flatten.raw_keys import Keys, discriminating_offsets, plain_integers
 
 
-class Text:
-    """Records as one text, each followed by a line feed, with PADDING around: what the parser reads and we look at.
+class Proof:
+    """Compares the keys in the raw bytes of records of `contract` with the values that `parser` read."""
 
-    `starts` holds where each record begins, and one more for the end.
-    """
+    def __init__(self, contract: Contract, parser: LaxParser) -> None:
+        self._parser = parser
+        columns_of_both = (*contract.order_columns, *contract.line_columns)
+        self._keys = {column.name: contract.steps(column)[-1] for column in columns_of_both}
+        self._offsets = discriminating_offsets(set(self._keys.values()))
+        self._numbers = frozenset(column.name for column in columns_of_both if column.type in NUMBERS)
 
-    def __init__(self, raws: Iterable[Any]) -> None:
-        raws = list(raws)
-        self.data = b"\n".join([PADDING, *raws, PADDING])
-        self.bytes = np.frombuffer(self.data, dtype=np.uint8)
-        self.starts: Int64s = np.empty(len(raws) + 1, dtype=np.int64)
-        self.starts[0] = len(PADDING) + 1
-        np.cumsum(np.fromiter(map(len, raws), np.int64, len(raws)) + 1, out=self.starts[1:])
-        self.starts[1:] += self.starts[0]
+    def complete(self, keys: Keys, documents: Level, lines: Level, ends: Int64s, raws: Sequence[Raw]) -> Bools | None:
+        """Return of which records every key that holds a value was read, or None when of all.
 
-    @cached_property
-    def words(self) -> npt.NDArray[np.uint64]:
-        """The eight bytes from each byte on, the first one lowest."""
-        return np.ndarray((len(self.data) - _WORD + 1,), dtype="<u8", buffer=self.data, strides=(1,))
-
-    @cached_property
-    def holds_low_escapes(self) -> bool:
-        """Whether a character below U+0100 may be written as an escape: NUL and the colon are among them."""
-        # Most texts have no escape at all, which is told ten times as fast.
-        return b"\\" in self.data and b"\\u00" in self.data
-
-    @property
-    def holds_nul(self) -> bool:
-        """Whether a NUL is written as an escape; as itself it is not JSON."""
-        return self.holds_low_escapes and NUL in self.data
-
-    @cached_property
-    def may_hold_tiny_numbers(self) -> Bools:
-        """Which records may hold a number that is not 0, but too small for a float: below 10^-323.
-
-        Such a number has an exponent of three digits, or else some two hundred zeros in a row.
+        Each value that was parsed stands behind a key of its own, which is one of the contract's, and no key is left
+        out of the count: so the keys are at least as many as the values, in each record, and where both numbers are the
+        same there is no other key. A text that looks like a key is counted too, and only makes the record incomplete.
+        Keys that hold null are subtracted, one for each that is counted; msgspec says whether they are the contract's.
         """
-        text = self.bytes
-        found = np.flatnonzero(text == ord("-"))
-        found = found[(text[found - 1] | 0x20) == ord("e")]
-        for place in (1, 2, 3):
-            found = found[text[found + place] - np.uint8(ord("0")) < 10]
-        if self.holds_low_escapes:
-            found = np.append(found, [escape.start() for escape in _TINY_ESCAPED.finditer(self.data)])
-        if b"0" * _ZEROS_OF_TINY in self.data:
-            runs = re.finditer(b"0+", self.data)
-            found = np.append(found, [run.start() for run in runs if len(run[0]) >= _ZEROS_OF_TINY])
-        may: Bools = np.zeros(len(self.starts) - 1, dtype=np.bool_)
-        may[self.record_of(found.astype(np.int64))] = True
-        return may
-
-    @property
-    def are_objects(self) -> Bools:
-        """Which records begin as objects do."""
-        objects: Bools = self.bytes[self.starts[:-1]] == ord("{")
-        return objects
-
-    def per_record(self, positions: Int64s) -> Int64s:
-        """Count, for each record, how many of the ascending `positions` lie in it."""
-        begins, ends = self.starts[:-1], self.starts[1:]
-        if len(positions) == len(begins) and ((begins <= positions) & (positions < ends)).all():
-            return np.ones(len(begins), dtype=np.int64)
-        return np.diff(np.searchsorted(positions, self.starts))
-
-    def record_of(self, positions: Int64s) -> Int64s:
-        """Return the record that each position lies in."""
-        return np.searchsorted(self.starts, positions, side="right") - 1
-
-
-class Keys:
-    """Where the keys of a text stand: `colons` behind each, `quotes` at its closing quote; found when asked for."""
-
-    def __init__(self, text: Text) -> None:
-        self.text = text
-
-    def __len__(self) -> int:
-        return len(self.quotes)
-
-    def are_only(self, found: int, texts: Iterable[Bytes]) -> bool:
-        """Tell, where it can be told at once, that there are no keys but `found`, whose values hold these texts."""
-        if self.text.holds_low_escapes:
-            return False
-        return _colons(self.text.bytes) - sum(_colons(each) for each in texts) == found
-
-    @cached_property
-    def colons(self) -> Int64s:
-        return self._places[0]
-
-    @cached_property
-    def quotes(self) -> Int64s:
-        return self._places[1]
-
-    @cached_property
-    def _places(self) -> tuple[Int64s, Int64s]:
-        text = self.text.bytes
-        colons: Int64s = np.flatnonzero(text == _COLON)
-        quotes = colons - 1
-        found = text[quotes]
-        is_key = found == _QUOTE
-        if is_key.all():
-            return colons, quotes
-        if _SPACES[found].any():
-            quotes = _over_space(text, quotes, -1)
-            found = text[quotes]
-            is_key = (found == _QUOTE) | _SPACES[found]
-        return colons[is_key], quotes[is_key]
-
-    @cached_property
-    def count(self) -> Int64s:
-        """For each record, how many keys it has, at the least."""
-        return self.text.per_record(self.quotes)
-
-    @property
-    def nulls(self) -> Int64s:
-        """For each record, how many of its keys hold null."""
-        first = _over_space(self.text.bytes, self.colons + 1, 1)
-        return self.text.per_record(first[self.text.bytes[first] == ord("n")])
-
-    def values(self, name: str, expected: int, telling: int = 2) -> Int64s:
-        """Return where the values of keys spelled `name` begin: `expected` are known to be there.
-
-        `telling` says how far before its colon a key is looked at first; see `telling_places`.
-        """
-        leading = self._leading(name) if expected == len(self.text.starts) - 1 else None
-        quotes = self._spelled(name, self._quotes_where(name, telling)) if leading is None else leading
-        if len(quotes) >= expected:
-            return _over_space(self.text.bytes, quotes + 2, 1)
-        # There is space before colons.
-        which = np.flatnonzero(self.text.bytes[self.quotes - 1] == name.encode()[-1])
-        which = which[np.isin(self.quotes[which], self._spelled(name, self.quotes[which]))]
-        return _over_space(self.text.bytes, self.colons[which] + 1, 1)
-
-    def _leading(self, name: str) -> Int64s | None:
-        """Return the closing quotes of keys called `name` where each record begins with one."""
-        quotes = self.text.starts[:-1] + len(f'{{"{name}')
-        if not (self.text.bytes[quotes + 1] == _COLON).all() or len(self._spelled(name, quotes)) < len(quotes):
+        # No record has fewer keys than values, so that equal sums are equal for each record.
+        value_count = int(documents.value_counts.sum() + lines.value_counts.sum())
+        if keys.are_only(value_count, [*documents.texts, *lines.texts]) or len(keys) == value_count:
             return None
-        return quotes
+        nulls = keys.nulls
+        complete: Bools = keys.count - nulls == documents.value_counts + sums_per_document(lines.value_counts, ends)
+        doubtful: list[int] = np.flatnonzero(complete & (nulls > 0)).tolist()
+        if doubtful:
+            self._parser.check_keys(complete, doubtful, raws)
+        return complete
 
-    def _quotes_where(self, name: str, telling: int) -> Int64s:
-        """Return closing quotes right before a colon that a key called `name` may have: looks at two bytes."""
-        text = self.text.bytes
-        maybe = text[telling:] == _COLON
-        maybe &= text[: len(text) - telling] == f'"{name}":'.encode()[-1 - telling]
-        return np.flatnonzero(maybe) + (telling - 1)
+    def check_identifiers(
+        self, sound: Bools, complete: Bools | None, keys: Keys, documents: Level, lines: Level, ends: Int64s
+    ) -> None:
+        """Clear `sound` where a complete record has an identifier that is not written in digits alone.
 
-    def _spelled(self, name: str, quotes: Int64s) -> Int64s:
-        """Return which of these closing quotes end a key spelled `name`."""
-        quoted = f'"{name}"'.encode()
-        text = self.text.bytes
-        # The last eight bytes, the eight before them, and so on; at the front, some are looked at once more.
-        for back in range(0, len(quoted), _WORD):
-            start = max(0, len(quoted) - back - _WORD)
-            part = quoted[start : start + _WORD]
-            here: npt.NDArray[np.uint64] = self.text.words[quotes - (len(quoted) - start - len(part)) - (_WORD - 1)]
-            same = here >> np.uint64(8 * (_WORD - len(part))) == int.from_bytes(part, "little")
-            quotes = quotes if same.all() else quotes[same]
-        # Else the name is the end of another's, with a quote in it.
-        whole: Bools = text[quotes - len(quoted)] != ord("\\")
-        return quotes if whole.all() else quotes[whole]
+        Of each key, the numbers that were parsed are counted, and the keys of that name whose values are digits alone.
+        All keys of a complete record are the contract's, so that each that is counted holds one of those numbers: where
+        as many are counted as were parsed, each was. A number in another column, under the same key, counts as well.
+        """
+        for key, parsed in self._parsed_numbers(len(sound), documents, lines, ends).items():
+            count, clean = plain_integers(keys, key, int(parsed.sum()), self._offsets[key])
+            fine = clean & (count == parsed)
+            sound &= fine if complete is None else fine | ~complete
 
-
-def telling_places(names: Iterable[str]) -> dict[str, int]:
-    """Return for each name how far before its colon a key has a byte that few others have there: many end in `_id`."""
-    keys = {name: f'"{name}":'.encode() for name in names}
-
-    def place_in(key: bytes) -> int:
-        def shared(place: int) -> int:
-            return sum(len(other) > place and other[-1 - place] == key[-1 - place] for other in keys.values())
-
-        return min(range(2, len(key)), key=shared)
-
-    return {name: place_in(key) for name, key in keys.items()}
-
-
-def plain_integers(keys: Keys, name: str, expected: int, telling: int = 2) -> tuple[Int64s, Bools]:
-    """Look at the values of the keys spelled `name`, of which there are `expected` or more.
-
-    Returns, for each record, how many of those values are written in digits alone, and whether there is none but
-    these, texts and nulls. Some keys may be overlooked, where a key of the same name elsewhere is counted for one of
-    those expected: in a record that has no keys but the contract's, each key that is counted is one of the contract's,
-    so that as many digits as numbers were parsed means that each of these is written in digits alone. Nothing follows
-    for other records.
-    """
-    text = keys.text
-    first = keys.values(name, expected, telling)
-    length = _digits_from(text, first)
-    digits = length > 0
-    ends = _ENDS[text.bytes[first + length]] & digits & (length <= MAX_DIGITS)
-    clean = np.ones(len(text.starts) - 1, dtype=np.bool_)
-    if not ends.all():
-        # A text is passed over: it is missing from the count, and the count tells. So is null.
-        begins = text.bytes[first]
-        clean[text.record_of(first[~ends & (begins != _QUOTE) & (begins != ord("n"))])] = False
-    return text.per_record(first[digits]), clean
-
-
-def _digits_from(text: Text, first: Int64s) -> Int64s:
-    """Count the digits that follow one another from each of these places on, as far as three words."""
-    length = np.zeros(len(first), dtype=np.int64)
-    going: Bools | None = None
-    for word in range(3):
-        # A byte is a digit's if it is below 10 once that of "0" is taken out of it; the highest bit tells of others.
-        # What is carried over to the bytes behind the first that is none does not matter.
-        bits = text.words[first + _WORD * word] ^ _ZEROS
-        others = ((bits + _BELOW_TEN) | bits) & _HIGHEST
-        here = (np.bitwise_count((others & (~others + _ONE)) - _ONE) >> 3).astype(np.int64)
-        length += here if going is None else here * going
-        going = (here == _WORD) if going is None else going & (here == _WORD)
-        if not going.any():
-            break
-    return length
-
-
-def _colons(text: Bytes) -> int:
-    return int(np.count_nonzero(text == _COLON))
-
-
-def _over_space(text: npt.NDArray[np.uint8], positions: Int64s, step: int) -> Int64s:
-    """Move each position on while it stands on white space, but not for ever."""
-    on_space = _SPACES[text[positions]]
-    for _ in range(MOST_SPACES):
-        if not on_space.any():
-            break
-        positions = positions + step if on_space.all() else positions + np.where(on_space, step, 0)
-        on_space &= _SPACES[text[positions]]
-    return positions
+    def _parsed_numbers(self, count: int, documents: Level, lines: Level, ends: Int64s) -> dict[str, Int64s]:
+        """Return, for each key of an identifier read as an integer, how many numbers each record has under it."""
+        integers = self._parser.integers
+        keys = {self._keys[name] for name in integers}
+        parsed: dict[str, Int64s] = {}
+        for column in (*documents.columns, *lines.columns):
+            key = self._keys[column.name]
+            if key in keys and column.name in integers | self._numbers:
+                level = documents if column in documents.columns else lines
+                numbers = level.valid(column).astype(np.int64)
+                if level is lines:
+                    numbers = sums_per_document(numbers, ends)
+                parsed[key] = parsed.get(key, np.zeros(count, np.int64)) + numbers
+        return parsed

@@ -1,4 +1,4 @@
-"""The contract as Arrow types: what the Parquet files hold, and what the parser is told to read."""
+"""The contract as Arrow types: what the Parquet files hold, and what rows hold on their way there."""
 
 from __future__ import annotations
 

@@ -19,9 +19,9 @@ WHOLE_NOISE = Decimal("1e-6")
 """Of a whole number no more than this is noise: the half of 10000000000.5 is a small share, and still a half."""
 
 ROW_BYTES = 256
-MAX_ORDER_BYTES = 32 * 1024 * 1024
-"""How much memory the rows of one order may take, reckoned as ROW_BYTES a row and the order's texts on each: a megabyte
-of JSON can stand for terabytes of rows."""
+MAX_DOCUMENT_BYTES = 32 * 1024 * 1024
+"""How much memory the rows of one document may take, estimated as ROW_BYTES a row and its texts on each: a megabyte of
+JSON can stand for terabytes of rows."""
 
 MAX_UNITS = 10**DECIMAL_PRECISION - 1
 MAX_INTEGER = 2**63 - 1
@@ -56,22 +56,31 @@ class NotFinite:
         self.name = name
 
 
-class Unfit(ValueError):
+class InvalidValue(ValueError):
     """A value does not fit its column; the message says why and what to send."""
+
+
+class RejectedDocument(Exception):
+    """A document breaks the contract: `path` says where, as `products[0].price`, and `reason` why."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path}: {reason}" if path else reason)
 
 
 def identifier(value: object) -> str:
     """Text as it is, an integer as its digits."""
     if isinstance(value, NumberText):
         if not _INTEGER.fullmatch(value):
-            raise Unfit(f"{shown(value)} is not an integer: send text or an integer")
+            raise InvalidValue(f"{shown(value)} is not an integer: send text or an integer")
         return str(value)
-    return _text_or_unfit(value, "text or an integer")
+    return _checked_text(value, "text or an integer")
 
 
 def text(value: object) -> str:
     """Text as it is, a number as the digits that were sent."""
-    return str(value) if isinstance(value, NumberText) else _text_or_unfit(value, "text")
+    return str(value) if isinstance(value, NumberText) else _checked_text(value, "text")
 
 
 def decimal_units(value: object) -> int:
@@ -87,11 +96,13 @@ def integer(value: object) -> int:
 def timestamp_ms(value: object) -> int:
     """An ISO 8601 date or date-time in milliseconds since 1970 UTC; finer fractions are cut, no zone means UTC."""
     if not isinstance(value, str) or isinstance(value, NumberText):
-        raise Unfit(f"expected an ISO 8601 date as text, found {kind(value)}")
+        raise InvalidValue(f"expected an ISO 8601 date as text, found {kind(value)}")
     match = _ISO.fullmatch(value)
     if match is None:
-        raise Unfit(f"{shown(value)!r} is not an ISO 8601 date or date-time: send YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ")
-    part = {name: int(found) for name, found in match.groupdict().items() if found and found.isdigit()}
+        raise InvalidValue(
+            f"{shown(value)!r} is not an ISO 8601 date or date-time: send YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ"
+        )
+    part = {name: int(digits) for name, digits in match.groupdict().items() if digits and digits.isdigit()}
     try:
         day = date(part["year"], part["month"], part["day"])
         if part.get("hour", 0) > 23 or part.get("minute", 0) > 59 or part.get("second", 0) > 59:
@@ -99,7 +110,7 @@ def timestamp_ms(value: object) -> int:
         if part.get("zone_hour", 0) > 23 or part.get("zone_minute", 0) > 59:
             raise ValueError("the offset is out of range")
     except ValueError as problem:
-        raise Unfit(f"{shown(value)!r} is not a date: {problem}") from None
+        raise InvalidValue(f"{shown(value)!r} is not a date: {problem}") from None
     seconds = part.get("hour", 0) * 3600 + part.get("minute", 0) * 60 + part.get("second", 0)
     offset = part.get("zone_hour", 0) * 3600 + part.get("zone_minute", 0) * 60
     seconds += offset if match["sign"] == "-" else -offset
@@ -127,49 +138,60 @@ def kind(value: object) -> str:
     return "an object" if isinstance(value, dict) else "an array"
 
 
-def _text_or_unfit(value: object, wanted: str) -> str:
+def _checked_text(value: object, expected: str) -> str:
     if not isinstance(value, str):
-        raise Unfit(f"expected {wanted}, found {kind(value)}")
+        raise InvalidValue(f"expected {expected}, found {kind(value)}")
     if not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise Unfit("the text holds half of a surrogate pair, which is no character: mend its \\u escape") from None
+            raise InvalidValue(
+                "the text holds half of a surrogate pair, which is no character: mend its \\u escape"
+            ) from None
     return value
 
 
 def _units(value: object, scale: int, largest: int, excess: str) -> int:
+    """Return a number, or numeric text, in units of 10^-scale, at most `largest` of them. Raises InvalidValue.
+
+    `excess` is the reason for a number with more digits than the scale has.
+    """
     if not isinstance(value, str):
-        raise Unfit(f"expected a number, found {kind(value)}")
+        raise InvalidValue(f"expected a number, found {kind(value)}")
     short = _SHORT_DECIMAL.fullmatch(value) if scale else None
     if short:
         return int(short[1] + (short[2] or "").ljust(scale, "0"))
     match = _NUMERIC.fullmatch(value)
     if match is None:
         remedy = _HOW_TO_WRITE if any(map(str.isdigit, value)) else ""
-        raise Unfit(f"{shown(value)!r} is not a finite number{remedy}")
+        raise InvalidValue(f"{shown(value)!r} is not a finite number{remedy}")
     if not match["digits"].strip("0."):
         return 0
     excess = f"{shown(value)} {'has' if scale else 'is'} {excess}"
     too_large = f"{shown(value)} is too large: at most {_largest(scale, largest)}"
     exponent = match["exponent"] or ""
     if len(exponent.lstrip("+-0")) > _LONGEST_EXPONENT:
-        raise Unfit(excess if exponent.startswith("-") else too_large)
+        raise InvalidValue(excess if exponent.startswith("-") else too_large)
     exact = Decimal(value)
-    if exact.adjusted() + scale > len(str(largest)):
-        raise Unfit(too_large)
-    if exact.adjusted() + scale < -1:
-        # Less than a tenth of a unit: to make it none would lose all of it.
-        raise Unfit(excess)
-    context = Context(prec=len(value) + 40)
+    magnitude = exact.adjusted() + scale
+    if magnitude > len(str(largest)):
+        raise InvalidValue(too_large)
+    # Less than a tenth of a unit: to make it none would lose all of it.
+    units = None if magnitude < -1 else _rounded(exact, scale, Context(prec=len(value) + 40))
+    if units is None:
+        raise InvalidValue(excess)
+    if not -largest - (not scale) <= units <= largest:
+        raise InvalidValue(too_large)
+    return units
+
+
+def _rounded(exact: Decimal, scale: int, context: Context) -> int | None:
+    """Return the nearest whole number of units of 10^-scale, or None where the excess is more than noise."""
     scaled = exact.scaleb(scale, context)
     rounded = scaled.to_integral_value(ROUND_HALF_EVEN, context)
     noise = context.multiply(scaled.copy_abs(), NOISE)
-    if context.subtract(scaled, rounded).copy_abs() > (noise if scale else min(noise, WHOLE_NOISE)):
-        raise Unfit(excess)
-    if not -largest - (not scale) <= int(rounded) <= largest:
-        raise Unfit(too_large)
-    return int(rounded)
+    excess = context.subtract(scaled, rounded).copy_abs()
+    return None if excess > (noise if scale else min(noise, WHOLE_NOISE)) else int(rounded)
 
 
 def _largest(scale: int, largest: int) -> str:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.assembly import datasets, storage, want_crawler
+from chalicelib.assembly import datasets, request_crawl, storage
 from chalicelib.cores import cores
 from chalicelib.dataset import Dataset, dataset_of
 from chalicelib.errors import kind_of, redacted_message, shown
@@ -33,8 +33,8 @@ def load_event(event: object, settings: Settings, time_left: Callable[[], float]
 
     `time_left` returns the seconds until Lambda stops the process. One that fails does not keep the others from being
     loaded; its error is raised when all have been tried, so that Lambda delivers the event again, and those that were
-    loaded are then known. An event that S3 did not send is not raised for, since it would come again just the same: it
-    is a warning and a metric.
+    loaded are then duplicates. An event that S3 did not send is not raised for, since it would come again just the
+    same: it is a warning and a metric.
     """
     outcomes, failures = [], []
     for shape in other_shapes(event):
@@ -49,7 +49,7 @@ def load_event(event: object, settings: Settings, time_left: Callable[[], float]
             measure({"LoadFailures": 1}, stage=settings.stage, kind=kind_of(error))
             failures.append(error)
     if {*WITH_ROWS, DELETED} & set(outcomes):
-        want_crawler(settings)
+        request_crawl(settings)
     if failures:
         raise failures[0]
     return outcomes

@@ -1,4 +1,4 @@
-"""The scheduled function's work: a run of the sweep over the stage's bucket, and the crawler if it is wanted."""
+"""The scheduled function's work: a run of the sweep over the stage's bucket, and a crawl that was requested."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-import boto3
-
 from chalicelib.assembly import catch_up_crawler, datasets, storage
-from chalicelib.aws.functions import hand_over
+from chalicelib.aws.functions import hand_over, lambda_client
 from chalicelib.loading.sweep import Sweep
 from chalicelib.loading.sweep_cursor import Rules, SweepReport
 from chalicelib.settings import Settings
@@ -27,13 +25,13 @@ def sweep_bucket(settings: Settings, function: str, time_left: Callable[[], floa
     `function` is the deployed name of the function that runs this: what it finds is handed to its neighbour that loads.
     """
     began = time.monotonic()
-    client = boto3.client("lambda")
+    client = lambda_client()
     loader = f"{function.removesuffix(SWEEP)}{LOAD}"
     sweep = Sweep(storage(settings.bucket), rules(settings), lambda event: hand_over(client, loader, event))
-    found = sweep.run(time_left)
-    facts = asdict(found) | {"seconds": round(time.monotonic() - began, 3)}
-    log("sweep", level="WARNING" if found.notes else "INFO", **facts)
-    _measure(found, facts["seconds"], settings.stage)
+    report = sweep.run(time_left)
+    facts = asdict(report) | {"seconds": round(time.monotonic() - began, 3)}
+    log("sweep", level="WARNING" if report.notes else "INFO", **facts)
+    _measure(report, facts["seconds"], settings.stage)
     catch_up_crawler(settings)
     return facts
 
@@ -54,17 +52,17 @@ def rules(settings: Settings) -> Rules:
     )
 
 
-def _measure(found: SweepReport, seconds: float, stage: str) -> None:
+def _measure(report: SweepReport, seconds: float, stage: str) -> None:
     measure(
         {
-            "SweepAnnounced": found.announced,
-            "SweepGaveUp": found.given_up,
-            "SweepRemoved": found.removed,
-            "SweepRefusedToRemove": found.left_alone,
-            "LedgerEntriesUnreadable": found.unreadable,
-            "ForeignFilesInTable": found.foreign,
+            "SweepAnnounced": report.announced,
+            "SweepGaveUp": report.given_up,
+            "SweepRemoved": report.removed,
+            "SweepRefusedToRemove": report.left_alone,
+            "LedgerEntriesUnreadable": report.unreadable,
+            "ForeignFilesInTable": report.foreign,
             "SweepSeconds": seconds,
-            "OldestWaitingSeconds": found.oldest_waiting,
+            "OldestWaitingSeconds": report.oldest_waiting,
         },
         stage=stage,
     )

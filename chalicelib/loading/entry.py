@@ -90,14 +90,14 @@ class Entry:
         if not isinstance(stored, Mapping):
             raise UnreadableEntry("it is no JSON object")
         entry = cls(**{**_fields(cls, stored), "counts": Counts(**_fields(Counts, stored))})
-        if name is not None and not name.endswith(ledger_name(entry.key)):
+        if name is not None and name.rpartition("/")[2] != ledger_name(entry.key):
             raise UnreadableEntry("it is the entry of another key")
         # What an entry of version 0.1 was about to remove has burned its names as well.
         return entry if "burned" in stored else replace(entry, **entry._burning(entry.superseded))
 
     @classmethod
     def first(cls, arrival: Arrival) -> Entry:
-        """Return the entry of a key that nothing is known of, while it is being loaded."""
+        """Return the entry of a new key while it is being loaded."""
         return cls(arrival.key, arrival.version, arrival.sequencer, LOADING, arrival.etag)
 
     def beginning(self, arrival: Arrival) -> Entry:
@@ -161,7 +161,7 @@ class Entry:
     def has_burned(self, file: str) -> bool:
         """Tell whether a file of this key has a name that was to be removed.
 
-        One that is in the table all the same was published too late, by a load that had been taken for dead.
+        One that is in the table all the same was published too late, by a load that seemed to have ended.
         """
         name = parse_name(file)
         return name is not None and name.generation < self._generation(name.version_digest)
@@ -170,17 +170,13 @@ class Entry:
         """Return the entry before `files` appear in the table."""
         return replace(self, publishing=_sorted({*self.publishing, *files} - set(self.files)))
 
-    def dropping(self, files: Iterable[str]) -> Entry:
-        """Return the entry before files of this key that it does not need are removed."""
-        return self._removing(files)
-
-    def _removing(self, going: Iterable[str], /, **changes: Any) -> Entry:
-        """Return the entry with `changes` before files that are `going` are removed: the ledger says so first.
+    def dropping(self, files: Iterable[str], /, **changes: Any) -> Entry:
+        """Return the entry with `changes` before `files` of its key are removed: the ledger says so first.
 
         What the changed entry keeps is not removed.
         """
         changed = replace(self, **changes)
-        gone = set(going) - set(changed.files)
+        gone = set(files) - set(changed.files)
         return replace(
             changed,
             publishing=_sorted(set(changed.publishing) - gone),
@@ -212,7 +208,7 @@ class Entry:
             )
         if result.state not in WITH_ROWS:
             return entry
-        return entry._removing(
+        return entry.dropping(
             {*entry.files, *(entry.publishing if newest else ())},
             files=_sorted(result.files),
             loaded_version=arrival.version,
@@ -227,7 +223,7 @@ class Entry:
 
     def deleting(self, arrival: Arrival) -> Entry:
         """Return the entry after the source object was deleted, where its rows are to go with it."""
-        return self._removing(
+        return self.dropping(
             {*self.files, *self.publishing},
             version=arrival.version,
             sequencer=arrival.sequencer or self.sequencer,
@@ -249,11 +245,11 @@ class Entry:
         if self.loaded_sequencer and is_before(self.loaded_sequencer, arrival.sequencer):
             going |= {*self.files}
             changes |= {"files": (), "loaded_version": None, "loaded_sequencer": "", "incomplete": False}
-        return self._removing(going, **changes)
+        return self.dropping(going, **changes)
 
     def abandoned(self) -> Entry:
-        """Return the entry once whoever was about to publish is known to have ended: its files are to be removed."""
-        return self._removing(self.publishing, publishing=())
+        """Return the entry after a load that was about to publish ended early: its files are to be removed."""
+        return self.dropping(self.publishing, publishing=())
 
 
 def read_entry(read_json: Callable[[str], VersionedJson | None], ledger: str, key: str) -> Entry | None:

@@ -96,7 +96,7 @@ class Ingest:
         return session.conclude(replace(result, finished_at=self._clock.now().isoformat(), seconds=seconds))
 
     def _read(self, session: LedgerSession, time_left: Callable[[], float] | None) -> Result | None:
-        """Read and publish; return None where, once it was read, nobody wanted it any more."""
+        """Read and publish; return None where a newer version made that superfluous meanwhile."""
         source = self._store.open(session.arrival)
         if source is None:
             return Result(GONE, reason="the object was deleted or replaced before it could be read")

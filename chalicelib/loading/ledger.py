@@ -23,7 +23,7 @@ class Decision(Enum):
     SKIP_DUPLICATE = "duplicate"
     SKIP_STALE = "stale"
     SKIP_OVERTAKEN = "overtaken"
-    """The sweep announced it, and somebody else has taken it up since."""
+    """The sweep announced it, and another process has begun to load it since."""
 
     @property
     def loads(self) -> bool:

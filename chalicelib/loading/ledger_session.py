@@ -67,7 +67,7 @@ class LedgerSession:
         raise LostRace(self.arrival.key)
 
     def announce(self, files: tuple[str, ...]) -> bool:
-        """Say in the ledger which files are about to appear; return False where they are not wanted any more.
+        """Say in the ledger which files are about to appear; return False where a newer version made them superfluous.
 
         Raises LostRace where their names were burned meanwhile: somebody may be about to remove them.
         """
@@ -112,13 +112,13 @@ class LedgerSession:
                 self._drop(ours)
                 return Outcome(decision.value), self.entry or entry
             if entry is None or ours - set(entry.publishing):
-                # Taken for dead, our files may have been removed by now: they have to be published again.
+                # The sweep may have given us up and removed our files: they have to be published again.
                 self._drop(ours)
                 break
         raise LostRace(self.arrival.key)
 
     def _drop(self, files: set[str]) -> None:
-        """Remove files of ours that are not wanted, unless another load of this version has taken them over."""
+        """Remove files of ours that are superfluous, unless another load of this version lists them."""
         for _ in range(RACES):
             ours = files - set(self.entry.files) if self.entry else set()
             if self.entry is None or not ours:
@@ -155,7 +155,7 @@ class LedgerSession:
         return True
 
     def _fenced(self) -> Decision | None:
-        """Leave it to others where the sweep's word is no longer the last; after a failure it is taken up again."""
+        """Skip what the sweep announced if its entry has changed since; after a failure it is loaded all the same."""
         fence = self.arrival.ledger_etag
         failed = self.entry is not None and self.entry.state == FAILED
         return None if fence is None or fence == self._etag or failed else Decision.SKIP_OVERTAKEN

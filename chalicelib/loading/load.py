@@ -17,10 +17,11 @@ from chalicelib.file_names import FileNames
 from chalicelib.flatten.flattener import Lineage
 from chalicelib.loading.models import LOADED, PARTLY_LOADED, QUARANTINED, Arrival, Result
 from chalicelib.loading.store import ObjectStore, Opened
+from chalicelib.settings import MIB
 from chalicelib.writing.convert import Limits, convert
 from chalicelib.writing.sink import SinkWriter
 
-PART_BYTES = 8 * 1024 * 1024
+PART_BYTES = 8 * MIB
 """Compressed bytes of rejected records that wait in memory; beyond, they are staged in S3 in parts of this size.
 S3 takes no part below 5 MiB but the last, and no more than 10,000."""
 

@@ -26,7 +26,7 @@ def arrivals(event: object, prefix: str, removals: bool = False) -> list[Arrival
     `other_shapes`.
     """
     kinds = (CREATED, REMOVED) if removals else (CREATED,)
-    found = []
+    announced = []
     for record in _records(event):
         if not _is_from_s3(record):
             continue
@@ -35,8 +35,8 @@ def arrivals(event: object, prefix: str, removals: bool = False) -> list[Arrival
         key = unquote_plus(thing["key"])
         folder = key.endswith("/") and not thing.get("size")
         if kind in kinds and key.startswith(prefix) and key != prefix and not folder:
-            found.append(_arrival(record, key, kind))
-    return found
+            announced.append(_arrival(record, key, kind))
+    return announced
 
 
 def other_shapes(event: object) -> list[str]:
@@ -113,7 +113,7 @@ def _arrival(record: Mapping[str, Any], key: str, kind: str) -> Arrival:
 
 def _time(text: Any) -> datetime | None:
     try:
-        found = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except (TypeError, ValueError):
         return None
-    return found if found.tzinfo else None
+    return time if time.tzinfo else None

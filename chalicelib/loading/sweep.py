@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.errors import UnreadableEntry
-from chalicelib.file_names import UNREADABLE, ledger_name, unreadable_name
+from chalicelib.file_names import ledger_name, unreadable_name
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.models import (
     DELETED,
@@ -57,8 +57,8 @@ class Sweep:
     def run(self, time_left: Callable[[], float]) -> SweepReport:
         """Go on with the round until it is whole or the time is nearly over. Raises what the store raises."""
         self._report = SweepReport()
-        known = self._store.read_json(self._name)
-        cursor, etag = (SweepCursor.from_json(known.value), known.etag) if known else (SweepCursor(), None)
+        stored = self._store.read_json(self._name)
+        cursor, etag = (SweepCursor.from_json(stored.value), stored.etag) if stored else (SweepCursor(), None)
         if cursor.is_new_round and cursor.entries and self._ledger_is_empty():
             self._report.left_alone += cursor.entries
             self._report.note(f"the ledger is empty and had {cursor.entries} entries: nothing is done", self._name)
@@ -74,11 +74,11 @@ class Sweep:
         return self._report
 
     def _ledger_is_empty(self) -> bool:
-        first = self._store.list(self._rules.ledger, limit=1).objects
-        return not first or self._is_set_aside(first[0].key)
+        return not any(self._is_entry(each) for each in self._store.list(self._rules.ledger).objects)
 
-    def _is_set_aside(self, key: str) -> bool:
-        return key.startswith(f"{self._rules.ledger}{UNREADABLE}")
+    def _is_entry(self, listed: ObjectSummary) -> bool:
+        """Tell an entry from what lies in a folder below the ledger: entries set aside, a copy that somebody keeps."""
+        return "/" not in listed.key.removeprefix(self._rules.ledger) and not listed.is_folder
 
     def _page(self, cursor: SweepCursor, time_left: Callable[[], float]) -> SweepCursor:
         """Look at a page of objects; return where to go on."""
@@ -126,9 +126,9 @@ class Sweep:
 
     def _perhaps_waits(self, listed: ObjectSummary, now: datetime) -> None:
         name = f"{self._rules.ledger}{ledger_name(listed.key)}"
-        known = self._store.read_json(name)
+        stored = self._store.read_json(name)
         try:
-            entry = Entry.from_json(known.value, name) if known else None
+            entry = Entry.from_json(stored.value, name) if stored else None
         except UnreadableEntry as problem:
             self._report.unreadable += 1
             self._report.note(f"its ledger entry could not be read and was set aside: {problem}", listed.key)
@@ -139,25 +139,25 @@ class Sweep:
         arrival = self._store.current(listed.key)
         if arrival is None or (entry is not None and entry.state in FINISHED and entry.version == arrival.version):
             return
-        if entry is not None and known is not None and entry.version == arrival.version and self._alive(entry, known):
+        if entry is not None and stored is not None and entry.version == arrival.version and self._alive(entry, stored):
             return
         self._wait_for(now - listed.modified_at)
-        self._claim(arrival, entry, known)
+        self._claim(arrival, entry, stored)
 
-    def _alive(self, entry: Entry, known: VersionedJson) -> bool:
+    def _alive(self, entry: Entry, stored: VersionedJson) -> bool:
         """Tell whether somebody is at work on it, or will be: Lambda tries what failed three times."""
-        return entry.state in (LOADING, FAILED) and known.age < self._rules.grace
+        return entry.state in (LOADING, FAILED) and stored.age < self._rules.grace
 
-    def _claim(self, arrival: Arrival, entry: Entry | None, known: VersionedJson | None) -> None:
+    def _claim(self, arrival: Arrival, entry: Entry | None, stored: VersionedJson | None) -> None:
         """Announce it if the ledger's entry is still the one that was seen: two sweeps never announce one object."""
         if entry is not None and _is_given_up(entry, arrival):
             return
         first = replace(Entry.first(arrival), attempts=0)
-        self._announce_when_written(arrival, (entry or first).awaited(arrival), known)
+        self._announce_when_written(arrival, (entry or first).awaited(arrival), stored)
 
-    def _announce_when_written(self, arrival: Arrival, entry: Entry, known: VersionedJson | None) -> None:
+    def _announce_when_written(self, arrival: Arrival, entry: Entry, stored: VersionedJson | None) -> None:
         name = f"{self._rules.ledger}{ledger_name(arrival.key)}"
-        etag = self._store.write_json(name, entry.as_json(), known.etag if known else None)
+        etag = self._store.write_json(name, entry.as_json(), stored.etag if stored else None)
         if etag is not None:
             self._announce(announcement(replace(arrival, ledger_etag=etag)))
             self._report.announced += 1
@@ -168,68 +168,68 @@ class Sweep:
     # Ledger entries -----------------------------------------------------------------------------------------------
 
     def _entry(self, cursor: SweepCursor, listed: ObjectSummary, now: datetime, is_recent: bool) -> SweepCursor:
-        if self._is_set_aside(listed.key) or listed.is_folder:
+        if not self._is_entry(listed):
             return cursor
         cursor = replace(cursor, counted=cursor.counted + 1)
         if not is_recent and not self._rules.deletes:
             return cursor
         self._report.looked += 1
-        known = self._store.read_json(listed.key)
-        if known is None:
+        stored = self._store.read_json(listed.key)
+        if stored is None:
             return cursor
         try:
-            entry = Entry.from_json(known.value, listed.key)
+            entry = Entry.from_json(stored.value, listed.key)
         except UnreadableEntry as problem:
             self._report.unreadable += 1
             self._report.note(f"a ledger entry that cannot be read: {problem}", listed.key)
             # Whose it is only its object tells, which may be an old one: the next round looks at all of them.
             return replace(cursor, full=cursor.full or cursor.last_whole is not None)
-        if known.age >= self._rules.grace:
-            self._settled(listed.key, entry, known, is_recent)
+        if stored.age >= self._rules.grace:
+            self._settled(listed.key, entry, stored, is_recent)
         return cursor
 
-    def _settled(self, name: str, entry: Entry, known: VersionedJson, is_recent: bool) -> None:
+    def _settled(self, name: str, entry: Entry, stored: VersionedJson, is_recent: bool) -> None:
         """Look at an entry that nobody has written for the grace time, at the files of a recent one too."""
         if entry.state in (LOADING, FAILED):
-            self._unfinished(name, entry, known)
+            self._unfinished(name, entry, stored)
         elif entry.state in (GONE, DELETED) and (current := self._store.current(entry.key)) is not None:
             # What was announced is gone, and what there is now may have come a long time ago.
-            self._wait_for(known.age)
-            self._claim(current, entry, known)
+            self._wait_for(stored.age)
+            self._claim(current, entry, stored)
         elif entry.publishing or entry.superseded:
-            self._clean_up(name, entry, known)
+            self._clean_up(name, entry, stored)
         elif self._rules.deletes and entry.loaded_version is not None and self._store.current(entry.key) is None:
             self._announce_removal(entry)
         elif is_recent:
-            self._perhaps_incomplete(entry, known)
+            self._perhaps_incomplete(entry, stored)
 
-    def _unfinished(self, name: str, entry: Entry, known: VersionedJson) -> None:
+    def _unfinished(self, name: str, entry: Entry, stored: VersionedJson) -> None:
         arrival = self._store.current(entry.key)
         if arrival is None and self._rules.deletes:
             self._announce_removal(entry)
             return
-        self._wait_for(known.age)
+        self._wait_for(stored.age)
         # Where the key was deleted meanwhile, S3 may still have the version that was being loaded.
         arrival = arrival or _version(entry, entry.version, self._rules.bucket)
         if _is_given_up(entry, arrival):
-            self._give_up(name, entry, known)
+            self._give_up(name, entry, stored)
         else:
-            self._claim(arrival, entry, known)
+            self._claim(arrival, entry, stored)
 
-    def _give_up(self, name: str, entry: Entry, known: VersionedJson) -> None:
+    def _give_up(self, name: str, entry: Entry, stored: VersionedJson) -> None:
         """Announce it no more; what it was about to publish beside the rows of an older version is removed."""
         self._report.given_up += 1
         self._report.note(f"given up after {entry.attempts} attempts", entry.key)
         if entry.publishing or entry.superseded:
-            self._clean_up(name, entry, known)
+            self._clean_up(name, entry, stored)
 
-    def _clean_up(self, name: str, entry: Entry, known: VersionedJson) -> None:
+    def _clean_up(self, name: str, entry: Entry, stored: VersionedJson) -> None:
         """Remove what the entry has replaced, and what was about to appear when its process ended."""
-        self._remove(name, entry.abandoned(), known)
+        self._remove(name, entry.abandoned(), stored)
 
-    def _remove(self, name: str, marked: Entry, known: VersionedJson) -> None:
+    def _remove(self, name: str, marked: Entry, stored: VersionedJson) -> None:
         """Remove the superseded files of an entry once the ledger says so: their names are never written again."""
-        etag = self._store.write_json(name, marked.as_json(), known.etag)
+        etag = self._store.write_json(name, marked.as_json(), stored.etag)
         if etag is None:
             return
         self._store.delete(marked.removable)
@@ -241,7 +241,7 @@ class Sweep:
         self._announce(announcement(gone))
         self._report.announced += 1
 
-    def _perhaps_incomplete(self, entry: Entry, known: VersionedJson) -> None:
+    def _perhaps_incomplete(self, entry: Entry, stored: VersionedJson) -> None:
         """Have a version loaded again of which files are missing from the table."""
         missing = [file for file in entry.files if self._store.current(file) is None]
         if not missing or entry.loaded_version is None:
@@ -249,7 +249,7 @@ class Sweep:
         current = self._store.current(entry.key)
         if current is not None and current.version != entry.version:
             # The entry is older than the object, as after a restore.
-            self._claim(current, entry, known)
+            self._claim(current, entry, stored)
             return
         arrival = replace(_version(entry, entry.loaded_version, self._rules.bucket), sequencer=entry.loaded_sequencer)
         if self._store.modified_at(arrival) is None:
@@ -257,7 +257,7 @@ class Sweep:
             return
         self._report.note(f"{len(missing)} of its files are missing: it is loaded again", entry.key)
         is_newest = entry.loaded_version == entry.version
-        self._announce_when_written(arrival, entry.awaited(arrival) if is_newest else entry.repairing(), known)
+        self._announce_when_written(arrival, entry.awaited(arrival) if is_newest else entry.repairing(), stored)
 
     # Files of the table -------------------------------------------------------------------------------------------
 

@@ -102,11 +102,12 @@ class SweepCursor:
             values = {each.name: stored[each.name] for each in fields(cls) if each.name in stored}
             for name in ("began_at", "last_whole"):
                 values[name] = _time(values[name]) if values.get(name) else None
-            found = cls(**values | {"orphans": tuple(values.get("orphans", ()))})
-            numbers, texts = (found.table, found.entries, found.counted, found.files), (found.after, *found.orphans)
+            cursor = cls(**values | {"orphans": tuple(values.get("orphans", ()))})
+            numbers = (cursor.table, cursor.entries, cursor.counted, cursor.files)
+            texts = (cursor.after, *cursor.orphans)
             sound = all(type(each) is int for each in numbers) and all(type(each) is str for each in texts)
-            sound = sound and found.phase in PHASES and found.table >= 0
-            return found if sound else cls()
+            sound = sound and cursor.phase in PHASES and cursor.table >= 0
+            return cursor if sound else cls()
         except (TypeError, ValueError, AttributeError, KeyError):
             return cls()
 

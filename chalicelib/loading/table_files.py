@@ -71,14 +71,14 @@ class TableFiles:
     def remove(self, file: str) -> None:
         """Remove a file if it still is nobody's."""
         name = parse_name(file)
-        if name is None or self._ownership(file, name.key_digest, again=True) is not Ownership.ORPHAN:
+        if name is None or self._ownership(file, name.key_digest, refresh=True) is not Ownership.ORPHAN:
             return
-        ((entry_name, entry, known),) = self._entries[name.key_digest]
+        ((entry_name, entry, stored),) = self._entries[name.key_digest]
         if entry is not None:
-            self._drop(entry_name, entry.dropping([file]), known)
+            self._drop(entry_name, entry.dropping([file]), stored)
 
-    def _ownership(self, file: str, key_digest: str, again: bool = False) -> Ownership:
-        if again or key_digest not in self._entries:
+    def _ownership(self, file: str, key_digest: str, refresh: bool = False) -> Ownership:
+        if refresh or key_digest not in self._entries:
             self._entries[key_digest] = list(self._read(key_digest))
         entries = [entry for _, entry, _ in self._entries[key_digest]]
         if any(entry is not None and entry.knows(file) for entry in entries):
@@ -98,9 +98,9 @@ class TableFiles:
 
     def _read(self, key_digest: str) -> Iterable[tuple[str, Entry | None, VersionedJson]]:
         for listed in self._store.list(f"{self._rules.ledger}{key_digest}").objects:
-            known = self._store.read_json(listed.key)
-            if known is not None:
+            stored = self._store.read_json(listed.key)
+            if stored is not None:
                 try:
-                    yield listed.key, Entry.from_json(known.value, listed.key), known
+                    yield listed.key, Entry.from_json(stored.value, listed.key), stored
                 except UnreadableEntry:
-                    yield listed.key, None, known
+                    yield listed.key, None, stored

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from chalicelib.settings import MIB
 from chalicelib.telemetry import metrics
 
-MIB = 1024 * 1024
 STATUS = Path("/proc/self/status")
 
 

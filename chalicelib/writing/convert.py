@@ -16,12 +16,13 @@ from chalicelib.errors import UnreadableFile
 from chalicelib.flatten import arrow, parallel
 from chalicelib.flatten.flattener import Flattener, Lineage, records_of
 from chalicelib.flatten.memory_file import MemoryFile
+from chalicelib.settings import MIB
 from chalicelib.writing.sink import SinkWriter
 
 MAX_EXPANSION = 100
 """How many times the bytes of the source its rows may take: an order of many lines repeats its own texts on each."""
 
-FREE_ROWS_BYTES = 64 * 1024 * 1024
+FREE_ROWS_BYTES = 64 * MIB
 """What rows may take in any case: a small file with an order of thousands of lines is no danger."""
 
 
@@ -38,7 +39,7 @@ class Converted(NamedTuple):
 
 @dataclass(frozen=True)
 class Limits:
-    """How much is taken, in bytes; the settings of the same names say what each does. And on how many cores.
+    """How much is accepted, in bytes, as the settings of the same names say; and how many cores there are.
 
     `max_rejected_percent` is of the orders read, and counts once `judged_from_orders` of them were.
     """

@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from chalicelib.contracts.model import Contract
 from chalicelib.file_names import FileNames, in_generation
-from chalicelib.writing.parquet import MIB, MonthFile, MonthFiles
+from chalicelib.settings import MIB
+from chalicelib.writing.parquet import MonthFile, MonthFiles
 
 KEPT_BYTES = 96 * MIB
 """Finished files of a load that stay on disk until they are published; beyond, files are staged in the store."""
@@ -41,7 +42,6 @@ class HiveSink:
     contract: Contract
     folders: Mapping[str, str]
     roll_bytes: int
-    kept_bytes: float = KEPT_BYTES
 
     def writer(self, directory: Path, names: FileNames, generation: int = 0) -> HiveWriter:
         """Return the writer of one load. In another `generation` its files have other names."""
@@ -107,7 +107,7 @@ class HiveWriter:
         """Have a finished file wait. Called in its table's thread."""
         key = f"{folder}{in_generation(file.relative_path, self._generation)}"
         self._keys.append(key)
-        if self._kept_bytes + file.size <= self._sink.kept_bytes:
+        if self._kept_bytes + file.size <= KEPT_BYTES:
             self._kept.append((key, file.path))
             self._kept_bytes += file.size
         else:

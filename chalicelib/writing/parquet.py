@@ -19,8 +19,7 @@ from chalicelib.file_names import FileNames
 from chalicelib.flatten import columns
 from chalicelib.flatten.columns import month_name
 from chalicelib.flatten.schema import row_schema
-
-MIB = 1024 * 1024
+from chalicelib.settings import MIB
 
 ROW_GROUP_BYTES = 12 * MIB
 """Arrow bytes of a month's rows that make a row group: about 60,000 rows. More would be fewer requests for Athena and
@@ -154,7 +153,7 @@ class MonthFiles:
                 writer.close()
 
     def _split(self) -> None:
-        """Let the rows taken so far wait by month."""
+        """Let the rows added so far wait by month."""
         if not self._unsplit:
             return
         rows = pa.concat_tables([rows for rows, _ in self._unsplit])

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.api.upload_names import MAX_NAME_BYTES, UploadId, safe_name
+from chalicelib.counts import Counts
 from chalicelib.documents.decompress import is_supported
 from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.errors import RequestError, UnknownUpload
@@ -248,7 +249,7 @@ def test_a_file_removed_before_it_was_loaded_has_failed(uploaded: UploadWorld) -
 
 
 def test_the_end_is_what_the_ledger_says_even_when_the_file_is_gone(uploaded: UploadWorld) -> None:
-    uploaded.entry("loaded", orders_read=3, orders_loaded=3, rows=7, files=("a", "b"))
+    uploaded.entry("loaded", counts=Counts(3, 3, 0, 7), files=("a", "b"))
     for _ in range(2):
         status = uploaded.at(timedelta(days=400))
         assert (status["status"], status["orders_read"], status["rows"], status["files"]) == ("loaded", 3, 7, 2)
@@ -256,11 +257,11 @@ def test_the_end_is_what_the_ledger_says_even_when_the_file_is_gone(uploaded: Up
 
 
 def test_a_second_file_by_the_same_link_is_loading_until_it_is_the_one_that_was_loaded(uploaded: UploadWorld) -> None:
-    uploaded.entry("loaded", orders_read=3, orders_loaded=3, rows=7, files=("a",))
+    uploaded.entry("loaded", counts=Counts(3, 3, 0, 7), files=("a",))
     uploaded.arrived(timedelta(seconds=10), b"12345")
     status = uploaded.at(timedelta(seconds=11))
     assert (status["status"], status["rows"]) == ("loading", 0)
-    uploaded.entry("loaded", version="5", orders_read=1, orders_loaded=1, rows=1, files=("b",))
+    uploaded.entry("loaded", version="5", counts=Counts(1, 1, 0, 1), files=("b",))
     assert uploaded.at(timedelta(seconds=12))["rows"] == 1
 
 
@@ -279,9 +280,7 @@ def test_what_was_rejected_is_shown_by_a_sample_without_the_orders_and_a_link(up
     ]
     content = gzip.compress(b"".join(b"".join(each.json_line()) for each in records))
     uploaded.front.s3.put("orders_quarantine/q.ndjson.gz", content)
-    uploaded.entry(
-        "partly_loaded", orders_read=9, orders_loaded=1, orders_rejected=8, quarantine="orders_quarantine/q.ndjson.gz"
-    )
+    uploaded.entry("partly_loaded", counts=Counts(9, 1, 8), quarantine="orders_quarantine/q.ndjson.gz")
     status = uploaded.at(timedelta(seconds=5))
     assert [each["record_number"] for each in status["rejected"]] == [1, 2, 3, 4, 5]
     assert status["rejected"][0] == {
@@ -297,7 +296,7 @@ def test_a_sample_stays_small_whatever_was_rejected(uploaded: UploadWorld) -> No
     huge = b"".join(RejectedRecord(1, "", "too long", b"x" * 30_000_000).json_line())
     content = gzip.compress(huge + b"".join(RejectedRecord(2, "", "late", b"1").json_line()))
     uploaded.front.s3.put("orders_quarantine/q.ndjson.gz", content)
-    uploaded.entry("partly_loaded", orders_read=2, orders_rejected=2, quarantine="orders_quarantine/q.ndjson.gz")
+    uploaded.entry("partly_loaded", counts=Counts(2, 0, 2), quarantine="orders_quarantine/q.ndjson.gz")
     status = uploaded.at(timedelta(seconds=5))
     assert status["rejected"] == [{"record_number": 1, "path": "", "reason": "too long"}]
 

@@ -6,14 +6,17 @@ import io
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 from moto import mock_aws
 
-from chalicelib.aws.s3 import RESUMES, Storage
-from chalicelib.errors import NotThereYet
+from chalicelib.aws.presigned import LinkBucket
+from chalicelib.aws.s3 import PART_BYTES, RESUMES, Storage
+from chalicelib.errors import AwsError, NotThereYet, ServiceUnavailable, redacted_message
 from chalicelib.loading.models import Arrival
 
 BUCKET, KEY = "some-bucket", "orders_json_incoming/a b+ü.json"
@@ -121,7 +124,7 @@ def test_connections_that_break_before_they_give_anything_end_the_load() -> None
     client: Any = Broken(b"x" * 100, 0)
     source = Storage(client, BUCKET).open(arrival("v"))
     assert source is not None
-    with pytest.raises(ConnectionError):
+    with pytest.raises(ServiceUnavailable, match=r"^ConnectionError$"):
         source.stream.read(1000)
     assert client.gets == 1 + RESUMES
 
@@ -134,8 +137,8 @@ def test_parts_that_are_added_one_by_one_appear_together_when_the_object_is_comp
         store.add(upload, part)
     assert s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
     store.complete(upload)
-    found = s3.get_object(Bucket=BUCKET, Key=key)
-    assert (found["Body"].read(), found["ContentType"]) == (b"".join(parts), "application/gzip")
+    stored = s3.get_object(Bucket=BUCKET, Key=key)
+    assert (stored["Body"].read(), stored["ContentType"]) == (b"".join(parts), "application/gzip")
 
 
 def test_what_is_aborted_never_appears(s3: Any) -> None:
@@ -154,3 +157,46 @@ def test_a_copy_of_what_is_there_no_more_is_no_error(s3: Any) -> None:
     store.copy("orders_ledger/b.json", "orders_ledger/unreadable/b.json")
     kept = s3.list_objects_v2(Bucket=BUCKET, Prefix="orders_ledger/unreadable/")["Contents"]
     assert [each["Key"] for each in kept] == ["orders_ledger/unreadable/a.json"]
+
+
+def test_a_staged_file_leaves_the_disk_and_appears_when_it_is_complete(s3: Any, tmp_path: Path) -> None:
+    store, key, file = Storage(s3, BUCKET), "orders/order_month=2024-07/a.parquet", tmp_path / "a"
+    content = b"a" * PART_BYTES + b"b"
+    file.write_bytes(content)
+    upload = store.stage(key, file)
+    assert not file.exists()
+    assert s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+    store.complete(upload)
+    assert s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == content
+
+
+@pytest.mark.parametrize(
+    ("code", "is_temporary"),
+    [("AccessDenied", False), ("SlowDown", True), ("Throttling", True), ("NoSuchBucket", False)],
+)
+def test_what_s3_refuses_is_raised_as_our_error_with_call_and_code_and_nothing_that_was_sent(
+    s3: Any, code: str, is_temporary: bool
+) -> None:
+    def refuse(**_: Any) -> Any:
+        raise s3.exceptions.ClientError({"Error": {"Code": code, "Message": "key Ann Smith.json"}}, "PutObject")
+
+    s3.put_object = refuse
+    with pytest.raises(AwsError) as caught:
+        Storage(s3, BUCKET).put("Ann Smith.json", b"Ann Smith")
+    assert (caught.value.kind, caught.value.call, caught.value.is_temporary) == (code, "PutObject", is_temporary)
+    assert str(caught.value) == redacted_message(caught.value) == f"PutObject: {code}"
+    assert isinstance(caught.value.__cause__, s3.exceptions.ClientError)
+
+
+def test_a_network_that_is_down_is_raised_as_our_error() -> None:
+    client: Any = boto3.client(
+        "s3",
+        region_name="us-east-1",
+        endpoint_url="http://127.0.0.1:9",
+        config=Config(retries={"total_max_attempts": 1}),
+        aws_access_key_id="nobody",
+        aws_secret_access_key="nobody",
+    )
+    for call in (lambda: Storage(client, BUCKET).current(KEY), lambda: LinkBucket(client, BUCKET).head(KEY)):
+        with pytest.raises(ServiceUnavailable, match=r"^EndpointConnectionError$"):
+            call()

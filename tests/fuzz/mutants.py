@@ -7,7 +7,7 @@ import random
 import re
 from dataclasses import dataclass
 
-from tests.unit.ugly_orders import DATES, ODD, UglyOrders
+from tests.unit.ugly_orders import DATES, UNUSUAL, UglyOrders
 
 TOKEN = re.compile(rb'"(?:[^"\\\n]|\\.)*"|-?\d[\d.eE+-]*|true|false|null|[{}\[\],:]')
 
@@ -48,7 +48,7 @@ FORMS = ("array", "pretty array", "ndjson", "crlf", "concatenated", "pretty", "e
 
 @dataclass(frozen=True)
 class Mutant:
-    """A file and what is known of it: how it was cut up by us, and which records must come through untouched."""
+    """A file with its expectations: how it was split by us, and which records must come through untouched."""
 
     data: bytes
     neighbours: tuple[bytes, ...] = ()
@@ -56,7 +56,7 @@ class Mutant:
 
     @property
     def text(self) -> bytes | None:
-        """The bytes that rejected records are slices of, where they are known."""
+        """The bytes that rejected records are slices of, where there are any."""
         return self.plain
 
 
@@ -102,7 +102,7 @@ def joined(records: list[bytes], form: str, rng: random.Random) -> bytes:
 
 
 def mutated(rng: random.Random, data: bytes) -> bytes:
-    """Change `data` in one place or a few."""
+    """Change `data` at one position or a few."""
     return rng.choice([_bytes_changed, _cut, _doubled, _poisoned, _poisoned, _token_replaced, _token_replaced])(
         rng, data
     )
@@ -192,4 +192,4 @@ def _poison(rng: random.Random) -> bytes:
                 ]
             )
         ).encode()
-    return rng.choice(ODD).encode()
+    return rng.choice(UNUSUAL).encode()

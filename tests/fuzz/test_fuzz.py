@@ -22,8 +22,8 @@ def run(start: int, count: int) -> str:
     try:
         done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=SECONDS)
     except subprocess.TimeoutExpired as hung:
-        told = (hung.stdout or b"").decode().split()
-        return f"hangs at seed {told[-1] if told else start}"
+        output = (hung.stdout or b"").decode().split()
+        return f"hangs at seed {output[-1] if output else start}"
     lines = done.stdout.splitlines()
     wrong = [line for line in lines if line.startswith("WRONG")]
     if done.returncode != 0 or not lines or lines[-1] != "done":

@@ -1,6 +1,6 @@
 """Runs hostile files, one after the other, in a process of its own: `python -m tests.fuzz.worker START COUNT`.
 
-Each seed is printed before its file is tried, so that a crash or a hang is known by the last line; what is wrong is
+Each seed is printed before its file is tried, so that the last line names a crash or a hang; what is wrong is
 printed behind it.
 """
 
@@ -12,9 +12,11 @@ import random
 import sys
 from collections import Counter
 from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow as pa
 
+from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.documents.decompress import Source
 from chalicelib.documents.records import CHUNK_BYTES, Batch, Records
 from chalicelib.errors import UnreadableFile
@@ -31,13 +33,17 @@ def batches_of(data: bytes, chunk_bytes: int, max_record_bytes: int = 1 << 20) -
     source = Source(io.BytesIO(data), 1 << 26)
     return list(
         Records(
-            source, max_record_bytes=max_record_bytes, envelope="orders", order_key="order_id", chunk_bytes=chunk_bytes
+            source,
+            max_record_bytes=max_record_bytes,
+            envelope="orders",
+            identity_key="order_id",
+            chunk_bytes=chunk_bytes,
         )
     )
 
 
 def complaints(case: Mutant, chunk_bytes: int) -> list[str]:
-    """Return what is wrong with how a file is taken."""
+    """Return what is wrong with how a file is loaded."""
     try:
         batches = batches_of(case.data, chunk_bytes)
     except UnreadableFile:
@@ -60,9 +66,9 @@ def complaints(case: Mutant, chunk_bytes: int) -> list[str]:
     return wrong
 
 
-def flattened(batches: list[Batch], fast: bool) -> tuple[list[dict[str, object]], list[tuple[int, str, str, bytes]]]:
+def flattened(batches: list[Batch], fast: bool) -> tuple[list[dict[str, Any]], list[tuple[int, str, str, bytes]]]:
     """Return the rows of all batches and what was rejected: number, path, reason and bytes."""
-    flattener = Flattener(LINEAGE, fast=fast)
+    flattener = Flattener(LINEAGE, ORDERS, fast=fast)
     parts = [part for batch in batches for part in flattener.flatten(batch)]
     for part in parts:
         part.rows.validate(full=True)

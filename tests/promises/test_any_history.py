@@ -18,11 +18,10 @@ from chalicelib.loading.entry import Entry
 from chalicelib.loading.models import QUARANTINED, WITH_ROWS, Arrival
 from chalicelib.loading.notifications import arrivals
 from chalicelib.loading.sweep import Sweep
-from tests.builders import RULES, body, ingest, order, table
+from tests.builders import PREFIX, RULES, body, ingest, order, table
 from tests.promises.workers import Worker, taking_turns
 from tests.unit.memory_store import BUCKET, Crash, MemoryStore
 
-PREFIX = "orders_json_incoming/"
 KEYS = [f"{PREFIX}a b+ü.json", f"{PREFIX}c.json"]
 MOST_ACCIDENTS = 3
 UNREADABLE = b'[{"order_id": 1,'
@@ -52,7 +51,7 @@ class Key:
     after_any: int = 0
     is_open: bool = False
 
-    def place(self, version: str | None) -> int:
+    def position(self, version: str | None) -> int:
         """Return which of the versions this was, the last where bytes came back; -1 for none."""
         names = [each.arrival.version for each in self.versions]
         return max((i for i, name in enumerate(names) if name == version), default=-1)
@@ -153,7 +152,7 @@ class AnyHistory(RuleBasedStateMachine):
         if current is not None:
             self.replayed = True
             event = Arrival(BUCKET, key, current.version, current.version_id, current.etag, size=current.size)
-            self.workers.append((None, Worker(lambda: ingest(self.store).load(event, again=True))))
+            self.workers.append((None, Worker(lambda: ingest(self.store).load(event, reload=True))))
 
     @precondition(lambda self: self.damage)
     @rule(key=st.sampled_from(KEYS), content=st.sampled_from([b"null", b"[]", b"{", None]))
@@ -186,7 +185,7 @@ class AnyHistory(RuleBasedStateMachine):
         self._collect()
         self._settle()
         self._compare()
-        before, rows, places = self._visible(), table(self.store), self._places()
+        before, rows, positions_before = self._visible(), table(self.store), self._positions()
         for arrival in [*self.all_events, *reversed(self.all_events)]:
             ingest(self.store).load(arrival)
         if self.deletes or self.damage:
@@ -196,9 +195,9 @@ class AnyHistory(RuleBasedStateMachine):
         if self.replayed and not all(key.there or not key.versions for key in self.keys.values()):
             return
         if any(self._is_open(name) for name in self.keys):
-            for name, place in self._places().items():
+            for name, position in self._positions().items():
                 if not self.keys[name].is_open:
-                    assert place >= places[name], "a duplicate brought an older version back"
+                    assert position >= positions_before[name], "a duplicate brought an older version back"
         elif self.versioned or not self.bytes_came_back:
             assert self._visible() == before, "duplicates changed something"
         else:
@@ -215,13 +214,13 @@ class AnyHistory(RuleBasedStateMachine):
         entry = self._entry(name)
         return self.keys[name].is_open or (entry is not None and entry.version != entry.loaded_version)
 
-    def _places(self) -> dict[str, int]:
+    def _positions(self) -> dict[str, int]:
         """Return which of its versions each key's rows are of, -1 where it has none."""
-        found = {}
+        positions = {}
         for name, key in self.keys.items():
             entry = self._entry(name)
-            found[name] = key.place(entry.loaded_version if entry else None)
-        return found
+            positions[name] = key.position(entry.loaded_version if entry else None)
+        return positions
 
     def _announced(self, arrival: Arrival, lost: bool) -> None:
         if not lost:
@@ -259,12 +258,12 @@ class AnyHistory(RuleBasedStateMachine):
             while self.events:
                 ingest(self.store).load(self.events.pop())
             self.store.pass_time(hours=2)
-            found = self._sweep()
-            if found.left_alone and not found.whole:
+            report = self._sweep()
+            if report.left_alone and not report.whole:
                 # It stops where the ledger is empty; somebody sees the alarm and has it begin anew.
                 self.store.objects.pop("state/sweep.json", None)
             # The first whole round may have begun before the last event.
-            quiet = quiet + 1 if found.whole and not found.announced and not found.removed else 0
+            quiet = quiet + 1 if report.whole and not report.announced and not report.removed else 0
             if quiet == 2:
                 return
         raise AssertionError("it does not come to rest")
@@ -329,7 +328,7 @@ class AnyHistory(RuleBasedStateMachine):
         if key.is_open or self.replayed:
             return
         if self.deletes and loaded is not None and entry is not None and entry.loaded_sequencer:
-            assert key.place(loaded) >= key.since, "rows of what was there before a deletion"
+            assert key.position(loaded) >= key.since, "rows of what was there before a deletion"
         # An older version that could be read is there, unless S3 keeps no versions and it was overwritten unread.
         first = key.after_any if self.deletes else 0
         announced = [
@@ -342,7 +341,7 @@ class AnyHistory(RuleBasedStateMachine):
             written = [self.store.versions[entry.key, version][1] for version in (loaded, last.version)]
             # Without a sequencer, S3's times tell which came later, and nobody does within a second.
             tied = not entry.loaded_sequencer and written[0] == written[1]
-            assert tied or key.place(loaded) >= announced[-1]
+            assert tied or key.position(loaded) >= announced[-1]
 
     def _entry(self, name: str) -> Entry | None:
         from tests.builders import entry

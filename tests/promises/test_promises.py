@@ -1,8 +1,12 @@
-"""The ten promises, each by its number. What needs real processes is in tests/local/shared/test_promises.py."""
+"""The promises, each by its number; bounded work (13) and removals (14) have files of their own.
+
+What needs real processes is in tests/local/shared/test_promises.py.
+"""
 
 from __future__ import annotations
 
 import gzip
+import io
 import itertools
 import json
 import threading
@@ -12,6 +16,7 @@ from datetime import timedelta
 from typing import Any
 
 import boto3
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,28 +25,29 @@ from chalicelib import assembly
 from chalicelib.loading import load as load_module
 from chalicelib.loading.ingest import Clock, Ingest
 from chalicelib.loading.models import Arrival
-from chalicelib.loading.sweep import Sweep
-from chalicelib.loading.sweep_cursor import Rules
 from chalicelib.settings import Settings
-from tests.builders import DATASET, KEY, LIMITS, RULES, body, entry, ingest, order, quarantined, table
+from chalicelib.writing import hive
+from tests.builders import (
+    DATASET,
+    KEY,
+    LIMITS,
+    body,
+    entry,
+    ingest,
+    order,
+    quarantined,
+    sink_of,
+    sweep_and_load,
+    table,
+)
+from tests.unit import third_reading
 from tests.unit.memory_store import BEGINNING, BUCKET, Crash, MemoryStore
+from tests.unit.ugly_orders import UglyOrders
 
 
 def visible(store: MemoryStore) -> dict[str, bytes]:
     """Return every object but the ledger's and the sweep's own."""
     return {key: value for key, value in store.objects.items() if not key.startswith(("ledger/", "state/"))}
-
-
-def sweep(store: MemoryStore, announced: list[Arrival], rules: Rules = RULES) -> None:
-    """Run the sweep and load what it announces."""
-    from chalicelib.loading.notifications import arrivals
-
-    def take(event: dict[str, Any]) -> None:
-        announced.extend(arrivals(json.loads(json.dumps(event)), rules.incoming, rules.deletes))
-
-    Sweep(store, rules, take).run(lambda: 1000.0)
-    for arrival in announced:
-        ingest(store).load(arrival)
 
 
 def test_promise_1_the_same_event_ten_times_in_a_row_and_at_once_changes_nothing() -> None:
@@ -74,11 +80,11 @@ def test_promise_2_events_in_any_order_with_sequencers_of_any_length_end_with_th
 
 
 @pytest.mark.parametrize("how", ["killed", "answered with an error, before", "answered with an error, after"])
-@pytest.mark.parametrize("kept_bytes", [load_module.KEPT_BYTES, 0], ids=["kept on disk", "staged in S3"])
+@pytest.mark.parametrize("kept_bytes", [hive.KEPT_BYTES, 0], ids=["kept on disk", "staged in S3"])
 def test_promise_3_a_stop_at_every_call_in_turn_heals(
     monkeypatch: pytest.MonkeyPatch, kept_bytes: int, how: str
 ) -> None:
-    monkeypatch.setattr(load_module, "KEPT_BYTES", kept_bytes)
+    monkeypatch.setattr(hive, "KEPT_BYTES", kept_bytes)
     monkeypatch.setattr(load_module, "PART_BYTES", kept_bytes or 100)
 
     def prepared() -> tuple[MemoryStore, Arrival]:
@@ -98,9 +104,9 @@ def test_promise_3_a_stop_at_every_call_in_turn_heals(
             ingest(store).load(arrival)
         except (Crash, TimeoutError):
             # An orphan may be there, but the ledger knows it: a newer version or the sweep would remove it.
-            told = entry(store)
+            known = entry(store)
             there = {key for key in store.objects if key.startswith("table/")}
-            assert there <= {*told.files, *told.publishing, *told.superseded}, stopped
+            assert there <= {*known.files, *known.publishing, *known.superseded}, stopped
         store.fault = None
         ingest(store).load(arrival)
         assert visible(store) == visible(whole), f"{how} at call {stopped}"
@@ -139,9 +145,9 @@ def test_promise_4_poison_never_spreads(poison: list[bytes]) -> None:
     mixed = [line for pair in itertools.zip_longest(lines, poison) for line in pair if line is not None]
     content = b"\n".join(mixed)
     store = MemoryStore()
-    outcome, told = ingest(store).load(store.drop(KEY.replace(".json", ".ndjson"), content))
-    assert told is not None
-    assert told.counts.orders_read == told.counts.orders_loaded + told.counts.orders_rejected
+    outcome, known = ingest(store).load(store.drop(KEY.replace(".json", ".ndjson"), content))
+    assert known is not None
+    assert known.counts.orders_read == known.counts.orders_loaded + known.counts.orders_rejected
     if outcome != "quarantined":
         assert {row[1] for row in table(store)} >= {str(i) for i in range(len(lines))}
 
@@ -150,7 +156,10 @@ def test_promise_4_what_is_rejected_is_kept_byte_for_byte() -> None:
     store = MemoryStore()
     broken = '{"order_id" : 7,"note":"Zoë \\u00e9 \\"x\\"" }'
     ingest(store).load(store.drop(KEY, f"[{json.dumps(order(1))}, {broken}, null]".encode()))
-    assert [each["raw"] for each in quarantined(store)] == [broken, "null"]
+    assert [(each["record_number"], each["path"], each["raw"]) for each in quarantined(store)] == [
+        (2, "order_date", broken),
+        (3, "", "null"),
+    ]
 
 
 @pytest.mark.parametrize("answer", ["ThrottlingException", "AccessDeniedException", "CrawlerRunningException"])
@@ -167,7 +176,7 @@ def test_promise_5_a_catalog_that_answers_with_errors_fails_no_load(
     monkeypatch.setattr(assembly, "storage", lambda bucket: store)
     monkeypatch.setattr(boto3, "client", lambda name: Glue())
     stage = Settings.from_environment({"ETL_BUCKET": BUCKET, "ETL_STAGE": "test", "GLUE_CRAWLER": "c"})
-    assembly.want_crawler(stage)
+    assembly.request_crawl(stage)
     printed = capsys.readouterr().out
     assert ("CrawlerFailures" in printed) == (answer != "CrawlerRunningException")
     assert '"event": "crawler"' in printed
@@ -177,7 +186,7 @@ def test_promise_5_a_catalog_that_answers_with_errors_fails_no_load(
 def test_promise_6_a_hundred_drops_alike_in_name_and_second_all_arrive() -> None:
     store = MemoryStore()
     for i in range(100):
-        store._clock, store.now = 0, BEGINNING
+        store.events, store.now = 0, BEGINNING
         ingest(store).load(store.drop(f"orders_json_incoming/{i}/orders.json", body(order(f"{i:03}"))))
     assert [row[1] for row in table(store)] == [f"{i:03}" for i in range(100)]
 
@@ -196,10 +205,10 @@ def test_promise_7_a_gzip_cut_at_any_byte_publishes_nothing_and_is_quarantined()
 def test_promise_7_a_gzip_that_expands_beyond_the_limit_publishes_nothing() -> None:
     store = MemoryStore()
     bomb = gzip.compress(b"[" + b" " * (8 << 20) + body(order(1))[1:])
-    outcome, told = ingest(store, replace(LIMITS, max_decompressed_bytes=1 << 20)).load(store.drop(f"{KEY}.gz", bomb))
+    outcome, known = ingest(store, replace(LIMITS, max_decompressed_bytes=1 << 20)).load(store.drop(f"{KEY}.gz", bomb))
     assert outcome == "quarantined"
-    assert told is not None
-    assert "expands to more than" in (told.reason or "")
+    assert known is not None
+    assert "expands to more than" in (known.reason or "")
     assert table(store) == []
 
 
@@ -215,10 +224,10 @@ def test_promise_8_a_record_over_the_limit_is_rejected_alone() -> None:
 def test_promise_8_an_object_too_large_for_one_load_is_rejected_before_it_is_read() -> None:
     store = MemoryStore()
     arrival = store.drop(KEY, body(order(1)))
-    outcome, told = ingest(store, replace(LIMITS, max_source_bytes=10)).load(arrival)
+    outcome, known = ingest(store, replace(LIMITS, max_source_bytes=10)).load(arrival)
     assert outcome == "quarantined"
-    assert told is not None
-    assert "ETL_MAX_SOURCE_BYTES" in (told.reason or "")
+    assert known is not None
+    assert "ETL_MAX_SOURCE_BYTES" in (known.reason or "")
 
 
 def test_promise_8_a_load_whose_time_runs_out_ends_in_good_time_and_says_so() -> None:
@@ -238,7 +247,7 @@ def test_promise_8_a_load_whose_time_runs_out_ends_in_good_time_and_says_so() ->
 def test_promise_9_clocks_that_are_wrong_by_a_day_give_the_same_names_and_the_same_winner(hours: int) -> None:
     def skewed(store: MemoryStore) -> Ingest:
         clock = Clock(lambda: BEGINNING + timedelta(hours=hours), lambda: 0.0)
-        return Ingest(store, DATASET, LIMITS, clock=clock, pieces=lambda path: [path.read_bytes()], describe=str)
+        return Ingest(store, DATASET, LIMITS, sink=sink_of(store), clock=clock)
 
     stores = [MemoryStore(), MemoryStore()]
     for store, how in zip(stores, (ingest, skewed), strict=True):
@@ -255,18 +264,16 @@ def test_promise_10_an_overwritten_object_leaves_only_its_newest_rows() -> None:
     ingest(store).load(store.drop(KEY, body(order(2, "2024-07-01"))))
     assert table(store) == [("v2", "2", "2024-07")]
     assert [key.split("/")[1] for key in store.objects if key.startswith("table/")] == ["order_month=2024-07"]
+    assert entry(store).superseded == ()
 
 
 def test_promise_10_what_no_event_announced_is_found_by_the_sweep() -> None:
-    store, announced = MemoryStore(), []  # type: ignore[var-annotated]
+    store = MemoryStore()
     store.drop(KEY, body(order(1)))
     store.drop("orders_json_incoming/folder/", b"")
-    sweep(store, announced)
+    assert sweep_and_load(store).announced == 1
     assert table(store) == [("v1", "1", "2024-07")]
-    assert len(announced) == 1
-    again: list[Arrival] = []
-    sweep(store, again)
-    assert again == [], "what is loaded is not announced again"
+    assert sweep_and_load(store).announced == 0, "what is loaded is not announced again"
 
 
 @pytest.mark.parametrize("missing", [1, 8, 9, 4000])
@@ -277,3 +284,46 @@ def test_promise_7_a_long_file_of_lines_whose_gzip_lacks_its_end_publishes_nothi
     assert ingest(store).load(store.drop(key, gzip.compress(lines, 1)[:-missing]))[0] == "quarantined"
     assert "truncated" in (entry(store, key).reason or "")
     assert table(store) == []
+
+
+def rows_of(store: MemoryStore) -> list[dict[str, Any]]:
+    """Return every row of the table with all its cells, in the order of the records and lines."""
+    files = [content for key, content in store.objects.items() if key.startswith("table/")]
+    rows = [row for content in files for row in pq.ParquetFile(io.BytesIO(content)).read().to_pylist()]
+    return sorted(rows, key=lambda row: (row["record_number"], row["line_number"] or 0))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from([0.0, 0.1, 0.5]))
+def test_promise_11_every_cell_of_the_table_is_what_an_independent_reading_gives(seed: int, ugliness: float) -> None:
+    records = UglyOrders(seed).batch(ugliness)
+    store = MemoryStore()
+    arrival = store.drop(KEY, ("[" + ",".join(records) + "]").encode())
+    _, modified = store.versions[KEY, arrival.version]
+    ingest(store).load(arrival)
+    expected, rejected = third_reading.read(records, modified)
+    rows = rows_of(store)
+    assert [third_reading.cells(row, each) for each, row in zip(expected, rows, strict=True)] == expected
+    assert {(row["source_key"], row["source_version"], row["source_modified_at"]) for row in rows} <= {
+        (KEY, arrival.version, modified.replace(tzinfo=None))
+    }
+    assert [each["record_number"] for each in (quarantined(store) if rejected else [])] == rejected
+
+
+def test_promise_12_all_months_of_a_source_come_and_go_together() -> None:
+    def prepared() -> tuple[MemoryStore, Arrival]:
+        store = MemoryStore()
+        return store, store.drop(KEY, body(*(order(i, f"2024-0{i}-01") for i in range(5, 8))))
+
+    whole, arrival = prepared()
+    ingest(whole).load(arrival)
+    assert [row[2] for row in table(whole)] == ["2024-05", "2024-06", "2024-07"]
+    for stopped in range(1, len(whole.calls) + 1):
+        store, arrival = prepared()
+        store.crash_after = stopped
+        with pytest.raises(Crash):
+            ingest(store).load(arrival)
+        ingest(store).load(store.remove(KEY))
+        assert table(store) == [], f"deleted after a crash at call {stopped}"
+        ingest(store).load(arrival)
+        assert table(store) == [], f"no month comes back after a crash at call {stopped}"

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from tests.unit.memory_store import Crash
+from tests.unit.memory_store import Crash, MemoryStore
 
 _here = threading.local()
 PATIENCE = 30.0
@@ -80,3 +80,15 @@ def taking_turns(call: str) -> None:
     worker = getattr(_here, "worker", None)
     if worker is not None:
         worker.called(begins=not call.endswith(" done"))
+
+
+def stopped_before(call: str, work: Callable[[], Any], store: MemoryStore) -> Worker:
+    """Return a process that stands before a call that begins so."""
+    store.fault = taking_turns
+    worker = Worker(work)
+    for _ in range(200):
+        if worker.ended or store.calls[-1].startswith(call):
+            break
+        worker.step()
+    assert not worker.ended, f"it never came to {call!r}"
+    return worker

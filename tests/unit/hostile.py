@@ -18,8 +18,8 @@ def filled(piece: bytes, size: int) -> bytes:
 
 def numbered(template: str, size: int) -> bytes:
     """Return `template` repeated to about `size` bytes, its `%d` counting up."""
-    found = [template % i for i in islice(count(1), size // len(template % 100_000) + 1)]
-    return "".join(found).encode()
+    pieces = [template % i for i in islice(count(1), size // len(template % 100_000) + 1)]
+    return "".join(pieces).encode()
 
 
 def elements(piece: bytes, size: int) -> bytes:
@@ -73,11 +73,11 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "envelopes of empty objects": lambda n: filled(b'{"orders":[{}]}\n', n),
     "envelopes with a broken line between": lambda n: filled(b'{"orders":[]}\n' * 50 + b"x\n", n),
     "envelopes whose array comes twice": lambda n: filled(b'{"orders":[],"orders":[]}\n', n),
-    "many keys before the first known one": lambda n: b"{" + filled(b'"a":1,', n) + b'"orders":[' + ORDER + b"]}",
-    "many other keys before the first known one": lambda n: (
+    "many keys before the array": lambda n: b"{" + filled(b'"a":1,', n) + b'"orders":[' + ORDER + b"]}",
+    "many other keys before the array": lambda n: (
         b"{" + numbered('"%d":[],', n) + b'"orders":[' + ORDER + b"]}"
     ),
-    "many keys and then none known": lambda n: b"{" + filled(b'"a":1,', n) + b'"b":1}',
+    "many keys and no array": lambda n: b"{" + filled(b'"a":1,', n) + b'"b":1}',
     "many keys after the array": lambda n: b'{"orders":[' + ORDER + b"]" + filled(b',"a":1', n) + b"}",
     "many objects after the array": lambda n: b'{"orders":[' + ORDER + b'],"a":' + elements(b"{}", n) + b"}",
     "a huge key": lambda n: b'{"' + filled(b"k", n) + b'":1,"orders":[' + ORDER + b"]}",
@@ -132,7 +132,7 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
         gzip.compress(b"[") + filled(gzip.compress(b"", mtime=0), n) + gzip.compress(b"]")
     ),
     "gzip members of an order": lambda n: filled(gzip.compress(ORDER + b"\n", mtime=0), n),
-    # Depth and odd values.
+    # Depth and unusual values.
     "open brackets": lambda n: filled(b"[", n),
     "open objects": lambda n: filled(b'{"a":', n),
     "one deep order": lambda n: order_of(b'"x":' + b"[" * (n // 2) + b"]" * (n // 2)),
@@ -142,7 +142,7 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "deep elements": lambda n: elements(DEEP, n),
     "lone surrogates": lambda n: elements(b'"\\ud800"', n),
     "orders with lone surrogates": lambda n: elements(order_of(b'"x":"\\ud800"'), n),
-    "one odd order of many values": lambda n: order_of(b'"y":"\\ud800","x":' + elements(b"1", n)),
+    "one unchecked order of many values": lambda n: order_of(b'"y":"\\ud800","x":' + elements(b"1", n)),
     "NaN in an array": lambda n: elements(b"NaN", n),
     "long escapes": lambda n: order_of(b'"customer":{"name":"' + filled(b"\\u00e9", n) + b'"}'),
     "escapes and a lone surrogate": lambda n: order_of(b'"customer":{"name":"\\ud800' + filled(b"\\n", n) + b'"}'),
@@ -202,13 +202,13 @@ LARGE: dict[str, Callable[[], bytes]] = {
     "a line over the limit, not JSON": lambda: after_an_order(b"x" * 10_000_000 + b"\n" + ORDER),
     "8 MB of numbers on one line": lambda: after_an_order(filled(b"1 ", 8_000_000)),
     "8 MB of orders on one line": lambda: after_an_order(filled(ORDER + b" ", 8_000_000)),
-    "8 MB of keys before the array": lambda: HOSTILE["many keys before the first known one"](7_500_000),
-    "8 MB of other keys before the array": lambda: HOSTILE["many other keys before the first known one"](7_500_000),
+    "8 MB of keys before the array": lambda: HOSTILE["many keys before the array"](7_500_000),
+    "8 MB of other keys before the array": lambda: HOSTILE["many other keys before the array"](7_500_000),
     "an order of 8 MB of empty products": lambda: HOSTILE["an order of empty products"](8_000_000),
     "an order of 8 MB of numbers as products": lambda: HOSTILE["an order of products that are numbers"](8_000_000),
     "an order of 8 MB of values": lambda: HOSTILE["an order of many values"](8_000_000),
     "an order of 8 MB of keys": lambda: HOSTILE["an order of many keys"](8_000_000),
-    "an odd order of 8 MB of values": lambda: HOSTILE["one odd order of many values"](8_000_000),
+    "an unchecked order of 8 MB of values": lambda: HOSTILE["one unchecked order of many values"](8_000_000),
     "8 MB of envelopes of 2 MB a line": lambda: filled(b'{"orders":' + elements(ORDER, 2_000_000) + b"}\n", 8_000_000),
     "8 MB of envelopes over the limit": lambda: filled(b'{"orders":' + elements(ORDER, 9_000_000) + b"}\n", 18_000_000),
     "8 MB of a value before the array": lambda: (
@@ -217,7 +217,7 @@ LARGE: dict[str, Callable[[], bytes]] = {
     "8 MB of texts on one line": lambda: after_an_order(filled(b'""', 8_000_000)),
     "8 MB of texts on one line, the last broken": lambda: after_an_order(filled(b'"a"', 8_000_000) + b"x"),
     "8 MB of numbers on one line, the last broken": lambda: after_an_order(filled(b"1 ", 8_000_000) + b"x"),
-    "8 MB of odd values on one line": lambda: after_an_order(filled(b'"\\ud800" 1 ', 8_000_000) + b"x"),
+    "8 MB of unchecked values on one line": lambda: after_an_order(filled(b'"\\ud800" 1 ', 8_000_000) + b"x"),
     "8 MB of envelopes": lambda: HOSTILE["envelopes of one order, a line each"](8_000_000),
     "8 MB of empty objects": lambda: HOSTILE["empty objects in an array"](8_000_000),
     "8 MB of months": lambda: months(8_000_000),

@@ -51,7 +51,7 @@ class MemoryStore:
     fault: Callable[[str], None] | None = None
     calls: list[str] = field(default_factory=list)
     now: datetime = BEGINNING
-    _clock: int = 0
+    events: int = 0
 
     def drop(self, key: str, body: bytes, versioned: bool = True, seconds: int = 1) -> Arrival:
         """Put a source object, so many seconds after what was before, and return the event that tells of it."""
@@ -82,40 +82,40 @@ class MemoryStore:
 
     def open(self, arrival: Arrival) -> Stored | None:
         self._begin("open")
-        found = self.versions.get((arrival.key, arrival.version))
+        version = self.versions.get((arrival.key, arrival.version))
         self._done()
-        if found is None:
+        if version is None:
             return None
-        return Stored(arrival, len(found[0]), found[1], io.BytesIO(found[0]))
+        return Stored(arrival, len(version[0]), version[1], io.BytesIO(version[0]))
 
     def current(self, key: str) -> Arrival | None:
         self._begin(f"current {key}")
-        found = self.newest.get(key)
-        if found is None and key in self.objects:
+        current = self.newest.get(key)
+        if current is None and key in self.objects:
             etag = hashlib.md5(self.objects[key]).hexdigest()
-            found = Arrival(BUCKET, key, etag, etag=etag, size=len(self.objects[key]))
+            current = Arrival(BUCKET, key, etag, etag=etag, size=len(self.objects[key]))
         self._done()
         # A listing and HeadObject tell no sequencer.
-        return None if found is None else replace(found, sequencer="")
+        return None if current is None else replace(current, sequencer="")
 
     def modified_at(self, arrival: Arrival) -> datetime | None:
         self._begin(f"modified {arrival.key}")
-        found = self.versions.get((arrival.key, arrival.version))
+        version = self.versions.get((arrival.key, arrival.version))
         self._done()
-        return None if found is None else found[1]
+        return None if version is None else version[1]
 
     def list(self, prefix: str, after: str = "", limit: int = 1000) -> Page:
         self._begin(f"list {prefix}")
-        found = {
+        summaries = {
             key: ObjectSummary(key, hashlib.md5(content).hexdigest(), len(content), self.written[key])
             for key, content in self.objects.items()
         }
         for key, arrival in self.newest.items():
             modified = self.versions[key, arrival.version][1]
-            found[key] = ObjectSummary(key, arrival.etag or "", arrival.size or 0, modified)
-        keys = sorted(key for key in found if key.startswith(prefix) and key > after)
+            summaries[key] = ObjectSummary(key, arrival.etag or "", arrival.size or 0, modified)
+        keys = sorted(key for key in summaries if key.startswith(prefix) and key > after)
         self._done()
-        return Page(tuple(found[key] for key in keys[:limit]), len(keys) > limit, self.now)
+        return Page(tuple(summaries[key] for key in keys[:limit]), len(keys) > limit, self.now)
 
     def put_file(self, key: str, path: Path) -> None:
         self.put(key, path.read_bytes())
@@ -125,10 +125,11 @@ class MemoryStore:
         self._set(key, body)
         self._done()
 
-    def stage(self, key: str, pieces: Iterable[bytes]) -> int:
+    def stage(self, key: str, path: Path) -> int:
         self._begin(f"stage {key}")
         number = len(self.calls)
-        self.staged[number] = key, b"".join(pieces)
+        self.staged[number] = key, path.read_bytes()
+        path.unlink()
         self._done()
         return number
 
@@ -139,10 +140,10 @@ class MemoryStore:
         self._done()
         return number
 
-    def add(self, upload: int, piece: bytes) -> None:
+    def add(self, upload: int, part: bytes) -> None:
         self._begin("add")
         key, content = self.staged[upload]
-        self.staged[upload] = key, content + piece
+        self.staged[upload] = key, content + part
         self._done()
 
     def complete(self, upload: int) -> None:
@@ -167,17 +168,13 @@ class MemoryStore:
             self._set(target, self.objects[key])
         self._done()
 
-    def look(self, key: str) -> VersionedJson | None:
+    def read_json(self, key: str) -> VersionedJson | None:
         self._begin(f"read {key}")
         body = self.objects.get(key)
         self._done()
         if body is None:
             return None
         return VersionedJson(_parsed(body), hashlib.md5(body).hexdigest(), self.written[key], self.now)
-
-    def read_json(self, key: str) -> tuple[Any, str] | None:
-        known = self.look(key)
-        return None if known is None else (known.value, known.etag)
 
     def write_json(self, key: str, value: dict[str, Any], etag: str | None) -> str | None:
         self._begin(f"write {key}")
@@ -192,10 +189,10 @@ class MemoryStore:
         return hashlib.md5(body).hexdigest()
 
     def _event(self, key: str, versioned: bool, etag: str, size: int | None, seconds: int = 1) -> Arrival:
-        self._clock += 1
+        self.events += 1
         self.pass_time(seconds=seconds)
-        version_id = f"v{self._clock}" if versioned else None
-        return Arrival(BUCKET, key, version_id or etag, version_id, etag or None, f"{self._clock:04X}", size)
+        version_id = f"v{self.events}" if versioned else None
+        return Arrival(BUCKET, key, version_id or etag, version_id, etag or None, f"{self.events:04X}", size)
 
     def _drop_unversioned(self, key: str) -> None:
         for each in [each for each in self.versions if each[0] == key]:

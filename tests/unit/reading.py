@@ -15,11 +15,11 @@ from chalicelib.documents.rejected import RejectedRecord, SpooledRaw
 
 @dataclass
 class Read:
-    """What was found in a file: `records` by number, and what was rejected."""
+    """What a file was read to: `records` by number, rejected records, and the numbers of those that are `unchecked`."""
 
     records: dict[int, bytes] = field(default_factory=dict)
     rejected: list[RejectedRecord] = field(default_factory=list)
-    odd: set[int] = field(default_factory=set)
+    unchecked: set[int] = field(default_factory=set)
 
     @property
     def raws(self) -> list[bytes]:
@@ -43,18 +43,18 @@ def read(
     stream: Callable[[bytes], object] = io.BytesIO,
 ) -> Read:
     """Read a file to its end; numbers must run from 1 without a gap."""
-    found = Read()
+    result = Read()
     source = Source(stream(data), max_decompressed_bytes)  # type: ignore[arg-type]
     records = Records(
-        source, max_record_bytes=max_record_bytes, envelope="orders", order_key="order_id", chunk_bytes=chunk_bytes
+        source, max_record_bytes=max_record_bytes, envelope="orders", identity_key="order_id", chunk_bytes=chunk_bytes
     )
     for batch in records:
         assert batch.read == len(batch.raws) + len(batch.rejected)
-        found.odd |= {batch.numbers[i] for i in batch.odd}
-        found.records |= dict(zip(batch.numbers, map(bytes, batch.raws), strict=True))
-        found.rejected += batch.rejected
-    assert found.numbers == list(range(1, len(found.records) + len(found.rejected) + 1))
-    return found
+        result.unchecked |= {batch.numbers[i] for i in batch.unchecked}
+        result.records |= dict(zip(batch.numbers, map(bytes, batch.raws), strict=True))
+        result.rejected += batch.rejected
+    assert result.numbers == list(range(1, len(result.records) + len(result.rejected) + 1))
+    return result
 
 
 def raw_of(rejected: RejectedRecord) -> bytes:

@@ -75,8 +75,8 @@ def test_the_saved_queries_need_no_columns_and_parsers() -> None:
 
 def test_the_loader_starts_with_all_that_it_works_with_and_without_the_rest_side() -> None:
     rest = ("chalicelib.api.service", "chalicelib.aws.athena", "chalicelib.api.uploads", "pandas")
-    found = loaded_by("import app", "chalicelib.handlers.load", "pyarrow", "boto3", *rest, _HANDLER="app.load")
-    assert found == ["chalicelib.handlers.load", "pyarrow", "boto3"]
+    loaded = loaded_by("import app", "chalicelib.handlers.load", "pyarrow", "boto3", *rest, _HANDLER="app.load")
+    assert loaded == ["chalicelib.handlers.load", "pyarrow", "boto3"]
 
 
 def test_where_no_function_starts_nothing_is_imported_ahead() -> None:

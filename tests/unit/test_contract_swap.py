@@ -17,19 +17,20 @@ import pytest
 from chalicelib.aws.glue import table_input
 from chalicelib.contracts.model import Column, Contract, From, Type
 from chalicelib.contracts.orders.contract import ORDERS
+from chalicelib.dataset import Dataset, Prefixes
 from chalicelib.errors import ContractError
 from chalicelib.flatten.flattener import Flattener, Lineage, records_of
 from chalicelib.flatten.notebook import flatten_orders
 from chalicelib.flatten.schema import file_schema, row_schema
-from chalicelib.settings import Settings
 from chalicelib.writing.convert import Limits, convert
-from chalicelib.writing.parquet import MonthFile
 from docs.generate import EXAMPLE_ORDER, example_contract
+from tests.builders import folder_writer
 
-SETTINGS = Settings(bucket="bucket")
 LINEAGE = Lineage("p.json", "v1", datetime(2024, 8, 1, tzinfo=UTC))
 
 SHIPMENTS = Contract(
+    name="shipments",
+    table="shipments",
     lines="basket.items",
     envelope="shipments",
     order_id="shipment",
@@ -52,6 +53,12 @@ SHIPMENTS = Contract(
     ),
 )
 """Nested deeper, with the list below an object, two values under the same last key, and columns in no usual order."""
+
+
+def dataset_of(contract: Contract) -> Dataset:
+    return Dataset(
+        contract, "bucket", "database", Prefixes("incoming/", "quarantine/", "ledger/", "results/", "state/")
+    )
 
 
 def shipment(number: object, items: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
@@ -88,10 +95,10 @@ def rows(text: bytes, *, fast: bool) -> tuple[list[list[Any]], list[tuple[int, s
     table = pa.concat_tables([part.rows for part in parts])
     assert table.schema.equals(row_schema(SHIPMENTS))
     names = [c.name for c in SHIPMENTS.file_columns if c.name not in ("shipped_at", "file")]
-    found = [
+    result = [
         [str(row[name]) if isinstance(row[name], Decimal) else row[name] for name in names] for row in table.to_pylist()
     ]
-    return found, [(each.record_number, each.path) for part in parts for each in part.rejected]
+    return result, [(each.record_number, each.path) for part in parts for each in part.rejected]
 
 
 @pytest.mark.parametrize("fast", [True, False])
@@ -109,8 +116,8 @@ def test_refusals_name_the_paths_of_the_contract_in_force(fast: bool) -> None:
         shipment(6, {"not": "a list"}),  # type: ignore[arg-type]
         shipment(7, [item(5, 1, 1)], shipping={"to": "Lyon"}),
     ]
-    found, rejected = rows(json.dumps([*GOOD, *bad]).encode(), fast=fast)
-    assert found == EXPECTED
+    result, rejected = rows(json.dumps([*GOOD, *bad]).encode(), fast=fast)
+    assert result == EXPECTED
     assert rejected == [
         (4, "meta.id"),
         (5, "basket.items[0].count.pieces"),
@@ -121,19 +128,20 @@ def test_refusals_name_the_paths_of_the_contract_in_force(fast: bool) -> None:
 
 
 def test_files_and_glue_follow_the_contract(tmp_path: Path) -> None:
-    files: list[MonthFile] = []
+    writer = folder_writer(tmp_path, LINEAGE, SHIPMENTS)
     convert(
         io.BytesIO(json.dumps(GOOD).encode()),
         LINEAGE,
-        tmp_path,
         Limits(1 << 20, 1 << 30, 1 << 27),
-        closed=files.append,
+        writer=writer,
         reject=lambda rejected: None,
         contract=SHIPMENTS,
     )
-    assert [file.place.split("/")[0] for file in files] == ["month=2024-07"]
-    names = pq.ParquetFile(files[0].path).schema_arrow.names
-    table = table_input(SHIPMENTS, SETTINGS)
+    writer.publish()
+    (file,) = writer.files
+    assert file.split("/")[0] == "month=2024-07"
+    names = pq.ParquetFile(tmp_path / file).schema_arrow.names
+    table = table_input(dataset_of(SHIPMENTS), "projection")
     assert [column["Name"] for column in table["StorageDescriptor"]["Columns"]] == names
     assert [key["Name"] for key in table["PartitionKeys"]] == ["month"]
     assert table["Parameters"]["projection.month.type"] == "date"
@@ -147,7 +155,7 @@ def test_the_worked_example_of_the_docs_is_what_the_code_does() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "reason"),
     [
         ({"lines": "a..b"}, "not a path"),
         ({"lines": "a\n"}, "not a path"),
@@ -173,10 +181,10 @@ def test_the_worked_example_of_the_docs_is_what_the_code_does() -> None:
         ),
     ],
 )
-def test_a_contract_that_contradicts_itself_is_rejected_with_the_reason(change: dict[str, Any], told: str) -> None:
+def test_a_contract_that_contradicts_itself_is_rejected_with_the_reason(change: dict[str, Any], reason: str) -> None:
     contract = replace(SHIPMENTS, **change)
-    for reject in (contract.check, lambda: file_schema(contract), lambda: table_input(contract, SETTINGS)):
-        with pytest.raises(ContractError, match=told):
+    for reject in (contract.check, lambda: file_schema(contract)):
+        with pytest.raises(ContractError, match=reason):
             reject()
 
 

@@ -17,13 +17,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from chalicelib.contracts import registry
+from chalicelib.counts import Counts
 from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.errors import CountMismatch, UnreadableFile
 from chalicelib.flatten.flattener import PART_BYTES, Flattener, Lineage, records_of
 from chalicelib.flatten.notebook import flatten_orders
 from chalicelib.writing import convert as convert_module
-from chalicelib.writing.convert import Counts, Limits, convert
-from chalicelib.writing.parquet import MonthFile
+from chalicelib.writing.convert import Limits, convert
+from tests.builders import folder_writer
 
 MODIFIED = datetime(2024, 7, 5, 9, 8, 7, 654321, tzinfo=UTC)
 CONTRACT = registry.contract()
@@ -47,27 +48,21 @@ ORDERS: list[dict[str, Any]] = [
 
 def converted(
     data: bytes, directory: Path, limits: Limits = LIMITS
-) -> tuple[Counts, list[MonthFile], list[RejectedRecord], list[dict[str, Any]]]:
-    files: list[MonthFile] = []
+) -> tuple[Counts, list[str], list[RejectedRecord], list[dict[str, Any]]]:
+    """Return the counts, the files by their keys, what was rejected, and all rows in the order of the files."""
     rejected: list[RejectedRecord] = []
-    counts = convert(
-        io.BytesIO(data),
-        LINEAGE,
-        directory,
-        limits,
-        contract=CONTRACT,
-        closed=files.append,
-        reject=rejected.append,
-    )
-    files.sort(key=lambda file: file.place)
-    return counts, files, rejected, [row for file in files for row in pq.ParquetFile(file.path).read().to_pylist()]
+    writer = folder_writer(directory, LINEAGE)
+    counts, _ = convert(io.BytesIO(data), LINEAGE, limits, writer=writer, reject=rejected.append, contract=CONTRACT)
+    writer.publish()
+    rows = [row for file in writer.files for row in pq.ParquetFile(directory / file).read().to_pylist()]
+    return counts, list(writer.files), rejected, rows
 
 
 def test_rows_have_every_value_where_the_contract_says(tmp_path: Path) -> None:
     counts, files, rejected, rows = converted(json.dumps(ORDERS).encode(), tmp_path)
     assert counts == Counts(2, 2, 0, 3)
     assert rejected == []
-    assert [file.place.split("/")[0] for file in files] == ["order_month=2024-06", "order_month=2024-07"]
+    assert [file.split("/")[0] for file in files] == ["order_month=2024-06", "order_month=2024-07"]
     source = {
         "source_key": "orders.json",
         "source_version": "v1",
@@ -118,19 +113,22 @@ def test_a_rejected_line_of_json_can_be_read_back_byte_for_byte() -> None:
         line = b"".join(RejectedRecord(3, "a.b", 'why "x"', raw).json_line())
         assert line.endswith(b"}\n")
         assert line.count(b"\n") == 1
-        told = json.loads(line)
-        assert (told["record_number"], told["path"], told["reason"], told["raw"].encode()) == (3, "a.b", 'why "x"', raw)
+        record = json.loads(line)
+        assert record | {"raw": record["raw"].encode()} == {
+            "record_number": 3,
+            "path": "a.b",
+            "reason": 'why "x"',
+            "raw": raw,
+        }
 
 
 @pytest.mark.parametrize("tail", [b"", b",", b"}", b",{"], ids=["cut", "comma", "bracket", "open"])
 def test_a_source_that_fails_near_its_end_hands_out_no_file(tmp_path: Path, tail: bytes) -> None:
     data = json.dumps([ORDERS[1]] * 5000).encode()[:-1] + tail
-    files: list[MonthFile] = []
+    writer = folder_writer(tmp_path, LINEAGE)
     with pytest.raises(UnreadableFile):
-        convert(
-            io.BytesIO(data), LINEAGE, tmp_path, LIMITS, contract=CONTRACT, closed=files.append, reject=lambda _: None
-        )
-    assert files == []
+        convert(io.BytesIO(data), LINEAGE, LIMITS, writer=writer, reject=lambda _: None, contract=CONTRACT)
+    assert writer.files == ()
 
 
 def test_a_stream_that_breaks_raises_as_it_is(tmp_path: Path) -> None:
@@ -145,11 +143,10 @@ def test_a_stream_that_breaks_raises_as_it_is(tmp_path: Path) -> None:
         convert(
             Broken(json.dumps(ORDERS).encode()[:-1]),
             LINEAGE,
-            tmp_path,
             LIMITS,
-            contract=CONTRACT,
-            closed=lambda _: pytest.fail("a file"),
+            writer=folder_writer(tmp_path, LINEAGE),
             reject=lambda _: None,
+            contract=CONTRACT,
         )
 
 
@@ -189,19 +186,15 @@ def test_counts_are_checked() -> None:
             wrong.check()
 
 
-def test_convert_checks_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(convert_module.Counts, "check", lambda self: (_ for _ in ()).throw(CountMismatch(1, 0, 0)))
-    with pytest.raises(CountMismatch):
-        converted(b"[]", tmp_path)
-
-
 def test_the_latest_date_is_bound_to_the_file_and_not_to_the_clock() -> None:
-    assert Lineage("k", "v", datetime(2024, 2, 29, tzinfo=UTC)).latest_order_ms == ms(datetime(2025, 2, 28, tzinfo=UTC))
-    assert Lineage("k", "v", datetime(2023, 12, 31, 5, tzinfo=UTC)).latest_order_ms == ms(
+    assert Lineage("k", "v", datetime(2024, 2, 29, tzinfo=UTC)).latest_document_ms == ms(
+        datetime(2025, 2, 28, tzinfo=UTC)
+    )
+    assert Lineage("k", "v", datetime(2023, 12, 31, 5, tzinfo=UTC)).latest_document_ms == ms(
         datetime(2024, 12, 31, 5, tzinfo=UTC)
     )
-    later = Lineage("k", "v", MODIFIED, latest_order_after=MODIFIED + timedelta(days=31))
-    assert later.latest_order_ms == ms(datetime(2025, 8, 5, 9, 8, 7, 654000, tzinfo=UTC))
+    later = Lineage("k", "v", MODIFIED, latest_document_after=MODIFIED + timedelta(days=31))
+    assert later.latest_document_ms == ms(datetime(2025, 8, 5, 9, 8, 7, 654000, tzinfo=UTC))
 
 
 def ms(when: datetime) -> int:
@@ -303,9 +296,9 @@ def judged(data: bytes, directory: Path, percent: int = 80, judged_from: int = 5
 
 
 def test_a_file_of_which_too_much_is_rejected_is_quarantined_whole_and_the_reason_says_all(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableFile) as refusal:
+    with pytest.raises(UnreadableFile) as rejected:
         judged(b"\n".join([GOOD] * 9 + [b'{"order_id":2}'] + [b"{}"] * 40), tmp_path)
-    assert str(refusal.value) == (
+    assert str(rejected.value) == (
         "41 of the first 50 orders were rejected, more than 80 percent (ETL_MAX_REJECTED_PERCENT, which counts from 50 "
         "orders on, ETL_REJECTED_PERCENT_FROM_ORDERS); the first is record 10 at order_date: missing: an order needs "
         "its order_date"
@@ -322,7 +315,14 @@ def test_up_to_the_share_and_below_the_floor_orders_are_rejected_one_by_one(tmp_
 def test_a_file_that_holds_nothing_but_what_is_rejected_is_not_read_to_its_end(tmp_path: Path) -> None:
     file = io.BytesIO(b"[" + b"{}," * 1_000_000 + b"{}]")
     with pytest.raises(UnreadableFile, match=r"of the first 40000 orders were rejected, more than 80 percent"):
-        convert(file, LINEAGE, tmp_path, LIMITS, contract=CONTRACT, closed=lambda _: None, reject=lambda _: None)
+        convert(
+            file,
+            LINEAGE,
+            LIMITS,
+            writer=folder_writer(tmp_path, LINEAGE),
+            reject=lambda _: None,
+            contract=CONTRACT,
+        )
     assert file.tell() < 2_200_000
 
 

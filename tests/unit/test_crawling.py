@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from chalicelib.loading.crawler_turn import LEFT, NOT_WANTED, STARTED, WAITS, CrawlerTurn
+from chalicelib.loading.crawler_turn import LEFT, NOT_REQUESTED, STARTED, WAITS, CrawlerTurn
 from tests.unit.memory_store import MemoryStore
 
 INTERVAL = timedelta(minutes=10)
@@ -29,18 +29,18 @@ def turn(store: MemoryStore, crawler: Crawler) -> CrawlerTurn:
 
 def test_a_hundred_loads_start_it_once_and_it_is_started_once_more_for_the_last_of_them() -> None:
     store, crawler = MemoryStore(), Crawler()
-    outcomes = [turn(store, crawler).wanted() for _ in range(100)]
+    outcomes = [turn(store, crawler).request() for _ in range(100)]
     assert outcomes == [STARTED, *[WAITS] * 99]
     assert turn(store, crawler).catch_up() == WAITS
     store.pass_time(minutes=11)
-    assert [turn(store, crawler).catch_up() for _ in range(3)] == [STARTED, NOT_WANTED, NOT_WANTED]
+    assert [turn(store, crawler).catch_up() for _ in range(3)] == [STARTED, NOT_REQUESTED, NOT_REQUESTED]
     assert crawler.starts == 2
 
 
 def test_a_load_after_the_interval_starts_it_at_once() -> None:
     store, crawler = MemoryStore(), Crawler()
     for _ in range(3):
-        assert turn(store, crawler).wanted() == STARTED
+        assert turn(store, crawler).request() == STARTED
         store.pass_time(minutes=11)
     assert crawler.starts == 3
 
@@ -49,7 +49,7 @@ def test_a_start_that_failed_or_found_it_running_is_made_again() -> None:
     for answer in ("already running", "failed: ThrottlingException"):
         store, crawler = MemoryStore(), Crawler()
         crawler.answer = answer
-        assert turn(store, crawler).wanted() == answer
+        assert turn(store, crawler).request() == answer
         crawler.answer = STARTED
         store.pass_time(minutes=11)
         assert turn(store, crawler).catch_up() == STARTED
@@ -63,11 +63,11 @@ def test_of_two_loads_at_once_one_starts_it() -> None:
     def second(key: str, value: dict[str, Any], etag: str | None) -> str | None:
         if not outcomes:
             outcomes.append("")
-            outcomes[0] = turn(store, crawler).wanted()
+            outcomes[0] = turn(store, crawler).request()
         return write(key, value, etag)
 
     store.write_json = second  # type: ignore[method-assign]
-    outcomes.append(turn(store, crawler).wanted())
+    outcomes.append(turn(store, crawler).request())
     assert outcomes == [STARTED, LEFT]
     assert crawler.starts == 1
 
@@ -76,6 +76,6 @@ def test_a_state_that_cannot_be_read_is_a_crawl_that_is_wanted() -> None:
     for content in (b"null", b"[]", b"{", b'{"wanted": true, "started_at": "x"}'):
         store, crawler = MemoryStore(), Crawler()
         store.put("state/crawler.json", content)
-        assert turn(store, crawler).wanted() == WAITS
+        assert turn(store, crawler).request() == WAITS
         store.pass_time(minutes=11)
         assert turn(store, crawler).catch_up() == STARTED

@@ -54,9 +54,11 @@ def test_everything_that_two_datasets_cannot_both_have_is_named_at_once() -> Non
     with pytest.raises(ContractError) as caught:
         dataset.check([ORDERS, SHIPMENTS, clashing])
     assert caught.value.problems == [
-        "incoming folder 'orders_json_incoming/shipments/' is that of contract shipments and of contract returns",
-        "table or view 'shipments_lines' is that of contract shipments and of contract returns",
-        "table or view 'orders' is that of contract orders and of contract returns",
+        "incoming folder 'orders_json_incoming/shipments/' is that of contract shipments and of contract returns: "
+        "give one of them another name",
+        "table or view 'shipments_lines' is that of contract shipments and of contract returns: "
+        "give one of them another name",
+        "table or view 'orders' is that of contract orders and of contract returns: give one of them another name",
     ]
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.documents.decompress import Source
 from chalicelib.documents.records import Records
 from chalicelib.errors import UnreadableFile
@@ -28,9 +29,9 @@ def laid_out(piece: bytes | tuple[bytes, list[bytes], bytes, bytes]) -> tuple[by
     """Return an order or envelope as text, and the orders in it."""
     if isinstance(piece, bytes):
         return piece, [piece]
-    before, found, after, key = piece
+    before, result, after, key = piece
     rest = b"," + after.rstrip(b",") if after else b""
-    return b"{" + before + key + b": [" + b" ,".join(found) + b"]" + rest + b"}", found
+    return b"{" + before + key + b": [" + b" ,".join(result) + b"]" + rest + b"}", result
 
 
 @pytest.mark.thorough
@@ -50,18 +51,18 @@ def test_orders_and_envelopes_may_follow_each_other_in_any_form(
     spread: bool,
 ) -> None:
     texts = [laid_out(each)[0] for each in pieces]
-    wanted = [json.loads(order) for each in pieces for order in laid_out(each)[1]]
+    expected = [json.loads(order) for each in pieces for order in laid_out(each)[1]]
     file = join.join(pretty(each) if spread and b"\\u006f" not in each else each for each in texts)
-    found = read(WRAPPINGS[wrapping](file), chunk_bytes)
-    assert [json.loads(each) for each in found.raws] == wanted
-    assert not found.rejected
+    result = read(WRAPPINGS[wrapping](file), chunk_bytes)
+    assert [json.loads(each) for each in result.raws] == expected
+    assert not result.rejected
 
 
 @pytest.mark.parametrize("between", [b"\n", b""])
 @pytest.mark.parametrize("envelope", [b'{"orders":[%s]}' % A, b'{"orders":[]}'])
 def test_many_small_envelopes_make_few_batches(envelope: bytes, between: bytes) -> None:
     file = io.BytesIO((envelope + between) * 50_000)
-    batches = list(records_of(file, 1 << 20, 1 << 30))
+    batches = list(records_of(file, 1 << 20, 1 << 30, ORDERS))
     assert sum(batch.read for batch in batches) == (50_000 if A in envelope else 0)
     assert len(batches) <= 6
 
@@ -83,44 +84,44 @@ def test_a_bad_line_between_lines_that_are_envelopes_is_rejected_alone(
     bad: bytes, reason: str, chunk_bytes: int
 ) -> None:
     good = b'{"page":1,"orders":[%s,%s]}' % (A, B)
-    found = read(b"\n".join([good, good, bad, good]), chunk_bytes)
-    assert found.raws == [A, B] * 3
-    assert [(each.record_number, raw_of(each)) for each in found.rejected] == [(5, bad)]
-    assert found.reasons[0].startswith(reason)
+    result = read(b"\n".join([good, good, bad, good]), chunk_bytes)
+    assert result.raws == [A, B] * 3
+    assert [(each.record_number, raw_of(each)) for each in result.rejected] == [(5, bad)]
+    assert result.reasons[0].startswith(reason)
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 50, 1 << 21])
 def test_what_keeps_one_order_of_an_envelope_from_being_read_spoils_that_order_alone(chunk_bytes: int) -> None:
-    odd = b'{"order_id":5,"price":NaN}'
-    line = b'{"orders":[%s,%s]}' % (A, odd)
-    found = read(b"\n".join([line, line, B]), chunk_bytes)
-    assert found.raws == [A, odd, A, odd, B]
+    unchecked = b'{"order_id":5,"price":NaN}'
+    line = b'{"orders":[%s,%s]}' % (A, unchecked)
+    result = read(b"\n".join([line, line, B]), chunk_bytes)
+    assert result.raws == [A, unchecked, A, unchecked, B]
 
 
 @pytest.mark.parametrize("chunk_bytes", [16, 700, 1 << 21])
 def test_an_envelope_whose_line_is_longer_than_an_order_may_be_is_read(chunk_bytes: int) -> None:
     many = b'{"page":1,"orders":[' + b",".join([A, B] * 400) + b'],"next":"' + b"n" * 5000 + b'"}'
-    found = read(b"\n".join([A, many, b"oops", many, B]), chunk_bytes, max_record_bytes=2000)
-    assert found.raws == [A, *[A, B] * 800, B]
-    assert [raw_of(each) for each in found.rejected] == [b"oops"]
+    result = read(b"\n".join([A, many, b"oops", many, B]), chunk_bytes, max_record_bytes=2000)
+    assert result.raws == [A, *[A, B] * 800, B]
+    assert [raw_of(each) for each in result.rejected] == [b"oops"]
 
 
 @pytest.mark.parametrize("chunk_bytes", [16, 700, 1 << 21])
 def test_an_order_inside_an_envelope_that_is_not_utf8_is_rejected_alone_where_lines_are(chunk_bytes: int) -> None:
     bad = b'{"order_id":"\xfc"}'
     many = b'{"orders":[' + b",".join([A, bad, B] * 100) + b"]}"
-    found = read(b"\n".join([A, many, B]), chunk_bytes, max_record_bytes=2000)
-    assert found.raws == [A, *[A, B] * 100, B]
-    assert {raw_of(each) for each in found.rejected} == {bad}
+    result = read(b"\n".join([A, many, B]), chunk_bytes, max_record_bytes=2000)
+    assert result.raws == [A, *[A, B] * 100, B]
+    assert {raw_of(each) for each in result.rejected} == {bad}
 
 
 @pytest.mark.parametrize("file", ["alone", "among lines"])
 def test_an_object_that_is_too_long_is_called_an_order_only_where_it_is_one(file: str) -> None:
     before = b"" if file == "alone" else A + b"\n" + A + b"\n"
     other = b'{"meta":"' + b"m" * 200_000 + b'","orders":[%s]}' % A
-    found = read(before + other, 100, max_record_bytes=20_000)
-    assert "split it" not in found.reasons[0]
-    assert "begins neither with 'order_id', as an order, nor with an array 'orders', within them" in found.reasons[0]
+    result = read(before + other, 100, max_record_bytes=20_000)
+    assert "split it" not in result.reasons[0]
+    assert "begins neither with 'order_id', as an order, nor with an array 'orders', within them" in result.reasons[0]
     order = b'{"order_id":1,"meta":"' + b"m" * 30_000 + b'"}'
     assert read(before + order, 100, max_record_bytes=20_000).reasons[0].startswith("the order is longer than 20000 ")
 
@@ -152,11 +153,11 @@ def test_a_line_of_many_values_is_not_kept_value_by_value(piece: bytes) -> None:
     file = A + b"\n" + piece * (size // len(piece)) + b"\n" + B
     tracemalloc.start()
     try:
-        read = sum(batch.read for batch in records_of(io.BytesIO(file), 4_000_000, 1 << 30))
+        count = sum(batch.read for batch in records_of(io.BytesIO(file), 4_000_000, 1 << 30, ORDERS))
         most = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert read == size // len(piece) + 2
+    assert count == size // len(piece) + 2
     assert most < 30 * size
 
 
@@ -164,7 +165,7 @@ def test_a_line_of_many_values_is_not_kept_value_by_value(piece: bytes) -> None:
 def test_the_arrays_key_may_be_any_text_in_any_spelling(spelled: str) -> None:
     line = b'{"a":1,"%b":[%b]}\n' % (spelled.encode(), A)
     source = Source(io.BytesIO(line * 3), 1 << 20)
-    records = Records(source, max_record_bytes=1000, envelope="größe/%", order_key="order_id")
+    records = Records(source, max_record_bytes=1000, envelope="größe/%", identity_key="order_id")
     assert [bytes(raw) for batch in records for raw in batch.raws] == [A] * 3
 
 
@@ -175,10 +176,10 @@ PIECES += [b'{"orders":[],"orders":[]}', b'{"order_id":1,"orders":[{}]}', b'{"or
 
 def outcome(file: bytes, chunk_bytes: int) -> object:
     try:
-        found = read(file, chunk_bytes)
+        result = read(file, chunk_bytes)
     except UnreadableFile as problem:
         return problem.reason.split(":")[0]
-    return found.records, [(each.record_number, each.reason, raw_of(each)) for each in found.rejected]
+    return result.records, [(each.record_number, each.reason, raw_of(each)) for each in result.rejected]
 
 
 @pytest.mark.thorough
@@ -186,6 +187,6 @@ def outcome(file: bytes, chunk_bytes: int) -> object:
 @given(st.lists(st.sampled_from(PIECES), max_size=14), st.booleans())
 def test_whatever_a_file_holds_it_is_read_the_same_in_chunks_of_any_size(pieces: list[bytes], lines: bool) -> None:
     file = (A + b"\n" if lines else b"") + b"".join(pieces)
-    wanted = outcome(file, 1 << 21)
+    expected = outcome(file, 1 << 21)
     for chunk_bytes in (1, 5, 33):
-        assert outcome(file, chunk_bytes) == wanted
+        assert outcome(file, chunk_bytes) == expected

@@ -32,24 +32,24 @@ def event(*keys: str, **more: Any) -> dict[str, Any]:
     ],
 )
 def test_keys_are_decoded(encoded: str, key: str) -> None:
-    assert [found.key for found in arrivals(event(encoded), PREFIX)] == [key]
+    assert [read.key for read in arrivals(event(encoded), PREFIX)] == [key]
 
 
 def test_every_record_of_an_event_counts() -> None:
-    found = arrivals(event(*(f"orders_json_incoming/{i}.json" for i in range(5))), PREFIX)
-    assert [arrival.key for arrival in found] == [f"orders_json_incoming/{i}.json" for i in range(5)]
+    read = arrivals(event(*(f"orders_json_incoming/{i}.json" for i in range(5))), PREFIX)
+    assert [arrival.key for arrival in read] == [f"orders_json_incoming/{i}.json" for i in range(5)]
 
 
 def test_an_arrival_knows_version_sequencer_and_size() -> None:
-    (found,) = arrivals(event("orders_json_incoming/a.json"), PREFIX)
-    assert (found.bucket, found.version, found.version_id, found.etag) == ("b", "v1", "v1", "abc")
-    assert (found.sequencer, found.size) == ("0A", 10)
+    (read,) = arrivals(event("orders_json_incoming/a.json"), PREFIX)
+    assert (read.bucket, read.version, read.version_id, read.etag) == ("b", "v1", "v1", "abc")
+    assert (read.sequencer, read.size) == ("0A", 10)
 
 
 @pytest.mark.parametrize("version_id", [None, "null"])
 def test_without_a_version_id_the_etag_is_the_version(version_id: str | None) -> None:
-    (found,) = arrivals(event("orders_json_incoming/a.json", versionId=version_id), PREFIX)
-    assert found.version == "abc"
+    (read,) = arrivals(event("orders_json_incoming/a.json", versionId=version_id), PREFIX)
+    assert read.version == "abc"
 
 
 @pytest.mark.parametrize("key", ["orders_json_incoming/", "orders_json_incoming/folder/"])

@@ -8,7 +8,8 @@ import pytest
 
 from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.flatten.extra_fields import ExtraFields
-from chalicelib.flatten.strict import RejectedOrder, StrictDecoder
+from chalicelib.flatten.strict import StrictDecoder
+from chalicelib.flatten.values import RejectedDocument
 
 MOST = 1 << 20
 SOUND = '"order_id": 1, "order_date": "2024-01-01"'
@@ -48,9 +49,9 @@ def read(text: str, keys: int) -> tuple[tuple[str | None, list[str | None]], int
 )
 def test_what_is_sure_is_read_at_a_glance(fields: str, keys: int, order: str | None, lines: list[str | None]) -> None:
     text = f"{{{SOUND}, {fields}}}"
-    found, asked = read(text, keys)
-    assert (found, asked) == ((order, lines), 0)
-    assert found == StrictDecoder(ORDERS, 2**60).extra_fields(text.encode(), MOST)
+    result, asked = read(text, keys)
+    assert (result, asked) == ((order, lines), 0)
+    assert result == StrictDecoder(ORDERS, 2**60).extra_fields(text.encode(), MOST)
 
 
 @pytest.mark.parametrize(
@@ -66,9 +67,9 @@ def test_what_is_sure_is_read_at_a_glance(fields: str, keys: int, order: str | N
 )
 def test_what_is_not_sure_is_read_strictly(fields: str, keys: int) -> None:
     text = f"{{{SOUND}, {fields}}}"
-    found, asked = read(text, keys)
+    result, asked = read(text, keys)
     assert asked == 1
-    assert found == StrictDecoder(ORDERS, 2**60).extra_fields(text.encode(), MOST)
+    assert result == StrictDecoder(ORDERS, 2**60).extra_fields(text.encode(), MOST)
 
 
 @pytest.mark.parametrize(
@@ -82,11 +83,11 @@ def test_what_is_not_sure_is_read_strictly(fields: str, keys: int) -> None:
     ],
 )
 def test_what_the_strict_way_rejects_is_rejected(fields: str, keys: int) -> None:
-    with pytest.raises(RejectedOrder):
+    with pytest.raises(RejectedDocument):
         read(f"{{{SOUND}, {fields}}}", keys)
 
 
 def test_extra_fields_that_would_be_repeated_too_often_are_rejected() -> None:
     text = json.dumps({"order_id": 1, "order_date": "2024-01-01", "note": "x" * 1000, "products": [{}] * 2000})
-    with pytest.raises(RejectedOrder, match="too many elements"):
+    with pytest.raises(RejectedDocument, match="too many elements"):
         read(text, 4)

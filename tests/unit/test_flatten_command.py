@@ -126,7 +126,7 @@ def test_keys_that_are_nearly_the_contracts_are_named(tmp_path: Path) -> None:
 
 @pytest.mark.thorough
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "message"),
     [
         (b"", "holds nothing"),
         (b"hello", "not JSON"),
@@ -137,14 +137,14 @@ def test_keys_that_are_nearly_the_contracts_are_named(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_cannot_be_read_exits_1_with_the_reason_and_writes_nothing(
-    tmp_path: Path, body: bytes, told: str
+    tmp_path: Path, body: bytes, message: str
 ) -> None:
     out = tmp_path / "out"
     flatten("-", "-o", out, stdin=json.dumps(ORDER).encode())
     before = everything(out)
     code, printed, err = flatten("-", "-o", out, "--rejects", tmp_path / "rejects", stdin=body)
     assert (code, printed) == (1, "")
-    assert told in err
+    assert message in err
     assert "byte" in err
     assert "Traceback" not in err
     assert everything(out) == before
@@ -195,7 +195,7 @@ def test_the_same_file_twice_gives_the_same_files(tmp_path: Path) -> None:
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("again", [ORDER | {"order_id": 9}, ORDER | {"order_id": 9, "order_date": "2024-09-01"}])
-def test_a_file_that_has_changed_replaces_what_was_made_of_it(tmp_path: Path, again: dict) -> None:
+def test_a_file_that_has_changed_replaces_what_was_made_of_it(tmp_path: Path, again: dict[str, object]) -> None:
     source, out = tmp_path / "orders.json", tmp_path / "out"
     for number, order in enumerate((ORDER, again)):
         source.write_text(json.dumps([order]))

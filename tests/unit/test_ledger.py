@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.file_names import ledger_name
 from chalicelib.counts import Counts
+from chalicelib.errors import UnreadableEntry
+from chalicelib.file_names import ledger_name
 from chalicelib.loading.entry import TRANSFORM, Entry
 from chalicelib.loading.ledger import Decision, decide
 from chalicelib.loading.models import (
@@ -59,7 +60,7 @@ def decided(
     *,
     later: bool | None = None,
     later_than_loaded: bool | None = None,
-    again: bool = False,
+    reload: bool = False,
 ) -> Decision | str:
     """Return the decision where S3 says so, or ASKED where it is asked what it says nothing of here."""
 
@@ -70,24 +71,24 @@ def decided(
 
     try:
         return decide(
-            known, event, later=lambda: says(later), later_than_loaded=lambda: says(later_than_loaded), again=again
+            known, event, later=lambda: says(later), later_than_loaded=lambda: says(later_than_loaded), reload=reload
         )
     except _Asked:
         return ASKED
 
 
-def arrival(version: str, sequencer: str, **told: object) -> Arrival:
-    return Arrival("bucket", "key", version, version, None, sequencer, **told)  # type: ignore[arg-type]
+def arrival(version: str, sequencer: str, **changes: object) -> Arrival:
+    return Arrival("bucket", "key", version, version, None, sequencer, **changes)  # type: ignore[arg-type]
 
 
-def entry(state: str, before: bool = False, **told: object) -> Entry:
+def entry(state: str, before: bool = False, **changes: object) -> Entry:
     """Return what the ledger says when v2 is the newest; with rows of v1 in the table, or of v2 when it is loaded."""
-    found = Entry("key", "v2", "02", state)
+    made = Entry("key", "v2", "02", state)
     if state in (LOADED, PARTLY_LOADED):
-        found = replace(found, files=("of v2",), loaded_version="v2", loaded_sequencer="02")
+        made = replace(made, files=("of v2",), loaded_version="v2", loaded_sequencer="02")
     elif before:
-        found = replace(found, files=("of v1",), loaded_version="v1", loaded_sequencer="01")
-    return replace(found, **told)  # type: ignore[arg-type]
+        made = replace(made, files=("of v1",), loaded_version="v1", loaded_sequencer="01")
+    return replace(made, **changes)  # type: ignore[arg-type]
 
 
 V1, V2, V3 = arrival("v1", "01"), arrival("v2", "02"), arrival("v3", "03")
@@ -124,7 +125,7 @@ def test_what_is_not_known_is_loaded() -> None:
 @pytest.mark.parametrize("state", [LOADED, PARTLY_LOADED, QUARANTINED])
 def test_what_an_older_transform_loaded_is_replaced_and_a_replay_replaces_too(state: str) -> None:
     assert decided(entry(state, transform=TRANSFORM - 1), V2) is Decision.REPLACE
-    assert decided(entry(state), V2, again=True) is Decision.REPLACE
+    assert decided(entry(state), V2, reload=True) is Decision.REPLACE
 
 
 def test_a_later_failure_does_not_keep_a_version_between_from_catching_up() -> None:
@@ -136,7 +137,7 @@ def test_a_later_failure_does_not_keep_a_version_between_from_catching_up() -> N
     assert decided(unknown, between) is ASKED
     assert decided(unknown, between, later_than_loaded=True) is Decision.CATCH_UP
     assert decided(unknown, between, later_than_loaded=False) is Decision.SKIP_STALE
-    assert decided(known, V1, again=True) is Decision.CATCH_UP
+    assert decided(known, V1, reload=True) is Decision.CATCH_UP
 
 
 def test_the_same_bytes_put_again_into_an_unversioned_bucket_are_the_latest_word() -> None:
@@ -247,6 +248,17 @@ def test_an_entry_survives_being_stored_and_fields_of_later_versions_are_passed_
     assert Entry.from_json({**known.as_json(), "invented_later": 1}) == known
     before = {"key": "key", "version": "v1", "sequencer": "01", "state": "loaded", "files": ["a"]}
     assert Entry.from_json(before).files == ("a",)
+
+
+def test_an_entry_is_stored_with_its_counts_beside_the_other_fields_as_it_always_was() -> None:
+    stored = Entry("key", "v1", "01", "loaded", counts=Counts(3, 2, 1, 5)).as_json()
+    assert "counts" not in stored
+    numbers = {"orders_read": 3, "orders_loaded": 2, "orders_rejected": 1, "rows": 5}
+    assert numbers.items() <= stored.items()
+    before = {"key": "key", "version": "v1", "sequencer": "01", "state": "loaded", **numbers}
+    assert Entry.from_json(before).counts == Counts(3, 2, 1, 5)
+    with pytest.raises(UnreadableEntry, match="'rows' is not int"):
+        Entry.from_json(before | {"rows": "5"})
 
 
 def test_ledger_names_tell_keys_apart_and_fit_into_a_key_however_long_the_source_is() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import random
+import threading
 from collections import Counter
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -49,9 +51,9 @@ def orders(count: int, months: int = 3, seed: int = 0) -> list[dict[str, Any]]:
     ]
 
 
-def flattened(found: list[dict[str, Any]]) -> list[Flattened]:
+def flattened(records: list[dict[str, Any]]) -> list[Flattened]:
     flattener = Flattener(LINEAGE, ORDERS)
-    text = io.BytesIO(b"\n".join(json.dumps(each).encode() for each in found))
+    text = io.BytesIO(b"\n".join(json.dumps(each).encode() for each in records))
     return [part for batch in records_of(text, 1 << 20, 1 << 30, ORDERS) for part in flattener.flatten(batch)]
 
 
@@ -59,7 +61,7 @@ def write(directory: Path, parts: list[Flattened], cut: int = 200, **options: An
     """Write rows a few at a time, as from many batches."""
     files: list[MonthFile] = []
     options = {"roll_bytes": 1 << 30, **options}
-    with MonthFiles(directory, NAMES, contract=ORDERS, closed=files.append, **options) as month_files:
+    with closing(MonthFiles(directory, NAMES, contract=ORDERS, closed=files.append, **options)) as month_files:
         for part in parts:
             for start in range(0, part.rows.num_rows, cut):
                 month_files.add(part.rows.slice(start, cut), part.months[start : start + cut])
@@ -103,25 +105,25 @@ def test_each_row_is_in_the_file_of_its_month_and_none_is_lost(tmp_path: Path) -
     files = write(tmp_path, parts)
     assert keyed(rows_of(files)) == keyed([row for part in parts for row in part.rows.to_pylist()])
     for file in files:
-        month = file.place.split("/")[0].removeprefix("order_month=")
+        month = file.relative_path.split("/")[0].removeprefix("order_month=")
         assert {row["order_date"].strftime("%Y-%m") for row in rows_of([file])} == {month}
-        assert file.place == f"order_month={month}/{file.path.name}"
-        assert (tmp_path / file.place, file.path.stat().st_size) == (file.path, file.size)
+        assert file.relative_path == f"order_month={month}/{file.path.name}"
+        assert (tmp_path / file.relative_path, file.path.stat().st_size) == (file.path, file.size)
         assert pq.ParquetFile(file.path).metadata.num_rows == file.rows
     assert len(files) == 30
 
 
 def test_rows_of_a_month_keep_the_order_of_the_source(tmp_path: Path) -> None:
     for file in write(tmp_path, flattened(orders(2000)), row_group_bytes=20_000):
-        places = [(row["record_number"], row["line_number"] or 0) for row in rows_of([file])]
-        assert places == sorted(places)
+        positions = [(row["record_number"], row["line_number"] or 0) for row in rows_of([file])]
+        assert positions == sorted(positions)
 
 
 def test_the_same_source_makes_the_same_bytes(tmp_path: Path) -> None:
     contents = []
     for name in ("a", "b"):
         files = write(tmp_path / name, flattened(orders(2000, months=9)), roll_bytes=30_000, row_group_bytes=20_000)
-        contents.append({file.place: file.path.read_bytes() for file in files})
+        contents.append({file.relative_path: file.path.read_bytes() for file in files})
     assert contents[0] == contents[1]
 
 
@@ -138,8 +140,8 @@ PHYSICAL = {
 
 
 def test_every_file_has_the_one_schema_that_athena_reads_without_surprises(tmp_path: Path) -> None:
-    found = [*orders(500, months=40), {"order_id": "x", "order_date": "2010-01-01", "unknown": 1}]
-    files = write(tmp_path, flattened(found), row_group_bytes=5_000, roll_bytes=20_000)
+    all_orders = [*orders(500, months=40), {"order_id": "x", "order_date": "2010-01-01", "unknown": 1}]
+    files = write(tmp_path, flattened(all_orders), row_group_bytes=5_000, roll_bytes=20_000)
     wanted = file_schema(ORDERS)
     for file in files:
         found_schema = pq.read_schema(file.path)
@@ -193,7 +195,7 @@ def test_rows_that_wait_are_bounded_however_many_months_there_are(
     parts = flattened(orders(1500, months=300))
     most = 0
     files: list[MonthFile] = []
-    with MonthFiles(tmp_path, NAMES, contract=ORDERS, roll_bytes=1 << 30, closed=files.append) as month_files:
+    with closing(MonthFiles(tmp_path, NAMES, contract=ORDERS, roll_bytes=1 << 30, closed=files.append)) as month_files:
         for part in parts:
             for start in range(0, part.rows.num_rows, 200):
                 month_files.add(part.rows.slice(start, 200), part.months[start : start + 200])
@@ -203,13 +205,14 @@ def test_rows_that_wait_are_bounded_however_many_months_there_are(
                 )
                 most = max(most, waiting)
     assert 200_000 < most <= 300_000
-    assert len({file.place.split("/")[0] for file in files}) > 280
+    assert len({file.relative_path.split("/")[0] for file in files}) > 280
     assert keyed(rows_of(files)) == keyed([row for part in parts for row in part.rows.to_pylist()])
 
 
 def test_waiting_rows_hold_no_more_than_themselves(tmp_path: Path) -> None:
     """A slice would keep the whole batch alive until the rarest month is written."""
-    with MonthFiles(tmp_path, NAMES, contract=ORDERS, roll_bytes=1 << 30, closed=lambda _: None) as month_files:
+    writer = MonthFiles(tmp_path, NAMES, contract=ORDERS, roll_bytes=1 << 30, closed=lambda _: None)
+    with closing(writer) as month_files:
         rows = flattened(orders(3000, months=100))[0]
         month_files.add(rows.rows, rows.months)
         month_files._split()
@@ -234,8 +237,16 @@ def test_unfinished_files_are_bounded_on_disk(tmp_path: Path) -> None:
         sizes.append(sum(path.stat().st_size for path in tmp_path.rglob("*.parquet") if path not in finished))
 
     parts = flattened(orders(3000, months=20))
-    with MonthFiles(
-        tmp_path, NAMES, contract=ORDERS, roll_bytes=1 << 30, closed=closed, row_group_bytes=10_000, open_bytes=100_000
+    with closing(
+        MonthFiles(
+            tmp_path,
+            NAMES,
+            contract=ORDERS,
+            roll_bytes=1 << 30,
+            closed=closed,
+            row_group_bytes=10_000,
+            open_bytes=100_000,
+        )
     ) as month_files:
         for part in parts:
             for start in range(0, part.rows.num_rows, 200):
@@ -253,36 +264,38 @@ def test_row_groups_that_writers_remember_are_bounded(tmp_path: Path, monkeypatc
     assert max(groups) <= 40
     assert len(files) > 12
     assert keyed(rows_of(files)) == keyed([row for part in parts for row in part.rows.to_pylist()])
-    assert max(Counter(file.place for file in files).values()) == 1
+    assert max(Counter(file.relative_path for file in files).values()) == 1
 
 
-def test_a_failure_in_the_block_or_in_the_writing_thread_is_raised_and_stops_the_thread(tmp_path: Path) -> None:
+def writing_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("parquet")]
+
+
+def test_a_failure_in_the_writing_thread_is_raised_and_stops_the_thread_and_so_does_an_abort(tmp_path: Path) -> None:
     part = flattened(orders(100, months=1))[0]
 
     def fails(file: MonthFile) -> None:
         raise OSError("no space left")
 
-    with (
-        pytest.raises(OSError, match="no space left"),
-        MonthFiles(tmp_path / "a", NAMES, contract=ORDERS, roll_bytes=1, closed=fails, row_group_bytes=1) as files,
-    ):
-        files.add(part.rows, part.months)
-    assert files._thread._shutdown
+    files = MonthFiles(tmp_path / "a", NAMES, contract=ORDERS, roll_bytes=1, closed=fails, row_group_bytes=1)
+    files.add(part.rows, part.months)
+    with pytest.raises(OSError, match="no space left"):
+        files.close()
+    assert writing_threads() == []
     closed: list[MonthFile] = []
     stopped = MonthFiles(
         tmp_path / "b", NAMES, contract=ORDERS, roll_bytes=1 << 30, closed=closed.append, row_group_bytes=1
     )
-    stopped.__enter__().add(part.rows, part.months)
-    stopped._split()
-    stopped.__exit__(KeyError, KeyError("stop"), None)
+    stopped.add(part.rows, part.months)
+    stopped.abort()
     assert closed == []
-    assert stopped._thread._shutdown
+    assert writing_threads() == []
 
 
 def test_no_rows_make_no_files(tmp_path: Path) -> None:
     assert write(tmp_path / "none", []) == []
-    with MonthFiles(
-        tmp_path / "empty", NAMES, contract=ORDERS, roll_bytes=1, closed=lambda _: pytest.fail("a file")
+    with closing(
+        MonthFiles(tmp_path / "empty", NAMES, contract=ORDERS, roll_bytes=1, closed=lambda _: pytest.fail("a file"))
     ) as files:
         files.add(file_schema(ORDERS).empty_table(), np.empty(0, dtype=np.int64))
     assert not (tmp_path / "empty").exists()
@@ -298,14 +311,15 @@ def test_months_are_named_by_year_and_month() -> None:
     ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("months", [1, 40])
 def test_tables_of_a_row_count_for_what_they_take(tmp_path: Path, months: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Arrow calls a row a hundred bytes, and holds many kilobytes for a table of it."""
     monkeypatch.setattr(parquet, "SPLIT_BYTES", 1 << 20)
     part = flattened([each | {"products": []} for each in orders(3000, months)])[0]
     most = 0
-    with MonthFiles(
-        tmp_path, NAMES, contract=ORDERS, roll_bytes=1 << 30, closed=lambda _: None, row_group_bytes=2 << 20
+    with closing(
+        MonthFiles(tmp_path, NAMES, contract=ORDERS, roll_bytes=1 << 30, closed=lambda _: None, row_group_bytes=2 << 20)
     ) as files:
         for i in range(part.rows.num_rows):
             files.add(part.rows.slice(i, 1), part.months[i : i + 1] if months == 1 else np.array([i % 2]))

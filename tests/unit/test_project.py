@@ -86,3 +86,11 @@ def test_both_drawings_of_the_house_have_every_room_in_them() -> None:
     of_rooms, journey = (set(re.findall(r"\w+", drawing)) for drawing in drawings)
     assert rooms | {"app", "glue_setup", "operate", "release", "local"} <= of_rooms
     assert rooms - {"version"} <= journey
+
+
+def test_every_promise_of_the_documentation_has_a_test_of_its_number_and_every_such_test_a_promise() -> None:
+    promised = re.findall(r"^\| (\d+) \| ", (PROJECT / "docs" / "operations.md").read_text("utf-8"), re.MULTILINE)
+    tests = [path.read_text("utf-8") for path in (PROJECT / "tests" / "promises").glob("test_*.py")]
+    tested = {number for text in tests for number in re.findall(r"^def test_promise_(\d+)_", text, re.MULTILINE)}
+    assert promised == [str(number) for number in range(1, len(promised) + 1)]
+    assert tested == set(promised)

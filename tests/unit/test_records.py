@@ -23,7 +23,7 @@ values = st.recursive(
     max_leaves=6,
 )
 orders = st.builds(lambda number, rest: {"order_id": number, **rest}, st.integers(), st.dictionaries(texts, values))
-records = st.lists(orders, min_size=1, max_size=12).map(lambda found: [json.dumps(each).encode() for each in found])
+records = st.lists(orders, min_size=1, max_size=12).map(lambda result: [json.dumps(each).encode() for each in result])
 chunks = st.sampled_from([1, 2, 3, 7, 20, 64, 333, 4096, 1 << 21])
 
 A, B, C = b'{"order_id":1}', b'{"order_id":2,"x":[1,{"y":"}"}]}', b'{"order_id":"3"}'
@@ -36,10 +36,10 @@ def test_every_form_gives_the_same_records_for_any_chunk_size(
     sent: list[bytes], form: str, wrapping: str, chunk_bytes: int, pretty_printed: bool
 ) -> None:
     laid_out = [pretty(each) if pretty_printed else each for each in sent]
-    found = read(WRAPPINGS[wrapping](FORMS[form](laid_out)), chunk_bytes)
-    assert [msgspec.json.decode(each) for each in found.raws] == [msgspec.json.decode(each) for each in sent]
-    assert found.raws == laid_out
-    assert not found.rejected
+    result = read(WRAPPINGS[wrapping](FORMS[form](laid_out)), chunk_bytes)
+    assert [msgspec.json.decode(each) for each in result.raws] == [msgspec.json.decode(each) for each in sent]
+    assert result.raws == laid_out
+    assert not result.rejected
 
 
 @pytest.mark.parametrize("form", sorted(FORMS))
@@ -120,31 +120,31 @@ def test_a_line_that_is_not_json_is_rejected_alone_with_its_bytes(bad: bytes, ch
         for at in (1, 2, 3):
             lines = [A, B, C]
             lines.insert(at, bad)
-            found = read(end.join(lines) + end, chunk_bytes)
-            assert found.raws == [A, B, C]
-            assert [(each.record_number, raw_of(each)) for each in found.rejected] == [(at + 1, bad)]
-    assert found.reasons[0].startswith(("the line is not JSON: ", "the line goes on after its record"))
+            result = read(end.join(lines) + end, chunk_bytes)
+            assert result.raws == [A, B, C]
+            assert [(each.record_number, raw_of(each)) for each in result.rejected] == [(at + 1, bad)]
+    assert result.reasons[0].startswith(("the line is not JSON: ", "the line goes on after its record"))
 
 
 def test_the_first_line_may_be_the_bad_one() -> None:
-    found = read(b"oops\n" + A + b"\n" + B)
-    assert (found.raws, [raw_of(each) for each in found.rejected]) == ([A, B], [b"oops"])
+    result = read(b"oops\n" + A + b"\n" + B)
+    assert (result.raws, [raw_of(each) for each in result.rejected]) == ([A, B], [b"oops"])
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 50, 1000, 1 << 21])
 def test_pretty_printed_records_among_lines_are_whole_records(chunk_bytes: int) -> None:
     spread = b'{\n "order_id": 4,\n "products": [\n]\n}'
     text = b"\n".join([A, spread, B + b" " + spread, b"oops", spread, C])
-    found = read(text, chunk_bytes)
-    assert found.raws == [A, spread, B, spread, spread, C]
-    assert [raw_of(each) for each in found.rejected] == [b"oops"]
+    result = read(text, chunk_bytes)
+    assert result.raws == [A, spread, B, spread, spread, C]
+    assert [raw_of(each) for each in result.rejected] == [b"oops"]
 
 
 @pytest.mark.parametrize("chunk_bytes", [1000, 1 << 21])
 def test_lines_longer_than_what_is_looked_at_first_are_known_as_lines(chunk_bytes: int) -> None:
     long = b'{"order_id":1,"x":"' + b"y" * 200_000 + b'"}'
-    found = read(b"\n".join([long, b"oops", long, A]), chunk_bytes)
-    assert (found.raws, [raw_of(each) for each in found.rejected]) == ([long, long, A], [b"oops"])
+    result = read(b"\n".join([long, b"oops", long, A]), chunk_bytes)
+    assert (result.raws, [raw_of(each) for each in result.rejected]) == ([long, long, A], [b"oops"])
 
 
 FILE = b'[{"order_id":1,"x":"\xc3\xa9"}, {"order_id":2}]'
@@ -271,17 +271,17 @@ def test_msgspec_words_its_errors_as_records_reads_them(text: bytes, message: st
 @pytest.mark.parametrize("chunk_bytes", [1, 7, 2_097_152])
 @pytest.mark.parametrize("form", ["array", "lines"])
 def test_a_constant_that_is_no_json_spoils_its_record_alone(constant: bytes, chunk_bytes: int, form: str) -> None:
-    odd = b'{"order_id":9,"price":%s}' % constant
-    file = b"[" + b",".join([A, odd, B]) + b"]" if form == "array" else b"\n".join([A, odd, B])
+    unchecked = b'{"order_id":9,"price":%s}' % constant
+    file = b"[" + b",".join([A, unchecked, B]) + b"]" if form == "array" else b"\n".join([A, unchecked, B])
     records = Records(
         Source(io.BytesIO(file), 1 << 30),
         max_record_bytes=1 << 20,
         envelope="orders",
-        order_key="order_id",
+        identity_key="order_id",
         chunk_bytes=chunk_bytes,
     )
     raws = [bytes(raw) for batch in records for raw in batch.raws]
-    assert raws == [A, odd, B]
+    assert raws == [A, unchecked, B]
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 5, 64, 1 << 21])
@@ -292,17 +292,17 @@ def test_a_line_that_is_not_utf8_is_rejected_alone(bad: bytes, chunk_bytes: int)
     spread = '{\n"order_id": "é"\n}'.encode()
     for end in (b"\n", b"\r\n", b"\r"):
         for lines in ([A, bad, spread, B], [bad, A, B], [A, B, bad], [A, bad, bad, B]):
-            found = read(end.join(lines), chunk_bytes)
-            assert found.raws == [each for each in lines if each != bad]
-            assert {raw_of(each) for each in found.rejected} == {bad}
-            assert found.reasons[0].startswith("the line is not UTF-8 text: save the file as UTF-8 (byte ")
+            result = read(end.join(lines), chunk_bytes)
+            assert result.raws == [each for each in lines if each != bad]
+            assert {raw_of(each) for each in result.rejected} == {bad}
+            assert result.reasons[0].startswith("the line is not UTF-8 text: save the file as UTF-8 (byte ")
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 5, 1 << 21])
 def test_a_record_that_stops_being_utf8_beyond_its_line_is_rejected_by_lines(chunk_bytes: int) -> None:
-    found = read(b'%s\n{"order_id":\n"\xff"}\n%s' % (A, B), chunk_bytes)
-    assert found.raws == [A, B]
-    assert [raw_of(each) for each in found.rejected] == [b'{"order_id":', b'"\xff"}']
+    result = read(b'%s\n{"order_id":\n"\xff"}\n%s' % (A, B), chunk_bytes)
+    assert result.raws == [A, B]
+    assert [raw_of(each) for each in result.rejected] == [b'{"order_id":', b'"\xff"}']
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 9, 64, 1 << 21])
@@ -310,9 +310,9 @@ def test_a_record_that_stops_being_utf8_beyond_its_line_is_rejected_by_lines(chu
 def test_cr_alone_ends_a_line(end: bytes, chunk_bytes: int) -> None:
     for ends in ([end] * 4, [b"\n", end, b"\r\n", end]):
         lines = [A, b'{"order_id":oops}', B, C]
-        found = read(b"".join(line + each for line, each in zip(lines, ends, strict=True)), chunk_bytes)
-        assert found.raws == [A, B, C]
-        assert [(each.record_number, raw_of(each)) for each in found.rejected] == [(2, b'{"order_id":oops}')]
+        result = read(b"".join(line + each for line, each in zip(lines, ends, strict=True)), chunk_bytes)
+        assert result.raws == [A, B, C]
+        assert [(each.record_number, raw_of(each)) for each in result.rejected] == [(2, b'{"order_id":oops}')]
 
 
 MARK = b"\xef\xbb\xbf"
@@ -337,14 +337,14 @@ def test_gzip_inside_gzip_says_so() -> None:
 @pytest.mark.parametrize("chunk_bytes", [1, 9, 1 << 21])
 @pytest.mark.parametrize("line", [b"{", b"[", b'{"a":', b'"open', b'{"a":[1,', b'{"a":"b"'])
 def test_a_line_that_is_cut_off_says_so_and_names_a_byte_of_its_own(line: bytes, chunk_bytes: int) -> None:
-    found = read(A + b"\n" + (line + b"\n") * 3 + A, chunk_bytes)
-    wanted = f"the line is not JSON: the text ends in the middle of a value (byte {len(line) - 1} of the line)"
-    assert found.reasons == [wanted] * 3
+    result = read(A + b"\n" + (line + b"\n") * 3 + A, chunk_bytes)
+    expected = f"the line is not JSON: the text ends in the middle of a value (byte {len(line) - 1} of the line)"
+    assert result.reasons == [expected] * 3
 
 
 def test_a_character_of_several_bytes_is_shown_as_one_and_escaped_once() -> None:
-    found = read(A + "\né\n\u200b\n".encode())
-    assert [reason.split(", ")[1] for reason in found.reasons] == [
+    result = read(A + "\né\n\u200b\n".encode())
+    assert [reason.split(", ")[1] for reason in result.reasons] == [
         "found 'é' (byte 0 of the line)",
         "found '\\u200b' (byte 0 of the line)",
     ]

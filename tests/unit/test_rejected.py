@@ -20,17 +20,17 @@ def written(raw: bytes, *, spooled: bool) -> dict[str, Any]:
     line = b"".join(RejectedRecord(7, "a.b", 'say "why" é', kept).json_line())
     assert line.endswith(b"}\n")
     assert line.count(b"\n") == 1
-    found: dict[str, Any] = json.loads(line)
-    assert (found["record_number"], found["path"], found["reason"]) == (7, "a.b", 'say "why" é')
-    return found
+    result: dict[str, Any] = json.loads(line)
+    assert (result["record_number"], result["path"], result["reason"]) == (7, "a.b", 'say "why" é')
+    return result
 
 
 @pytest.mark.parametrize("spooled", [False, True])
 @pytest.mark.parametrize("raw", [b"", b'{"a":"\\"\x01\xc3\xa9\xf0\x9f\x98\x80"}', "é".encode() * 500_000])
 def test_utf8_is_kept_as_text(raw: bytes, spooled: bool) -> None:
-    found = written(raw, spooled=spooled)
-    assert found["raw"].encode() == raw
-    assert "raw_base64" not in found
+    result = written(raw, spooled=spooled)
+    assert result["raw"].encode() == raw
+    assert "raw_base64" not in result
 
 
 @pytest.mark.parametrize("spooled", [False, True])
@@ -39,9 +39,9 @@ def test_utf8_is_kept_as_text(raw: bytes, spooled: bool) -> None:
     [b"\xff", b"M\xfcller", b"\xe2\x82", b"x\xc3", b"\xc0\xaf", b"ab" * 500_000 + b"\xf0\x9f\x98" + b"c" * 900_001],
 )
 def test_what_is_not_utf8_is_kept_byte_for_byte_and_readable(raw: bytes, spooled: bool) -> None:
-    found = written(raw, spooled=spooled)
-    assert base64.b64decode(found["raw_base64"], validate=True) == raw
-    assert found["raw"] == raw.decode("utf-8", "replace")
+    result = written(raw, spooled=spooled)
+    assert base64.b64decode(result["raw_base64"], validate=True) == raw
+    assert result["raw"] == raw.decode("utf-8", "replace")
 
 
 def test_what_a_message_shows_is_escaped_once() -> None:

@@ -15,14 +15,14 @@ from chalicelib.aws.runtime import BotocoreTooOld, check_botocore
 def test_an_older_botocore_is_rejected_with_its_version_the_call_and_the_remedy(version: str) -> None:
     with pytest.raises(BotocoreTooOld) as rejected:
         check_botocore(version)
-    for told in (
+    for said in (
         f"botocore {version} is too old",
         "IfMatch",
         "1.35.69",
         "pip install",
         "put-runtime-management-config",
     ):
-        assert told in str(rejected.value)
+        assert said in str(rejected.value)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow.dataset as ds
 import pytest
 
+from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.flatten.__main__ import flatten_file
 from tests.plain_answers import SAMPLES, answers, expected_rows
 
@@ -25,10 +26,10 @@ def plain(row: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("stem", FILES)
 def test_a_sample_becomes_its_expected_rows_and_refusals(stem: str, tmp_path: Path) -> None:
     rejects = tmp_path / "rejects.ndjson"
-    counts = flatten_file(str(SAMPLES / FILES[stem]), tmp_path / "out", rejects)
-    found = ds.dataset(tmp_path / "out", format="parquet", partitioning="hive").to_table().to_pylist()
-    found.sort(key=lambda row: (row["record_number"], row["line_number"] or 0))
-    assert [plain(row) for row in found] == expected_rows(stem)
+    counts = flatten_file(str(SAMPLES / FILES[stem]), tmp_path / "out", rejects, ORDERS)
+    result = ds.dataset(tmp_path / "out", format="parquet", partitioning="hive").to_table().to_pylist()
+    result.sort(key=lambda row: (row["record_number"], row["line_number"] or 0))
+    assert [plain(row) for row in result] == expected_rows(stem)
     rejected = SAMPLES / f"{stem}.rejected.ndjson"
     expected = [json.loads(line) for line in rejected.read_text("utf-8").splitlines()] if rejected.exists() else []
     assert [

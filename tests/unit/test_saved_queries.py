@@ -87,8 +87,9 @@ def test_an_empty_list_is_a_parameter_left_out() -> None:
 
 
 def test_all_wrong_parameters_are_named_at_once() -> None:
-    found = problems("total_mismatches", {"from": "2024-13-01", "to": "yesterday", "tolerance": "1e3", "color": "red"})
-    assert found == {
+    wrong: dict[str, str | list[str]] = {"from": "2024-13-01", "to": "yesterday", "tolerance": "1e3", "color": "red"}
+    rejected = problems("total_mismatches", wrong)
+    assert rejected == {
         "color": "is not a parameter of this query: it takes tolerance, from, to",
         "tolerance": "'1e3' is not a decimal: give up to 14 digits and up to 4 more after a point, such as 0.01",
         "from": "'2024-13-01' is not a date: give year, month and day, such as 2024-07-05",
@@ -109,8 +110,8 @@ def test_a_repeated_parameter_is_rejected() -> None:
 
 
 def test_from_after_to_is_rejected() -> None:
-    found = problems("sales_by_month", {"from": "2024-07-02", "to": "2024-07-01"})
-    assert found == {"from": "2024-07-02 is after to (2024-07-01): give an earlier from or a later to"}
+    rejected = problems("sales_by_month", {"from": "2024-07-02", "to": "2024-07-01"})
+    assert rejected == {"from": "2024-07-02 is after to (2024-07-01): give an earlier from or a later to"}
 
 
 @pytest.mark.parametrize(
@@ -137,9 +138,9 @@ def test_a_date_is_written_in_one_way_only(day: str) -> None:
 
 
 def test_a_date_outside_the_table_is_out_of_range() -> None:
-    found = problems("orders_between", {"from": "1999-12-31", "to": "2100-01-01"})
-    assert found["from"].startswith("'1999-12-31' is below 2000-01-01")
-    assert found["to"].startswith("'2100-01-01' is above 2099-12-31")
+    rejected = problems("orders_between", {"from": "1999-12-31", "to": "2100-01-01"})
+    assert rejected["from"].startswith("'1999-12-31' is below 2000-01-01")
+    assert rejected["to"].startswith("'2100-01-01' is above 2099-12-31")
 
 
 @pytest.mark.parametrize(

@@ -88,8 +88,8 @@ def test_text_that_is_not_of_the_type_never_gets_through(raw: str, type_: str) -
 @given(st.integers(-(2**63) + 1, 2**63 - 1))
 def test_an_integer_is_one_number(number: int) -> None:
     rendered = render(parameter("integer").value(str(number)))
-    found = only_expression(rendered)
-    inner = found.this if isinstance(found, exp.Neg) else found
+    expression = only_expression(rendered)
+    inner = expression.this if isinstance(expression, exp.Neg) else expression
     assert isinstance(inner, exp.Literal)
     assert not inner.is_string
     assert int(rendered) == number
@@ -98,19 +98,19 @@ def test_an_integer_is_one_number(number: int) -> None:
 @settings(deadline=None)
 @given(st.decimals(min_value=-(10**14) + 1, max_value=10**14 - 1, places=4))
 def test_a_decimal_is_a_typed_literal_with_all_its_digits(number: Decimal) -> None:
-    found = only_expression(render(parameter("decimal").value(f"{number:f}")))
-    assert isinstance(found, exp.Cast)
-    assert found.to.is_type(exp.DataType.Type.DECIMAL)
-    assert Decimal(found.this.this) == number
+    expression = only_expression(render(parameter("decimal").value(f"{number:f}")))
+    assert isinstance(expression, exp.Cast)
+    assert expression.to.is_type(exp.DataType.Type.DECIMAL)
+    assert Decimal(expression.this.this) == number
 
 
 @settings(deadline=None)
 @given(st.dates())
 def test_a_date_is_a_typed_literal(day: date) -> None:
-    found = only_expression(render(parameter("date").value(day.isoformat())))
-    assert isinstance(found, exp.Cast)
-    assert found.to.is_type(exp.DataType.Type.DATE)
-    assert found.this.this == day.isoformat()
+    expression = only_expression(render(parameter("date").value(day.isoformat())))
+    assert isinstance(expression, exp.Cast)
+    assert expression.to.is_type(exp.DataType.Type.DATE)
+    assert expression.this.this == day.isoformat()
 
 
 @pytest.mark.parametrize(

@@ -58,9 +58,10 @@ def test_every_column_that_a_view_names_exists(name: str) -> None:
 @pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.name)
 def test_parameters_stand_in_where_only(query: SavedQuery) -> None:
     tree = tree_of(bound(query).sql)
-    places = list(tree.find_all(exp.Placeholder))
-    assert len(places) == len(bound(query).parameters)
-    assert all(isinstance(place.find_ancestor(exp.Where, exp.Select, exp.Limit), exp.Where) for place in places)
+    placeholders = list(tree.find_all(exp.Placeholder))
+    assert len(placeholders) == len(bound(query).parameters)
+    for placeholder in placeholders:
+        assert isinstance(placeholder.find_ancestor(exp.Where, exp.Select, exp.Limit), exp.Where)
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.name)

@@ -33,7 +33,7 @@ def test_the_defaults_hold_together() -> None:
 
 
 def test_everything_that_is_wrong_is_named_at_once() -> None:
-    found = faults(
+    rejected = faults(
         ETL_BUCKET="",
         ETL_LEDGER_PREFIX="no-slash",
         ETL_SWEEP_MINUTES="often",
@@ -41,7 +41,7 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
         ETL_STAGE="prod",
         ETL_SWEEP_GRACE_SECONDS=90_000,
     )
-    assert found == {
+    assert rejected == {
         "ETL_BUCKET": "ETL_BUCKET is '': give the name of the stage's bucket in .chalice/config.json",
         "ETL_LEDGER_PREFIX": "ETL_LEDGER_PREFIX is 'no-slash': give one lower-case folder name that ends with a slash",
         "ETL_SWEEP_MINUTES": "ETL_SWEEP_MINUTES is 'often': give a whole number from 2 to 1440",
@@ -72,12 +72,14 @@ def test_what_is_malformed_contradicts_nothing() -> None:
 def test_a_dead_load_is_still_looked_at_when_its_grace_is_over(hours: int) -> None:
     assert read(ETL_SWEEP_LOOKBACK_HOURS=hours, ETL_SWEEP_GRACE_SECONDS=hours * 3600)
     if hours < 168:
-        found = faults(ETL_SWEEP_LOOKBACK_HOURS=hours, ETL_SWEEP_GRACE_SECONDS=hours * 3600 + 1)
-        assert set(found) == {"ETL_SWEEP_GRACE_SECONDS"}
+        rejected = faults(ETL_SWEEP_LOOKBACK_HOURS=hours, ETL_SWEEP_GRACE_SECONDS=hours * 3600 + 1)
+        assert set(rejected) == {"ETL_SWEEP_GRACE_SECONDS"}
 
 
-@pytest.mark.parametrize(("beyond", "found"), [(0, True), (1200, False)], ids=["the longest grace", "a longer one"])
-def test_the_sweep_finds_a_dead_load_up_to_the_longest_grace_that_is_taken(beyond: int, found: bool) -> None:
+@pytest.mark.parametrize(
+    ("beyond", "is_announced"), [(0, True), (1200, False)], ids=["the longest grace", "a longer one"]
+)
+def test_the_sweep_finds_a_dead_load_up_to_the_longest_grace_that_is_taken(beyond: int, is_announced: bool) -> None:
     grace = timedelta(seconds=3600 + beyond)
     rules = replace(RULES, grace=grace, lookback=timedelta(hours=1))
     store = MemoryStore()
@@ -86,12 +88,12 @@ def test_the_sweep_finds_a_dead_load_up_to_the_longest_grace_that_is_taken(beyon
     for _ in range(30):
         store.pass_time(minutes=15)
         announced += sweep(store, rules)[1]
-    assert bool(announced) is found
+    assert bool(announced) is is_announced
 
 
 def test_a_link_offers_nothing_that_the_loader_rejects_for_its_size() -> None:
-    found = faults(UPLOAD_MAX_BYTES=2 * GIB, ETL_MAX_SOURCE_BYTES=GIB)
-    assert "ETL_MAX_SOURCE_BYTES (1073741824)" in found["UPLOAD_MAX_BYTES"]
+    rejected = faults(UPLOAD_MAX_BYTES=2 * GIB, ETL_MAX_SOURCE_BYTES=GIB)
+    assert "ETL_MAX_SOURCE_BYTES (1073741824)" in rejected["UPLOAD_MAX_BYTES"]
     assert read(UPLOAD_MAX_BYTES=GIB, ETL_MAX_SOURCE_BYTES=GIB).upload_max_bytes == GIB
     assert read(ETL_MAX_SOURCE_BYTES=5 * MIB).upload_max_bytes == 5 * MIB
 
@@ -103,8 +105,8 @@ def test_a_setting_that_there_is_no_more_is_rejected_with_what_to_do_instead(var
 
 
 def test_prefixes_are_five_different_ones() -> None:
-    found = faults(ETL_LEDGER_PREFIX="athena_results/")
-    assert "athena_results/ begins another, or is given twice" in found["ETL_*_PREFIX"]
+    rejected = faults(ETL_LEDGER_PREFIX="athena_results/")
+    assert "athena_results/ begins another, or is given twice" in rejected["ETL_*_PREFIX"]
 
 
 def test_a_file_is_no_larger_than_what_lambdas_disk_is_given_for_unfinished_ones() -> None:

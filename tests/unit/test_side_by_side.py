@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from benchmarks import orders
+from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.cores import cores
+from chalicelib.counts import Counts
 from chalicelib.documents.decompress import Source
 from chalicelib.documents.records import Batch, Records
 from chalicelib.documents.rejected import RejectedRecord
@@ -23,8 +25,8 @@ from chalicelib.flatten import flattener as flatten_module
 from chalicelib.flatten import parallel
 from chalicelib.flatten.flattener import Flattener, Lineage
 from chalicelib.flatten.memory_file import MemoryFile
-from chalicelib.writing.convert import Counts, Limits, convert
-from chalicelib.writing.parquet import MonthFile
+from chalicelib.writing.convert import Limits, convert
+from tests.builders import folder_writer
 
 LINEAGE = Lineage("orders.json", "v1", datetime(2025, 1, 1, tzinfo=UTC))
 LIMIT = 1 << 30
@@ -44,10 +46,11 @@ def dirty(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 def converted(text: bytes, directory: Path, cores: float) -> tuple[Counts, list[RejectedRecord], dict[str, bytes]]:
     rejected: list[RejectedRecord] = []
-    files: list[MonthFile] = []
     limits = Limits(LIMIT, LIMIT, LIMIT, cores=cores)
-    counts = convert(io.BytesIO(text), LINEAGE, directory, limits, closed=files.append, reject=rejected.append)
-    return counts, rejected, {file.place: file.path.read_bytes() for file in files}
+    writer = folder_writer(directory, LINEAGE)
+    counts, _ = convert(io.BytesIO(text), LINEAGE, limits, writer=writer, reject=rejected.append, contract=ORDERS)
+    writer.publish()
+    return counts, rejected, {file: (directory / file).read_bytes() for file in writer.files}
 
 
 @pytest.mark.thorough
@@ -80,7 +83,7 @@ def test_batches_whose_rows_are_many_come_in_parts_here_too(
 
 def batches_of(text: bytes) -> Iterator[Batch]:
     return iter(Records(Source(io.BytesIO(text), LIMIT), max_record_bytes=LIMIT, envelope="orders",
-                        order_key="order_id"))  # fmt: skip
+                        identity_key="order_id"))  # fmt: skip
 
 
 @pytest.mark.thorough
@@ -90,19 +93,19 @@ def test_no_thread_is_left_whatever_breaks(dirty: bytes, monkeypatch: pytest.Mon
     if broken == "a worker":
         monkeypatch.setattr(Flattener, "whole", lambda self, batch: 1 / 0)
     text = dirty[:-5_000] if broken == "the source" else dirty
-    found = parallel.flattened(batches_of(text), lambda: Flattener(LINEAGE), 2.0)
+    result = parallel.flattened(batches_of(text), lambda: Flattener(LINEAGE, ORDERS), 2.0)
     if broken == "who asks":
-        next(found)
-        found.close()
+        next(result)
+        result.close()
     else:
         with pytest.raises((ZeroDivisionError, UnreadableFile)):
-            list(found)
+            list(result)
     assert threading.active_count() == before
 
 
 def test_one_core_needs_no_further_thread(dirty: bytes) -> None:
     before = threading.active_count()
-    for _ in parallel.flattened(batches_of(dirty), lambda: Flattener(LINEAGE), 1.0):
+    for _ in parallel.flattened(batches_of(dirty), lambda: Flattener(LINEAGE, ORDERS), 1.0):
         assert threading.active_count() == before
 
 

@@ -9,63 +9,72 @@ from typing import Any
 import pytest
 
 from chalicelib.contracts.orders.contract import ORDERS
+from chalicelib.flatten.diagnosis import MOST_NEAR_MISSES
 from chalicelib.flatten.flattener import Lineage
-from chalicelib.flatten.strict import MAX_DEPTH, MOST_NEAR_MISSES, Order, RejectedOrder, StrictDecoder
-from chalicelib.flatten.values import MAX_ORDER_BYTES
+from chalicelib.flatten.json_text import MAX_DEPTH
+from chalicelib.flatten.strict import Document, StrictDecoder
+from chalicelib.flatten.values import MAX_DOCUMENT_BYTES, RejectedDocument
 
 LINEAGE = Lineage("o.json", "v", datetime(2024, 2, 29, 12, 30, tzinfo=UTC))
-DECODER = StrictDecoder(ORDERS, LINEAGE.latest_order_ms)
+DECODER = StrictDecoder(ORDERS, LINEAGE.latest_document_ms)
 BEGIN = '{"order_id":1,"order_date":"2024-01-02"'
 
 
 def order(fields: str = "", begin: str = BEGIN) -> dict[str, Any]:
     """Decode an order and return its values by name, with `lines` and `extra`."""
-    found = DECODER.decode((begin + fields + "}").encode())
+    result = DECODER.decode((begin + fields + "}").encode())
     lines = [
-        dict(zip([*names(ORDERS.line_columns), "line_amount", "extra"], each, strict=True)) for each in found.lines
+        dict(zip(names(ORDERS.line_columns), line.values, strict=True))
+        | {"line_amount": line.amount, "extra": line.extra_fields}
+        for line in result.lines
     ]
-    return dict(zip(names(ORDERS.order_columns), found.values, strict=True)) | {"lines": lines, "extra": extra(found)}
+    return dict(zip(names(ORDERS.order_columns), result.values, strict=True)) | {"lines": lines, "extra": extra(result)}
 
 
 def names(columns: Any) -> list[str]:
     return [column.name for column in columns]
 
 
-def extra(found: Order) -> str | None:
-    return found.lines[0][-1] if found.lines else found.extra_fields
+def extra(result: Document) -> str | None:
+    return result.lines[0].extra_fields if result.lines else result.extra_fields
 
 
 def refusal(fields: str = "", begin: str = BEGIN, end: str = "}") -> tuple[str, str]:
     """Return the path and the reason for which an order is rejected."""
-    with pytest.raises(RejectedOrder) as rejected:
+    with pytest.raises(RejectedDocument) as rejected:
         DECODER.decode((begin + fields + end).encode())
     return rejected.value.path, rejected.value.reason
 
 
 def test_a_whole_order_fills_every_column() -> None:
-    found = order(
+    result = order(
         ',"total_amount":30.5,"customer":{"customer_id":"007","name":"Ann","email":"a@x","address":"Main St"},'
         '"products":[{"product_id":12,"name":"Pen","category":"Office","price":"1.25","quantity":2.0},{"price":3}]'
     )
-    assert (found["order_id"], found["total_amount"], found["customer_id"]) == ("1", 305000, "007")
-    assert (found["customer_name"], found["customer_email"], found["customer_address"]) == ("Ann", "a@x", "Main St")
-    pen, other = found["lines"]
+    assert (result["order_id"], result["total_amount"], result["customer_id"]) == ("1", 305000, "007")
+    assert (result["customer_name"], result["customer_email"], result["customer_address"]) == ("Ann", "a@x", "Main St")
+    pen, other = result["lines"]
     assert (pen["product_id"], pen["product_name"], pen["product_category"]) == ("12", "Pen", "Office")
     assert (pen["price"], pen["quantity"], pen["line_amount"]) == (12500, 2, 25000)
     assert (other["price"], other["quantity"], other["line_amount"], other["product_id"]) == (30000, None, None, None)
-    assert found["extra"] is None
+    assert result["extra"] is None
 
 
 @pytest.mark.parametrize("fields", ["", ',"customer":null', ',"customer":{}', ',"products":null', ',"products":[]'])
 def test_what_is_merely_missing_is_null(fields: str) -> None:
-    found = order(fields)
-    assert [found[name] for name in ("total_amount", "customer_id", "customer_name", "lines")] == [None, None, None, []]
+    result = order(fields)
+    assert [result[name] for name in ("total_amount", "customer_id", "customer_name", "lines")] == [
+        None,
+        None,
+        None,
+        [],
+    ]
 
 
 def test_null_missing_empty_and_zero_are_told_apart() -> None:
-    found = order(',"total_amount":0,"customer":{"customer_id":"","name":"","email":null}')
-    assert (found["total_amount"], found["customer_id"], found["customer_name"]) == (0, "", "")
-    assert found["customer_email"] is None
+    result = order(',"total_amount":0,"customer":{"customer_id":"","name":"","email":null}')
+    assert (result["total_amount"], result["customer_id"], result["customer_name"]) == (0, "", "")
+    assert result["customer_email"] is None
 
 
 @pytest.mark.parametrize("column", ["order_id", "order_date"])
@@ -81,7 +90,7 @@ def test_a_required_value_that_is_missing_null_or_empty_rejects_the_order(column
 
 
 @pytest.mark.parametrize(
-    ("sent", "told"),
+    ("sent", "hint"),
     [
         ("{}", ", and this object is empty"),
         ('{"a":1}', "; its key is 'a'"),
@@ -102,8 +111,8 @@ def test_a_required_value_that_is_missing_null_or_empty_rejects_the_order(column
         ('{"order":{"order_id":1}}', "; its key is 'order', which holds an object: send that object alone"),
     ],
 )
-def test_a_document_without_its_identity_is_rejected_with_what_it_holds_instead(sent: str, told: str) -> None:
-    assert refusal(begin=sent, end="") == ("order_id", f"missing: an order needs its order_id{told}")
+def test_a_document_without_its_identity_is_rejected_with_what_it_holds_instead(sent: str, hint: str) -> None:
+    assert refusal(begin=sent, end="") == ("order_id", f"missing: an order needs its order_id{hint}")
 
 
 def test_keys_in_a_reason_are_printable_and_short() -> None:
@@ -114,7 +123,7 @@ def test_keys_in_a_reason_are_printable_and_short() -> None:
 
 
 def test_keys_that_are_nearly_the_contracts_are_remembered_a_few_of_them() -> None:
-    decoder = StrictDecoder(ORDERS, LINEAGE.latest_order_ms)
+    decoder = StrictDecoder(ORDERS, LINEAGE.latest_document_ms)
     fields = '"Customer":1,"customer":{"customer-id":1,"NAME ":2,"note":3},"total\u200bAmount":4,"x":{"order_id":1}'
     decoder.decode(f"{BEGIN},{fields}}}".encode())
     assert decoder.near_misses == {
@@ -160,9 +169,9 @@ def test_keys_that_are_nearly_the_contracts_are_remembered_a_few_of_them() -> No
     ],
 )
 def test_a_refusal_names_the_path_and_the_reason(fields: str, path: str, reason: str) -> None:
-    found = refusal(fields)
-    assert found[0] == path
-    assert found[1].startswith(reason)
+    result = refusal(fields)
+    assert result[0] == path
+    assert result[1].startswith(reason)
 
 
 @pytest.mark.parametrize("record", ["null", "1", "-1.5", '"text"', "true", "[]", '[{"order_id":1}]'])
@@ -194,16 +203,16 @@ def test_dates_out_of_range_are_rejected_with_the_range(date: str) -> None:
 
 
 def test_every_unknown_field_is_kept_under_its_json_path() -> None:
-    found = order(
+    result = order(
         ',"currency":"EUR","a b":1,"a.b":2,"":3,"customer":{"vip":true,"tags":[1.50,"x",{"k":null}]},'
         '"products":[{"sku":"S","x":null},{}],"note":null,"deep":{"b":[],"c":{}}'
     )
     shared = {'["a b"]': 1, '["a.b"]': 2, '[""]': 3, "customer.vip": True, "customer.tags": [1.5, "x", {"k": None}]}
     shared |= {"currency": "EUR", "note": None, "deep": {"b": [], "c": {}}}
-    first, second = (json.loads(line["extra"]) for line in found["lines"])
+    first, second = (json.loads(line["extra"]) for line in result["lines"])
     assert first == shared | {"products[].sku": "S", "products[].x": None}
     assert second == shared
-    assert '"customer.tags":[1.50,"x",{"k":null}]' in found["lines"][0]["extra"]
+    assert '"customer.tags":[1.50,"x",{"k":null}]' in result["lines"][0]["extra"]
 
 
 def test_extra_fields_of_an_order_without_lines_are_kept_on_its_one_row() -> None:
@@ -212,15 +221,15 @@ def test_extra_fields_of_an_order_without_lines_are_kept_on_its_one_row() -> Non
 
 def test_text_in_extra_fields_survives_whatever_it_holds() -> None:
     for text in ('"\\ud800"', '"\\u0000\\n\\"\\\\"', '"é😀\u2028"', '"\ufffe"'):
-        found = json.loads(order(f',"x":{text}')["extra"] or "")
-        assert found["x"] == json.loads(text)
+        result = json.loads(order(f',"x":{text}')["extra"] or "")
+        assert result["x"] == json.loads(text)
     assert json.loads(order(',"\\ud800":1')["extra"] or "") == {"\ud800": 1}
 
 
 def test_an_address_that_is_an_object_is_compact_json_with_the_digits_that_were_sent() -> None:
     address = '{ "street" : "Main St", "zip" : 01E , "geo": [1.10, -2e0] }'.replace("01E", "1E0")
-    found = order(f',"customer":{{"address": {address}}}')
-    assert found["customer_address"] == '{"street":"Main St","zip":1E0,"geo":[1.10,-2e0]}'
+    result = order(f',"customer":{{"address": {address}}}')
+    assert result["customer_address"] == '{"street":"Main St","zip":1E0,"geo":[1.10,-2e0]}'
     assert order(',"customer":{"address":12.50}')["customer_address"] == "12.50"
     assert order(',"customer":{"address":[]}')["customer_address"] == "[]"
 
@@ -246,7 +255,7 @@ def test_line_amounts_are_exact() -> None:
 def test_an_order_whose_rows_would_fill_the_memory_is_rejected(field: str) -> None:
     text = field % ("é" * 50_000)
     few = ",".join(["{}"] * 100)
-    many = ",".join(["{}"] * (MAX_ORDER_BYTES // 100_000 + 1))
+    many = ",".join(["{}"] * (MAX_DOCUMENT_BYTES // 100_000 + 1))
     assert len(order(f',{text},"products":[{few}]')["lines"]) == 100
     path, reason = refusal(f',{text},"products":[{many}]')
     assert path == "products"

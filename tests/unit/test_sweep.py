@@ -10,21 +10,19 @@ from typing import Any
 
 import pytest
 
-from chalicelib.loading.models import GONE, LOADING
+from chalicelib.loading.models import LOADING
 from chalicelib.loading.notifications import arrivals
-from chalicelib.loading.sweep import MOST_ATTEMPTS, RESERVE, Sweep
+from chalicelib.loading.sweep import RESERVE, Sweep
 from chalicelib.loading.sweep_cursor import SweepCursor
-from tests.builders import DATASET, KEY, RULES, body, died, entry, ingest, order, sweep, table
+from tests.builders import DATASET, KEY, PREFIX, RULES, body, died, entry, ingest, order, sweep, table
 from tests.unit.memory_store import Crash, MemoryStore
-
-PREFIX = "orders_json_incoming/"
 
 
 def test_an_object_that_no_event_announced_is_announced_once() -> None:
     store = MemoryStore()
     store.drop(KEY, body(order(1)))
-    found, announced = sweep(store)
-    assert (found.announced, found.whole, [a.key for a in announced]) == (1, True, [KEY])
+    report, announced = sweep(store)
+    assert (report.announced, report.whole, [a.key for a in announced]) == (1, True, [KEY])
     assert sweep(store)[1] == [], "whoever was told is left its time"
     assert ingest(store).load(announced[0])[0] == "loaded"
     store.pass_time(hours=3)
@@ -56,8 +54,8 @@ def test_a_load_that_died_is_announced_again_after_the_grace_time_and_not_before
     store.pass_time(minutes=50)
     assert sweep(store)[1] == []
     store.pass_time(minutes=20)
-    found, (announced,) = sweep(store)
-    assert found.oldest_waiting >= 3600
+    report, (announced,) = sweep(store)
+    assert report.oldest_waiting >= 3600
     assert ingest(store).load(announced)[0] == "loaded"
 
 
@@ -65,11 +63,11 @@ def test_a_load_that_says_it_is_at_work_is_not_announced() -> None:
     store = MemoryStore()
     arrival = store.drop(KEY, body(order(1)))
     died(store, arrival)
-    place = next(key for key in store.objects if key.startswith("ledger/"))
+    name = next(key for key in store.objects if key.startswith("ledger/"))
     store.pass_time(minutes=90)
-    known = store.look(place)
+    known = store.read_json(name)
     assert known is not None
-    store.write_json(place, {**known.value, "renewals": 1}, known.etag)
+    store.write_json(name, {**known.value, "renewals": 1}, known.etag)
     assert sweep(store)[1] == []
 
 
@@ -88,30 +86,6 @@ def test_two_sweeps_at_once_announce_an_object_once() -> None:
     store.write_json = second  # type: ignore[method-assign]
     announced.extend(sweep(store)[1])
     assert len(announced) == 1
-
-
-def test_what_fails_every_time_is_given_up_until_a_new_version_comes() -> None:
-    store = MemoryStore()
-    store.drop(KEY, body(order(1)))
-    for _ in range(MOST_ATTEMPTS):
-        (announced,) = sweep(store)[1]
-        died(store, announced)
-        store.pass_time(hours=2)
-    found, nothing = sweep(store)
-    assert nothing == []
-    assert found.given_up > 0
-    assert found.notes[0] == (f"given up after {MOST_ATTEMPTS} attempts", KEY)
-    store.drop(KEY, body(order(2)))
-    assert len(sweep(store)[1]) == 1
-
-
-def test_announcements_that_wait_in_a_queue_for_hours_are_not_taken_for_attempts() -> None:
-    store = MemoryStore()
-    store.drop(KEY, body(order(1)))
-    for _ in range(3 * MOST_ATTEMPTS):
-        (announced,) = sweep(store)[1]
-        store.pass_time(hours=2)
-    assert ingest(store).load(announced)[0] == "loaded"
 
 
 def test_a_newer_version_than_the_ledger_knows_is_announced() -> None:
@@ -151,24 +125,10 @@ def test_somebody_elses_file_is_told_and_left_alone() -> None:
     ingest(store).load(store.drop(KEY, body(order(1))))
     store.put("table/notes.txt", b"mine")
     store.pass_time(hours=2)
-    found = sweep(store)[0]
-    assert found.removed == 0
-    assert found.notes == [("not a file of ours in the table's prefix", "table/notes.txt")]
+    report = sweep(store)[0]
+    assert report.removed == 0
+    assert report.notes == [("not a file of ours in the table's prefix", "table/notes.txt")]
     assert "table/notes.txt" in store.objects
-
-
-def test_a_ledger_that_is_lost_does_not_take_the_table_along() -> None:
-    store = MemoryStore()
-    arrival = store.drop(KEY, body(order(1)))
-    ingest(store).load(arrival)
-    store.forget(arrival)
-    for key in [key for key in store.objects if key.startswith("ledger/")]:
-        del store.objects[key]
-    store.pass_time(hours=2)
-    found = sweep(store)[0]
-    assert found.removed == 0
-    assert "left alone" in found.notes[0][0]
-    assert len(table(store)) == 1
 
 
 def test_what_a_finished_load_did_not_come_to_remove_is_removed() -> None:
@@ -186,53 +146,17 @@ def test_what_a_finished_load_did_not_come_to_remove_is_removed() -> None:
     assert entry(store).superseded == ()
 
 
-def test_a_deleted_object_keeps_its_rows_unless_deletions_are_to_propagate() -> None:
-    store = MemoryStore()
-    ingest(store).load(store.drop(KEY, body(order(1))))
-    store.remove(KEY)
-    store.pass_time(hours=2)
-    assert sweep(store)[1] == []
-    rules = replace(RULES, deletes=True)
-    (announced,) = sweep(store, rules)[1]
-    assert announced.removed
-    assert ingest(store).load(announced)[0] == "deleted"
-    assert table(store) == []
-    assert sweep(store, rules)[1] == []
-
-
-def test_a_load_that_died_is_taken_up_though_its_key_was_deleted_where_s3_keeps_versions() -> None:
-    store = MemoryStore()
-    arrival = store.drop(KEY, body(order(1)))
-    died(store, arrival)
-    store.remove(KEY)
-    store.pass_time(hours=2)
-    (announced,) = sweep(store)[1]
-    assert ingest(store).load(announced)[0] == "loaded"
-
-
-def test_without_versions_a_deleted_object_ends_as_gone_and_is_not_announced_for_ever() -> None:
-    store = MemoryStore()
-    arrival = store.drop(KEY, body(order(1)), versioned=False)
-    died(store, arrival)
-    store.remove(KEY, versioned=False)
-    store.pass_time(hours=2)
-    (announced,) = sweep(store)[1]
-    assert ingest(store).load(announced)[0] == GONE
-    store.pass_time(hours=2)
-    assert sweep(store)[1] == []
-
-
 def test_a_run_whose_time_is_over_goes_on_where_it_was_in_the_next() -> None:
     store = MemoryStore()
     for i in range(10):
         store.drop(f"{PREFIX}{i}.json", body(order(i)))
     announced, runs = [], 0
     while True:
-        found, some = sweep(store, left=partial(next, iter([1000.0] * 4), RESERVE))
+        report, some = sweep(store, left=partial(next, iter([1000.0] * 4), RESERVE))
         announced += some
         runs += 1
         assert runs < 50
-        if found.whole:
+        if report.whole:
             break
     assert runs > 3
     assert [a.key for a in announced] == [f"{PREFIX}{i}.json" for i in range(10)]
@@ -251,33 +175,14 @@ def test_what_was_looked_at_in_the_last_whole_round_is_not_looked_at_for_ever() 
 def test_an_entry_that_cannot_be_read_is_told_and_keeps_nobody_else_waiting() -> None:
     store = MemoryStore()
     ingest(store).load(store.drop(f"{PREFIX}a.json", body(order(1))))
-    (place,) = [key for key in store.objects if key.startswith("ledger/")]
-    store.put(place, b'{"version": 1}')
+    (name,) = [key for key in store.objects if key.startswith("ledger/")]
+    store.put(name, b'{"version": 1}')
     store.drop(f"{PREFIX}b.json", body(order(2)))
     store.pass_time(hours=2)
-    found, announced = sweep(store)
-    assert found.notes[0][1] == f"{PREFIX}a.json"
+    report, announced = sweep(store)
+    assert report.notes[0][1] == f"{PREFIX}a.json"
     assert [a.key for a in announced] == [f"{PREFIX}a.json", f"{PREFIX}b.json"]
     assert len(table(store)) == 1, "nor are its files taken for nobody's"
-
-
-def test_a_place_that_cannot_be_read_begins_the_round_anew() -> None:
-    store = MemoryStore()
-    store.put("state/sweep.json", b'{"phase": "elsewhere"}')
-    store.drop(KEY, body(order(1)))
-    assert sweep(store)[0].announced == 1
-    there = SweepCursor("table", "x", 1, store.now, None, orphans=("a", "b"))
-    assert SweepCursor.from_json(json.loads(json.dumps(there.as_json()))) == there
-
-
-@pytest.mark.parametrize("name", ["began_at", "last_whole"])
-@pytest.mark.parametrize("time", ["2024-07-01T00:00:00", "0001-01-01T00:00:00+00:00", "soon"])
-def test_a_place_with_a_time_that_no_round_has_begins_the_round_anew(name: str, time: str) -> None:
-    store = MemoryStore()
-    store.put("state/sweep.json", json.dumps({name: time}).encode())
-    store.drop(KEY, body(order(1)))
-    assert sweep(store)[0].announced == 1
-    assert sweep(store)[0].whole
 
 
 def test_a_run_that_crashes_anywhere_is_made_good_by_the_next() -> None:
@@ -332,11 +237,16 @@ def test_a_round_over_two_tables_goes_on_in_the_table_where_it_was() -> None:
     store.pass_time(hours=2)
     positions = []
     for _ in range(50):
-        found, _ = sweep(store, TWO_TABLES, left=partial(next, iter([1000.0] * 4), RESERVE))
+        report, _ = sweep(store, TWO_TABLES, left=partial(next, iter([1000.0] * 4), RESERVE))
         cursor = SweepCursor.from_json(json.loads(store.objects["state/sweep.json"]))
         positions.append((cursor.phase, cursor.table))
-        if found.whole:
+        if report.whole:
             break
-    assert found.whole
+    assert report.whole
     assert ("table", 1) in positions, "a run ended before the second table"
     assert not set(orphans) & set(store.objects)
+
+
+def test_a_cursor_is_read_as_it_was_written() -> None:
+    cursor = SweepCursor("table", "x", 1, MemoryStore().now, None, orphans=("a", "b"))
+    assert SweepCursor.from_json(json.loads(json.dumps(cursor.as_json()))) == cursor

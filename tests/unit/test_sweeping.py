@@ -59,9 +59,9 @@ def test_a_sweep_reports_what_it_left_alone_what_is_foreign_and_what_cannot_be_r
     store.pass_time(hours=2)
     capsys.readouterr()
     sweep.sweep_bucket(SETTINGS, "orders-etl-test-sweep", lambda: 1000.0)
-    found = metrics(capsys.readouterr().out)
+    measured = metrics(capsys.readouterr().out)
     assert {
-        name: found[name] for name in ("SweepRefusedToRemove", "ForeignFilesInTable", "LedgerEntriesUnreadable")
+        name: measured[name] for name in ("SweepRefusedToRemove", "ForeignFilesInTable", "LedgerEntriesUnreadable")
     } == {
         "SweepRefusedToRemove": 1,
         "ForeignFilesInTable": 1,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.contracts.model import Column, Contract, From, Type
 from chalicelib.contracts.orders.contract import ORDERS
+from chalicelib.documents.records import Raw
 from chalicelib.flatten.fast import FastDecoder
 from tests.builders import LINEAGE, flattened
 from tests.unit import third_reading
@@ -21,24 +24,9 @@ def assert_ways_agree(records: list[str]) -> None:
     fast, strict = flattened(text, True), flattened(text, False)
     assert fast == strict, text
     assert fast[3] + len(fast[2]) == len(records)
-    rows, rejected = read_a_third_time(records)
-    assert [{name: cell(name, row) for name in each} for each, row in zip(rows, fast[0], strict=True)] == rows, text
+    rows, rejected = third_reading.read(records, LINEAGE.modified_at)
+    assert [third_reading.cells(row, each) for each, row in zip(rows, fast[0], strict=True)] == rows, text
     assert [each.record_number for each in fast[2]] == rejected, text
-
-
-def read_a_third_time(records: list[str]) -> tuple[list[dict], list[int]]:
-    """Return the rows, and the numbers of the records that are rejected."""
-    rows, rejected = [], []
-    for number, record in enumerate(records, 1):
-        try:
-            rows += third_reading.rows_of(record, number, third_reading.latest_after(LINEAGE.modified_at))
-        except third_reading.Rejected:
-            rejected.append(number)
-    return rows, rejected
-
-
-def cell(name: str, row: dict) -> object:
-    return third_reading.extra_fields(row[name]) if name == "extra_fields" else row[name]
 
 
 @pytest.mark.thorough
@@ -55,17 +43,17 @@ def test_sound_orders_come_out_the_same_either_way_and_mostly_take_the_fast_one(
     assert_ways_agree(UglyOrders(seed).batch(0))
 
 
-def taken_fast(records: list[str]) -> int:
-    lines = FastDecoder(ORDERS, LINEAGE.latest_order_ms).decode([record.encode() for record in records])
-    return 0 if lines is None else len(lines.taken)
+def decoded_fast(records: list[str]) -> int:
+    decoded = FastDecoder(ORDERS, LINEAGE.latest_document_ms).decode([record.encode() for record in records])
+    return 0 if decoded is None else len(decoded.positions)
 
 
 def test_fields_with_keys_of_the_contract_do_not_keep_an_order_from_the_fast_way() -> None:
     order = '{"order_id": 7, "order_date": "2024-01-01", "products": [{"product_id": 8, "gift": {"product_id": "09"}}]'
     records = [f'{order}, "customer": {{"customer_id": {i}}}, "billing": {{"customer_id": 10}}}}' for i in range(9)]
-    assert taken_fast(records) == 9
+    assert decoded_fast(records) == 9
     records.append(f'{order}, "customer": {{"customer_id": "9"}}, "billing": {{"customer_id": 10}}}}')
-    assert taken_fast(records) == 9
+    assert decoded_fast(records) == 9
 
 
 @pytest.mark.parametrize("tiny", ["1e-400", '"1E-0400"', "0." + "0" * 330 + "1", '"2e\\u002d330"', "0.0001e-999"])
@@ -78,12 +66,12 @@ def test_a_number_too_small_for_a_float_is_no_zero_either_way(tiny: str) -> None
 
 def test_zeros_beside_texts_with_escapes_and_dashes_take_the_fast_way() -> None:
     order = r'{"order_id": 1, "order_date": "2024-01-01", "total_amount": 0, "customer": {"name": "Jos\u00e9 e-mail"}}'
-    assert taken_fast([order] * 5) == 5
+    assert decoded_fast([order] * 5) == 5
 
 
 def contract_with(*columns: Column) -> Contract:
     kept = [c for c in ORDERS.columns if c.name in ("order_id", "order_date") or c.source in (*From,)]
-    return Contract((*columns, *(c for c in kept if c.source is not From.LINE_AMOUNT)))
+    return replace(ORDERS, columns=(*columns, *(c for c in kept if c.source is not From.LINE_AMOUNT)))
 
 
 def test_a_number_under_the_key_of_an_identifier_is_not_counted_for_it() -> None:
@@ -96,20 +84,20 @@ def test_a_number_under_the_key_of_an_identifier_is_not_counted_for_it() -> None
 
 @pytest.mark.thorough
 def test_clean_batches_are_proven_without_the_strict_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
-    taken, read = 0, 0
+    decoded_count, read = 0, 0
     decode = FastDecoder.decode
 
-    def counted(self: FastDecoder, raws: list) -> object:
-        nonlocal taken, read
-        lines = decode(self, raws)
+    def counted(self: FastDecoder, raws: list[Raw]) -> object:
+        nonlocal decoded_count, read
+        decoded = decode(self, raws)
         read += len(raws)
-        taken += 0 if lines is None else len(lines.taken)
-        return lines
+        decoded_count += 0 if decoded is None else len(decoded.positions)
+        return decoded
 
     monkeypatch.setattr(FastDecoder, "decode", counted)
     for seed in range(200):
         flattened(("[" + ",".join(UglyOrders(seed).batch(0)) + "]").encode(), True)
-    assert taken > 0.8 * read
+    assert decoded_count > 0.8 * read
 
 
 @pytest.mark.slow

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
@@ -13,7 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.flatten import dates, values
-from chalicelib.flatten.values import NumberText, Unfit
+from chalicelib.flatten.values import InvalidValue, NumberText
+from tests.unit.growth import assert_linear
 
 N = NumberText
 PLAIN_NUMBERS = st.from_regex(r"-?(0|[1-9][0-9]{0,16})(\.[0-9]{1,12})?", fullmatch=True)
@@ -37,7 +37,7 @@ def test_money_becomes_units_of_a_ten_thousandth(sent: str, units: int) -> None:
 
 @pytest.mark.parametrize("sent", ["0.00005", "2.00005", "1.23456", "12.30001", "1e-5", "1e-300", "0.12345678901234567"])
 def test_money_with_more_than_noise_beyond_four_decimals_is_rejected_and_not_rounded(sent: str) -> None:
-    with pytest.raises(Unfit, match="has more than 4 decimals: round it"):
+    with pytest.raises(InvalidValue, match="has more than 4 decimals: round it"):
         values.decimal_units(N(sent))
 
 
@@ -46,15 +46,15 @@ TINY = ["1e-5", "1e-400", "-1e-999999999999", "1e-" + "9" * 5000, "0." + "0" * 4
 
 @pytest.mark.parametrize("sent", [*map(N, TINY), *TINY])
 def test_a_number_is_only_zero_where_it_is_written_so_however_small_it_is(sent: str) -> None:
-    with pytest.raises(Unfit, match="has more than 4 decimals: round it"):
+    with pytest.raises(InvalidValue, match="has more than 4 decimals: round it"):
         values.decimal_units(sent)
-    with pytest.raises(Unfit, match="is not a whole number: send an integer"):
+    with pytest.raises(InvalidValue, match="is not a whole number: send an integer"):
         values.integer(sent)
 
 
 def test_noise_is_a_billionth_of_the_amount() -> None:
     assert values.decimal_units(N("3.000000003")) == 30000
-    with pytest.raises(Unfit):
+    with pytest.raises(InvalidValue):
         values.decimal_units(N("3.0000000031"))
     # A half is only noise on large amounts, and goes to the even neighbour.
     assert values.decimal_units(N("1234567.00005")) == 12345670000
@@ -72,7 +72,7 @@ def test_money_is_what_decimal_arithmetic_says(sent: str) -> None:
     if abs(exact - rounded) <= abs(exact) * Decimal("1e-9") and abs(rounded) < 10**18:
         assert values.decimal_units(N(sent)) == rounded
     else:
-        with pytest.raises(Unfit):
+        with pytest.raises(InvalidValue):
             values.decimal_units(N(sent))
 
 
@@ -89,7 +89,7 @@ TOO_LARGE = [
 
 @pytest.mark.parametrize("sent", TOO_LARGE)
 def test_money_beyond_fourteen_digits_is_too_large(sent: str) -> None:
-    with pytest.raises(Unfit, match=r"is too large: at most 99999999999999\.9999"):
+    with pytest.raises(InvalidValue, match=r"is too large: at most 99999999999999\.9999"):
         values.decimal_units(N(sent))
 
 
@@ -99,20 +99,20 @@ def test_money_beyond_fourteen_digits_is_too_large(sent: str) -> None:
 )
 def test_text_that_is_no_finite_number_is_rejected(sent: str) -> None:
     for parse in (values.decimal_units, values.integer):
-        with pytest.raises(Unfit, match="is not a finite number"):
+        with pytest.raises(InvalidValue, match="is not a finite number"):
             parse(sent)
 
 
 @pytest.mark.parametrize("sent", ["1,234.56", "$12.50", "12,50", "€ 5", "1.234,56", "5 EUR", "1 000"])
 def test_an_amount_that_is_written_for_people_is_rejected_with_what_to_send(sent: str) -> None:
-    with pytest.raises(Unfit, match=r"such as 1234\.56, and no currency or separators"):
+    with pytest.raises(InvalidValue, match=r"such as 1234\.56, and no currency or separators"):
         values.decimal_units(sent)
 
 
 @pytest.mark.parametrize("sent", [True, False, [], {}, [N("1")]])
 def test_what_is_no_number_is_rejected_by_kind(sent: object) -> None:
     for parse in (values.decimal_units, values.integer):
-        with pytest.raises(Unfit, match=r"expected a number, found (true|false|an object|an array)"):
+        with pytest.raises(InvalidValue, match=r"expected a number, found (true|false|an object|an array)"):
             parse(sent)
 
 
@@ -132,23 +132,24 @@ def test_quantities_are_whole_numbers_of_64_bits(sent: str, whole: int) -> None:
     "sent", ["2.5", "0.1", "1e-1", "3.00000001", "-0.5", "834707194.04", "10000000000.5", "3000.00001"]
 )
 def test_a_broken_quantity_is_rejected(sent: str) -> None:
-    with pytest.raises(Unfit, match="not a whole number: send an integer"):
+    with pytest.raises(InvalidValue, match="not a whole number: send an integer"):
         values.integer(N(sent))
 
 
 @pytest.mark.parametrize("sent", ["9223372036854775808", "-9223372036854775809", "1e19", "1e400"])
 def test_a_quantity_beyond_64_bits_is_too_large(sent: str) -> None:
-    with pytest.raises(Unfit, match="is too large: at most 9223372036854775807"):
+    with pytest.raises(InvalidValue, match="is too large: at most 9223372036854775807"):
         values.integer(N(sent))
 
 
-def test_millions_of_digits_are_judged_in_time() -> None:
-    begun = time.process_time()
-    for sent in ("1" * 2_000_000, "0." + "0" * 2_000_000 + "1", "1." + "9" * 2_000_000, "1e" + "9" * 2_000_000):
-        for parse in (values.decimal_units, values.integer):
-            with contextlib.suppress(Unfit):
-                parse(N(sent))
-    assert time.process_time() - begun < 5
+def test_time_grows_with_the_number_of_digits_and_not_with_its_square() -> None:
+    def parse_all(size: int) -> None:
+        for sent in ("1" * size, "0." + "0" * size + "1", "1." + "9" * size, "1e" + "9" * size):
+            for parse in (values.decimal_units, values.integer):
+                with contextlib.suppress(InvalidValue):
+                    parse(N(sent))
+
+    assert_linear(parse_all, 250_000)
 
 
 def test_identifiers_keep_every_digit_and_character() -> None:
@@ -160,26 +161,27 @@ def test_identifiers_keep_every_digit_and_character() -> None:
 
 @pytest.mark.parametrize("sent", [N("1.0"), N("1e3"), N("-0.5"), True, [], {}])
 def test_an_identifier_is_text_or_an_integer(sent: object) -> None:
-    with pytest.raises(Unfit, match=r"is not an integer|expected text or an integer"):
+    with pytest.raises(InvalidValue, match=r"is not an integer|expected text or an integer"):
         values.identifier(sent)
 
 
 def test_text_takes_numbers_as_they_were_sent() -> None:
     assert [values.text(N(each)) for each in ("1.50", "1E5", "-0")] == ["1.50", "1E5", "-0"]
+    sent: object
     for sent in (True, [], {}):
-        with pytest.raises(Unfit, match="expected text, found"):
+        with pytest.raises(InvalidValue, match="expected text, found"):
             values.text(sent)
 
 
 def test_half_a_surrogate_pair_is_no_text() -> None:
     for parse in (values.text, values.identifier):
-        with pytest.raises(Unfit, match="half of a surrogate pair"):
+        with pytest.raises(InvalidValue, match="half of a surrogate pair"):
             parse("a\ud800")
         assert parse("\U0001f600\ufffe\x00") == "\U0001f600\ufffe\x00"
 
 
-def at(*when: int) -> int:
-    return int(datetime(*when, tzinfo=UTC).timestamp() * 1000)
+def at(year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0, micros: int = 0) -> int:
+    return int(datetime(year, month, day, hour, minute, second, micros, tzinfo=UTC).timestamp() * 1000)
 
 
 DATES = {
@@ -216,13 +218,13 @@ def test_iso_dates_become_milliseconds_utc(sent: str, ms: int) -> None:
 
 @pytest.mark.parametrize("sent", NO_DATES)
 def test_what_is_no_iso_date_is_rejected(sent: str) -> None:
-    with pytest.raises(Unfit, match=r"is not (a date|an ISO 8601 date or date-time)"):
+    with pytest.raises(InvalidValue, match=r"is not (a date|an ISO 8601 date or date-time)"):
         values.timestamp_ms(sent)
 
 
 @pytest.mark.parametrize("sent", [N("1720137600"), N("20240705"), True, [], {}])
 def test_a_date_is_text(sent: object) -> None:
-    with pytest.raises(Unfit, match="expected an ISO 8601 date as text"):
+    with pytest.raises(InvalidValue, match="expected an ISO 8601 date as text"):
         values.timestamp_ms(sent)
 
 
@@ -237,11 +239,11 @@ pieces = st.sampled_from([*DATES, *NO_DATES]) | st.builds(
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.none() | pieces, max_size=8), st.integers(0, 3))
 def test_a_column_of_dates_is_parsed_as_each_is(sent: list[str | None], offset: int) -> None:
-    ms, known = dates.parse_dates(pa.array(sent, pa.string())[offset:])
-    for text, found, is_known in zip(sent[offset:], ms.tolist(), known.tolist(), strict=True):
-        if is_known:
+    ms, parsed = dates.parse_dates(pa.array(sent, pa.string())[offset:])
+    for text, result, is_parsed in zip(sent[offset:], ms.tolist(), parsed.tolist(), strict=True):
+        if is_parsed:
             assert text is not None
-            assert values.timestamp_ms(text) == found
+            assert values.timestamp_ms(text) == result
 
 
 def test_the_usual_shapes_of_dates_need_no_second_look() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
@@ -58,6 +58,22 @@ def rows_of(record: str, record_number: int, latest: datetime) -> list[dict[str,
     extra |= _extra(customer, "customer", {"customer_id", "name", "email", "address"})
     rows = [whole | _line(line, i + 1, extra) for i, line in enumerate(products)]
     return rows or [whole | _line({}, None, extra)]
+
+
+def read(records: list[str], modified: datetime) -> tuple[list[dict[str, Any]], list[int]]:
+    """Return the rows of a file's records, and the numbers of those that are rejected."""
+    rows, rejected = [], []
+    for number, record in enumerate(records, 1):
+        try:
+            rows += rows_of(record, number, latest_after(modified))
+        except Rejected:
+            rejected.append(number)
+    return rows, rejected
+
+
+def cells(row: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return what a row of the product has under these names, as `rows_of` has it."""
+    return {name: extra_fields(row[name]) if name == "extra_fields" else row[name] for name in names}
 
 
 def _line(line: Any, number: int | None, extra: dict[str, Any]) -> dict[str, Any]:
@@ -173,11 +189,11 @@ def _whole(value: Any, scale: int, is_noise: Callable[[Decimal, Decimal], bool])
 
 
 def _date(value: Any) -> datetime:
-    found = None if isinstance(value, Number) or not isinstance(value, str) else DATE.fullmatch(value)
-    if found is None:
+    match = None if isinstance(value, Number) or not isinstance(value, str) else DATE.fullmatch(value)
+    if match is None:
         raise Rejected("not a date")
     year, month, day, month_, day_, hour, minute, second, part, minute_, second_, part_, sign, off, off_ = (
-        found.groups()
+        match.groups()
     )
     if int(off or 0) > 23 or int(off_ or 0) > 59:
         raise Rejected("not an offset")
@@ -193,10 +209,10 @@ def _date(value: Any) -> datetime:
         raise Rejected("not a date") from None
 
 
-def _extra(found: dict[str, Any], path: str, known: set[str]) -> dict[str, Any]:
+def _extra(members: dict[str, Any], path: str, named: set[str]) -> dict[str, Any]:
     extra = {}
-    for key, value in found.items():
-        if key not in known:
+    for key, value in members.items():
+        if key not in named:
             if re.fullmatch(r'[^.\[\]"\s]+', key):
                 extra[f"{path}.{key}" if path else key] = value
             else:

@@ -1,4 +1,4 @@
-"""Makes orders as they come: sound, odd and broken, as JSON text, from a seed."""
+"""Makes orders as they come: sound, unusual and broken, as JSON text, from a seed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-ODD = [
+UNUSUAL = [
     *("0", "-0", "1", "-1", "7", "2.0", "2.5", "1e3", "1E-2", "-0.0", "12.30", "12.2999999999999998", "0.00001"),
     *("1e-400", "0e-999", '"1e-999"', '"1\\u0065-400"', "0.0E-0400", "2E-330", "0." + "0" * 330 + "1", "5e-324"),
     *("1e400", "-1e400", '"1,234.56"', '"$12.50"', "9223372036854775807", "9223372036854775808", "99999999999999.9999"),
@@ -51,7 +51,7 @@ class Pairs(list[Pair]):
 
 
 class UglyOrders(random.Random):
-    """Draws batches of orders; `ugliness` is the chance that a record has something odd in it."""
+    """Draws batches of orders; `ugliness` is the chance that a record has something unusual in it."""
 
     def batch(self, ugliness: float) -> list[str]:
         """Return some records as JSON text."""
@@ -82,7 +82,7 @@ class UglyOrders(random.Random):
         order = self.order()
         if self.random() < ugliness:
             if self.random() < 0.1:
-                return self.choice(ODD)
+                return self.choice(UNUSUAL)
             self.spoil(order)
             if self.random() < 0.2:
                 self.spoil(order)
@@ -136,14 +136,14 @@ class UglyOrders(random.Random):
         self.omit(line)
         return line
 
-    def omit(self, found: Pairs, first: int = 0) -> None:
+    def omit(self, members: Pairs, first: int = 0) -> None:
         """Leave out some fields, or make them null."""
-        for i in range(len(found) - 1, first - 1, -1):
+        for i in range(len(members) - 1, first - 1, -1):
             if self.random() < self.optional:
                 if self.random() < 0.5:
-                    del found[i]
+                    del members[i]
                 else:
-                    found[i] = (found[i][0], None)
+                    members[i] = (members[i][0], None)
 
     def text(self) -> str:
         """Return a text."""
@@ -159,12 +159,12 @@ class UglyOrders(random.Random):
     def add_foreign(self, order: Pairs) -> None:
         """Add fields that the contract does not name where they stand, with keys that it names elsewhere."""
         for _ in range(self.choice([1, 1, 2, 3])):
-            place = self.choice(places_in(order))
-            known = {key for key, _ in place}
+            members = self.choice(objects_in(order))
+            present = {key for key, _ in members}
             key = self.choice([*ALL_KEYS, "ref", "ref"])
-            if key not in known or self.random() < 0.1:
+            if key not in present or self.random() < 0.1:
                 key = Literal(self.escaped(key)) if self.random() < 0.2 else key
-                place.insert(self.randrange(len(place) + 1), (key, self.foreign_value(3)))
+                members.insert(self.randrange(len(members) + 1), (key, self.foreign_value(3)))
 
     def foreign_value(self, depth: int) -> object:
         """Return a scalar, or objects and lists with keys of the contract."""
@@ -180,13 +180,13 @@ class UglyOrders(random.Random):
 
     def disguise(self, order: Pairs) -> None:
         """Write some identifiers in another way, and some keys with an escape."""
-        for place in places_in(order):
-            for i, (key, value) in enumerate(place):
+        for members in objects_in(order):
+            for i, (key, value) in enumerate(members):
                 if key in IDENTIFIERS and self.random() < 0.4:
                     value = self.choice(self.identifiers())()
                 if not isinstance(key, Literal) and self.random() < 0.1:
                     key = Literal(self.escaped(key))
-                place[i] = (key, value)
+                members[i] = (key, value)
 
     def escaped(self, key: str) -> str:
         """Return a key as JSON may write it too, one of its characters as an escape."""
@@ -194,35 +194,35 @@ class UglyOrders(random.Random):
         return f'"{key[:i]}\\u{ord(key[i]):04x}{key[i + 1 :]}"'
 
     def spoil(self, order: Pairs) -> None:
-        """Put something odd somewhere."""
-        place = self.choice(places_in(order))
-        odd: object = Literal(self.choice(ODD))
+        """Put something unusual somewhere."""
+        members = self.choice(objects_in(order))
+        unusual: object = Literal(self.choice(UNUSUAL))
         if self.random() < 0.1:
             # Half a unit beyond the scale, where a float may round to the other side.
-            odd = Literal(f"{self.randrange(10**9)}.{self.randrange(10**4):04d}5")
+            unusual = Literal(f"{self.randrange(10**9)}.{self.randrange(10**4):04d}5")
         what = self.random()
         if what < 0.15 and order:
             order[:] = [(k, self.choice(DATES) if k == "order_date" else v) for k, v in order]
-        elif what < 0.6 and place:
-            i = self.randrange(len(place))
-            place[i] = (place[i][0], odd)
-        elif what < 0.7 and place:
-            del place[self.randrange(len(place))]
-        elif what < 0.8 and place:
-            place.insert(self.randrange(len(place) + 1), self.choice(place))
+        elif what < 0.6 and members:
+            i = self.randrange(len(members))
+            members[i] = (members[i][0], unusual)
+        elif what < 0.7 and members:
+            del members[self.randrange(len(members))]
+        elif what < 0.8 and members:
+            members.insert(self.randrange(len(members) + 1), self.choice(members))
         else:
-            place.insert(self.randrange(len(place) + 1), (self.choice(KEYS), odd))
+            members.insert(self.randrange(len(members) + 1), (self.choice(KEYS), unusual))
 
 
-def places_in(order: Pairs) -> list[Pairs]:
+def objects_in(order: Pairs) -> list[Pairs]:
     """Return the order, and the objects that it and its lists hold."""
-    places = [order]
+    objects = [order]
     for _, value in order:
         if isinstance(value, Pairs):
-            places.append(value)
+            objects.append(value)
         elif isinstance(value, list):
-            places += [each for each in value if isinstance(each, Pairs)]
-    return places
+            objects += [each for each in value if isinstance(each, Pairs)]
+    return objects
 
 
 def as_json(value: object, colon: str = ":", comma: str = ",") -> str:

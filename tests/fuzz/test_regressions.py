@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -25,7 +24,7 @@ def order(text: int, lines: int, where: bytes) -> bytes:
 
 CUSTOMER, UNKNOWN = b',"customer":{"name":"%s"}', b',"note":"%s"'
 
-FOUND = {
+REGRESSIONS = {
     "a NUL in an error message aborted the process": (
         b"[" + BEGIN + b'},{"order_id":"\\u0000","order_date":"2024-07-05","total_amount":"\\u0000"}]',
         (2, 1),
@@ -60,7 +59,7 @@ def flattened(data: bytes, directory: Path) -> subprocess.CompletedProcess[bytes
         "--rejects",
         str(directory / "rejects"),
     ]
-    return subprocess.run(command, cwd=PROJECT, input=data, capture_output=True, timeout=60)
+    return subprocess.run(command, cwd=PROJECT, input=data, capture_output=True, timeout=40)
 
 
 def test_orders_that_together_overflowed_a_text_column_are_more_rows_than_their_bytes_may_make(tmp_path: Path) -> None:
@@ -70,13 +69,13 @@ def test_orders_that_together_overflowed_a_text_column_are_more_rows_than_their_
     assert not list((tmp_path / "out").rglob("*.parquet"))
 
 
-@pytest.mark.parametrize("what", FOUND)
-def test_it_is_read_in_time_and_memory_and_every_order_is_accounted_for(what: str, tmp_path: Path) -> None:
-    data, (read, rejected) = FOUND[what]
-    begun = time.monotonic()
+@pytest.mark.parametrize("what", REGRESSIONS)
+def test_an_input_that_once_broke_the_loader_is_read_in_time_and_memory_and_every_order_is_accounted_for(
+    what: str, tmp_path: Path
+) -> None:
+    data, (read, rejected) = REGRESSIONS[what]
     done = flattened(data, tmp_path)
     assert done.returncode == (1 if rejected == read else 0), done.stderr[-1000:]
-    told = done.stdout.decode()
-    assert f'"orders_read": {read}, "orders_loaded": {read - rejected}, "orders_rejected": {rejected},' in told
-    assert time.monotonic() - begun < 40
+    summary = done.stdout.decode()
+    assert f'"orders_read": {read}, "orders_loaded": {read - rejected}, "orders_rejected": {rejected},' in summary
     assert (tmp_path / "rejects").read_bytes().count(b"\n") == rejected

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.documents.buffer import Window
+from chalicelib.documents.buffer import Buffer
 from chalicelib.errors import UnreadableFile
 
 CHARACTERS = st.sampled_from(["a", "é", "中", "😀", "\x7f", " "])
@@ -20,20 +20,20 @@ class Pieces:
 
     def __init__(self, pieces: list[bytes]) -> None:
         self.position = 0
-        self._left = [piece for piece in pieces if piece]
+        self._pieces = [piece for piece in pieces if piece]
 
     def read(self, size: int, /) -> bytes:
-        piece = self._left.pop(0) if self._left else b""
+        piece = self._pieces.pop(0) if self._pieces else b""
         self.position += len(piece)
         return piece
 
 
 def where_it_breaks(pieces: list[bytes]) -> int | None:
-    window = Window(Pieces(pieces), chunk_bytes=4)
-    window.require_utf8()
+    buffer = Buffer(Pieces(pieces), chunk_bytes=4)
+    buffer.require_utf8()
     try:
-        while window.more():
-            window.pos = len(window.text)
+        while buffer.more():
+            buffer.pos = len(buffer.text)
     except UnreadableFile as problem:
         return problem.byte_offset
     return None
