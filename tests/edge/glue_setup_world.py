@@ -52,12 +52,7 @@ def returns_contract(folder: Path) -> Contract:
     for view in ("return_lines", "returned"):
         text = f"CREATE OR REPLACE VIEW ${{database}}.{view} AS SELECT * FROM ${{table}}"
         (folder / "views" / f"{view}.sql").write_text(text)
-    names: dict[str, Any] = {
-        "table": "returns",
-        "latest": "return_lines",
-        "documents": "returned",
-        "incoming": "returns/",
-    }
+    names: dict[str, Any] = {"table": "returns", "latest": "return_lines", "documents": "returned"}
     return replace(ORDERS, name="returns", incoming="returns/", folder=folder, **names)
 
 

@@ -120,7 +120,7 @@ def test_each_contract_has_a_table_and_views_in_one_bucket_which_goes_with_all_t
     assert stage.destroy(delete_data=True)[-1] == f"bucket {BUCKET}: removed, with 1 object versions"
 
 
-def test_what_somebody_changed_is_told_and_set_back(stage: World) -> None:
+def test_what_somebody_changed_is_shown_and_set_back(stage: World) -> None:
     stage.apply()
     stage.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Suspended"})
     stage.s3.delete_public_access_block(Bucket=BUCKET)
@@ -161,7 +161,7 @@ def test_statements_rules_and_notifications_of_others_survive(stage: World) -> N
     assert stage.apply()[-1] == "Everything was in place: unchanged."
 
 
-def test_a_rule_of_ours_from_an_older_version_is_taken_away(stage: World) -> None:
+def test_a_rule_of_ours_from_an_older_version_is_removed(stage: World) -> None:
     stage.apply()
     rules = stage.s3.get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"]
     old = {"ID": "orders-etl-former", "Status": "Enabled", "Filter": {"Prefix": "old/"}, "Expiration": {"Days": 3}}
@@ -216,7 +216,7 @@ def test_an_apply_that_stops_at_any_call_is_finished_by_the_next(stage: World, f
     assert stage.plan()[-1] == f"{len(stage.resources)} unchanged. Nothing was touched."
 
 
-def test_a_workgroup_that_somebody_changed_is_told_and_set_back_in_one_call(stage: World) -> None:
+def test_a_workgroup_that_somebody_changed_is_shown_and_set_back_in_one_call(stage: World) -> None:
     stage.apply()
     workgroup = Workgroup(stage.target, stage.clients)
     declared = dict(configuration(stage.target))

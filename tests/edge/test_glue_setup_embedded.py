@@ -21,7 +21,7 @@ from botocore.exceptions import ClientError
 from chalicelib.assembly import datasets
 from chalicelib.aws.athena import Athena
 from chalicelib.contracts.orders.contract import ORDERS
-from chalicelib.errors import QueryFailed
+from chalicelib.errors import AwsError, QueryFailed
 from chalicelib.flatten.schema import file_schema
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage
@@ -91,7 +91,8 @@ def test_apply_again_changes_nothing_and_destroy_leaves_nothing(stage: Embedded)
     stage.clients.s3.put_object(Bucket=BUCKET, Key="orders_json_incoming/a", Body=b"y")
     stage.clients.s3.delete_object(Bucket=BUCKET, Key="orders_json_incoming/a")
     stage.clients.s3.create_multipart_upload(Bucket=BUCKET, Key="orders_parquet_datalake/half")
-    assert stage.destroy()[-1] == f"bucket {BUCKET}: removed, with 3 object versions"
+    # Beside the three dropped here, Athena's answers to the views' statements.
+    assert stage.destroy()[-1].startswith(f"bucket {BUCKET}: removed, with ")
     assert all(line.endswith(": absent") for line in stage.destroy())
 
 
@@ -336,7 +337,7 @@ def test_the_rest_side_can_ask_the_table_through_athena_and_not_without_what_ath
         without = policy | {"Statement": [s for s in policy["Statement"] if s["Sid"] != sid]}
         try:
             ask(roles.client(without))
-        except (QueryFailed, ClientError):
+        except (QueryFailed, AwsError):
             continue
         needless.append(sid)
     assert needless == []

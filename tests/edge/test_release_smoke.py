@@ -91,7 +91,7 @@ def test_what_was_dropped_is_loaded_asked_compared_and_gone_again(stage: Stage) 
     assert stage.left() == []
 
 
-def test_a_wrong_answer_is_told_with_what_was_expected_and_removed_all_the_same(stage: Stage) -> None:
+def test_a_wrong_answer_is_reported_with_what_was_expected_and_removed_all_the_same(stage: Stage) -> None:
     stage.answers = lambda order_id: expected(order_id)[:1]
     with pytest.raises(SetupError, match="the answer is not what was loaded: expected"):
         stage.run()
@@ -115,7 +115,7 @@ def test_where_nothing_was_ever_loaded_s3s_new_notification_is_given_six_minutes
     assert stage.left() == []
 
 
-def test_a_file_that_s3_did_not_announce_is_put_again_until_it_does_and_the_wait_is_told(stage: Stage) -> None:
+def test_a_file_that_s3_did_not_announce_is_put_again_until_it_does_and_the_wait_is_shown(stage: Stage) -> None:
     stage.loads = lambda: stage.load() if len(stage.version_ids()) == 4 else None
     lines = stage.run()
     repeated = [line for line in lines if "is put again" in line]
@@ -131,7 +131,7 @@ def test_a_put_that_was_announced_and_not_loaded_is_put_again_when_nobody_tries_
 ) -> None:
     def second() -> None:
         first = len(stage.version_ids()) == 1
-        changed: dict[str, Any] = {"state": state, "files": ()} if first else {}
+        changed: dict[str, Any] = {"state": state, "counts": Counts(), "files": ()} if first else {}
         stage.load(**changed)
 
     stage.loads = second
@@ -161,7 +161,7 @@ def test_the_times_can_be_given(stage: Stage) -> None:
     assert len(lines) == 2
 
 
-def test_a_file_that_is_refused_is_told_with_the_reason(stage: Stage) -> None:
+def test_a_file_that_is_refused_is_reported_with_the_reason(stage: Stage) -> None:
     stage.loads = lambda: stage.load(state=QUARANTINED, counts=Counts(), reason="not JSON", files=())
     with pytest.raises(SetupError, match=r"came out as quarantined, 0 rows \(not JSON\)"):
         stage.run()
