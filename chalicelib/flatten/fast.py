@@ -29,6 +29,7 @@ import pyarrow as pa
 
 from chalicelib.contracts.contract import Contract, Origin, Type
 from chalicelib.flatten import columns, date_values, raw_keys, spans, values
+from chalicelib.flatten.batch_text import Text
 from chalicelib.flatten.columns import Bools, Int64s
 from chalicelib.flatten.hand_columns import HandColumn
 from chalicelib.flatten.lax_parser import Form, Forms, LaxParser, Level, Raw
@@ -87,7 +88,7 @@ class FastDecoder:
         try:
             if self._forms is None:
                 self._forms = self._parser.peek(raws)
-            text = raw_keys.Text(raws)
+            text = Text(raws)
             levels = None
             if not self._failed_last and text.are_objects.all():
                 levels = self._parser.parse(text, self._forms)
@@ -99,7 +100,7 @@ class FastDecoder:
                 if len(fitting) == 0:
                     return None
                 raws = [raws[i] for i in fitting.tolist()]
-                text = raw_keys.Text(raws)
+                text = Text(raws)
                 levels = self._parser.parse(text, self._forms)
             if levels is None:
                 return None
@@ -111,7 +112,7 @@ class FastDecoder:
         return decoded
 
     def _proven(
-        self, levels: dict[str, Level], text: raw_keys.Text, raws: Sequence[Raw], forms: dict[Node, Form]
+        self, levels: dict[str, Level], text: Text, raws: Sequence[Raw], forms: dict[Node, Form]
     ) -> Decoded | None:
         good: Bools = np.ones(len(raws), dtype=np.bool_)
         texts: dict[str, pa.Array] = {}
@@ -232,7 +233,7 @@ class FastDecoder:
             sound = clean & (unnamed == numbers)
             good &= sound if complete is None else sound | ~complete
 
-    def _check_zeros(self, good: Bools, text: raw_keys.Text, levels: dict[str, Level], forms: dict[Node, Form]) -> None:
+    def _check_zeros(self, good: Bools, text: Text, levels: dict[str, Level], forms: dict[Node, Form]) -> None:
         """Clear `good` where a zero may stand for a number that is too small for a float: 1e-400 is not 0."""
         zeros = np.zeros(len(good), dtype=np.bool_)
         for leaf, form in forms.items():
