@@ -1,0 +1,151 @@
+"""Reads the documents of a file of any size, in bounded memory, by the reader that loads them later."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from itertools import islice
+from typing import Any, BinaryIO
+
+from chalicelib.documents.array import read_array
+from chalicelib.documents.batches import Batch, Gatherer
+from chalicelib.documents.buffer import Window
+from chalicelib.documents.decompress import Source
+from chalicelib.documents.records import CHUNK_BYTES, Records
+from chalicelib.documents.value_reader import Values
+from chalicelib.errors import UnreadableFile
+from chalicelib.propose import head as heads
+from chalicelib.propose import layout as layouts
+from chalicelib.propose.layout import Layout
+
+HEAD_BYTES = 2 * 1024 * 1024
+"""How much of a file is looked at to tell where its documents are."""
+FIRST_VALUES = 40
+_NO_ENVELOPE = {"envelope": "propose:no-envelope", "order_key": "propose:no-order"}
+"""Keys that no document has: every value is handed over as it is."""
+MOST_REASONS = 3
+MOST_INTEGER_DIGITS = 1000
+
+Open = Callable[[], AbstractContextManager[BinaryIO]]
+
+
+@dataclass
+class Sample:
+    """A file of documents. `read` returns them, and counts what is none: `unread` with a few `reasons`."""
+
+    open: Open
+    max_record_bytes: int
+    max_decompressed_bytes: int
+    layout: Layout = field(default_factory=Layout)
+    values: int = 0
+    unread: int = 0
+    reasons: list[str] = field(default_factory=list)
+    _array_offset: int | None = None
+
+    def find_layout(self) -> Layout:
+        """Find where the documents are, from the beginning of the file. Raises UnreadableFile."""
+        with self.open() as stream:
+            text = self._head(stream)
+        first = heads.read(text)
+        if text.lstrip()[:1] == b"{" and first is not None and not first.is_whole:
+            self.layout = layouts.find([first.value])
+            self._array_offset = first.arrays.get(self.layout.records) if self.layout.records else None
+        else:
+            in_array = text.lstrip()[:1] == b"[" and (first is None or not first.is_whole or _is_all(text, first))
+            self.layout = layouts.find(list(islice(self._values(), FIRST_VALUES)), in_array)
+            self.values = self.unread = 0
+            self.reasons.clear()
+        return self.layout
+
+    def read(self) -> Iterator[tuple[Any, Any]]:
+        """Return (record, document) one by one, decoded with Decimal for fractions.
+
+        The document is None where the record has none at the layout's path. Raises UnreadableFile.
+        """
+        if self._array_offset is None:
+            for value in self._values():
+                yield from self.layout.documents(value)
+        else:
+            alone = Layout((), self.layout.at)
+            for value in self._elements(self._array_offset):
+                yield from alone.documents(value)
+
+    def _head(self, stream: BinaryIO) -> bytes:
+        source = Source(stream, self.max_decompressed_bytes)
+        text = b""
+        while len(text) < HEAD_BYTES and (piece := source.read(HEAD_BYTES - len(text))):
+            text += piece
+        return text
+
+    def _values(self) -> Iterator[Any]:
+        """Return the records of the file, envelopes unopened."""
+        with self.open() as stream:
+            source = Source(stream, self.max_decompressed_bytes)
+            batches = Records(source, max_record_bytes=self.max_record_bytes, **_NO_ENVELOPE)
+            for batch in batches:
+                yield from self._decoded(batch)
+
+    def _elements(self, offset: int) -> Iterator[Any]:
+        """Return the elements of the one array that begins at a byte of the file; what follows it is not read."""
+        with self.open() as stream:
+            source = Source(stream, self.max_decompressed_bytes)
+            window, gatherer = Window(source, CHUNK_BYTES), Gatherer()
+            window.require_utf8()
+            while len(window.text) <= offset and window.more():
+                pass
+            window.pos = offset
+            for _ in read_array(Values(window, gatherer, self.max_record_bytes), window):
+                for batch in gatherer.batches(window.offset, rest=True):
+                    yield from self._decoded(batch)
+            for batch in gatherer.batches(window.offset, rest=True):
+                yield from self._decoded(batch)
+
+    def _decoded(self, batch: Batch) -> Iterator[Any]:
+        self.values += batch.read
+        for rejected in batch.rejected:
+            self._skip(rejected.reason)
+        for raw in batch.raws:
+            try:
+                yield decode(bytes(raw))
+            except (ValueError, RecursionError) as problem:
+                self._skip(f"a record cannot be profiled: {type(problem).__name__}")
+
+    def _skip(self, reason: str) -> None:
+        self.unread += 1
+        if len(self.reasons) < MOST_REASONS:
+            self.reasons.append(reason)
+
+
+def decode(text: bytes) -> Any:
+    """Decode JSON; fractions become Decimal. Raises ValueError and RecursionError."""
+    return json.loads(text.decode(), parse_float=_fraction, parse_int=_integer, parse_constant=_constant)
+
+
+def _is_all(text: bytes, first: heads.Head) -> bool:
+    """Tell whether nothing follows the first value of a text."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return not first.is_whole
+    return True
+
+
+def _fraction(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise ValueError("a number's exponent is beyond any decimal") from None
+
+
+def _integer(text: str) -> int | Decimal:
+    return int(text) if len(text) <= MOST_INTEGER_DIGITS else Decimal(text)
+
+
+def _constant(text: str) -> Any:
+    raise ValueError(f"{text} is not JSON")
+
+
+__all__ = ["HEAD_BYTES", "Sample", "UnreadableFile", "decode"]
