@@ -38,7 +38,7 @@ def typed(of: Field, scope: Scope) -> Typed:
     """Return the type of a field of a scope."""
     node = of.node
     if of.kind is Kind.EMPTY or (of.kind is Kind.SCALAR and not node.scalars):
-        return Typed("json", why="without a value in the sample")
+        return Typed("text" if node.texts else "json", why="without a value in the sample")
     if of.kind is not Kind.SCALAR:
         why = {Kind.LIST: "a list", Kind.MAP: "an object whose keys are ids", Kind.MIXED: "values of several kinds"}
         if of.names:
@@ -87,6 +87,9 @@ def _date(of: Field, scope: Scope) -> Typed | None:
     is_day = formats - {"none"} == {"iso date"}
     local = dates.formats.get("iso local", 0) + sum(n for name, n in dates.formats.items() if name.startswith("%"))
     look = ""
+    in_utc = [key for key in of.siblings if key.lower() in (f"{of.keys[-1].lower()}_{end}" for end in ("gmt", "utc"))]
+    if in_utc:
+        return Typed("date" if is_day else "timestamp", options, f"a local time; {in_utc[0]} is in UTC")
     if local and not {"gmt", "utc"} & set(of.words):
         look = (
             f"no offset in {local} of {dates.count}: read as UTC; if it is the local time of a place, add "

@@ -90,8 +90,9 @@ class Scope:
 
     @property
     def path(self) -> str:
-        """The path of the elements, as a contract writes it."""
-        return str(JsonPath(self.steps))
+        """The path of the list's elements, as `rows` in a contract writes it; empty for the document."""
+        last = max((position for position, step in enumerate(self.steps, 1) if isinstance(step, Each)), default=0)
+        return str(JsonPath(self.steps[:last]))
 
     @property
     def name(self) -> str:

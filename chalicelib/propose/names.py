@@ -5,18 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from chalicelib.contracts.names import RESERVED
+
 LONGEST = 100
-RESERVED = frozenset(
-    "all alter and any array as asc at between bigint boolean both by case cast char column constraint create cross "
-    "cube current_date current_time current_timestamp current_user database date decimal deallocate default delete "
-    "desc describe distinct double drop else end escape except execute exists external extract false first float for "
-    "from full function grant group grouping having if in inner insert int integer intersect interval into is join "
-    "last left like limit local localtime localtimestamp location map month natural not null of offset on or order "
-    "outer over partition position precision prepare primary procedure range real references right rollup row rows "
-    "select set some start table text then time timestamp to true uescape union unique unnest update user using "
-    "values varchar view when where window with year".split()
-)
-"""Words that SQL or a query's own text would take for something else."""
+"""Characters of a name that is made of keys: Glue takes 255."""
 
 _BORDER = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NOT_A_NAME = re.compile(r"[^a-z0-9]+")

@@ -182,6 +182,12 @@ class Node:
         """Tell whether all values are numbers or numeric texts, and there are some."""
         return 0 < self.scalars == self.all_numbers.count and not self.objects and not self.lists
 
+    def dates_in_all(self, count: int) -> bool:
+        """Tell whether there are so many values, and all are dates."""
+        dates = sum(each.count for each in (self.dates, self.number_dates) if each is not None)
+        is_none = self.dates is not None and "none" in self.dates.formats
+        return self.present == count == dates and self.scalars == count and not is_none
+
     @property
     def element(self) -> Node:
         """The node of a list's elements, with objects that stand in the list's stead where it has one element."""

@@ -112,8 +112,9 @@ def date_of_number(number: int, as_text: str) -> DateShape | None:
 
 
 def mask(text: str) -> str:
-    """Return a date with 9 for its digits; letters stay only as part of a date's own words, as A and a."""
-    return re.sub(r"[a-z]", "a", re.sub(r"[A-Z]", "A", re.sub(r"\d", "9", text)))
+    """Return a date with 9 for its digits and A or a for the letters of words; the T and Z of ISO 8601 stay."""
+    digits = re.sub(r"\d", "9", text)
+    return re.sub(r"[A-Za-z]{2,}", lambda word: re.sub("[a-z]", "a", re.sub("[A-Z]", "A", word[0])), digits)
 
 
 def _year(name: str, text: str) -> int:

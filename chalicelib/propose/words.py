@@ -231,7 +231,6 @@ PRICES = (
     "price per unit",
     "unit amount",
     "unit cost",
-    "base price",
     "base price money",
     "price",
     "price money",
