@@ -277,9 +277,20 @@ def is_map(node: Node) -> bool:
     if node.is_map:
         return True
     children = node.children
-    if not children or not all(is_id_like(key) for key in children):
+    if not children or not node.objects:
         return False
-    return node.objects > 0 and (len(children) > 1 or is_id_like(next(iter(children))))
+    return all(map(is_id_like, children)) or _is_sparse(node)
+
+
+def _is_sparse(node: Node) -> bool:
+    """Tell whether objects of one shape stand under keys that are seldom the same, as names of people are."""
+    children = list(node.children.values())
+    if len(children) < 3 or any(not child.children or child.scalars for child in children):
+        return False
+    if 2 * sum(child.present for child in children) >= len(children) * node.objects:
+        return False
+    first = children[0].children.keys()
+    return all(2 * len(first & child.children.keys()) >= len(first | child.children.keys()) for child in children[1:])
 
 
 def is_link(node: Node) -> bool:

@@ -84,6 +84,8 @@ class Proposal:
     reasons: dict[str, str] = field(default_factory=dict)
     looks: list[str] = field(default_factory=list)
     limits: list[str] = field(default_factory=list)
+    is_readable: bool = True
+    """Whether the contract reads documents at all; where it does not, `limits` says why."""
 
     @property
     def main(self) -> Table:

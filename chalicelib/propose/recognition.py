@@ -19,6 +19,9 @@ FEW_FIELDS = 25
 """A document, or an element, of no more fields has all its values taken."""
 MOST_TABLES = 5
 MOST_COMMENTED_TABLES = 12
+MOST_COLUMNS = 1_000
+"""Columns that are written, those commented out too: a contract.toml has at most a million bytes."""
+LONGEST_PATH = 300
 LINEAGE = ("extra_fields", "source_key", "source_version", "source_modified_at", "record_number")
 _LANGUAGE = re.compile(r"[a-z]{2}(?: [a-z]{2})?")
 _OF_DOCUMENTS = ("line_count", "line_total", "lines_without_amount", "row_number", "line_number", "line_amount")
@@ -51,6 +54,8 @@ class _Recognition:
         at = str(JsonPath(tuple(map(Key, layout.at)))) if layout.at else ""
         self._proposal = Proposal(name, layout.records, at, profile.documents)
         self._truncated = profile.left_out
+        self._columns = 0
+        self._keyed_by_id = layout.keyed_by_id
         self._names = Names((*LINEAGE, *_OF_DOCUMENTS, self._proposal.month))
 
     def proposal(self) -> Proposal:
@@ -58,7 +63,14 @@ class _Recognition:
         p = self._proposal
         rows = self._rows()
         p.limits += _separate_records(self._document)
-        if rows is None:
+        if self._keyed_by_id is not None:
+            where = ".".join(self._keyed_by_id) or "the top"
+            p.limits.append(
+                f"the documents are a map keyed by id: at {where} an object holds them under keys that are ids. Send its "
+                "values as a list, or one a line, with the id inside."
+            )
+        p.is_readable = not p.limits
+        if rows is None and p.is_readable:
             p.limits += _lines_out_of_reach(self._document)
         main = self._table(rows or self._document, is_main=True)
         p.tables.append(main)
@@ -69,7 +81,7 @@ class _Recognition:
         self._further_tables(rows)
         if self._truncated:
             p.looks.append(
-                f"{self._truncated} keys were too many, too deep or too long to be profiled: they are in extra_fields"
+                f"{self._truncated} paths are too many, too deep or too long to be listed: they stay in extra_fields"
             )
         return p
 
@@ -178,6 +190,10 @@ class _Recognition:
                 continue
             if brief and not (len(each.keys) == 1 and words.is_identifier(each.words) and each.kind is Kind.SCALAR):
                 continue
+            if self._columns >= MOST_COLUMNS or max(len(str(path)) for path in each.paths) > LONGEST_PATH:
+                self._truncated += 1
+                continue
+            self._columns += 1
             kind = self._typed(each, scope)
             wanted = _column_name(each)
             of_list = f"{prefix}_{wanted}" if prefix else "_".join(snake_case(key) for key in each.keys)
