@@ -172,11 +172,11 @@ def _visit_list(
         return
     if not element.objects or element.scalars or element.lists or not element.children or is_map(element):
         return
-    names = [name for name, times in (node.names or {}).items() if times >= 2 and not is_id_like(name)]
+    names = node.stable_names
     below = Scope(steps, element, element.present, keys, parent=scope, one_or_many=one_or_many)
     if node.names is not None:
         below.is_names = True
-        as_field.names = tuple(names)
+        as_field.names = names
         _add_named(scope, element, steps[:-1], keys, names, node)
     _open(below, found)
 
@@ -188,7 +188,7 @@ def _open_below(
 
 
 def _add_named(
-    scope: Scope, element: Node, steps: tuple[Step, ...], keys: tuple[str, ...], names: list[str], node: Node
+    scope: Scope, element: Node, steps: tuple[Step, ...], keys: tuple[str, ...], names: tuple[str, ...], node: Node
 ) -> None:
     """Add the value of each name of a list of names and values as a field of its own."""
     name_key = next((key for key in NAME_KEYS if key in element.children), None)

@@ -88,7 +88,7 @@ class _Maker:
             return []
         count = min(2, node.longest_list)
         made = [self.value(node.items, key) for _ in range(count)]
-        for name, element in zip(node.names or (), made, strict=False):
+        for name, element in zip(node.stable_names, made, strict=False):
             name_key = next((each for each in NAME_KEYS if isinstance(element, dict) and each in element), None)
             if name_key is not None:
                 element[name_key] = name

@@ -31,7 +31,8 @@ LONGEST_KEY = 200
 MOST_NAMES = 40
 
 _INTEGER_64 = 2**63
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z_.:\-]{0,48}[A-Za-z]?", re.ASCII)
+_NAME = re.compile(r"[a-z_][A-Za-z_.:\-]{0,48}", re.ASCII)
+"""A name of a list of names and values that may be kept: no digits, spaces or capital first, as people have."""
 _IDENTITY_KEY = re.compile(r"(?i)(?:id|key|no|nr|num|number|code|ref|reference|name|oid|guid|ulid|pk|sk)$|^[SN]$")
 NAME_KEYS = ("key", "name", "Key", "Name")
 VALUE_KEYS = ("value", "values", "Value", "val", "stringValue", "string_value")
@@ -156,7 +157,7 @@ class Node:
     distinct: set[int] = field(default_factory=set)
     most_distinct: int = MOST_DISTINCT
     names: dict[str, int] | None = None
-    """Of a list of names and values: how many lists hold each name."""
+    """Of a list of names and values: how many lists hold each name. For a contract, see `stable_names`."""
 
     @property
     def values(self) -> int:
@@ -167,6 +168,12 @@ class Node:
     def scalars(self) -> int:
         """How many are a text that is not empty, a number or a boolean."""
         return self.true + self.false + self.integers + self.floats + self.texts - self.empty_texts
+
+    @property
+    def stable_names(self) -> tuple[str, ...]:
+        """The names that are in every other list of names and values, and in two: they stand for keys."""
+        lists = self.lists - self.empty_lists
+        return tuple(name for name, times in (self.names or {}).items() if times >= 2 and 2 * times >= lists)
 
     @property
     def all_numbers(self) -> Numbers:
@@ -419,7 +426,7 @@ def _add_names(node: Node, elements: list[Any]) -> None:
         name = next((element[key] for key in NAME_KEYS if isinstance(element.get(key), str)), None)
         if name is None:
             return
-        if _IDENTIFIER.fullmatch(name):
+        if _NAME.fullmatch(name):
             found.add(name)
     node.names = {} if node.names is None else node.names
     for name in found:
