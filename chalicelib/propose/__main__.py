@@ -15,12 +15,13 @@ from typing import BinaryIO
 from chalicelib.contracts.reading import FILE_NAME, as_name
 from chalicelib.errors import EtlError, UnreadableFile, shown
 from chalicelib.propose import contract_text, json_schema, made_up, saved_queries
+from chalicelib.propose.json_values import decode
 from chalicelib.propose.layout import Layout
 from chalicelib.propose.names import LONGEST, snake_case
 from chalicelib.propose.profile import Profile
 from chalicelib.propose.proposal import Proposal
 from chalicelib.propose.recognition import propose
-from chalicelib.propose.sample import Sample, decode
+from chalicelib.propose.sample import Sample
 from chalicelib.settings import Settings
 
 MOST_SCHEMA_BYTES = 16 * 1024 * 1024

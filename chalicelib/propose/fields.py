@@ -11,7 +11,7 @@ from chalicelib.propose import words
 from chalicelib.propose.layout import LIST_KEYS, is_id_like
 from chalicelib.propose.profile import NAME_KEYS, VALUE_KEYS, Node
 
-STRUCTURAL = frozenset(("edges", "node", "nodes", "elements"))
+STRUCTURAL = frozenset(("edges", "node", "nodes", "elements", "attributes"))
 """Keys that say nothing about what is below them."""
 GENERIC = frozenset(("amount", "value", "cent amount", "n", "number", "price", "total", "units", "integer value"))
 """Words of a key that take their meaning from the key above."""
@@ -121,18 +121,17 @@ def _walk(scope: Scope, node: Node, steps: tuple[Step, ...], keys: tuple[str, ..
     for key, child in node.children.items():
         if not key or any("\ud800" <= character <= "\udfff" for character in key):
             continue
-        named = keys if key in STRUCTURAL and len(node.children) <= 4 else (*keys, key)
-        _visit(scope, child, (*steps, Key(key)), named or (key,), node.children, found)
+        named = keys if key in STRUCTURAL and len(node.children) <= 6 else (*keys, key)
+        if not named and (child.items is not None or not child.children or child.scalars):
+            named = (key,)
+        _visit(scope, child, (*steps, Key(key)), named, node.children, found)
 
 
 def _visit(
     scope: Scope, node: Node, steps: tuple[Step, ...], keys: tuple[str, ...], siblings: dict[str, Node], found: list[Scope]
 ) -> None:
-    def add(kind: Kind, *, paths: tuple[JsonPath, ...] = (), node: Node = node, is_number: bool = False) -> Field:
-        paths = paths or (JsonPath(steps),)
-        new = Field(paths, keys, node, scope.count, kind, siblings, steps[:-1], is_number)
-        scope.fields.append(new)
-        return new
+    def add(kind: Kind) -> None:
+        scope.fields.append(Field((JsonPath(steps),), keys, node, scope.count, kind, siblings, steps[:-1]))
 
     if not node.values and not node.children and node.items is None:
         add(Kind.EMPTY)
@@ -143,15 +142,18 @@ def _visit(
     elif node.scalars and (node.children or node.items is not None):
         add(Kind.MIXED)
     elif node.items is not None and not node.children:
-        _visit_list(scope, node, (*steps, Each()), keys, found, add(Kind.LIST))
+        add(Kind.LIST)
+        _visit_list(scope, node, (*steps, Each()), keys, found)
     elif node.lists > node.empty_lists and node.items is not None:
         if node.items.objects and not node.items.scalars and not node.items.lists:
-            _visit_list(scope, node, (*steps, Each()), keys, found, add(Kind.LIST))
+            add(Kind.LIST)
+            _visit_list(scope, node, (*steps, Each()), keys, found)
         else:
             add(Kind.MIXED)
     elif node.children:
         if _is_lone_line(node, keys):
-            _visit_list(scope, node, (*steps, Each()), keys, found, add(Kind.LIST))
+            add(Kind.LIST)
+            _visit_list(scope, node, (*steps, Each()), keys, found)
         else:
             _walk(scope, node, steps, keys, found)
     else:
@@ -159,7 +161,7 @@ def _visit(
 
 
 def _visit_list(
-    scope: Scope, node: Node, steps: tuple[Step, ...], keys: tuple[str, ...], found: list[Scope], as_field: Field
+    scope: Scope, node: Node, steps: tuple[Step, ...], keys: tuple[str, ...], found: list[Scope]
 ) -> None:
     """Open the scope of a list's elements where they are objects."""
     element = node.element if node.items is not None else node
@@ -176,7 +178,6 @@ def _visit_list(
     below = Scope(steps, element, element.present, keys, parent=scope, one_or_many=one_or_many)
     if node.names is not None:
         below.is_names = True
-        as_field.names = names
         _add_named(scope, element, steps[:-1], keys, names, node)
     _open(below, found)
 
@@ -235,17 +236,18 @@ def _visit_typed(
         return
     if set(children) == {"L"}:
         path = (*steps, Key("L"))
-        as_field = Field((JsonPath(path),), keys, children["L"], scope.count, Kind.LIST, siblings, steps[:-1])
-        scope.fields.append(as_field)
+        of_list = Field((JsonPath(path),), keys, children["L"], scope.count, Kind.LIST, siblings, steps[:-1])
+        scope.fields.append(of_list)
         if children["L"].items is not None:
-            _visit_list(scope, children["L"], (*path, Each()), keys, found, as_field)
+            _visit_list(scope, children["L"], (*path, Each()), keys, found)
         return
     if children.keys() & {"M", "L", "SS", "NS", "BS"}:
         scope.fields.append(Field((JsonPath(steps),), keys, node, scope.count, Kind.MIXED, siblings, steps[:-1]))
         return
     together, paths = Node(), []
     for key, child in children.items():
-        for below, value in _dates_in(key, child):
+        # The deepest first: a path that ends at an object would take the object for the value.
+        for below, value in sorted(_dates_in(key, child), key=lambda each: -len(each[0])):
             together.merge(value)
             paths.append(JsonPath((*steps, *map(Key, below))))
     if node.scalars:
@@ -266,7 +268,7 @@ def _dates_in(key: str, node: Node) -> Iterator[tuple[tuple[str, ...], Node]]:
     if node.scalars or not node.children:
         alone = Node()
         alone.merge(node)
-        alone.children = {}
+        alone.children, alone.objects, alone.present = {}, 0, node.present - node.objects
         yield (key,), alone
     for below, child in node.children.items():
         yield (key, below), child
@@ -315,6 +317,6 @@ def is_line(node: Node) -> bool:
 
 def _is_lone_line(node: Node, keys: tuple[str, ...]) -> bool:
     """Tell whether an object is the one line of a list, as JSON made of XML has it."""
-    if " ".join(words.words(keys[-1])) not in words.LINES or node.scalars or node.items is not None:
+    if not keys or " ".join(words.words(keys[-1])) not in words.LINES or node.scalars or node.items is not None:
         return False
     return is_line(node) and any(words.is_quantity(words.words(key)) for key in node.children)

@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib.propose.json_values import decode
+
 _TOKEN = re.compile(rb'[ \t\r\n]*+(?:([{}\[\]:,])|("[^"\\]*+(?:\\.[^"\\]*+)*+")|([-+.0-9A-Za-z]++))', re.DOTALL)
 
 
@@ -52,7 +54,7 @@ def read(text: bytes) -> Head | None:
     if last is None:
         return None
     try:
-        value = json.loads(text[:end] + closing)
+        value = decode(text[:end] + closing)
     except (ValueError, RecursionError):
         return None
     arrays = {

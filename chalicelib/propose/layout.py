@@ -6,13 +6,13 @@ shallowest of equals, is the document.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.propose import scalars, words
+from chalicelib.propose.json_values import decode
 
 MOST_DEPTH = 5
 FEW = 12
@@ -82,7 +82,7 @@ def _candidates(
     value = _parsed(value)
     if not isinstance(value, dict) or depth > MOST_DEPTH:
         return
-    yield _Candidate(layout, score(value) - 0.6 * depth, parents)
+    yield _Candidate(layout, score(value) - 0.6 * depth - _loss(value, parents, layout), parents)
     for key, child in list(value.items())[:200]:
         if key.lower() in OLD or typed(value):
             continue
@@ -96,11 +96,42 @@ def _candidates(
                 yield from _candidates(element, below, [*parents, value], depth + 1, in_array)
 
 
+def _loss(document: dict[str, Any], parents: list[dict[str, Any]], layout: Layout) -> float:
+    """Return what speaks against a document inside an object: that object has an id, or lists, which it has not."""
+    if not parents:
+        return 0
+    parent = parents[-1]
+    around = plain({key: value for key, value in parent.items() if not layout.at or key != layout.at[-1]})
+    if not isinstance(around, dict) or _is_envelope(parent):
+        return 0
+    has_id, has_date, has_money, has_list = _traits(around)
+    if not layout.at and layout.records:
+        return 3 if has_id and (has_date or has_money) else 0
+    own = plain(document)
+    own_id, _, _, own_list = _traits(own) if isinstance(own, dict) else (False,) * 4
+    return 4 * (has_id and not own_id) + 4 * (has_list and not own_list)
+
+
+def _traits(value: dict[str, Any]) -> tuple[bool, bool, bool, bool]:
+    """Tell whether an object has an identity, a date, an amount, a list of objects."""
+    split = [(words.words(key), each) for key, each in value.items()]
+    return (
+        any(_is_id(of, each) for of, each in split),
+        any(_is_date(of, each) for of, each in split),
+        any(_is_amount(of, each) for of, each in split),
+        any(_list(each) for each in value.values()),
+    )
+
+
+def _is_envelope(value: dict[str, Any]) -> bool:
+    return any(all(key in value for key in keys) for keys in _ENVELOPES)
+
+
 def _parsed(value: Any) -> Any:
     """Return the object that a text holds as JSON, anything else as it is."""
     if isinstance(value, str) and len(value) <= MOST_TEXT and value[:1] in ("{", "[") and value[-1:] in ("}", "]"):
         try:
-            return json.loads(value)
+            return decode(value)
         except (ValueError, RecursionError):
             return value
     return value
@@ -140,26 +171,23 @@ def score(document: dict[str, Any]) -> float:
     if not isinstance(value, dict):
         return 0
     split = {key: words.words(key) for key in value}
-    has_id = any(_is_id(split[key], each) for key, each in value.items())
-    has_date = any(_is_date(split[key], each) for key, each in value.items())
-    has_money = any(_is_amount(split[key], each) for key, each in value.items())
+    has_id, has_date, has_money, _ = _traits(value)
     lists = [elements for each in value.values() if (elements := _list(each))]
     has_lines = any(_is_line(element) for each in lists for element in each[:2])
     named_lines = any(" ".join(split[key]) in words.LINES and _list(each) for key, each in value.items())
     has_party = any(set(each) & words.PARTY for each in split.values())
     is_line = _is_line(value) and not lists
-    is_envelope = any(all(key in value for key in keys) for keys in _ENVELOPES)
     return (
         3.0 * has_id
         + 2 * has_date
         + 2 * has_money
         + 2 * bool(lists)
-        + (2 * has_lines if has_id else 0)
+        + (2 if has_id else 1) * has_lines
         + (1 * named_lines if has_id else 0)
         + has_party
         + min(len(value), 20) / 10
         - 3 * is_line
-        - 6 * is_envelope
+        - 6 * _is_envelope(value)
     )
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from chalicelib.contracts.paths import JsonPath, Key
+from chalicelib.contracts.paths import JsonPath, Key, quoted_key
 from chalicelib.propose import words
 from chalicelib.propose.column_types import Typed, typed
 from chalicelib.propose.fields import Field, Kind, Scope, is_line, is_link, is_map, scopes
 from chalicelib.propose.layout import Layout
 from chalicelib.propose.names import Names, singular, snake_case
-from chalicelib.propose.profile import MOST_IDENTITIES, Node, Profile
+from chalicelib.propose.profile import Node, Profile
 from chalicelib.propose.proposal import Column, Proposal, Table
 
 LEAST_LINES = 5
@@ -24,7 +24,7 @@ MOST_COLUMNS = 1_000
 LONGEST_PATH = 300
 LINEAGE = ("extra_fields", "source_key", "source_version", "source_modified_at", "record_number")
 _LANGUAGE = re.compile(r"[a-z]{2}(?: [a-z]{2})?")
-_OF_DOCUMENTS = ("line_count", "line_total", "lines_without_amount", "row_number", "line_number", "line_amount")
+_OF_DOCUMENTS = ("line_count", "line_total", "lines_without_amount", "row_number", "line_number")
 _NOT_LINES = frozenset(
     "shipping tax taxes fee fees discount discounts coupon coupons refund refunds payment payments fulfillment "
     "fulfillments promotion promotions address addresses meta metadata history histories status statuses note notes "
@@ -102,6 +102,19 @@ class _Recognition:
             )
         return best
 
+    def _look_at_kinds(self, scope: Scope) -> None:
+        """Say that a list holds elements of several kinds, such as lines and a line of their sum."""
+        for key, node in scope.element.children.items():
+            is_kind = words.words(key)[-1:] in (("type",), ("kind",)) and node.texts == node.present == scope.count
+            others = [each for each in scope.element.children.values() if each is not node]
+            is_split = sum(each.present < scope.count for each in others) >= 2
+            if is_kind and is_split and 2 <= len(node.distinct) <= 8:
+                path = scope.path.removesuffix("[]")
+                self._proposal.looks.append(
+                    f"rows: the elements of {scope.path} have {len(node.distinct)} kinds by their {key}, some of which may "
+                    f"be sums of others: rows = '{path}[{quoted_key(key)}=KIND][]' takes those of one kind"
+                )
+
     def _line_score(self, scope: Scope) -> float:
         of = words.words(scope.name)
         points: float = words.LINES.get(" ".join(of), 0)
@@ -112,7 +125,7 @@ class _Recognition:
         points += 2 * any(words.is_money(each) for each in split)
         points += 2 * any(set(each) & words.GOODS for each in split)
         if set(of) & _NOT_LINES and not set(of) & {"item", "items", "line", "product", "products"}:
-            points -= 10
+            points -= 1 if points >= 7 and scope.level == 1 and "title" in (each.joined for each in scope.fields) else 10
         if any(set(words.words(key)) & _NOT_LINES for key in scope.parent.keys) if scope.parent else False:
             points -= 8
         if not is_line(scope.element) and points < 10:
@@ -155,6 +168,8 @@ class _Recognition:
         taken_names = self._names if is_main else Names((*LINEAGE, *_OF_DOCUMENTS, p.month, *p.identity, p.date, p.version))
         if scope.parent is None:
             self._add_columns(table, scope, taken_names, prefix="")
+            if is_line(scope.element):
+                _line_roles(table, self, taken_names)
             self._add_origins(table)
             return table
         if is_main:
@@ -167,7 +182,9 @@ class _Recognition:
             table.columns.append(Column(number, {"from": "row_number", "of": around.path}))
         table.columns.append(Column("line_number", {"from": "row_number"}, "the position in the document, from 1"))
         self._add_columns(table, scope, taken_names, prefix=item)
-        _line_roles(table, self)
+        _line_roles(table, self, taken_names)
+        if is_main:
+            self._look_at_kinds(scope)
         self._add_origins(table)
         return table
 
@@ -240,12 +257,17 @@ class _Recognition:
     def _identity(self, main: Table) -> None:
         p = self._proposal
         ranked = self._ranked_identities(main)
-        if ranked:
+        if ranked and is_line(self._document.element) and not _is_unique(ranked[0]):
+            p.looks.append(
+                f"identity: several records have the same {ranked[0].name}, as lines of one document do that are sent "
+                f"one by one: if {ranked[0].name} and another column tell them apart, name both"
+            )
+        elif ranked:
             column = ranked[0]
             _demand(column)
             p.identity = [column.name]
             node = _node(column)
-            if len(node.distinct) < min(node.present, MOST_IDENTITIES):
+            if not _is_unique(column):
                 again = node.present - len(node.distinct)
                 p.looks.append(
                     f"identity: {again} of {node.present} documents have the {column.name} of another: the later "
@@ -284,7 +306,7 @@ class _Recognition:
         is_full = node.scalars == node.present == self._documents
         if not is_full or node.true or node.false or node.floats or column.type not in ("identifier", "text", "integer"):
             return None
-        is_unique = len(node.distinct) >= min(node.present, node.most_distinct)
+        is_unique = _is_unique(column)
         rank = _place(each.joined, words.IDENTITIES)
         if rank is None and each.joined.endswith(" id") and not set(each.words) & words.PARTY:
             rank = 15 if each.joined.endswith("order id") else 40
@@ -383,11 +405,11 @@ class _Recognition:
         p.currency = currencies[0].name if currencies else ""
         p.status = next((c.name for c in document if c.taken and c.field and c.field.joined in words.STATUSES), "")
         parties = [c for c in document if c.field and set(c.field.all_words) & words.PARTY and c.field.kind is Kind.SCALAR]
-        for end in (("id",), ("number", "no"), ("email",)):
+        for end in (("id", "value"), ("number", "no"), ("email",)):
             found = next((c for c in parties if c.field and c.field.all_words[-1] in end and c.type != "json"), None)
             if found is None:
                 alone = [c for c in document if c.field and c.type in ("identifier", "text") and len(c.field.keys) == 1]
-                is_alone = (c for c in alone if c.field and end == ("id",) and set(words.words(c.field.keys[0])) <= words.PARTY)
+                is_alone = (c for c in alone if c.field and "id" in end and set(words.words(c.field.keys[0])) <= words.PARTY)
                 found = next(is_alone, None)
             if found is not None and _node(found).scalars:
                 p.party = found.name
@@ -407,7 +429,7 @@ class _Recognition:
         return column.field is not None and self._typed(column.field, scope).is_money
 
 
-def _line_roles(table: Table, of: _Recognition) -> None:
+def _line_roles(table: Table, of: _Recognition, names: Names) -> None:
     """Name what the columns of a line are, and add the amount of a line that has none of its own."""
     scope = table.scope
     columns = [c for c in table.columns if c.field is not None and c.field in scope.fields]
@@ -424,8 +446,9 @@ def _line_roles(table: Table, of: _Recognition) -> None:
         scales = [int(c.declared.get("scale", 4)) if c.type == "decimal" else 0 for c in factors]
         if sum(scales) <= 9:
             comment = "exact; rejected where it does not fit"
-            table.columns.append(Column("line_amount", {"product": [table.price, table.quantity]}, comment))
-            table.line_amount = table.line_amount or "line_amount"
+            name = names.name("line_amount", "computed_line_amount")
+            table.columns.append(Column(name, {"product": [table.price, table.quantity]}, comment))
+            table.line_amount = table.line_amount or name
 
 
 def _is_of_goods(column: Column) -> bool:
@@ -479,6 +502,12 @@ def _date_rank(column: Column, listed: tuple[str, ...]) -> int | None:
 def _node(column: Column) -> Node:
     assert column.field is not None
     return column.field.node
+
+
+def _is_unique(column: Column) -> bool:
+    """Tell whether all values are different, as far as they were counted."""
+    node = _node(column)
+    return len(node.distinct) >= min(node.present, node.most_distinct)
 
 
 def _demand(column: Column) -> None:
@@ -600,7 +629,9 @@ def _separate_records(document: Scope) -> list[str]:
         if together < 2 or apart < 2:
             continue
         for other_key, other in top.items():
-            if other is not node and other.present > node.present and node.distinct <= other.distinct:
+            is_id = words.is_identifier(words.words(other_key)) or " ".join(words.words(other_key)) in words.IDENTITIES
+            is_elsewhere = other.present in (document.count, document.count - node.present)
+            if other is not node and is_id and is_elsewhere and node.distinct <= other.distinct:
                 return [
                     f"header and lines are separate records, joined by the key {key!r}, which holds the {other_key!r} of "
                     "another record: a contract reads one document at a time. Put the lines into their header as a "

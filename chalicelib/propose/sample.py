@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
 from itertools import islice
 from typing import Any, BinaryIO
 
@@ -16,9 +14,9 @@ from chalicelib.documents.buffer import Window
 from chalicelib.documents.decompress import Source
 from chalicelib.documents.records import CHUNK_BYTES, Records
 from chalicelib.documents.value_reader import Values
-from chalicelib.errors import UnreadableFile
 from chalicelib.propose import head as heads
 from chalicelib.propose import layout as layouts
+from chalicelib.propose.json_values import decode
 from chalicelib.propose.layout import Layout
 
 HEAD_BYTES = 2 * 1024 * 1024
@@ -27,7 +25,6 @@ FIRST_VALUES = 40
 _NO_ENVELOPE = {"envelope": "propose:no-envelope", "order_key": "propose:no-order"}
 """Keys that no document has: every value is handed over as it is."""
 MOST_REASONS = 3
-MOST_INTEGER_DIGITS = 1000
 
 Open = Callable[[], AbstractContextManager[BinaryIO]]
 
@@ -119,33 +116,10 @@ class Sample:
             self.reasons.append(reason)
 
 
-def decode(text: bytes) -> Any:
-    """Decode JSON; fractions become Decimal. Raises ValueError and RecursionError."""
-    return json.loads(text.decode(), parse_float=_fraction, parse_int=_integer, parse_constant=_constant)
-
-
 def _is_all(text: bytes, first: heads.Head) -> bool:
     """Tell whether nothing follows the first value of a text."""
     try:
-        json.loads(text)
+        decode(text)
     except (ValueError, RecursionError):
         return not first.is_whole
     return True
-
-
-def _fraction(text: str) -> Decimal:
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise ValueError("a number's exponent is beyond any decimal") from None
-
-
-def _integer(text: str) -> int | Decimal:
-    return int(text) if len(text) <= MOST_INTEGER_DIGITS else Decimal(text)
-
-
-def _constant(text: str) -> Any:
-    raise ValueError(f"{text} is not JSON")
-
-
-__all__ = ["HEAD_BYTES", "Sample", "UnreadableFile", "decode"]

@@ -21,7 +21,7 @@ def written(proposal: Proposal) -> dict[str, str]:
     main = proposal.main
     if proposal.party:
         queries["by_party"] = _by_party(proposal)
-    if main.scope.parent is not None and (main.goods_id or main.goods_name):
+    if main.goods_id or main.goods_name:
         queries["top_items"] = _top_items(proposal)
     if proposal.total and main.line_amount and main.scope.parent is not None:
         queries["total_mismatches"] = _total_mismatches(proposal)
@@ -93,7 +93,8 @@ def _top_items(p: Proposal) -> str:
             ("example", "5"),
         ),
     )
-    sums = f"  SELECT\n{_listed(inner, 4)}\n  FROM {main.latest}\n{_in_range(p, 2)}\n    AND line_number IS NOT NULL\n"
+    is_line = "    AND line_number IS NOT NULL\n" if main.scope.parent is not None else ""
+    sums = f"  SELECT\n{_listed(inner, 4)}\n  FROM {main.latest}\n{_in_range(p, 2)}\n{is_line}"
     ranked = f"  SELECT\n    {rank},\n{_listed(names, 4)}\n  FROM (\n{_indented(sums)}    GROUP BY {', '.join(keys)}\n  ) AS items"
     return _query(
         f"Top {key}",

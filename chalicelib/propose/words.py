@@ -19,7 +19,7 @@ GOODS = frozenset("product item sku article variant variation asin listing mater
 MONEY = frozenset(
     "amount amounts total totals subtotal price prices cost costs tax taxes vat discount discounts shipping fee fees "
     "paid due balance refund refunded tip tips charge charged revenue sales net gross money credit debit surcharge "
-    "duty duties handling wrapping worth spent spend gmv commission deposit cents minor micros cash owed payout".split()
+    "grandtotal amt duty duties handling wrapping worth spent spend gmv commission deposit cents minor micros cash owed payout".split()
 )
 _NOT_MONEY = frozenset(
     "id ids qty quantity count number no num rate rates percent percentage pct ratio weight code codes type class "
@@ -63,6 +63,13 @@ LINES = {
     "register sale products": 10,
     "transactions": 4,
     "details": 4,
+    "sale line": 8,
+    "sale item": 8,
+    "order item": 8,
+    "line item": 8,
+    "invoice line": 8,
+    "invoice item": 8,
+    "sale products": 8,
     "rows": 5,
     "articles": 7,
     "cart items": 8,
@@ -204,6 +211,8 @@ VERSIONS = (
 TOTALS = (
     "order total",
     "grand total",
+    "grandtotal",
+    "total amt",
     "total amount",
     "amount total",
     "total price",
@@ -261,6 +270,8 @@ QUANTITIES = (
     "quantity ordered",
     "qty ordered",
     "ordered quantity",
+    "unit quantity",
+    "item quantity",
     "count",
     "units",
     "amount of units",
@@ -280,6 +291,7 @@ GOODS_IDS = (
     "product code",
     "item code",
     "catalog object id",
+    "item ref",
     "code",
 )
 GOODS_NAMES = ("product name", "name", "title", "item name", "product title", "display name", "description", "label")
@@ -294,7 +306,7 @@ def words(key: str) -> tuple[str, ...]:
 
 def is_identifier(of: tuple[str, ...]) -> bool:
     """Tell whether the words name an identifier, whose digits do not count anything."""
-    return bool(of) and (of[-1] in IDENTIFIER or of[-2:] in {("id", "string")})
+    return bool(of) and (of[-1] in IDENTIFIER or of[-2:] in {("id", "string"), ("ref", "value")})
 
 
 def is_money(of: tuple[str, ...]) -> bool:
@@ -323,4 +335,4 @@ def is_date(of: tuple[str, ...]) -> bool:
 
 def is_currency(of: tuple[str, ...]) -> bool:
     """Tell whether the words name a currency's code."""
-    return bool(of) and (of[-1] in CURRENCY or of[-2:] in {("currency", "code"), ("currency", "iso"), ("currency", "id")})
+    return bool(of) and (of[-1] in CURRENCY or (of[-1] in ("code", "iso", "id", "value") and "currency" in of[-3:-1]))
