@@ -18,7 +18,7 @@ from chalicelib.propose import contract_text, json_schema, made_up, saved_querie
 from chalicelib.propose.json_values import decode
 from chalicelib.propose.layout import Layout
 from chalicelib.propose.names import LONGEST, snake_case
-from chalicelib.propose.profile import Profile
+from chalicelib.propose.profile import Profile, profiles
 from chalicelib.propose.proposal import Proposal
 from chalicelib.propose.recognition import propose
 from chalicelib.propose.sample import Sample
@@ -103,11 +103,7 @@ def _profiled(source: str) -> tuple[Sample, Profile, Profile | None]:
 
         sample = Sample(opened, settings.max_record_bytes, settings.max_decompressed_bytes)
         layout = sample.find_layout()
-        profile, outer = Profile(), Profile() if layout.at else None
-        for record, document in sample.read():
-            profile.add(document)
-            if outer is not None and isinstance(document, dict):
-                outer.add(record)
+        profile, outer = profiles(sample.read(), layout.at)
     return sample, profile, outer
 
 

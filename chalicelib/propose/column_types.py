@@ -56,9 +56,8 @@ def _boolean(of: Field, scope: Scope) -> Typed | None:
     node = of.node
     if node.true + node.false + node.boolean_texts == node.scalars:
         return Typed("boolean", _nulls(node, []))
-    numbers = node.all_numbers
-    is_flag = of.all_words[0] in words.FLAG_FIRST or {"is", "has"} & set(of.words)
-    if numbers.count == numbers.flags == node.scalars and is_flag:
+    is_flag = bool({*of.all_words[:1]} & words.FLAG_FIRST or {"is", "has"} & set(of.words))
+    if is_flag and node.numbers is not None and node.numbers.count == node.numbers.flags == node.scalars:
         return Typed("boolean", _nulls(node, []), "only 0 and 1")
     return None
 

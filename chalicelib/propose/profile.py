@@ -7,7 +7,7 @@ object with very many keys is a map keyed by id: its values are profiled togethe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -264,6 +264,19 @@ def _copied(mine: Node | None, other: Node) -> Node:
         both.merge(mine)
     both.merge(other)
     return both
+
+
+def profiles(documents: Iterable[tuple[Any, Any]], at: tuple[str, ...]) -> tuple[Profile, Profile | None]:
+    """Return the profile of documents, given as (record, document), and that of the records around them.
+
+    There is nothing around them where `at`, the keys from a record to its document, is empty.
+    """
+    profile, outer = Profile(), Profile() if at else None
+    for record, document in documents:
+        profile.add(document)
+        if outer is not None and isinstance(document, dict):
+            outer.add(record)
+    return profile, outer
 
 
 class Profile:

@@ -31,7 +31,7 @@ from chalicelib.contracts.paths import Each, Index, JsonPath, Key, Where
 from chalicelib.contracts.reading import read_text
 from chalicelib.propose import contract_text, made_up, saved_queries
 from chalicelib.propose.layout import Layout
-from chalicelib.propose.profile import Profile
+from chalicelib.propose.profile import profiles
 from chalicelib.propose.proposal import Proposal
 from chalicelib.propose.recognition import propose
 from chalicelib.propose.sample import Sample
@@ -82,12 +82,8 @@ def proposed(content: Any, name: str = "shop", **limits: int) -> Proposed:
         content = json.dumps(content).encode()
     sample = Sample(lambda: io.BytesIO(content), limits.get("max_record_bytes", 2**24), 2**30)
     layout = sample.find_layout()
-    profile, outer = Profile(), Profile() if layout.at else None
     documents = list(sample.read())
-    for record, document in documents:
-        profile.add(document)
-        if outer is not None:
-            outer.add(record)
+    profile, outer = profiles(documents, layout.at)
     proposal = propose(profile, outer, layout, name)
     text = contract_text.written(proposal)
     made = made_up.written(profile, outer, proposal, layout.at)
