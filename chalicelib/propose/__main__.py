@@ -169,7 +169,9 @@ def _write(p: Proposal, profile: Profile, outer: Profile | None, layout: Layout,
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(text, "utf-8")
     if output.name != FILE_NAME:
-        print(f"name it {FILE_NAME}, in a folder of its own, to have sample.json and queries beside it", file=sys.stderr)
+        print(
+            f"name it {FILE_NAME}, in a folder of its own, to have sample.json and queries beside it", file=sys.stderr
+        )
         return
     beside = {"sample.json": made_up.written(profile, outer, p, layout.at)}
     beside |= {f"queries/{name}.sql": query for name, query in saved_queries.written(p).items()}

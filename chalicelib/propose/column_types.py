@@ -19,6 +19,9 @@ SCALE = 4
 _DIGITS_KEYS = frozenset(
     ("fraction digits", "precision", "exponent", "decimals", "decimal places", "minor units", "minor unit", "digits")
 )
+_FEW_DIGITS = frozenset(map(hash, range(SCALE + 1)))
+_POWERS_OF_TEN = frozenset(hash(10**digits) for digits in range(SCALE + 1))
+"""Hashes, as a node has them, of how amounts may be divided and still fit a decimal of the usual scale."""
 _NO_ID = frozenset(("parent", "variation", "variant"))
 _ISO = frozenset(("iso", "iso local", "iso date"))
 
@@ -38,7 +41,8 @@ def typed(of: Field, scope: Scope) -> Typed:
     """Return the type of a field of a scope."""
     node = of.node
     if of.kind is Kind.EMPTY or (of.kind is Kind.SCALAR and not node.scalars):
-        return Typed("text" if node.texts else "json", why="without a value in the sample")
+        is_text = node.texts and not node.objects and not node.lists
+        return Typed("text" if is_text else "json", why="without a value in the sample")
     if of.kind is not Kind.SCALAR:
         why = {Kind.LIST: "a list", Kind.MAP: "an object whose keys are ids", Kind.MIXED: "values of several kinds"}
         if of.names:
@@ -188,13 +192,13 @@ def _minor_units(of: Field, scope: Scope, numbers: Numbers) -> Typed:
     for key, sibling in of.siblings.items():
         path = str(JsonPath((*of.above, Key(key))))
         if sibling.is_numeric and sibling.scalars == of.node.scalars:
-            if " ".join(words.words(key)) in _DIGITS_KEYS:
+            if " ".join(words.words(key)) in _DIGITS_KEYS and sibling.distinct <= _FEW_DIGITS:
                 return Typed("decimal", {"digits": path}, f"whole numbers, with their decimals in {key}")
-            if words.words(key)[-1:] == ("divisor",):
+            if words.words(key)[-1:] == ("divisor",) and sibling.distinct <= _POWERS_OF_TEN:
                 return Typed("decimal", {"divide_by": path}, f"whole numbers, with {key}")
     currency = _currency_path(of, scope)
     if "micros" in of.words:
-        return Typed("decimal", {"divide_by": 1_000_000}, "millionths, by its name")
+        return Typed("decimal", {"scale": 6, "divide_by": 1_000_000}, "millionths, by its name")
     is_named = bool({"cent", "cents", "minor", "pence"} & set(of.words))
     is_square = len(of.keys) > 1 and words.words(of.keys[-2])[-1:] == ("money",)
     if is_named or is_square or _is_stripe(scope):
@@ -265,5 +269,3 @@ def _number(of: Field, scope: Scope) -> Typed | None:
 
 def _counts(of: Field, texts: Numbers) -> bool:
     return not texts.leading_zeros and (bool(texts.fractions) or words.is_quantity(of.words))
-
-

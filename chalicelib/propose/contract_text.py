@@ -13,7 +13,8 @@ from chalicelib.propose.proposal import Column, Proposal, Table
 _WIDTH = 118
 _LONGEST_PAD = 60
 _HEAD = (
-    "A column that is commented out stays in extra_fields: delete its leading # to take it. Look at what is marked LOOK."
+    "A column that is commented out stays in extra_fields: delete its leading # to take it. Look at what is marked "
+    "LOOK."
 )
 
 

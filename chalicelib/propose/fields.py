@@ -18,7 +18,7 @@ GENERIC = frozenset(("amount", "value", "cent amount", "n", "number", "price", "
 
 _NUMBER_TYPES = frozenset(("N", "$numberDecimal", "$numberInt", "$numberLong", "$numberDouble"))
 _TEXT_TYPES = frozenset(("S", "B", "$oid", "$uuid"))
-_LINK = frozenset("url href link uri resource self rel".split())
+_LINK = words.word_set("url href link uri resource self rel")
 
 
 class Kind(Enum):
@@ -97,7 +97,9 @@ class Scope:
     @property
     def name(self) -> str:
         """The key that names the list."""
-        return next((key for key in reversed(self.keys) if key not in LIST_KEYS and key not in STRUCTURAL), self.keys[-1])
+        return next(
+            (key for key in reversed(self.keys) if key not in LIST_KEYS and key not in STRUCTURAL), self.keys[-1]
+        )
 
     @property
     def chain(self) -> list[Scope]:
@@ -128,41 +130,41 @@ def _walk(scope: Scope, node: Node, steps: tuple[Step, ...], keys: tuple[str, ..
 
 
 def _visit(
-    scope: Scope, node: Node, steps: tuple[Step, ...], keys: tuple[str, ...], siblings: dict[str, Node], found: list[Scope]
+    scope: Scope,
+    node: Node,
+    steps: tuple[Step, ...],
+    keys: tuple[str, ...],
+    siblings: dict[str, Node],
+    found: list[Scope],
 ) -> None:
-    def add(kind: Kind) -> None:
-        scope.fields.append(Field((JsonPath(steps),), keys, node, scope.count, kind, siblings, steps[:-1]))
-
-    if not node.values and not node.children and node.items is None:
-        add(Kind.EMPTY)
-    elif _is_typed(node):
+    if _is_typed(node):
         _visit_typed(scope, node, steps, keys, siblings, found)
-    elif is_map(node):
-        add(Kind.MAP)
-    elif node.scalars and (node.children or node.items is not None):
-        add(Kind.MIXED)
-    elif node.items is not None and not node.children:
-        add(Kind.LIST)
+        return
+    kind = _kind(node, keys)
+    if kind is None:
+        _walk(scope, node, steps, keys, found)
+        return
+    scope.fields.append(Field((JsonPath(steps),), keys, node, scope.count, kind, siblings, steps[:-1]))
+    if kind is Kind.LIST:
         _visit_list(scope, node, (*steps, Each()), keys, found)
-    elif node.lists > node.empty_lists and node.items is not None:
-        if node.items.objects and not node.items.scalars and not node.items.lists:
-            add(Kind.LIST)
-            _visit_list(scope, node, (*steps, Each()), keys, found)
-        else:
-            add(Kind.MIXED)
-    elif node.children:
-        if _is_lone_line(node, keys):
-            add(Kind.LIST)
-            _visit_list(scope, node, (*steps, Each()), keys, found)
-        else:
-            _walk(scope, node, steps, keys, found)
-    else:
-        add(Kind.SCALAR)
 
 
-def _visit_list(
-    scope: Scope, node: Node, steps: tuple[Step, ...], keys: tuple[str, ...], found: list[Scope]
-) -> None:
+def _kind(node: Node, keys: tuple[str, ...]) -> Kind | None:
+    """Return what a node without types around its values holds; None for an object with fields of its own."""
+    if not node.values and not node.children and node.items is None:
+        return Kind.EMPTY
+    if is_map(node):
+        return Kind.MAP
+    if node.scalars:
+        # An empty object or list is no scalar, though it holds nothing.
+        return Kind.MIXED if node.objects or node.lists else Kind.SCALAR
+    if node.items is None:
+        return Kind.LIST if _is_lone_line(node, keys) else None
+    is_mixed = node.objects and (node.empty_objects or node.items.scalars or node.items.lists or not node.items.objects)
+    return Kind.MIXED if is_mixed else Kind.LIST
+
+
+def _visit_list(scope: Scope, node: Node, steps: tuple[Step, ...], keys: tuple[str, ...], found: list[Scope]) -> None:
     """Open the scope of a list's elements where they are objects."""
     element = node.element if node.items is not None else node
     one_or_many = node.objects > node.empty_objects
@@ -228,7 +230,12 @@ def _fits_type(key: str, node: Node) -> bool:
 
 
 def _visit_typed(
-    scope: Scope, node: Node, steps: tuple[Step, ...], keys: tuple[str, ...], siblings: dict[str, Node], found: list[Scope]
+    scope: Scope,
+    node: Node,
+    steps: tuple[Step, ...],
+    keys: tuple[str, ...],
+    siblings: dict[str, Node],
+    found: list[Scope],
 ) -> None:
     children = {key: child for key, child in node.children.items() if key != "NULL"}
     if set(children) == {"M"}:
@@ -298,8 +305,13 @@ def _is_sparse(node: Node) -> bool:
 def is_link(node: Node) -> bool:
     """Tell whether an object says where something is, and nothing else."""
     children = node.children
-    return bool(children) and not node.scalars and all(
-        child.scalars == child.texts - child.empty_texts and set(words.words(key)) & _LINK for key, child in children.items()
+    return (
+        bool(children)
+        and not node.scalars
+        and all(
+            child.scalars == child.texts - child.empty_texts and set(words.words(key)) & _LINK
+            for key, child in children.items()
+        )
     )
 
 

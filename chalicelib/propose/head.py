@@ -12,6 +12,9 @@ from chalicelib.propose.json_values import decode
 _TOKEN = re.compile(rb'[ \t\r\n]*+(?:([{}\[\]:,])|("[^"\\]*+(?:\\.[^"\\]*+)*+")|([-+.0-9A-Za-z]++))', re.DOTALL)
 
 
+_CLOSER = {b"{": b"}", b"[": b"]"}
+
+
 @dataclass(frozen=True)
 class Head:
     """A value as far as it goes. `arrays` has the byte offset of each array that is still open, by the keys to it."""
@@ -23,38 +26,38 @@ class Head:
 
 def read(text: bytes) -> Head | None:
     """Read the first value of a text, or as much of it as is there; None where that is not JSON."""
-    closers: list[bytes] = []
     opened: list[tuple[bytes, int]] = []
     keys: list[str | None] = []
-    end, closing = 0, b""
+    position = end = 0
+    closing: list[bytes] = []
     last: bytes | None = None
     for match in _TOKEN.finditer(text):
-        if match.start() != (0 if last is None else position):
+        if match.start() != position:
             break
         position = match.end()
         token = match[1] or match[2] or match[3]
-        if token in (b"{", b"["):
+        if token in _CLOSER:
             opened.append((token, match.end() - 1))
             keys.append(None)
-            closers.append(b"}" if token == b"{" else b"]")
         elif token in (b"}", b"]"):
-            if not closers or closers.pop() != token:
+            if not opened or _CLOSER[opened.pop()[0]] != token:
                 return None
-            opened.pop()
             keys.pop()
-        elif token == b":":
-            assert last is not None
-            if keys:
-                keys[-1] = _text(last)
-        if token in (b"{", b"[", b"}", b"]") or (token != b":" and token != b"," and not _is_key(last, opened)):
-            end, closing = match.end(), b"".join(reversed(closers))
+        elif token == b":" and keys and last is not None:
+            keys[-1] = _text(last)
+        if token not in (b":", b",") and (token in b"{}[]" or not _is_key(last, opened)):
+            end, closing = match.end(), [_CLOSER[each] for each, _ in reversed(opened)]
         last = token
-        if not closers:
+        if not opened:
             break
     if last is None:
         return None
+    return _closed(text[:end] + b"".join(closing), opened, keys)
+
+
+def _closed(text: bytes, opened: list[tuple[bytes, int]], keys: list[str | None]) -> Head | None:
     try:
-        value = decode(text[:end] + closing)
+        value = decode(text)
     except (ValueError, RecursionError):
         return None
     arrays = {
@@ -62,7 +65,7 @@ def read(text: bytes) -> Head | None:
         for depth, (token, offset) in enumerate(opened)
         if token == b"[" and None not in keys[:depth]
     }
-    return Head(value, not closers, arrays)
+    return Head(value, not opened, arrays)
 
 
 def _is_key(last: bytes | None, opened: list[tuple[bytes, int]]) -> bool:

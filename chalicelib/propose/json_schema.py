@@ -62,7 +62,7 @@ class _Builder:
 
     def add(self, node: Node, schema: dict[str, Any], count: int, depth: int) -> None:
         """Count `count` values of a schema."""
-        types = [each for each in _types(schema)]
+        types = list(_types(schema))
         node.present += count
         some = [each for each in types if each != "null"]
         if len(some) < len(types):
@@ -95,7 +95,9 @@ class _Builder:
         node.objects += count
         properties = schema.get("properties")
         required = schema.get("required")
-        named = set(required) if isinstance(required, list) and all(isinstance(each, str) for each in required) else set()
+        named = (
+            set(required) if isinstance(required, list) and all(isinstance(each, str) for each in required) else set()
+        )
         for key, below in properties.items() if isinstance(properties, dict) else ():
             child = self._new(depth)
             if child is None:
@@ -197,6 +199,5 @@ def _add_text(node: Node, schema: dict[str, Any], count: int) -> None:
         node.dates.add(shape, count)
     elif schema.get("pattern") in ("^[A-Z]{3}$", "^[a-z]{3}$"):
         node.currency_texts += count
-    elif isinstance(listed, list) and listed and all(isinstance(each, str) for each in listed):
-        if all(each.upper() in MINOR_UNIT_DIGITS for each in listed):
-            node.currency_texts += count
+    elif isinstance(listed, list) and listed and all(str(each).upper() in MINOR_UNIT_DIGITS for each in listed):
+        node.currency_texts += count

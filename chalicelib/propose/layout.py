@@ -25,7 +25,13 @@ LIST_KEYS = ("edges", "nodes", "data", "items", "item", "elements", "results", "
 """Keys that hold a list in an object that is about nothing else."""
 OLD = frozenset(("before", "old", "previous", "oldimage", "previous_attributes", "original"))
 
-_ENVELOPES = (("detail-type", "detail"), ("specversion", "data"), ("eventSource",), ("before", "after"), ("Type", "Message"))
+_ENVELOPES = (
+    ("detail-type", "detail"),
+    ("specversion", "data"),
+    ("eventSource",),
+    ("before", "after"),
+    ("Type", "Message"),
+)
 """Keys of objects that events come in: none of them is a document."""
 
 _ID_LIKE = re.compile(r"\d+|-[\w-]*\d[\w-]*|(?=\D*\d)[\w:.-]{12,}|.*@.*|[A-Za-z]{1,8}[-_:#]\d+[\w-]*")
@@ -192,8 +198,11 @@ def score(document: dict[str, Any]) -> float:
 
 
 def _is_id(of: tuple[str, ...], value: Any) -> bool:
-    return isinstance(value, str | int) and not isinstance(value, bool) and value != "" and (
-        " ".join(of) in words.IDENTITIES or (bool(of) and of[-1] in ("id", "uuid") and not set(of) & words.PARTY)
+    return (
+        isinstance(value, str | int)
+        and not isinstance(value, bool)
+        and value != ""
+        and (" ".join(of) in words.IDENTITIES or (bool(of) and of[-1] in ("id", "uuid") and not set(of) & words.PARTY))
     )
 
 

@@ -168,7 +168,9 @@ class _Maker:
         assert node.number_dates is not None
         when = _FIRST + timedelta(days=self._document)
         seconds = int(when.timestamp())
-        name = max(node.number_dates.formats, key=lambda each: node.number_dates.formats[each] if node.number_dates else 0)
+        name = max(
+            node.number_dates.formats, key=lambda each: node.number_dates.formats[each] if node.number_dates else 0
+        )
         digits = {
             "epoch_seconds": seconds,
             "epoch_milliseconds": seconds * 1000,

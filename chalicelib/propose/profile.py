@@ -38,6 +38,9 @@ NAME_KEYS = ("key", "name", "Key", "Name")
 VALUE_KEYS = ("value", "values", "Value", "val", "stringValue", "string_value")
 
 
+_NUMBER_COUNTS = ("count", "fractions", "noisy", "zeros", "flags", "beyond_64_bit", "leading_zeros", "exponents")
+
+
 @dataclass(slots=True)
 class Numbers:
     """Numbers of one path, JSON numbers or texts."""
@@ -63,24 +66,15 @@ class Numbers:
         self.fractions += length.decimals > 0
         self.noisy += length.noisy
         self.zeros += not number
-        self.flags += number in (0, 1)
-        self.beyond_64_bit += abs(number) >= _INTEGER_64
+        self.flags += number == 0 or number == 1
+        self.beyond_64_bit += not -_INTEGER_64 < number < _INTEGER_64
         self.leading_zeros += len(text) > 1 and text[0] == "0" and text[1].isdigit()
         self.exponents += "e" in text or "E" in text
 
     def merge(self, other: Numbers) -> None:
         """Add another's counts."""
         self.whole, self.decimals = max(self.whole, other.whole), max(self.decimals, other.decimals)
-        for name in (
-            "count",
-            "fractions",
-            "noisy",
-            "zeros",
-            "flags",
-            "beyond_64_bit",
-            "leading_zeros",
-            "exponents",
-        ):
+        for name in _NUMBER_COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 

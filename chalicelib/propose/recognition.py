@@ -25,15 +25,15 @@ LONGEST_PATH = 300
 LINEAGE = ("extra_fields", "source_key", "source_version", "source_modified_at", "record_number")
 _LANGUAGE = re.compile(r"[a-z]{2}(?: [a-z]{2})?")
 _OF_DOCUMENTS = ("line_count", "line_total", "lines_without_amount", "row_number", "line_number")
-_NOT_LINES = frozenset(
+_NOT_LINES = words.word_set(
     "shipping tax taxes fee fees discount discounts coupon coupons refund refunds payment payments fulfillment "
     "fulfillments promotion promotions address addresses meta metadata history histories status statuses note notes "
     "tag tags image images link links attribute attributes property properties shipment shipments return returns "
-    "tender tenders transaction transactions allocations adjustments".split()
+    "tender tenders transaction transactions allocations adjustments"
 )
-_OTHER_CURRENCY = frozenset("base default store presentment settlement global customer price adjustment".split())
+_OTHER_CURRENCY = words.word_set("base default store presentment settlement global customer price adjustment")
 """Words of a currency that the totals of a document are not in."""
-_CATEGORY = frozenset("channel source type category brand vendor method country region warehouse location store".split())
+_CATEGORY = words.word_set("channel source type category brand vendor method country region warehouse location store")
 
 
 def propose(profile: Profile, outer: Profile | None, layout: Layout, name: str) -> Proposal:
@@ -119,13 +119,17 @@ class _Recognition:
         of = words.words(scope.name)
         points: float = words.LINES.get(" ".join(of), 0)
         if not points:
-            points = max((score // 2 for name, score in words.LINES.items() if of[-1:] == tuple(name.split())), default=0)
+            points = max(
+                (score // 2 for name, score in words.LINES.items() if of[-1:] == tuple(name.split())), default=0
+            )
         split = [words.words(key) for each in scope.fields for key in (each.keys[-1],)]
         points += 3 * any(words.is_whole_quantity(each) for each in split)
         points += 2 * any(words.is_money(each) for each in split)
         points += 2 * any(set(each) & words.GOODS for each in split)
         if set(of) & _NOT_LINES and not set(of) & {"item", "items", "line", "product", "products"}:
-            points -= 1 if points >= 7 and scope.level == 1 and "title" in (each.joined for each in scope.fields) else 10
+            points -= (
+                1 if points >= 7 and scope.level == 1 and "title" in (each.joined for each in scope.fields) else 10
+            )
         if any(set(words.words(key)) & _NOT_LINES for key in scope.parent.keys) if scope.parent else False:
             points -= 8
         if not is_line(scope.element) and points < 10:
@@ -163,9 +167,13 @@ class _Recognition:
             latest = names.name(f"{p.name}_{part}")
             table = Table(names.name(f"{latest}_raw"), scope, latest=latest)
         item = singular(snake_case(scope.name)) if scope.parent else "document"
-        table.description = f"One row per document and element of {scope.path}." if scope.parent else "One row per document."
+        table.description = (
+            f"One row per document and element of {scope.path}." if scope.parent else "One row per document."
+        )
         table.comments = _table_comments(scope)
-        taken_names = self._names if is_main else Names((*LINEAGE, *_OF_DOCUMENTS, p.month, *p.identity, p.date, p.version))
+        taken_names = (
+            self._names if is_main else Names((*LINEAGE, *_OF_DOCUMENTS, p.month, *p.identity, p.date, p.version))
+        )
         if scope.parent is None:
             self._add_columns(table, scope, taken_names, prefix="")
             if is_line(scope.element):
@@ -304,7 +312,13 @@ class _Recognition:
             return None
         node = each.node
         is_full = node.scalars == node.present == self._documents
-        if not is_full or node.true or node.false or node.floats or column.type not in ("identifier", "text", "integer"):
+        if (
+            not is_full
+            or node.true
+            or node.false
+            or node.floats
+            or column.type not in ("identifier", "text", "integer")
+        ):
             return None
         is_unique = _is_unique(column)
         rank = _place(each.joined, words.IDENTITIES)
@@ -375,7 +389,9 @@ class _Recognition:
         _, each, kind = best
         name = self._names.name(_column_name(each), "_".join(each.keys))
         declared = {"outer": _paths(each), "type": kind.type, **kind.options}
-        column = Column(name, declared, f"of the record around the document; {_comment(each, kind)}", kind.look, True, each)
+        column = Column(
+            name, declared, f"of the record around the document; {_comment(each, kind)}", kind.look, True, each
+        )
         main.columns.insert(0, column)
         return column
 
@@ -387,7 +403,11 @@ class _Recognition:
             if each is None or each not in self._document.fields or len(each.keys) > 1 or column.name == p.date:
                 continue
             rank = _date_rank(column, words.VERSIONS)
-            if rank is not None and column.type in ("timestamp", "date", "integer") and 2 * each.node.values >= each.base:
+            if (
+                rank is not None
+                and column.type in ("timestamp", "date", "integer")
+                and 2 * each.node.values >= each.base
+            ):
                 ranked.append((rank, position))
         if not ranked:
             return
@@ -400,16 +420,24 @@ class _Recognition:
         p = self._proposal
         document = [c for c in main.columns if c.field is not None and c.field in self._document.fields]
         p.total = _first(document, words.TOTALS, lambda c: c.type == "decimal" and self._is_money(c))
-        currencies = [c for c in document if c.field and words.is_currency(c.field.all_words) and _node(c).currency_texts]
-        currencies.sort(key=lambda c: (len(c.field.keys), bool(_OTHER_CURRENCY & set(c.field.all_words))) if c.field else (9, True))
+        currencies = [
+            c for c in document if c.field and words.is_currency(c.field.all_words) and _node(c).currency_texts
+        ]
+        currencies.sort(
+            key=lambda c: (len(c.field.keys), bool(_OTHER_CURRENCY & set(c.field.all_words))) if c.field else (9, True)
+        )
         p.currency = currencies[0].name if currencies else ""
         p.status = next((c.name for c in document if c.taken and c.field and c.field.joined in words.STATUSES), "")
-        parties = [c for c in document if c.field and set(c.field.all_words) & words.PARTY and c.field.kind is Kind.SCALAR]
+        parties = [
+            c for c in document if c.field and set(c.field.all_words) & words.PARTY and c.field.kind is Kind.SCALAR
+        ]
         for end in (("id", "value"), ("number", "no"), ("email",)):
             found = next((c for c in parties if c.field and c.field.all_words[-1] in end and c.type != "json"), None)
             if found is None:
                 alone = [c for c in document if c.field and c.type in ("identifier", "text") and len(c.field.keys) == 1]
-                is_alone = (c for c in alone if c.field and "id" in end and set(words.words(c.field.keys[0])) <= words.PARTY)
+                is_alone = (
+                    c for c in alone if c.field and "id" in end and set(words.words(c.field.keys[0])) <= words.PARTY
+                )
                 found = next(is_alone, None)
             if found is not None and _node(found).scalars:
                 p.party = found.name

@@ -22,7 +22,7 @@ from chalicelib.propose.layout import Layout
 HEAD_BYTES = 2 * 1024 * 1024
 """How much of a file is looked at to tell where its documents are."""
 FIRST_VALUES = 40
-_NO_ENVELOPE = {"envelope": "propose:no-envelope", "order_key": "propose:no-order"}
+_NO_ENVELOPE, _NO_ORDER = "propose:no-envelope", "propose:no-order"
 """Keys that no document has: every value is handed over as it is."""
 MOST_REASONS = 3
 
@@ -81,7 +81,9 @@ class Sample:
         """Return the records of the file, envelopes unopened."""
         with self.open() as stream:
             source = Source(stream, self.max_decompressed_bytes)
-            batches = Records(source, max_record_bytes=self.max_record_bytes, **_NO_ENVELOPE)
+            batches = Records(
+                source, max_record_bytes=self.max_record_bytes, envelope=_NO_ENVELOPE, order_key=_NO_ORDER
+            )
             for batch in batches:
                 yield from self._decoded(batch)
 

@@ -220,5 +220,3 @@ def _listed(columns: list[str], indent: int = 2) -> str:
 
 def _indented(text: str) -> str:
     return "".join(f"  {line}\n" for line in text.splitlines())
-
-

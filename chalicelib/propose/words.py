@@ -5,41 +5,48 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+
+def word_set(text: str) -> frozenset[str]:
+    """Return the words of a text."""
+    return frozenset(text.split())
+
+
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
 
-IDENTIFIER = frozenset(
+IDENTIFIER = word_set(
     "id ids uuid guid oid gid ulid key number no nr num code ref reference sku skus gtin ean upc asin isbn barcode "
-    "zip postcode postal phone mobile fax token serial vat iban bic tracking handle fingerprint hash imei".split()
+    "zip postcode postal phone mobile fax token serial vat iban bic tracking handle fingerprint hash imei"
 )
-PARTY = frozenset(
+PARTY = word_set(
     "customer customers buyer user client member guest shopper purchaser payer partner consumer subscriber contact "
-    "patron recipient".split()
+    "patron recipient"
 )
-GOODS = frozenset("product item sku article variant variation asin listing material goods service title".split())
-MONEY = frozenset(
+GOODS = word_set("product item sku article variant variation asin listing material goods service title")
+MONEY = word_set(
     "amount amounts total totals subtotal price prices cost costs tax taxes vat discount discounts shipping fee fees "
     "paid due balance refund refunded tip tips charge charged revenue sales net gross money credit debit surcharge "
-    "grandtotal amt duty duties handling wrapping worth spent spend gmv commission deposit cents minor micros cash owed payout".split()
+    "grandtotal amt duty duties handling wrapping worth spent spend gmv commission deposit cents minor "
+    "micros cash owed payout"
 )
-_NOT_MONEY = frozenset(
+_NOT_MONEY = word_set(
     "id ids qty quantity count number no num rate rates percent percentage pct ratio weight code codes type class "
     "status method name url included inclusive includes taxable exempt currency address country days provider lines "
-    "set label email phone grams digits exponent fraction precision attempt attempts divisor scale factor points reason "
-    "line1 line2 carrier service description title setup refundable chargeable payable collectible region zip "
-    "postcode city state version year month ship items units exchange decimals".split()
+    "set label email phone grams digits exponent fraction precision attempt attempts divisor scale factor points "
+    "reason line1 line2 carrier service description title setup refundable chargeable payable collectible region zip "
+    "postcode city state version year month ship items units exchange decimals"
 )
-_BUT_MONEY = frozenset("price amount cost money cents".split())
-QUANTITY = frozenset("quantity qty quantities units pieces".split())
-_PARTIAL = frozenset(
+_BUT_MONEY = word_set("price amount cost money cents")
+QUANTITY = word_set("quantity qty quantities units pieces")
+_PARTIAL = word_set(
     "canceled cancelled refunded shipped invoiced returned fulfillable fulfilled backordered current min max available "
-    "stock received allocated remaining restocked removed".split()
+    "stock received allocated remaining restocked removed"
 )
-_DATE_LAST = frozenset(
+_DATE_LAST = word_set(
     "at on date time timestamp ts datetime created updated modified start end since until expires expiry gmt utc day "
-    "millis ms seconds placed ordered purchased processed when dt tstamp".split()
+    "millis ms seconds placed ordered purchased processed when dt tstamp"
 )
-FLAG_FIRST = frozenset("is has was can should allow allows enabled".split())
-CURRENCY = frozenset("currency ccy".split())
+FLAG_FIRST = word_set("is has was can should allow allows enabled")
+CURRENCY = word_set("currency ccy")
 
 LINES = {
     "line items": 10,

@@ -19,15 +19,23 @@ from tests.unit.proposing import lines, proposed, refused
 
 SLOW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
-KEYS = st.sampled_from(
-    "id order_id orderId customer_id createdAt updated_at total price quantity items lines name key value currency "
-    "amount node edges data S N M L $date $oid detail payload type parent_id is_paid zip date month order source_key "
-    "line_number extra_fields fractionDigits centAmount livemode object".split()
-) | st.text(max_size=12)
-TEXTS = st.sampled_from(
-    ["", "0", "12.50", "007", "USD", "2024-02-03T04:05:06Z", "2024-02-03 04:05:06", "20240203", "0000-00-00", "true"]
-    + ["Wed, 10 Jan 2018 21:05:30 +0000", "/Date(1710000000000+0100)/", "1710000000", "31.12.2024", "01/02/2024", "{}"]
-) | st.text(max_size=8)
+WORDS = """
+    id order_id orderId customer_id createdAt updated_at total price quantity items lines name key value currency amount
+    node edges data S N M L $date $oid detail payload type parent_id is_paid zip date month order source_key line_number
+    extra_fields fractionDigits divisor centAmount livemode object
+"""
+KEYS = st.sampled_from(WORDS.split()) | st.text(max_size=12)
+DATES = (
+    "2024-02-03T04:05:06Z",
+    "2024-02-03 04:05:06",
+    "20240203",
+    "0000-00-00",
+    "1710000000",
+    "31.12.2024",
+    "01/02/2024",
+)
+OTHERS = ("", "0", "12.50", "007", "USD", "true", "{}", "Wed, 10 Jan 2018 21:05:30 +0000", "/Date(1710000000000+0100)/")
+TEXTS = st.sampled_from(DATES + OTHERS) | st.text(max_size=8)
 NUMBERS = (
     st.integers(-(2**70), 2**70)
     | st.integers(0, 9)

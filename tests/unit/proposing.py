@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from chalicelib.contracts.contract import (
     Type,
 )
 from chalicelib.contracts.currencies import MINOR_UNIT_DIGITS
-from chalicelib.contracts.paths import Each, Index, JsonPath, Key, Where
+from chalicelib.contracts.paths import Each, Index, JsonPath, Key, Step, Where
 from chalicelib.contracts.reading import read_text
 from chalicelib.propose import contract_text, made_up, saved_queries
 from chalicelib.propose.layout import Layout
@@ -100,7 +100,9 @@ def lines(*documents: Any) -> bytes:
 
 def uncommented(text: str) -> str:
     """Take everything that is commented out: columns, and the tables, whose columns may be commented out again."""
-    taken = re.sub(r"(?m)^# (?=\[tables\.|(?:description|rows|one_or_many|latest|documents) = |(?:# )?\w+ = \{)", "", text)
+    taken = re.sub(
+        r"(?m)^# (?=\[tables\.|(?:description|rows|one_or_many|latest|documents) = |(?:# )?\w+ = \{)", "", text
+    )
     return re.sub(r"(?m)^# (?=\w+ = \{)", "", taken)
 
 
@@ -147,33 +149,31 @@ def _is_null(value: Any, column: Column) -> bool:
 def _at(root: Any, path: JsonPath, table: Table) -> list[tuple[Any, tuple[int, ...]]]:
     """Return the values at a path, each with the positions of the lists' elements on the way."""
     found: list[tuple[Any, tuple[int, ...]]] = [(root, ())]
-    for position, step in enumerate(path.steps):
+    for step in path.steps:
         after: list[tuple[Any, tuple[int, ...]]] = []
         for value, where in found:
-            if isinstance(value, str) and isinstance(step, Key) and value[:1] == "{":
-                value = json.loads(value, parse_float=Decimal)
-            if value in (None, "", [], False) and not (isinstance(step, Each) and value == []):
-                continue
-            match step:
-                case Key(name):
-                    assert isinstance(value, dict) or len(table.by_name) < 0 or _has_others(table, path), (
-                        f"{path}: {type(value).__name__} where {name} is due"
-                    )
-                    if isinstance(value, dict) and name in value:
-                        after.append((value[name], where))
-                case Each():
-                    if isinstance(value, dict):
-                        assert table.one_or_many, f"{path}: an object where a list is due"
-                        value = [value]
-                    assert isinstance(value, list), f"{path.steps[:position]}: {type(value).__name__}"
-                    after += [(each, (*where, i)) for i, each in enumerate(value)]
-                case Index(number):
-                    after += [(value[number], where)] if len(value) > number else []
-                case Where(keys, text):
-                    matching = [each for each in value if each.get(keys[0]) == text]
-                    after += [(matching[0], where)] if matching else []
+            if value not in (None, "", [], False):
+                after += _step(value, where, step, path, table)
         found = after
     return found
+
+
+def _step(
+    value: Any, where: tuple[int, ...], step: Step, path: JsonPath, table: Table
+) -> list[tuple[Any, tuple[int, ...]]]:
+    match step:
+        case Key(name):
+            is_object = isinstance(value, dict)
+            assert is_object or _has_others(table, path), f"{path}: {type(value).__name__} where {name} is due"
+            return [(value[name], where)] if is_object and name in value else []
+        case Each():
+            elements = [value] if isinstance(value, dict) and table.one_or_many else value
+            assert isinstance(elements, list), f"{path}: {type(value).__name__} where a list is due"
+            return [(each, (*where, position)) for position, each in enumerate(elements)]
+        case Index(number):
+            return [(value[number], where)] if len(value) > number else []
+        case Where(keys, text):
+            return [(each, where) for each in value if each.get(keys[0]) == text][:1]
 
 
 def _has_others(table: Table, path: JsonPath) -> bool:
@@ -214,9 +214,9 @@ def _number_problem(value: Any, column: Column, where: tuple[int, ...], document
         return None
     number = _in_currency(number, column, where, document)
     assert column.scale is not None
-    rounded = round(number, column.scale)
-    if abs(rounded) >= Decimal(10) ** (18 - column.scale):
+    if abs(number) >= Decimal(10) ** (18 - column.scale):
         return f"{value!r} has too many digits"
+    rounded = Context(prec=100).quantize(number, Decimal(1).scaleb(-column.scale))
     noise = abs(number) * Decimal("1e-9")
     return None if abs(rounded - number) <= noise else f"{value!r} has more decimals than {column.scale}"
 

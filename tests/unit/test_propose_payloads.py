@@ -104,7 +104,9 @@ def test_the_list_of_lines_makes_the_rows() -> None:
 
 
 def test_the_array_of_documents_and_the_way_to_each_are_found() -> None:
-    places = {name: (".".join(made.layout.records), ".".join(made.layout.at)) for name in READABLE if (made := payload(name))}
+    places = {
+        name: (".".join(made.layout.records), ".".join(made.layout.at)) for name in READABLE if (made := payload(name))
+    }
     assert places == {
         "amazon_items": ("", "payload"),
         "amazon_orders": ("payload.Orders", ""),
