@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from chalicelib.contracts.names import name_fault
 from chalicelib.contracts.reading import FILE_NAME, as_name
 from chalicelib.errors import EtlError, UnreadableFile, shown
 from chalicelib.propose import contract_text, json_schema, made_up, saved_queries
@@ -49,8 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--name", metavar="NAME", help="the contract's name; that of INPUT unless given")
     parser.add_argument("--schema", action="store_true", help="INPUT is a JSON Schema of the documents")
     options = parser.parse_args(arguments)
-    if options.name is not None and as_name(options.name) != options.name:
-        parser.error(f"--name {shown(options.name)}: use lower-case letters, digits and underscores, a letter first")
+    if options.name is not None and (fault := name_fault(options.name)):
+        parser.error(f"--name {shown(options.name)}: {fault}")
     if options.output is not None and options.output.is_dir():
         parser.error(f"-o {shown(options.output)} is a folder: give the contract's file, such as {FILE_NAME} in it")
     name = options.name or _name_of(options.input)
@@ -136,7 +137,8 @@ def _name_of(source: str) -> str:
     stem = "documents" if source == "-" else Path(source).name
     while (suffix := Path(stem).suffix).lower() in _SUFFIXES and suffix:
         stem = stem.removesuffix(suffix)
-    return as_name(snake_case(stem)[: LONGEST // 2].strip("_") or "documents")
+    name = as_name(snake_case(stem)[: LONGEST // 2].strip("_") or "documents")
+    return f"{name}_documents" if name_fault(name) else name
 
 
 def _say(p: Proposal) -> None:

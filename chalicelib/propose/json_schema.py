@@ -64,6 +64,8 @@ class _Builder:
         """Count `count` values of a schema."""
         types = list(_types(schema))
         node.present += count
+        # Different in each value, and from those of other paths.
+        node.distinct.update(range(2 * COUNT * self._nodes, 2 * COUNT * self._nodes + min(count, COUNT)))
         some = [each for each in types if each != "null"]
         if len(some) < len(types):
             node.nulls += count // 2
@@ -87,7 +89,6 @@ class _Builder:
             _count_numbers(node.numbers, schema, name, count)
             node.integers += count if name == "integer" else 0
             node.floats += count if name == "number" else 0
-            node.distinct.update(range(count))
         else:
             _add_text(node, schema, count)
 
@@ -191,13 +192,12 @@ def _count_numbers(numbers: Numbers, schema: dict[str, Any], name: str, count: i
 
 def _add_text(node: Node, schema: dict[str, Any], count: int) -> None:
     node.texts += count
-    node.distinct.update(range(count))
     listed = schema.get("enum")
     shape = _FORMATS.get(str(schema.get("format")))
     if shape is not None:
         node.dates = node.dates or Dates()
         node.dates.add(shape, count)
-    elif schema.get("pattern") in ("^[A-Z]{3}$", "^[a-z]{3}$"):
-        node.currency_texts += count
-    elif isinstance(listed, list) and listed and all(str(each).upper() in MINOR_UNIT_DIGITS for each in listed):
+        return
+    codes = isinstance(listed, list) and listed and all(str(each).upper() in MINOR_UNIT_DIGITS for each in listed)
+    if codes or schema.get("pattern") in ("^[A-Z]{3}$", "^[a-z]{3}$"):
         node.currency_texts += count

@@ -21,6 +21,8 @@ MOST_NODES = 6_000
 MOST_DEPTH = 14
 MOST_KEYS = 300
 """An object with more different keys, most of them seldom there, is a map keyed by id."""
+OFTEN = 10
+"""Of the keys of an object with too many, those are kept that are in one of so many objects."""
 MOST_DISTINCT = 64
 MOST_IDENTITIES = 20_000
 """For how many values of a path that may be the identity it is proven that they are distinct."""
@@ -396,12 +398,20 @@ class Profile:
         return node
 
     def _forget_keys(self, node: Node) -> None:
-        together = node.items or Node()
-        for child in node.children.values():
-            self._nodes -= sum(1 for _ in nodes(child))
+        """Forget seldom keys; an object without any other is a map, whose values are profiled together."""
+        often = {key: child for key, child in node.children.items() if OFTEN * child.present >= node.objects}
+        seldom = [child for key, child in node.children.items() if key not in often]
+        self._nodes -= sum(1 for child in seldom for _ in nodes(child))
+        node.children = often
+        if often:
+            node.truncated = True
+            self.left_out += len(seldom)
+            return
+        together = Node()
+        for child in seldom:
             together.merge(child)
         self._nodes += sum(1 for _ in nodes(together))
-        node.is_map, node.items, node.children = True, together, {}
+        node.is_map, node.items = True, together
 
 
 def nodes(node: Node) -> Iterator[Node]:

@@ -66,8 +66,8 @@ class _Recognition:
         if self._keyed_by_id is not None:
             where = ".".join(self._keyed_by_id) or "the top"
             p.limits.append(
-                f"the documents are a map keyed by id: at {where} an object holds them under keys that are ids. Send its "
-                "values as a list, or one a line, with the id inside."
+                f"the documents are a map keyed by id: at {where} an object holds them under keys that are ids. Send "
+                "its values as a list, or one a line, with the id inside."
             )
         p.is_readable = not p.limits
         if rows is None and p.is_readable:
@@ -111,8 +111,8 @@ class _Recognition:
             if is_kind and is_split and 2 <= len(node.distinct) <= 8:
                 path = scope.path.removesuffix("[]")
                 self._proposal.looks.append(
-                    f"rows: the elements of {scope.path} have {len(node.distinct)} kinds by their {key}, some of which may "
-                    f"be sums of others: rows = '{path}[{quoted_key(key)}=KIND][]' takes those of one kind"
+                    f"rows: the elements of {scope.path} have {len(node.distinct)} kinds by their {key}, some of which "
+                    f"may be sums of others: rows = '{path}[{quoted_key(key)}=KIND][]' takes those of one kind"
                 )
 
     def _line_score(self, scope: Scope) -> float:
@@ -645,24 +645,29 @@ def _are_ids(items: Node) -> bool:
     return items.scalars == items.integers + items.texts and not items.floats
 
 
+def _may_join(key: str) -> bool:
+    """Tell whether a key is named as what identifies something, or as its parent."""
+    of = words.words(key)
+    return words.is_identifier(of) or "parent" in of or " ".join(of) in words.IDENTITIES
+
+
 def _separate_records(document: Scope) -> list[str]:
     """Say where header and lines are records of their own, joined by a key."""
     top = {each.keys[0]: each.node for each in document.fields if len(each.keys) == 1 and each.kind is Kind.SCALAR}
     all_keys = document.element.children
     for key, node in top.items():
-        if not 0 < node.present < document.count or not node.distinct:
+        if not 0 < node.present < document.count or not node.distinct or not _may_join(key):
             continue
         together = sum(1 for each in all_keys.values() if each is not node and each.present == node.present)
         apart = sum(1 for each in all_keys.values() if each.present == document.count - node.present)
         if together < 2 or apart < 2:
             continue
         for other_key, other in top.items():
-            is_id = words.is_identifier(words.words(other_key)) or " ".join(words.words(other_key)) in words.IDENTITIES
             is_elsewhere = other.present in (document.count, document.count - node.present)
-            if other is not node and is_id and is_elsewhere and node.distinct <= other.distinct:
+            if other is not node and _may_join(other_key) and is_elsewhere and node.distinct <= other.distinct:
                 return [
-                    f"header and lines are separate records, joined by the key {key!r}, which holds the {other_key!r} of "
-                    "another record: a contract reads one document at a time. Put the lines into their header as a "
+                    f"header and lines are separate records, joined by the key {key!r}, which holds the {other_key!r} "
+                    "of another record: a contract reads one document at a time. Put the lines into their header as a "
                     "list, or load headers and lines as two kinds of documents from files of their own."
                 ]
     return []

@@ -95,7 +95,8 @@ def _top_items(p: Proposal) -> str:
     )
     is_line = "    AND line_number IS NOT NULL\n" if main.scope.parent is not None else ""
     sums = f"  SELECT\n{_listed(inner, 4)}\n  FROM {main.latest}\n{_in_range(p, 2)}\n{is_line}"
-    ranked = f"  SELECT\n    {rank},\n{_listed(names, 4)}\n  FROM (\n{_indented(sums)}    GROUP BY {', '.join(keys)}\n  ) AS items"
+    grouped = f"{_indented(sums)}    GROUP BY {', '.join(keys)}"
+    ranked = f"  SELECT\n    {rank},\n{_listed(names, 4)}\n  FROM (\n{grouped}\n  ) AS items"
     return _query(
         f"Top {key}",
         f"The {key} with the largest {order.removesuffix('_sum').replace('_', ' ')}, first to last.",
@@ -147,14 +148,15 @@ def _total_mismatches(p: Proposal) -> str:
             ("example", "0.01"),
         ),
     )
+    grouped = f"  SELECT\n{_listed(inner, 4)}\n  FROM {p.main.latest}\n{_in_range(p, 2)}\n  GROUP BY {keys}"
     columns = [*p.identity, "document_date", "declared_total", "line_sum", "declared_total - line_sum AS difference"]
     return _query(
         "Documents whose total is not the sum of their lines",
-        f"Documents whose {p.total} differs from the sum of {p.main.line_amount}, widest difference first. Shipping, tax "
-        "and discounts do that.",
+        f"Documents whose {p.total} differs from the sum of {p.main.line_amount}, widest difference first. Shipping, "
+        "tax and discounts do that.",
         (tolerance, *_range(p)),
-        f"SELECT\n{_listed(columns)}\nFROM (\n  SELECT\n{_listed(inner, 4)}\n  FROM {p.main.latest}\n{_in_range(p, 2)}\n"
-        f"  GROUP BY {keys}\n) AS documents\nWHERE ABS(declared_total - line_sum) > :tolerance\n"
+        f"SELECT\n{_listed(columns)}\nFROM (\n{grouped}\n) AS documents\n"
+        "WHERE ABS(declared_total - line_sum) > :tolerance\n"
         f"ORDER BY ABS(declared_total - line_sum) DESC, {keys}",
     )
 
