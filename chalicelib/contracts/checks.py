@@ -19,6 +19,7 @@ from chalicelib.contracts.contract import (
     RowNumber,
     Table,
     Type,
+    in_order,
 )
 from chalicelib.contracts.paths import JsonPath, Key, Step
 from chalicelib.contracts.sections import Faults, near
@@ -63,10 +64,10 @@ def check(contract: Contract, draft: Draft) -> None:
                 draft.faults.add(("tables", table.name, *at), problem)
 
 
-Found = Iterator[tuple[Location, str]]
+Problems = Iterator[tuple[Location, str]]
 
 
-def _names(contract: Contract, draft: Draft) -> Found:
+def _names(contract: Contract, draft: Draft) -> Problems:
     owners = {table.name: f"table {table.name}" for table in contract.tables}
     for table in contract.tables:
         for key, view in (("latest", table.latest), ("documents", table.documents)):
@@ -77,7 +78,7 @@ def _names(contract: Contract, draft: Draft) -> Found:
             owners.setdefault(view, f"view {key} of table {table.name}")
 
 
-def _roles(contract: Contract, draft: Draft) -> Found:
+def _roles(contract: Contract, draft: Draft) -> Problems:
     main = contract.main
     for name in contract.identity:
         yield from _role(main, draft, "identity", name, _IDENTITY_TYPES, _IDENTITY_ORIGINS)
@@ -95,7 +96,7 @@ def _roles(contract: Contract, draft: Draft) -> Found:
 
 def _role(
     main: Table, draft: Draft, role: str, name: str, types: tuple[Type, ...], origins: tuple[Origin, ...]
-) -> Found:
+) -> Problems:
     if (main.name, name) in draft.unread:
         return
     at = ("document", role)
@@ -112,11 +113,11 @@ def _role(
     elif column.type not in types:
         listed = ", ".join(each.value for each in types)
         yield at, f"{named}, which is {column.type.value}: declare it as one of {listed}"
-    elif main.level(column):
+    elif any(path.level for path in column.paths):
         yield at, f"{named}, which is read from a list, many times a document: name a column of the document itself"
 
 
-def _table(contract: Contract, table: Table, draft: Draft) -> Found:
+def _table(contract: Contract, table: Table, draft: Draft) -> Problems:
     if table.rows is None and table.name not in draft.without_rows:
         for key, given in (("one_or_many", table.one_or_many), ("documents", table.documents)):
             if given:
@@ -125,14 +126,15 @@ def _table(contract: Contract, table: Table, draft: Draft) -> Found:
         names = [column.name for column in table.columns if column.source is origin]
         for name in names[1:]:
             yield ("columns", name, "from"), f"is {origin.value!r}, which {names[0]} is already: leave one out"
-    for name in _OF_DOCUMENTS if table.documents else ():
-        if any(column.name == name for column in table.columns):
-            yield ("columns", name), f"the view {table.documents} adds a column of this name: use another"
+    for column in table.columns if table.documents else ():
+        of_document = isinstance(column.source, FromRecord) or any(path.level == 0 for path in column.paths)
+        if of_document and column.name in _OF_DOCUMENTS:
+            yield ("columns", column.name), f"the view {table.documents} adds a column of this name: use another"
 
 
-def _outer(contract: Contract, table: Table, draft: Draft) -> Found:
+def _outer(contract: Contract, table: Table, draft: Draft) -> Problems:
     for column in table.columns:
-        if not isinstance(column.source, FromRecord):
+        if not isinstance(column.source, FromRecord) or (table.name, column.name) not in draft.declared:
             continue
         if contract.at is None:
             yield ("columns", column.name, "outer"), "nothing is around the document, as at is empty: write path"
@@ -142,7 +144,7 @@ def _outer(contract: Contract, table: Table, draft: Draft) -> Found:
                 yield ("columns", column.name, "outer"), problem
 
 
-def _levels(contract: Contract, table: Table, draft: Draft) -> Found:
+def _levels(contract: Contract, table: Table, draft: Draft) -> Problems:
     """Check that the lists that columns step through are those of their table's rows."""
     if table.name in draft.without_rows:
         return
@@ -177,7 +179,9 @@ def _written(column: Column) -> Iterator[tuple[str, JsonPath]]:
         yield ("divide_by" if isinstance(column.minor_units, DivisorAt) else "digits"), path
 
 
-def _products(contract: Contract, table: Table, draft: Draft) -> Found:
+def _products(contract: Contract, table: Table, draft: Draft) -> Problems:
+    by_name = {column.name: column for column in table.columns}
+    circular = by_name.keys() - {column.name for column in in_order(table.columns)}
     for column in table.columns:
         if not isinstance(column.source, Product):
             continue
@@ -185,33 +189,17 @@ def _products(contract: Contract, table: Table, draft: Draft) -> Found:
         for factor in column.source.factors:
             if (table.name, factor) in draft.unread:
                 continue
-            other = next((each for each in table.columns if each.name == factor), None)
+            other = by_name.get(factor)
             if other is None:
-                names = [each.name for each in table.columns]
-                yield at, f"names {shown(factor)!r}, no column of the table{near(factor, names)}: declare it there"
+                yield at, f"names {shown(factor)!r}, no column of the table{near(factor, by_name)}: declare it there"
             elif other.type not in NUMERIC or isinstance(other.source, Origin):
                 said = f'comes from "{other.source.value}"' if isinstance(other.source, Origin) else other.type.value
                 yield at, f"names {factor!r}, which is {said}: a factor is a decimal or an integer read at a path"
-            elif _reaches(table, factor, column.name):
-                yield at, f"names {factor!r}, which is made of {column.name} itself: break the circle"
+            elif isinstance(other.source, Product) and factor in circular:
+                yield at, f"names {factor!r}, which is made of itself in the end: break the circle"
 
 
-def _reaches(table: Table, start: str, end: str) -> bool:
-    """Tell whether the product `start` has `end` among its factors, or theirs."""
-    seen: set[str] = set()
-    waiting = [start]
-    while waiting:
-        name = waiting.pop()
-        column = table.by_name.get(name)
-        if name == end:
-            return True
-        if name not in seen and column is not None and isinstance(column.source, Product):
-            waiting += column.source.factors
-        seen.add(name)
-    return False
-
-
-def _ways(contract: Contract, draft: Draft) -> Found:
+def _ways(contract: Contract, draft: Draft) -> Problems:
     """Check that nothing has to be a value and an object, or an object and a list, in one document.
 
     A column of type json takes anything, and one with several paths passes over what it cannot step into: neither

@@ -6,6 +6,7 @@ import re
 import zoneinfo
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 
 from chalicelib.contracts.contract import (
     DATED,
@@ -34,6 +35,9 @@ from chalicelib.contracts.contract import (
 )
 from chalicelib.contracts.paths import JsonPath
 from chalicelib.contracts.sections import Section, kind, near
+
+LONGEST_DESCRIPTION = 255
+"""Characters of a column's comment: https://docs.aws.amazon.com/glue/latest/dg/aws-glue-api-catalog-tables.html"""
 
 KINDS = ("path", "outer", "from", "product")
 _READ = ("type", "required", "description", "null", "scale", "divide_by", "digits", "format", "zone")
@@ -96,7 +100,7 @@ def _value(name: str, section: Section, source: FromDocument | FromRecord) -> Co
         name,
         declared,
         source,
-        description=section.text("description") or "",
+        description=section.description(LONGEST_DESCRIPTION),
         required=section.boolean("required"),
         scale=DECIMAL_SCALE if decimal and scale is None else scale,
         nulls=_nulls(section),
@@ -136,17 +140,17 @@ def _origin(name: str, section: Section, rows: JsonPath | None) -> Column | None
     if text not in _FROM:
         section.add("from", f"is {kind(text)}{near(text, _FROM)}: use one of {', '.join(_FROM)}")
         return None
-    description = section.text("description")
+    description = section.description(LONGEST_DESCRIPTION)
     if not numbers_rows:
         origin = Origin(text)
-        return Column(name, ORIGIN_TYPES[origin], origin, DESCRIPTIONS[origin] if description is None else description)
+        return Column(name, ORIGIN_TYPES[origin], origin, description or DESCRIPTIONS[origin])
     of = section.path("of") if "of" in section.values else rows
     if of is None:
         if rows is None:
             section.add("from", "numbers rows, and the table has one row a document: give it rows, or leave this out")
         return None
     of = of.plain
-    return Column(name, Type.ROW_NUMBER, RowNumber(of), DESCRIPTIONS[RowNumber] if description is None else description)
+    return Column(name, Type.ROW_NUMBER, RowNumber(of), description or DESCRIPTIONS[RowNumber])
 
 
 def _product(name: str, section: Section) -> Column | None:
@@ -163,7 +167,7 @@ def _product(name: str, section: Section) -> Column | None:
         name,
         Type.DECIMAL,
         Product((factors[0], factors[1])),
-        description=section.text("description") or "",
+        description=section.description(LONGEST_DESCRIPTION),
         scale=section.integer("scale", 0, MAX_SCALE),
     )
 
@@ -201,7 +205,10 @@ def _divisor(section: Section) -> MinorUnits | None:
     remedy = "write a power of ten such as 100, or the path of one"
     if isinstance(value, str):
         if value.isdecimal():
-            section.add("divide_by", f"is {kind(value)}: write the number without quotes")
+            section.add(
+                "divide_by",
+                f"is {kind(value)}: write the number without quotes; a key of digits stands in double quotes",
+            )
             return None
         path = section.path("divide_by")
         return DivisorAt(path) if path else None
@@ -253,12 +260,17 @@ def _formats(section: Section) -> tuple[DateFormat, ...]:
 def _pattern_fault(pattern: str) -> str | None:
     """Return what is wrong with a strptime pattern, by reading back what it writes."""
     try:
-        for written in (datetime(2024, 2, 29, 23, 58, 57, 123456, UTC), datetime(2023, 1, 3, 4, 5, 6, 7, UTC)):
+        for written in (datetime(2024, 2, 28, 23, 58, 57, 123456, UTC), datetime(2023, 1, 3, 4, 5, 6, 7, UTC)):
             if datetime.strptime(written.strftime(pattern), pattern).year != written.year:
                 return "it has no year: add %Y or %y"
     except (ValueError, re.error) as problem:
         return f"not a pattern that Python's strptime reads back ({problem}): use %Y, %m, %d, %H, %M, %S, %f, %z"
     return None
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
 
 
 def _zone(section: Section, formats: tuple[DateFormat, ...]) -> str:
@@ -268,9 +280,9 @@ def _zone(section: Section, formats: tuple[DateFormat, ...]) -> str:
     try:
         zoneinfo.ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        hint = near(name, zoneinfo.available_timezones())
+        hint = near(name, _zones())
         section.add("zone", f"is {kind(name)}, no time zone of IANA's{hint}: use a name such as Europe/Berlin")
         return "UTC"
-    if formats and not any(each in _ZONED or isinstance(each, Strptime) for each in formats):
+    if name != "UTC" and formats and not any(each in _ZONED or isinstance(each, Strptime) for each in formats):
         section.add("zone", f"is {kind(name)}, and the formats never lack an offset: leave zone out")
     return name

@@ -1,7 +1,7 @@
 """A contract as data: what a kind of document looks like, and the tables that are made of it.
 
-`reading.read` makes one from contract.toml and checks it; whoever builds one by hand calls `checks.faults`. Everything
-that follows from a contract is made from these classes: the decoders, Arrow schemas, Glue columns, views and docs.
+`reading.read` makes one from contract.toml and checks it. Everything that follows from a contract is made from these
+classes: the decoders, Arrow schemas, Glue columns, views and docs.
 
 **Rows.** A table has one row for each element of the list at `rows`, or one for each document where `rows` is None. A
 document without such elements keeps one row, whose columns from the list are NULL, in every table: a later version
@@ -14,8 +14,9 @@ begin like `Table.rows`.
 **Columns that need no declaration.** Every table has `extra_fields`, the lineage columns (`source_key`,
 `source_version`, `source_modified_at`, `record_number`) and the partition; a table other than the main one also has the
 columns of the identity and of the version, with the main table's names, and a table with the view `documents` has
-`row_number`. What a table does not declare is appended by the reader under these names (the partition under the name
-that it has in the main table, or `month`), so that `Table.columns` always has all of them.
+`row_number`. `implied.complete` adds what a table does not declare, identity and version before its own columns and the
+others after them, under these names (the partition under the name that it has in the main table, or `month`), so that
+`Table.columns` always has all of them.
 """
 
 from __future__ import annotations
@@ -291,6 +292,25 @@ class Column:
         return () if self.minor_units is None or isinstance(self.minor_units, FixedDigits) else (self.minor_units.path,)
 
 
+def in_order(columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    """Return the products among columns, each after its factors; without those that are made of themselves."""
+    products = {column.name: column for column in columns if isinstance(column.source, Product)}
+    users: dict[str, list[str]] = {}
+    waits_for: dict[str, set[str]] = {}
+    for name, column in products.items():
+        assert isinstance(column.source, Product)
+        waits_for[name] = {factor for factor in column.source.factors if factor in products}
+        for factor in waits_for[name]:
+            users.setdefault(factor, []).append(name)
+    ready = [name for name in products if not waits_for[name]]
+    for name in ready:
+        for user in users.get(name, ()):
+            waits_for[user].remove(name)
+            if not waits_for[user]:
+                ready.append(user)
+    return tuple(products[name] for name in ready)
+
+
 @dataclass(frozen=True)
 class RowList:
     """A list on the way to a table's rows, seen from the element that encloses it, or from the document.
@@ -349,17 +369,7 @@ class Table:
     @cached_property
     def products(self) -> tuple[Column, ...]:
         """The columns that are products, each after those of its factors that are products too."""
-        ordered: dict[str, Column] = {}
-
-        def add(column: Column) -> None:
-            if isinstance(column.source, Product):
-                for factor in column.source.factors:
-                    add(self[factor])
-                ordered.setdefault(column.name, column)
-
-        for column in self.columns:
-            add(column)
-        return tuple(ordered.values())
+        return in_order(self.columns)
 
     @property
     def row_number(self) -> Column | None:
@@ -391,17 +401,20 @@ class Table:
         """Return the level that a column's values belong to: 0 for the document, `depth` for the row.
 
         A column with paths on several levels, and a product, belongs to the deepest; what is not read at a path counts
-        as the document's, also `extra_fields`, which differ by row in all tables but the main one.
+        as the document's, also `extra_fields`, which differ by row.
         """
-        match column.source:
-            case FromDocument(paths):
-                return max(path.level for path in paths)
-            case RowNumber(of):
-                return of.level
-            case Product(factors):
-                return max(self.level(self[factor]) for factor in factors)
-            case _:
-                return 0
+        return self._levels[column.name]
+
+    @cached_property
+    def _levels(self) -> dict[str, int]:
+        levels = {}
+        for column in self.columns:
+            paths = (column.source.of,) if isinstance(column.source, RowNumber) else column.paths
+            levels[column.name] = max((path.level for path in paths), default=0)
+        for column in self.products:
+            assert isinstance(column.source, Product)
+            levels[column.name] = max(levels[factor] for factor in column.source.factors)
+        return levels
 
     def at_level(self, level: int) -> tuple[Column, ...]:
         """Return the columns of one level: their values repeat on all rows of one document, or enclosing element."""

@@ -17,6 +17,7 @@ from chalicelib.contracts.contract import (
     RowNumber,
     Table,
     Type,
+    in_order,
 )
 
 MONTH = "month"
@@ -52,7 +53,8 @@ def _with_origins(table: Table, partition: str, draft: Draft) -> Table:
 def _named_once(table: Table, columns: list[Column], draft: Draft) -> Table:
     """Return the table with those columns that a column was not declared under the name of."""
     declared = {column.name for column in table.columns} | draft.unread_of(table.name)
-    added = [column for column in columns if all(column is not each for each in table.columns)]
+    own = {id(column) for column in table.columns}
+    added = [column for column in columns if id(column) not in own]
     for column in added:
         if column.name in declared and (table.name, column.name) not in draft.unread:
             draft.faults.add(
@@ -108,18 +110,12 @@ def _same(column: Column, wanted: Column) -> bool:
 
 def _scaled(table: Table) -> Table:
     """Return the table with the scale of each product that declares none: the sum of its factors', at most 9."""
-    by_name = {column.name: column for column in table.columns}
-
-    def scale(name: str, seen: tuple[str, ...]) -> int:
-        column = by_name.get(name)
-        if column is None or name in seen or column.scale is not None or not isinstance(column.source, Product):
-            return (column.scale or 0) if column else 0
-        return min(MAX_SCALE, sum(scale(factor, (*seen, name)) for factor in column.source.factors))
-
-    return replace(
-        table,
-        columns=tuple(
-            replace(column, scale=scale(column.name, ())) if isinstance(column.source, Product) else column
-            for column in table.columns
-        ),
+    scales = {column.name: column.scale or 0 for column in table.columns}
+    for column in in_order(table.columns):
+        if column.scale is None and isinstance(column.source, Product):
+            scales[column.name] = min(MAX_SCALE, sum(scales.get(factor, 0) for factor in column.source.factors))
+    columns = (
+        replace(column, scale=scales[column.name]) if isinstance(column.source, Product) else column
+        for column in table.columns
     )
+    return replace(table, columns=tuple(columns))

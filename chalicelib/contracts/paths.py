@@ -8,8 +8,8 @@ either). A quoted one stands in double quotes and takes JSON's escapes: `"ship.t
 
 `[]` steps through a list, `[0]` takes one element, counted from 0. `[key=value]` takes the first element whose key
 holds that value: a bare value is a text and, where it is written like a number or a boolean, the equal number or the
-boolean too; a quoted one is a text. In the rows of a table `list[key=value][]` steps through all the elements that hold
-it.
+boolean too; a quoted one is a text. What it takes is an object, so that a key follows, or nothing. In the rows of a
+table `list[key=value][]` steps through all the elements that hold it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
+
+MOST_STEPS = 100
 
 _BARE = re.compile(r"[^.\[\]\"\s\\\x00-\x1f\x7f]+")
 _BARE_IN_FILTER = re.compile(r"[^.\[\]\"\s\\\x00-\x1f\x7f=]+")
@@ -135,12 +137,18 @@ def parse(text: str) -> JsonPath:
     name, position = _key(text, 0, _BARE)
     steps.append(Key(name))
     while position < len(text):
+        if len(steps) == MOST_STEPS:
+            raise PathError(text, position + 1, f"more than {MOST_STEPS} steps begin: no document is so deep")
         if text[position] == ".":
             name, position = _key(text, position + 1, _BARE)
             steps.append(Key(name))
         elif text[position] == "[":
-            step, position = _bracket(text, position + 1)
+            step, end = _bracket(text, position + 1)
+            if isinstance(steps[-1], Where) and not isinstance(step, Each):
+                problem = "a bracket follows [key=value], which takes an object: a dot and a key, or the end, is due"
+                raise PathError(text, position + 1, problem)
             steps.append(step)
+            position = end
         else:
             problem = f"{text[position]!r} follows a step, where a dot, a bracket or the end is due; {_IN_QUOTES}"
             raise PathError(text, position + 1, problem)
@@ -154,8 +162,8 @@ def bare_value(keys: tuple[str, ...], text: str) -> Where:
 
 
 def quoted_key(name: str) -> str:
-    """Return a key as a path writes it, in quotes where it needs them."""
-    return name if _BARE.fullmatch(name) else _quoted(name)
+    """Return a key as a path writes it: in quotes where it needs them, and where it could be taken for a number."""
+    return name if _BARE.fullmatch(name) and not name.isdecimal() else _quoted(name)
 
 
 def _text(step: Step) -> str:
@@ -207,8 +215,8 @@ def _bracket(text: str, position: int) -> tuple[Step, int]:
     if re.compile(r"[+-]?[0-9]+\]").match(text, position):
         problem = "the number of an element is not one from 0 to 999999999 without sign or leading zeros"
         raise PathError(text, position + 1, problem)
-    keys = []
-    while True:
+    keys: list[str] = []
+    while len(keys) < MOST_STEPS:
         key, position = _key(text, position, _BARE_IN_FILTER)
         keys.append(key)
         if not text.startswith(".", position):

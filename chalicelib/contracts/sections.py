@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import itertools
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -13,6 +15,11 @@ from chalicelib.contracts.toml_lines import Location
 from chalicelib.errors import shown
 
 T = TypeVar("T")
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+MOST_COMPARED = 1000
+"""How many names are compared with one that is unknown: each takes some microseconds."""
 
 
 @dataclass
@@ -28,7 +35,7 @@ class Faults:
 
 def near(name: str, names: Iterable[str]) -> str:
     """Return a hint at the name that was probably meant, or nothing."""
-    by_lower = {each.lower(): each for each in names}
+    by_lower = {each.lower(): each for each in itertools.islice(names, MOST_COMPARED)}
     close = difflib.get_close_matches(name.lower(), by_lower, 1, 0.7)
     return f" (did you mean {by_lower[close[0]]}?)" if close else ""
 
@@ -89,6 +96,15 @@ class Section:
     def text(self, key: str, remedy: str = "write it as text in quotes") -> str | None:
         """Return the text at `key`, None where there is none."""
         return self._typed(key, str, remedy)
+
+    def description(self, most: int) -> str:
+        """Return the description, empty where there is none: one line of at most this many characters."""
+        text = self.text("description") or ""
+        if _CONTROL.search(text):
+            self.add("description", "has a line break or another control character: write it on one line")
+        if len(text) > most:
+            self.add("description", f"has {len(text)} characters: Glue keeps at most {most}")
+        return text
 
     def boolean(self, key: str) -> bool:
         """Return the boolean at `key`, False where there is none."""
