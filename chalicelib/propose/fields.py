@@ -212,7 +212,7 @@ def _add_named(
 def _is_typed(node: Node) -> bool:
     """Tell whether all objects here are one value with its type around it."""
     children = node.children
-    if not children or node.is_map or sum(child.present for child in children.values()) != node.objects:
+    if not children or node.is_map or node.lists or sum(child.present for child in children.values()) != node.objects:
         return False
     return all(_fits_type(key, child) for key, child in children.items())
 
@@ -225,7 +225,8 @@ def _fits_type(key: str, node: Node) -> bool:
     if key in ("BOOL", "NULL"):
         return node.true + node.false == node.present
     if key == "$date":
-        return True
+        is_wrapped = set(node.children) <= {"$numberLong"} and not node.empty_objects
+        return is_wrapped and not node.lists and node.objects == sum(child.texts for child in node.children.values())
     return (key in _NUMBER_TYPES or key in _TEXT_TYPES) and node.texts == node.present
 
 

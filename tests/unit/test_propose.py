@@ -297,7 +297,7 @@ def test_a_json_schema_becomes_a_contract(tmp_path: Path) -> None:
     types = {name: column.type for name, column in contract.main.by_name.items()}
     assert types["birthday"] is Type.DATE
     assert types["total"] is Type.DECIMAL
-    assert types["is_paid"] is Type.BOOLEAN
+    assert '# is_paid = { path = "is_paid", type = "boolean" }' in target.read_text()
     assert types["quantity"] is Type.INTEGER
     assert contract.main["line_amount"].scale == 4
 
