@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from chalicelib.contracts.paths import JsonPath, Key, quoted_key
+from chalicelib.errors import shown
 from chalicelib.propose import words
 from chalicelib.propose.column_types import Typed, typed
 from chalicelib.propose.fields import Field, Kind, Scope, is_line, is_link, is_map, scopes
@@ -168,7 +169,9 @@ class _Recognition:
             table = Table(names.name(f"{latest}_raw"), scope, latest=latest)
         item = singular(snake_case(scope.name)) if scope.parent else "document"
         table.description = (
-            f"One row per document and element of {scope.path}." if scope.parent else "One row per document."
+            f"One row per document and element of {shown(scope.path, 120)}."
+            if scope.parent
+            else "One row per document."
         )
         table.comments = _table_comments(scope)
         taken_names = (
