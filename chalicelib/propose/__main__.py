@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from chalicelib.contracts.names import name_fault
-from chalicelib.contracts.reading import FILE_NAME, as_name
+from chalicelib.contracts.reading import FILE_NAME, as_name, read_text
 from chalicelib.errors import EtlError, UnreadableFile, shown
 from chalicelib.propose import contract_text, json_schema, made_up, saved_queries
 from chalicelib.propose.json_values import decode
@@ -165,6 +165,8 @@ def _say(p: Proposal) -> None:
 
 def _write(p: Proposal, profile: Profile, outer: Profile | None, layout: Layout, output: Path | None) -> None:
     text = contract_text.written(p)
+    # The reader has the last word on what a contract is: what it would refuse is not written.
+    read_text(text, p.name)
     if output is None:
         sys.stdout.write(text)
         return

@@ -147,6 +147,15 @@ def test_the_queries_are_sql() -> None:
             assert sqlglot.parse_one(query.bind({p.name: p.example for p in query.parameters}).sql, dialect="athena")
 
 
+def test_the_example_of_the_docs_is_what_the_command_says(capsys: pytest.CaptureFixture[str]) -> None:
+    docs = (PAYLOADS.parents[1] / "docs" / "propose.md").read_text("utf-8")
+    assert main([str(PAYLOADS / "woocommerce.json"), "--name", "shop"]) == 0
+    out, err = capsys.readouterr()
+    assert err in docs
+    columns = docs.split("```toml\n")[1].split("```")[0].splitlines()
+    assert [line for line in columns if line not in out.splitlines()] == []
+
+
 # Files of any size
 
 
