@@ -16,6 +16,9 @@ from chalicelib.propose.scalars import DateShape
 COUNT = 100
 """How many documents the profile seems to be of: enough to write shares as whole numbers."""
 
+MOST_STEPS = 50_000
+"""How many references and alternatives are followed: those of a few lines may be without end."""
+
 _FORMATS = {
     "date-time": DateShape("iso", "9999-99-99T99:99:99Z", 2024),
     "date": DateShape("iso date", "9999-99-99", 2024),
@@ -42,12 +45,14 @@ class _Builder:
     def __init__(self, root: Any) -> None:
         self._root = root
         self._nodes = 0
+        self._steps = 0
         self.left_out = 0
 
     def resolved(self, schema: Any, seen: tuple[str, ...] = ()) -> dict[str, Any]:
         """Return a schema with what it refers to, and with its alternatives together."""
-        if not isinstance(schema, dict) or len(seen) > MOST_DEPTH:
+        if not isinstance(schema, dict) or len(seen) > MOST_DEPTH or self._steps >= MOST_STEPS:
             return {}
+        self._steps += 1
         reference = schema.get("$ref")
         together: dict[str, Any] = {}
         if isinstance(reference, str) and reference not in seen:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from decimal import Context, Decimal
 from typing import NamedTuple
@@ -68,7 +67,7 @@ class DateShape(NamedTuple):
 def digits(number: int | Decimal) -> Digits:
     """Return the length of a finite number."""
     if isinstance(number, int):
-        return Digits(int(math.log10(abs(number))) + 1 if number else 1, 0, False)
+        return Digits(len(str(abs(number))), 0, False)
     adjusted = number.adjusted()
     if abs(adjusted) > MOST_EXPONENT:
         return Digits(max(1, adjusted + 1), max(0, -adjusted), False)

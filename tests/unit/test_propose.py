@@ -8,6 +8,7 @@ import json
 import random
 import sys
 import tomllib
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from chalicelib.propose.names import Names, singular, snake_case
 from chalicelib.propose.profile import MOST_NODES, Profile, nodes
 from chalicelib.propose.recognition import propose
 from chalicelib.propose.sample import HEAD_BYTES
+from chalicelib.propose.scalars import date_of_text, digits
 from chalicelib.propose.words import words
 from chalicelib.queries import saved
 from tests.unit.proposing import PAYLOADS, lines, payload, proposed
@@ -224,6 +226,42 @@ def test_a_contract_of_very_many_paths_is_still_read() -> None:
     assert made.contract.identity == ("id",)
 
 
+@pytest.mark.parametrize(
+    ("number", "whole", "decimals", "noisy"),
+    [
+        (0, 1, 0, False),
+        (999_999_999_999_999, 15, 0, False),
+        (-1000, 4, 0, False),
+        (Decimal("12.50"), 2, 1, False),
+        (Decimal("0.30000000000000004"), 1, 1, True),
+        (Decimal("0.000000000000000001"), 1, 18, False),
+        (Decimal("1e300"), 301, 0, False),
+        (Decimal("1E-400"), 1, 400, False),
+    ],
+)
+def test_the_length_of_a_number(number: int | Decimal, whole: int, decimals: int, noisy: bool) -> None:
+    assert digits(number) == (whole, decimals, noisy)
+
+
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        ("2024-02-03", ("iso date", "9999-99-99", 2024)),
+        ("2024-02-03T04:05:06.123Z", ("iso", "9999-99-99T99:99:99.999Z", 2024)),
+        ("2024-02-03 04:05", ("iso local", "9999-99-99 99:99", 2024)),
+        ("Wed, 10 Jan 2018 21:05:30 +0000", ("rfc2822", "Aaa, 99 Aaa 9999 99:99:99 +9999", 2018)),
+        ("/Date(1518685950940+0000)/", ("dotnet", "/Aaaa(9999999999999+9999)/", 2018)),
+        ("31.12.2024", ("%d.%m.%Y", "99.99.9999", 2024)),
+        ("12/31/2024 10:11:12", ("%m/%d/%Y %H:%M:%S", "99/99/9999 99:99:99", 2024)),
+        ("2024-13-01", None),
+        ("Ada Lovelace", None),
+        ("+49 171 1234567", None),
+    ],
+)
+def test_the_shape_of_a_date(text: str, shape: tuple[str, str, int] | None) -> None:
+    assert date_of_text(text) == shape
+
+
 # Names
 
 
@@ -316,6 +354,13 @@ def test_a_schema_that_describes_no_object_ends_with_1(tmp_path: Path, capsys: p
     source.write_text('{"type": "string"}')
     assert main([str(source), "--schema"]) == 1
     assert "the schema describes no object" in capsys.readouterr().err
+
+
+def test_alternatives_that_refer_to_one_another_end() -> None:
+    names = [f"s{number}" for number in range(12)]
+    every = [{"$ref": f"#/$defs/{name}"} for name in names]
+    schemas = {name: {"anyOf": every, "properties": {name: {"type": "string"}}} for name in names}
+    assert set(json_schema.profile_of({"anyOf": every, "$defs": schemas}).root.children) == set(names)
 
 
 def test_a_schema_that_refers_to_itself_ends() -> None:
