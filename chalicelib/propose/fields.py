@@ -31,7 +31,7 @@ class Kind(Enum):
     EMPTY = "empty"
 
 
-@dataclass
+@dataclass(eq=False)
 class Field:
     """A value at a path. `keys` name it, from the document or from the element of a list; `paths` are alternatives.
 
@@ -69,7 +69,7 @@ class Field:
         return tuple(word for key in self.keys for word in words.words(key))
 
 
-@dataclass
+@dataclass(eq=False)
 class Scope:
     """The document itself, or the elements of a list: what may make the rows of a table."""
 

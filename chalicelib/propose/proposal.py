@@ -9,7 +9,7 @@ from typing import Any
 from chalicelib.propose.fields import Field, Scope
 
 
-@dataclass
+@dataclass(eq=False)
 class Column:
     """A column. `declared` is what the contract says of it, in order; one that is not `taken` is commented out.
 
@@ -29,7 +29,7 @@ class Column:
         return str(self.declared.get("type", ""))
 
 
-@dataclass
+@dataclass(eq=False)
 class Table:
     """A table; its roles name columns, empty where there is none."""
 
