@@ -86,3 +86,18 @@ def test_names_never_collide_and_are_always_names(wanted: list[str]) -> None:
     given_out = [names.name(each) for each in wanted]
     assert len({*given_out, "month"}) == len(given_out) + 1
     assert [name_fault(each) for each in given_out] == [None] * len(given_out)
+
+
+SECRETS = st.sampled_from(["Canary Jane", "canary@example.org", "Canary", "+49canary", "canary-7"])
+SECRET_VALUES: st.SearchStrategy[Any] = st.recursive(
+    SECRETS, lambda below: st.lists(below, max_size=4) | st.dictionaries(KEYS, below, max_size=6), max_leaves=25
+)
+
+
+@pytest.mark.thorough
+@SLOW
+@given(st.lists(st.dictionaries(KEYS, SECRET_VALUES, max_size=8), min_size=1, max_size=5))
+def test_no_value_gets_into_what_is_written(documents: list[dict[str, Any]]) -> None:
+    made = proposed(lines(*documents))
+    said = (*made.proposal.looks, *made.proposal.limits, *made.proposal.reasons.values())
+    assert "canary" not in "\n".join((made.text, made.sample, *made.queries.values(), *said)).lower()
