@@ -325,7 +325,7 @@ class _Recognition:
             return None
         is_unique = _is_unique(column)
         rank = _place(each.joined, words.IDENTITIES)
-        if rank is None and each.joined.endswith(" id") and not set(each.words) & words.PARTY:
+        if rank is None and each.joined.endswith((" id", " reference")) and not set(each.words) & words.PARTY:
             rank = 15 if each.joined.endswith("order id") else 40
         if rank is None or (not is_unique and rank > 20):
             return None
@@ -434,6 +434,7 @@ class _Recognition:
         parties = [
             c for c in document if c.field and set(c.field.all_words) & words.PARTY and c.field.kind is Kind.SCALAR
         ]
+        parties = [c for c in parties if c.field and "order" not in c.field.all_words]
         for end in (("id", "value"), ("number", "no"), ("email",)):
             found = next((c for c in parties if c.field and c.field.all_words[-1] in end and c.type != "json"), None)
             if found is None:

@@ -109,6 +109,7 @@ IDENTITIES = (
     "increment id",
     "number",
     "order",
+    "sales order",
     "order ref",
     "order reference",
     "reference",
@@ -234,6 +235,7 @@ TOTALS = (
     "amount due",
     "amount",
     "net amount",
+    "total net amount",
     "total sum",
     "value",
 )
@@ -267,6 +269,9 @@ LINE_TOTALS = (
     "item price",
     "price total",
     "total amount",
+    "net amount",
+    "line item cost",
+    "line item amount",
     "subtotal",
 )
 """Names of a line's own amount, the surest first."""
@@ -281,7 +286,9 @@ QUANTITIES = (
     "item quantity",
     "count",
     "units",
-    "amount of units",
+    "order line quantity",
+    "line quantity",
+    "requested quantity",
 )
 
 GOODS_IDS = (
@@ -298,6 +305,7 @@ GOODS_IDS = (
     "product code",
     "item code",
     "catalog object id",
+    "material",
     "item ref",
     "code",
 )
@@ -319,7 +327,11 @@ def is_identifier(of: tuple[str, ...]) -> bool:
 def is_money(of: tuple[str, ...]) -> bool:
     """Tell whether the words name an amount of money."""
     found = set(of)
-    if not found & MONEY or of[0] in FLAG_FIRST or of[-1] in ("at", "on", "date", "by"):
+    if (
+        not found & MONEY
+        or of[0] in FLAG_FIRST
+        or of[-1] in ("at", "on", "date", "by", "order", "person", "channel", "item")
+    ):
         return False
     excluded = found & _NOT_MONEY
     return not excluded or (excluded <= {"items", "service", "set", "lines", "ship"} and bool(found & _BUT_MONEY))

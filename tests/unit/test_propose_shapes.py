@@ -200,6 +200,44 @@ MONGO = {
     "total": {"$numberDecimal": "12.50"},
 }
 
+WALMART = {
+    "list": {
+        "meta": {"totalCount": 1},
+        "elements": {
+            "order": [
+                {
+                    "purchaseOrderId": "1",
+                    "orderDate": 1570000000000,
+                    "orderLines": {
+                        "orderLine": [
+                            {
+                                "lineNumber": "1",
+                                "item": {"productName": "a", "sku": "s"},
+                                "charges": {"charge": [{"chargeAmount": {"currency": "USD", "amount": 10.5}}]},
+                                "orderLineQuantity": {"unitOfMeasurement": "EACH", "amount": "1"},
+                            }
+                        ]
+                    },
+                }
+            ]
+        },
+    }
+}
+SAP_LINE = {"SalesOrderItem": "10", "Material": "TG11", "RequestedQuantity": "3", "NetAmount": "52.65"}
+SAP = {
+    "d": {
+        "results": [
+            {
+                "SalesOrder": "1",
+                "CreationDate": "/Date(1470009600000)/",
+                "TotalNetAmount": "52.65",
+                "TransactionCurrency": "USD",
+                "to_Item": {"results": [SAP_LINE]},
+            }
+        ]
+    }
+}
+
 SHAPES: dict[str, tuple[Any, tuple[str, str, str, str, str]]] = {
     "square": (SQUARE, ("orders", "", "line_items[]", "id", "created_at")),
     "etsy": (ETSY, ("results", "", "transactions[]", "receipt_id", "created_timestamp")),
@@ -213,6 +251,11 @@ SHAPES: dict[str, tuple[Any, tuple[str, str, str, str, str]]] = {
     "json:api": (JSON_API, ("data", "", "attributes.lineItems[]", "id", "created_at")),
     "xero": (XERO, ("Invoices", "", "LineItems[]", "invoice_id", "date_value")),
     "keys": (KEYS, ("", "", '"line.items"[]', "order_id", "order_date")),
+    "walmart": (
+        WALMART,
+        ("list.elements.order", "", "orderLines.orderLine[]", "purchase_order_id", "order_date"),
+    ),
+    "sap": (SAP, ("d.results", "", "to_Item.results[]", "sales_order", "creation_date")),
     "sns": (
         {"Records": [{"EventSource": "aws:sns", "Sns": {"MessageId": "m", "Message": json.dumps(ORDER)}}]},
         ("Records", "Sns.Message", "items[]", "order_id", "order_date"),
