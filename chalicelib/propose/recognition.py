@@ -6,10 +6,11 @@ import re
 
 from chalicelib.contracts.paths import JsonPath, Key, quoted_key
 from chalicelib.errors import shown
-from chalicelib.propose import words
+from chalicelib.propose import comments, words
 from chalicelib.propose.column_types import Typed, typed
-from chalicelib.propose.fields import Field, Kind, Scope, is_line, is_link, is_map, scopes
+from chalicelib.propose.fields import Field, Kind, Scope, is_line, scopes
 from chalicelib.propose.layout import Layout
+from chalicelib.propose.limits import lines_out_of_reach, separate_records
 from chalicelib.propose.names import Names, singular, snake_case
 from chalicelib.propose.profile import Node, Profile
 from chalicelib.propose.proposal import Column, Proposal, Table
@@ -63,7 +64,7 @@ class _Recognition:
         """Return the proposal."""
         p = self._proposal
         rows = self._rows()
-        p.limits += _separate_records(self._document)
+        p.limits += separate_records(self._document)
         if self._keyed_by_id is not None:
             where = ".".join(self._keyed_by_id) or "the top"
             p.limits.append(
@@ -72,7 +73,7 @@ class _Recognition:
             )
         p.is_readable = not p.limits
         if rows is None and p.is_readable:
-            p.limits += _lines_out_of_reach(self._document)
+            p.limits += lines_out_of_reach(self._document)
         main = self._table(rows or self._document, is_main=True)
         p.tables.append(main)
         self._identity(main)
@@ -173,7 +174,7 @@ class _Recognition:
             if scope.parent
             else "One row per document."
         )
-        table.comments = _table_comments(scope)
+        table.comments = comments.of_table(scope)
         taken_names = (
             self._names if is_main else Names((*LINEAGE, *_OF_DOCUMENTS, p.month, *p.identity, p.date, p.version))
         )
@@ -230,7 +231,7 @@ class _Recognition:
             name = names.name(wanted, of_list, by_whole) if not brief else names.name(of_list, by_whole)
             declared: dict[str, object] = {"path": _paths(each), "type": kind.type, **kind.options}
             taken = self._is_taken(each, scope, kind, small)
-            table.columns.append(Column(name, declared, _comment(each, kind), kind.look, taken, each))
+            table.columns.append(Column(name, declared, comments.of_column(each, kind), kind.look, taken, each))
 
     def _is_taken(self, each: Field, scope: Scope, kind: Typed, small: bool) -> bool:
         """Tell whether a field becomes a column; the others stay in `extra_fields`, and in the text, commented out."""
@@ -393,7 +394,12 @@ class _Recognition:
         name = self._names.name(_column_name(each), "_".join(each.keys))
         declared = {"outer": _paths(each), "type": kind.type, **kind.options}
         column = Column(
-            name, declared, f"of the record around the document; {_comment(each, kind)}", kind.look, True, each
+            name,
+            declared,
+            f"of the record around the document; {comments.of_column(each, kind)}",
+            kind.look,
+            True,
+            each,
         )
         main.columns.insert(0, column)
         return column
@@ -567,111 +573,3 @@ def _column_name(each: Field) -> str:
 def _paths(each: Field) -> str | list[str]:
     paths = [str(path) for path in each.paths]
     return paths[0] if len(paths) == 1 else paths
-
-
-def _comment(each: Field, kind: Typed) -> str:
-    """Say how often a field has a value, of which JSON types and lengths; a value itself is never shown."""
-    node = each.node
-    if each.names:
-        return f"in {node.present} of {each.base}; {kind.why}"
-    parts = [f"in {node.values} of {each.base}" if node.values < each.base else f"in all {each.base}"]
-    if types := _types(node):
-        parts.append(types)
-    numbers = node.all_numbers
-    if numbers.count and kind.type not in ("timestamp", "date", "boolean"):
-        decimals = f" and {numbers.decimals} decimals" if numbers.decimals else ""
-        parts.append(f"up to {numbers.whole} digits{decimals}")
-        if numbers.leading_zeros:
-            parts.append(f"{numbers.leading_zeros} with leading zeros")
-        if numbers.beyond_64_bit:
-            parts.append(f"{numbers.beyond_64_bit} beyond 64 bits")
-    if node.empty_texts:
-        parts.append(f"{node.empty_texts} empty")
-    if kind.why:
-        parts.append(kind.why)
-    return ", ".join(parts)
-
-
-def _types(node: Node) -> str:
-    counts = {
-        "text": node.texts - node.empty_texts,
-        "number": node.integers + node.floats,
-        "boolean": node.true + node.false,
-        "object": node.objects - node.empty_objects,
-        "list": node.lists - node.empty_lists,
-    }
-    there = {name: count for name, count in counts.items() if count > 0}
-    if len(there) == 1:
-        return next(iter(there))
-    return ", ".join(f"{count} {name}" for name, count in there.items())
-
-
-def _table_comments(scope: Scope) -> list[str]:
-    if scope.parent is None:
-        return []
-    around = scope.chain[1]
-    enclosing = f"elements of {around.path}" if around.parent else "documents"
-    comments = [f"{scope.path}: {scope.count} elements in {around.count} {enclosing}."]
-    if scope.one_or_many:
-        comments.append("An object stands where a list of one is meant, as in JSON made of XML.")
-    return comments
-
-
-# What no contract can express
-
-
-def _lines_out_of_reach(document: Scope) -> list[str]:
-    """Say where lines are that no path reaches: behind a link, ids only, keyed by id."""
-    limits = []
-    for key, node in document.element.children.items():
-        of = words.words(key)
-        if " ".join(of) not in words.LINES and not set(of[-1:]) & {"lines", "items", "products"}:
-            continue
-        if node.objects and is_link(node):
-            limits.append(
-                f"the lines are behind a link: {key!r} holds an address and no lines. Fetch them and put them into the "
-                "document as a list; until then a document is one row without lines."
-            )
-        elif node.objects and is_map(node):
-            limits.append(
-                f"the lines are a map keyed by id: {key!r} is an object whose keys are ids. Make it a list of objects "
-                "with the id inside; until then it stays as JSON in extra_fields."
-            )
-        elif node.items is not None and node.items.scalars and not node.items.objects and _are_ids(node.items):
-            limits.append(
-                f"the lines are ids only: {key!r} lists ids, and what they stand for is in another file. Put the lines "
-                "into the document as a list of objects; until then the ids stay as JSON in extra_fields."
-            )
-    return limits
-
-
-def _are_ids(items: Node) -> bool:
-    return items.scalars == items.integers + items.texts and not items.floats
-
-
-def _may_join(key: str) -> bool:
-    """Tell whether a key is named as what identifies something, or as its parent."""
-    of = words.words(key)
-    return words.is_identifier(of) or "parent" in of or " ".join(of) in words.IDENTITIES
-
-
-def _separate_records(document: Scope) -> list[str]:
-    """Say where header and lines are records of their own, joined by a key."""
-    top = {each.keys[0]: each.node for each in document.fields if len(each.keys) == 1 and each.kind is Kind.SCALAR}
-    all_keys = document.element.children
-    for key, node in top.items():
-        if not 0 < node.present < document.count or not node.distinct or not _may_join(key):
-            continue
-        together = sum(1 for each in all_keys.values() if each is not node and each.present == node.present)
-        apart = sum(1 for each in all_keys.values() if each.present == document.count - node.present)
-        if together < 2 or apart < 2:
-            continue
-        for other_key, other in top.items():
-            is_elsewhere = other.present in (document.count, document.count - node.present)
-            if other is not node and _may_join(other_key) and is_elsewhere and node.distinct <= other.distinct:
-                return [
-                    f"header and lines are separate records, joined by the key {key!r}, which holds the {other_key!r} "
-                    "of another record: a contract reads one document at a time. Put the lines into their header as a "
-                    "list, or load headers and lines as two kinds of documents from files of their own."
-                ]
-    return []
