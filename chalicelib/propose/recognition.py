@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from chalicelib.contracts.paths import JsonPath, Key, quoted_key
 from chalicelib.errors import shown
 from chalicelib.propose import comments, words
@@ -12,8 +10,18 @@ from chalicelib.propose.fields import Field, Kind, Scope, is_line, scopes
 from chalicelib.propose.layout import Layout
 from chalicelib.propose.limits import lines_out_of_reach, separate_records
 from chalicelib.propose.names import Names, singular, snake_case
-from chalicelib.propose.profile import Node, Profile
+from chalicelib.propose.profile import Profile
 from chalicelib.propose.proposal import Column, Proposal, Table
+from chalicelib.propose.ranking import (
+    date_rank,
+    demand,
+    distinct_values,
+    first_of,
+    is_of_goods,
+    is_unique,
+    node_of,
+    place_of,
+)
 
 LEAST_LINES = 5
 """What a list must score to make the main rows."""
@@ -25,7 +33,6 @@ MOST_COLUMNS = 1_000
 """Columns that are written, those commented out too: a contract.toml has at most a million bytes."""
 LONGEST_PATH = 300
 LINEAGE = ("extra_fields", "source_key", "source_version", "source_modified_at", "record_number")
-_LANGUAGE = re.compile(r"[a-z]{2}(?: [a-z]{2})?")
 _OF_DOCUMENTS = ("line_count", "line_total", "lines_without_amount", "row_number", "line_number")
 _NOT_LINES = words.word_set(
     "shipping tax taxes fee fees discount discounts coupon coupons refund refunds payment payments fulfillment "
@@ -269,17 +276,17 @@ class _Recognition:
     def _identity(self, main: Table) -> None:
         p = self._proposal
         ranked = self._ranked_identities(main)
-        if ranked and is_line(self._document.element) and not _is_unique(ranked[0]):
+        if ranked and is_line(self._document.element) and not is_unique(ranked[0]):
             p.looks.append(
                 f"identity: several records have the same {ranked[0].name}, as lines of one document do that are sent "
                 f"one by one: if {ranked[0].name} and another column tell them apart, name both"
             )
         elif ranked:
             column = ranked[0]
-            _demand(column)
+            demand(column)
             p.identity = [column.name]
-            node = _node(column)
-            if not _is_unique(column):
+            node = node_of(column)
+            if not is_unique(column):
                 again = node.present - len(node.distinct)
                 p.looks.append(
                     f"identity: {again} of {node.present} documents have the {column.name} of another: the later "
@@ -287,7 +294,7 @@ class _Recognition:
                 )
             elif self._documents == 1:
                 p.looks.append(f"identity: {column.name} by its name alone, as the sample has one document")
-            p.reasons["identity"] = f"{column.declared['path']}: in every document, {_distinct(node)}"
+            p.reasons["identity"] = f"{column.declared['path']}: in every document, {distinct_values(node)}"
             return
         pair = self._pair(main)
         if pair:
@@ -324,45 +331,45 @@ class _Recognition:
             or column.type not in ("identifier", "text", "integer")
         ):
             return None
-        is_unique = _is_unique(column)
-        rank = _place(each.joined, words.IDENTITIES)
+        differs = is_unique(column)
+        rank = place_of(each.joined, words.IDENTITIES)
         if rank is None and each.joined.endswith((" id", " reference")) and not set(each.words) & words.PARTY:
             rank = 15 if each.joined.endswith("order id") else 40
-        if rank is None or (not is_unique and rank > 20):
+        if rank is None or (not differs and rank > 20):
             return None
         if node.longest_text > 100 or (each.joined in ("name", "key", "code") and len(each.keys) > 1):
             return None
-        return rank + 50 * (len(each.keys) - 1) + (0 if is_unique else 200)
+        return rank + 50 * (len(each.keys) - 1) + (0 if differs else 200)
 
     def _pair(self, main: Table) -> list[Column]:
         """Return the two columns that DynamoDB calls partition key and sort key."""
         pair = []
         for wanted in (("pk", "partition key"), ("sk", "sort key")):
             column = next((c for c in main.columns if c.field and c.field.joined in wanted), None)
-            if column is None or _node(column).scalars != self._documents:
+            if column is None or node_of(column).scalars != self._documents:
                 return []
             pair.append(column)
         for column in pair:
-            _demand(column)
+            demand(column)
         return pair
 
     def _date(self, main: Table) -> None:
         p = self._proposal
         dated = [c for c in main.columns if self._is_date(c)]
-        ranked = sorted((rank, i) for i, c in enumerate(dated) if (rank := _date_rank(c, words.DATES)) is not None)
-        full = [dated[i] for _, i in ranked if _node(dated[i]).dates_in_all(self._documents)]
+        ranked = sorted((rank, i) for i, c in enumerate(dated) if (rank := date_rank(c, words.DATES)) is not None)
+        full = [dated[i] for _, i in ranked if node_of(dated[i]).dates_in_all(self._documents)]
         column = full[0] if full else self._outer_date(main)
         if column is None:
             other = [dated[i] for _, i in ranked] or dated
             p.reasons["date"] = "no date is in every document: the file's own last-modified time chooses the month"
-            hint = f" ({other[0].name} is in {_node(other[0]).values} of {self._documents})" if other else ""
+            hint = f" ({other[0].name} is in {node_of(other[0]).values} of {self._documents})" if other else ""
             p.looks.append(
                 f"date: no date is in every document{hint}: the month is that of the file's last-modified time"
             )
             return
-        _demand(column)
+        demand(column)
         p.date = column.name
-        node = _node(column)
+        node = node_of(column)
         first = min(each.first_year for each in (node.dates, node.number_dates) if each)
         p.reasons["date"] = f"{column.declared.get('path', column.declared.get('outer'))}: in every document"
         if first < 2000:
@@ -384,7 +391,7 @@ class _Recognition:
         inside = f"{self._proposal.at}."
         for each in self._outer.fields:
             kind = typed(each, self._outer)
-            rank = _place(each.joined, words.DATES)
+            rank = place_of(each.joined, words.DATES)
             is_outside = not str(each.paths[0]).startswith(inside)
             if is_outside and kind.type == "timestamp" and rank is not None and each.node.dates_in_all(self._documents):
                 best = min(best, (rank, each, kind), key=lambda one: one[0]) if best else (rank, each, kind)
@@ -411,7 +418,7 @@ class _Recognition:
             each = column.field
             if each is None or each not in self._document.fields or len(each.keys) > 1 or column.name == p.date:
                 continue
-            rank = _date_rank(column, words.VERSIONS)
+            rank = date_rank(column, words.VERSIONS)
             if (
                 rank is not None
                 and column.type in ("timestamp", "date", "integer")
@@ -428,9 +435,9 @@ class _Recognition:
     def _roles(self, main: Table) -> None:
         p = self._proposal
         document = [c for c in main.columns if c.field is not None and c.field in self._document.fields]
-        p.total = _first(document, words.TOTALS, lambda c: c.type == "decimal" and self._is_money(c))
+        p.total = first_of(document, words.TOTALS, lambda c: c.type == "decimal" and self._is_money(c))
         currencies = [
-            c for c in document if c.field and words.is_currency(c.field.all_words) and _node(c).currency_texts
+            c for c in document if c.field and words.is_currency(c.field.all_words) and node_of(c).currency_texts
         ]
         currencies.sort(
             key=lambda c: (len(c.field.keys), bool(_OTHER_CURRENCY & set(c.field.all_words))) if c.field else (9, True)
@@ -449,7 +456,7 @@ class _Recognition:
                     c for c in alone if c.field and "id" in end and set(words.words(c.field.keys[0])) <= words.PARTY
                 )
                 found = next(is_alone, None)
-            if found is not None and _node(found).scalars:
+            if found is not None and node_of(found).scalars:
                 p.party = found.name
                 break
         named = [c for c in parties if c.field and c.field.all_words[-1] == "name" and len(c.field.all_words) <= 3]
@@ -471,11 +478,11 @@ def _line_roles(table: Table, of: _Recognition, names: Names) -> None:
     """Name what the columns of a line are, and add the amount of a line that has none of its own."""
     scope = table.scope
     columns = [c for c in table.columns if c.field is not None and c.field in scope.fields]
-    table.quantity = _first(columns, words.QUANTITIES, lambda c: c.type in ("integer", "decimal"))
-    table.price = _first(columns, words.PRICES, lambda c: of.is_money(c, scope))
-    table.line_amount = _first(columns, words.LINE_TOTALS, lambda c: of.is_money(c, scope) and c.name != table.price)
-    table.goods_id = _first(columns, words.GOODS_IDS, lambda c: c.type in ("identifier", "text", "integer"))
-    table.goods_name = _first(columns, words.GOODS_NAMES, lambda c: c.type == "text" and _is_of_goods(c))
+    table.quantity = first_of(columns, words.QUANTITIES, lambda c: c.type in ("integer", "decimal"))
+    table.price = first_of(columns, words.PRICES, lambda c: of.is_money(c, scope))
+    table.line_amount = first_of(columns, words.LINE_TOTALS, lambda c: of.is_money(c, scope) and c.name != table.price)
+    table.goods_id = first_of(columns, words.GOODS_IDS, lambda c: c.type in ("identifier", "text", "integer"))
+    table.goods_name = first_of(columns, words.GOODS_NAMES, lambda c: c.type == "text" and is_of_goods(c))
     for name in (table.quantity, table.price, table.line_amount, table.goods_id, table.goods_name):
         if name:
             table.column(name).taken = True
@@ -487,78 +494,6 @@ def _line_roles(table: Table, of: _Recognition, names: Names) -> None:
             name = names.name("line_amount", "computed_line_amount")
             table.columns.append(Column(name, {"product": [table.price, table.quantity]}, comment))
             table.line_amount = table.line_amount or name
-
-
-def _is_of_goods(column: Column) -> bool:
-    """Tell whether what a column is the name of is the line, or goods, and not a tax or a discount."""
-    each = column.field
-    return each is not None and all(
-        set(words.words(key)) & words.GOODS or words.words(key)[-1:] == ("name",) for key in each.keys[:-1]
-    )
-
-
-def _first(columns: list[Column], wanted: tuple[str, ...], fits: object) -> str:
-    """Return the name of the column whose words come first in `wanted`, the shallowest of equals; empty where none."""
-    assert callable(fits)
-    best: tuple[int, int, int] | None = None
-    name = ""
-    for position, column in enumerate(columns):
-        each = column.field
-        if each is None or each.kind is not Kind.SCALAR or not fits(column):
-            continue
-        ranks = [rank for text in _spellings(each) if (rank := _place(text, wanted)) is not None]
-        if ranks and (best is None or (len(each.keys), min(ranks), position) < best):
-            best, name = (len(each.keys), min(ranks), position), column.name
-    return name
-
-
-def _spellings(each: Field) -> list[str]:
-    """Return the words that may name a field: its own, and where it is the amount in an object, the object's."""
-    own = each.joined
-    above = [" ".join(words.words(key)) for key in each.keys[:-1]]
-    if own in ("amount", "value", "cent amount", "n") or _LANGUAGE.fullmatch(own):
-        return above or [own]
-    return [own]
-
-
-def _place(text: str, listed: tuple[str, ...]) -> int | None:
-    return listed.index(text) if text in listed else None
-
-
-def _date_rank(column: Column, listed: tuple[str, ...]) -> int | None:
-    """Return how far back a name stands among those of dates; one in UTC before the same in a local time."""
-    each = column.field
-    assert each is not None
-    own = [word for word in words.words(each.keys[-1]) if word not in ("gmt", "utc")]
-    rank = _place(" ".join(own), listed)
-    if rank is None:
-        return None
-    is_utc = len(own) < len(words.words(each.keys[-1]))
-    return 4 * rank + 200 * (len(each.keys) - 1) - is_utc
-
-
-def _node(column: Column) -> Node:
-    assert column.field is not None
-    return column.field.node
-
-
-def _is_unique(column: Column) -> bool:
-    """Tell whether all values are different, as far as they were counted."""
-    node = _node(column)
-    return len(node.distinct) >= min(node.present, node.most_distinct)
-
-
-def _demand(column: Column) -> None:
-    """Take a column and require it: without it, a document is rejected."""
-    column.taken = True
-    column.declared["required"] = True
-    column.declared.pop("null", None)
-
-
-def _distinct(node: Node) -> str:
-    if node.present > len(node.distinct) == node.most_distinct:
-        return f"different in the first {len(node.distinct)}"
-    return "different in each" if len(node.distinct) == node.present else f"{len(node.distinct)} different"
 
 
 def _column_name(each: Field) -> str:
