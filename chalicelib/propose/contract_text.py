@@ -62,7 +62,7 @@ def _table(p: Proposal, table: Table) -> Iterator[str]:
     yield f"{mark}description = {_value(table.description)}"
     if table.scope.parent is not None:
         yield f"{mark}rows = {_value(table.scope.path)}"
-    if table.scope.one_or_many:
+    if any(scope.one_or_many for scope in table.scope.chain):
         yield f"{mark}one_or_many = true"
     yield f"{mark}latest = {_value(table.latest)}"
     if table.documents:
