@@ -158,7 +158,7 @@ class _TableReader:
         value, path = follow(element.value, rows.steps, element.path)
         if isinstance(value, dict) and self._table.one_or_many:
             value = [value]
-        if value is None or value == "":
+        if value is None or value is False or value == "":
             return
         if not isinstance(value, list):
             raise RejectedDocument(path, f"expected an array, found {kind(value)}")
