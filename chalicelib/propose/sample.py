@@ -9,10 +9,11 @@ from itertools import islice
 from typing import Any, BinaryIO
 
 from chalicelib.documents.array import read_array
-from chalicelib.documents.batches import Batch
+from chalicelib.documents.batches import Batch, BatchBuilder
 from chalicelib.documents.buffer import Buffer
 from chalicelib.documents.decompress import Source
 from chalicelib.documents.records import CHUNK_BYTES, Records
+from chalicelib.documents.value_reader import ValueReader
 from chalicelib.propose import head as heads
 from chalicelib.propose import layout as layouts
 from chalicelib.propose.json_values import decode
