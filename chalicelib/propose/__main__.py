@@ -25,6 +25,7 @@ from chalicelib.propose.recognition import propose
 from chalicelib.propose.sample import Sample
 from chalicelib.settings import Settings
 
+NO_DOCUMENT = "there is no document in it: no record is an object"
 MOST_SCHEMA_BYTES = 16 * 1024 * 1024
 _SUFFIXES = (".gz", ".json", ".ndjson", ".jsonl", ".schema")
 
@@ -54,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"--name {shown(options.name)}: {fault}")
     if options.output is not None and options.output.is_dir():
         parser.error(f"-o {shown(options.output)} is a folder: give the contract's file, such as {FILE_NAME} in it")
-    name = options.name or _name_of(options.input)
+    name = options.name or name_of(options.input)
     try:
         return _propose(options.input, name, options.output, is_schema=options.schema)
     except (EtlError, OSError, ValueError) as problem:
@@ -70,7 +71,7 @@ def _propose(source: str, name: str, output: Path | None, *, is_schema: bool) ->
     if is_schema:
         with _file(source) as path:
             profile = _schema_profile(path)
-        proposal = _proposal(profile, None, Layout(), name, source)
+        proposal = _proposal(profile, None, Layout(), name, source, "the schema describes no object")
         if proposal is None:
             return 1
         _write(proposal, profile, None, (), output)
@@ -85,7 +86,7 @@ def _propose(source: str, name: str, output: Path | None, *, is_schema: bool) ->
         if sample.unread:
             count = f"{sample.unread} of {sample.values} records were"
             print(f"{count} not read, as they would be rejected", file=sys.stderr)
-        proposal = _proposal(profile, outer, layout, name, source)
+        proposal = _proposal(profile, outer, layout, name, source, NO_DOCUMENT)
         if proposal is None:
             return 1
         contract = _write(proposal, profile, outer, layout.at, output)
@@ -97,10 +98,12 @@ def _propose(source: str, name: str, output: Path | None, *, is_schema: bool) ->
     return 0 if outcome.is_complete and not proposal.limits else 1
 
 
-def _proposal(profile: Profile, outer: Profile | None, layout: Layout, name: str, source: str) -> Proposal | None:
+def _proposal(
+    profile: Profile, outer: Profile | None, layout: Layout, name: str, source: str, none: str
+) -> Proposal | None:
     """Propose, and say what was chosen; None where no contract reads the documents, which is said too."""
     if not profile.documents:
-        print(f"{shown(source, 400)}: there is no document in it: nothing in it is an object", file=sys.stderr)
+        print(f"{shown(source, 400)}: {none}", file=sys.stderr)
         return None
     proposal = propose(profile, outer, layout, name)
     _say(proposal)
@@ -143,7 +146,7 @@ def _schema_profile(path: Path) -> Profile:
         raise UnreadableFile("the schema is nested too deeply to be read") from None
 
 
-def _name_of(source: str) -> str:
+def name_of(source: str) -> str:
     """Return a contract's name from that of a file."""
     stem = "documents" if source == "-" else Path(source).name
     while (suffix := Path(stem).suffix).lower() in _SUFFIXES and suffix:

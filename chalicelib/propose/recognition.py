@@ -244,6 +244,8 @@ class _Recognition:
         """Tell whether a field becomes a column; the others stay in `extra_fields`, and in the text, commented out."""
         if each.kind is not Kind.SCALAR or kind.type == "json" or each.names:
             return False
+        if "null" in kind.options and each.node.all_numbers.zeros == each.node.scalars:
+            return False
         of, depth = each.all_words, len(each.keys)
         if small and depth <= 2:
             return True
