@@ -9,10 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 import boto3
-from chalicelib.contracts.model import Contract
-from chalicelib.contracts.orders.contract import ORDERS
 from moto import mock_aws
 
+from chalicelib.contracts.contract import Contract
 from chalicelib.dataset import Dataset, Prefixes, check
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 from botocore.stub import Stubber
-from chalicelib.contracts.orders.contract import ORDERS
 
 from glue_setup.bucket import bucket_statement
 from glue_setup.errors import SetupError

@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from chalicelib.contracts.orders.contract import ORDERS
 from glue_setup.place import Place
 
 from chalicelib.aws.athena import Athena

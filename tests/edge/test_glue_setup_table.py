@@ -3,10 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from chalicelib.contracts.model import Column, Type
-from chalicelib.contracts.orders.contract import ORDERS
 
 from chalicelib.aws.glue import table_input
+from chalicelib.contracts.contract import Column, Type
 from glue_setup.errors import Refused, SetupError
 from glue_setup.resource import Plan
 from tests.edge.glue_setup_world import BUCKET, world

@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
-from chalicelib.contracts.orders.contract import ORDERS
 
 from chalicelib.documents.decompress import Source
 from chalicelib.documents.records import CHUNK_BYTES, Batch, Records

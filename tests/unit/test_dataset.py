@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from chalicelib.contracts.model import Contract
 
 from chalicelib import dataset
 from chalicelib.assembly import datasets
 from chalicelib.contracts import registry
+from chalicelib.contracts.contract import Contract
 from chalicelib.dataset import Dataset, dataset_of
 from chalicelib.errors import ContractError
 from chalicelib.settings import Settings

@@ -7,7 +7,6 @@ import json
 import tracemalloc
 
 import pytest
-from chalicelib.contracts.orders.contract import ORDERS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.flatten.extra_fields import ExtraFields
 
 from chalicelib.flatten.strict import StrictDecoder

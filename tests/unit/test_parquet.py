@@ -16,7 +16,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from chalicelib.contracts.orders.contract import ORDERS
 
 from chalicelib.file_names import FileNames, in_generation, ledger_name, parse_name, version_digest
 from chalicelib.flatten.columns import month_name

@@ -9,7 +9,6 @@ import tracemalloc
 from collections.abc import Callable
 
 import pytest
-from chalicelib.contracts.orders.contract import ORDERS
 
 from chalicelib.documents import value_reader
 from chalicelib.documents.records import MAX_BATCH_RECORDS, SPOOL_FACTOR

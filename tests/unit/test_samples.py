@@ -8,7 +8,6 @@ from typing import Any
 
 import pyarrow.dataset as ds
 import pytest
-from chalicelib.contracts.orders.contract import ORDERS
 
 from chalicelib.flatten.__main__ import flatten_file
 from tests.plain_answers import SAMPLES, answers, expected_rows

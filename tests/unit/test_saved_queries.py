@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from chalicelib.contracts.model import Contract
 
 from chalicelib.assembly import datasets
+from chalicelib.contracts.contract import Contract
 from chalicelib.errors import ContractError, ParameterError, UnknownQuery
 from chalicelib.queries import saved
 from chalicelib.queries.saved import SavedQuery, Statement

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import sqlglot
-from chalicelib.contracts.orders.contract import ORDERS
 from sqlglot import exp
 from sqlglot.optimizer.qualify import qualify
 

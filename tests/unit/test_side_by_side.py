@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chalicelib.contracts.orders.contract import ORDERS
 
 from benchmarks import orders
 from chalicelib.cores import cores

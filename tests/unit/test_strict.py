@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from chalicelib.contracts.orders.contract import ORDERS
 
 from chalicelib.flatten.diagnosis import MOST_NEAR_MISSES
 from chalicelib.flatten.flattener import Lineage

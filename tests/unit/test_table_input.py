@@ -4,10 +4,8 @@ import subprocess
 import sys
 from dataclasses import replace
 
-from chalicelib.contracts.model import EARLIEST_YEAR, MONTHS_AHEAD, Column, Contract, From, Type
-from chalicelib.contracts.orders.contract import ORDERS
-
 from chalicelib.aws.glue import table_input
+from chalicelib.contracts.contract import EARLIEST_YEAR, MONTHS_AHEAD, Column, Contract, From, Type
 from chalicelib.settings import Settings
 from tests.goldens.golden import assert_golden
 
