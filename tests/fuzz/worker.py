@@ -20,6 +20,7 @@ from chalicelib.documents.decompress import Source
 from chalicelib.documents.records import CHUNK_BYTES, Batch, Records
 from chalicelib.errors import UnreadableFile
 from chalicelib.flatten.flattener import Flattener, Lineage
+from tests.contracts import ORDERS
 from tests.fuzz.mutants import Mutant, mutant
 from tests.unit.reading import raw_of
 

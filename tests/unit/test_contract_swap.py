@@ -24,6 +24,7 @@ from chalicelib.flatten.schema import file_schema, row_schema
 from chalicelib.writing.convert import Limits, convert
 from docs.generate import EXAMPLE_ORDER, example_contract
 from tests.builders import folder_writer
+from tests.contracts import ORDERS
 
 LINEAGE = Lineage("p.json", "v1", datetime(2024, 8, 1, tzinfo=UTC))
 

@@ -34,6 +34,7 @@ from chalicelib.contracts.paths import Each, Index, JsonPath, Key, Where, parse
 from chalicelib.contracts.reading import as_name, read, read_text
 from chalicelib.contracts.toml_lines import line_of, lines
 from chalicelib.flatten.schema import file_schema
+from tests.contracts import ORDERS
 
 ROOT = Path(__file__).parents[2]
 DEFAULT = ROOT / "chalicelib/contracts/orders/contract.toml"

@@ -9,6 +9,7 @@ from chalicelib.flatten.extra_fields import ExtraFields
 
 from chalicelib.flatten.strict import StrictDecoder
 from chalicelib.flatten.values import RejectedDocument
+from tests.contracts import ORDERS
 
 MOST = 1 << 20
 SOUND = '"order_id": 1, "order_date": "2024-01-01"'

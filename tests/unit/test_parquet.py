@@ -23,6 +23,7 @@ from chalicelib.flatten.flattener import Flattened, Flattener, Lineage, records_
 from chalicelib.flatten.schema import file_schema
 from chalicelib.writing import parquet
 from chalicelib.writing.parquet import MonthFile, MonthFiles
+from tests.contracts import ORDERS
 
 MODIFIED = datetime(2024, 7, 5, 9, 8, 7, tzinfo=UTC)
 LINEAGE = Lineage("orders_json_incoming/a b.json", "v1", MODIFIED)

@@ -15,6 +15,7 @@ from chalicelib.documents.records import MAX_BATCH_RECORDS, SPOOL_FACTOR
 from chalicelib.documents.rejected import SpooledRaw
 from chalicelib.errors import UnreadableFile
 from chalicelib.flatten.flattener import records_of
+from tests.contracts import ORDERS
 from tests.unit.growth import assert_linear
 from tests.unit.reading import raw_of, read
 

@@ -10,6 +10,7 @@ import pyarrow.dataset as ds
 import pytest
 
 from chalicelib.flatten.__main__ import flatten_file
+from tests.contracts import ORDERS
 from tests.plain_answers import SAMPLES, answers, expected_rows
 
 FILES = {"orders_etl": "orders_etl.json", "orders_ugly": "orders_ugly.ndjson"}

@@ -11,6 +11,7 @@ from chalicelib.assembly import datasets
 from chalicelib.queries import saved
 from chalicelib.queries.saved import SavedQuery, Statement
 from chalicelib.settings import Settings
+from tests.contracts import ORDERS
 
 (DATASET,) = datasets(Settings(bucket="orders-etl-test"))
 DATABASE, TABLE = DATASET.database, DATASET.table

@@ -13,6 +13,7 @@ from chalicelib.flatten.flattener import Lineage
 from chalicelib.flatten.json_text import MAX_DEPTH
 from chalicelib.flatten.strict import Document, StrictDecoder
 from chalicelib.flatten.values import MAX_DOCUMENT_BYTES, RejectedDocument
+from tests.contracts import ORDERS
 
 LINEAGE = Lineage("o.json", "v", datetime(2024, 2, 29, 12, 30, tzinfo=UTC))
 DECODER = StrictDecoder(ORDERS, LINEAGE.latest_document_ms)

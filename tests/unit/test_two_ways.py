@@ -12,6 +12,7 @@ from chalicelib.contracts.contract import Column, Contract, From, Type
 from chalicelib.documents.records import Raw
 from chalicelib.flatten.fast import FastDecoder
 from tests.builders import LINEAGE, flattened
+from tests.contracts import ORDERS
 from tests.unit import third_reading
 from tests.unit.ugly_orders import UglyOrders
 
