@@ -10,6 +10,8 @@ from pathlib import Path
 
 from chalicelib.contracts.contract import Column, Contract, Table
 from chalicelib.contracts.reading import FILE_NAME, read, read_text
+from chalicelib.dataset import Dataset, Prefixes, check
+from chalicelib.settings import Settings
 
 FOLDER = Path(__file__).parent
 
@@ -38,6 +40,27 @@ def contract_with(columns: str, *, document: str = "", table: str = "", more: st
         f"[document]\n{identity}{date}{document}\n[tables.lines]\n{table}\n[tables.lines.columns]\n{roles}{columns}\n"
     )
     return read_text(f"{text}{more}", "test")
+
+
+def datasets_of(settings: Settings, *contracts: Contract) -> tuple[Dataset, ...]:
+    """Return the datasets of a stage that has these contracts; without any it has the orders."""
+    prefixes = Prefixes(
+        settings.incoming_prefix,
+        settings.quarantine_prefix,
+        settings.ledger_prefix,
+        settings.results_prefix,
+        settings.state_prefix,
+    )
+    made = (Dataset(each, settings.bucket, settings.database, prefixes) for each in contracts or (ORDERS,))
+    return check(made)
+
+
+def returns_contract(folder: Path | None = None) -> Contract:
+    """Return another contract than the orders', of the same shape; its queries are in `folder`."""
+    text = ORDERS_TEXT.replace("orders_parquet_datalake", "returns").replace('"order_lines"', '"return_lines"')
+    text = text.replace('documents = "orders"', 'documents = "returned"')
+    text = text.replace("[document]", '[document]\nincoming = "returns"')
+    return replace(read_text(text, "returns"), folder=folder)
 
 
 def with_main(contract: Contract, **changes: object) -> Contract:

@@ -16,8 +16,8 @@ from glue_setup.bucket import bucket_statement
 from glue_setup.errors import SetupError
 from glue_setup.resource import TAG, Change
 from glue_setup.workgroup import BYTES_SCANNED_CUTOFF, Workgroup, configuration
-from tests.contracts import ORDERS
-from tests.edge.glue_setup_world import ACCOUNT, BUCKET, World, returns_contract, world
+from tests.contracts import ORDERS, returns_contract
+from tests.edge.glue_setup_world import ACCOUNT, BUCKET, World, world
 
 LOG_GROUPS = [
     "/aws/lambda/orders-etl-test-load",
@@ -110,7 +110,7 @@ def test_each_contract_has_a_table_and_views_in_one_bucket_which_goes_with_all_t
     stage: World, tmp_path: Path
 ) -> None:
     stage.tls = False  # moto denies whatever a statement denies, conditions or not
-    stage.contracts = (ORDERS, returns_contract(tmp_path))
+    stage.contracts = (ORDERS, returns_contract())
     stage.apply()
     tables = {table["Name"]: table for table in stage.glue.get_tables(DatabaseName="etl_pipeline")["TableList"]}
     assert set(tables) == {"orders_parquet_datalake", "order_lines", "orders", "returns", "return_lines", "returned"}
