@@ -13,7 +13,7 @@ from chalicelib.contracts.contract import Column, Contract, FromDocument, Type
 from chalicelib.contracts.paths import parse
 from glue_setup.errors import Refused, SetupError
 from glue_setup.resource import Plan
-from tests.contracts import ORDERS, changed, with_columns
+from tests.contracts import ORDERS, with_column_changed, with_columns
 from tests.edge.glue_setup_world import BUCKET, World, world
 
 ADDED = Column("coupon", Type.TEXT, FromDocument((parse("coupon"),)), "A voucher's code.")
@@ -52,11 +52,11 @@ def test_an_added_column_is_planned_and_applied_where_the_contract_has_it(stage:
     ("contract", "reason"),
     [
         (
-            with_columns(ORDERS, *changed(ORDERS.main, "customer_name", type=Type.DECIMAL, scale=4)),
+            with_column_changed(ORDERS, "customer_name", type=Type.DECIMAL, scale=4),
             "column customer_name would change from string to decimal(18,4)",
         ),
         (
-            with_columns(ORDERS, *changed(ORDERS.main, "customer_name", name="buyer_name")),
+            with_column_changed(ORDERS, "customer_name", name="buyer_name"),
             "column customer_name (string) is not in the contract any more",
         ),
         (
@@ -64,7 +64,7 @@ def test_an_added_column_is_planned_and_applied_where_the_contract_has_it(stage:
             "column product_category (string) is not in the contract any more",
         ),
         (
-            with_columns(ORDERS, *changed(ORDERS.main, "order_month", name="month")),
+            with_column_changed(ORDERS, "order_month", name="month"),
             "the partition would change from order_month string to month string",
         ),
     ],
