@@ -18,7 +18,7 @@ from chalicelib.settings import Settings
 from glue_setup.errors import SetupError
 from release.smoke import COLUMNS, FILE, Answer, Smoke, expected
 from tests.contracts import ORDERS
-from tests.edge.glue_setup_world import datasets_of
+from tests.contracts import datasets_of
 
 BUCKET = "orders-etl-smoke"
 (DATASET,) = datasets_of(Settings(bucket=BUCKET), ORDERS)
