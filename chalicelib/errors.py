@@ -65,7 +65,7 @@ class ContractError(EtlError, ValueError):
                 problems[0] if len(problems) == 1 else "\n- ".join([f"{file} has {len(problems)} faults:", *problems])
             )
             return
-        super().__init__(f"the contract (chalicelib/contracts/model.py) contradicts itself: {'; '.join(problems)}")
+        super().__init__("; ".join(problems))
 
 
 class StageError(EtlError):

@@ -99,6 +99,7 @@ SCHEMAS: dict[str, Json] = {
             "rows": {**COUNT, "description": "Order lines in the table."},
             "files": {**COUNT, "description": "Parquet files that hold them."},
             "reason": {**_or_null(TEXT), "description": "Why the file as a whole was not loaded."},
+            "hints": {**_items(TEXT), "description": "What may be a fault in the contract, a sentence each."},
             "received_at": _or_null(MOMENT),
             "rejected": {**_items(_object(REJECTED)), "description": "The first of the rejected orders."},
             "quarantine_url": {**_or_null(LINK), "description": "A link to all that was rejected, for minutes."},

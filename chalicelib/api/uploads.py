@@ -101,6 +101,7 @@ class Uploads:
             "files": 0,
             "reason": reason,
             "received_at": stored.modified_at.isoformat() if stored else None,
+            "hints": [],
             "rejected": [],
             "quarantine_url": None,
         }
@@ -113,6 +114,7 @@ class Uploads:
             **asdict(entry.counts),
             # A file that is quarantined whole leaves what an earlier one of its key had loaded.
             "files": 0 if entry.state == QUARANTINED else len(entry.files),
+            "hints": list(entry.hints),
         }
         if not entry.quarantine:
             return counts

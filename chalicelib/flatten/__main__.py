@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 from chalicelib.contracts import registry
 from chalicelib.contracts.contract import Contract, Table
@@ -44,10 +44,16 @@ def main(arguments: list[str] | None = None, contract: Contract | None = None) -
     """
     parser = argparse.ArgumentParser(
         prog="python -m chalicelib.flatten",
-        description="Flatten a file of nested JSON orders into Parquet, one row per order and product.",
+        description="Flatten a file of nested JSON documents into the Parquet files of a contract's tables.",
     )
     parser.add_argument("input", metavar="INPUT", help="a JSON file in any of the input forms, or - for standard input")
     parser.add_argument("-o", "--output", metavar="OUTDIR", required=True, type=Path, help="where the files go")
+    parser.add_argument(
+        "--contract",
+        metavar="NAME|FILE",
+        default=registry.DEFAULT,
+        help="the contract: one that is deployed, or a contract.toml (default: %(default)s)",
+    )
     parser.add_argument(
         "--rejects", metavar="FILE", type=Path, help="where rejected records go (gzip if it ends in .gz)"
     )
@@ -59,7 +65,9 @@ def main(arguments: list[str] | None = None, contract: Contract | None = None) -
     if options.rejects is not None and _same_file(options.input, options.rejects):
         parser.error("--rejects names INPUT itself, which would be overwritten: give another file")
     try:
-        summary = flatten_file(options.input, options.output, options.rejects, contract or registry.contract())
+        summary = flatten_file(
+            options.input, options.output, options.rejects, contract or registry.contract(options.contract)
+        )
     except ContractError as problem:
         print(problem, file=sys.stderr)
         return 2
@@ -73,7 +81,7 @@ def main(arguments: list[str] | None = None, contract: Contract | None = None) -
     return 1 if summary["orders_rejected"] and not summary["orders_loaded"] else 0
 
 
-def flatten_file(source: str, output: Path, rejects: Path | None, contract: Contract) -> dict[str, int]:
+def flatten_file(source: str, output: Path, rejects: Path | None, contract: Contract) -> dict[str, Any]:
     """Flatten one file; return how many orders were read, loaded and rejected, rows and files written.
 
     Files appear below `output`, and rejected records in `rejects`, only once the source has been read to its end. What
@@ -98,19 +106,24 @@ def flatten_file(source: str, output: Path, rejects: Path | None, contract: Cont
                     where = f"order {rejected.record_number}{', ' * bool(rejected.path)}{shown(rejected.path)}"
                     reasons.append(f"{where}: {rejected.reason}")
 
-            counts, near_misses = convert(stream, lineage, limits(), writer=writer, reject=reject, contract=contract)
+            converted = convert(stream, lineage, limits(), writer=writer, reject=reject, contract=contract)
+        counts = converted.counts
         if rejects is not None:
             _put_in_place(rejected_path, rejects)
         writer.publish()
         # A crash before this leaves both, for the next run to tidy; nobody is ever left with neither.
         if counts.orders_loaded or not counts.orders_rejected:
             sink.supersede(_earlier_files(output, contract, identity) - set(writer.files))
-    _hint_at_near_misses(near_misses)
+    for hint in converted.observations.hints(contract):
+        print(hint, file=sys.stderr)
     if counts.orders_rejected and not counts.orders_loaded:
         print(f"{source}: none of its orders was loaded, and no file below {output} was changed", file=sys.stderr)
+    if reasons:
         print(*(f"  {reason}" for reason in reasons), sep="\n", file=sys.stderr)
     _hint_at_rejects(counts, rejects)
-    return {**asdict(counts), "files": len(writer.files)}
+    main = _folders(contract)[contract.main]
+    files = sum(file.startswith(main) for file in writer.files)
+    return {**asdict(counts), "files": files, "tables": converted.rows}
 
 
 def _earlier_files(output: Path, contract: Contract, identity: str) -> set[str]:
@@ -210,15 +223,6 @@ def _rejected_file(path: Path, target: Path | None) -> Iterator[Callable[[Reject
         yield lambda rejected: file.writelines(rejected.json_line())
         if zipped:
             file.close()
-
-
-def _hint_at_near_misses(near_misses: dict[str, str]) -> None:
-    for sent, meant in sorted(near_misses.items()):
-        print(
-            f"the key {shown(sent)!r} is not read as {meant!r}: keys count as the contract writes them, case, spaces "
-            "and underscores too",
-            file=sys.stderr,
-        )
 
 
 def _hint_at_rejects(counts: Counts, rejects: Path | None) -> None:

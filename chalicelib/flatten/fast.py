@@ -28,14 +28,15 @@ import numpy as np
 import pyarrow as pa
 
 from chalicelib.contracts.contract import Contract, Origin, Type
-from chalicelib.flatten import columns, raw_keys, values
+from chalicelib.flatten import columns, date_values, raw_keys, spans, values
 from chalicelib.flatten.columns import Bools, Int64s
+from chalicelib.flatten.hand_columns import HandColumn
 from chalicelib.flatten.lax_parser import Form, Forms, LaxParser, Level, Raw
 from chalicelib.flatten.layout import Layout, Node, Unsupported
 from chalicelib.flatten.level_columns import LevelColumns
 from chalicelib.flatten.table_rows import TableColumns, rows_of
 from chalicelib.flatten.unnamed import UnnamedFields
-from chalicelib.flatten.unnamed_texts import UnnamedReader, UnnamedTexts, are_plain_digits, kept_as_sent
+from chalicelib.flatten.unnamed_texts import UnnamedReader, UnnamedTexts
 
 
 @dataclass
@@ -46,7 +47,7 @@ class Decoded:
     where the contract has none. `size` is about what all their rows take, in bytes.
     """
 
-    taken: Int64s
+    positions: Int64s
     dates: Int64s | None
     tables: list[TableColumns]
     size: int
@@ -73,7 +74,11 @@ class FastDecoder:
         self._columns = LevelColumns(self._layout, latest_ms)
         self._leaves = tuple(self._layout.leaves)
         self._last_keys = {leaf.number: name for node in self._layout.nodes for name, leaf in node.children.items()}
-        self._offsets = raw_keys.discriminating_offsets({self._last_keys[leaf.number] for leaf in self._leaves})
+        self._offsets = raw_keys.discriminating_offsets(
+            {self._last_keys[leaf.number] for leaf in self._leaves if not leaf.is_element}
+        )
+        self._hand = {column: HandColumn(self._layout, contract, column, latest_ms) for column in self._layout.by_hand}
+        self._raw_nodes = [node for hand in self._hand.values() for node in hand.nodes]
         self._forms: Forms | None = None
         self._failed_last = False
 
@@ -102,7 +107,7 @@ class FastDecoder:
             return None
         decoded = self._proven(levels, text, raws, dict(zip(self._leaves, self._forms, strict=True)))
         if decoded is not None and fitting is not None:
-            decoded.taken = fitting[decoded.taken]
+            decoded.positions = fitting[decoded.positions]
         return decoded
 
     def _proven(
@@ -111,18 +116,25 @@ class FastDecoder:
         good: Bools = np.ones(len(raws), dtype=np.bool_)
         texts: dict[str, pa.Array] = {}
         complete = self._complete(levels, raw_keys.Keys(text), raws, forms)
+        aside = self._columns.not_chosen(levels)
+        for documents in aside.values():
+            if documents.any():
+                complete = ~documents if complete is None else complete & ~documents
         self._check_integers(good, complete, levels, raw_keys.Keys(text), forms)
         if complete is not None:
             which = np.flatnonzero(~complete)
-            found = self._unnamed.read([raws[i] for i in which.tolist()], self._asked(forms)) if len(which) else None
-            if found is None:
+            chosen = [raws[i] for i in which.tolist()]
+            aside = {number: documents[which] for number, documents in aside.items()}
+            unnamed = self._unnamed.read(chosen, self._asked(forms), aside) if len(which) else None
+            if unnamed is None:
                 good[which] = False
             else:
-                self._put_in(found, which, good, levels, texts, forms)
-            for leaf in self._asked(forms):
-                levels[leaf.level].arrays.setdefault(leaf.number, pa.nulls(len(levels[leaf.level]), pa.string()))
+                self._put_in(unnamed, which, good, levels, texts, forms)
+            for leaf, form in forms.items():
+                if form is Form.BYTES:
+                    levels[leaf.level].arrays.setdefault(leaf.number, pa.nulls(len(levels[leaf.level]), pa.string()))
         self._check_zeros(good, text, levels, forms)
-        made = self._columns.make(levels, good)
+        made = self._columns.make(levels, good, self._hand)
         if not good.any():
             return None
         tables = [rows_of(self._contract, table, levels, made, texts, good) for table in self._contract.tables]
@@ -141,11 +153,12 @@ class FastDecoder:
             return None
         array = made[self._contract.main.name, column.name]
         if column.type is Type.DATE:
-            return columns.numbers(array.cast(pa.int32()).cast(pa.int64())) * values.MILLISECONDS_A_DAY
+            return columns.numbers(array.cast(pa.int32()).cast(pa.int64())) * date_values.MILLISECONDS_A_DAY
         return columns.numbers(array)
 
     def _asked(self, forms: dict[Node, Form]) -> list[Node]:
-        return [leaf for leaf, form in forms.items() if form in (Form.BYTES, Form.INTEGER)]
+        leaves = [leaf for leaf, form in forms.items() if form in (Form.BYTES, Form.INTEGER)]
+        return list({node.number: node for node in (*leaves, *self._raw_nodes)}.values())
 
     # Proofs ---------------------------------------------------------------------------------------------------------
 
@@ -159,9 +172,9 @@ class FastDecoder:
         same there is no other key. A text that looks like a key is counted too, and only makes the record incomplete.
         Keys that hold null are taken off, one for each that is counted; msgspec says whether they are the contract's.
         """
-        if any(form is Form.BYTES or not leaf.named for leaf, form in forms.items()):
+        if self._hand or any(form is Form.BYTES or not leaf.named for leaf, form in forms.items()):
             return np.zeros(len(raws), dtype=np.bool_)
-        found = sum(int(level.values.sum()) for level in levels.values())
+        unnamed = sum(int(level.values.sum()) for level in levels.values())
         texts = (
             columns.text_bytes(array)
             for level in levels.values()
@@ -169,7 +182,7 @@ class FastDecoder:
             if array.type == pa.string()
         )
         # No record has fewer keys than values, so that equal sums are equal for each record.
-        if keys.are_only(found, texts) or len(keys) == found:
+        if keys.are_only(unnamed, texts) or len(keys) == unnamed:
             return None
         count = np.zeros(len(raws), dtype=np.int64)
         for level in levels.values():
@@ -208,15 +221,15 @@ class FastDecoder:
         names = {self._last_keys[leaf.number] for leaf, form in forms.items() if form is Form.INTEGER}
         expected: dict[str, Int64s] = {name: np.zeros(len(good), dtype=np.int64) for name in names}
         for leaf, form in forms.items():
-            name = self._last_keys[leaf.number]
+            name = self._last_keys.get(leaf.number, "")
             if name in names and form in (Form.INTEGER, Form.FLOAT):
                 level = levels[leaf.level]
                 valid = columns.validity(level.arrays[leaf.number])
                 documents = level.documents if valid is None else level.documents[valid]
                 expected[name] += np.bincount(documents, minlength=len(good))
         for name, numbers in expected.items():
-            found, clean = raw_keys.plain_integers(keys, name, int(numbers.sum()), self._offsets[name])
-            sound = clean & (found == numbers)
+            unnamed, clean = raw_keys.plain_integers(keys, name, int(numbers.sum()), self._offsets[name])
+            sound = clean & (unnamed == numbers)
             good &= sound if complete is None else sound | ~complete
 
     def _check_zeros(self, good: Bools, text: raw_keys.Text, levels: dict[str, Level], forms: dict[Node, Form]) -> None:
@@ -233,7 +246,7 @@ class FastDecoder:
 
     def _put_in(
         self,
-        found: UnnamedTexts,
+        unnamed: UnnamedTexts,
         which: Int64s,
         good: Bools,
         levels: dict[str, Level],
@@ -241,38 +254,39 @@ class FastDecoder:
         forms: dict[Node, Form],
     ) -> None:
         """Put what was found of the records `which` among all; clear `good` for those of which it is not sure."""
-        sound = found.sound.copy()
+        sound = unnamed.sound.copy()
         position = np.full(len(good), -1)
         position[which] = np.arange(len(which))
-        for name, level in levels.items():
+        objects = {name: level for name, level in levels.items() if not self._layout.levels[name].is_leaf}
+        for name, level in objects.items():
             # Elements are told apart by their number alone, so that each document must have as many both ways.
             parsed = position[level.documents]
             expected = np.bincount(parsed[parsed >= 0], minlength=len(which))
-            sound &= np.bincount(found.documents[name], minlength=len(which)) == expected
+            sound &= np.bincount(unnamed.documents[name], minlength=len(which)) == expected
         good[which[~sound]] = False
         chosen = np.zeros(len(good), dtype=np.bool_)
         chosen[which[sound]] = True
-        places = {name: np.flatnonzero(chosen[level.documents]) for name, level in levels.items()}
-        usable = {name: sound[documents] for name, documents in found.documents.items()}
-        for name, array in found.texts.items():
-            texts[name] = _spread(columns.filter_rows(array, usable[name]), places[name], len(levels[name]))
-        for leaf in self._asked(forms):
-            level, place = levels[leaf.level], places[leaf.level]
-            if forms[leaf] is Form.BYTES:
+        positions = {name: np.flatnonzero(chosen[level.documents]) for name, level in objects.items()}
+        usable = {name: sound[unnamed.documents[name]] for name in objects}
+        for name in objects:
+            array = columns.filter_rows(unnamed.texts[name], usable[name])
+            texts[name] = columns.spread(array, positions[name], len(levels[name]))
+        for node in self._raw_nodes:
+            level = levels[node.level]
+            raws = spans.raw_texts(unnamed.data, unnamed.leaves[node.number], len(unnamed.documents[node.level]))
+            level.raws[node.number] = spans.spread_texts(raws, usable[node.level], positions[node.level], len(level))
+        for leaf, form in forms.items():
+            if leaf.is_element:
+                continue
+            level, position_of = levels[leaf.level], positions[leaf.level]
+            if form is Form.BYTES:
                 fine = np.ones(len(usable[leaf.level]), dtype=np.bool_)
-                kept = columns.filter_rows(kept_as_sent(found, leaf, fine), usable[leaf.level])
-                level.arrays[leaf.number] = _spread(kept, place, len(level))
-                good[level.documents[place[~fine[usable[leaf.level]]]]] = False
-            else:
-                elements, plain = are_plain_digits(found, leaf)
-                good[which[found.documents[leaf.level][elements[~plain]]]] = False
-
-
-def _spread(array: pa.Array, places: Int64s, count: int) -> pa.Array:
-    """Return an array of `count` values with those of `array` at `places`, NULL elsewhere."""
-    if len(places) == count:
-        return array
-    positions = np.zeros(count, dtype=np.int64)
-    has = np.zeros(count, dtype=np.bool_)
-    positions[places], has[places] = np.arange(len(places)), True
-    return columns.take(array, positions, has)
+                kept = columns.filter_rows(
+                    spans.kept_as_sent(unnamed.data, unnamed.leaves[leaf.number], leaf.columns[0].nulls, fine),
+                    usable[leaf.level],
+                )
+                level.arrays[leaf.number] = columns.spread(kept, position_of, len(level))
+                good[level.documents[position_of[~fine[usable[leaf.level]]]]] = False
+            elif form is Form.INTEGER:
+                elements, plain = spans.are_plain_digits(unnamed.data, unnamed.leaves[leaf.number])
+                good[which[unnamed.documents[leaf.level][elements[~plain]]]] = False

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Annotated, Any
 
@@ -74,6 +74,7 @@ class Level:
     present: Bools
     values: Int64s
     arrays: dict[int, pa.Array]
+    raws: dict[int, list[str | None]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.documents)
@@ -167,7 +168,7 @@ class LaxParser:
                 counts = lengths(array)
                 parents = np.repeat(np.arange(len(level)), counts)
                 items = list_items(array)
-                present = validity(items)
+                present = None if child.items.is_leaf else validity(items)
                 inner = Level(
                     parents,
                     level.documents[parents],
@@ -176,7 +177,10 @@ class LaxParser:
                     {},
                 )
                 levels[child.items.level] = inner
-                self._walk([field.name for field in items.type], items.flatten(), child.items, inner, levels)
+                if child.items.is_leaf:
+                    inner.arrays[child.items.number] = items
+                else:
+                    self._walk([field.name for field in items.type], items.flatten(), child.items, inner, levels)
             else:
                 self._walk([field.name for field in array.type], array.flatten(), child, level, levels)
 
@@ -194,9 +198,15 @@ def _look(value: Any, node: Node, kinds: list[set[type]]) -> None:
 
 
 def _form(leaf: Node, kinds: set[type]) -> Form:
-    forms = {_form_of(column, kinds) for column in leaf.columns} or {Form.TEXT}
-    # What serves two columns that want it in two forms is nothing that the parser can give.
-    if len(forms) > 1:
+    forms = {_form_of(column, kinds) for column in leaf.columns}
+    if leaf.is_number:
+        forms.add(Form.FLOAT)
+    if not forms:
+        return Form.TEXT
+    # What serves two columns that want it in two forms is nothing that the parser can give, and of elements that are
+    # no objects nothing proves how integers are written.
+    differ = Form.BYTES in forms and len({column.nulls for column in leaf.columns}) > 1
+    if len(forms) > 1 or differ or (leaf.is_element and forms & {Form.INTEGER, Form.BYTES}):
         raise Unsupported
     return forms.pop()
 
@@ -219,11 +229,14 @@ def _form_of(column: Column, kinds: set[type]) -> Form:
 def _arrow(node: Node, forms: dict[Node, Form]) -> pa.DataType:
     fields = []
     for name, child in node.children.items():
+        if not child.is_parsed:
+            continue
         if child.is_leaf:
             if forms[child] is not Form.BYTES:
                 fields.append((name, _ARROW[forms[child]]))
         elif child.items is not None:
-            fields.append((name, pa.list_(_arrow(child.items, forms))))
+            items = _ARROW[forms[child.items]] if child.items.is_leaf else _arrow(child.items, forms)
+            fields.append((name, pa.list_(items)))
         else:
             fields.append((name, _arrow(child, forms)))
     return pa.struct(fields)
@@ -231,13 +244,17 @@ def _arrow(node: Node, forms: dict[Node, Form]) -> pa.DataType:
 
 def _struct(node: Node, forms: dict[Node, Form], forbid_unknown: bool) -> Any:
     """Return a msgspec type with the keys of a node, whatever characters they are made of."""
-    fields, names = [], {}
+    fields: list[tuple[str, Any, Any]] = []
+    names = {}
     for i, (key, child) in enumerate(node.children.items()):
-        if child.is_leaf:
+        if not child.is_parsed:
+            fields.append((f"f{i}", msgspec.Raw, msgspec.Raw()))
+        elif child.is_leaf:
             kind = msgspec.Raw if forms[child] is Form.BYTES else _DECODED[forms[child]]
             fields.append((f"f{i}", kind, msgspec.Raw() if kind is msgspec.Raw else None))
         elif child.items is not None:
-            fields.append((f"f{i}", list[_struct(child.items, forms, forbid_unknown)] | None, None))  # type: ignore[misc]
+            items = _DECODED[forms[child.items]] if child.items.is_leaf else _struct(child.items, forms, forbid_unknown)
+            fields.append((f"f{i}", list[items] | None, None))  # type: ignore[valid-type]
         else:
             fields.append((f"f{i}", _struct(child, forms, forbid_unknown) | None, None))
         names[f"f{i}"] = key

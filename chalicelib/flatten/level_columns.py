@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pyarrow as pa
 
@@ -18,9 +20,10 @@ from chalicelib.contracts.contract import (
 )
 from chalicelib.contracts.currencies import MINOR_UNIT_DIGITS
 from chalicelib.contracts.paths import JsonPath
-from chalicelib.flatten import columns, values
+from chalicelib.flatten import columns, date_values, values
 from chalicelib.flatten.columns import Bools, Int64s
 from chalicelib.flatten.conversion import converted, exact_digits, whole, without_nulls
+from chalicelib.flatten.hand_columns import HandColumn
 from chalicelib.flatten.lax_parser import Level
 from chalicelib.flatten.layout import ROOT, Layout
 from chalicelib.flatten.schema import arrow_type
@@ -36,9 +39,9 @@ class LevelColumns:
         self._layout = layout
         self._contract = layout.contract
         self._latest_ms = latest_ms
-        self._earliest_ms = values.ms_of(self._contract.earliest)
+        self._earliest_ms = date_values.ms_of(self._contract.earliest)
 
-    def make(self, levels: dict[str, Level], good: Bools) -> Made:
+    def make(self, levels: dict[str, Level], good: Bools, by_hand: Mapping[Column, HandColumn]) -> Made:
         """Return all columns that are read at a path, and clear `good` for documents with what is not certain."""
         made: Made = {}
         for table in self._contract.tables:
@@ -46,11 +49,34 @@ class LevelColumns:
                 if isinstance(column.source, FromDocument | FromRecord):
                     name, level = level_of(column, levels)
                     fine: Bools = level.present.copy()
-                    made[table.name, column.name] = self._column(column, name, levels, fine)
+                    hand = by_hand.get(column)
+                    if hand is None:
+                        made[table.name, column.name] = self._column(column, name, levels, fine)
+                    else:
+                        made[table.name, column.name] = _read_by_hand(column, hand, level, fine)
                     good[level.documents[~fine]] = False
             for column in table.products:
                 self._multiply(table, column, levels, made, good)
         return made
+
+    def not_chosen(self, levels: dict[str, Level]) -> dict[int, Bools]:
+        """Return for leaves that are one of several paths of columns the documents whose value no column takes."""
+        chosen_by_any: dict[int, Bools] = {}
+        leaves = [leaf for leaf in self._layout.leaves if leaf.level == ROOT and leaf.columns]
+        choices = {leaf.number for leaf in leaves if all(len(_paths(column)) > 1 for column in leaf.columns)}
+        if not choices:
+            return {}
+        root = levels[ROOT]
+        for column in {column for leaf in leaves if leaf.number in choices for column in leaf.columns}:
+            free: Bools = np.ones(len(root), dtype=np.bool_)
+            for path in _paths(column):
+                number = self._layout.leaf(path, of_record=isinstance(column.source, FromRecord)).number
+                valid = columns.validity(without_nulls(root.arrays[number], column.nulls))
+                chosen = free.copy() if valid is None else free & valid
+                chosen_by_any[number] = chosen_by_any.get(number, np.zeros(len(root), dtype=np.bool_)) | chosen
+                free &= ~chosen
+        held = {number: columns.validity(root.arrays[number]) for number in choices}
+        return {n: ~chosen_by_any[n] if valid is None else ~chosen_by_any[n] & valid for n, valid in held.items()}
 
     def _column(self, column: Column, name: str, levels: dict[str, Level], fine: Bools) -> pa.Array:
         array = self._chosen(column, levels[name], fine)
@@ -64,7 +90,9 @@ class LevelColumns:
         else:
             made = converted(column, array, fine)
         if column == self._contract.date_column:
-            ms = columns.numbers(made) if column.type is Type.TIMESTAMP else _days(made) * values.MILLISECONDS_A_DAY
+            ms = (
+                columns.numbers(made) if column.type is Type.TIMESTAMP else _days(made) * date_values.MILLISECONDS_A_DAY
+            )
             fine &= (ms >= self._earliest_ms) & (ms <= self._latest_ms)
         return made
 
@@ -80,7 +108,9 @@ class LevelColumns:
                 continue
             first, second = columns.validity(chosen), columns.validity(array)
             has = np.ones(len(array), np.bool_) if first is None else first
-            fine &= ~(has if second is None else has & second)
+            if level.parents is not level.documents:
+                # Of an element's, which is an unnamed field then is left to the strict way.
+                fine &= ~(has if second is None else has & second)
             if array.type != chosen.type:
                 array, chosen = columns.as_text(array), columns.as_text(chosen)
             chosen = columns.choose(has, chosen, array)
@@ -104,8 +134,8 @@ class LevelColumns:
                 if isinstance(units, DivisorAt):
                     digits, is_power = _logarithm(digits)
                     certain &= is_power
-                known = columns.validity(given)
-                fine &= (certain if known is None else certain & known) | ~needed
+                powers_of_ten = columns.validity(given)
+                fine &= (certain if powers_of_ten is None else certain & powers_of_ten) | ~needed
         numbers = whole(array, (column.scale or 0) - np.asarray(digits), fine, is_decimal=True)
         return columns.column(arrow_type(column), numbers, valid)
 
@@ -146,6 +176,15 @@ class LevelColumns:
         return str(table.lists[level - 1].path) if level else ROOT
 
 
+def _paths(column: Column) -> tuple[JsonPath, ...]:
+    return column.source.paths if isinstance(column.source, FromDocument | FromRecord) else ()
+
+
+def _read_by_hand(column: Column, hand: HandColumn, level: Level, fine: Bools) -> pa.Array:
+    texts = [level.raws.get(node.number, [None] * len(level)) for node in hand.nodes]
+    return columns.column_of(arrow_type(column), hand.read(texts, fine))
+
+
 def level_of(column: Column, levels: dict[str, Level]) -> tuple[str, Level]:
     """Return the level that a column is read at."""
     assert isinstance(column.source, FromDocument | FromRecord)
@@ -157,11 +196,11 @@ def ancestors(name: str, above: str, layout: Layout, levels: dict[str, Level]) -
     """Return for each element of a level which of the level `above` it lies in."""
     if above == ROOT:
         return levels[name].documents
-    found = np.arange(len(levels[name]))
+    elements = np.arange(len(levels[name]))
     while name != above:
-        found = levels[name].parents[found]
+        elements = levels[name].parents[elements]
         name = layout.enclosing(name)
-    return found
+    return elements
 
 
 def _days(array: pa.Array) -> Int64s:
@@ -170,6 +209,6 @@ def _days(array: pa.Array) -> Int64s:
 
 def _logarithm(powers: Int64s) -> tuple[Int64s, Bools]:
     """Return the digits of powers of ten, and which numbers are some."""
-    known = 10 ** np.arange(19, dtype=np.int64)
-    digits = np.searchsorted(known, powers)
-    return digits, known[np.minimum(digits, 18)] == powers
+    powers_of_ten = 10 ** np.arange(19, dtype=np.int64)
+    digits = np.searchsorted(powers_of_ten, powers)
+    return digits, powers_of_ten[np.minimum(digits, 18)] == powers

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import takewhile
 from typing import Any
 
 from chalicelib.contracts.contract import Column, Contract, Table
 from chalicelib.contracts.paths import JsonPath, Key
 from chalicelib.flatten.follow import follow, holds
 from chalicelib.flatten.json_text import RepeatedKey, below, compact, repeated_key
+from chalicelib.flatten.observations import Observations
 from chalicelib.flatten.values import is_null
 
 MOST_NEAR_MISSES = 20
@@ -30,13 +32,15 @@ Fields = dict[str, str]
 class Node:
     """What a contract names below an object: by key the nodes below, and what is read from the key's own value.
 
-    A value is `taken` where a column reads it as its only path. `choices` are columns that read it as one of several
-    paths: the first of them that holds a value is taken. `lists` are the tables' lists that the key's value is.
-    `others` holds keys that were seen and are not the contract's.
+    `is_object` says that an object is due, of which only parts are read. A value is `taken` where a column reads it as
+    its only path. `choices` are columns that read it as one of several paths: the first of them that holds a value is
+    taken. `lists` are the tables' lists that the key's value is. `others` holds keys that were seen and are not the
+    contract's.
     """
 
     children: dict[str, Node] = field(default_factory=dict)
-    taken: bool = False
+    is_object: bool = False
+    is_named: bool = False
     choices: list[Column] = field(default_factory=list)
     lists: list[tuple[Table, int]] = field(default_factory=list)
     others: set[str] = field(default_factory=set)
@@ -49,20 +53,22 @@ class Node:
     @cached_property
     def flat(self) -> frozenset[str]:
         """The keys whose values are taken whole."""
-        return frozenset(key for key, node in self.children.items() if node.taken)
+        return frozenset(key for key, node in self.children.items() if node.is_named)
 
 
 class UnnamedFields:
     """Collects the unnamed fields of documents and of elements of their lists."""
 
-    def __init__(self, contract: Contract) -> None:
-        self.near_misses: dict[str, str] = {}
+    def __init__(self, contract: Contract, observations: Observations) -> None:
+        self._observations = observations
         self._roots: dict[JsonPath | None, Node] = {}
         self._by_path: dict[tuple[str, str], Node] = {}
         for table in contract.tables:
             for column in table.columns:
                 for path in column.paths:
                     self._name(column, path)
+                for path in column.referred:
+                    self._know_object(path.list_path, path.relative[:-1])
             for level, rows in enumerate(table.lists):
                 outer = table.lists[level - 1].path if level else None
                 node = self._node(outer, rows.steps)
@@ -94,18 +100,18 @@ class UnnamedFields:
             if child is None:
                 self._note(key, node, generic)
                 fields[below(generic, key)] = compact(inner, below(path, key))
-            elif inner is not None and not child.taken and not _is_chosen(child, element, inner):
+            elif inner is not None and not child.is_named and not _is_chosen(child, element, inner):
                 self._collect_known(inner, child, below(path, key), below(generic, key), fields, element)
 
     def _collect_known(self, value: Any, node: Node, path: str, generic: str, fields: Fields, element: Any) -> None:
         """Collect from a value that the contract knows, and that no column takes whole."""
         if node.lists:
-            left = [each for each in _elements(value) if not _makes_rows(each, node.lists)]
-            if left and isinstance(value, list | dict):
-                fields[generic] = compact(left, path)
-        elif node.children and isinstance(value, dict):
+            unused = [each for each in _elements(value) if not _makes_rows(each, node.lists)]
+            if unused and isinstance(value, list | dict):
+                fields[generic] = compact(unused, path)
+        elif node.is_object and isinstance(value, dict):
             self._collect(value, node, f"{path}.", f"{generic}.", fields, element)
-        elif value not in ("", []) or not node.children:
+        elif value not in ("", []) or not node.is_object:
             fields[generic] = compact(value, path)
 
     def note(self, key: str, level: str, path: str) -> None:
@@ -119,28 +125,41 @@ class UnnamedFields:
         if key in node.others or len(key) > _LONGEST_KEY or len(node.others) >= _MOST_OTHERS:
             return
         node.others.add(key)
+        self._observations.note_unnamed(below(generic, key))
         meant = node.folded.get(_folded(key))
-        if meant is not None and len(self.near_misses) < MOST_NEAR_MISSES:
-            self.near_misses[generic + key] = generic + meant
+        near_misses = self._observations.near_misses
+        if meant is not None and len(near_misses) < MOST_NEAR_MISSES:
+            near_misses[generic + key] = generic + meant
 
     def _name(self, column: Column, path: JsonPath) -> None:
         node = self._node(path.list_path, path.relative)
         if node is None:
             return
         if len(column.paths) == 1:
-            node.taken = True
+            node.is_named = True
         elif all(each.list_path == path.list_path for each in column.paths):
             node.choices.append(column)
 
+    def _know_object(self, rows: JsonPath | None, steps: tuple[Any, ...]) -> None:
+        node = self._node(rows, steps)
+        if node is not None:
+            node.is_object = True
+
     def _node(self, rows: JsonPath | None, steps: tuple[Any, ...]) -> Node | None:
-        """Return the node of a value that lies below keys alone; None for one of which only an element is read."""
-        if not all(isinstance(step, Key) for step in steps):
+        """Return the node of a value that lies below keys alone; None for one of which only an element is read.
+
+        What such a value lies in is known all the same, so that only the list itself is an unnamed field.
+        """
+        keys = list(takewhile(lambda step: isinstance(step, Key), steps))
+        if len(keys) < len(steps):
+            self._know_object(rows, tuple(keys[:-1]))
             return None
         level = str(rows or "")
         path = f"{level}." if level else ""
         node = self._roots.setdefault(rows, Node())
         self._by_path[level, path] = node
         for step in steps:
+            node.is_object = True
             node = node.children.setdefault(step.name, Node())
             path = f"{below(path, step.name)}."
             self._by_path[level, path] = node
@@ -154,12 +173,12 @@ def _is_chosen(node: Node, element: Any, value: Any) -> bool:
 
 def choose(column: Column, element: Any, prefix: str = "") -> tuple[Any, str]:
     """Return the first value that a column's paths, all from `element`, hold, and its path; None where none does."""
-    found: Any = None
+    value: Any = None
     where = ""
     for path in column.paths:
-        found, where = follow(element, path.relative, prefix, strictly=len(column.paths) == 1)
-        if not is_null(found, column.nulls):
-            return found, where
+        value, where = follow(element, path.relative, prefix, strictly=len(column.paths) == 1)
+        if not is_null(value, column.nulls):
+            return value, where
     return None, where
 
 

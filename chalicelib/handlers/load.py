@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from chalicelib.assembly import datasets, request_crawl, storage
 from chalicelib.cores import cores
 from chalicelib.dataset import Dataset, dataset_of
-from chalicelib.errors import kind_of, redacted_message, shown
+from chalicelib.errors import kind_of, redacted_message
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.ingest import Clock, Ingest
 from chalicelib.loading.models import DELETED, FINISHED, QUARANTINED, WITH_ROWS, Arrival
@@ -57,8 +57,8 @@ def load_event(event: object, settings: Settings, time_left: Callable[[], float]
 
 def load_one(arrival: Arrival, settings: Settings, time_left: Callable[[], float] | None = None) -> str:
     """Load one object; return what was done with it, which is logged and measured."""
-    dataset = dataset_of(arrival.key, datasets(settings))
-    assert dataset is not None, arrival.key
+    # What lies in no contract's folder is quarantined with that reason, whichever dataset looks at it.
+    dataset = dataset_of(arrival.key, datasets(settings)) or datasets(settings)[0]
     outcome, entry = ingest(settings, dataset).load(arrival, time_left=time_left)
     log("source object", outcome=outcome, key=arrival.key, version=arrival.version, **_facts(entry))
     if entry is not None and outcome == entry.state and outcome in FINISHED:
@@ -77,7 +77,7 @@ def ingest(settings: Settings, dataset: Dataset, limits: Limits | None = None) -
         sink=HiveSink(store, dataset.folders, settings.roll_bytes),
         clock=Clock(lambda: datetime.now(UTC), time.monotonic),
         renewed_after=settings.sweep_grace_seconds / 4,
-        on_near_misses=log_near_misses,
+        on_hints=log_hints,
         set_aside=lambda key, reason: _set_aside(key, reason, settings),
     )
 
@@ -87,10 +87,9 @@ def _set_aside(key: str, reason: str, settings: Settings) -> None:
     measure({"LedgerEntriesUnreadable": 1}, stage=settings.stage)
 
 
-def log_near_misses(arrival: Arrival, near_misses: Mapping[str, str]) -> None:
-    """Log which keys of an object are nearly the contract's, each with the one that it nearly is; no values."""
-    keys = {shown(sent): meant for sent, meant in near_misses.items()}
-    log("keys are nearly the contract's", level="WARNING", key=arrival.key, version=arrival.version, keys=keys)
+def log_hints(arrival: Arrival, hints: Sequence[str]) -> None:
+    """Log what of an object may be a fault in its contract: names of columns and keys, and no values."""
+    log("hints", level="WARNING", key=arrival.key, version=arrival.version, hints=list(hints))
 
 
 def limits_of(settings: Settings) -> Limits:

@@ -61,6 +61,7 @@ class Entry:
     counts: Counts = NO_ORDERS
     quarantine: str | None = None
     reason: str | None = None
+    hints: tuple[str, ...] = ()
     source_bytes: int | None = None
     source_modified_at: str | None = None
     finished_at: str | None = None

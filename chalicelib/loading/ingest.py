@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -32,8 +32,8 @@ class Ingest:
     """Brings source objects of a dataset into the lake.
 
     `store` is S3, `sink` is where rows go. A load writes every `renewed_after` seconds into the ledger that it is still
-    at work, so that the sweep leaves it alone. `on_near_misses` is called with the fields of an arrival that are nearly
-    the contract's, if any (see writing.convert). `set_aside` is called with the source key and the reason where its
+    at work, so that the sweep leaves it alone. `on_hints` is called with what of an arrival may be a fault in the
+    contract, if anything (see flatten.observations). `set_aside` is called with the source key and the reason where its
     ledger entry cannot be read: a copy of the entry is kept, and the object is loaded as if it were new.
     """
 
@@ -46,7 +46,7 @@ class Ingest:
         sink: Sink,
         clock: Clock,
         renewed_after: float = 300.0,
-        on_near_misses: Callable[[Arrival, Mapping[str, str]], None] = lambda arrival, near_misses: None,
+        on_hints: Callable[[Arrival, Sequence[str]], None] = lambda arrival, hints: None,
         set_aside: Callable[[str, str], None] = lambda key, reason: None,
     ) -> None:
         self._store = store
@@ -55,7 +55,7 @@ class Ingest:
         self._sink = sink
         self._clock = clock
         self._renewed_after = renewed_after
-        self._on_near_misses = on_near_misses
+        self._on_hints = on_hints
         self._set_aside = set_aside
 
     def load(
@@ -117,8 +117,8 @@ class Ingest:
                     load.abort()
                     return None
                 load.publish(result)
-                if load.near_misses:
-                    self._on_near_misses(session.arrival, load.near_misses)
+                if load.hints:
+                    self._on_hints(session.arrival, load.hints)
                 return result
             except BaseException:
                 load.abort()

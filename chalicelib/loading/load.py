@@ -25,6 +25,9 @@ PART_BYTES = 8 * MIB
 """Compressed bytes of rejected records that wait in memory; beyond, they are staged in S3 in parts of this size.
 S3 takes no part below 5 MiB but the last, and no more than 10,000."""
 
+MOST_HINTS = 10
+"""How many sentences about a load its ledger entry keeps."""
+
 Watch = Callable[[int], None]
 """Called as the source is read, with how many of its bytes were; what it raises ends the load."""
 
@@ -32,8 +35,7 @@ Watch = Callable[[int], None]
 class Load:
     """One source object: `read` it, then `publish` what `read` returned, or `abort`.
 
-    Its rows go to `writer`, as `dataset` has them. `near_misses` are those of the fields (see writing.convert), once
-    read.
+    Its rows go to `writer`, as `dataset` has them. `hints` are what may be a fault in the contract, once read.
     """
 
     def __init__(
@@ -44,7 +46,7 @@ class Load:
         self._arrival = arrival
         self._source = source
         self._writer = writer
-        self.near_misses: dict[str, str] = {}
+        self.hints: tuple[str, ...] = ()
         self._quarantine = f"{dataset.prefixes.quarantine}{names_of(arrival, source).prefix}"
         self._rejected = _RejectedFile(store, f"{self._quarantine}.ndjson.gz")
 
@@ -55,7 +57,7 @@ class Load:
         """
         try:
             self._reject_up_front(limits)
-            counts, self.near_misses = convert(
+            converted = convert(
                 _Watched(ReadAhead(self._source.stream), watch),
                 Lineage(self._arrival.key, self._arrival.version, self._source.modified_at),
                 limits,
@@ -67,10 +69,13 @@ class Load:
             self.abort()
             return self._quarantined(problem)
         self._rejected.close()
+        counts = converted.counts
+        self.hints = tuple(converted.observations.hints(self._dataset.contract)[:MOST_HINTS])
         return replace(
             self._result(PARTLY_LOADED if counts.orders_rejected else LOADED),
             files=self._writer.files,
             counts=counts,
+            hints=self.hints,
             quarantine=self._rejected.key if counts.orders_rejected else None,
         )
 
@@ -86,6 +91,11 @@ class Load:
         self._writer.abort()
 
     def _reject_up_front(self, limits: Limits) -> None:
+        if not self._arrival.key.startswith(self._dataset.incoming):
+            raise UnreadableFile(
+                f"it lies in no contract's folder: drop documents of contract {self._dataset.name} below "
+                f"{self._dataset.incoming}"
+            )
         if not is_supported(self._arrival.key):
             raise UnreadableFile(f"unsupported file type: name it {', '.join(SUFFIXES)}, or one of these with .gz")
         if limits.max_source_bytes is not None and self._source.size > limits.max_source_bytes:

@@ -105,6 +105,7 @@ class Result:
     counts: Counts = NO_ORDERS
     quarantine: str | None = None
     reason: str | None = None
+    hints: tuple[str, ...] = ()
     source_bytes: int | None = None
     source_modified_at: str | None = None
     finished_at: str | None = None

@@ -16,6 +16,7 @@ from chalicelib.errors import UnreadableFile
 from chalicelib.flatten import arrow, parallel
 from chalicelib.flatten.flattener import Flattener, Lineage, records_of
 from chalicelib.flatten.memory_file import MemoryFile
+from chalicelib.flatten.observations import Observations
 from chalicelib.settings import MIB
 from chalicelib.writing.sink import SinkWriter
 
@@ -27,14 +28,11 @@ FREE_ROWS_BYTES = 64 * MIB
 
 
 class Converted(NamedTuple):
-    """What became of a source.
-
-    `near_misses` are paths of fields that the contract would name but for case or spaces, each with the path that it
-    names: a few, and no values.
-    """
+    """What became of a source: `rows` are those of each table, `observations` what its documents had beside them."""
 
     counts: Counts
-    near_misses: dict[str, str]
+    rows: dict[str, int]
+    observations: Observations
 
 
 @dataclass(frozen=True)
@@ -105,6 +103,7 @@ def convert(
     counts = Counts()
     first: RejectedRecord | None = None
     rows_bytes = 0
+    rows = {table.name: 0 for table in contract.tables}
     try:
         with closing(parallel.flattened(batches, flattener, limits.cores)) as flattened:
             for batch, parts in flattened:
@@ -115,6 +114,7 @@ def convert(
                     first = first or next(iter(part.rejected), None)
                     for each in part.tables:
                         writer.write(each.table.name, each.rows, each.months)
+                        rows[each.table.name] += each.rows.num_rows
                         rows_bytes += each.rows.nbytes
                     counts += Counts(0, part.loaded, len(part.rejected), part.tables[0].rows.num_rows)
                     check_expansion(rows_bytes, batch.end)
@@ -124,4 +124,7 @@ def convert(
     except BaseException:
         writer.abort()
         raise
-    return Converted(counts, {key: meant for each in flatteners for key, meant in each.near_misses.items()})
+    observations = Observations()
+    for one in flatteners:
+        observations += one.observations
+    return Converted(counts, rows, observations)

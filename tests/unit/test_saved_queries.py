@@ -188,8 +188,8 @@ def test_queries_of_several_contracts_are_run_by_their_names_each_on_its_own_tab
 
 
 def test_two_contracts_with_a_query_of_one_name_are_refused_with_both_their_names(tmp_path: Path) -> None:
-    contracts = [contract_with_query(tmp_path, name, "latest") for name in ("shipments", "returns")]
-    with pytest.raises(ContractError, match="query 'latest' is one of contract shipments and of contract returns"):
+    contracts = [contract_with_query(tmp_path, name, "latest") for name in ("shipments", "receipts")]
+    with pytest.raises(ContractError, match="query 'latest' is one of contract shipments and of contract receipts"):
         saved.load(tuple(replace(DATASET, contract=each) for each in contracts))
 
 
