@@ -21,13 +21,17 @@ Make = Callable[[], object]
 
 @dataclass
 class Field:
-    """A value of an object: the steps of keys to it, what makes it, and the path that a contract reads it at."""
+    """A value of an object: the steps of keys to it, what makes it, and the path that a contract reads it at.
+
+    A document without one that is `needed` is rejected.
+    """
 
     keys: tuple[str, ...]
     make: Make
     path: str
     kind: str
     options: str = ""
+    needed: bool = False
 
 
 @dataclass
@@ -153,6 +157,7 @@ class DrawnContract(random.Random):
     def column(self, name: str, field_: Field, required: bool = False) -> str:
         """Return the line of a column that reads a field."""
         options = field_.options
+        field_.needed |= required
         if required or self.random() < 0.05:
             options += ", required = true"
         if not required and self.random() < 0.15:
@@ -217,7 +222,7 @@ class DrawnContract(random.Random):
         numbers = self.random() < 0.6
         return {
             "identifier": lambda: self.randrange(10**6) if numbers else f"A-{self.randrange(999):05d}",
-            "text": lambda: self.text_value() if self.random() < 0.8 else self.choice([1, Literal("1.50"), True, False]),
+            "text": lambda: self.choice([*[self.text_value()] * 9, 1, Literal("1.50"), True, False]),
             "json": lambda: self.choice(
                 [self.text_value(), Literal("-2e0"), Pairs([("k", [1, Literal("1.10")])]), [], Pairs(), True, [None]]
             ),
@@ -236,7 +241,7 @@ class DrawnContract(random.Random):
         decimals = min(scale, 2)
 
         def made() -> object:
-            amount = f"{self.randrange(10**7) / 10**decimals:.{decimals}f}"
+            amount = f"{self.randrange(10**6) / 10**decimals:.{decimals}f}"
             return amount if self.random() < self.odd_numbers else Literal(amount)
 
         return made
@@ -257,7 +262,7 @@ class DrawnContract(random.Random):
         kinds.append(lambda: self.choice(UNITS))
         keys = self.keys_in(level)
         path = json.dumps(level.below(".".join(map(path_key, keys))))
-        level.fields.append(Field(keys, kinds[what - 2], json.loads(path), "text"))
+        level.fields.append(Field(keys, kinds[what - 2], json.loads(path), "text", needed=True))
         return made, [f", divide_by = {path}", f", digits = {path}", f", digits = {{ currency = {path} }}"][what - 2]
 
     def dates(self, kind: str) -> tuple[Make, str]:
@@ -334,8 +339,8 @@ class DrawnContract(random.Random):
         """Return a sound document, or element of a list."""
         made = Pairs()
         for each in level.fields:
-            if each.path.startswith(("id", "dated")) or self.random() >= self.optional / 2:
-                put(made, each.keys, each.make() if self.random() >= self.optional / 4 else None)
+            if each.needed or self.random() >= self.optional / 2:
+                put(made, each.keys, each.make() if each.needed or self.random() >= self.optional / 4 else None)
         if level.path:
             put(made, ("which",), self.choice(["a", "a", "b"]))
         for keys, inner in level.lists:
