@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.contracts.reading import read_text
-from tests.builders import flattened_tables
+from tests.builders import LINEAGE, Rows, flattened_tables
+from tests.unit import third_reading
 from tests.unit.drawn_contracts import DrawnContract
 
 seeds = st.integers(0, 2**32)
@@ -24,6 +25,15 @@ def assert_ways_agree(drawn: DrawnContract, ugliness: float) -> None:
     assert (rejected, loaded) == (strictly_rejected, strictly_loaded), (drawn.text, records)
     assert loaded + len(rejected) == len(records)
     assert seen == strictly_seen, (drawn.text, records)
+    assert_third_agrees(drawn.text, records, strict_tables, [each.record_number for each in strictly_rejected])
+
+
+def assert_third_agrees(text: str, records: list[str], tables: dict[str, Rows], rejected: list[int]) -> None:
+    read, rejected_there = third_reading.Reading(text, LINEAGE.modified_at).read(records)
+    assert rejected == rejected_there, (text, records)
+    for name, rows in read.items():
+        made = tables[name][0]
+        assert [third_reading.cells(row, each) for row, each in zip(made, rows, strict=True)] == rows, (text, records)
 
 
 @pytest.mark.thorough
