@@ -7,6 +7,7 @@ fault that both share is seen too. Speed is no matter here; each rule stands as 
 from __future__ import annotations
 
 import email.utils
+import itertools
 import json
 import re
 import tomllib
@@ -149,13 +150,9 @@ class Reading:
                 if key in main["columns"]:
                     main["columns"][key]["required"] = True
             if table is not main:
-                own = {
-                    column.get("path") for column in table["columns"].values() if isinstance(column.get("path"), str)
-                }
-                missing = {
-                    key: main["columns"][key] for key in self.identity if main["columns"][key]["path"] not in own
-                }
-                table["columns"] |= {key: dict(each, required=False) for key, each in missing.items()}
+                own = [column.get("path") for column in table["columns"].values()]
+                identity = {key: main["columns"][key] for key in self.identity}
+                table["columns"] |= {key: each for key, each in identity.items() if each["path"] not in own}
             if not any(column.get("from") == "extra_fields" for column in table["columns"].values()):
                 table["columns"]["extra_fields"] = {"from": "extra_fields"}
             table["name"] = name
@@ -221,7 +218,7 @@ class Reading:
             return self.row_number(table, column, way, doc)
         if column.get("from") == "extra_fields":
             return self.unnamed(table, way) or None
-        paths = column.get("path", column.get("outer"))
+        paths: Any = column.get("path", column.get("outer"))
         parts = [split(steps_of(each)) for each in (paths if isinstance(paths, list) else [paths])]
         if any(len(part) > len(way) for part in parts):
             return None
@@ -255,9 +252,7 @@ class Reading:
         kind = column["type"]
         if kind == "decimal":
             scale, digits = column.get("scale", 4), self.digits(column, way)
-            whole = _whole(
-                value, scale - digits, lambda exact, lost: lost <= EXACT.multiply(abs(exact), Decimal("1e-9"))
-            )
+            whole = _whole(value, scale - digits, _is_noise if scale else _is_whole_noise)
             return _fitting(EXACT.scaleb(whole, -scale), scale)
         if kind in ("date", "timestamp"):
             return _dated(value, kind, column.get("format", "iso"), column.get("zone", "UTC"))
@@ -337,7 +332,11 @@ class Reading:
             named = self.named(here, lists)
             if not named:
                 fields[path] = inner
-            elif inner is None or "alone" in named or self.is_chosen(here, lists, element, inner):
+            elif (
+                (inner is None and "aside" not in named)
+                or "alone" in named
+                or self.is_chosen(here, lists, element, inner)
+            ):
                 continue
             elif "list" in named:
                 elements = inner if isinstance(inner, list) else [inner]
@@ -353,20 +352,20 @@ class Reading:
         """Tell what the contract names at, and below, these keys of the elements of a list."""
         named = set()
         for steps, alone in self.all_paths():
-            if plain_way(steps[:-1]) == lists and all(isinstance(each, str) for each in steps[-1]):
-                if steps[-1] == keys:
-                    named.add("alone" if alone else "choice")
-                elif steps[-1][: len(keys)] == keys:
-                    named.add("more")
-        for table in self.tables.values():
-            way = plain_way(table["way"])
-            if len(way) > len(lists) and way[: len(lists)] == lists:
-                there = way[len(lists)]
-                if all(isinstance(each, str) for each in there):
-                    if there == keys:
-                        named.add("list")
-                    elif there[: len(keys)] == keys:
-                        named.add("more")
+            if plain_way(steps[:-1]) == lists:
+                way = tuple(itertools.takewhile(lambda each: isinstance(each, str), steps[-1]))
+                if way != keys:
+                    named |= {"more"} if way[: len(keys)] == keys else set()
+                else:
+                    named.add("aside" if way != steps[-1] else "alone" if alone else "perhaps")
+        for steps in self.referred():
+            if plain_way(steps[:-1]) == lists:
+                at = steps[-1]
+                named |= {"aside"} if at == keys else {"more"} if at[: len(keys)] == keys else set()
+        for to_rows in (plain_way(table["way"]) for table in self.tables.values()):
+            if len(to_rows) > len(lists) and to_rows[: len(lists)] == lists:
+                at = to_rows[len(lists)]
+                named |= {"list"} if at == keys else {"more"} if at[: len(keys)] == keys else set()
         return named
 
     def all_paths(self) -> Iterable[tuple[list[tuple[Step, ...]], bool]]:
@@ -376,6 +375,15 @@ class Reading:
                 paths = column.get("path", [])
                 for path in paths if isinstance(paths, list) else [paths]:
                     yield split(steps_of(path)), not (isinstance(paths, list) and len(paths) > 1)
+
+    def referred(self) -> Iterable[list[tuple[Step, ...]]]:
+        """Yield the paths to what says how many decimals an amount has: it is no column's, and stays unnamed."""
+        for table in self.tables.values():
+            for column in table["columns"].values():
+                for given in (column.get("divide_by"), column.get("digits")):
+                    path = given.get("currency") if isinstance(given, dict) else given
+                    if isinstance(path, str):
+                        yield split(steps_of(path))
 
     def is_chosen(self, keys: tuple[str, ...], lists: list[Any], element: Any, value: Any) -> bool:
         """Tell whether a value is what a column takes, of several that it may take."""
@@ -424,7 +432,7 @@ def json_path(lists: Iterable[Iterable[Any]]) -> str:
     text = ""
     for keys in lists:
         for key in keys:
-            text += (f".{key}" if text else key) if _is_plain(key) else f"[{_compact(key)}]"
+            text += ("." if text else "") + (key if _is_plain(key) else _compact(key))
         text += "[]"
     return text
 
@@ -514,7 +522,7 @@ def _fitting(amount: Decimal, scale: int) -> Decimal:
 
 
 def _integer(value: Any) -> int:
-    whole = int(_whole(value, 0, lambda exact, lost: _is_noise(exact, lost) and lost <= Decimal("1e-6")))
+    whole = int(_whole(value, 0, _is_whole_noise))
     if not -(2**63) <= whole < 2**63:
         raise Rejected("too large")
     return whole
@@ -522,6 +530,10 @@ def _integer(value: Any) -> int:
 
 def _is_noise(exact: Decimal, lost: Decimal) -> bool:
     return lost <= EXACT.multiply(abs(exact), Decimal("1e-9"))
+
+
+def _is_whole_noise(exact: Decimal, lost: Decimal) -> bool:
+    return _is_noise(exact, lost) and lost <= Decimal("1e-6")
 
 
 def _whole(value: Any, scale: int, is_noise: Callable[[Decimal, Decimal], bool]) -> Decimal:
