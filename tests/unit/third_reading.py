@@ -190,7 +190,7 @@ class Reading:
         for way in self.elements(table, Way([document]), table["way"]) or [Way([document])]:
             row: dict[str, Any] = {"record_number": number}
             for name, column in table["columns"].items():
-                if "product" not in column and column.get("from") not in ("source_key", "month"):
+                if column.keys() & {"path", "outer"} or column.get("from") in ("row_number", "extra_fields"):
                     row[name] = self.cell(table, name, column, way, document, whole)
             self.multiply(table, row)
             rows.append(row)
