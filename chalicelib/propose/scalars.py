@@ -129,7 +129,7 @@ def _exists(name: str, text: str) -> bool:
         elif name == "dotnet":
             return 1 < _year(name, text) < 9999
         elif not name.startswith("ambiguous"):
-            datetime.strptime(text, "%Y%m%d" if name == "yyyymmdd" else name)  # noqa: DTZ007 - it is not kept
+            datetime.strptime(text, "%Y%m%d" if name == "yyyymmdd" else name)
     except ValueError:
         return False
     return True
