@@ -17,7 +17,7 @@ from chalicelib.flatten.flattener import Flattener, Lineage
 from chalicelib.flatten.flattener import records_of as read_records
 from chalicelib.propose.__main__ import main
 from tests.unit import third_reading
-from tests.unit.proposing import PAYLOADS, Proposed, proposed, uncommented
+from tests.unit.proposing import PAYLOADS, Proposed, lines, proposed, uncommented
 from tests.unit.test_propose_payloads import READABLE
 from tests.unit.test_propose_shapes import SHAPES
 from tests.unit.wild_shapes import WILD
