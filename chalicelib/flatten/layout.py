@@ -23,8 +23,8 @@ class Node:
     A leaf is read by `columns`, as a number also where only `is_number` says so; one that is not `named` by any is read
     because a column depends on it, and is an unnamed field all the same. `is_raw` says that columns are read by hand
     from its bytes (see hand_columns.py): from single elements of a list, which stays an unnamed field as a whole.
-    `is_element` says that it is an
-    element of a list, `is_around` that it lies around the document, where nothing is an unnamed field.
+    `is_element` says that it is an element of a list, `is_around` that it lies around the document, where nothing is
+    an unnamed field.
     """
 
     number: int
