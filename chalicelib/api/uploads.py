@@ -50,6 +50,7 @@ class UploadLink:
     """A form that takes one file. `fields` are to be sent as they are, before the file."""
 
     upload_id: str
+    contract: str
     key: str
     url: str
     fields: dict[str, str]
@@ -110,7 +111,7 @@ class Uploads:
             key, content_type(upload.name), settings.upload_max_bytes, settings.upload_seconds
         )
         expires_at = now + timedelta(seconds=settings.upload_seconds)
-        return UploadLink(upload.text, key, url, fields, expires_at, settings.upload_max_bytes)
+        return UploadLink(upload.text, of_contract, key, url, fields, expires_at, settings.upload_max_bytes)
 
     def status(self, upload_id: str) -> dict[str, Any]:
         """Return how far an upload has come, as JSON values. Raises UnknownUpload.
@@ -126,6 +127,7 @@ class Uploads:
         state, reason = self._state(upload, stored, record)
         status: dict[str, Any] = {
             "upload_id": upload_id,
+            "contract": upload.contract or None,
             "key": key,
             "status": state,
             **asdict(Counts()),

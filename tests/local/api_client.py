@@ -22,8 +22,9 @@ from local.pipeline import wait_for
 from tests.local.product import Product
 
 SETTINGS = Settings(bucket="any")
-QUERIES = saved.load(assembly.datasets(SETTINGS))
-DOCUMENT = document(QUERIES, SETTINGS, "")
+DATASETS = assembly.datasets(SETTINGS)
+QUERIES = saved.load(DATASETS)
+DOCUMENT = document([each.name for each in DATASETS], QUERIES, SETTINGS, "")
 DOCUMENTED = schemathesis.openapi.from_dict(DOCUMENT | {"security": []})
 """The document without its security: every call is signed here, and what is not signed is another test's."""
 SECONDS = 35.0
