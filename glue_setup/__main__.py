@@ -12,6 +12,7 @@ from pathlib import Path
 import boto3
 from botocore.exceptions import ClientError, NoCredentialsError
 
+from chalicelib.assembly import check_contracts
 from chalicelib.stage import read_stage
 from glue_setup import command_line, foundations
 from glue_setup.clients import connect
@@ -43,6 +44,8 @@ def write_policies(target: Target, project: Path) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     stage = read_stage(options.project, options.stage)
+    if options.command != "destroy":
+        check_contracts(stage.settings)
     session = boto3.Session()
     if options.command == "policies":
         try:
