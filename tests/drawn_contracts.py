@@ -39,6 +39,7 @@ from chalicelib.contracts.paths import Each, Index, JsonPath, Key, Step, Where, 
 from chalicelib.contracts.sections import Faults
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
+PROSE = st.text(st.characters(categories=["L", "N", "P"]), max_size=6)
 ODD_KEYS = st.sampled_from(["", "ship to", "a.b", 'say "x"', "a[0]", "k=v", "\\", "é", "$oid", "😀", "#", "\u007f"])
 ZONES = st.sampled_from(["UTC", "Europe/Berlin", "America/Sao_Paulo"])
 FORMATS = st.sampled_from([*Dates, Strptime("%d/%m/%Y"), Strptime("%Y-%m-%d %H:%M:%S %z")])
@@ -105,7 +106,7 @@ class _Drawing:
             name,
             kind,
             FromRecord(paths) if outer else FromDocument(paths),
-            description=self.draw(ANY_TEXT),
+            description=self.draw(PROSE),
             required=self.flag(),
             scale=self.one(DECIMAL_SCALE, 0, 2, 9) if decimal else None,
             nulls=self.nulls(),
@@ -139,16 +140,14 @@ class _Drawing:
             for i in range(self.draw(st.integers(0, 5)))
         ]
         columns += [
-            Column(f"{name}_n{i}", Type.ROW_NUMBER, RowNumber(each.path), self.draw(ANY_TEXT))
+            Column(f"{name}_n{i}", Type.ROW_NUMBER, RowNumber(each.path), self.draw(PROSE) or DESCRIPTIONS[RowNumber])
             for i, each in enumerate(shape.lists)
             if self.flag()
         ]
         numeric = [column.name for column in columns if column.type in NUMERIC]
         if numeric and self.flag():
             factors = (self.one(*numeric), self.one(*numeric))
-            columns.append(
-                Column(f"{name}_p", Type.DECIMAL, Product(factors), self.draw(ANY_TEXT), scale=self.one(0, 9))
-            )
+            columns.append(Column(f"{name}_p", Type.DECIMAL, Product(factors), self.draw(PROSE), scale=self.one(0, 9)))
             if self.flag():
                 columns.append(Column(f"{name}_q", Type.DECIMAL, Product((f"{name}_p", factors[0])), scale=4))
         for origin in self.draw(st.lists(st.sampled_from(Origin), unique=True)):
@@ -158,7 +157,7 @@ class _Drawing:
             tuple(self.draw(st.permutations(columns))),
             (),
             rows=rows,
-            description=self.draw(ANY_TEXT),
+            description=self.draw(PROSE),
             latest=self.one(None, f"{name}_latest"),
             documents=self.one(None, f"{name}_documents") if rows else None,
             one_or_many=bool(rows) and self.flag(),
@@ -186,7 +185,7 @@ def declared_contracts(draw: Any) -> Contract:
         tuple(each.name for each in identity),
         date="dated" if has_date else "",
         version="version_of" if has_version else None,
-        description=draw(ANY_TEXT),
+        description=draw(PROSE),
         records=tuple(dict.fromkeys(JsonPath((drawing.key(), drawing.key())) for _ in range(drawing.one(0, 1, 2)))),
         at=at,
         incoming=drawing.one("", "shop/", "shop/a.b/"),

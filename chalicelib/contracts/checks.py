@@ -64,10 +64,10 @@ def check(contract: Contract, draft: Draft) -> None:
                 draft.faults.add(("tables", table.name, *at), problem)
 
 
-Found = Iterator[tuple[Location, str]]
+Problems = Iterator[tuple[Location, str]]
 
 
-def _names(contract: Contract, draft: Draft) -> Found:
+def _names(contract: Contract, draft: Draft) -> Problems:
     owners = {table.name: f"table {table.name}" for table in contract.tables}
     for table in contract.tables:
         for key, view in (("latest", table.latest), ("documents", table.documents)):
@@ -78,7 +78,7 @@ def _names(contract: Contract, draft: Draft) -> Found:
             owners.setdefault(view, f"view {key} of table {table.name}")
 
 
-def _roles(contract: Contract, draft: Draft) -> Found:
+def _roles(contract: Contract, draft: Draft) -> Problems:
     main = contract.main
     for name in contract.identity:
         yield from _role(main, draft, "identity", name, _IDENTITY_TYPES, _IDENTITY_ORIGINS)
@@ -96,7 +96,7 @@ def _roles(contract: Contract, draft: Draft) -> Found:
 
 def _role(
     main: Table, draft: Draft, role: str, name: str, types: tuple[Type, ...], origins: tuple[Origin, ...]
-) -> Found:
+) -> Problems:
     if (main.name, name) in draft.unread:
         return
     at = ("document", role)
@@ -117,7 +117,7 @@ def _role(
         yield at, f"{named}, which is read from a list, many times a document: name a column of the document itself"
 
 
-def _table(contract: Contract, table: Table, draft: Draft) -> Found:
+def _table(contract: Contract, table: Table, draft: Draft) -> Problems:
     if table.rows is None and table.name not in draft.without_rows:
         for key, given in (("one_or_many", table.one_or_many), ("documents", table.documents)):
             if given:
@@ -132,9 +132,9 @@ def _table(contract: Contract, table: Table, draft: Draft) -> Found:
             yield ("columns", column.name), f"the view {table.documents} adds a column of this name: use another"
 
 
-def _outer(contract: Contract, table: Table, draft: Draft) -> Found:
+def _outer(contract: Contract, table: Table, draft: Draft) -> Problems:
     for column in table.columns:
-        if not isinstance(column.source, FromRecord):
+        if not isinstance(column.source, FromRecord) or (table.name, column.name) not in draft.declared:
             continue
         if contract.at is None:
             yield ("columns", column.name, "outer"), "nothing is around the document, as at is empty: write path"
@@ -144,7 +144,7 @@ def _outer(contract: Contract, table: Table, draft: Draft) -> Found:
                 yield ("columns", column.name, "outer"), problem
 
 
-def _levels(contract: Contract, table: Table, draft: Draft) -> Found:
+def _levels(contract: Contract, table: Table, draft: Draft) -> Problems:
     """Check that the lists that columns step through are those of their table's rows."""
     if table.name in draft.without_rows:
         return
@@ -179,7 +179,7 @@ def _written(column: Column) -> Iterator[tuple[str, JsonPath]]:
         yield ("divide_by" if isinstance(column.minor_units, DivisorAt) else "digits"), path
 
 
-def _products(contract: Contract, table: Table, draft: Draft) -> Found:
+def _products(contract: Contract, table: Table, draft: Draft) -> Problems:
     by_name = {column.name: column for column in table.columns}
     circular = by_name.keys() - {column.name for column in in_order(table.columns)}
     for column in table.columns:
@@ -199,7 +199,7 @@ def _products(contract: Contract, table: Table, draft: Draft) -> Found:
                 yield at, f"names {factor!r}, which is made of itself in the end: break the circle"
 
 
-def _ways(contract: Contract, draft: Draft) -> Found:
+def _ways(contract: Contract, draft: Draft) -> Problems:
     """Check that nothing has to be a value and an object, or an object and a list, in one document.
 
     A column of type json takes anything, and one with several paths passes over what it cannot step into: neither

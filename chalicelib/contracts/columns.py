@@ -36,6 +36,9 @@ from chalicelib.contracts.contract import (
 from chalicelib.contracts.paths import JsonPath
 from chalicelib.contracts.sections import Section, kind, near
 
+LONGEST_DESCRIPTION = 255
+"""Characters of a column's comment: https://docs.aws.amazon.com/glue/latest/dg/aws-glue-api-catalog-tables.html"""
+
 KINDS = ("path", "outer", "from", "product")
 _READ = ("type", "required", "description", "null", "scale", "divide_by", "digits", "format", "zone")
 _TYPES = {each.value: each for each in DECLARABLE}
@@ -97,7 +100,7 @@ def _value(name: str, section: Section, source: FromDocument | FromRecord) -> Co
         name,
         declared,
         source,
-        description=section.text("description") or "",
+        description=section.description(LONGEST_DESCRIPTION),
         required=section.boolean("required"),
         scale=DECIMAL_SCALE if decimal and scale is None else scale,
         nulls=_nulls(section),
@@ -137,17 +140,17 @@ def _origin(name: str, section: Section, rows: JsonPath | None) -> Column | None
     if text not in _FROM:
         section.add("from", f"is {kind(text)}{near(text, _FROM)}: use one of {', '.join(_FROM)}")
         return None
-    description = section.text("description")
+    description = section.description(LONGEST_DESCRIPTION)
     if not numbers_rows:
         origin = Origin(text)
-        return Column(name, ORIGIN_TYPES[origin], origin, DESCRIPTIONS[origin] if description is None else description)
+        return Column(name, ORIGIN_TYPES[origin], origin, description or DESCRIPTIONS[origin])
     of = section.path("of") if "of" in section.values else rows
     if of is None:
         if rows is None:
             section.add("from", "numbers rows, and the table has one row a document: give it rows, or leave this out")
         return None
     of = of.plain
-    return Column(name, Type.ROW_NUMBER, RowNumber(of), DESCRIPTIONS[RowNumber] if description is None else description)
+    return Column(name, Type.ROW_NUMBER, RowNumber(of), description or DESCRIPTIONS[RowNumber])
 
 
 def _product(name: str, section: Section) -> Column | None:
@@ -164,7 +167,7 @@ def _product(name: str, section: Section) -> Column | None:
         name,
         Type.DECIMAL,
         Product((factors[0], factors[1])),
-        description=section.text("description") or "",
+        description=section.description(LONGEST_DESCRIPTION),
         scale=section.integer("scale", 0, MAX_SCALE),
     )
 

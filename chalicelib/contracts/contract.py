@@ -1,7 +1,7 @@
 """A contract as data: what a kind of document looks like, and the tables that are made of it.
 
-`reading.read` makes one from contract.toml and checks it; whoever builds one by hand calls `checks.faults`. Everything
-that follows from a contract is made from these classes: the decoders, Arrow schemas, Glue columns, views and docs.
+`reading.read` makes one from contract.toml and checks it. Everything that follows from a contract is made from these
+classes: the decoders, Arrow schemas, Glue columns, views and docs.
 
 **Rows.** A table has one row for each element of the list at `rows`, or one for each document where `rows` is None. A
 document without such elements keeps one row, whose columns from the list are NULL, in every table: a later version
@@ -14,8 +14,9 @@ begin like `Table.rows`.
 **Columns that need no declaration.** Every table has `extra_fields`, the lineage columns (`source_key`,
 `source_version`, `source_modified_at`, `record_number`) and the partition; a table other than the main one also has the
 columns of the identity and of the version, with the main table's names, and a table with the view `documents` has
-`row_number`. What a table does not declare is appended by the reader under these names (the partition under the name
-that it has in the main table, or `month`), so that `Table.columns` always has all of them.
+`row_number`. `implied.complete` adds what a table does not declare, identity and version before its own columns and the
+others after them, under these names (the partition under the name that it has in the main table, or `month`), so that
+`Table.columns` always has all of them.
 """
 
 from __future__ import annotations

@@ -21,6 +21,8 @@ from chalicelib.contracts.toml_lines import Location, line_of, lines
 from chalicelib.errors import ContractError, shown
 
 MAX_BYTES = 500_000
+LONGEST_DESCRIPTION = 2048
+"""Characters of a table's description: https://docs.aws.amazon.com/glue/latest/dg/aws-glue-api-catalog-tables.html"""
 LONGEST_PROBLEM = 600
 """Characters of one fault that are printed."""
 FILE_NAME = "contract.toml"
@@ -82,8 +84,8 @@ def _syntax_fault(problem: str, text: str, file: str) -> str:
     """Write tomllib's message, `Expected … (at line 3, column 5)`, as the other faults are written."""
     match = re.fullmatch(r"(.*?) ?\(at (?:line (\d+), column (\d+)|end of document)\)", problem, re.DOTALL)
     message, line, column = match.groups() if match else (problem, None, None)
-    place = f"{line}:{column}" if line else str(max(1, len(text.splitlines())))
-    return f"{file}:{place}: is not TOML: {shown(message, 200)}"
+    position = f"{line}:{column}" if line else str(max(1, len(text.splitlines())))
+    return f"{file}:{position}: is not TOML: {shown(message, 200)}"
 
 
 def _ordered(faults: list[tuple[Location, str]], where: dict[Location, int]) -> list[tuple[Location, str]]:
@@ -112,9 +114,9 @@ class _Reader:
     def contract(self, name: str) -> Contract | None:
         """Return the contract, or None where too little of it can be read; the faults say what is wrong."""
         self.draft = Draft(self.faults)
-        problem = name_fault(name)
-        if problem:
-            self.root.add(None, f"the contract's name is {shown(name)!r}: {problem}")
+        if not NAME.fullmatch(name):
+            remedy = "use lower-case letters, digits and underscores, a letter first"
+            self.root.add(None, f"the contract's name is {shown(name)!r}: {remedy}")
         self.root.unknown(["description", "document", "tables"], {})
         document = self.root.section("document", 'write [document] with identity = "…", the column of each document')
         tables = self.root.section("tables", "write [tables.NAME] for each table, the main one first")
@@ -130,7 +132,7 @@ class _Reader:
             self.identity(document),
             date=document.text("date", "write the name of a column in quotes") or "",
             version=document.text("version", "write the name of a column in quotes"),
-            description=self.root.text("description") or "",
+            description=self.root.description(LONGEST_DESCRIPTION),
             records=self.records(document),
             at=self.at(document),
             incoming=self.incoming(document),
@@ -197,7 +199,7 @@ class _Reader:
             tuple(self.columns(columns, rows)) if columns is not None else (),
             identity=(),
             rows=rows,
-            description=section.text("description") or "",
+            description=section.description(LONGEST_DESCRIPTION),
             latest=self.view(section, "latest"),
             documents=self.view(section, "documents"),
             one_or_many=section.boolean("one_or_many"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -14,6 +15,8 @@ from chalicelib.contracts.toml_lines import Location
 from chalicelib.errors import shown
 
 T = TypeVar("T")
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 MOST_COMPARED = 1000
 """How many names are compared with one that is unknown: each takes some microseconds."""
@@ -93,6 +96,15 @@ class Section:
     def text(self, key: str, remedy: str = "write it as text in quotes") -> str | None:
         """Return the text at `key`, None where there is none."""
         return self._typed(key, str, remedy)
+
+    def description(self, most: int) -> str:
+        """Return the description, empty where there is none: one line of at most this many characters."""
+        text = self.text("description") or ""
+        if _CONTROL.search(text):
+            self.add("description", "has a line break or another control character: write it on one line")
+        if len(text) > most:
+            self.add("description", f"has {len(text)} characters: Glue keeps at most {most}")
+        return text
 
     def boolean(self, key: str) -> bool:
         """Return the boolean at `key`, False where there is none."""

@@ -24,10 +24,13 @@ def lines(text: str) -> dict[Location, int]:
     return scanner.lines
 
 
-def line_of(found: dict[Location, int], at: Sequence[str | int]) -> int | None:
+def line_of(line_by_location: dict[Location, int], at: Sequence[str | int]) -> int | None:
     """Return the line of a value, or of the innermost value around it that stands in the text; None without any."""
     location = tuple(at)
-    return next((found[location[:end]] for end in range(len(location), 0, -1) if location[:end] in found), None)
+    return next(
+        (line_by_location[location[:end]] for end in range(len(location), 0, -1) if location[:end] in line_by_location),
+        None,
+    )
 
 
 class _Scanner:

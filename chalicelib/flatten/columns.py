@@ -52,8 +52,8 @@ def validity(array: pa.Array) -> Bools | None:
     if bits is None:
         return np.zeros(len(array), dtype=np.bool_)
     end = array.offset + len(array)
-    found = np.unpackbits(np.frombuffer(bits, dtype=np.uint8), count=end, bitorder="little")
-    return found[array.offset :].view(np.bool_)
+    values = np.unpackbits(np.frombuffer(bits, dtype=np.uint8), count=end, bitorder="little")
+    return values[array.offset :].view(np.bool_)
 
 
 def numbers(array: pa.Array) -> npt.NDArray[Any]:
@@ -61,9 +61,9 @@ def numbers(array: pa.Array) -> npt.NDArray[Any]:
     kind = np.float64 if pa.types.is_floating(array.type) else np.int64
     if array.buffers()[1] is None:
         return np.zeros(len(array), dtype=kind)
-    found = np.frombuffer(array.buffers()[1], dtype=kind)[array.offset : array.offset + len(array)]
+    values = np.frombuffer(array.buffers()[1], dtype=kind)[array.offset : array.offset + len(array)]
     valid = validity(array)
-    return found if valid is None else np.where(valid, found, 0)
+    return values if valid is None else np.where(valid, values, 0)
 
 
 def lengths(array: pa.Array) -> Int64s:
@@ -71,9 +71,9 @@ def lengths(array: pa.Array) -> Int64s:
     if len(array) == 0 or array.buffers()[1] is None:
         return np.zeros(len(array), dtype=np.int64)
     offsets = np.frombuffer(array.buffers()[1], dtype=np.int32)[array.offset : array.offset + len(array) + 1]
-    found: Int64s = np.diff(offsets).astype(np.int64)
+    values: Int64s = np.diff(offsets).astype(np.int64)
     valid = validity(array)
-    return found if valid is None else np.where(valid, found, 0)
+    return values if valid is None else np.where(valid, values, 0)
 
 
 def text_bytes(array: pa.Array) -> npt.NDArray[np.uint8]:
@@ -123,9 +123,9 @@ def equals(array: pa.Array, value: Any) -> Bools:
     """Return which values are equal to one; NULL is to none."""
     same = call_function("equal", [array, pa.scalar(value, array.type)])
     bits = np.frombuffer(same.buffers()[1], dtype=np.uint8)
-    found: Bools = np.unpackbits(bits, count=same.offset + len(same), bitorder="little")[same.offset :].view(np.bool_)
+    values: Bools = np.unpackbits(bits, count=same.offset + len(same), bitorder="little")[same.offset :].view(np.bool_)
     valid = validity(array)
-    return found if valid is None else found & valid
+    return values if valid is None else values & valid
 
 
 def keep_valid(array: pa.Array, valid: Bools) -> pa.Array:
@@ -162,3 +162,13 @@ def _bits(which: Bools) -> pa.Buffer:
 def month_name(month: int) -> str:
     """Return a month since 1970 as `YYYY-MM`."""
     return f"{1970 + month // 12:04d}-{month % 12 + 1:02d}"
+
+
+def spread(array: pa.Array, positions: Int64s, count: int) -> pa.Array:
+    """Return an array of `count` values with those of `array` at `positions`, NULL elsewhere."""
+    if len(positions) == count:
+        return array
+    sources = np.zeros(count, dtype=np.int64)
+    has = np.zeros(count, dtype=np.bool_)
+    sources[positions], has[positions] = np.arange(len(positions)), True
+    return take(array, sources, has)

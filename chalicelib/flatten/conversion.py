@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow as pa
 
 from chalicelib.contracts.contract import Column, Dates, Nulls, Type
-from chalicelib.flatten import columns, values
+from chalicelib.flatten import columns, date_values, values
 from chalicelib.flatten.columns import Bools, Int64s
 from chalicelib.flatten.dates import parse_dates
+from chalicelib.flatten.scalars import InvalidValue, NumberText
 from chalicelib.flatten.schema import arrow_type
-from chalicelib.flatten.values import InvalidValue, NumberText
 
 _CERTAIN = 2.0**-51
 """Rounding of a float that is this close to whole, relatively, is what the exact digits would round to."""
@@ -30,7 +30,7 @@ _EPOCH_MILLISECONDS: dict[Any, tuple[int, int]] = {
     Dates.EPOCH_SECONDS: (1000, 1),
     Dates.EPOCH_MILLISECONDS: (1, 1),
     Dates.EPOCH_MICROSECONDS: (1, 1000),
-    Dates.EPOCH_DAYS: (values.MILLISECONDS_A_DAY, 1),
+    Dates.EPOCH_DAYS: (date_values.MILLISECONDS_A_DAY, 1),
 }
 _LATEST_EPOCH = 2.0**46
 """Milliseconds, some 2,200 years from 1970: of larger ones the strict way tells what they are."""
@@ -104,10 +104,10 @@ def _dates(column: Column, array: pa.Array, good: Bools) -> pa.Array:
             good &= False if valid is None else ~valid
             return pa.nulls(len(array), arrow_type(column))
         ms = _milliseconds(column.formats[0], columns.numbers(array), good)
-        return columns.column(arrow_type(column), ms // values.MILLISECONDS_A_DAY if is_date else ms, valid)
+        return columns.column(arrow_type(column), ms // date_values.MILLISECONDS_A_DAY if is_date else ms, valid)
     if column.formats == (Dates.ISO,) and column.zone in (None, "UTC") and not is_date and array.type == pa.string():
-        ms, known = parse_dates(array)
-        good &= known if valid is None else known | ~valid
+        ms, readable = parse_dates(array)
+        good &= readable if valid is None else readable | ~valid
         return columns.column(arrow_type(column), ms, valid)
     return _by_distinct(column, array, good, values.reader(column))
 
@@ -125,28 +125,28 @@ def _by_distinct(column: Column, array: pa.Array, good: Bools, read: Callable[[o
     """Have the strict way read each value that occurs, once."""
     encoded = columns.dictionary(array)
     number = array.type == pa.int64()
-    found: list[Any] = []
+    converted_values: list[Any] = []
     bad = []
     for i, value in enumerate(encoded.dictionary.to_pylist()):
         try:
-            found.append(read(NumberText(value) if number else value))
+            converted_values.append(read(NumberText(value) if number else value))
         except InvalidValue:
-            found.append(None)
+            converted_values.append(None)
             bad.append(i)
     indices = columns.numbers(encoded.indices.cast(pa.int64()))
     valid = columns.validity(array)
     if bad:
         wrong = np.isin(indices, bad)
         good &= ~(wrong if valid is None else wrong & valid)
-    return columns.take(columns.column_of(arrow_type(column), found), indices, valid)
+    return columns.take(columns.column_of(arrow_type(column), converted_values), indices, valid)
 
 
 def exact_digits(codes: pa.Array, digits: dict[str, int], good: Bools, needed: Bools) -> Int64s:
     """Return the minor-unit digits of currency codes, and clear `good` where one that is needed has none."""
     encoded = columns.dictionary(codes)
     each = [digits.get(code.upper(), -1) for code in encoded.dictionary.to_pylist()] or [-1]
-    found = np.array(each, dtype=np.int64)[columns.numbers(encoded.indices.cast(pa.int64()))]
+    converted_values = np.array(each, dtype=np.int64)[columns.numbers(encoded.indices.cast(pa.int64()))]
     valid = columns.validity(codes)
-    known: Bools = found >= 0 if valid is None else (found >= 0) & valid
-    good &= known | ~needed
-    return np.where(known, found, 0)
+    readable: Bools = converted_values >= 0 if valid is None else (converted_values >= 0) & valid
+    good &= readable | ~needed
+    return np.where(readable, converted_values, 0)

@@ -24,9 +24,9 @@ def parse_dates(texts: pa.StringArray) -> tuple[Int64s, Bools]:
     after the third, followed by nothing, `Z` or `±hh:mm`.
     """
     ms = np.zeros(len(texts), dtype=np.int64)
-    known = np.zeros(len(texts), dtype=np.bool_)
+    readable = np.zeros(len(texts), dtype=np.bool_)
     if len(texts) == 0 or texts.buffers()[2] is None:
-        return ms, known
+        return ms, readable
     offsets = np.frombuffer(texts.buffers()[1], dtype=np.int32)[texts.offset : texts.offset + len(texts) + 1]
     data = np.frombuffer(texts.buffers()[2], dtype=np.uint8)
     lengths = np.diff(offsets)
@@ -38,11 +38,11 @@ def parse_dates(texts: pa.StringArray) -> tuple[Int64s, Bools]:
             else:
                 cells = data[offsets[rows][:, None] + np.arange(length)]
             # A row a character: neighbours in memory are looked at together.
-            ms[rows], known[rows] = _same_length(np.ascontiguousarray(cells.T))
+            ms[rows], readable[rows] = _same_length(np.ascontiguousarray(cells.T))
     valid = columns.validity(texts)
     if valid is not None:
-        known &= valid
-    return ms, known
+        readable &= valid
+    return ms, readable
 
 
 def _same_length(cells: Bytes) -> tuple[Int64s, Bools]:

@@ -38,12 +38,12 @@ def _paths(contract: Contract) -> list[JsonPath]:
 
 
 def _state(element: Any, path: JsonPath) -> str:
-    found = element
+    value = element
     for step in path.steps:
-        if not isinstance(step, Key) or not isinstance(found, dict) or step.name not in found:
+        if not isinstance(step, Key) or not isinstance(value, dict) or step.name not in value:
             return "missing"
-        found = found[step.name]
-    return "null" if found is None else "empty"
+        value = value[step.name]
+    return "null" if value is None else "empty"
 
 
 def _named(keys: list[str]) -> str:

@@ -28,7 +28,7 @@ import numpy as np
 import pyarrow as pa
 
 from chalicelib.contracts.contract import Contract, Origin, Type
-from chalicelib.flatten import columns, raw_keys, values
+from chalicelib.flatten import columns, date_values, raw_keys, spans, values
 from chalicelib.flatten.columns import Bools, Int64s
 from chalicelib.flatten.hand_columns import HandColumn
 from chalicelib.flatten.lax_parser import Form, Forms, LaxParser, Level, Raw
@@ -36,7 +36,7 @@ from chalicelib.flatten.layout import Layout, Node, Unsupported
 from chalicelib.flatten.level_columns import LevelColumns
 from chalicelib.flatten.table_rows import TableColumns, rows_of
 from chalicelib.flatten.unnamed import UnnamedFields
-from chalicelib.flatten.unnamed_texts import UnnamedReader, UnnamedTexts, are_plain_digits, kept_as_sent, raw_texts
+from chalicelib.flatten.unnamed_texts import UnnamedReader, UnnamedTexts
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Decoded:
     where the contract has none. `size` is about what all their rows take, in bytes.
     """
 
-    taken: Int64s
+    positions: Int64s
     dates: Int64s | None
     tables: list[TableColumns]
     size: int
@@ -107,7 +107,7 @@ class FastDecoder:
             return None
         decoded = self._proven(levels, text, raws, dict(zip(self._leaves, self._forms, strict=True)))
         if decoded is not None and fitting is not None:
-            decoded.taken = fitting[decoded.taken]
+            decoded.positions = fitting[decoded.positions]
         return decoded
 
     def _proven(
@@ -125,11 +125,11 @@ class FastDecoder:
             which = np.flatnonzero(~complete)
             chosen = [raws[i] for i in which.tolist()]
             aside = {number: documents[which] for number, documents in aside.items()}
-            found = self._unnamed.read(chosen, self._asked(forms), aside) if len(which) else None
-            if found is None:
+            unnamed = self._unnamed.read(chosen, self._asked(forms), aside) if len(which) else None
+            if unnamed is None:
                 good[which] = False
             else:
-                self._put_in(found, which, good, levels, texts, forms)
+                self._put_in(unnamed, which, good, levels, texts, forms)
             for leaf, form in forms.items():
                 if form is Form.BYTES:
                     levels[leaf.level].arrays.setdefault(leaf.number, pa.nulls(len(levels[leaf.level]), pa.string()))
@@ -153,7 +153,7 @@ class FastDecoder:
             return None
         array = made[self._contract.main.name, column.name]
         if column.type is Type.DATE:
-            return columns.numbers(array.cast(pa.int32()).cast(pa.int64())) * values.MILLISECONDS_A_DAY
+            return columns.numbers(array.cast(pa.int32()).cast(pa.int64())) * date_values.MILLISECONDS_A_DAY
         return columns.numbers(array)
 
     def _asked(self, forms: dict[Node, Form]) -> list[Node]:
@@ -174,7 +174,7 @@ class FastDecoder:
         """
         if self._hand or any(form is Form.BYTES or not leaf.named for leaf, form in forms.items()):
             return np.zeros(len(raws), dtype=np.bool_)
-        found = sum(int(level.values.sum()) for level in levels.values())
+        unnamed = sum(int(level.values.sum()) for level in levels.values())
         texts = (
             columns.text_bytes(array)
             for level in levels.values()
@@ -182,7 +182,7 @@ class FastDecoder:
             if array.type == pa.string()
         )
         # No record has fewer keys than values, so that equal sums are equal for each record.
-        if keys.are_only(found, texts) or len(keys) == found:
+        if keys.are_only(unnamed, texts) or len(keys) == unnamed:
             return None
         count = np.zeros(len(raws), dtype=np.int64)
         for level in levels.values():
@@ -228,8 +228,8 @@ class FastDecoder:
                 documents = level.documents if valid is None else level.documents[valid]
                 expected[name] += np.bincount(documents, minlength=len(good))
         for name, numbers in expected.items():
-            found, clean = raw_keys.plain_integers(keys, name, int(numbers.sum()), self._offsets[name])
-            sound = clean & (found == numbers)
+            unnamed, clean = raw_keys.plain_integers(keys, name, int(numbers.sum()), self._offsets[name])
+            sound = clean & (unnamed == numbers)
             good &= sound if complete is None else sound | ~complete
 
     def _check_zeros(self, good: Bools, text: raw_keys.Text, levels: dict[str, Level], forms: dict[Node, Form]) -> None:
@@ -246,7 +246,7 @@ class FastDecoder:
 
     def _put_in(
         self,
-        found: UnnamedTexts,
+        unnamed: UnnamedTexts,
         which: Int64s,
         good: Bools,
         levels: dict[str, Level],
@@ -254,7 +254,7 @@ class FastDecoder:
         forms: dict[Node, Form],
     ) -> None:
         """Put what was found of the records `which` among all; clear `good` for those of which it is not sure."""
-        sound = found.sound.copy()
+        sound = unnamed.sound.copy()
         position = np.full(len(good), -1)
         position[which] = np.arange(len(which))
         objects = {name: level for name, level in levels.items() if not self._layout.levels[name].is_leaf}
@@ -262,46 +262,31 @@ class FastDecoder:
             # Elements are told apart by their number alone, so that each document must have as many both ways.
             parsed = position[level.documents]
             expected = np.bincount(parsed[parsed >= 0], minlength=len(which))
-            sound &= np.bincount(found.documents[name], minlength=len(which)) == expected
+            sound &= np.bincount(unnamed.documents[name], minlength=len(which)) == expected
         good[which[~sound]] = False
         chosen = np.zeros(len(good), dtype=np.bool_)
         chosen[which[sound]] = True
-        places = {name: np.flatnonzero(chosen[level.documents]) for name, level in objects.items()}
-        usable = {name: sound[found.documents[name]] for name in objects}
+        positions = {name: np.flatnonzero(chosen[level.documents]) for name, level in objects.items()}
+        usable = {name: sound[unnamed.documents[name]] for name in objects}
         for name in objects:
-            array = columns.filter_rows(found.texts[name], usable[name])
-            texts[name] = _spread(array, places[name], len(levels[name]))
+            array = columns.filter_rows(unnamed.texts[name], usable[name])
+            texts[name] = columns.spread(array, positions[name], len(levels[name]))
         for node in self._raw_nodes:
             level = levels[node.level]
-            raws = raw_texts(found, node, len(found.documents[node.level]))
-            level.raws[node.number] = _spread_texts(raws, usable[node.level], places[node.level], len(level))
+            raws = spans.raw_texts(unnamed.data, unnamed.leaves[node.number], len(unnamed.documents[node.level]))
+            level.raws[node.number] = spans.spread_texts(raws, usable[node.level], positions[node.level], len(level))
         for leaf, form in forms.items():
             if leaf.is_element:
                 continue
-            level, place = levels[leaf.level], places[leaf.level]
+            level, position_of = levels[leaf.level], positions[leaf.level]
             if form is Form.BYTES:
                 fine = np.ones(len(usable[leaf.level]), dtype=np.bool_)
-                kept = columns.filter_rows(kept_as_sent(found, leaf, fine), usable[leaf.level])
-                level.arrays[leaf.number] = _spread(kept, place, len(level))
-                good[level.documents[place[~fine[usable[leaf.level]]]]] = False
+                kept = columns.filter_rows(
+                    spans.kept_as_sent(unnamed.data, unnamed.leaves[leaf.number], leaf.columns[0].nulls, fine),
+                    usable[leaf.level],
+                )
+                level.arrays[leaf.number] = columns.spread(kept, position_of, len(level))
+                good[level.documents[position_of[~fine[usable[leaf.level]]]]] = False
             elif form is Form.INTEGER:
-                elements, plain = are_plain_digits(found, leaf)
-                good[which[found.documents[leaf.level][elements[~plain]]]] = False
-
-
-def _spread(array: pa.Array, places: Int64s, count: int) -> pa.Array:
-    """Return an array of `count` values with those of `array` at `places`, NULL elsewhere."""
-    if len(places) == count:
-        return array
-    positions = np.zeros(count, dtype=np.int64)
-    has = np.zeros(count, dtype=np.bool_)
-    positions[places], has[places] = np.arange(len(places)), True
-    return columns.take(array, positions, has)
-
-
-def _spread_texts(texts: list[str | None], usable: Bools, places: Int64s, count: int) -> list[str | None]:
-    """Return `count` texts with the usable ones of `texts` at `places`, None elsewhere."""
-    spread: list[str | None] = [None] * count
-    for place, i in zip(places.tolist(), np.flatnonzero(usable).tolist(), strict=True):
-        spread[place] = texts[i]
-    return spread
+                elements, plain = spans.are_plain_digits(unnamed.data, unnamed.leaves[leaf.number])
+                good[which[unnamed.documents[leaf.level][elements[~plain]]]] = False

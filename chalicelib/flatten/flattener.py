@@ -134,18 +134,18 @@ class Flattener:
         if fast is not None:
             if fast.size > PART_BYTES and len(batch.raws) > 1:
                 raise _TooLarge
-            remaining[fast.taken] = False
+            remaining[fast.positions] = False
         strict = self._decoded_strictly(batch.raws, np.flatnonzero(remaining).tolist(), numbers, rejected)
         rejected.sort(key=lambda each: each.record_number)
-        parts = [part for part in (fast, strict) if part is not None and len(part.taken)]
+        parts = [part for part in (fast, strict) if part is not None and len(part.positions)]
         tables = tuple(self._rows(i, table, parts, numbers) for i, table in enumerate(self._contract.tables))
-        loaded = sum(len(part.taken) for part in parts)
+        loaded = sum(len(part.positions) for part in parts)
         self._observe(tables, parts)
         return Flattened(tables, loaded, rejected)
 
     def _observe(self, tables: tuple[TableRows, ...], parts: list[Decoded]) -> None:
         seen = self.observations
-        seen.documents += sum(len(part.taken) for part in parts)
+        seen.documents += sum(len(part.positions) for part in parts)
         for i, each in enumerate(tables):
             seen.elements[each.table.name] += sum(part.tables[i].elements for part in parts)
             for name, array in zip(each.rows.column_names, each.rows.columns, strict=True):
@@ -159,13 +159,13 @@ class Flattener:
         sound = [i for i in range(len(batch.raws)) if i not in batch.unchecked]
         decoded = self._fast.decode([batch.raws[i] for i in sound]) if sound else None
         if decoded is not None:
-            decoded.taken = np.array(sound, dtype=np.int64)[decoded.taken]
+            decoded.positions = np.array(sound, dtype=np.int64)[decoded.positions]
         return decoded
 
     def _decoded_strictly(
         self, raws: list[Raw], remaining: list[int], numbers: Int64s, rejected: list[RejectedRecord]
     ) -> Decoded | None:
-        taken, documents, size = [], [], 0
+        positions, documents, size = [], [], 0
         for i in remaining:
             raw = bytes(raws[i])
             try:
@@ -177,8 +177,8 @@ class Flattener:
             if size > PART_BYTES and len(raws) > 1:
                 raise _TooLarge
             documents.append(document)
-            taken.append(i)
-        return _columns_of(self._contract, documents, np.array(taken, dtype=np.int64), size) if documents else None
+            positions.append(i)
+        return _columns_of(self._contract, documents, np.array(positions, dtype=np.int64), size) if documents else None
 
     def _rows(self, index: int, table: Table, parts: list[Decoded], numbers: Int64s) -> TableRows:
         made = [self._part(index, table, part, numbers) for part in parts]
@@ -194,7 +194,7 @@ class Flattener:
     def _part(self, index: int, table: Table, part: Decoded, numbers: Int64s) -> tuple[pa.Table, Int64s, Int64s]:
         """Return the rows of a table that one way made, with the month and the record number of each."""
         given = part.tables[index]
-        records = numbers[part.taken][given.documents]
+        records = numbers[part.positions][given.documents]
         arrays = []
         for column in table.file_columns:
             if column.name in given.arrays:
@@ -207,12 +207,12 @@ class Flattener:
             else:
                 is_key = column.source is Origin.SOURCE_KEY
                 arrays.append(columns.constant(self._lineage.key if is_key else self._lineage.version, len(records)))
-        dates = np.full(len(part.taken), self._lineage.modified_ms) if part.dates is None else part.dates
+        dates = np.full(len(part.positions), self._lineage.modified_ms) if part.dates is None else part.dates
         months = columns.months_since_1970(dates)[given.documents]
         return pa.Table.from_arrays(arrays, schema=row_schema(table)), months, records
 
 
-def _columns_of(contract: Contract, documents: list[DecodedDocument], taken: Int64s, size: int) -> Decoded:
+def _columns_of(contract: Contract, documents: list[DecodedDocument], positions: Int64s, size: int) -> Decoded:
     """Return documents that were decoded strictly as columns."""
     tables = []
     for index, table in enumerate(contract.tables):
@@ -228,7 +228,7 @@ def _columns_of(contract: Contract, documents: list[DecodedDocument], taken: Int
     dates = None
     if documents[0].date_ms is not None:
         dates = np.fromiter((each.date_ms or 0 for each in documents), np.int64, len(documents))
-    return Decoded(taken, dates, tables, size)
+    return Decoded(positions, dates, tables, size)
 
 
 def _halves(batch: Batch) -> Iterator[Batch]:

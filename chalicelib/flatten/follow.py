@@ -8,7 +8,7 @@ from typing import Any
 
 from chalicelib.contracts.paths import Index, Key, Where
 from chalicelib.flatten.json_text import RejectedDocument, below
-from chalicelib.flatten.values import NumberText, kind
+from chalicelib.flatten.scalars import NumberText, kind
 
 Steps = Sequence[Key | Index | Where]
 

@@ -13,7 +13,7 @@ from chalicelib.contracts.paths import JsonPath
 from chalicelib.flatten.columns import Bools
 from chalicelib.flatten.json_text import RejectedDocument, parsed
 from chalicelib.flatten.layout import Layout, Node, raw_keys
-from chalicelib.flatten.strict import ColumnReader, Element
+from chalicelib.flatten.readers import ColumnReader, Element
 
 MOST_REMEMBERED = 10_000
 """How many values of a column are remembered: most come again."""

@@ -7,7 +7,7 @@ import re
 from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Any
 
-from chalicelib.flatten.values import NotFinite, NumberText
+from chalicelib.flatten.scalars import NotFinite, NumberText
 
 MAX_DEPTH = 128
 """Objects and arrays nested deeper than this are rejected: no document is, and stacks are finite."""
@@ -99,18 +99,18 @@ def below(prefix: str, key: str) -> str:
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) == len(pairs):
-        return found
+    members = dict(pairs)
+    if len(members) == len(pairs):
+        return members
     seen: dict[str, Any] = {}
     for key, value in pairs:
         # A null says nothing, so that a value after it drops nothing.
         if seen.get(key) is not None:
-            twice = RepeatedKey(found)
+            twice = RepeatedKey(members)
             twice.key = key
             return twice
         seen[key] = value
-    return found
+    return members
 
 
 _JSON = json.JSONDecoder(

@@ -58,12 +58,12 @@ class KeyNames:
             mixed ^= mixed >> np.uint64(29)
         mixed *= _FACTORS[3]
         slots = (mixed >> np.uint64(64 - self.BITS)).astype(np.int32)
-        found = self._tables[0][slots]
-        unknown = np.flatnonzero(~self._are(found, parts, lengths))
+        numbers = self._tables[0][slots]
+        unknown = np.flatnonzero(~self._are(numbers, parts, lengths))
         while len(unknown):
             others = (mixed[unknown] >> np.uint64(64 - 2 * self.BITS)).astype(np.int32) & ((1 << self.BITS) - 1)
-            found[unknown] = self._tables[1][others]
-            same = self._are(found[unknown], [part[unknown] for part in parts], lengths[unknown])
+            numbers[unknown] = self._tables[1][others]
+            same = self._are(numbers[unknown], [part[unknown] for part in parts], lengths[unknown])
             unknown, others = unknown[~same], others[~same]
             if len(unknown) == 0:
                 break
@@ -71,19 +71,19 @@ class KeyNames:
                 return None
             if not self._add(data, parts, starts, lengths, int(unknown[0]), int(slots[unknown[0]]), int(others[0])):
                 # A key that cannot have a number, and whatever else has the same bytes.
-                found[unknown[0]] = 0
+                numbers[unknown[0]] = 0
                 unknown = unknown[1:]
                 continue
             again = self._tables[0][slots[unknown]]
             same = self._are(again, [part[unknown] for part in parts], lengths[unknown])
-            found[unknown[same]] = again[same]
+            numbers[unknown[same]] = again[same]
             unknown = unknown[~same]
-        return found
+        return numbers
 
-    def _are(self, found: Int32s, parts: list[Words], lengths: Int32s) -> Bools:
-        same: Bools = self._lengths[found] == lengths
+    def _are(self, numbers: Int32s, parts: list[Words], lengths: Int32s) -> Bools:
+        same: Bools = self._lengths[numbers] == lengths
         for i, part in enumerate(parts):
-            same &= self._words[i, found] == part
+            same &= self._words[i, numbers] == part
         return same
 
     def _parts(self, words: Words, starts: Int32s, lengths: Int32s) -> list[Words]:
@@ -100,15 +100,15 @@ class KeyNames:
         self, data: bytes, parts: list[Words], starts: Int32s, lengths: Int32s, i: int, slot: int, other: int
     ) -> bool:
         """Give a number to a key that has none. False for one that is too long, or finds no free slot."""
-        table, place = (self._tables[0], slot) if self._tables[0][slot] == 0 else (self._tables[1], other)
-        if lengths[i] > _LONGEST_KEY or table[place]:
+        table, free_slot = (self._tables[0], slot) if self._tables[0][slot] == 0 else (self._tables[1], other)
+        if lengths[i] > _LONGEST_KEY or table[free_slot]:
             return False
         number = len(self.names)
         if number == len(self._lengths):
             self._words = np.concatenate([self._words, np.zeros_like(self._words)], axis=1)
             self._lengths = np.concatenate([self._lengths, np.full_like(self._lengths, -1)])
         self.names.append(data[starts[i] : starts[i] + lengths[i]])
-        table[place] = number
+        table[free_slot] = number
         self._words[:, number] = 0
         for j, part in enumerate(parts):
             self._words[j, number] = part[i]
@@ -162,16 +162,7 @@ def index_keys(data: bytes, names: KeyNames) -> KeyIndex | None:
     holder_of = np.cumsum(opens, dtype=np.int32) - 1
     opening = np.flatnonzero(opens).astype(np.int32)
     colons = np.flatnonzero(kinds == _COLON).astype(np.int32)
-    # The token before an opening one, by position, is its key's colon, or is the array's own if it is an element.
-    back = np.empty(len(order), dtype=np.int32)
-    back[order] = np.arange(len(order), dtype=np.int32)
-    before = np.maximum(order[opening] - 1, 0)
-    slots = back[before]
-    is_value = kinds[slots] == _COLON
-    key_of_slot = np.cumsum(kinds == _COLON, dtype=np.int32) - 1
-    nested = depths[order][opening] > 1
-    opened_by = np.where(is_value & nested, key_of_slot[slots], -1).astype(np.int32)
-    within = np.where(~is_value & nested, holder_of[slots], -1).astype(np.int32)
+    opened_by, within = _enclosing(order, kinds, depths, holder_of, opening)
     closing_quotes = tokens[at[colons] - 1]
     starts_of_keys = tokens[at[colons] - 2] + 1
     keys = names.numbers(data, words, starts_of_keys, closing_quotes - starts_of_keys)
@@ -193,17 +184,34 @@ def index_keys(data: bytes, names: KeyNames) -> KeyIndex | None:
     )
 
 
+def _enclosing(
+    order: Int32s, kinds: npt.NDArray[np.uint8], depths: npt.NDArray[np.uint8], holder_of: Int32s, opening: Int32s
+) -> tuple[Int32s, Int32s]:
+    """Return of each holder the key whose value it is, or the array that it is an element of; -1 for the other."""
+    # The token before an opening one, by position, is its key's colon, or is the array's own if it is an element.
+    back = np.empty(len(order), dtype=np.int32)
+    back[order] = np.arange(len(order), dtype=np.int32)
+    before = np.maximum(order[opening] - 1, 0)
+    slots = back[before]
+    is_value = kinds[slots] == _COLON
+    key_of_slot = np.cumsum(kinds == _COLON, dtype=np.int32) - 1
+    nested = depths[order][opening] > 1
+    opened_by = np.where(is_value & nested, key_of_slot[slots], -1).astype(np.int32)
+    within = np.where(~is_value & nested, holder_of[slots], -1).astype(np.int32)
+    return opened_by, within
+
+
 def _tokens(data: bytes, text: npt.NDArray[np.uint8]) -> tuple[Int32s, npt.NDArray[np.uint8]]:
     """Return the positions of quotes that open or close texts and of structural characters outside, and their kinds."""
     folded = text | 0x20
-    wanted = text == _QUOTE
-    wanted |= text == _COLON
-    wanted |= text == _COMMA
-    wanted |= folded == _OPEN
-    wanted |= folded == _CLOSE
+    is_token = text == _QUOTE
+    is_token |= text == _COLON
+    is_token |= text == _COMMA
+    is_token |= folded == _OPEN
+    is_token |= folded == _CLOSE
     if b"\\" in data:
-        wanted[_escaped(text)] = False
-    tokens = np.flatnonzero(wanted).astype(np.int32)
+        is_token[_escaped(text)] = False
+    tokens = np.flatnonzero(is_token).astype(np.int32)
     kinds = text[tokens]
     quotes = kinds == _QUOTE
     inside = np.cumsum(quotes, dtype=np.uint8) & 1
@@ -213,10 +221,10 @@ def _tokens(data: bytes, text: npt.NDArray[np.uint8]) -> tuple[Int32s, npt.NDArr
 
 def _escaped(text: npt.NDArray[np.uint8]) -> Int64s:
     """Return the positions of characters that follow a backslash which is not escaped itself."""
-    found = np.flatnonzero(text == _BACKSLASH)
-    is_first = np.ones(len(found), dtype=np.bool_)
-    is_first[1:] = np.diff(found) != 1
+    backslashes = np.flatnonzero(text == _BACKSLASH)
+    is_first = np.ones(len(backslashes), dtype=np.bool_)
+    is_first[1:] = np.diff(backslashes) != 1
     firsts = np.flatnonzero(is_first)
-    in_run = np.arange(len(found)) - np.repeat(firsts, np.diff(np.append(firsts, len(found))))
-    positions: Int64s = found[in_run % 2 == 0] + 1
+    in_run = np.arange(len(backslashes)) - np.repeat(firsts, np.diff(np.append(firsts, len(backslashes))))
+    positions: Int64s = backslashes[in_run % 2 == 0] + 1
     return positions

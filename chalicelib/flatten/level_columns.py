@@ -20,7 +20,7 @@ from chalicelib.contracts.contract import (
 )
 from chalicelib.contracts.currencies import MINOR_UNIT_DIGITS
 from chalicelib.contracts.paths import JsonPath
-from chalicelib.flatten import columns, values
+from chalicelib.flatten import columns, date_values, values
 from chalicelib.flatten.columns import Bools, Int64s
 from chalicelib.flatten.conversion import converted, exact_digits, whole, without_nulls
 from chalicelib.flatten.hand_columns import HandColumn
@@ -39,7 +39,7 @@ class LevelColumns:
         self._layout = layout
         self._contract = layout.contract
         self._latest_ms = latest_ms
-        self._earliest_ms = values.ms_of(self._contract.earliest)
+        self._earliest_ms = date_values.ms_of(self._contract.earliest)
 
     def make(self, levels: dict[str, Level], good: Bools, by_hand: Mapping[Column, HandColumn]) -> Made:
         """Return all columns that are read at a path, and clear `good` for documents with what is not certain."""
@@ -61,7 +61,7 @@ class LevelColumns:
 
     def not_chosen(self, levels: dict[str, Level]) -> dict[int, Bools]:
         """Return for leaves that are one of several paths of columns the documents whose value no column takes."""
-        taken: dict[int, Bools] = {}
+        chosen_by_any: dict[int, Bools] = {}
         leaves = [leaf for leaf in self._layout.leaves if leaf.level == ROOT and leaf.columns]
         choices = {leaf.number for leaf in leaves if all(len(_paths(column)) > 1 for column in leaf.columns)}
         if not choices:
@@ -73,10 +73,10 @@ class LevelColumns:
                 number = self._layout.leaf(path, of_record=isinstance(column.source, FromRecord)).number
                 valid = columns.validity(without_nulls(root.arrays[number], column.nulls))
                 chosen = free.copy() if valid is None else free & valid
-                taken[number] = taken.get(number, np.zeros(len(root), dtype=np.bool_)) | chosen
+                chosen_by_any[number] = chosen_by_any.get(number, np.zeros(len(root), dtype=np.bool_)) | chosen
                 free &= ~chosen
         held = {number: columns.validity(root.arrays[number]) for number in choices}
-        return {n: ~taken[n] if valid is None else ~taken[n] & valid for n, valid in held.items()}
+        return {n: ~chosen_by_any[n] if valid is None else ~chosen_by_any[n] & valid for n, valid in held.items()}
 
     def _column(self, column: Column, name: str, levels: dict[str, Level], fine: Bools) -> pa.Array:
         array = self._chosen(column, levels[name], fine)
@@ -90,7 +90,9 @@ class LevelColumns:
         else:
             made = converted(column, array, fine)
         if column == self._contract.date_column:
-            ms = columns.numbers(made) if column.type is Type.TIMESTAMP else _days(made) * values.MILLISECONDS_A_DAY
+            ms = (
+                columns.numbers(made) if column.type is Type.TIMESTAMP else _days(made) * date_values.MILLISECONDS_A_DAY
+            )
             fine &= (ms >= self._earliest_ms) & (ms <= self._latest_ms)
         return made
 
@@ -132,8 +134,8 @@ class LevelColumns:
                 if isinstance(units, DivisorAt):
                     digits, is_power = _logarithm(digits)
                     certain &= is_power
-                known = columns.validity(given)
-                fine &= (certain if known is None else certain & known) | ~needed
+                powers_of_ten = columns.validity(given)
+                fine &= (certain if powers_of_ten is None else certain & powers_of_ten) | ~needed
         numbers = whole(array, (column.scale or 0) - np.asarray(digits), fine, is_decimal=True)
         return columns.column(arrow_type(column), numbers, valid)
 
@@ -194,11 +196,11 @@ def ancestors(name: str, above: str, layout: Layout, levels: dict[str, Level]) -
     """Return for each element of a level which of the level `above` it lies in."""
     if above == ROOT:
         return levels[name].documents
-    found = np.arange(len(levels[name]))
+    elements = np.arange(len(levels[name]))
     while name != above:
-        found = levels[name].parents[found]
+        elements = levels[name].parents[elements]
         name = layout.enclosing(name)
-    return found
+    return elements
 
 
 def _days(array: pa.Array) -> Int64s:
@@ -207,6 +209,6 @@ def _days(array: pa.Array) -> Int64s:
 
 def _logarithm(powers: Int64s) -> tuple[Int64s, Bools]:
     """Return the digits of powers of ten, and which numbers are some."""
-    known = 10 ** np.arange(19, dtype=np.int64)
-    digits = np.searchsorted(known, powers)
-    return digits, known[np.minimum(digits, 18)] == powers
+    powers_of_ten = 10 ** np.arange(19, dtype=np.int64)
+    digits = np.searchsorted(powers_of_ten, powers)
+    return digits, powers_of_ten[np.minimum(digits, 18)] == powers

@@ -5,20 +5,15 @@ It reads what the fast way could not prove sound, and is the measure that the fa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn
+from typing import Any
 
 from chalicelib.contracts.contract import (
-    MONTHS_AHEAD,
     Column,
     Contract,
-    CurrencyAt,
-    DivisorAt,
-    FixedDigits,
     FromDocument,
     FromRecord,
-    MinorUnits,
     Origin,
     Product,
     RowList,
@@ -26,15 +21,13 @@ from chalicelib.contracts.contract import (
     Table,
     Type,
 )
-from chalicelib.contracts.currencies import MINOR_UNIT_DIGITS
-from chalicelib.errors import shown
-from chalicelib.flatten import values
-from chalicelib.flatten.diagnosis import absence
+from chalicelib.flatten import date_values, values
 from chalicelib.flatten.follow import follow, holds
-from chalicelib.flatten.json_text import RejectedDocument, compact, parsed, with_own
+from chalicelib.flatten.json_text import RejectedDocument, parsed, with_own
 from chalicelib.flatten.observations import Observations
+from chalicelib.flatten.readers import ColumnReader, Element, ProductReader
+from chalicelib.flatten.scalars import NumberText, kind
 from chalicelib.flatten.unnamed import UnnamedFields
-from chalicelib.flatten.values import InvalidValue, NumberText, kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +82,7 @@ class StrictDecoder:
         if self._date is None:
             return None
         value: int = row[self._tables[0].positions[self._date.name]]
-        return value * values.MILLISECONDS_A_DAY if self._date_is_date else value
+        return value * date_values.MILLISECONDS_A_DAY if self._date_is_date else value
 
 
 def document_in(record: Any, contract: Contract) -> Any:
@@ -110,15 +103,6 @@ def document_in(record: Any, contract: Contract) -> Any:
     return document
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
-    """The document, or an element of a list of rows: its value, its path (empty, or ending with a dot), its numbers."""
-
-    value: Any
-    path: str
-    indexes: tuple[int, ...]
-
-
 class _TableReader:
     """Reads the rows of one table from a document."""
 
@@ -136,7 +120,7 @@ class _TableReader:
             for i, c in enumerate(columns)
             if isinstance(c.source, RowNumber)
         ]
-        self._products = [_ProductReader(table, column, self.positions) for column in table.products]
+        self._products = [ProductReader(table, column, self.positions) for column in table.products]
         self._extra = self.positions[table.of(Origin.EXTRA_FIELDS).name]
         self._keeps = [keeps_unnamed(contract, table, level) for level in range(table.depth + 1)]
 
@@ -171,14 +155,14 @@ class _TableReader:
             yield from self._rows([*elements, element], inner, record)
 
     def _elements(self, element: Element, rows: RowList) -> Iterator[Element]:
-        found, path = follow(element.value, rows.steps, element.path)
-        if isinstance(found, dict) and self._table.one_or_many:
-            found = [found]
-        if found is None or found == "":
+        value, path = follow(element.value, rows.steps, element.path)
+        if isinstance(value, dict) and self._table.one_or_many:
+            value = [value]
+        if value is None or value == "":
             return
-        if not isinstance(found, list):
-            raise RejectedDocument(path, f"expected an array, found {kind(found)}")
-        for i, each in enumerate(found):
+        if not isinstance(value, list):
+            raise RejectedDocument(path, f"expected an array, found {kind(value)}")
+        for i, each in enumerate(value):
             if rows.where is None or holds(each, rows.where):
                 yield Element(each, f"{path}[{i}].", (*element.indexes, i))
 
@@ -213,15 +197,15 @@ def _counted(contract: Contract, table: Table, number: RowNumber) -> tuple[RowLi
 
 def _numbering(document: Any, lists: tuple[RowList, ...]) -> _Numbers:
     """Return the number of each element that counts, from 1, by its indexes in the lists on the way to it."""
-    found: list[tuple[tuple[int, ...], Any]] = [((), document)]
+    value: list[tuple[tuple[int, ...], Any]] = [((), document)]
     for rows in lists:
-        found = [
+        value = [
             ((*indexes, i), each)
-            for indexes, element in found
+            for indexes, element in value
             for i, each in enumerate(_listed(follow(element, rows.steps, "", strictly=False)[0]))
             if rows.where is None or holds(each, rows.where)
         ]
-    return {indexes: number for number, (indexes, _) in enumerate(found, 1)}
+    return {indexes: number for number, (indexes, _) in enumerate(value, 1)}
 
 
 def _listed(value: Any) -> list[Any]:
@@ -239,117 +223,3 @@ def keeps_unnamed(contract: Contract, table: Table, level: int) -> bool:
     rows = table.lists[level - 1]
     above = contract.tables[: contract.tables.index(table)]
     return level == table.depth or not any(rows.path == other.path for each in above for other in each.lists)
-
-
-class ColumnReader:
-    """Reads the value of one column from the elements that it may be read from."""
-
-    def __init__(self, contract: Contract, column: Column, position: int, latest_ms: int) -> None:
-        assert isinstance(column.source, FromDocument | FromRecord)
-        self.position = position
-        self._column = column
-        self._contract = contract
-        self._latest_ms = latest_ms
-        self._paths = column.source.paths
-        self._of_record = isinstance(column.source, FromRecord)
-        self._is_date = column == contract.date_column
-        self._read = values.reader(column) if column.type is not Type.JSON else None
-
-    def read(self, elements: list[Element], record: Any) -> Any:
-        """Return the value, None for NULL. Raises RejectedDocument."""
-        value, path = None, ""
-        for each in self._paths:
-            element = Element(record, "", ()) if self._of_record else elements[each.level]
-            value, path = follow(element.value, each.relative, element.path, strictly=len(self._paths) == 1)
-            if not values.is_null(value, self._column.nulls):
-                break
-        else:
-            value = None
-        if value is None or value == "":
-            if self._column.required:
-                self._reject_absence(elements)
-            if value is None:
-                return None
-        try:
-            return self._converted(value, elements)
-        except InvalidValue as problem:
-            raise RejectedDocument(path.removesuffix("."), str(problem)) from None
-
-    def _converted(self, value: Any, elements: list[Element]) -> Any:
-        if self._read is None:
-            return compact(value) if isinstance(value, dict | list) else values.text(value)
-        if self._column.minor_units is not None:
-            digits = self._digits(self._column.minor_units, elements)
-            return values.decimal_units(value, self._column.scale or 0, digits)
-        found: Any = self._read(value)
-        if self._is_date:
-            self._check_date(found if self._column.type is Type.TIMESTAMP else found * values.MILLISECONDS_A_DAY, value)
-        return found
-
-    def _check_date(self, ms: int, value: Any) -> None:
-        earliest = self._contract.earliest
-        if ms >= values.ms_of(earliest) and ms <= self._latest_ms:
-            return
-        raise InvalidValue(
-            f"{shown(value)!r} is out of range: send a date from {earliest} to "
-            f"{values.datetime_of(self._latest_ms):%Y-%m-%d}, {MONTHS_AHEAD} months after the file"
-        )
-
-    def _digits(self, units: MinorUnits, elements: list[Element]) -> int:
-        """Return how many digits of an integer of minor units are decimals."""
-        if isinstance(units, FixedDigits):
-            return units.digits
-        element = elements[units.path.level]
-        value, path = follow(element.value, units.path.relative, element.path)
-        if isinstance(units, CurrencyAt):
-            digits = MINOR_UNIT_DIGITS.get(value.upper()) if isinstance(value, str) else None
-            if digits is None:
-                raise InvalidValue(f"its currency at {path} is {kind(value)}: send an ISO 4217 code, such as EUR")
-            return digits
-        number = values.integer(value) if isinstance(value, str) else -1
-        if isinstance(units, DivisorAt):
-            number = len(str(number)) - 1 if str(number).strip("0") == "1" else -1
-        if not 0 <= number <= values.MAX_DIGITS:
-            what = "a power of ten" if isinstance(units, DivisorAt) else "a number of digits"
-            raise InvalidValue(f"{path}, which says how many decimals it has, is {kind(value)}: send {what}")
-        return number
-
-    def _reject_absence(self, elements: list[Element]) -> NoReturn:
-        """Raise RejectedDocument for a required value that is missing, null or empty."""
-        path = self._paths[0]
-        element = elements[path.level]
-        raise RejectedDocument(
-            str(path) if path.level == 0 else element.path.removesuffix("."),
-            absence(element.value, self._column, self._contract, path),
-        )
-
-
-class _ProductReader:
-    """Multiplies two columns of a row."""
-
-    def __init__(self, table: Table, column: Column, positions: Mapping[str, int]) -> None:
-        assert isinstance(column.source, Product)
-        one, other = column.source.factors
-        self.position = positions[column.name]
-        self._factors = positions[one], positions[other]
-        self._column = column
-        self._names = f"{one} × {other}"
-        self._excess = sum(table[name].scale or 0 for name in (one, other)) - (column.scale or 0)
-
-    def multiply(self, row: list[Any], path: str) -> None:
-        """Put the product into a row; NULL where a factor is. Raises RejectedDocument for one that does not fit."""
-        one, other = (row[i] for i in self._factors)
-        if one is None or other is None:
-            return
-        units = one * other
-        if self._excess > 0:
-            units, lost = divmod(units, 10**self._excess)
-            if lost:
-                reason = f"{self._names} has more than {self._column.scale} decimals: give the column a larger scale"
-                raise RejectedDocument(path.removesuffix("."), reason)
-        else:
-            units *= 10**-self._excess
-        if abs(units) > values.MAX_UNITS:
-            reason = f"{self._names} is too large for {self._column.glue_type}"
-            raise RejectedDocument(path.removesuffix("."), reason)
-        row[self.position] = units

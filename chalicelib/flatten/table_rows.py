@@ -52,11 +52,11 @@ def rows_of(
     totals = np.bincount(deepest.documents, minlength=count)
     documents = np.repeat(np.arange(count), np.maximum(totals, 1))
     has = totals[documents] > 0
-    places: dict[str, Int64s | None] = {ROOT: documents}
+    element_of_row: dict[str, Int64s | None] = {ROOT: documents}
     if table.depth:
         elements = np.arange(len(deepest))
         for name in reversed(names[1:]):
-            places[name] = _placed(elements, has)
+            element_of_row[name] = _placed(elements, has)
             elements = levels[name].parents[elements]
     _check_enclosing(contract, table, levels, good)
     valid = None if has.all() else has
@@ -65,15 +65,15 @@ def rows_of(
         source = column.source
         if isinstance(source, RowNumber):
             level = levels[str(source.of)]
-            numbers = _numbers(level, count)[_known(places, str(source.of))]
+            numbers = _numbers(level, count)[_elements(element_of_row, str(source.of))]
             arrays[column.name] = columns.column(pa.int32(), numbers, valid)
         elif (table.name, column.name) in made:
             array = made[table.name, column.name]
             name = names[table.level(column)]
-            arrays[column.name] = columns.take(array, _known(places, name), valid if name != ROOT else None)
+            arrays[column.name] = columns.take(array, _elements(element_of_row, name), valid if name != ROOT else None)
         elif source is Origin.EXTRA_FIELDS:
             kept = [name for level, name in enumerate(names) if name in texts and keeps_unnamed(contract, table, level)]
-            arrays[column.name] = _joined([(texts[name], _known(places, name), name) for name in kept], has)
+            arrays[column.name] = _joined([(texts[name], _elements(element_of_row, name), name) for name in kept], has)
     sizes = np.full(len(documents), values.ROW_BYTES, dtype=np.int64)
     for array in arrays.values():
         if array.type == pa.string():
@@ -91,18 +91,18 @@ def _placed(elements: Int64s, has: Bools) -> Int64s:
     return placed
 
 
-def _known(places: dict[str, Int64s | None], name: str) -> Int64s:
-    found = places[name]
-    assert found is not None
-    return found
+def _elements(element_of_row: dict[str, Int64s | None], name: str) -> Int64s:
+    elements = element_of_row[name]
+    assert elements is not None
+    return elements
 
 
 def _numbers(level: Level, count: int) -> Int64s:
     """Return the number of each element within its document, from 1; one more where there is no element."""
     totals = np.bincount(level.documents, minlength=count)
     numbers = np.arange(len(level)) - np.repeat(np.cumsum(totals) - totals, totals) + 1
-    found: Int64s = numbers.astype(np.int64) if len(numbers) else np.zeros(1, dtype=np.int64)
-    return found
+    elements: Int64s = numbers.astype(np.int64) if len(numbers) else np.zeros(1, dtype=np.int64)
+    return elements
 
 
 def _check_enclosing(contract: Contract, table: Table, levels: dict[str, Level], good: Bools) -> None:
@@ -119,16 +119,16 @@ def _check_enclosing(contract: Contract, table: Table, levels: dict[str, Level],
 def _joined(parts: list[tuple[pa.Array, Int64s, str]], has: Bools) -> pa.Array:
     """Return the unnamed fields of all levels of each row as one JSON object, NULL where there are none."""
     valid = None if has.all() else has
-    taken = [
-        columns.take(array, places, None if name == ROOT else valid)
-        for array, places, name in parts
+    texts_of_rows = [
+        columns.take(array, element_of_row, None if name == ROOT else valid)
+        for array, element_of_row, name in parts
         if array.null_count < len(array)
     ]
-    if not taken:
+    if not texts_of_rows:
         return pa.nulls(len(has), pa.string())
     emit_null = JoinOptions(null_handling="emit_null")
-    text = taken[0]
-    for other in taken[1:]:
+    text = texts_of_rows[0]
+    for other in texts_of_rows[1:]:
         both = call_function("binary_join_element_wise", [text, other, ","], emit_null)
         text = call_function("coalesce", [both, text, other])
     return call_function("binary_join_element_wise", ["{", text, "}", ""], emit_null)

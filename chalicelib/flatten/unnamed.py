@@ -40,7 +40,7 @@ class Node:
 
     children: dict[str, Node] = field(default_factory=dict)
     is_object: bool = False
-    taken: bool = False
+    is_named: bool = False
     choices: list[Column] = field(default_factory=list)
     lists: list[tuple[Table, int]] = field(default_factory=list)
     others: set[str] = field(default_factory=set)
@@ -53,7 +53,7 @@ class Node:
     @cached_property
     def flat(self) -> frozenset[str]:
         """The keys whose values are taken whole."""
-        return frozenset(key for key, node in self.children.items() if node.taken)
+        return frozenset(key for key, node in self.children.items() if node.is_named)
 
 
 class UnnamedFields:
@@ -100,15 +100,15 @@ class UnnamedFields:
             if child is None:
                 self._note(key, node, generic)
                 fields[below(generic, key)] = compact(inner, below(path, key))
-            elif inner is not None and not child.taken and not _is_chosen(child, element, inner):
+            elif inner is not None and not child.is_named and not _is_chosen(child, element, inner):
                 self._collect_known(inner, child, below(path, key), below(generic, key), fields, element)
 
     def _collect_known(self, value: Any, node: Node, path: str, generic: str, fields: Fields, element: Any) -> None:
         """Collect from a value that the contract knows, and that no column takes whole."""
         if node.lists:
-            left = [each for each in _elements(value) if not _makes_rows(each, node.lists)]
-            if left and isinstance(value, list | dict):
-                fields[generic] = compact(left, path)
+            unused = [each for each in _elements(value) if not _makes_rows(each, node.lists)]
+            if unused and isinstance(value, list | dict):
+                fields[generic] = compact(unused, path)
         elif node.is_object and isinstance(value, dict):
             self._collect(value, node, f"{path}.", f"{generic}.", fields, element)
         elif value not in ("", []) or not node.is_object:
@@ -136,7 +136,7 @@ class UnnamedFields:
         if node is None:
             return
         if len(column.paths) == 1:
-            node.taken = True
+            node.is_named = True
         elif all(each.list_path == path.list_path for each in column.paths):
             node.choices.append(column)
 
@@ -173,12 +173,12 @@ def _is_chosen(node: Node, element: Any, value: Any) -> bool:
 
 def choose(column: Column, element: Any, prefix: str = "") -> tuple[Any, str]:
     """Return the first value that a column's paths, all from `element`, hold, and its path; None where none does."""
-    found: Any = None
+    value: Any = None
     where = ""
     for path in column.paths:
-        found, where = follow(element, path.relative, prefix, strictly=len(column.paths) == 1)
-        if not is_null(found, column.nulls):
-            return found, where
+        value, where = follow(element, path.relative, prefix, strictly=len(column.paths) == 1)
+        if not is_null(value, column.nulls):
+            return value, where
     return None, where
 
 

@@ -16,13 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from chalicelib.flatten import columns, values
-from chalicelib.flatten.columns import Bools, Int64s
+from chalicelib.flatten import columns
+from chalicelib.flatten.columns import Bools
 from chalicelib.flatten.json_text import RejectedDocument, below, compact, parsed, quoted
 from chalicelib.flatten.key_index import Int32s, KeyIndex, KeyNames, index_keys
 from chalicelib.flatten.layout import Layout, Node
+from chalicelib.flatten.spans import Spans, cut_out, with_escapes
 from chalicelib.flatten.unnamed import UnnamedFields
-from chalicelib.flatten.values import InvalidValue
 
 PADDING = b" " * 64
 MOST_CELLS = 1 << 25
@@ -32,15 +32,6 @@ MAX_DIGITS = 18
 
 _UNNAMED = -1
 _BACKSLASH, _QUOTE, _NULL, _OPEN_OBJECT, _OPEN_ARRAY = b'\\"n{['
-
-
-@dataclass(frozen=True)
-class Spans:
-    """Values of a leaf in the text of a batch: `elements` of its level, in their order, and where each lies."""
-
-    elements: Int64s
-    starts: Int32s
-    ends: Int32s
 
 
 @dataclass(frozen=True)
@@ -65,7 +56,7 @@ class UnnamedReader:
         self._layout = layout
         self._fields = fields
         self._names = KeyNames()
-        self._known = 0
+        self._learned = 0
         nodes = layout.nodes
         self._inside = len(nodes)
         """The number of what lies in a named leaf or an unnamed field."""
@@ -118,7 +109,7 @@ class UnnamedReader:
 
     def _learn(self) -> None:
         """Put keys that were not seen before into the table."""
-        for number in range(max(self._known, 1), len(self._names.names)):
+        for number in range(max(self._learned, 1), len(self._names.names)):
             key = self._names.names[number]
             self._escaped[number] = b"\\" in key
             name = key.decode()
@@ -126,7 +117,7 @@ class UnnamedReader:
                 child = node.children.get(name)
                 if child is not None:
                     self._children[node.number, number] = child.number
-        self._known = len(self._names.names)
+        self._learned = len(self._names.names)
 
     def _resolve(self, index: KeyIndex) -> _Resolved:
         holders = len(index.begins)
@@ -202,30 +193,30 @@ class UnnamedReader:
         is_first = np.ones(len(which), dtype=np.bool_)
         is_first[1:] = elements[1:] != elements[:-1]
         written = [*self._literals, *(each[1:] for each in self._literals)]
-        odd = _with_escapes(data, starts, ends)
-        places = np.empty(2 * len(which), dtype=np.int64)
-        places[0::2] = literals + is_first * len(self._literals)
+        escaped = with_escapes(data, starts, ends)
+        order_of_pieces = np.empty(2 * len(which), dtype=np.int64)
+        order_of_pieces[0::2] = literals + is_first * len(self._literals)
         mended = []
-        for i in odd.tolist():
+        for i in escaped.tolist():
             try:
                 mended.append(compact(parsed(data[starts[i] : ends[i]])).encode())
             except RejectedDocument:
                 mended.append(b"")
                 sound[resolved.documents[index.holders[which[i]]]] = False
         small = pa.array([*written, *mended], pa.binary())
-        places[1::2] = len(small) + 2 * np.arange(len(which))
-        places[2 * odd + 1] = len(written) + np.arange(len(odd))
-        cut = columns.take(pa.concat_arrays([small, _cut(data, starts, ends)]), places)
+        order_of_pieces[1::2] = len(small) + 2 * np.arange(len(which))
+        order_of_pieces[2 * escaped + 1] = len(written) + np.arange(len(escaped))
+        cut = columns.take(pa.concat_arrays([small, cut_out(data, starts, ends)]), order_of_pieces)
         offsets = np.frombuffer(cut.buffers()[1], dtype=np.int32)
         bounds = np.append(offsets[2 * np.flatnonzero(is_first)], offsets[len(cut)])
         firsts = elements[is_first]
         joined = pa.StringArray.from_buffers(len(firsts), pa.py_buffer(bounds.astype(np.int32)), cut.buffers()[2])
         if len(firsts) == count:
             return joined
-        place = np.zeros(count, dtype=np.int64)
+        index_of = np.zeros(count, dtype=np.int64)
         has = np.zeros(count, dtype=np.bool_)
-        place[firsts], has[firsts] = np.arange(len(firsts)), True
-        return columns.take(joined, place, has)
+        index_of[firsts], has[firsts] = np.arange(len(firsts)), True
+        return columns.take(joined, index_of, has)
 
     def _name(self, nodes: Int32s, names: Int32s, literals: Int32s) -> None:
         """Make the literals of fields that were not seen before: a comma, the path in quotes and a colon."""
@@ -248,73 +239,7 @@ class _Resolved:
     counts: list[int]
 
 
-def raw_texts(found: UnnamedTexts, node: Node, count: int) -> list[str | None]:
-    """Return the JSON texts of a node's values for all `count` elements of its level, None where there is none."""
-    spans = found.leaves[node.number]
-    texts: list[str | None] = [None] * count
-    for i, start, end in zip(spans.elements.tolist(), spans.starts.tolist(), spans.ends.tolist(), strict=True):
-        texts[i] = found.data[start:end].decode()
-    return texts
-
-
-def kept_as_sent(found: UnnamedTexts, leaf: Node, sound_elements: Bools) -> pa.Array:
-    """Return the values of a leaf as JSON texts, texts as they are; clear `sound_elements` where one is no text."""
-    spans = found.leaves[leaf.number]
-    text = np.frombuffer(found.data, dtype=np.uint8)
-    first = text[spans.starts]
-    is_text = first == _QUOTE
-    starts, ends = spans.starts + is_text, spans.ends - is_text
-    odd = _with_escapes(found.data, starts, ends)
-    mended: list[str | None] = []
-    for i in odd.tolist():
-        try:
-            value = parsed(found.data[spans.starts[i] : spans.ends[i]])
-            mended.append(compact(value) if isinstance(value, dict | list) else values.text(value))
-        except (InvalidValue, RejectedDocument):
-            sound_elements[spans.elements[i]] = False
-            mended.append(None)
-    cut = pa.concat_arrays([_cut(found.data, starts, ends), pa.array(mended, pa.string()).cast(pa.binary())])
-    places = 2 * np.arange(len(starts))
-    places[odd] = 2 * len(starts) + np.arange(len(odd))
-    place = np.zeros(len(sound_elements), dtype=np.int64)
-    has = np.zeros(len(sound_elements), dtype=np.bool_)
-    valid = first != _NULL
-    if nulls := leaf.columns[0].nulls:
-        for i in np.flatnonzero(valid & ~is_text & (first != _OPEN_OBJECT) & (first != _OPEN_ARRAY)).tolist():
-            valid[i] = not values.is_null(parsed(found.data[spans.starts[i] : spans.ends[i]]), nulls)
-    place[spans.elements], has[spans.elements] = places, valid
-    taken = columns.take(cut, place, has)
-    return pa.StringArray.from_buffers(len(taken), *taken.buffers()[1:], taken.buffers()[0], taken.null_count)
-
-
-def are_plain_digits(found: UnnamedTexts, leaf: Node) -> tuple[Int64s, Bools]:
-    """Return the elements that have a value of a leaf, and whether it is written in digits alone, or null."""
-    spans = found.leaves[leaf.number]
-    text = np.frombuffer(found.data, dtype=np.uint8)
-    sizes = spans.ends - spans.starts
-    good = sizes <= MAX_DIGITS
-    for i in range(min(int(sizes.max(initial=0)), MAX_DIGITS)):
-        good &= (text[spans.starts + i] - np.uint8(ord("0")) < 10) | (sizes <= i)
-    return spans.elements, good | (text[spans.starts] == _NULL)
-
-
 def _spans(index: KeyIndex, resolved: _Resolved, leaf: int) -> Spans:
     which = np.flatnonzero(resolved.keys == leaf)
     which = which[np.argsort(index.starts[which], kind="stable")]
     return Spans(resolved.elements[index.holders[which]].astype(np.int64), index.starts[which], index.ends[which])
-
-
-def _with_escapes(data: bytes, starts: Int32s, ends: Int32s) -> Int64s:
-    """Return which of the spans hold a backslash."""
-    if b"\\" not in data:
-        return np.empty(0, dtype=np.int64)
-    found = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == _BACKSLASH)
-    return np.flatnonzero(np.searchsorted(found, starts) < np.searchsorted(found, ends))
-
-
-def _cut(data: bytes, starts: Int32s, ends: Int32s) -> pa.Array:
-    """Return ascending spans of a text that shares its bytes: span i is value 2 i, the rest is between."""
-    offsets = np.empty(2 * len(starts) + 1, dtype=np.int32)
-    offsets[0:-1:2], offsets[1::2] = starts, ends
-    offsets[-1] = ends[-1] if len(ends) else 0
-    return pa.Array.from_buffers(pa.binary(), 2 * len(starts), [None, pa.py_buffer(offsets), pa.py_buffer(data)])

@@ -84,7 +84,7 @@ def test_functions_are_named_as_chalice_deploys_them() -> None:
 
 
 @pytest.mark.parametrize("command", ["plan", "apply", "destroy", "policies", "wire"])
-def test_a_bucket_that_nobody_has_named_yet_is_told_with_the_place_to_name_it(
+def test_a_bucket_that_nobody_has_named_yet_is_reported_with_where_to_name_it(
     project: Path, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     code, out, err = run(project, capsys, command, stage="new")
@@ -93,7 +93,7 @@ def test_a_bucket_that_nobody_has_named_yet_is_told_with_the_place_to_name_it(
     assert "stages.new.environment_variables" in err
 
 
-def test_a_stage_that_is_not_there_is_told_with_those_that_are(
+def test_a_stage_that_is_not_there_is_reported_with_those_that_are(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, _, err = run(project, capsys, "plan", stage="produkshun")
@@ -107,12 +107,12 @@ def test_a_stage_that_calls_itself_by_anothers_name_is_refused(project: Path) ->
         read_stage(project, "another")
 
 
-def test_a_setting_that_is_wrong_is_told_with_its_value(project: Path) -> None:
+def test_a_setting_that_is_wrong_is_reported_with_its_value(project: Path) -> None:
     with pytest.raises(SettingError, match="ETL_LEDGER_PREFIX is 'no-slash': give one lower-case folder name"):
         read_stage(project, "bad")
 
 
-def test_all_settings_that_are_wrong_are_told_at_once(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_settings_that_are_wrong_are_reported_at_once(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run(project, capsys, "plan", stage="bad")
     assert code == 1
     assert "2 settings are wrong:" in err
@@ -129,7 +129,7 @@ def test_all_settings_that_are_wrong_are_told_at_once(project: Path, capsys: pyt
         ('{"app_name": "a", "stages": []}', "stages is not an object"),
     ],
 )
-def test_a_configuration_that_is_none_is_told(
+def test_a_configuration_that_is_none_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: Any, message: str
 ) -> None:
     if text is not None:
@@ -167,7 +167,7 @@ def test_the_local_stage_never_reaches_aws_itself(
     assert "stage local lives on the embedded AWS" in err
 
 
-def test_without_credentials_the_remedy_is_told(
+def test_without_credentials_the_remedy_is_reported(
     project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
@@ -177,7 +177,7 @@ def test_without_credentials_the_remedy_is_told(
     assert "Unable to locate credentials: run `aws configure` or `aws sso login`" in err
 
 
-def test_without_a_region_the_remedy_is_told(
+def test_without_a_region_the_remedy_is_reported(
     project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
@@ -314,7 +314,7 @@ def test_a_bucket_in_another_region_is_refused_with_the_region() -> None:
 
 
 @pytest.mark.parametrize(("region", "constraint"), [("us-east-1", None), ("eu-west-1", "eu-west-1")])
-def test_only_outside_of_us_east_1_is_s3_told_the_region(region: str, constraint: Any) -> None:
+def test_only_outside_of_us_east_1_is_s3_given_the_region(region: str, constraint: Any) -> None:
     with mock_aws():
         bucket = bucket_in(region)
         s3 = bucket.clients.s3
@@ -325,7 +325,7 @@ def test_only_outside_of_us_east_1_is_s3_told_the_region(region: str, constraint
         assert [("LocationConstraint" in body) for body in bodies] == [constraint is not None]
 
 
-def test_another_accounts_bucket_name_is_told_when_it_is_taken() -> None:
+def test_another_accounts_bucket_name_is_named_when_it_is_in_use() -> None:
     bucket, stub = bucket_and_stub("us-east-1")
     stub.add_client_error("head_bucket", "404", "Not Found", 404)
     stub.add_client_error("create_bucket", "BucketAlreadyExists", "taken", 409)

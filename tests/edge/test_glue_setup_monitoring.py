@@ -50,7 +50,7 @@ def test_the_queue_keeps_two_weeks_is_encrypted_and_takes_tls_only(stage: World)
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def test_a_queue_that_somebody_changed_is_told_and_set_back(stage: World) -> None:
+def test_a_queue_that_somebody_changed_is_shown_and_set_back(stage: World) -> None:
     stage.sqs.set_queue_attributes(
         QueueUrl=url(stage), Attributes={"MessageRetentionPeriod": "60", "SqsManagedSseEnabled": "false", "Policy": ""}
     )
@@ -76,7 +76,7 @@ def test_statements_of_others_and_a_key_of_the_account_stay(stage: World) -> Non
     assert unchanged(stage)
 
 
-def test_destroy_keeps_a_queue_with_failed_events_in_it_unless_told_otherwise(stage: World) -> None:
+def test_destroy_keeps_a_queue_with_failed_events_in_it_unless_asked_for(stage: World) -> None:
     stage.tls = False  # moto denies whatever a statement denies, conditions or not
     stage.apply()
     stage.sqs.send_message(QueueUrl=url(stage), MessageBody="an event")
@@ -100,7 +100,7 @@ def test_an_alarm_that_somebody_changed_is_set_back_and_stays_muted(stage: World
     assert unchanged(stage)
 
 
-def test_a_topic_is_told_of_every_alarm_once_it_is_set(stage: World) -> None:
+def test_a_topic_is_notified_of_every_alarm_once_it_is_set(stage: World) -> None:
     stage.set(alarm_topic=TOPIC)
     assert f"alarm {stage.alarms[0]}: changed (tells, tells when it is over)" in stage.apply()
     existing = stage.cloudwatch.describe_alarms()["MetricAlarms"]
@@ -114,7 +114,7 @@ def test_an_alarm_over_an_expression_and_one_over_a_percentile_are_as_they_were_
     assert alarm(stage, "load-slow")["Threshold"] == 720_000
 
 
-def test_what_somebody_drew_into_the_dashboard_is_taken_out_again(stage: World) -> None:
+def test_what_somebody_drew_into_the_dashboard_is_removed(stage: World) -> None:
     body = json.loads(stage.cloudwatch.get_dashboard(DashboardName="orders-etl-test")["DashboardBody"])
     body["widgets"].append({"type": "text", "properties": {"title": "Mine", "markdown": "x"}})
     stage.cloudwatch.put_dashboard(DashboardName="orders-etl-test", DashboardBody=json.dumps(body))

@@ -124,7 +124,7 @@ def test_what_somebody_changed_is_set_back_and_what_they_do_with_successes_stays
     }
 
 
-def test_a_function_that_is_not_deployed_is_told_with_the_remedy() -> None:
+def test_a_function_that_is_not_deployed_is_reported_with_the_remedy() -> None:
     with pytest.raises(SetupError, match=r"it is not there yet: run `chalice deploy`"):
         foundations.apply([wired(Lambda(deployed=False))], lambda _: None)
 

@@ -81,3 +81,19 @@ def test_a_machine_without_a_record_gets_the_copy_and_one_with_a_newer_record_ke
 def test_a_bucket_that_is_not_there_yet_has_no_copy(session: boto3.Session, tmp_path: Path) -> None:
     assert not record.fetch(session.client("s3"), "no-such-bucket-yet", tmp_path, "dev")
     record.forget(session.client("s3"), "no-such-bucket-yet", tmp_path, "dev")
+
+
+def test_a_notification_of_a_function_that_the_app_has_no_longer_is_dropped_and_no_other(
+    session: boto3.Session,
+) -> None:
+    s3: Any = session.client("s3")
+    prefix = "arn:aws:lambda:us-east-1:123456789012:function:"
+    for functions in (["orders-etl-dev-load_orders", "thumbnails"], ["orders-etl-dev-load"]):
+        announced = [{"LambdaFunctionArn": f"{prefix}{name}", "Events": ["s3:ObjectCreated:*"]} for name in functions]
+        s3.put_bucket_notification_configuration(
+            Bucket=BUCKET, NotificationConfiguration={"LambdaFunctionConfigurations": announced}
+        )
+        record.drop_notification(s3, BUCKET, "orders-etl-dev-load_orders")
+        answer = s3.get_bucket_notification_configuration(Bucket=BUCKET)["LambdaFunctionConfigurations"]
+        assert [each["LambdaFunctionArn"] for each in answer] == [f"{prefix}{functions[-1]}"]
+    record.drop_notification(s3, "no-such-bucket-yet", "orders-etl-dev-load_orders")

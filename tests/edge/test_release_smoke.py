@@ -17,8 +17,7 @@ from chalicelib.loading.models import FAILED, GONE, LOADED, QUARANTINED
 from chalicelib.settings import Settings
 from glue_setup.errors import SetupError
 from release.smoke import COLUMNS, FILE, Answer, Smoke, expected
-from tests.contracts import ORDERS
-from tests.edge.glue_setup_world import datasets_of
+from tests.contracts import ORDERS, datasets_of
 
 BUCKET = "orders-etl-smoke"
 (DATASET,) = datasets_of(Settings(bucket=BUCKET), ORDERS)
@@ -91,7 +90,7 @@ def test_what_was_dropped_is_loaded_asked_compared_and_gone_again(stage: Stage) 
     assert stage.left() == []
 
 
-def test_a_wrong_answer_is_told_with_what_was_expected_and_removed_all_the_same(stage: Stage) -> None:
+def test_a_wrong_answer_is_reported_with_what_was_expected_and_removed_all_the_same(stage: Stage) -> None:
     stage.answers = lambda order_id: expected(order_id)[:1]
     with pytest.raises(SetupError, match="the answer is not what was loaded: expected"):
         stage.run()
@@ -115,7 +114,7 @@ def test_where_nothing_was_ever_loaded_s3s_new_notification_is_given_six_minutes
     assert stage.left() == []
 
 
-def test_a_file_that_s3_did_not_announce_is_put_again_until_it_does_and_the_wait_is_told(stage: Stage) -> None:
+def test_a_file_that_s3_did_not_announce_is_put_again_until_it_does_and_the_wait_is_shown(stage: Stage) -> None:
     stage.loads = lambda: stage.load() if len(stage.version_ids()) == 4 else None
     lines = stage.run()
     repeated = [line for line in lines if "is put again" in line]
@@ -161,7 +160,7 @@ def test_the_times_can_be_given(stage: Stage) -> None:
     assert len(lines) == 2
 
 
-def test_a_file_that_is_refused_is_told_with_the_reason(stage: Stage) -> None:
+def test_a_file_that_is_refused_is_reported_with_the_reason(stage: Stage) -> None:
     stage.loads = lambda: stage.load(state=QUARANTINED, counts=Counts(), reason="not JSON", files=())
     with pytest.raises(SetupError, match=r"came out as quarantined, 0 rows \(not JSON\)"):
         stage.run()

@@ -20,13 +20,10 @@ from local.expected import table_rows
 from local.pipeline import Pipeline, wait_for
 
 
-def order(order_id: object, date: str = "2024-07-05", **more: Any) -> dict[str, Any]:
-    return {
-        "order_id": order_id,
-        "order_date": date,
-        "products": [{"product_id": 1, "price": 2, "quantity": 3}],
-        **more,
-    }
+def order(order_id: object, date: str = "2024-07-05", lines: int = 1, **more: Any) -> dict[str, Any]:
+    """Return an order with so many lines."""
+    products = [{"product_id": i, "name": "Cup", "price": 2, "quantity": 3} for i in range(1, lines + 1)]
+    return {"order_id": order_id, "order_date": date, "products": products, **more}
 
 
 @contextlib.contextmanager

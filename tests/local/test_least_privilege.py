@@ -53,9 +53,9 @@ class Role:
 
     def without(self, sid: str) -> Any:
         """Return the policy without one statement."""
-        left = [s for s in self.policy["Statement"] if s["Sid"] != sid]
-        assert len(left) == len(self.policy["Statement"]) - 1
-        return self.policy | {"Statement": left}
+        remaining = [s for s in self.policy["Statement"] if s["Sid"] != sid]
+        assert len(remaining) == len(self.policy["Statement"]) - 1
+        return self.policy | {"Statement": remaining}
 
 
 def test_there_is_a_scene_for_every_function() -> None:

@@ -213,7 +213,7 @@ def test_each_contract_has_its_table_its_alarms_and_no_foundation_of_another_twi
     assert len(made["aws_s3_bucket"]) == len(made["aws_glue_catalog_database"]) == 1
 
 
-def test_a_stage_without_a_layer_is_told_how_to_get_one(target: Target, tmp_path: Path) -> None:
+def test_a_stage_without_a_layer_is_shown_how_to_get_one(target: Target, tmp_path: Path) -> None:
     copy_project(PROJECT, tmp_path)
     with pytest.raises(SetupError, match="stage prod has no layer yet: python -m release configure --stage prod"):
         terraforming.write(tmp_path, target, tmp_path / "out")

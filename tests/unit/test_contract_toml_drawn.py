@@ -23,14 +23,14 @@ from tests.drawn_contracts import ANY_TEXT, completed, declared_contracts
 pytestmark = pytest.mark.thorough
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(declared_contracts())
 def test_a_contract_is_read_back_as_it_was_written(declared: Contract) -> None:
     whole = completed(declared)
     assert read_text(as_toml(whole), whole.name) == whole
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(declared_contracts())
 def test_columns_that_every_table_has_need_no_declaration(declared: Contract) -> None:
     said = values(declared)
@@ -39,7 +39,7 @@ def test_columns_that_every_table_has_need_no_declaration(declared: Contract) ->
     assert read_text(dumped(said), declared.name) == completed(declared)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(declared_contracts())
 def test_the_levels_of_a_drawn_contract_lie_on_the_way_to_its_rows(declared: Contract) -> None:
     for table, column in completed(declared).columns():
@@ -65,18 +65,18 @@ KEYS = ANY_TEXT | st.sampled_from(
 )
 
 
-def _places(value: Any, at: Location = ()) -> list[Location]:
+def _locations(value: Any, at: Location = ()) -> list[Location]:
     """Return where every value of nested tables and lists stands."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [at, *(place for key, each in inner for place in _places(each, (*at, key)))]
+    return [at, *(location for key, each in inner for location in _locations(each, (*at, key)))]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(declared_contracts(), st.data())
 def test_a_contract_with_anything_changed_is_read_or_named_its_faults(declared: Contract, data: st.DataObject) -> None:
     said = values(declared)
     for _ in range(data.draw(st.integers(1, 3))):
-        *way, last = data.draw(st.sampled_from(_places(said)[1:]))
+        *way, last = data.draw(st.sampled_from(_locations(said)[1:]))
         around: Any = said
         for key in way:
             around = around[key]
@@ -89,27 +89,29 @@ def test_a_contract_with_anything_changed_is_read_or_named_its_faults(declared: 
                 around[data.draw(KEYS)] = data.draw(JUNK)
             case "rename" if isinstance(around, dict):
                 around[data.draw(KEYS)] = around.pop(last)
-        if len(_places(said)) == 1:
+        if len(_locations(said)) == 1:
             break
-    _read_or_told(dumped(said))
+    _assert_read_or_named(dumped(said))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(declared_contracts(), st.data())
 def test_a_text_with_anything_changed_is_read_or_named_its_faults(declared: Contract, data: st.DataObject) -> None:
     text = as_toml(declared)
     start = data.draw(st.integers(0, len(text)))
     end = start + data.draw(st.integers(0, 5))
-    _read_or_told(text[:start] + data.draw(ANY_TEXT | st.sampled_from(["[", "'''", "\n", "=", "#", "\r"])) + text[end:])
+    _assert_read_or_named(
+        text[:start] + data.draw(ANY_TEXT | st.sampled_from(["[", "'''", "\n", "=", "#", "\r"])) + text[end:]
+    )
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.text(max_size=40) | st.text("[]{}=\"'.,#\n ab1", max_size=40))
 def test_any_text_is_read_or_named_its_faults(text: str) -> None:
-    _read_or_told(text)
+    _assert_read_or_named(text)
 
 
-def _read_or_told(text: str) -> None:
+def _assert_read_or_named(text: str) -> None:
     problems = problems_of(text)
     if problems is None:
         return
@@ -128,15 +130,15 @@ def problems_of(text: str) -> list[str] | None:
     return None
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(declared_contracts())
 @example(Contract("x", (), ("a",), "b", description='a = 1\n[b]\n"""'))
 def test_every_value_of_a_text_has_a_line(declared: Contract) -> None:
     text = as_toml(declared)
-    found = lines(text)
-    for place in _places(tomllib.loads(text, parse_float=Decimal))[1:]:
-        key = next(each for each in reversed(place) if isinstance(each, str)).rstrip("\x7f")
-        assert json.dumps(key, ensure_ascii=False)[1:-1] in text.split("\n")[found[place] - 1]
+    by_location = lines(text)
+    for location in _locations(tomllib.loads(text, parse_float=Decimal))[1:]:
+        key = next(each for each in reversed(location) if isinstance(each, str)).rstrip("\x7f")
+        assert json.dumps(key, ensure_ascii=False)[1:-1] in text.split("\n")[by_location[location] - 1]
 
 
 @settings(max_examples=500, deadline=None)

@@ -96,6 +96,8 @@ FAULTS = {
     "a path that is a number": (SKU, 'path = 7, type = "text"', f"{AT_SKU}.path: is the number 7: write a path as text in quotes"),
     "required that is no boolean": (SKU, f'{SKU}, required = "yes"', f"{AT_SKU}.required: is the text 'yes': write true or false"),
     "a description that is no text": (SKU, f"{SKU}, description = 1", f"{AT_SKU}.description: is the number 1: write it as text in quotes"),
+    "a description of several lines": (SKU, f'{SKU}, description = "a\\nb"', f"{AT_SKU}.description: has a line break or another control character: write it on one line"),
+    "a description that Glue does not keep": (SKU, f'{SKU}, description = "{"a" * 256}"', f"{AT_SKU}.description: has 256 characters: Glue keeps at most 255"),
     "null that is no list": (SKU, f'{SKU}, null = ""', f"{AT_SKU}.null: is the text '': write a list of the JSON values that mean NULL"),
     "null without values": (SKU, f"{SKU}, null = []", f"{AT_SKU}.null: is an empty list"),
     "a null that is no scalar": (SKU, f"{SKU}, null = [0, []]", f"{AT_SKU}.null.1: is a list: write a list of the JSON values"),
@@ -173,8 +175,8 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_named_with_its_line_and_remedy(fault: str) -> None:
     old, new, expected = FAULTS[fault]
-    found = changed(old, new)
-    assert any(expected in problem for problem in found), found
+    problems_named = changed(old, new)
+    assert any(expected in problem for problem in problems_named), problems_named
 
 
 @pytest.mark.parametrize("name", ["document", "tables"])
@@ -214,8 +216,10 @@ def test_a_chain_of_products_is_as_long_as_it_is_and_a_circle_is_named_once_for_
     ]
     assert changed("[tables.notes]", "\n".join([*chain, "[tables.notes]"])) == []
     chain[0] = 'p0 = { product = ["quantity", "p2"] }'
-    found = changed("[tables.notes]", "\n".join([*chain[:3], "[tables.notes]"]))
-    assert [problem.split(": ")[1] for problem in found] == [f"tables.lines.columns.p{i}.product" for i in range(3)]
+    problems_named = changed("[tables.notes]", "\n".join([*chain[:3], "[tables.notes]"]))
+    assert [problem.split(": ")[1] for problem in problems_named] == [
+        f"tables.lines.columns.p{i}.product" for i in range(3)
+    ]
 
 
 def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:

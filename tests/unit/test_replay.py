@@ -43,7 +43,7 @@ def names(store: MemoryStore, **asked: Any) -> dict[str, str]:
     return {each.arrival.key.removeprefix(PREFIX).removesuffix(".json"): each.state for each in objects}
 
 
-def test_every_object_is_told_with_the_ledgers_word_on_it() -> None:
+def test_every_object_is_reported_with_the_ledgers_word_on_it() -> None:
     assert names(dropped()) == {"a/1": LOADED, "a/2": PARTLY_LOADED, "b/3": QUARANTINED, "b/4": UNKNOWN}
 
 

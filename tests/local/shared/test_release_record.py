@@ -71,8 +71,8 @@ def test_an_api_that_a_failed_deployment_made_is_removed_and_no_other(session: b
     others_new = apis.create_rest_api(name="somebody-elses")["id"]
     write(tmp_path, API | {"rest_api_id": noted})
     deployer.after_app(succeeded=False)
-    left = {api["id"] for api in apis.get_rest_apis()["items"]}
-    assert left - before == {earlier, other, noted, others_new}
-    assert made not in left
-    for api_id in left - before:
+    remaining = {api["id"] for api in apis.get_rest_apis()["items"]}
+    assert remaining - before == {earlier, other, noted, others_new}
+    assert made not in remaining
+    for api_id in remaining - before:
         apis.delete_rest_api(restApiId=api_id)

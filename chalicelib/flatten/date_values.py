@@ -1,0 +1,202 @@
+"""What one JSON value becomes as a timestamp or a date, in the formats that a contract may declare."""
+
+from __future__ import annotations
+
+import email.utils
+import re
+from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_FLOOR, Context
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from chalicelib.contracts.contract import DateFormat, Dates, Strptime
+from chalicelib.errors import shown
+from chalicelib.flatten.scalars import InvalidValue, NumberText, exact, kind, numeric
+
+MILLISECONDS_A_DAY = 86_400_000
+
+_EPOCH = datetime(1970, 1, 1)
+_EPOCH_UTC = _EPOCH.replace(tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_ISO = re.compile(
+    r"(?P<year>\d{4})(?P<dash>-?)(?P<month>\d{2})(?P=dash)(?P<day>\d{2})"
+    r"(?:[Tt ](?P<hour>\d{2})(?P<colon>:?)(?P<minute>\d{2})"
+    r"(?:(?P=colon)(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"
+    r"(?P<zone>[Zz]|(?P<sign>[+-])(?P<zone_hour>\d{2})(?::?(?P<zone_minute>\d{2}))?)?)?",
+    re.ASCII,
+)
+_DOTNET = re.compile(r"\\?/Date\((-?\d{1,15})(?:[+-]\d{4})?\)\\?/", re.ASCII)
+_EIGHT_DIGITS = re.compile(r"\d{8}", re.ASCII)
+
+
+def timestamp_ms(value: object, formats: tuple[DateFormat, ...] = (Dates.ISO,), zone: str | None = None) -> int:
+    """A date or date-time in milliseconds since 1970 UTC, finer fractions cut, by the first of `formats` that fits.
+
+    What has no offset was written in `zone`, UTC unless given.
+    """
+    moment = _moment(value, formats)
+    if moment.offset_ms is not None:
+        return moment.local_ms - moment.offset_ms
+    if zone in (None, "UTC"):
+        return moment.local_ms
+    try:
+        local = datetime_of(moment.local_ms).replace(tzinfo=ZoneInfo(zone or "UTC"))
+        return (local - _EPOCH_UTC) // _MILLISECOND
+    except OverflowError:
+        raise InvalidValue(f"{_quoted(value)} is out of the range of dates") from None
+
+
+def date_days(value: object, formats: tuple[DateFormat, ...] = (Dates.ISO,), zone: str | None = None) -> int:
+    """A date in days since 1970-01-01, by the first of `formats` that fits: of a text the day that is written there.
+
+    Of a moment (the formats that count from 1970) it is the day in `zone`, UTC unless given.
+    """
+    moment = _moment(value, formats)
+    if not moment.is_instant or zone in (None, "UTC"):
+        return moment.local_ms // MILLISECONDS_A_DAY
+    try:
+        local = datetime_of(moment.local_ms).replace(tzinfo=UTC).astimezone(ZoneInfo(zone or "UTC"))
+        return local.toordinal() - _EPOCH.toordinal()
+    except OverflowError:
+        raise InvalidValue(f"{_quoted(value)} is out of the range of dates") from None
+
+
+def datetime_of(ms: int) -> datetime:
+    """Return milliseconds since 1970 as a naive UTC datetime."""
+    return _EPOCH + timedelta(milliseconds=ms)
+
+
+def ms_of(day: date) -> int:
+    """Return the beginning of a day in milliseconds since 1970 UTC."""
+    return (day - _EPOCH.date()).days * MILLISECONDS_A_DAY
+
+
+# Numbers --------------------------------------------------------------------------------------------------------------
+
+
+class _Moment(NamedTuple):
+    """A date-time as it was written: milliseconds since 1970 by the clock there, and that clock's offset from UTC.
+
+    `offset_ms` is None where nothing tells it. `is_instant` says that it was not written as a day and a time.
+    """
+
+    local_ms: int
+    offset_ms: int | None = None
+    is_instant: bool = False
+
+
+def _moment(value: object, formats: tuple[DateFormat, ...]) -> _Moment:
+    problem = ""
+    for each in formats:
+        try:
+            return _read(value, each)
+        except InvalidValue as fault:
+            problem = problem or str(fault)
+    if len(formats) > 1:
+        names = ", ".join(each.pattern if isinstance(each, Strptime) else each.value for each in formats)
+        problem = f"{_quoted(value)} is a date in none of the formats that are taken: {names}"
+    raise InvalidValue(problem)
+
+
+def _read(value: object, form: DateFormat) -> _Moment:
+    if isinstance(form, Strptime):
+        return _strptime(_date_text(value, f"a date as {form.pattern}"), form.pattern)
+    if form in _UNITS_A_MILLISECOND:
+        return _Moment(_since_1970(value, *_UNITS_A_MILLISECOND[form]), 0, is_instant=True)
+    if form is Dates.YYYYMMDD:
+        digits = str(value) if isinstance(value, NumberText) else _date_text(value, "a date as YYYYMMDD")
+        if not _EIGHT_DIGITS.fullmatch(digits):
+            raise InvalidValue(f"{_quoted(value)} is not a date as YYYYMMDD")
+        return _iso(digits)
+    if form is Dates.DOTNET:
+        match = _DOTNET.fullmatch(_date_text(value, "a date as /Date(1710000000000)/"))
+        if match is None:
+            raise InvalidValue(f"{_quoted(value)} is not a date as /Date(1710000000000)/")
+        return _Moment(int(match[1]), 0, is_instant=True)
+    return (
+        _rfc2822(_date_text(value, "an RFC 2822 date"))
+        if form is Dates.RFC2822
+        else _iso(_date_text(value, "an ISO 8601 date"))
+    )
+
+
+_UNITS_A_MILLISECOND: dict[DateFormat, tuple[int, int]] = {
+    Dates.EPOCH_SECONDS: (1000, 1),
+    Dates.EPOCH_MILLISECONDS: (1, 1),
+    Dates.EPOCH_MICROSECONDS: (1, 1000),
+    Dates.EPOCH_NANOSECONDS: (1, 1_000_000),
+    Dates.EPOCH_DAYS: (MILLISECONDS_A_DAY, 1),
+}
+"""What a number is multiplied with, and then divided by, to give milliseconds."""
+
+_MOST_MILLISECONDS = 10**15
+"""A moment that is further from 1970 than 30,000 years is none."""
+
+
+def _since_1970(value: object, times: int, parts: int) -> int:
+    if not isinstance(value, str):
+        raise InvalidValue(f"expected a number, found {kind(value)}")
+    match = numeric(value)
+    number = exact(value, match)
+    if number is None or number.adjusted() > 24:
+        raise InvalidValue(f"{shown(value)} is out of the range of dates")
+    context = Context(prec=len(value) + 60)
+    ms = int(context.divide(context.multiply(number, times), parts).to_integral_value(ROUND_FLOOR, context))
+    if abs(ms) > _MOST_MILLISECONDS:
+        raise InvalidValue(f"{shown(value)} is out of the range of dates")
+    return ms
+
+
+def _iso(value: str) -> _Moment:
+    match = _ISO.fullmatch(value)
+    if match is None:
+        raise InvalidValue(
+            f"{shown(value)!r} is not an ISO 8601 date or date-time: send YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ"
+        )
+    part = {name: int(fault) for name, fault in match.groupdict().items() if fault and fault.isdigit()}
+    try:
+        day = date(part["year"], part["month"], part["day"])
+        if part.get("hour", 0) > 23 or part.get("minute", 0) > 59 or part.get("second", 0) > 59:
+            raise ValueError("the time is out of range")
+        if part.get("zone_hour", 0) > 23 or part.get("zone_minute", 0) > 59:
+            raise ValueError("the offset is out of range")
+    except ValueError as problem:
+        raise InvalidValue(f"{shown(value)!r} is not a date: {problem}") from None
+    seconds = part.get("hour", 0) * 3600 + part.get("minute", 0) * 60 + part.get("second", 0)
+    fraction = int((match["fraction"] or "0").ljust(3, "0")[:3])
+    local_ms = ((day - _EPOCH.date()).days * 86400 + seconds) * 1000 + fraction
+    if match["zone"] is None:
+        return _Moment(local_ms)
+    offset = (part.get("zone_hour", 0) * 3600 + part.get("zone_minute", 0) * 60) * 1000
+    return _Moment(local_ms, -offset if match["sign"] == "-" else offset)
+
+
+def _rfc2822(value: str) -> _Moment:
+    try:
+        return _of(email.utils.parsedate_to_datetime(value))
+    except (ValueError, TypeError, IndexError, OverflowError):
+        remedy = "send a date such as Fri, 05 Jul 2024 10:00:00 +0000"
+        raise InvalidValue(f"{_quoted(value)} is not an RFC 2822 date: {remedy}") from None
+
+
+def _strptime(value: str, pattern: str) -> _Moment:
+    try:
+        return _of(datetime.strptime(value, pattern))
+    except (ValueError, OverflowError):
+        raise InvalidValue(f"{_quoted(value)} is not a date as {pattern}") from None
+
+
+def _of(moment: datetime) -> _Moment:
+    offset = moment.utcoffset()
+    local_ms = (moment.replace(tzinfo=None) - _EPOCH) // _MILLISECOND
+    return _Moment(local_ms, None if offset is None else offset // _MILLISECOND)
+
+
+def _date_text(value: object, expected: str) -> str:
+    if not isinstance(value, str) or isinstance(value, NumberText):
+        raise InvalidValue(f"expected {expected} as text, found {kind(value)}")
+    return value
+
+
+def _quoted(value: object) -> str:
+    return shown(value) if isinstance(value, NumberText) else repr(shown(str(value)))
