@@ -39,6 +39,20 @@ def without_events(product: Product) -> Iterator[None]:
         s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=configuration)
 
 
+@contextlib.contextmanager
+def without_schedule(product: Product) -> Iterator[None]:
+    """Have no sweep run by itself within the `with` block."""
+    events = product.aws.client("events")
+    rules = [rule["Name"] for rule in events.list_rules()["Rules"]]
+    for rule in rules:
+        events.disable_rule(Name=rule)
+    try:
+        yield
+    finally:
+        for rule in rules:
+            events.enable_rule(Name=rule)
+
+
 def sweep(product: Product) -> dict[str, Any]:
     """Run the sweep as its schedule does; return its report."""
     functions = product.aws.client("lambda")

@@ -13,7 +13,7 @@ import pytest
 from chalicelib.settings import LOCAL_STAGE
 from local.deploy import chalice
 from local.pipeline import wait_for
-from tests.local.product import Product
+from tests.local.product import Product, without_schedule
 
 pytestmark = pytest.mark.aws
 
@@ -27,18 +27,14 @@ def shut_out(product: Product) -> Iterator[None]:
     role = product.aws.client("lambda").get_function(FunctionName=product.deployment.functions["load"])
     name = role["Configuration"]["Role"].rsplit("/", 1)[1]
     deny = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "s3:*", "Resource": "*"}]}
-    iam, events = product.aws.client("iam"), product.aws.client("events")
-    rules = [rule["Name"] for rule in events.list_rules()["Rules"]]
-    # The sweep would announce what is not loaded within its grace time, a minute in this stage.
-    for rule in rules:
-        events.disable_rule(Name=rule)
+    iam = product.aws.client("iam")
     iam.put_role_policy(RoleName=name, PolicyName="shut-out", PolicyDocument=json.dumps(deny))
     try:
-        yield
+        # The sweep would announce what is not loaded within its grace time, a minute in this stage.
+        with without_schedule(product):
+            yield
     finally:
         iam.delete_role_policy(RoleName=name, PolicyName="shut-out")
-        for rule in rules:
-            events.enable_rule(Name=rule)
 
 
 def waiting(product: Product) -> int:
