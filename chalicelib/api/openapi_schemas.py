@@ -141,8 +141,8 @@ SCHEMAS: dict[str, Json] = {
             "quarantine_url": {**_or_null(LINK), "description": "A link to all that was rejected, for minutes."},
         }
     ),
-    "Contract": _object(CONTRACT),
-    "Contracts": _object({"contracts": _items(_one("Contract"))}),
+    "Contract": _object(CONTRACT | {"json_schema": {"type": "object", "description": "What a record has to be like."}}),
+    "Contracts": _object({"contracts": _items(_object(CONTRACT))}),
     "Table": _object(TABLE),
     "Parameter": _object(
         {

@@ -89,7 +89,11 @@ class Api:
         request.check_parameters()
         if name not in self._datasets:
             raise UnknownContract(name, list(self._datasets))
-        return Answer(self._contract(self._datasets[name], request))
+        # Only this call pays for putting the schema together.
+        from chalicelib.contracts.json_schema import json_schema
+
+        dataset = self._datasets[name]
+        return Answer(self._contract(dataset, request) | {"json_schema": json_schema(dataset.contract)})
 
     def queries(self, request: ApiRequest) -> Answer:
         """GET /queries."""

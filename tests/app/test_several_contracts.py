@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from chalicelib.api.upload_names import UploadId
 from chalicelib.contracts.contract import Contract
@@ -19,7 +20,7 @@ from chalicelib.file_names import ledger_name
 from chalicelib.loading.entry import Entry
 from chalicelib.settings import Settings
 from tests.app.front import NOW, VARIABLES, Front
-from tests.contracts import ORDERS, contract, datasets_of
+from tests.contracts import FOLDER, ORDERS, contract, datasets_of
 
 WOO = contract("woocommerce")
 STRIPE = contract("stripe_invoice")
@@ -158,6 +159,16 @@ def test_one_contract_is_told_by_its_name(front: Front) -> None:
         answer = front.call("GET", "/contracts/{name}", path={"name": each["name"]})
         assert answer.status == 200
         assert each.items() <= answer.body.items()
+
+
+def test_a_sender_can_check_documents_against_the_schema_that_a_contract_has(front: Front) -> None:
+    schema = front.call("GET", "/contracts/{name}", path={"name": "woocommerce"}).body["json_schema"]
+    check = Draft202012Validator(schema)
+    samples = json.loads((FOLDER / "woocommerce" / "sample.json").read_text("utf-8"))
+    assert samples
+    for document in samples:
+        assert check.is_valid(document)
+        assert not check.is_valid(document | {"total": ["1.00"]})
 
 
 def test_a_contract_that_is_not_there_is_answered_with_those_there_are(front: Front) -> None:
