@@ -51,7 +51,18 @@ def test_a_whole_order_fills_every_column() -> None:
     assert result["extra"] is None
 
 
-@pytest.mark.parametrize("fields", ["", ',"customer":""', ',"customer":[]', ',"customer":null', ',"customer":{}', ',"products":null', ',"products":[]'])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "",
+        ',"customer":""',
+        ',"customer":[]',
+        ',"customer":null',
+        ',"customer":{}',
+        ',"products":null',
+        ',"products":[]',
+    ],
+)
 def test_what_is_merely_missing_is_null(fields: str) -> None:
     result = order(fields)
     assert [result[name] for name in ("total_amount", "customer_id", "customer_name", "lines")] == [
@@ -89,7 +100,7 @@ def test_a_required_value_that_is_missing_null_or_empty_rejects_the_order(column
         ('{"data":[]}', "; its key is 'data'"),
         ('{"data":[1]}', "; its key is 'data'"),
         ('{"products":[{"price":1}]}', "; its key is 'products'"),
-                (
+        (
             '{"n":2,"data":[{"order_id":1},{}]}',
             "; its keys are 'n', 'data'; its key 'data' holds an array of 2 objects: name it in records",
         ),
