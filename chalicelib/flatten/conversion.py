@@ -32,8 +32,8 @@ _EPOCH_MILLISECONDS: dict[Any, tuple[int, int]] = {
     Dates.EPOCH_MICROSECONDS: (1, 1000),
     Dates.EPOCH_DAYS: (date_values.MILLISECONDS_A_DAY, 1),
 }
-_LATEST_EPOCH = 2.0**46
-"""Milliseconds, some 2,200 years from 1970: of larger ones the strict way tells what they are."""
+_LATEST_EPOCH = 6e13
+"""Milliseconds, some 1,900 years from 1970: of larger ones the strict way tells what they are."""
 
 
 def without_nulls(array: pa.Array, nulls: Nulls) -> pa.Array:

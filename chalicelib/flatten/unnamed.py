@@ -111,7 +111,7 @@ class UnnamedFields:
                 fields[generic] = compact(unused, path)
         elif node.is_object and isinstance(value, dict):
             self._collect(value, node, f"{path}.", f"{generic}.", fields, element)
-        elif value not in ("", []) or not node.is_object:
+        elif value not in ("", [], False) or not node.is_object:
             fields[generic] = compact(value, path)
 
     def note(self, key: str, level: str, path: str) -> None:

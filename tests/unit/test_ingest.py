@@ -17,7 +17,7 @@ from chalicelib.counts import Counts
 from chalicelib.loading import load as load_module
 from chalicelib.loading.load import names_of
 from chalicelib.loading.models import Arrival
-from tests.builders import DATASET, KEY, LIMITS, body, entry, ingest, order, sink_of, table
+from tests.builders import DATASET, KEY, LIMITS, PREFIX, body, entry, ingest, order, sink_of, table
 from tests.unit.memory_store import MemoryStore
 
 

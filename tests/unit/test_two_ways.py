@@ -11,7 +11,7 @@ from chalicelib.flatten.fast import FastDecoder
 from chalicelib.flatten.observations import Observations
 from chalicelib.flatten.unnamed import UnnamedFields
 from tests.builders import LINEAGE, flattened
-from tests.contracts import ORDERS, contract_with
+from tests.contracts import ORDERS, ORDERS_TEXT, contract_with
 from tests.unit import third_reading
 from tests.unit.ugly_orders import UglyOrders
 
@@ -23,8 +23,9 @@ def assert_ways_agree(records: list[str]) -> None:
     fast, strict = flattened(text, True), flattened(text, False)
     assert fast == strict, text
     assert fast[3] + len(fast[2]) == len(records)
-    rows, rejected = third_reading.read(records, LINEAGE.modified_at)
-    assert [third_reading.cells(row, each) for each, row in zip(rows, fast[0], strict=True)] == rows, text
+    tables, rejected = third_reading.Reading(ORDERS_TEXT, LINEAGE.modified_at).read(records)
+    rows = tables[ORDERS.main.name]
+    assert [third_reading.cells(row, each) for row, each in zip(fast[0], rows, strict=True)] == rows, text
     assert [each.record_number for each in fast[2]] == rejected, text
 
 
