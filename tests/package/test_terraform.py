@@ -204,10 +204,10 @@ def test_each_contract_has_its_table_its_alarms_and_no_foundation_of_another_twi
     made = template_of([*foundations(both, clients), *wiring(both, clients)], both)["resource"]
     tables = made["aws_glue_catalog_table"]
     assert {name: table["storage_descriptor"]["location"] for name, table in tables.items()} == {
-        "orders": "s3://orders-etl-test/orders_parquet_datalake/",
+        "orders_parquet_datalake": "s3://orders-etl-test/orders_parquet_datalake/",
         "returns": "s3://orders-etl-test/returns/",
     }
-    assert {f"{contract}-{name}" for contract in tables for name in ("rejected", "file-quarantined", "late")} <= set(
+    assert {f"{each.name}-{name}" for each in both.datasets for name in ("rejected", "file-quarantined", "late")} <= set(
         made["aws_cloudwatch_metric_alarm"]
     )
     assert len(made["aws_glue_crawler"]["etl"]["s3_target"]) == 2
