@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +13,12 @@ from typing import Any
 import pytest
 
 from chalicelib.loading.models import DELETED, LOADING, QUARANTINED
+from local.deploy import deploy
+from local.emulator import running
 from local.pipeline import wait_for
 from tests.local.api_client import Client
-from tests.local.product import order, sweep, without_events, without_schedule, workers
-from tests.local.several import Several, basket, several
+from tests.local.product import order, project_with, sweep, without_events, without_schedule, workers
+from tests.local.several import NAME, Several, basket, several, with_baskets
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
 
@@ -223,3 +226,31 @@ def test_each_function_may_touch_the_tables_of_both_and_nothing_beside(product: 
     for name, sid in (("load", "WriteTable"), ("sweep", "RemoveFiles")):
         (statement,) = [each for each in policies[name]["Statement"] if each["Sid"] == sid]
         assert set(statement["Resource"]) == tables
+
+
+def test_a_contract_is_added_by_its_folder_and_a_deployment_and_taken_away_without_touching_the_other(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    project, workspace = project_with(tmp_path_factory.mktemp("project"), {}), tmp_path_factory.mktemp("workspace")
+    with running() as aws:
+        before = Several(aws, deploy(aws, workspace, project))
+        with without_schedule(before):
+            kept = before.drop("kept.json", [order("a-1")])
+            early = before.put(f"{before.settings.incoming_prefix}shop/early.json", json.dumps([basket("a-1")]))
+            assert before.finished(kept).state == "loaded"
+            # There is no contract of this folder yet, so that it is of the orders'.
+            assert before.finished(early).counts.orders_rejected == 1
+
+            both = Several(aws, deploy(aws, workspace, with_baskets(project)))
+            assert both.finished(both.drop_baskets("later.json", [basket("a-2")])).state == "loaded"
+            assert both.command("operate", "replay", "--key", early)
+            assert both.identities(early) == rows("a-1", "2024-07")
+            assert both.identities(kept) == NOTHING | {MAIN: [("a-1", "2024-07")]}
+            assert both.entry(kept) == before.entry(kept)
+
+            shutil.rmtree(project / "chalicelib" / "contracts" / NAME)
+            after = Several(aws, deploy(aws, workspace, project))
+            assert [each.name for each in after.datasets] == ["orders"]
+            assert after.finished(after.drop("more.json", [order("a-3")])).state == "loaded"
+            # What was loaded stays, in tables that nothing looks after any more.
+            assert after.ask("SELECT COUNT(DISTINCT basket_id) FROM latest_baskets") == [(2,)]

@@ -207,9 +207,9 @@ def test_each_contract_has_its_table_its_alarms_and_no_foundation_of_another_twi
         "orders_parquet_datalake": "s3://orders-etl-test/orders_parquet_datalake/",
         "returns": "s3://orders-etl-test/returns/",
     }
-    assert {f"{each.name}-{name}" for each in both.datasets for name in ("rejected", "file-quarantined", "late")} <= set(
-        made["aws_cloudwatch_metric_alarm"]
-    )
+    assert {
+        f"{each.name}-{name}" for each in both.datasets for name in ("rejected", "file-quarantined", "late")
+    } <= set(made["aws_cloudwatch_metric_alarm"])
     assert len(made["aws_glue_crawler"]["etl"]["s3_target"]) == 2
     assert len(made["aws_s3_bucket"]) == len(made["aws_glue_catalog_database"]) == 1
 
