@@ -342,13 +342,14 @@ CSV = [
     for i in range(4)
 ]
 
-ORDER = {
+LINE = {"sku": "a", "quantity": 2, "unit_price": 10}
+ORDER: dict[str, Any] = {
     "order_id": 1,
     "created_at": "2024-01-02T03:04:05Z",
     "customer": {"id": 5, "name": "x"},
     "total": 20,
     "currency": "EUR",
-    "items": [{"sku": "a", "quantity": 2, "unit_price": 10}],
+    "items": [LINE],
 }
 
 
@@ -358,7 +359,7 @@ def _later(**changed: Any) -> list[dict[str, Any]]:
 
 
 def _later_line(**changed: Any) -> list[dict[str, Any]]:
-    return _later(items=[{**ORDER["items"][0], **changed}])  # type: ignore[index]
+    return _later(items=[{**LINE, **changed}])
 
 
 SNS = {
@@ -417,7 +418,7 @@ WILD: dict[str, bytes] = {
     "later_object_for_a_text": _json(_later(currency={"code": "EUR"})),
     "later_text_for_an_object": _json(_later(customer="guest")),
     "later_list_for_an_object": _json(_later(customer=[])),
-    "later_object_for_the_lines": _json(_later(items=ORDER["items"][0])),  # type: ignore[index]
+    "later_object_for_the_lines": _json(_later(items=LINE)),
     "later_text_for_the_lines": _json(_later(items="none")),
     "later_empty_text_for_the_lines": _json(_later(items="")),
     "later_list_for_a_line": _json(_later(items=[[1, 2]])),
@@ -489,7 +490,7 @@ WILD: dict[str, bytes] = {
     "lists_of_scalars": _json(
         [{**ORDER, "order_id": i, "tags": ["a", 1, None][: i + 1], "sizes": [1.5]} for i in range(3)]
     ),
-    "two_lists_of_lines": _json([{**ORDER, "order_id": i, "returned_items": ORDER["items"] * i} for i in range(3)]),
+    "two_lists_of_lines": _json([{**ORDER, "order_id": i, "returned_items": [LINE] * i} for i in range(3)]),
     "three_lists_deep": _json(
         [
             {
