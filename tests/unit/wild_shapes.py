@@ -459,6 +459,23 @@ WILD: dict[str, bytes] = {
     "later_year_0": _json(
         [{**ORDER, "order_id": i, "shipped_date": ["2024-01-01", "0000-01-01"][i]} for i in range(2)]
     ),
+    "later_epoch_of_another_size": _json(
+        [
+            {**ORDER, "order_id": i, "created_at": 1704164645 * 1000**i, "shipped_at": [1704164645, 20240102][i]}
+            for i in range(2)
+        ]
+    ),
+    "later_text_for_a_typed_list": _lines(
+        *(
+            {"id": {"S": f"o{i}"}, "total": {"N": "2.5"}, "items": {"L": [{"M": {"sku": {"S": "a"}}}]}}
+            for i in range(3)
+        ),
+        {"id": {"S": "o9"}, "total": {"N": "2.5"}, "items": "none"},
+    ),
+    "an_amount_in_cents_without_its_currency": _json(
+        [{**ORDER, "order_id": i, "tax_cents": 100, "currency": None if i == 2 else "EUR"} for i in range(4)]
+        + [{key: each for key, each in ORDER.items() if key != "total"}]
+    ),
     "later_compact_iso": _json(_later(created_at="20240102T030405Z")),
     "later_leap_second": _json(_later(created_at="2016-12-31T23:59:60Z")),
     "later_24_hours": _json(_later(created_at="2016-12-31T24:00:00Z")),
