@@ -233,8 +233,7 @@ def _currency_path(of: Field, scope: Scope) -> str:
 
 def _is_beside(of: Field, sibling: Node) -> bool:
     """Tell whether a sibling has a value wherever the field may have one: in every object that they are in."""
-    objects = of.base if len(of.keys) == 1 else max(each.present for each in of.siblings.values())
-    return sibling.scalars == sibling.present == objects
+    return sibling.scalars == sibling.present == of.parent.objects - of.parent.empty_objects
 
 
 def _is_currency(key: str, node: Node) -> bool:

@@ -35,8 +35,8 @@ class Kind(Enum):
 class Field:
     """A value at a path. `keys` name it, from the document or from the element of a list; `paths` are alternatives.
 
-    `base` is how many documents, or elements, it might be in. `siblings` are what stands beside it, by key, and `above`
-    is the path to them.
+    `base` is how many documents, or elements, it might be in. `parent` is the object that it is in, and `above` the
+    path to that.
     """
 
     paths: tuple[JsonPath, ...]
@@ -44,11 +44,16 @@ class Field:
     node: Node
     base: int
     kind: Kind
-    siblings: dict[str, Node]
+    parent: Node
     above: tuple[Step, ...]
     is_number: bool = False
     """Its texts are numbers by their type, as DynamoDB writes them."""
     names: tuple[str, ...] = ()
+
+    @property
+    def siblings(self) -> dict[str, Node]:
+        """What stands beside it, by key, itself included."""
+        return self.parent.children
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -126,7 +131,7 @@ def _walk(scope: Scope, node: Node, steps: tuple[Step, ...], keys: tuple[str, ..
         named = keys if key in STRUCTURAL and len(node.children) <= 6 else (*keys, key)
         if not named and (child.items is not None or not child.children or child.scalars):
             named = (key,)
-        _visit(scope, child, (*steps, Key(key)), named, node.children, found)
+        _visit(scope, child, (*steps, Key(key)), named, node, found)
 
 
 def _visit(
@@ -134,17 +139,17 @@ def _visit(
     node: Node,
     steps: tuple[Step, ...],
     keys: tuple[str, ...],
-    siblings: dict[str, Node],
+    parent: Node,
     found: list[Scope],
 ) -> None:
     if _is_typed(node):
-        _visit_typed(scope, node, steps, keys, siblings, found)
+        _visit_typed(scope, node, steps, keys, parent, found)
         return
     kind = _kind(node, keys)
     if kind is None:
         _walk(scope, node, steps, keys, found)
         return
-    scope.fields.append(Field((JsonPath(steps),), keys, node, scope.count, kind, siblings, steps[:-1]))
+    scope.fields.append(Field((JsonPath(steps),), keys, node, scope.count, kind, parent, steps[:-1]))
     if kind is Kind.LIST:
         _visit_list(scope, node, (*steps, Each()), keys, found)
 
@@ -206,7 +211,7 @@ def _add_named(
         below: tuple[Step, ...] = (*steps, Where((name_key,), name))
         paths = tuple(JsonPath((*below, *map(Key, tail))) for tail in tails)
         some = Node(present=(node.names or {})[name], texts=1)
-        scope.fields.append(Field(paths, (*keys, name), some, scope.count, Kind.MIXED, {}, steps, names=(name,)))
+        scope.fields.append(Field(paths, (*keys, name), some, scope.count, Kind.MIXED, Node(), steps, names=(name,)))
 
 
 def _is_typed(node: Node) -> bool:
@@ -235,7 +240,7 @@ def _visit_typed(
     node: Node,
     steps: tuple[Step, ...],
     keys: tuple[str, ...],
-    siblings: dict[str, Node],
+    parent: Node,
     found: list[Scope],
 ) -> None:
     children = {key: child for key, child in node.children.items() if key != "NULL"}
@@ -244,13 +249,13 @@ def _visit_typed(
         return
     if set(children) == {"L"} and not node.scalars:
         path = (*steps, Key("L"))
-        of_list = Field((JsonPath(path),), keys, children["L"], scope.count, Kind.LIST, siblings, steps[:-1])
+        of_list = Field((JsonPath(path),), keys, children["L"], scope.count, Kind.LIST, parent, steps[:-1])
         scope.fields.append(of_list)
         if children["L"].items is not None:
             _visit_list(scope, children["L"], (*path, Each()), keys, found)
         return
     if children.keys() & {"M", "L", "SS", "NS", "BS"}:
-        scope.fields.append(Field((JsonPath(steps),), keys, node, scope.count, Kind.MIXED, siblings, steps[:-1]))
+        scope.fields.append(Field((JsonPath(steps),), keys, node, scope.count, Kind.MIXED, parent, steps[:-1]))
         return
     together, paths = Node(), []
     for key, child in children.items():
@@ -268,7 +273,7 @@ def _visit_typed(
     is_number = bool(children) and all(key in _NUMBER_TYPES for key in children)
     kind = Kind.SCALAR if paths else Kind.EMPTY
     paths = paths or [JsonPath(steps)]
-    scope.fields.append(Field(tuple(paths), keys, together, scope.count, kind, siblings, steps[:-1], is_number))
+    scope.fields.append(Field(tuple(paths), keys, together, scope.count, kind, parent, steps[:-1], is_number))
 
 
 def _dates_in(key: str, node: Node) -> Iterator[tuple[tuple[str, ...], Node]]:

@@ -97,6 +97,12 @@ class Trial:
                 "  change the column of that path: another type (text and json take anything), null for values that "
                 "mean none, or no required; or mend the documents"
             )
+        if self.rejections.count and self.contract.records:
+            identity = ", ".join(self.contract.identity)
+            yield (
+                f"  an object around an array of documents that has a value for {identity} itself counts as a document: "
+                "send the array alone, or name another identity"
+            )
         for table, rows in self.converted.rows.items():
             yield f"  {table}: {rows} rows"
         hints = self.converted.observations.hints(self.contract)

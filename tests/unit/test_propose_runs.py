@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import random
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from chalicelib.contracts.reading import read_text
 from chalicelib.flatten.flattener import Flattener, Lineage
 from chalicelib.flatten.flattener import records_of as read_records
 from chalicelib.propose.__main__ import main
+from chalicelib.propose.layout import Layout
 from tests.unit import third_reading
 from tests.unit.proposing import PAYLOADS, Proposed, lines, proposed, uncommented
 from tests.unit.test_propose_payloads import READABLE
@@ -131,6 +133,51 @@ def test_a_shape_of_the_wild_loads_completely(name: str) -> None:
     assert_loads(uncommented(made.text), made, content)
 
 
+ODD = (None, "", 0, 1, -5, 2.5, "x", "12", "00123", "12.50", "1,5", "NaN", 1e20, 12345678901234567890, 0.1 + 0.2, True)
+ODD += (
+    False,
+    "2024-01-02",
+    "2024-02-30",
+    1704164645,
+    "1704164645000",
+    [],
+    {},
+    [1, "a"],
+    "[1]",
+    '{"a":1}',
+    "EUR",
+    "JPY",
+)
+ODD += ({"amount": 1, "currency": "USD"}, [{"id": 1, "amount": 2.5}], {"a": {"b": [{"c": None}]}})  # type: ignore[assignment]
+UNWRAPPED = sorted(name for name in WILD if WILD[name][:1] in (b"[", b"{") and name not in ("sns", "cdc"))
+
+
+def changed(value: Any, share: float, chance: random.Random, depth: int = 0) -> Any:
+    """Return a value of which some members are left out, or have another value of any kind."""
+    if isinstance(value, dict):
+        there = [key for key in value if depth < 1 or chance.random() > share]
+        is_odd = {key: depth > 0 and chance.random() < share for key in there}
+        return {
+            key: chance.choice(ODD) if is_odd[key] else changed(value[key], share, chance, depth + 1) for key in there
+        }
+    return [changed(each, share, chance, depth + 1) for each in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_documents_of_which_anything_may_be_missing_or_of_another_kind_load_completely(seed: int) -> None:
+    chance = random.Random(seed)
+    made = proposed(WILD[chance.choice(UNWRAPPED)])
+    documents = [document for _, document in made.documents]
+    share = chance.choice([0.01, 0.05])
+    several = [
+        changed(json.loads(json.dumps(chance.choice(documents), default=float)), share, chance) for _ in range(20)
+    ]
+    content = json.dumps(several).encode()
+    made = proposed(content)
+    if not made.proposal.limits and made.layout == Layout():
+        assert_loads(made.text, made, content)
+
+
 # What the command says
 
 
@@ -176,6 +223,7 @@ def test_an_object_around_the_documents_that_has_an_identity_too_is_said_to_be_o
     status, said = run(tmp_path, capsys, json.dumps({"order_id": 7, "orders": [order(1), order(2)]}).encode())
     assert status == 1
     assert "1 read, 0 loaded, 1 rejected" in said
+    assert "has a value for order_id itself counts as a document" in said
 
 
 def test_a_long_file_is_run_to_its_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
