@@ -100,7 +100,7 @@ class Trial:
         if self.rejections.count and self.contract.records:
             identity = ", ".join(self.contract.identity)
             yield (
-                f"  an object around an array of documents that has a value for {identity} itself counts as a document: "
+                f"  an object around an array that has a value for {identity} itself counts as a document: "
                 "send the array alone, or name another identity"
             )
         for table, rows in self.converted.rows.items():
