@@ -252,7 +252,7 @@ class Reading:
         kind = column["type"]
         if kind == "decimal":
             scale, digits = column.get("scale", 4), self.digits(column, way)
-            whole = _whole(value, scale - digits, _is_noise if scale else _is_whole_noise)
+            whole = _whole(value, scale - digits, _is_noise)
             return _fitting(EXACT.scaleb(whole, -scale), scale)
         if kind in ("date", "timestamp"):
             return _dated(value, kind, column.get("format", "iso"), column.get("zone", "UTC"))
@@ -432,7 +432,7 @@ def json_path(lists: Iterable[Iterable[Any]]) -> str:
     text = ""
     for keys in lists:
         for key in keys:
-            text += ("." if text else "") + (key if _is_plain(key) else _compact(key))
+            text += (f".{key}" if text else key) if _is_plain(key) else f"[{_compact(key)}]"
         text += "[]"
     return text
 
