@@ -1,0 +1,235 @@
+"""Each example of examples/contracts loads its sample into the expected rows, and its views and queries answer."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from chalicelib import dataset as datasets
+from chalicelib.aws import glue
+from chalicelib.contracts import registry
+from chalicelib.contracts.contract import Contract, Origin
+from chalicelib.dataset import Dataset, Prefixes
+from chalicelib.flatten.flattener import Flattener, Lineage, records_of
+from chalicelib.flatten.schema import file_schema
+from chalicelib.queries import saved
+from chalicelib.queries.views import view_statements
+from local.athena.ddl import create_view
+from local.athena.engine import select
+from local.athena.memory import MemoryLake
+from local.athena.sql import parse
+from local.athena.tables import FileCache
+from local.athena.values import read_rows
+from tests.example_rows import EXAMPLES, NAMES, expected_rows
+from tests.goldens.golden import assert_golden
+
+MODIFIED = datetime(2024, 9, 1, tzinfo=UTC)
+FROM_THE_FILE = (Origin.SOURCE_KEY, Origin.SOURCE_VERSION, Origin.SOURCE_MODIFIED_AT)
+PREFIXES = Prefixes("in/", "quarantine/", "ledger/", "results/", "state/")
+EMPTY = {
+    # Samples are what the APIs send, in which these are of no use.
+}
+"""Columns that no document of a sample fills, and why."""
+
+
+def contract_of(name: str) -> Contract:
+    return registry.contract(str(EXAMPLES / name))
+
+
+@cache
+def all_datasets() -> tuple[Dataset, ...]:
+    made = [Dataset(contract_of(name), "bucket", "etl_pipeline", PREFIXES) for name in NAMES]
+    return datasets.check((*made, Dataset(registry.contract(), "bucket", "etl_pipeline", PREFIXES)))
+
+
+@cache
+def flattened(name: str, fast: bool) -> dict[str, tuple[pa.Table, list[int]]]:
+    """Return the rows of each table that a sample becomes, with the month since 1970 of each."""
+    contract, sample = contract_of(name), (EXAMPLES / name / "sample.json").read_bytes()
+    flattener = Flattener(Lineage(f"in/{name}.json", "v1", MODIFIED), contract, fast=fast)
+    tables: dict[str, tuple[pa.Table, list[int]]] = {}
+    for batch in records_of(io.BytesIO(sample), 10**7, 10**8, contract):
+        for part in flattener.flatten(batch):
+            assert not part.rejected, part.rejected
+            for each in part.tables:
+                rows, months = tables.get(each.table.name, (None, []))
+                whole = each.rows if rows is None else pa.concat_tables([rows, each.rows])
+                tables[each.table.name] = (whole, [*months, *each.months.tolist()])
+    return tables
+
+
+def plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds")
+    return str(value) if isinstance(value, Decimal | date) else value
+
+
+def rows_of(name: str, fast: bool) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows as expected.json writes them."""
+    contract = contract_of(name)
+    dated = contract.date_column.source is not Origin.SOURCE_MODIFIED_AT
+    result = {}
+    for table in contract.tables:
+        rows, months = flattened(name, fast)[table.name]
+        left_out = [table.of(origin).name for origin in (*FROM_THE_FILE, Origin.EXTRA_FIELDS)]
+        result[table.name] = [
+            {key: plain(value) for key, value in row.items() if value is not None and key not in left_out}
+            | ({"month": f"{1970 + month // 12}-{month % 12 + 1:02}"} if dated else {})
+            for row, month in zip(rows.to_pylist(), months, strict=True)
+        ]
+    return result
+
+
+def test_there_are_examples() -> None:
+    assert len(NAMES) == 9
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_expected_rows_are_those_that_the_standard_library_reads(name: str) -> None:
+    assert json.loads((EXAMPLES / name / "expected.json").read_text("utf-8")) == expected_rows(EXAMPLES / name)
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sample_becomes_the_expected_rows_either_way(name: str, fast: bool) -> None:
+    expected = json.loads((EXAMPLES / name / "expected.json").read_text("utf-8"))
+    actual = rows_of(name, fast)
+    for table, rows in expected.items():
+        assert actual[table] == rows
+    assert actual.keys() == expected.keys()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_both_ways_give_the_same_extra_fields(name: str) -> None:
+    for table in contract_of(name).tables:
+        assert flattened(name, True)[table.name][0].equals(flattened(name, False)[table.name][0])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sample_fills_every_column(name: str) -> None:
+    empty = [
+        f"{name}.{table}.{column}"
+        for table, (rows, _) in flattened(name, True).items()
+        for column in rows.column_names
+        if rows[column].null_count == len(rows) and column not in ("extra_fields",)
+    ]
+    assert empty == [each for each in EMPTY if each.startswith(f"{name}.")]
+
+
+def leaves(value: Any, path: str = "") -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from leaves(inner, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for i, inner in enumerate(value):
+            yield from leaves(inner, f"{path}[{i}]")
+    elif value is not None:
+        yield path
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_no_column_takes_is_in_extra_fields(name: str) -> None:
+    contract = contract_of(name)
+    named = {re.sub(r"\[[^]]*\]", "", str(path)) for _, column in contract.columns() for path in column.paths}
+    kept: set[str] = set()
+    for rows, _ in flattened(name, True).values():
+        kept.update(key for text in rows["extra_fields"].to_pylist() if text for key in json.loads(text))
+    sample = (EXAMPLES / name / "sample.json").read_text("utf-8")
+    for document in documents_of(contract, sample):
+        for leaf in leaves(document):
+            parents = [leaf[: match.start()] for match in re.finditer(r"[.\[]", leaf)]
+            dropped = not kept.intersection([leaf, *parents]) and re.sub(r"\[[^]]*\]", "", leaf) not in named
+            assert not dropped, f"{name}: {leaf} is in no column and in no extra_fields"
+
+
+def documents_of(contract: Contract, sample: str) -> Iterator[Any]:
+    from tests.example_rows import documents
+
+    head = {
+        "records": [str(path) for path in contract.records],
+        **({"at": str(contract.at)} if contract.at else {}),
+    }
+    yield from (document for _, document in documents({"document": head}, sample))
+
+
+@cache
+def lake() -> MemoryLake:
+    """Return every example's tables and views, with its sample in them."""
+    made = MemoryLake()
+    for dataset in all_datasets():
+        for table in dataset.tables:
+            made.save_table(dataset.database, dict(glue.table_input(dataset, table, "projection")))
+            rows, months = flattened(dataset.name, True).get(table.name, (None, [])) if dataset.name in NAMES else (None, [])
+            for month in sorted(set(months)):
+                assert rows is not None
+                of_month = rows.filter(pa.array([each == month for each in months]))
+                sink = io.BytesIO()
+                pq.write_table(of_month.cast(file_schema(table)), sink)
+                key = f"{dataset.folders[table]}{table.partition.name}={1970 + month // 12}-{month % 12 + 1:02}/a.parquet"
+                made.stored[dataset.bucket, key] = sink.getvalue()
+    return made
+
+
+@pytest.fixture(scope="module")
+def cache_of_files(tmp_path_factory: pytest.TempPathFactory) -> FileCache:
+    files = FileCache(tmp_path_factory.mktemp("objects"))
+    for dataset in all_datasets():
+        for _, sql in view_statements(dataset):
+            create_view(lake(), files, parse(sql, ()), sql, dataset.database)
+    return files
+
+
+def answer(files: FileCache, sql: str, parameters: tuple[str, ...] = ()) -> list[list[str | None]]:
+    """Return the names of the columns, and the rows."""
+    selected = select(lake(), files, parse(sql, parameters), "etl_pipeline")
+    return [list(row) for row in read_rows(bytes(selected.file.content), len(selected.file.columns))]
+
+
+VIEWS = [(dataset.name, view) for dataset in all_datasets() if dataset.name in NAMES for view in dataset.views]
+
+
+@pytest.mark.parametrize(("name", "view"), VIEWS)
+def test_a_view_has_the_latest_version_of_each_document(name: str, view: str, cache_of_files: FileCache) -> None:
+    contract = contract_of(name)
+    table = next(each for each in contract.tables if view in (each.latest, each.documents))
+    header, *rows = answer(cache_of_files, f'SELECT * FROM "{view}"')  # noqa: S608
+    sent = expected_rows(EXAMPLES / name)[table.name]
+    latest: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    for row in sent:
+        key = tuple(row[each] for each in table.identity)
+        rank = (*([row.get(table.version)] if table.version else []), row["record_number"])
+        latest[key] = max(latest.get(key, rank), rank)
+    if view == table.documents:
+        assert len(rows) == len(latest)
+    else:
+        winners = {(key, rank[-1]) for key, rank in latest.items()}
+        kept = [row for row in sent if (tuple(row[each] for each in table.identity), row["record_number"]) in winners]
+        assert len(rows) == len(kept)
+        assert header == [column.name for column in table.columns]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_example_has_three_queries_or_more(name: str) -> None:
+    assert 3 <= len(list((EXAMPLES / name / "queries").glob(f"{name}_*.sql"))) <= 5
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_saved_queries_answer_from_the_sample(name: str, cache_of_files: FileCache) -> None:
+    answers = {}
+    for query in saved.load(all_datasets()).values():
+        if query.contract == name:
+            statement = query.bind({each.name: each.example for each in query.parameters if each.required})
+            answers[query.name] = answer(cache_of_files, statement.sql, statement.parameters)
+            assert len(answers[query.name]) > 1, query.name
+    assert_golden(f"example_{name}", answers)
