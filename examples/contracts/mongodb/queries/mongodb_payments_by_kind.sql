@@ -1,0 +1,10 @@
+-- title: Payments by kind
+-- description: What was paid, and how.
+SELECT
+  payment_kind,
+  COUNT(*) AS payments,
+  SUM(payment_amount) AS amount
+FROM mongodb_payments
+WHERE payment_number IS NOT NULL
+GROUP BY payment_kind
+ORDER BY amount DESC, payment_kind
