@@ -38,7 +38,7 @@ MODIFIED = datetime(2024, 9, 1, tzinfo=UTC)
 FROM_THE_FILE = (Origin.SOURCE_KEY, Origin.SOURCE_VERSION, Origin.SOURCE_MODIFIED_AT)
 PREFIXES = Prefixes("in/", "quarantine/", "ledger/", "results/", "state/")
 EMPTY = {
-    # Samples are what the APIs send, in which these are of no use.
+    "amazon_order_items.amazon_order_item_lines.next_token": "the answers of the sample are complete",
 }
 """Columns that no document of a sample fills, and why."""
 
