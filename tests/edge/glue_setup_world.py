@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import boto3
+from chalicelib.contracts.model import Contract
+from chalicelib.contracts.orders.contract import ORDERS
 from moto import mock_aws
 
 from chalicelib.assembly import datasets
-from chalicelib.contracts.model import Contract
-from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.dataset import Dataset, check
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage

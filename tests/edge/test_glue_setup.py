@@ -13,6 +13,7 @@ import pytest
 from botocore.model import OperationModel
 from botocore.stub import Stubber
 from chalicelib.contracts.orders.contract import ORDERS
+
 from glue_setup.bucket import bucket_statement
 from glue_setup.errors import SetupError
 from glue_setup.resource import TAG, Change

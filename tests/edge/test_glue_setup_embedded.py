@@ -17,10 +17,10 @@ import pyarrow.parquet as pq
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from chalicelib.contracts.orders.contract import ORDERS
 
 from chalicelib.assembly import datasets
 from chalicelib.aws.athena import Athena
-from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.errors import AwsError, QueryFailed
 from chalicelib.flatten.schema import file_schema
 from chalicelib.settings import Settings

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any, cast
 
 import pytest
-
-from chalicelib.aws.glue import table_input
 from chalicelib.contracts.model import Column, Contract, Type
 from chalicelib.contracts.orders.contract import ORDERS
+
+from chalicelib.aws.glue import table_input
 from glue_setup.errors import Refused, SetupError
 from glue_setup.resource import Plan
 from tests.edge.glue_setup_world import BUCKET, World, world

@@ -9,9 +9,9 @@ from typing import Any
 
 import boto3
 import pytest
+from chalicelib.contracts.orders.contract import ORDERS
 from moto import mock_aws
 
-from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.counts import Counts
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.models import FAILED, GONE, LOADED, QUARANTINED

@@ -12,8 +12,8 @@ from typing import Any
 
 import boto3
 import pytest
-
 from chalicelib.contracts.orders.contract import ORDERS
+
 from chalicelib.stage import read_stage
 from glue_setup.alarms import alarms
 from glue_setup.clients import connect

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from chalicelib.contracts.orders.contract import ORDERS
+
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage
 from chalicelib.telemetry.metrics import CONTRACT, METRICS, NAMESPACE

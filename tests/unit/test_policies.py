@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
 from chalicelib.contracts.model import Contract
 from chalicelib.contracts.orders.contract import ORDERS
+
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage
 from glue_setup import crawler, policies
