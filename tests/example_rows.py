@@ -96,7 +96,7 @@ def date_of(value: Any, formats: str | list[str]) -> datetime:
                 unit = {each.removeprefix("epoch_"): 1}
                 moment = EPOCH + timedelta(**{k: v * int(value) for k, v in unit.items()})
             else:
-                moment = datetime.strptime(str(value), each)  # noqa: DTZ007
+                moment = datetime.strptime(str(value), each)
         except ValueError:
             continue
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -151,7 +151,9 @@ def row_of(columns: dict[str, Row], chain: list[Any], numbers: list[int]) -> Row
     for name, column in columns.items():
         if "product" in column:
             first, second = (row[each] for each in column["product"])
-            scales = sum(columns[each].get("scale", 4 * (columns[each]["type"] == "decimal")) for each in column["product"])
+            scales = sum(
+                columns[each].get("scale", 4 * (columns[each]["type"] == "decimal")) for each in column["product"]
+            )
             scale = column.get("scale", min(scales, 9))
             missing = first is None or second is None
             row[name] = None if missing else str((Decimal(first) * Decimal(second)).quantize(Decimal(1).scaleb(-scale)))

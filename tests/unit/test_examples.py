@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -171,13 +170,17 @@ def lake() -> MemoryLake:
     for dataset in all_datasets():
         for table in dataset.tables:
             made.save_table(dataset.database, dict(glue.table_input(dataset, table, "projection")))
-            rows, months = flattened(dataset.name, True).get(table.name, (None, [])) if dataset.name in NAMES else (None, [])
+            rows, months = (
+                flattened(dataset.name, True).get(table.name, (None, [])) if dataset.name in NAMES else (None, [])
+            )
             for month in sorted(set(months)):
                 assert rows is not None
                 of_month = rows.filter(pa.array([each == month for each in months]))
                 sink = io.BytesIO()
                 pq.write_table(of_month.cast(file_schema(table)), sink)
-                key = f"{dataset.folders[table]}{table.partition.name}={1970 + month // 12}-{month % 12 + 1:02}/a.parquet"
+                key = (
+                    f"{dataset.folders[table]}{table.partition.name}={1970 + month // 12}-{month % 12 + 1:02}/a.parquet"
+                )
                 made.stored[dataset.bucket, key] = sink.getvalue()
     return made
 
@@ -204,7 +207,7 @@ VIEWS = [(dataset.name, view) for dataset in all_datasets() if dataset.name in N
 def test_a_view_has_the_latest_version_of_each_document(name: str, view: str, cache_of_files: FileCache) -> None:
     contract = contract_of(name)
     table = next(each for each in contract.tables if view in (each.latest, each.documents))
-    header, *rows = answer(cache_of_files, f'SELECT * FROM "{view}"')  # noqa: S608
+    header, *rows = answer(cache_of_files, f'SELECT * FROM "{view}"')
     sent = expected_rows(EXAMPLES / name)[table.name]
     latest: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     for row in sent:
