@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ from chalicelib.aws import glue
 from chalicelib.contracts import registry
 from chalicelib.contracts.contract import Contract, Origin
 from chalicelib.dataset import Dataset, Prefixes
+from chalicelib.flatten.__main__ import main as flatten_main
 from chalicelib.flatten.flattener import Flattener, Lineage, records_of
 from chalicelib.flatten.schema import file_schema
 from chalicelib.queries import saved
@@ -237,3 +239,25 @@ def test_saved_queries_answer_from_the_sample(name: str, cache_of_files: FileCac
             answers[query.name] = answer(cache_of_files, statement.sql, statement.parameters)
             assert len(answers[query.name]) > 1, query.name
     assert_golden(f"example_{name}", answers)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_docs_show_a_query_of_each_example_with_its_answer(name: str) -> None:
+    docs = (EXAMPLES.parents[1] / "docs" / "examples.md").read_text("utf-8")
+    sections = [each for each in docs.split("\n## ") if f"contracts/{name}/contract.toml" in each]
+    (section,) = sections
+    query = re.findall(r"^`(\w+)`:$", section, re.MULTILINE)[0]
+    sql = (EXAMPLES / name / "queries" / f"{query}.sql").read_text("utf-8").splitlines()
+    assert "\n".join(line for line in sql if not line.startswith("--")) in section
+    golden = EXAMPLES.parents[1] / "tests" / "goldens" / f"example_{name}.json"
+    columns, *rows = json.loads(golden.read_text("utf-8"))[query]
+    shown = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line[:1] == "|"]
+    assert shown == [columns, ["---"] * len(columns), *([value or "" for value in row] for row in rows)]
+
+
+def test_the_docs_show_what_flatten_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    docs = (EXAMPLES.parents[1] / "docs" / "examples.md").read_text("utf-8")
+    (printed,) = re.findall(r"^\$ python -m chalicelib\.flatten .*\n(.*)$", docs, re.MULTILINE)
+    sample = EXAMPLES / "shopify" / "sample.json"
+    assert flatten_main([str(sample), "-o", str(tmp_path / "out"), "--contract", str(EXAMPLES / "shopify")]) == 0
+    assert capsys.readouterr().out.strip() == printed
