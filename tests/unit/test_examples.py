@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -109,6 +110,23 @@ def test_a_sample_becomes_the_expected_rows_either_way(name: str, fast: bool) ->
     for table, rows in expected.items():
         assert actual[table] == rows
     assert actual.keys() == expected.keys()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_document_on_its_own_becomes_the_same_rows_as_in_its_page(name: str) -> None:
+    contract, sample = contract_of(name), (EXAMPLES / name / "sample.json").read_text("utf-8")
+    others = ["record_number", "extra_fields"]
+    for number, document in enumerate(documents_of(contract, sample), 1):
+        alone = {contract.at.keys[0]: document} if contract.at else document
+        lineage = Lineage(f"in/{name}.json", "v1", MODIFIED)
+        (batch,) = records_of(io.BytesIO(json.dumps(alone, default=float).encode()), 10**7, 10**8, contract)
+        (part,) = Flattener(lineage, contract).flatten(batch)
+        for each in part.tables:
+            rows, _ = flattened(name, True)[each.table.name]
+            in_page = rows.filter(pc.equal(rows["record_number"], number)).drop_columns(
+                ["record_number", "extra_fields"]
+            )
+            assert each.rows.drop_columns(["record_number", "extra_fields"]).equals(in_page)
 
 
 @pytest.mark.parametrize("name", NAMES)
