@@ -6,8 +6,6 @@ import io
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
-from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,11 +30,12 @@ from local.athena.engine import select
 from local.athena.memory import MemoryLake
 from local.athena.sql import parse
 from local.athena.tables import FileCache
-from local.athena.values import read_rows
-from tests.example_rows import EXAMPLES, NAMES, expected_rows
+from local.athena.values import read_rows as csv_rows
+from tests.example_rows import EXAMPLES, MODIFIED, NAMES, plain, records
+from tests.example_rows import rows as read_rows
 from tests.goldens.golden import assert_golden
+from tests.unit.third_reading import extra_fields
 
-MODIFIED = datetime(2024, 9, 1, tzinfo=UTC)
 FROM_THE_FILE = (Origin.SOURCE_KEY, Origin.SOURCE_VERSION, Origin.SOURCE_MODIFIED_AT)
 PREFIXES = Prefixes("in/", "quarantine/", "ledger/", "results/", "state/")
 EMPTY = {
@@ -71,55 +70,54 @@ def flattened(name: str, fast: bool) -> dict[str, tuple[pa.Table, list[int]]]:
     return tables
 
 
-def plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="milliseconds")
-    return str(value) if isinstance(value, Decimal | date) else value
-
-
 def rows_of(name: str, fast: bool) -> dict[str, list[dict[str, Any]]]:
-    """Return the rows as expected.json writes them."""
+    """Return the rows as the product has them, with their months where documents have a date."""
     contract = contract_of(name)
     dated = contract.date_column.source is not Origin.SOURCE_MODIFIED_AT
     result = {}
     for table in contract.tables:
         rows, months = flattened(name, fast)[table.name]
-        left_out = [table.of(origin).name for origin in (*FROM_THE_FILE, Origin.EXTRA_FIELDS)]
+        left_out = [table.of(origin).name for origin in FROM_THE_FILE]
         result[table.name] = [
-            {key: plain(value) for key, value in row.items() if value is not None and key not in left_out}
-            | ({"month": f"{1970 + month // 12}-{month % 12 + 1:02}"} if dated else {})
-            for row, month in zip(rows.to_pylist(), months, strict=True)
+            row | ({"month": month_text(month)} if dated else {})
+            for row, month in zip(rows.drop_columns(left_out).to_pylist(), months, strict=True)
         ]
     return result
+
+
+def month_text(month: int) -> str:
+    return f"{1970 + month // 12}-{month % 12 + 1:02}"
 
 
 def test_there_are_examples() -> None:
     assert len(NAMES) == 9
 
 
+def expected(name: str) -> dict[str, list[dict[str, Any]]]:
+    loaded: dict[str, list[dict[str, Any]]] = json.loads((EXAMPLES / name / "expected.json").read_text("utf-8"))
+    return loaded
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_expected_rows_are_those_that_the_standard_library_reads(name: str) -> None:
-    assert json.loads((EXAMPLES / name / "expected.json").read_text("utf-8")) == expected_rows(EXAMPLES / name)
+def test_expected_rows_are_those_that_the_third_reading_gives(name: str) -> None:
+    assert expected(name) == {table: [plain(row) for row in rows] for table, rows in read_rows(name).items()}
 
 
 @pytest.mark.parametrize("fast", [True, False])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_sample_becomes_the_expected_rows_either_way(name: str, fast: bool) -> None:
-    expected = json.loads((EXAMPLES / name / "expected.json").read_text("utf-8"))
-    actual = rows_of(name, fast)
-    for table, rows in expected.items():
-        assert actual[table] == rows
-    assert actual.keys() == expected.keys()
+    made = rows_of(name, fast)
+    assert {table: [plain(row) for row in rows] for table, rows in made.items()} == expected(name)
+    for table, rows in read_rows(name).items():
+        assert [extra_fields(row["extra_fields"]) for row in made[table]] == [row["extra_fields"] for row in rows]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_document_on_its_own_becomes_the_same_rows_as_in_its_page(name: str) -> None:
-    contract, sample = contract_of(name), (EXAMPLES / name / "sample.json").read_text("utf-8")
-    others = ["record_number", "extra_fields"]
-    for number, document in enumerate(documents_of(contract, sample), 1):
-        alone = {contract.at.keys[0]: document} if contract.at else document
+    contract, others = contract_of(name), ["record_number", "extra_fields"]
+    for number, record in enumerate(records(name), 1):
         lineage = Lineage(f"in/{name}.json", "v1", MODIFIED)
-        (batch,) = records_of(io.BytesIO(json.dumps(alone, default=float).encode()), 10**7, 10**8, contract)
+        (batch,) = records_of(io.BytesIO(json.dumps(record).encode()), 10**7, 10**8, contract)
         (part,) = Flattener(lineage, contract).flatten(batch)
         for each in part.tables:
             rows, _ = flattened(name, True)[each.table.name]
@@ -162,23 +160,12 @@ def test_what_no_column_takes_is_in_extra_fields(name: str) -> None:
     kept: set[str] = set()
     for rows, _ in flattened(name, True).values():
         kept.update(key for text in rows["extra_fields"].to_pylist() if text for key in json.loads(text))
-    sample = (EXAMPLES / name / "sample.json").read_text("utf-8")
-    for document in documents_of(contract, sample):
-        for leaf in leaves(document):
+    for record in records(name):
+        for leaf in leaves(record[contract.at.keys[0]] if contract.at else record):
             path = re.sub(r"\[\d+\]", "[]", leaf)
             paths = [path, *(path[: match.start()] for match in re.finditer(r"[.\[]", path))]
             is_named = any(each.replace("[]", "") in named for each in paths)
             assert is_named or kept.intersection(paths), f"{leaf} is in no column and in no extra_fields"
-
-
-def documents_of(contract: Contract, sample: str) -> Iterator[Any]:
-    from tests.example_rows import documents
-
-    head = {
-        "records": [str(path) for path in contract.records],
-        **({"at": str(contract.at)} if contract.at else {}),
-    }
-    yield from (document for _, document in documents({"document": head}, sample))
 
 
 @cache
@@ -196,9 +183,7 @@ def lake() -> MemoryLake:
                 of_month = rows.filter(pa.array([each == month for each in months]))
                 sink = io.BytesIO()
                 pq.write_table(of_month.cast(file_schema(table)), sink)
-                key = (
-                    f"{dataset.folders[table]}{table.partition.name}={1970 + month // 12}-{month % 12 + 1:02}/a.parquet"
-                )
+                key = f"{dataset.folders[table]}{table.partition.name}={month_text(month)}/a.parquet"
                 made.stored[dataset.bucket, key] = sink.getvalue()
     return made
 
@@ -215,18 +200,19 @@ def cache_of_files(tmp_path_factory: pytest.TempPathFactory) -> FileCache:
 def answer(files: FileCache, sql: str, parameters: tuple[str, ...] = ()) -> list[list[str | None]]:
     """Return the names of the columns, and the rows."""
     selected = select(lake(), files, parse(sql, parameters), "etl_pipeline")
-    return [list(row) for row in read_rows(bytes(selected.file.content), len(selected.file.columns))]
+    return [list(row) for row in csv_rows(bytes(selected.file.content), len(selected.file.columns))]
 
 
 VIEWS = [(dataset.name, view) for dataset in all_datasets() if dataset.name in NAMES for view in dataset.views]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("name", "view"), VIEWS)
 def test_a_view_has_the_latest_version_of_each_document(name: str, view: str, cache_of_files: FileCache) -> None:
     contract = contract_of(name)
     table = next(each for each in contract.tables if view in (each.latest, each.documents))
     header, *rows = answer(cache_of_files, f'SELECT * FROM "{view}"')
-    sent = expected_rows(EXAMPLES / name)[table.name]
+    sent = read_rows(name)[table.name]
     latest: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     for row in sent:
         key = tuple(row[each] for each in table.identity)
@@ -246,6 +232,7 @@ def test_an_example_has_three_queries_or_more(name: str) -> None:
     assert 3 <= len(list((EXAMPLES / name / "queries").glob(f"{name}_*.sql"))) <= 5
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", NAMES)
 def test_saved_queries_answer_from_the_sample(name: str, cache_of_files: FileCache) -> None:
     answers = {}
