@@ -241,6 +241,7 @@ def test_saved_queries_answer_from_the_sample(name: str, cache_of_files: FileCac
             statement = query.bind({each.name: each.example for each in query.parameters if each.required})
             answers[query.name] = answer(cache_of_files, statement.sql, statement.parameters)
             assert len(answers[query.name]) > 1, query.name
+            assert query.chart is None or {query.chart.x, query.chart.y} <= {*answers[query.name][0]}, query.name
     assert_golden(f"example_{name}", answers)
 
 

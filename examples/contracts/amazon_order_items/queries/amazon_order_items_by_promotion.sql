@@ -1,5 +1,6 @@
 -- title: Items by promotion
 -- description: How many items were bought with each promotion, and what was taken off them by all of their promotions.
+-- chart: bar x=promotion_id y=items
 SELECT
   promotion.promotion_id,
   COUNT(*) AS items,

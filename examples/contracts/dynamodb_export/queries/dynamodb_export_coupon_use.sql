@@ -1,5 +1,6 @@
 -- title: Coupons
 -- description: How often each coupon was used, and the totals of its orders. An order with two coupons counts for both.
+-- chart: bar x=coupon_code y=orders
 SELECT
   coupon.coupon_code,
   COUNT(*) AS orders,

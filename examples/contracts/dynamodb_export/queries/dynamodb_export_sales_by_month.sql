@@ -1,5 +1,6 @@
 -- title: Sales by month
 -- description: Orders that were not cancelled, their totals and refunds, oldest month first.
+-- chart: bar x=month y=kept
 -- parameter: from
 --   type: date
 --   description: First day of the range, UTC.

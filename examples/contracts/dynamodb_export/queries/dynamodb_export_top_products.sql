@@ -1,5 +1,6 @@
 -- title: Top products
 -- description: Units and sales by product, without discounts and taxes.
+-- chart: bar x=product_name y=sales
 -- parameter: from
 --   type: date
 --   description: First day of the range, UTC.

@@ -1,5 +1,6 @@
 -- title: Sales by month
 -- description: Orders that are not cancelled, with what was paid and refunded, in each currency, oldest month first.
+-- chart: bar x=month y=paid
 -- parameter: from
 --   type: date
 --   description: First day of the range, UTC.

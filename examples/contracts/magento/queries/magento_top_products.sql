@@ -1,5 +1,6 @@
 -- title: Top products
 -- description: Units and sales by SKU, before discounts and taxes. Variants of configurable products are left out: their parent has the price.
+-- chart: bar x=item_name y=sales
 -- parameter: from
 --   type: date
 --   description: First day of the range, UTC.

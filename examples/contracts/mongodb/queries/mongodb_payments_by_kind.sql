@@ -1,5 +1,6 @@
 -- title: Payments by kind
 -- description: What was paid, and how.
+-- chart: bar x=payment_kind y=amount
 SELECT
   payment_kind,
   COUNT(*) AS payments,

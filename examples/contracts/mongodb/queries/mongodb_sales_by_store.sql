@@ -1,5 +1,6 @@
 -- title: Sales by store
 -- description: Sales, what was returned and how satisfied customers are, by store and way of buying.
+-- chart: bar x=store y=total
 -- parameter: from
 --   type: date
 --   description: First day of the range, UTC.

@@ -1,5 +1,6 @@
 -- title: Sales by tag
 -- description: Line amounts by the items' tags. An item with two tags counts for both.
+-- chart: bar x=tag y=sales
 SELECT
   tag.tag,
   SUM(line.quantity) AS units,

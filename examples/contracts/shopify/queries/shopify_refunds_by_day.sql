@@ -1,5 +1,6 @@
 -- title: Refunds by day
 -- description: Money that went back, by the day it did and not by the order's.
+-- chart: line x=refund_day y=refunded
 SELECT
   CAST(paid_at AS date) AS refund_day,
   gateway,

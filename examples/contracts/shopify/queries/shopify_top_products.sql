@@ -1,5 +1,6 @@
 -- title: Top products
 -- description: Units that are left after refunds and edits, and sales before discounts, by SKU; cancelled orders do not count.
+-- chart: bar x=title y=sales
 -- parameter: from
 --   type: date
 --   description: First day of the range, UTC.

@@ -1,5 +1,6 @@
 -- title: Sales by month
 -- description: Paid orders: their totals, refunds and what is left, by the month in which they were placed, oldest first.
+-- chart: bar x=month y=left_over
 -- parameter: from
 --   type: date
 --   description: First day of the range, UTC.

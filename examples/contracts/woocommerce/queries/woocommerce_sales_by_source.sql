@@ -1,5 +1,6 @@
 -- title: Sales by campaign
 -- description: Paid orders and their totals by the source that WooCommerce attributed them to, from its meta data.
+-- chart: bar x=utm_source y=total
 SELECT
   utm_source,
   COUNT(*) AS order_count,

@@ -1,5 +1,6 @@
 -- title: Top products
 -- description: Units and sales of each product after discounts, without tax; paid orders only.
+-- chart: bar x=product_name y=sales
 -- parameter: from
 --   type: date
 --   description: First day of the range, UTC.
