@@ -1,4 +1,4 @@
-"""Checks, shows and exports contracts: python -m chalicelib.contracts check|show|export NAME|FILE."""
+"""Checks, shows, compares and exports contracts: python -m chalicelib.contracts check|show|diff|export NAME|FILE."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from chalicelib.aws.glue import projection
 from chalicelib.contracts import registry
+from chalicelib.contracts.changes import Effect, changes
 from chalicelib.contracts.contract import (
     Column,
     Contract,
@@ -29,6 +30,9 @@ from chalicelib.contracts.odcs import odcs, yaml
 from chalicelib.dataset import Dataset, Prefixes
 from chalicelib.errors import ContractError
 from chalicelib.queries.ddl import statements
+
+DEFAULT_INCOMING = "orders_json_incoming/"
+"""The incoming prefix of a stage that sets none."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,13 +72,29 @@ def _export(given: argparse.Namespace) -> int:
     return 0
 
 
+def _diff(given: argparse.Namespace) -> int:
+    old, new = registry.contract(given.old), registry.contract(given.new)
+    listed = changes(old, new)
+    for effect in reversed(Effect):
+        for change in listed:
+            if change.effect is effect:
+                print(f"{effect.value:<10}  {change.subject}: {change.message}")
+    effects = {change.effect for change in listed}
+    if not effects:
+        print("no change for readers, senders or operators")
+    if Effect.REPLAY in effects:
+        prefix = f"{DEFAULT_INCOMING}{new.incoming}"
+        print(f"To make the rows that are there anew: python -m operate replay --stage STAGE --prefix {prefix}")
+    return 1 if Effect.REFUSED in effects else 0
+
+
 def _properties(dataset: Dataset, table: Table) -> dict[str, str]:
     return {"classification": "parquet", **projection(dataset, table)}
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m chalicelib.contracts", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="check|show|export")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="check|show|diff|export")
 
     def command(name: str, run: Callable[[argparse.Namespace], int], purpose: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
@@ -86,6 +106,9 @@ def _parser() -> argparse.ArgumentParser:
         ("show", _show, "print tables, columns, types and paths of a contract"),
     ):
         _add_contract(command(name, run, purpose), "contract")
+    diff = command("diff", _diff, "say what a change means for the rows that are there; exits with 1 if it is refused")
+    for name in ("old", "new"):
+        _add_contract(diff, name)
     export = command("export", _export, "print a contract as other tools read it")
     _add_contract(export, "contract")
     export.add_argument("--format", choices=("odcs", "jsonschema", "sql"), required=True)
