@@ -39,13 +39,13 @@ def svg(figures: Figures) -> str:
     return "\n".join(drawn) + "\n"
 
 
-def _bars(cases: list[Case], value: Callable[[Case], float], left: int) -> Iterator[str]:
+def _bars(cases: list[Case], value: Callable[[Case], float], x: int) -> Iterator[str]:
     largest = max(value(case) for case in cases) or 1.0
     for i, case in enumerate(cases):
         length = max(1.0, value(case) / largest * WIDTH)
         colour = OURS_COLOUR if case.peer == OURS else THEIR_COLOUR
-        yield f'<rect x="{left}" y="{_y(i)}" width="{length:.1f}" height="{BAR}" fill="{colour}"/>'
-        yield _text(left + length + 5, _y(i) + 12, f"{value(case):.0f}")
+        yield f'<rect x="{x}" y="{_y(i)}" width="{length:.1f}" height="{BAR}" fill="{colour}"/>'
+        yield _text(x + length + 5, _y(i) + 12, f"{value(case):.0f}")
 
 
 def _label(case: Case) -> str:

@@ -52,7 +52,7 @@ class SettingError(EtlError):
 
 
 class ContractError(EtlError, ValueError):
-    """A contract contradicts itself. `problems` says where and how, one for each contradiction.
+    """A contract contradicts itself, or another. `problems` says where and how, one for each contradiction.
 
     `file` is the contract.toml that it was read from, None where it was not; each of its problems names it.
     """
@@ -60,12 +60,9 @@ class ContractError(EtlError, ValueError):
     def __init__(self, problems: list[str], file: str | None = None) -> None:
         self.problems = problems
         self.file = file
-        if file is not None:
-            super().__init__(
-                problems[0] if len(problems) == 1 else "\n- ".join([f"{file} has {len(problems)} faults:", *problems])
-            )
-            return
-        super().__init__(f"the contract (chalicelib/contracts/model.py) contradicts itself: {'; '.join(problems)}")
+        what = f"the contracts have {len(problems)}" if file is None else f"{file} has {len(problems)}"
+        several = "\n- ".join([f"{what} faults:", *problems])
+        super().__init__(problems[0] if len(problems) == 1 else several)
 
 
 class StageError(EtlError):

@@ -3,42 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import boto3
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from chalicelib.stage import read_stage
-from glue_setup import command_line, foundations
+from glue_setup import command_line, foundations, policies
 from glue_setup.clients import connect
 from glue_setup.command_line import FAILED, say
 from glue_setup.errors import SetupError, explained
-from glue_setup.policies import FUNCTIONS
-from glue_setup.target import Target, target_of
+from glue_setup.target import target_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code: 0 done, 1 failed or refused, 2 wrong usage."""
     options = _parser().parse_args(arguments)
     return command_line.run(f"glue_setup {options.command}", lambda: _run(options))
-
-
-def write_policies(target: Target, project: Path) -> None:
-    """Write the policy of each function to where .chalice/config.json looks for it. Raises SetupError."""
-    for function, policy in FUNCTIONS.items():
-        path = project / ".chalice" / f"policy-{target.stage.name}-{function}.json"
-        text = json.dumps(policy(target), indent=2) + "\n"
-        try:
-            same = path.exists() and path.read_text(encoding="utf-8") == text
-            if not same:
-                path.write_text(text, encoding="utf-8")
-        except OSError as problem:
-            raise SetupError(f"{path} cannot be written: {problem}") from None
-        say(f"{path}: {'unchanged' if same else 'written'}")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -49,7 +32,7 @@ def _run(options: argparse.Namespace) -> int:
             target = target_of(session, stage, options.account, options.region)
         except (ClientError, NoCredentialsError) as error:
             raise SetupError(f"the account is unknown: {explained(error)}; or give --account") from None
-        write_policies(target, options.project)
+        policies.write(target, options.project)
         return 0
     target = target_of(session, stage)
     clients = connect(session, stage.name)

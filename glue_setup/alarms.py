@@ -28,6 +28,33 @@ LOAD_SECONDS = 900
 """The longest that a load can take."""
 MINUTE, HOUR = 60, 3600
 
+MEANINGS = {
+    "load-failed": "Loads failed to the end; their events wait in the queue. Find the cause, then run operate redrive.",
+    "load-failed-lost": "Lambda could not write a failed event to the queue. The sweep will find its object.",
+    "rejected": f"More than {REJECTED_PERCENT} % of an hour's orders were rejected. The quarantine tells why.",
+    "file-quarantined": "A file could not be read and loaded nothing. The report in the quarantine tells why.",
+    "late": "An object was not in the table within {fresh} seconds, or still is not.",
+    "load-errors": (
+        f"Loads failed {FAILED_TRIES} times within 15 minutes. The dashboard tells the kinds, the log the keys."
+    ),
+    "load-throttled": "Loads have been waiting for a free place for 15 minutes. Nothing is lost; the data are late.",
+    "event-not-understood": (
+        "An event was not S3's own, and nothing was loaded for it. The sweep finds what it announced, later."
+    ),
+    "load-slow": f"Loads take more than {DURATION_PERCENT} % of the {{timeout}} seconds that the function has.",
+    "sweep-gave-up": "An object fails every time; the sweep no longer announces it. Its key is in the sweep's log.",
+    "sweep-refused": (
+        "Too many of the table's files are unknown to the ledger, which may be lost. The sweep removed none."
+    ),
+    "ledger-unreadable": "Ledger entries could not be read. They were set aside, and their objects are loaded anew.",
+    "table-foreign-file": (
+        "A file in the table's prefix is none of the pipeline's. If it is not Parquet, every query fails on it."
+    ),
+    "sweep-silent": "No sweep has ended for two of its intervals: what no event announces is not found.",
+    "crawler-failing": "The crawler could not be started: new months cannot be queried before it has run.",
+}
+"""What each alarm says to whom it wakes."""
+
 
 def alarms(target: Target, everything: bool = False) -> list[Request]:
     """Return the alarms of a stage. Those of a crawler only where it has one, or with `everything`."""
@@ -71,25 +98,10 @@ def _of_function(stage: Stage, function: str, name: str, period: int, statistic:
 
 
 def _of_the_queue(stage: Stage) -> list[Request]:
-    depth = _metric(
-        "AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": stage.failed_queue}, 5 * MINUTE, "Maximum"
-    )
-    return [
-        _alarm(
-            stage,
-            "load-failed",
-            "Loads failed to the end; their events wait in the queue. Find the cause, then run operate redrive.",
-            _one(depth),
-            limit=0,
-        ),
-        _alarm(
-            stage,
-            "load-failed-lost",
-            "Lambda could not write a failed event to the queue. The sweep will find its object.",
-            _one(_of_function(stage, "load", "DestinationDeliveryFailures", 5 * MINUTE, "Sum")),
-            limit=0,
-        ),
-    ]
+    name = {"QueueName": stage.failed_queue}
+    depth = _metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", name, 5 * MINUTE, "Maximum")
+    lost = _of_function(stage, "load", "DestinationDeliveryFailures", 5 * MINUTE, "Sum")
+    return [_alarm(stage, "load-failed", _one(depth)), _alarm(stage, "load-failed-lost", _one(lost))]
 
 
 def _of_the_data(stage: Stage, dataset: Dataset) -> list[Request]:
@@ -98,6 +110,7 @@ def _of_the_data(stage: Stage, dataset: Dataset) -> list[Request]:
         loaded=_own(stage, "OrdersLoaded", HOUR, "Sum", dataset),
         rejected=_own(stage, "OrdersRejected", HOUR, "Sum", dataset),
     )
+    quarantined = _own(stage, "ObjectsQuarantined", 5 * MINUTE, "Sum", dataset)
     period = _sweep_period(stage)
     age = _math(
         "MAX([FILL(loaded, 0), FILL(waiting, 0)])",
@@ -106,30 +119,9 @@ def _of_the_data(stage: Stage, dataset: Dataset) -> list[Request]:
         waiting=_own(stage, "OldestWaitingSeconds", period, "Maximum"),
     )
     return [
-        _alarm(
-            stage,
-            "rejected",
-            f"More than {REJECTED_PERCENT} % of an hour's orders were rejected. The quarantine tells why.",
-            share,
-            limit=REJECTED_PERCENT,
-            dataset=dataset,
-        ),
-        _alarm(
-            stage,
-            "file-quarantined",
-            "A file could not be read and loaded nothing. The report in the quarantine tells why.",
-            _one(_own(stage, "ObjectsQuarantined", 5 * MINUTE, "Sum", dataset)),
-            limit=0,
-            dataset=dataset,
-        ),
-        _alarm(
-            stage,
-            "late",
-            f"An object was not in the table within {fresh_seconds(stage)} seconds, or still is not.",
-            age,
-            limit=fresh_seconds(stage),
-            dataset=dataset,
-        ),
+        _alarm(stage, "rejected", share, REJECTED_PERCENT, dataset=dataset),
+        _alarm(stage, "file-quarantined", _one(quarantined), dataset=dataset),
+        _alarm(stage, "late", age, fresh_seconds(stage), dataset=dataset),
     ]
 
 
@@ -140,82 +132,33 @@ def _of_the_function(stage: Stage) -> list[Request]:
         failures=_own(stage, "LoadFailures", 15 * MINUTE, "Sum"),
         errors=_of_function(stage, "load", "Errors", 15 * MINUTE, "Sum"),
     )
-    seconds = stage.timeout("load")
+    throttles = _of_function(stage, "load", "Throttles", 5 * MINUTE, "Sum")
+    strange = _own(stage, "EventsNotUnderstood", 15 * MINUTE, "Sum")
+    duration = _of_function(stage, "load", "Duration", 15 * MINUTE, "p99")
+    slow = _one(duration) | {"EvaluateLowSampleCountPercentile": "evaluate"}
     return [
-        _alarm(
-            stage,
-            "load-errors",
-            f"Loads failed {FAILED_TRIES} times within 15 minutes. The dashboard tells the kinds, the log the keys.",
-            failed,
-            limit=FAILED_TRIES - 1,
-        ),
-        _alarm(
-            stage,
-            "load-throttled",
-            "Loads have been waiting for a free place for 15 minutes. Nothing is lost; the data are late.",
-            _one(_of_function(stage, "load", "Throttles", 5 * MINUTE, "Sum")),
-            limit=0,
-            periods=3,
-        ),
-        _alarm(
-            stage,
-            "event-not-understood",
-            "An event was not S3's own, and nothing was loaded for it. The sweep finds what it announced, later.",
-            _one(_own(stage, "EventsNotUnderstood", 15 * MINUTE, "Sum")),
-            limit=0,
-        ),
-        _alarm(
-            stage,
-            "load-slow",
-            f"Loads take more than {DURATION_PERCENT} % of the {seconds} seconds that the function has.",
-            _one(_of_function(stage, "load", "Duration", 15 * MINUTE, "p99"))
-            | {"EvaluateLowSampleCountPercentile": "evaluate"},
-            limit=seconds * 1000 * DURATION_PERCENT // 100,
-        ),
+        _alarm(stage, "load-errors", failed, FAILED_TRIES - 1),
+        _alarm(stage, "load-throttled", _one(throttles), periods=3),
+        _alarm(stage, "event-not-understood", _one(strange)),
+        _alarm(stage, "load-slow", slow, stage.timeout("load") * 1000 * DURATION_PERCENT // 100),
     ]
 
 
 def _of_the_sweep(stage: Stage) -> list[Request]:
+    period = _sweep_period(stage)
     ended = _own(stage, "SweepSeconds", stage.settings.sweep_minutes * MINUTE, "SampleCount")
+    silent = _alarm(stage, "sweep-silent", _one(ended), 1, periods=2)
     return [
-        _alarm(
-            stage,
-            "sweep-gave-up",
-            "An object fails every time; the sweep no longer announces it. Its key is in the sweep's log.",
-            _one(_own(stage, "SweepGaveUp", 5 * MINUTE, "Sum")),
-            limit=0,
-        ),
-        _alarm(
-            stage,
-            "sweep-refused",
-            "Too many of the table's files are unknown to the ledger, which may be lost. The sweep removed none.",
-            _one(_own(stage, "SweepRefusedToRemove", _sweep_period(stage), "Sum")),
-            limit=0,
-        ),
-        _alarm(
-            stage,
-            "ledger-unreadable",
-            "Ledger entries could not be read. They were set aside, and their objects are loaded anew.",
-            _one(_own(stage, "LedgerEntriesUnreadable", 5 * MINUTE, "Sum")),
-            limit=0,
-        ),
-        _alarm(
-            stage,
-            "table-foreign-file",
-            "A file in the table's prefix is none of the pipeline's. If it is not Parquet, every query fails on it.",
-            _one(_own(stage, "ForeignFilesInTable", _sweep_period(stage), "Maximum")),
-            limit=0,
-        ),
-        _alarm(
-            stage,
-            "sweep-silent",
-            "No sweep has ended for two of its intervals: what no event announces is not found.",
-            _one(ended),
-            limit=1,
-            periods=2,
-        )
-        | {"ComparisonOperator": "LessThanThreshold", "TreatMissingData": "breaching"},
+        _alarm(stage, "sweep-gave-up", _one(_own(stage, "SweepGaveUp", 5 * MINUTE, "Sum"))),
+        _alarm(stage, "sweep-refused", _one(_own(stage, "SweepRefusedToRemove", period, "Sum"))),
+        _alarm(stage, "ledger-unreadable", _one(_own(stage, "LedgerEntriesUnreadable", 5 * MINUTE, "Sum"))),
+        _alarm(stage, "table-foreign-file", _one(_own(stage, "ForeignFilesInTable", period, "Maximum"))),
+        silent | {"ComparisonOperator": "LessThanThreshold", "TreatMissingData": "breaching"},
     ]
+
+
+def _of_the_crawler(stage: Stage) -> Request:
+    return _alarm(stage, "crawler-failing", _one(_own(stage, "CrawlerFailures", 15 * MINUTE, "Sum")))
 
 
 def _sweep_period(stage: Stage) -> int:
@@ -223,26 +166,11 @@ def _sweep_period(stage: Stage) -> int:
     return max(HOUR, stage.settings.sweep_minutes * MINUTE)
 
 
-def _of_the_crawler(stage: Stage) -> Request:
-    return _alarm(
-        stage,
-        "crawler-failing",
-        "The crawler could not be started: new months cannot be queried before it has run.",
-        _one(_own(stage, "CrawlerFailures", 15 * MINUTE, "Sum")),
-        limit=0,
-    )
-
-
 def _alarm(
-    stage: Stage,
-    name: str,
-    meaning: str,
-    watched: Watched,
-    limit: float,
-    periods: int = 1,
-    dataset: Dataset | None = None,
+    stage: Stage, name: str, watched: Watched, limit: float = 0, periods: int = 1, dataset: Dataset | None = None
 ) -> Request:
     contract = "" if dataset is None else f"{dataset.name}-"
+    meaning = MEANINGS[name].format(fresh=fresh_seconds(stage), timeout=stage.timeout("load"))
     return {
         "AlarmName": f"{stage.app}-{stage.name}-{contract}{name}",
         "AlarmDescription": f"{meaning} See docs/operations.md, {name}.",

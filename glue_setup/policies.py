@@ -1,4 +1,4 @@
-"""What each Lambda function may do: one IAM policy a function, made by pure functions. Nothing else is granted.
+"""What each Lambda function may do: one IAM policy a function, made by a pure function. Nothing else is granted.
 
 Every statement says which call needs it. Chalice's own generated policies are not used: they read only app.py, miss
 Glue and presigned posts, and grant every resource.
@@ -6,9 +6,13 @@ Glue and presigned posts, and grant every resource.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from glue_setup.command_line import say
+from glue_setup.errors import SetupError
 from glue_setup.statements import policy_of
 from glue_setup.target import Target
 
@@ -118,6 +122,20 @@ def api_handler(target: Target) -> Policy:
 
 FUNCTIONS: dict[str, Callable[[Target], Policy]] = {"load": load, "sweep": sweep, "api_handler": api_handler}
 """The policy of each function, by the name it has in .chalice/config.json."""
+
+
+def write(target: Target, project: Path) -> None:
+    """Write the policy of each function to where .chalice/config.json looks for it. Raises SetupError."""
+    for function, policy in FUNCTIONS.items():
+        path = project / ".chalice" / f"policy-{target.stage.name}-{function}.json"
+        text = json.dumps(policy(target), indent=2) + "\n"
+        try:
+            same = path.exists() and path.read_text(encoding="utf-8") == text
+            if not same:
+                path.write_text(text, encoding="utf-8")
+        except OSError as problem:
+            raise SetupError(f"{path} cannot be written: {problem}") from None
+        say(f"{path}: {'unchanged' if same else 'written'}")
 
 
 def crawler(target: Target) -> Policy:

@@ -53,11 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
         progress.failed(problem)
         return 1
     except (EtlError, ClientError, BotoCoreError) as problem:
-        progress.failed(
-            LocalError(
-                str(problem), f"read the log in {LOG.parent.relative_to(PROJECT)}, where the functions' output is"
-            )
-        )
+        remedy = f"read the log in {LOG.parent.relative_to(PROJECT)}, where the functions' output is"
+        progress.failed(LocalError(str(problem), remedy))
         return 1
     return 0
 

@@ -7,11 +7,10 @@ import shlex
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import boto3
 
-from chalicelib.aws.errors import unless_code
 from chalicelib.stage import Stage, read_stage
 from glue_setup import foundations
 from glue_setup.clients import CONFIG, connect
@@ -89,7 +88,7 @@ class Deployer:
         if record.fetch(s3, stage.settings.bucket, self.project, stage.name):
             print("It was deployed from elsewhere before: its record is brought here from the bucket.", flush=True)
         forget_packages(self.project)
-        self._drop_retired_notification(s3, stage)
+        record.drop_notification(s3, stage.settings.bucket, stage.function(RETIRED))
         self._apis_before = self._apis()
 
     def after_app(self, succeeded: bool) -> None:
@@ -146,22 +145,6 @@ class Deployer:
     def _apis(self) -> set[str]:
         pages = self._gateway.get_paginator("get_rest_apis").paginate()
         return {api["id"] for page in pages for api in page["items"] if api.get("name") == self._stage.app}
-
-    def _drop_retired_notification(self, s3: S3Client, stage: Stage) -> None:
-        """Have the bucket announce no more to a function that the app has no longer.
-
-        Chalice sets the new notification up before it removes the old one, and S3 refuses two for one prefix. What is
-        dropped in between is found by the sweep.
-        """
-        bucket, functions = stage.settings.bucket, "LambdaFunctionConfigurations"
-        absent = frozenset({"NoSuchBucket"})
-        answer: Any = unless_code(absent, lambda: s3.get_bucket_notification_configuration(Bucket=bucket)) or {}
-        retired = f":function:{stage.function(RETIRED)}"
-        kept = [each for each in answer.get(functions, []) if not each["LambdaFunctionArn"].endswith(retired)]
-        if len(kept) < len(answer.get(functions, [])):
-            others = {key: value for key, value in answer.items() if key not in (functions, "ResponseMetadata")}
-            configuration = cast(Any, others | {functions: kept})
-            s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=configuration)
 
     def _print_addresses(self) -> None:
         stage = self._stage

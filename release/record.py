@@ -122,5 +122,21 @@ def forget(client: S3Client, bucket: str, project: Path, stage: str) -> None:
         client.delete_object(Bucket=bucket, Key=_key(stage))
 
 
+def drop_notification(client: S3Client, bucket: str, function: str) -> None:
+    """Have the bucket announce nothing to a function that the app has no longer, by its deployed name.
+
+    Chalice sets the new notification up before it removes the old one, and S3 refuses two for one prefix. What is
+    dropped in between is found by the sweep.
+    """
+    kind = "LambdaFunctionConfigurations"
+    answer: Any = unless_code(ABSENT, lambda: client.get_bucket_notification_configuration(Bucket=bucket)) or {}
+    others = [each for each in answer.get(kind, []) if not each["LambdaFunctionArn"].endswith(f":function:{function}")]
+    if len(others) < len(answer.get(kind, [])):
+        configuration: Any = {key: value for key, value in answer.items() if key != "ResponseMetadata"}
+        client.put_bucket_notification_configuration(
+            Bucket=bucket, NotificationConfiguration=configuration | {kind: others}
+        )
+
+
 def _key(stage: str) -> str:
     return f"{RELEASE_PREFIX}{stage}.json"

@@ -12,7 +12,7 @@ from pathlib import Path
 import boto3
 
 from chalicelib.stage import PLACEHOLDER
-from glue_setup.__main__ import write_policies
+from glue_setup import policies
 from glue_setup.clients import connect
 from glue_setup.errors import SetupError
 from glue_setup.foundations import foundations, wiring
@@ -33,7 +33,7 @@ def write(project: Path, target: Target, out: Path) -> None:
     config = json.loads(configuration.read(project))
     if any(PLACEHOLDER in arn for arn in configuration.managed_layers(config, stage.name)):
         raise SetupError(f"stage {stage.name} has no layer yet: python -m release configure --stage {stage.name}")
-    write_policies(target, project)
+    policies.write(target, project)
     packaged = out / "packaged"
     shutil.rmtree(packaged, ignore_errors=True)
     _package(project, stage.name, target.region, packaged)

@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from chalicelib.contracts.contract import Column, Dates, Type
 from chalicelib.flatten import raw_keys
+from chalicelib.flatten.batch_text import NUL, Text
 from chalicelib.flatten.columns import Bools, Int64s, lengths, list_items, validity
 from chalicelib.flatten.layout import Layout, Node, Unsupported
 
@@ -100,7 +101,7 @@ class LaxParser:
                 continue
         return tuple(_form(leaf, kinds[leaf.number]) for leaf in self._leaves)
 
-    def parse(self, text: raw_keys.Text, forms: Forms) -> dict[str, Level] | None:
+    def parse(self, text: Text, forms: Forms) -> dict[str, Level] | None:
         """Return the levels of a batch by their names, or None where the parser finds what it does not expect."""
         # Errors quote the input, and one with a NUL in it aborts the process on its way to pyarrow.
         if text.holds_nul:
@@ -120,7 +121,7 @@ class LaxParser:
             return None
         return self._levels(batches[0])
 
-    def fitting(self, raws: Sequence[Raw], text: raw_keys.Text, forms: Forms) -> Int64s:
+    def fitting(self, raws: Sequence[Raw], text: Text, forms: Forms) -> Int64s:
         """Return which records are objects that have what the parser expects."""
         decode = self.decoder(forms, forbid_unknown=False).decode
         fits = text.are_objects
@@ -130,7 +131,7 @@ class LaxParser:
             except (msgspec.DecodeError, RecursionError):
                 fits[i] = False
         if text.holds_nul:
-            fits &= np.fromiter((raw_keys.NUL not in bytes(raw) for raw in raws), np.bool_, len(raws))
+            fits &= np.fromiter((NUL not in bytes(raw) for raw in raws), np.bool_, len(raws))
         return np.flatnonzero(fits)
 
     def decoder(self, forms: Forms, *, forbid_unknown: bool) -> Any:
@@ -205,8 +206,11 @@ def _form(leaf: Node, kinds: set[type]) -> Form:
         return Form.TEXT
     # What serves two columns that want it in two forms is nothing that the parser can give, and of elements that are
     # no objects nothing proves how integers are written.
-    differ = Form.BYTES in forms and len({column.nulls for column in leaf.columns}) > 1
-    if len(forms) > 1 or differ or (leaf.is_element and forms & {Form.INTEGER, Form.BYTES}):
+    # Nor can bytes mean NULL for one column and something for another, or be one of several choices.
+    varies = Form.BYTES in forms and (
+        len({column.nulls for column in leaf.columns}) > 1 or any(len(column.paths) > 1 for column in leaf.columns)
+    )
+    if len(forms) > 1 or varies or (leaf.is_element and forms & {Form.INTEGER, Form.BYTES}):
         raise Unsupported
     return forms.pop()
 

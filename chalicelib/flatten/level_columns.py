@@ -71,7 +71,7 @@ class LevelColumns:
             free: Bools = np.ones(len(root), dtype=np.bool_)
             for path in _paths(column):
                 number = self._layout.leaf(path, of_record=isinstance(column.source, FromRecord)).number
-                valid = columns.validity(without_nulls(root.arrays[number], column.nulls))
+                valid = columns.validity(without_nulls(root.arrays[number], column.nulls, root.present.copy()))
                 chosen = free.copy() if valid is None else free & valid
                 chosen_by_any[number] = chosen_by_any.get(number, np.zeros(len(root), dtype=np.bool_)) | chosen
                 free &= ~chosen
@@ -102,7 +102,8 @@ class LevelColumns:
         of_record = isinstance(column.source, FromRecord)
         chosen: pa.Array | None = None
         for path in column.source.paths:
-            array = without_nulls(level.arrays[self._layout.leaf(path, of_record=of_record).number], column.nulls)
+            leaf = self._layout.leaf(path, of_record=of_record)
+            array = without_nulls(level.arrays[leaf.number], column.nulls, fine)
             if chosen is None:
                 chosen = array
                 continue

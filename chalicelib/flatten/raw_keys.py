@@ -19,26 +19,16 @@ contract's: a field that the contract does not name may have the same key.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from chalicelib.flatten.batch_text import SPACES, WORD, Text
 from chalicelib.flatten.columns import Bools, Int64s
 
 Bytes = npt.NDArray[np.uint8]
-
-NUL = rb"\u0000"
-
-PADDING = b" " * 48
-"""Stands before and behind the batch's bytes, so that reading around a position never leaves them."""
-
-_ZEROS_OF_TINY = 200
-_TINY_ESCAPED = re.compile(rb"\\u00(?:2[dD]|3[0-9]|45|65)")
-"""What makes numbers small may be an escape in numeric text: a minus, a digit, an `e`."""
 
 MAX_DIGITS = 18
 """Longer integers may not fit 64 bits."""
@@ -46,84 +36,11 @@ MAX_DIGITS = 18
 MOST_SPACES = 16
 """Between a key, its colon and its value. A colon with more before it counts as a key's, which is the safe side."""
 
-_SPACES = np.zeros(256, dtype=np.bool_)
-_SPACES[list(b" \t\r\n")] = True
-_ENDS = _SPACES.copy()
+_ENDS = SPACES.copy()
 _ENDS[list(b",}]")] = True
-_WORD = 8
-"""Bytes that are compared at once."""
 _ZEROS, _BELOW_TEN, _HIGHEST = (np.uint64(byte * 0x0101010101010101) for byte in (0x30, 0x76, 0x80))
 _ONE = np.uint64(1)
 _COLON, _QUOTE = ord(":"), ord('"')
-
-
-class Text:
-    """Records as one text, each followed by a line feed, with PADDING around: parsed, and searched for keys.
-
-    `starts` holds where each record begins, and one more for the end.
-    """
-
-    def __init__(self, raws: Iterable[Any]) -> None:
-        raws = list(raws)
-        self.data = b"\n".join([PADDING, *raws, PADDING])
-        self.bytes = np.frombuffer(self.data, dtype=np.uint8)
-        self.starts: Int64s = np.empty(len(raws) + 1, dtype=np.int64)
-        self.starts[0] = len(PADDING) + 1
-        np.cumsum(np.fromiter(map(len, raws), np.int64, len(raws)) + 1, out=self.starts[1:])
-        self.starts[1:] += self.starts[0]
-
-    @cached_property
-    def words(self) -> npt.NDArray[np.uint64]:
-        """The eight bytes from each byte on, the first one lowest."""
-        return np.ndarray((len(self.data) - _WORD + 1,), dtype="<u8", buffer=self.data, strides=(1,))
-
-    @cached_property
-    def holds_low_escapes(self) -> bool:
-        """Whether a character below U+0100 may be written as an escape: NUL and the colon are among them."""
-        # Most texts have no escape at all, which is seen ten times as fast.
-        return b"\\" in self.data and b"\\u00" in self.data
-
-    @property
-    def holds_nul(self) -> bool:
-        """Whether a NUL is written as an escape; as itself it is not JSON."""
-        return self.holds_low_escapes and NUL in self.data
-
-    @cached_property
-    def may_hold_tiny_numbers(self) -> Bools:
-        """Which records may hold a number that is not 0, but too small for a float: below 10^-323.
-
-        Such a number has an exponent of three digits, or else some two hundred zeros in a row.
-        """
-        text = self.bytes
-        matches = np.flatnonzero(text == ord("-"))
-        matches = matches[(text[matches - 1] | 0x20) == ord("e")]
-        for digit in (1, 2, 3):
-            matches = matches[text[matches + digit] - np.uint8(ord("0")) < 10]
-        if self.holds_low_escapes:
-            matches = np.append(matches, [escape.start() for escape in _TINY_ESCAPED.finditer(self.data)])
-        if b"0" * _ZEROS_OF_TINY in self.data:
-            runs = re.finditer(b"0+", self.data)
-            matches = np.append(matches, [run.start() for run in runs if len(run[0]) >= _ZEROS_OF_TINY])
-        may: Bools = np.zeros(len(self.starts) - 1, dtype=np.bool_)
-        may[self.record_of(matches.astype(np.int64))] = True
-        return may
-
-    @property
-    def are_objects(self) -> Bools:
-        """Which records begin as objects do."""
-        objects: Bools = self.bytes[self.starts[:-1]] == ord("{")
-        return objects
-
-    def per_record(self, positions: Int64s) -> Int64s:
-        """Count, for each record, how many of the ascending `positions` lie in it."""
-        begins, ends = self.starts[:-1], self.starts[1:]
-        if len(positions) == len(begins) and ((begins <= positions) & (positions < ends)).all():
-            return np.ones(len(begins), dtype=np.int64)
-        return np.diff(np.searchsorted(positions, self.starts))
-
-    def record_of(self, positions: Int64s) -> Int64s:
-        """Return the record that each position lies in."""
-        return np.searchsorted(self.starts, positions, side="right") - 1
 
 
 class Keys:
@@ -158,10 +75,10 @@ class Keys:
         is_key = before == _QUOTE
         if is_key.all():
             return colons, quotes
-        if _SPACES[before].any():
+        if SPACES[before].any():
             quotes = _over_space(text, quotes, -1)
             before = text[quotes]
-            is_key = (before == _QUOTE) | _SPACES[before]
+            is_key = (before == _QUOTE) | SPACES[before]
         return colons[is_key], quotes[is_key]
 
     @cached_property
@@ -208,11 +125,11 @@ class Keys:
         quoted = f'"{name}"'.encode()
         text = self.text.bytes
         # The last eight bytes, the eight before them, and so on; at the front, some are looked at once more.
-        for back in range(0, len(quoted), _WORD):
-            start = max(0, len(quoted) - back - _WORD)
-            part = quoted[start : start + _WORD]
-            here: npt.NDArray[np.uint64] = self.text.words[quotes - (len(quoted) - start - len(part)) - (_WORD - 1)]
-            same = here >> np.uint64(8 * (_WORD - len(part))) == int.from_bytes(part, "little")
+        for back in range(0, len(quoted), WORD):
+            start = max(0, len(quoted) - back - WORD)
+            part = quoted[start : start + WORD]
+            here: npt.NDArray[np.uint64] = self.text.words[quotes - (len(quoted) - start - len(part)) - (WORD - 1)]
+            same = here >> np.uint64(8 * (WORD - len(part))) == int.from_bytes(part, "little")
             quotes = quotes if same.all() else quotes[same]
         # Else the name is the end of another's, with a quote in it.
         whole: Bools = text[quotes - len(quoted)] != ord("\\")
@@ -261,11 +178,11 @@ def _digits_from(text: Text, first: Int64s) -> Int64s:
     for word in range(3):
         # A byte is a digit's if it is below 10 after XOR with that of "0"; the highest bit marks others. What is
         # carried over to the bytes behind the first that is none does not matter.
-        bits = text.words[first + _WORD * word] ^ _ZEROS
+        bits = text.words[first + WORD * word] ^ _ZEROS
         others = ((bits + _BELOW_TEN) | bits) & _HIGHEST
         here = (np.bitwise_count((others & (~others + _ONE)) - _ONE) >> 3).astype(np.int64)
         length += here if going is None else here * going
-        going = (here == _WORD) if going is None else going & (here == _WORD)
+        going = (here == WORD) if going is None else going & (here == WORD)
         if not going.any():
             break
     return length
@@ -277,10 +194,10 @@ def _colons(text: Bytes) -> int:
 
 def _over_space(text: npt.NDArray[np.uint8], positions: Int64s, step: int) -> Int64s:
     """Move each position on while it stands on white space, but not for ever."""
-    on_space = _SPACES[text[positions]]
+    on_space = SPACES[text[positions]]
     for _ in range(MOST_SPACES):
         if not on_space.any():
             break
         positions = positions + step if on_space.all() else positions + np.where(on_space, step, 0)
-        on_space &= _SPACES[text[positions]]
+        on_space &= SPACES[text[positions]]
     return positions

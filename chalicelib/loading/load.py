@@ -91,6 +91,11 @@ class Load:
         self._writer.abort()
 
     def _reject_up_front(self, limits: Limits) -> None:
+        if not self._arrival.key.startswith(self._dataset.incoming):
+            raise UnreadableFile(
+                f"it lies in no contract's folder: drop documents of contract {self._dataset.name} below "
+                f"{self._dataset.incoming}"
+            )
         if not is_supported(self._arrival.key):
             raise UnreadableFile(f"unsupported file type: name it {', '.join(SUFFIXES)}, or one of these with .gz")
         if limits.max_source_bytes is not None and self._source.size > limits.max_source_bytes:

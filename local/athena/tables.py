@@ -121,17 +121,6 @@ class Declaration:
             raise QueryError("NOT_SUPPORTED", problem)
         return cls(database, name, columns, keys)
 
-    @property
-    def view(self) -> str:
-        """The qualified name of its DuckDB view."""
-        return f"{quoted(self.database)}.{quoted(self.name)}"
-
-    @property
-    def partitioning(self) -> str:
-        """The arguments of read_parquet that take the partition keys from the files' paths."""
-        types = ", ".join(f"{literal(key)}: {duckdb_type(type_)}" for key, type_ in self.keys.items())
-        return f"hive_partitioning = true, hive_types = {{{types}}}" if types else "hive_partitioning = false"
-
 
 def quoted(name: str) -> str:
     """Return a name as a SQL identifier."""
@@ -153,10 +142,11 @@ def make_relation(
 ) -> Relation:
     """Make the DuckDB view `database.table` over copies of the table's files below `work`. Raises QueryError."""
     declared = Declaration.of(table)
+    view = f"{quoted(declared.database)}.{quoted(declared.name)}"
     objects = _link_objects(lake, table, declared, cache, work)
     if not objects:
         nulls = ", ".join(_cast("NULL", *column) for column in (*declared.columns.items(), *declared.keys.items()))
-        connection.execute(f"CREATE VIEW {declared.view} AS SELECT {nulls} WHERE FALSE")
+        connection.execute(f"CREATE VIEW {view} AS SELECT {nulls} WHERE FALSE")
         return Relation({}, {}, tuple(declared.keys), {})
     files = "[" + ", ".join(map(literal, objects)) + "]"
     present, mismatches = _compare_types(connection, files, declared, objects)
@@ -165,8 +155,10 @@ def make_relation(
         for name, type_ in declared.columns.items()
     ]
     selected = ", ".join([*columns, *map(quoted, declared.keys)])
-    source = f"read_parquet({files}, union_by_name = true, {declared.partitioning})"
-    connection.execute(f"CREATE VIEW {declared.view} AS SELECT {selected} FROM {source}")  # noqa: S608
+    types = ", ".join(f"{literal(key)}: {duckdb_type(type_)}" for key, type_ in declared.keys.items())
+    partitioning = f"hive_partitioning = true, hive_types = {{{types}}}" if types else "hive_partitioning = false"
+    source = f"read_parquet({files}, union_by_name = true, {partitioning})"
+    connection.execute(f"CREATE VIEW {view} AS SELECT {selected} FROM {source}")  # noqa: S608
     chunks: dict[str, dict[str, int]] = {file: {} for file in objects}
     for file, column, size in _chunk_sizes(connection, files):
         chunks[file][column] = chunks[file].get(column, 0) + size

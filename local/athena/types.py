@@ -33,12 +33,12 @@ def check_comparisons(tree: exp.Expression, schema: Schema) -> None:
         annotated = annotate_types(qualified, schema=schema, dialect="athena")
     except (SqlglotError, RecursionError):
         return
-    for operator, left, right in _comparisons(annotated):
-        one, other = _family(left), _family(right)
+    for operator, first, second in _comparisons(annotated):
+        one, other = _family(first), _family(second)
         if one and other and one != other:
             raise QueryError(
                 "TYPE_MISMATCH",
-                f"line 1:1: Cannot apply operator: {_name(left)} {operator} {_name(right)}",
+                f"line 1:1: Cannot apply operator: {_name(first)} {operator} {_name(second)}",
             )
 
 

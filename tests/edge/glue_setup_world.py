@@ -6,14 +6,16 @@ import contextlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import boto3
 from chalicelib.contracts.model import Contract
 from chalicelib.contracts.orders.contract import ORDERS
 from moto import mock_aws
 
-from chalicelib.dataset import Dataset, Prefixes, check
+from chalicelib.assembly import datasets
+from chalicelib.dataset import Dataset, check
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage
 from glue_setup import foundations
@@ -30,19 +32,23 @@ READS = re.compile(r"(Get|List|Head|Describe)")
 
 def datasets_of(settings: Settings, *contracts: Contract) -> tuple[Dataset, ...]:
     """Return the datasets of a stage that has these contracts."""
-    prefixes = Prefixes(
-        settings.incoming_prefix,
-        settings.quarantine_prefix,
-        settings.ledger_prefix,
-        settings.results_prefix,
-        settings.state_prefix,
-    )
+    prefixes = datasets(settings)[0].prefixes
     return check(Dataset(contract, settings.bucket, settings.database, prefixes) for contract in contracts)
 
 
 def target_with(stage: Stage, *contracts: Contract, region: str = REGION, partition: str = "aws") -> Target:
     """Return a stage's target in the tests' account; without contracts it has the orders."""
     return Target(stage, datasets_of(stage.settings, *(contracts or (ORDERS,))), ACCOUNT, region, partition)
+
+
+def returns_contract(folder: Path) -> Contract:
+    """Return another contract than the orders', with its views in `folder`."""
+    (folder / "views").mkdir(parents=True)
+    for view in ("return_lines", "returned"):
+        text = f"CREATE OR REPLACE VIEW ${{database}}.{view} AS SELECT * FROM ${{table}}"
+        (folder / "views" / f"{view}.sql").write_text(text)
+    names: dict[str, Any] = {"table": "returns", "latest": "return_lines", "documents": "returned"}
+    return replace(ORDERS, name="returns", incoming="returns/", folder=folder, **names)
 
 
 class AthenaDdl:
@@ -93,20 +99,23 @@ class World:
         self.settings = Settings(bucket=BUCKET, **settings)
         self.app, self.name = "orders-etl", "test"
         self.session = boto3.Session(region_name=REGION)
-        self.s3 = self.session.client("s3")
-        self.glue = self.session.client("glue")
-        self.iam = self.session.client("iam")
-        self.athena = self.session.client("athena")
-        self.sqs = self.session.client("sqs")
-        self.cloudwatch = self.session.client("cloudwatch")
-        self.functions = self.session.client("lambda")
-        self.logs = self.session.client("logs")
+        self.s3 = self.client("s3")
+        self.glue = self.client("glue")
+        self.iam = self.client("iam")
+        self.athena = self.client("athena")
+        self.sqs = self.client("sqs")
+        self.cloudwatch = self.client("cloudwatch")
+        self.functions = self.client("lambda")
+        self.logs = self.client("logs")
         self.ddl = AthenaDdl(self.athena, self.glue)
         self.contracts: tuple[Contract, ...] = (ORDERS,)
         self.tls = True
         self.calls: list[str] = []
         for client in self.watched:
             client.meta.events.register("before-call", self._note)
+
+    def client(self, service: str) -> Any:
+        return self.session.client(service)  # type: ignore[call-overload]
 
     def _note(self, model: Any, **_: Any) -> None:
         self.calls.append(model.name)
@@ -130,8 +139,7 @@ class World:
 
     @property
     def clients(self) -> Clients:
-        s3, glue, iam, _, *others = self.watched
-        return Clients(s3, glue, iam, self.ddl, *others, self.tls)
+        return replace(Clients(*self.watched), athena=cast(Any, self.ddl), tls=self.tls)
 
     @property
     def alarms(self) -> list[str]:

@@ -79,7 +79,7 @@ def test_a_stage_that_stays_forbidden_ends_the_wait_with_what_it_answered(gatewa
     assert time.now == 60
 
 
-def test_a_caller_who_is_not_allowed_is_told_at_once(gateway: Gateway) -> None:
+def test_a_caller_who_is_not_allowed_is_reported_at_once(gateway: Gateway) -> None:
     gateway.refusals, gateway.body, time = 1000, DENIED, Time()
     with pytest.raises(SetupError, match="allow execute-api:Invoke on it to the caller"):
         asking(gateway, time).lines_of("o")

@@ -36,11 +36,11 @@ def test_a_version_that_crashes_is_refused_before_any_call(ssm: tuple[Any, Stubb
         layers.layer_arn(ssm[0], version, "3.12", "x86_64")
 
 
-def test_the_version_that_is_taken_by_itself_is_not_a_broken_one() -> None:
+def test_the_version_by_default_is_not_a_broken_one() -> None:
     assert layers.VERSION not in layers.BROKEN
 
 
-def test_a_python_without_a_layer_is_told_with_the_ways_out(ssm: tuple[Any, Stubber]) -> None:
+def test_a_python_without_a_layer_is_reported_with_the_ways_out(ssm: tuple[Any, Stubber]) -> None:
     client, stub = ssm
     stub.add_client_error("get_parameter", "ParameterNotFound")
     with pytest.raises(layers.NoLayer, match=r"region eu-west-1 has no layer at .*py3\.99.*another Python.*--layer"):
@@ -56,7 +56,7 @@ def test_a_parameter_that_holds_something_else_is_not_written_into_the_configura
         layers.layer_arn(client, "3.17.1", "3.12", "x86_64")
 
 
-def test_what_aws_refuses_is_not_taken_for_a_missing_layer(ssm: tuple[Any, Stubber]) -> None:
+def test_what_aws_refuses_is_not_mistaken_for_a_missing_layer(ssm: tuple[Any, Stubber]) -> None:
     client, stub = ssm
     stub.add_client_error("get_parameter", "AccessDeniedException")
     with pytest.raises(ClientError, match="AccessDenied"):

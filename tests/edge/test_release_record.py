@@ -46,16 +46,14 @@ def write(project: Path, *resources: dict[str, Any]) -> Path:
     return path
 
 
-def test_the_record_tells_functions_and_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+def test_the_record_has_functions_and_address(tmp_path: Path) -> None:
     assert record.read(tmp_path, "dev") is None
     write(tmp_path, FUNCTION, API)
     url = "https://abc123.execute-api.eu-west-1.amazonaws.com/api"
     assert record.read(tmp_path, "dev") == record.Deployed({"load": "orders-etl-dev-load"}, "abc123", url)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    found = record.read(tmp_path, "dev")
-    assert found is not None
-    assert found.api_url == "http://127.0.0.1:1/_aws/execute-api/abc123/api"
+    embedded = record.read(tmp_path, "dev", "http://127.0.0.1:1")
+    assert embedded is not None
+    assert embedded.api_url == "http://127.0.0.1:1/_aws/execute-api/abc123/api"
 
 
 def test_a_machine_without_a_record_gets_the_copy_and_one_with_a_newer_record_keeps_it(
@@ -83,3 +81,19 @@ def test_a_machine_without_a_record_gets_the_copy_and_one_with_a_newer_record_ke
 def test_a_bucket_that_is_not_there_yet_has_no_copy(session: boto3.Session, tmp_path: Path) -> None:
     assert not record.fetch(session.client("s3"), "no-such-bucket-yet", tmp_path, "dev")
     record.forget(session.client("s3"), "no-such-bucket-yet", tmp_path, "dev")
+
+
+def test_a_notification_of_a_function_that_the_app_has_no_longer_is_dropped_and_no_other(
+    session: boto3.Session,
+) -> None:
+    s3: Any = session.client("s3")
+    prefix = "arn:aws:lambda:us-east-1:123456789012:function:"
+    for functions in (["orders-etl-dev-load_orders", "thumbnails"], ["orders-etl-dev-load"]):
+        announced = [{"LambdaFunctionArn": f"{prefix}{name}", "Events": ["s3:ObjectCreated:*"]} for name in functions]
+        s3.put_bucket_notification_configuration(
+            Bucket=BUCKET, NotificationConfiguration={"LambdaFunctionConfigurations": announced}
+        )
+        record.drop_notification(s3, BUCKET, "orders-etl-dev-load_orders")
+        answer = s3.get_bucket_notification_configuration(Bucket=BUCKET)["LambdaFunctionConfigurations"]
+        assert [each["LambdaFunctionArn"] for each in answer] == [f"{prefix}{functions[-1]}"]
+    record.drop_notification(s3, "no-such-bucket-yet", "orders-etl-dev-load_orders")

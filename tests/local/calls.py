@@ -36,14 +36,12 @@ def call(
         return refused.code, refused.read()
 
 
-def user(aws: Emulator, name: str, action: str, resource: str) -> tuple[str, str]:
-    """Make an IAM user who may do one thing; return key and secret."""
+def user(aws: Emulator, name: str, *statements: tuple[str | list[str], str | list[str]]) -> tuple[str, str]:
+    """Make an IAM user who may do these actions on these resources; return key and secret."""
     iam = aws.client("iam")
     iam.create_user(UserName=name)
-    document = {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Action": action, "Resource": resource}],
-    }
+    allowed = [{"Effect": "Allow", "Action": action, "Resource": resource} for action, resource in statements]
+    document = {"Version": "2012-10-17", "Statement": allowed}
     iam.put_user_policy(UserName=name, PolicyName="only", PolicyDocument=json.dumps(document))
     key = iam.create_access_key(UserName=name)["AccessKey"]
     return key["AccessKeyId"], key["SecretAccessKey"]

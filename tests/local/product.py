@@ -20,13 +20,10 @@ from local.expected import table_rows
 from local.pipeline import Pipeline, wait_for
 
 
-def order(order_id: object, date: str = "2024-07-05", **more: Any) -> dict[str, Any]:
-    return {
-        "order_id": order_id,
-        "order_date": date,
-        "products": [{"product_id": 1, "price": 2, "quantity": 3}],
-        **more,
-    }
+def order(order_id: object, date: str = "2024-07-05", lines: int = 1, **more: Any) -> dict[str, Any]:
+    """Return an order with so many lines."""
+    products = [{"product_id": i, "name": "Cup", "price": 2, "quantity": 3} for i in range(1, lines + 1)]
+    return {"order_id": order_id, "order_date": date, "products": products, **more}
 
 
 @contextlib.contextmanager
@@ -40,6 +37,20 @@ def without_events(product: Product) -> Iterator[None]:
         yield
     finally:
         s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=configuration)
+
+
+@contextlib.contextmanager
+def without_schedule(product: Product) -> Iterator[None]:
+    """Have no sweep run by itself within the `with` block."""
+    events = product.aws.client("events")
+    rules = [rule["Name"] for rule in events.list_rules()["Rules"]]
+    for rule in rules:
+        events.disable_rule(Name=rule)
+    try:
+        yield
+    finally:
+        for rule in rules:
+            events.enable_rule(Name=rule)
 
 
 def sweep(product: Product) -> dict[str, Any]:

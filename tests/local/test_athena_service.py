@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from decimal import Decimal
@@ -18,6 +17,7 @@ from chalicelib.queries import saved
 from chalicelib.settings import Settings
 from local.emulator import ACCOUNT, Emulator, running
 from tests.local.athena_memory_lake import BUCKET, DATABASE, ORDERS, QUERIES, TABLE, month_files, order, table_input
+from tests.local.calls import user
 
 pytestmark = pytest.mark.aws
 
@@ -233,54 +233,26 @@ def test_a_workgroup_is_completed(aws: Emulator) -> None:
     assert configuration["ResultConfiguration"] == {"OutputLocation": RESULTS, "ExpectedBucketOwner": ACCOUNT}
 
 
-ATHENA = {
-    "Effect": "Allow",
-    "Action": [
-        "athena:StartQueryExecution",
-        "athena:GetQueryExecution",
-        "athena:GetQueryResults",
-        "athena:StopQueryExecution",
-    ],
-    "Resource": f"arn:aws:athena:us-east-1:{ACCOUNT}:workgroup/{WORKGROUP}",
-}
-CATALOG = {
-    "Effect": "Allow",
-    "Action": ["glue:GetDatabase", "glue:GetTable"],
-    "Resource": [
-        f"arn:aws:glue:us-east-1:{ACCOUNT}:{name}"
-        for name in ("catalog", "database/default", f"database/{DATABASE}", f"table/{DATABASE}/*")
-    ],
-}
-DATA = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/orders_parquet_datalake/*"}
-LISTING = {"Effect": "Allow", "Action": ["s3:ListBucket", "s3:GetBucketLocation"], "Resource": f"arn:aws:s3:::{BUCKET}"}
-OUTPUT = {
-    "Effect": "Allow",
-    "Action": ["s3:GetObject", "s3:PutObject"],
-    "Resource": f"arn:aws:s3:::{BUCKET}/athena_results/*",
-}
-ALL: dict[str, dict[str, Any]] = {
-    "athena": ATHENA,
-    "catalog": CATALOG,
-    "data": DATA,
-    "listing": LISTING,
-    "output": OUTPUT,
+CALLS = ["StartQueryExecution", "GetQueryExecution", "GetQueryResults", "StopQueryExecution"]
+NAMES = ("catalog", "database/default", f"database/{DATABASE}", f"table/{DATABASE}/*")
+CATALOG = [f"arn:aws:glue:us-east-1:{ACCOUNT}:{each}" for each in NAMES]
+RIGHTS: dict[str, tuple[list[str], list[str]]] = {
+    "athena": ([f"athena:{each}" for each in CALLS], [f"arn:aws:athena:us-east-1:{ACCOUNT}:workgroup/{WORKGROUP}"]),
+    "catalog": (["glue:GetDatabase", "glue:GetTable"], CATALOG),
+    "data": (["s3:GetObject"], [f"arn:aws:s3:::{BUCKET}/{ORDERS.table_prefix}*"]),
+    "listing": (["s3:ListBucket", "s3:GetBucketLocation"], [f"arn:aws:s3:::{BUCKET}"]),
+    "output": (["s3:GetObject", "s3:PutObject"], [f"arn:aws:s3:::{BUCKET}/athena_results/*"]),
 }
 
 
-def user(aws: Emulator, name: str, statements: list[dict[str, Any]]) -> dict[str, str]:
-    iam = aws.client("iam")
-    iam.create_user(UserName=name)
-    iam.put_user_policy(
-        UserName=name,
-        PolicyName="p",
-        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statements}),
-    )
-    key = iam.create_access_key(UserName=name)["AccessKey"]
-    return {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
+def client_with(aws: Emulator, name: str, *rights: str) -> Any:
+    """Return an Athena client of a user who has these rights."""
+    key, secret = user(aws, name, *(RIGHTS[each] for each in rights))
+    return aws.client("athena", {"aws_access_key_id": key, "aws_secret_access_key": secret})
 
 
 def test_a_policy_for_one_workgroup_and_the_tables_data_is_enough(aws: Emulator, settings: Settings) -> None:
-    client = aws.client("athena", user(aws, "athena-all", list(ALL.values())))
+    client = client_with(aws, "athena-all", *RIGHTS)
     athena = Athena(client, settings, QUERIES)
     execution = ran(athena, "SELECT COUNT(*) AS n FROM orders")
     assert list(athena.rows(execution)) == [(2,)]
@@ -290,8 +262,8 @@ def test_a_policy_for_one_workgroup_and_the_tables_data_is_enough(aws: Emulator,
 
 @pytest.mark.parametrize("missing", ["catalog", "data", "listing", "output"])
 def test_athena_may_do_no_more_than_its_caller(aws: Emulator, settings: Settings, missing: str) -> None:
-    statements = [statement for name, statement in ALL.items() if name != missing]
-    athena = Athena(aws.client("athena", user(aws, f"athena-no-{missing}", statements)), settings, QUERIES)
+    client = client_with(aws, f"athena-no-{missing}", *(each for each in RIGHTS if each != missing))
+    athena = Athena(client, settings, QUERIES)
     with pytest.raises(QueryFailed, match="PERMISSION_DENIED: Insufficient permissions"):
         athena.wait(athena.start("SELECT MAX(order_date) AS d FROM orders"), WAIT)
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from chalicelib.aws.athena import Athena
-from chalicelib.settings import Settings
+from chalicelib.settings import LOCAL_STAGE, Settings
 from local.emulator import PROJECT, Emulator, running
 from local.pipeline import wait_for
 
@@ -39,7 +39,7 @@ class Checkout:
                 shutil.copy2(PROJECT / name, folder / name)
         shutil.copytree(PROJECT / ".chalice", folder / ".chalice", ignore=LEFT_OUT)
 
-    def make(self, target: str, *variables: str, stage: str = "local") -> subprocess.CompletedProcess[str]:
+    def make(self, target: str, *variables: str, stage: str = LOCAL_STAGE) -> subprocess.CompletedProcess[str]:
         """Run a target of the Makefile for stage local, with this environment's packages."""
         environment = {**os.environ, **self.aws.environment, "AWS_CONFIG_FILE": os.devnull}
         # As on most machines: bytecode is written, and must not get into the package.
@@ -56,7 +56,7 @@ class Checkout:
             check=False,
         )
 
-    def succeeds(self, target: str, *variables: str, stage: str = "local") -> str:
+    def succeeds(self, target: str, *variables: str, stage: str = LOCAL_STAGE) -> str:
         done = self.make(target, *variables, stage=stage)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -158,7 +158,7 @@ def test_a_first_deployment_waits_out_the_first_minutes_of_a_real_account(tmp_pa
         path = checkout.folder / ".chalice" / "config.json"
         config = json.loads(path.read_text())
         # As on AWS the sweep comes too late to help.
-        variables = config["stages"]["local"]["environment_variables"]
+        variables = config["stages"][LOCAL_STAGE]["environment_variables"]
         variables |= {"ETL_SWEEP_MINUTES": "15", "GLUE_CRAWLER": "orders-crawler"}
         path.write_text(json.dumps(config))
         patient = "DEPLOY=--again 5 --pause 1"
@@ -208,7 +208,7 @@ def test_a_stage_with_a_wrong_setting_is_refused_before_anything_is_made(empty: 
     checkout = Checkout(empty, tmp_path / "one")
     path = checkout.folder / ".chalice" / "config.json"
     config = json.loads(path.read_text())
-    config["stages"]["local"]["environment_variables"]["UPLOAD_SECONDS"] = "15 minutes"
+    config["stages"][LOCAL_STAGE]["environment_variables"]["UPLOAD_SECONDS"] = "15 minutes"
     path.write_text(json.dumps(config))
     failed = checkout.make("deploy")
     assert failed.returncode
@@ -328,7 +328,7 @@ def test_a_change_that_athena_cannot_read_over_old_files_is_refused_with_the_rea
     contract = checkout.folder / "chalicelib" / "contracts" / "orders" / "contract.py"
     contract.write_text(contract.read_text("utf-8").replace(EMAIL, changed), "utf-8")
     plan = subprocess.run(
-        [sys.executable, "-m", "glue_setup", "plan", "--stage", "local"],
+        [sys.executable, "-m", "glue_setup", "plan", "--stage", LOCAL_STAGE],
         cwd=checkout.folder,
         env={**os.environ, **empty.environment},
         capture_output=True,

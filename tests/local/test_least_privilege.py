@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from glue_setup.policies import FUNCTIONS
-from tests.local.product import Product, product_with, without_events
+from tests.local.product import Product, product_with, without_events, without_schedule
 from tests.local.scenes import CRAWLER, SCENES, Scene
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
@@ -19,10 +19,7 @@ pytestmark = [pytest.mark.aws, pytest.mark.slow]
 def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """The product with a crawler, where nothing happens by itself: no announcements, no schedule."""
     variables = {"GLUE_CRAWLER": CRAWLER, "ETL_SWEEP_GRACE_SECONDS": "60"}
-    with product_with(tmp_path_factory, variables) as product, without_events(product):
-        events = product.aws.client("events")
-        for rule in events.list_rules()["Rules"]:
-            events.disable_rule(Name=rule["Name"])
+    with product_with(tmp_path_factory, variables) as product, without_events(product), without_schedule(product):
         yield product
 
 
@@ -53,9 +50,9 @@ class Role:
 
     def without(self, sid: str) -> Any:
         """Return the policy without one statement."""
-        left = [s for s in self.policy["Statement"] if s["Sid"] != sid]
-        assert len(left) == len(self.policy["Statement"]) - 1
-        return self.policy | {"Statement": left}
+        remaining = [s for s in self.policy["Statement"] if s["Sid"] != sid]
+        assert len(remaining) == len(self.policy["Statement"]) - 1
+        return self.policy | {"Statement": remaining}
 
 
 def test_there_is_a_scene_for_every_function() -> None:

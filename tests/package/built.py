@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from chalicelib.settings import LOCAL_STAGE
 from local.deploy import CHALICE, copy_project
 from local.emulator import PROJECT
 
@@ -20,9 +21,9 @@ def build(folder: Path, with_requirements: bool) -> Path:
     copy_project(PROJECT, folder / "project")
     if not with_requirements:
         (folder / "project" / "requirements.txt").write_text("")
-    policies = ("-m", "glue_setup", "policies", "--stage", "local", "--account", ACCOUNT, "--region", REGION)
-    run(folder / "project", *policies)
-    run(folder / "project", *CHALICE, "package", "--stage", "local", "--pkg-format", "terraform", str(folder / "out"))
+    stage = ("--stage", LOCAL_STAGE)
+    run(folder / "project", "-m", "glue_setup", "policies", *stage, "--account", ACCOUNT, "--region", REGION)
+    run(folder / "project", *CHALICE, "package", *stage, "--pkg-format", "terraform", str(folder / "out"))
     return folder / "out" / "deployment.zip"
 
 

@@ -18,8 +18,8 @@ OWN = "arn:aws:lambda:eu-west-1:123456789012:layer:ours:1"
 
 
 def functions(text: str, stage: str = "dev") -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(text)["stages"][stage]["lambda_functions"]
-    return found
+    functions: dict[str, Any] = json.loads(text)["stages"][stage]["lambda_functions"]
+    return functions
 
 
 def test_bucket_and_layer_of_the_stage_are_filled_in_and_nothing_else_changes() -> None:
@@ -47,7 +47,7 @@ def test_the_file_in_the_repository_is_written_as_configure_would() -> None:
     assert json.dumps(json.loads(TEXT), indent=2, ensure_ascii=False) + "\n" == TEXT
 
 
-def test_a_newer_layer_takes_the_place_of_the_older_and_a_layer_of_ones_own_stays() -> None:
+def test_a_newer_layer_replaces_the_older_and_a_layer_of_ones_own_stays() -> None:
     older = json.loads(configured(TEXT, "dev", "my-orders", ARN.replace(":30", ":29")))
     older["stages"]["dev"]["lambda_functions"]["load"]["layers"].insert(0, OWN)
     newer = configured(json.dumps(older), "dev", None, ARN)
@@ -67,7 +67,7 @@ def test_the_rest_api_is_regional_unless_somebody_chose_another_endpoint() -> No
         assert "REGIONAL" not in (written.get("api_gateway_endpoint_type"), *written["stages"]["dev"].values())
 
 
-def test_a_stage_without_a_bucket_is_told_how_to_get_one() -> None:
+def test_a_stage_without_a_bucket_is_shown_how_to_get_one() -> None:
     with pytest.raises(SetupError, match=r"stage dev has no bucket yet: .* make deploy STAGE=dev BUCKET=my-orders"):
         configured(TEXT, "dev", None, ARN)
 
@@ -83,7 +83,7 @@ def test_an_unknown_stage_is_rejected_with_those_that_there_are() -> None:
         configured(TEXT, "qa", "my-orders", ARN)
 
 
-def test_the_region_of_a_stage_is_known_once_its_layer_is() -> None:
+def test_a_stage_has_a_region_once_its_layer_is() -> None:
     assert configuration.region_of(json.loads(TEXT), "dev") is None
     assert configuration.region_of(json.loads(TEXT), "local") is None
     assert configuration.region_of(json.loads(configured(TEXT, "dev", "my-orders", ARN)), "dev") == "eu-west-1"

@@ -43,11 +43,9 @@ def with_authorization(aws: Emulator, folder: Path, workspace: Path, auth: str, 
 
 
 def test_unsigned_and_not_allowed_callers_are_refused_and_allowed_ones_answered(product: Product) -> None:
-    api_id = product.deployment.api_id
-    allowed = user(
-        product.aws, "asker", "execute-api:Invoke", f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api_id}/api/GET/queries*"
-    )
-    stranger = user(product.aws, "stranger-to-the-api", "s3:GetObject", "*")
+    queries = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{product.deployment.api_id}/api/GET/queries*"
+    allowed = user(product.aws, "asker", ("execute-api:Invoke", queries))
+    stranger = user(product.aws, "stranger-to-the-api", ("s3:GetObject", "*"))
     for path in ("/queries", "/queries/preview", "/openapi.json", "/uploads/x", "/executions/x"):
         assert Client(product, None).get(path).status_code == 403
         assert Client(product, stranger).get(path).status_code == 403

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.settings import LOCAL_STAGE
 from local.deploy import Deployment, chalice, deploy
 from local.emulator import Emulator
 from local.errors import LocalError
@@ -25,7 +26,7 @@ app = Chalice(app_name="routes")
 def answer() -> str:
     return "{name}"
 """
-CONFIG = {"version": "2.0", "app_name": "routes", "stages": {"local": {"api_gateway_stage": "api"}}}
+CONFIG = {"version": "2.0", "app_name": "routes", "stages": {LOCAL_STAGE: {"api_gateway_stage": "api"}}}
 
 
 def write_app(folder: Path, *routes: str) -> Path:

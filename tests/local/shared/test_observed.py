@@ -25,7 +25,7 @@ def lines(product: Product) -> list[dict[str, Any]]:
     return [json.loads(text) for text in texts if text.startswith("{")]
 
 
-def test_a_load_is_one_line_of_facts_and_one_of_metrics_and_neither_holds_anything_of_an_order(
+def test_a_load_is_one_line_of_facts_and_two_of_metrics_and_none_holds_anything_of_an_order(
     product: Product,
 ) -> None:
     key = product.drop("observed/orders.json", [GOOD, BAD])
@@ -34,14 +34,16 @@ def test_a_load_is_one_line_of_facts_and_one_of_metrics_and_neither_holds_anythi
     def poll() -> list[dict[str, Any]] | None:
         facts = {"event": "source object", "key": key}.items()
         since = list(itertools.dropwhile(lambda line: not facts <= line.items(), lines(product)))
-        return since if any("_aws" in line for line in since) else None
+        return since if sum("_aws" in line for line in since) > 1 else None
 
     facts, *others = wait_for(poll)
     assert (facts["level"], facts["version"], facts["orders_loaded"]) == ("INFO", entry.version, 1)
-    measured = next(line for line in others if "_aws" in line)
-    (directive,) = measured["_aws"]["CloudWatchMetrics"]
-    assert (directive["Namespace"], directive["Dimensions"]) == ("OrdersEtl", [["stage"]])
-    assert (measured["stage"], measured["OrdersLoaded"], measured["OrdersRejected"]) == ("local", [1.0], [1.0])
-    assert measured["MemoryPeakMegabytes"][0] > 10
+    data, process = [line for line in others if "_aws" in line][:2]
+    for measured, dimensions in ((data, ["stage", "contract"]), (process, ["stage"])):
+        (directive,) = measured["_aws"]["CloudWatchMetrics"]
+        assert (directive["Namespace"], directive["Dimensions"]) == ("OrdersEtl", [dimensions])
+    assert (data["stage"], data["contract"]) == ("local", "orders")
+    assert (data["OrdersLoaded"], data["OrdersRejected"]) == ([1.0], [1.0])
+    assert process["MemoryPeakMegabytes"][0] > 10
     assert "Zerlina" not in str([facts, *others])
     assert "zq@" not in str([facts, *others])

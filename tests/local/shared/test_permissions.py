@@ -67,8 +67,8 @@ def test_an_unsigned_call_of_an_iam_route_is_refused(probe: Deployment) -> None:
 
 def test_a_caller_without_permission_is_refused_and_with_it_answered(aws: Emulator, probe: Deployment) -> None:
     arn = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{probe.api_id}/api/GET/signed/*"
-    reader = user(aws, "reader", "execute-api:Invoke", arn)
-    stranger = user(aws, "stranger", "s3:GetObject", "*")
+    reader = user(aws, "reader", ("execute-api:Invoke", arn))
+    stranger = user(aws, "stranger", ("s3:GetObject", "*"))
 
     status, body = call(f"{probe.api_url}/signed/a%20b?q=%26%20x", reader)
     assert status == 200
@@ -88,7 +88,7 @@ def test_nobody_reads_or_writes_the_bucket_unsigned(aws: Emulator, probe: Deploy
 
 
 def test_an_upload_link_allows_one_key_one_size_one_type(aws: Emulator, probe: Deployment, tmp_path: Path) -> None:
-    uploader = user(aws, "uploader", "s3:PutObject", f"arn:aws:s3:::{PROBE_BUCKET}/uploads/*")
+    uploader = user(aws, "uploader", ("s3:PutObject", f"arn:aws:s3:::{PROBE_BUCKET}/uploads/*"))
     s3 = aws.client("s3", {"aws_access_key_id": uploader[0], "aws_secret_access_key": uploader[1]})
     conditions = [["content-length-range", 1, 10], {"Content-Type": "application/json"}]
     fields = {"Content-Type": "application/json"}

@@ -6,20 +6,14 @@ import gzip
 import json
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
 from local.expected import Samples
 from local.pipeline import wait_for
-from tests.local.product import Product
+from tests.local.product import Product, order
 
 pytestmark = pytest.mark.aws
-
-
-def order(order_id: object, date: str = "2024-07-05", lines: int = 1, **more: Any) -> dict[str, Any]:
-    products = [{"product_id": i, "name": "Cup", "price": 2.5, "quantity": i} for i in range(1, lines + 1)]
-    return {"order_id": order_id, "order_date": date, "total_amount": 10, "products": products, **more}
 
 
 @pytest.mark.parametrize(
