@@ -19,7 +19,7 @@ from chalicelib.settings import MIB, Settings
 from chalicelib.stage import read_stage
 from glue_setup import command_line
 from glue_setup.command_line import say
-from operate.unnamed import UnnamedCounts, described, proposals
+from operate.unnamed import UnnamedField, UnnamedFields
 
 MIB_TO_READ = 64
 MOST_SHOWN = 50
@@ -55,7 +55,7 @@ def promote(store: ObjectStore, dataset: Dataset, max_bytes: int, stage: str, sa
     say("A line that is put into contract.toml and deployed fills its column from then on. For what is loaded already:")
     say(f"  python -m operate replay --stage {stage} --prefix {dataset.incoming}")
     say(
-        f"reads {count} objects of {_mib(size)} on this machine and writes their rows anew; --dry-run names them, "
+        f"reads {count} objects of {_size(size)} on this machine and writes their rows anew; --dry-run names them, "
         "--since takes fewer."
     )
 
@@ -63,21 +63,28 @@ def promote(store: ObjectStore, dataset: Dataset, max_bytes: int, stage: str, sa
 def _promote(store: ObjectStore, table: Table, folder: str, max_bytes: int, say: Say) -> None:
     files = [each for each in _listed(store, folder) if each.key.endswith(".parquet")]
     files.sort(key=lambda each: each.modified_at, reverse=True)
-    counts, read = _counts(store, table, files, max_bytes)
+    unnamed, read = _unnamed(store, table, files, max_bytes)
     say(
-        f"{table.name}: read {read.files} of {len(files)} files, the newest, {_mib(read.bytes)}: "
-        f"{counts.documents} documents in {counts.rows} rows"
+        f"{table.name}: read {read.files} of {len(files)} files, the newest, {_size(read.bytes)}: "
+        f"{unnamed.documents} documents in {unnamed.rows} rows"
     )
-    listed = list(proposals(counts, table))
-    if not listed:
+    fields = unnamed.of(table)
+    if not fields:
         say("  no unnamed fields")
-    for path, each, line in listed[:MOST_SHOWN]:
-        say(f"  {described(path, each, counts.of(path))}")
-        say(f"           {line}")
-    if len(listed) > MOST_SHOWN:
-        say(f"  and {len(listed) - MOST_SHOWN} fields that are less frequent")
-    if counts.left_out:
-        say(f"  and {counts.left_out} values of more fields than are counted")
+    for each in fields[:MOST_SHOWN]:
+        say(f"  {_described(each)}")
+        say(f"    {each.line}")
+        if each.look:
+            say(f"    # look: {each.look}")
+    if len(fields) > MOST_SHOWN:
+        say(f"  and {len(fields) - MOST_SHOWN} fields that are less frequent")
+    if unnamed.left_out:
+        say(f"  and {unnamed.left_out} values under keys that no path can write, or beyond those that are counted")
+
+
+def _described(each: UnnamedField) -> str:
+    share = f"{each.count / each.total:.1%}"
+    return f"{share:>6}  {each.count} of {each.total}  {shown(each.path, 80)}: {' or '.join(each.types)}"
 
 
 @dataclass
@@ -88,11 +95,11 @@ class _Read:
     bytes: int = 0
 
 
-def _counts(
+def _unnamed(
     store: ObjectStore, table: Table, files: Sequence[ObjectSummary], max_bytes: int
-) -> tuple[UnnamedCounts, _Read]:
-    """Count the fields of the first of `files` that fit together in `max_bytes`, of one at least."""
-    counts, read = UnnamedCounts(), _Read()
+) -> tuple[UnnamedFields, _Read]:
+    """Read the unnamed fields of the first of `files` that fit together in `max_bytes`, of one at least."""
+    unnamed, read = UnnamedFields(), _Read()
     origins = (Origin.SOURCE_KEY, Origin.SOURCE_VERSION, Origin.RECORD_NUMBER, Origin.EXTRA_FIELDS)
     names = [table.of(origin).name for origin in origins]
     for each in files:
@@ -113,8 +120,8 @@ def _counts(
             for batch in file.iter_batches(columns=names):
                 *lineage, extra_fields = (batch.column(name).to_pylist() for name in names)
                 for document, fields in zip(zip(*lineage, strict=True), extra_fields, strict=True):
-                    counts.add(document, fields)
-    return counts, read
+                    unnamed.add(document, fields)
+    return unnamed, read
 
 
 def _listed(store: ObjectStore, prefix: str) -> Iterator[ObjectSummary]:
@@ -135,7 +142,7 @@ def _dataset(settings: Settings, name: str) -> Dataset:
     return by_name[name]
 
 
-def _mib(size: int) -> str:
+def _size(size: int) -> str:
     return f"{size / MIB:.1f} MiB" if size >= MIB // 10 else f"{size} bytes"
 
 
