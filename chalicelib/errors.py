@@ -52,17 +52,16 @@ class SettingError(EtlError):
 
 
 class ContractError(EtlError, ValueError):
-    """A contract contradicts itself, or another. `problems` says where and how, one for each contradiction.
+    """Contracts have faults. `problems` says where and how, one for each, and what to do.
 
-    `file` is the contract.toml that it was read from, None where it was not; each of its problems names it.
+    `file` is the contract.toml that has them all, None where they are of several contracts, or of none.
     """
 
     def __init__(self, problems: list[str], file: str | None = None) -> None:
         self.problems = problems
         self.file = file
-        what = f"the contracts have {len(problems)}" if file is None else f"{file} has {len(problems)}"
-        several = "\n- ".join([f"{what} faults:", *problems])
-        super().__init__(problems[0] if len(problems) == 1 else several)
+        heading = f"{'the contracts have' if file is None else f'{file} has'} {len(problems)} faults:"
+        super().__init__(problems[0] if len(problems) == 1 else "\n- ".join([heading, *problems]))
 
 
 class StageError(EtlError):
@@ -145,6 +144,15 @@ class UnknownQuery(EtlError):
         self.name = name
         self.names = names
         super().__init__(f"no saved query is named {shown(name)!r}: use one of {', '.join(names)}")
+
+
+class UnknownContract(EtlError):
+    """No contract has this name."""
+
+    def __init__(self, name: str, names: list[str]) -> None:
+        self.name = name
+        self.names = names
+        super().__init__(f"no contract is named {shown(name)!r}: use one of {', '.join(names)}")
 
 
 class QueryFailed(EtlError):

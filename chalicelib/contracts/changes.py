@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from chalicelib.contracts.contract import Column, Contract, FromDocument, FromRecord, Origin, Product, RowNumber, Table
+from chalicelib.contracts.contract import Column, Contract, FromDocument, Table
+from chalicelib.contracts.description import origin_of
 
 REMEDY = "give the new shape a column name of its own, or its contract a table of its own"
 
@@ -225,7 +226,7 @@ def _of_rules(old: Column, new: Column, subject: str) -> Iterator[Change]:
     """Yield how the values of a column are made in another way."""
     rules: list[tuple[str, Any, Any]] = [
         ("type", old.type.value, new.type.value),
-        ("source", _source(old), _source(new)),
+        ("source", origin_of(old), origin_of(new)),
         ("null", old.nulls, new.nulls),
         ("divide_by or digits", old.minor_units, new.minor_units),
         ("format", old.formats, new.formats),
@@ -242,20 +243,6 @@ def _of_rules(old: Column, new: Column, subject: str) -> Iterator[Change]:
     if old.required != new.required:
         message = "is required: a document without it is rejected" if new.required else "may be NULL"
         yield Change(Effect.COMPATIBLE, subject, f"{message} from now on")
-
-
-def _source(column: Column) -> str:
-    match column.source:
-        case FromDocument(paths):
-            return _listed(paths)
-        case FromRecord(paths):
-            return f"outer {_listed(paths)}"
-        case RowNumber(of):
-            return f"the number of {of}"
-        case Product(factors):
-            return " × ".join(factors)
-        case Origin():
-            return column.source.value
 
 
 def _listed(paths: Iterable[object]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from chalicelib.contracts.paths import Index, Key, Where
+from chalicelib.contracts.paths import Each, Index, JsonPath, Key, Where
 from chalicelib.flatten.json_text import RejectedDocument, below
 from chalicelib.flatten.scalars import NumberText, kind
 
@@ -65,3 +65,14 @@ def _first(elements: list[Any], where: Where) -> int | None:
 def _is_none(value: Any) -> bool:
     """Tell whether a value that is no object or list is a way to write that there is none."""
     return value is False or (isinstance(value, str) and value == "" and not isinstance(value, NumberText))
+
+
+def generic_path(path: JsonPath) -> str:
+    """Return a path as `extra_fields` has it: keys as `below` writes them, `[]` for the elements of a list."""
+    text = ""
+    for step in path.steps:
+        if isinstance(step, Key):
+            text = below(f"{text}." if text else "", step.name)
+        elif isinstance(step, Each):
+            text += "[]"
+    return text

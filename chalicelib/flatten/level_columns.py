@@ -107,16 +107,22 @@ class LevelColumns:
             if chosen is None:
                 chosen = array
                 continue
-            first, second = columns.validity(chosen), columns.validity(array)
+            first = columns.validity(chosen)
             has = np.ones(len(array), np.bool_) if first is None else first
             if level.parents is not level.documents:
-                # Of an element's, which is an unnamed field then is left to the strict way.
-                fine &= ~(has if second is None else has & second)
+                self._leave_others(level, leaf.number, array, has, fine)
             if array.type != chosen.type:
                 array, chosen = columns.as_text(array), columns.as_text(chosen)
             chosen = columns.choose(has, chosen, array)
         assert chosen is not None
         return chosen
+
+    @staticmethod
+    def _leave_others(level: Level, leaf: int, array: pa.Array, has: Bools, fine: Bools) -> None:
+        """Clear `fine` where an element's value is not the one that is chosen: an unnamed field, for the strict way."""
+        sent, valid = columns.validity(level.arrays[leaf]), columns.validity(array)
+        chosen = ~has if valid is None else valid & ~has
+        fine &= chosen if sent is None else chosen | ~sent
 
     def _decimal(self, column: Column, name: str, array: pa.Array, levels: dict[str, Level], fine: Bools) -> pa.Array:
         digits: int | Int64s = 0

@@ -10,7 +10,7 @@ from typing import Any
 
 from chalicelib.contracts.contract import Column, Contract, Table
 from chalicelib.contracts.paths import JsonPath, Key
-from chalicelib.flatten.follow import follow, holds
+from chalicelib.flatten.follow import follow, generic_path, holds
 from chalicelib.flatten.json_text import RepeatedKey, below, compact, repeated_key
 from chalicelib.flatten.observations import Observations
 from chalicelib.flatten.values import is_null
@@ -84,7 +84,7 @@ class UnnamedFields:
         """
         fields: Fields = {}
         if isinstance(element, dict):
-            generic = f"{rows}." if rows else ""
+            generic = f"{generic_path(rows)}." if rows else ""
             self._collect(element, self._roots.setdefault(rows, Node()), prefix, generic, fields, element)
         return fields
 
@@ -155,7 +155,7 @@ class UnnamedFields:
             self._know_object(rows, tuple(keys[:-1]))
             return None
         level = str(rows or "")
-        path = f"{level}." if level else ""
+        path = f"{generic_path(rows)}." if rows else ""
         node = self._roots.setdefault(rows, Node())
         self._by_path[level, path] = node
         for step in steps:

@@ -231,7 +231,8 @@ class UnnamedReader:
         new = np.flatnonzero(literals < 0)
         for node_number, name in {(int(nodes[i]), int(names[i])) for i in new.tolist()}:
             node, key = self._layout.nodes[node_number], self._names.names[name].decode()
-            self._fields.note(key, node.level, node.path)
+            if key not in node.children:
+                self._fields.note(key, node.level, node.path)
             self._literal_of[node_number, name] = len(self._literals)
             self._literals.append(f",{quoted(below(node.path, key))}:".encode())
 

@@ -17,7 +17,6 @@ import pyarrow.parquet as pq
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from chalicelib.contracts.orders.contract import ORDERS
 
 from chalicelib.assembly import datasets
 from chalicelib.aws.athena import Athena
@@ -29,6 +28,7 @@ from glue_setup import foundations, policies
 from glue_setup.clients import Clients
 from glue_setup.target import Target
 from local.emulator import Emulator, running
+from tests.contracts import ORDERS
 
 pytestmark = pytest.mark.aws
 

@@ -7,25 +7,22 @@ from dataclasses import replace
 from typing import Any, cast
 
 import pytest
-from chalicelib.contracts.model import Column, Contract, Type
-from chalicelib.contracts.orders.contract import ORDERS
 
 from chalicelib.aws.glue import table_input
+from chalicelib.contracts.contract import Column, Contract, FromDocument, Type
+from chalicelib.contracts.paths import parse
 from glue_setup.errors import Refused, SetupError
 from glue_setup.resource import Plan
+from tests.contracts import ORDERS, with_column_changed, with_columns
 from tests.edge.glue_setup_world import BUCKET, World, world
 
-ADDED = Column("coupon", Type.TEXT, "coupon", "A voucher's code.")
+ADDED = Column("coupon", Type.TEXT, FromDocument((parse("coupon"),)), "A voucher's code.")
 
 
 def with_column(column: Any, after: Any = "total_amount") -> Any:
-    columns = list(ORDERS.columns)
+    columns = list(ORDERS.main.columns)
     columns.insert([c.name for c in columns].index(after) + 1, column)
-    return replace(ORDERS, columns=tuple(columns))
-
-
-def changed(column: Any, **fields: Any) -> Any:
-    return replace(ORDERS, columns=tuple(replace(c, **fields) if c.name == column else c for c in ORDERS.columns))
+    return with_columns(ORDERS, *columns)
 
 
 @pytest.fixture
@@ -47,7 +44,7 @@ def test_an_added_column_is_planned_and_applied_where_the_contract_has_it(stage:
     assert '  ~ column coupon: absent -> string, "A voucher\'s code."' in stage.plan()
     assert stage.writes == []
     stage.apply()
-    assert names(stage) == [c.name for c in stage.contracts[0].file_columns]
+    assert names(stage) == [c.name for c in stage.contracts[0].main.file_columns]
     assert stage.apply()[-1] == "Everything was in place: unchanged."
 
 
@@ -55,15 +52,21 @@ def test_an_added_column_is_planned_and_applied_where_the_contract_has_it(stage:
     ("contract", "reason"),
     [
         (
-            changed("customer_name", type=Type.DECIMAL),
+            with_column_changed(ORDERS, "customer_name", type=Type.DECIMAL, scale=4),
             "column customer_name would change from string to decimal(18,4)",
         ),
-        (changed("customer_name", name="buyer_name"), "column customer_name (string) is not in the contract any more"),
         (
-            replace(ORDERS, columns=tuple(c for c in ORDERS.columns if c.name != "product_category")),
+            with_column_changed(ORDERS, "customer_name", name="buyer_name"),
+            "column customer_name (string) is not in the contract any more",
+        ),
+        (
+            with_columns(ORDERS, *(c for c in ORDERS.main.columns if c.name != "product_category")),
             "column product_category (string) is not in the contract any more",
         ),
-        (changed("order_month", name="month"), "the partition would change from order_month string to month string"),
+        (
+            with_column_changed(ORDERS, "order_month", name="month"),
+            "the partition would change from order_month string to month string",
+        ),
     ],
     ids=["another type", "renamed", "removed", "another partition"],
 )
@@ -144,7 +147,7 @@ def crawled(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def declared_table(stage: World) -> dict[str, Any]:
-    return {**table_input(stage.target.datasets[0], stage.settings.catalog_mode)}
+    return {**table_input(stage.target.datasets[0], stage.contracts[0].main, stage.settings.catalog_mode)}
 
 
 def crawl(stage: World) -> Any:
@@ -192,7 +195,7 @@ def test_a_column_that_the_contract_gained_is_added_to_the_crawled_table_which_t
     crawled.contracts = (with_column(ADDED),)
     assert "  ~ column coupon: absent -> string" in crawled.plan()
     crawled.apply()
-    assert names(crawled) == [*(c.name for c in ORDERS.file_columns), "coupon"]
+    assert names(crawled) == [*(c.name for c in ORDERS.main.file_columns), "coupon"]
     assert crawled.table()["Parameters"]["UPDATED_BY_CRAWLER"] == "orders-crawler"
     assert crawled.apply()[-1] == "Everything was in place: unchanged."
 

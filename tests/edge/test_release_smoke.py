@@ -9,7 +9,6 @@ from typing import Any
 
 import boto3
 import pytest
-from chalicelib.contracts.orders.contract import ORDERS
 from moto import mock_aws
 
 from chalicelib.counts import Counts
@@ -18,7 +17,7 @@ from chalicelib.loading.models import FAILED, GONE, LOADED, QUARANTINED
 from chalicelib.settings import Settings
 from glue_setup.errors import SetupError
 from release.smoke import COLUMNS, FILE, Answer, Smoke, expected
-from tests.edge.glue_setup_world import datasets_of
+from tests.contracts import ORDERS, datasets_of
 
 BUCKET = "orders-etl-smoke"
 (DATASET,) = datasets_of(Settings(bucket=BUCKET), ORDERS)

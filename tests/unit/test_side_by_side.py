@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chalicelib.contracts.orders.contract import ORDERS
 
 from benchmarks import orders
 from chalicelib.cores import cores
@@ -27,6 +26,7 @@ from chalicelib.flatten.flattener import Flattener, Lineage
 from chalicelib.flatten.memory_file import MemoryFile
 from chalicelib.writing.convert import Limits, convert
 from tests.builders import folder_writer
+from tests.contracts import ORDERS
 
 LINEAGE = Lineage("orders.json", "v1", datetime(2025, 1, 1, tzinfo=UTC))
 LIMIT = 1 << 30
@@ -48,7 +48,7 @@ def converted(text: bytes, directory: Path, cores: float) -> tuple[Counts, list[
     rejected: list[RejectedRecord] = []
     limits = Limits(LIMIT, LIMIT, LIMIT, cores=cores)
     writer = folder_writer(directory, LINEAGE)
-    counts, _ = convert(io.BytesIO(text), LINEAGE, limits, writer=writer, reject=rejected.append, contract=ORDERS)
+    counts, _, _ = convert(io.BytesIO(text), LINEAGE, limits, writer=writer, reject=rejected.append, contract=ORDERS)
     writer.publish()
     return counts, rejected, {file: (directory / file).read_bytes() for file in writer.files}
 
