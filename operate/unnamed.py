@@ -102,11 +102,11 @@ def _fields(rows: JsonPath | None, profile: Profile) -> Iterator[tuple[Field, Sc
 
 
 def _named(of: Field, scope: Scope, total: int, names: Names) -> UnnamedField:
-    found = typed(of, scope)
+    kind = typed(of, scope)
     paths = [str(path) for path in of.paths]
-    declared = {"path": paths[0] if len(paths) == 1 else paths, "type": found.type, **found.options}
+    declared = {"path": paths[0] if len(paths) == 1 else paths, "type": kind.type, **kind.options}
     line = f"{names.name(of.keys[-1], '_'.join(of.keys))} = {toml_value(declared)}"
-    look = found.look
+    look = kind.look
     if of.node.items is not None and of.node.items.objects:
         look = f"a list of objects: its elements make rows of a table with rows = {toml_value(f'{paths[0]}[]')}"
     return UnnamedField(paths[0], of.node.present - of.node.nulls, total, _types(of.node), line, look)

@@ -86,7 +86,7 @@ def catalog_changes(
     for name, new_type in declared.items():
         if name not in columns:
             message = f"column {name} ({new_type}) is new: it is NULL in the rows that are there"
-            if isinstance(table[name].source, FromDocument):
+            if isinstance(table[name].source, FromDocument) and name not in (*table.identity, table.version):
                 message += ", whose values, where they were sent, stand in extra_fields: a replay fills it"
             result.append(Change(Effect.COMPATIBLE, f"{table.name}.{name}", message))
     expected = {table.partition.name: table.partition.glue_type}

@@ -21,7 +21,7 @@ from chalicelib.contracts.odcs import odcs, yaml
 from tests.drawn_contracts import completed, declared_contracts
 
 ROOT = Path(__file__).parents[2]
-CONTRACTS = ["orders", *sorted(str(folder) for folder in (ROOT / "tests/contracts").iterdir())]
+CONTRACTS = ["orders", *sorted(str(file.parent) for file in (ROOT / "tests/contracts").glob("*/contract.toml"))]
 
 
 def exported(capsys: pytest.CaptureFixture[str], contract: str, form: str, *options: str) -> str:
