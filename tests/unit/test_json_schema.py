@@ -93,9 +93,10 @@ SOUND = {"order_id": 1, "order_date": "2024-07-05", "products": [{"product_id": 
         ({"total_amount": "12,50"}, "'12,50' does not match"),
         ({"total_amount": 1e15}, "is greater than the maximum of 100000000000000"),
         ({"customer": "Ann"}, "'Ann' is expected to be empty"),
-        ({"products": {"product_id": 1}}, "is not of type 'array', 'null', 'string'"),
+        ({"products": {"product_id": 1}}, "is not of type 'array', 'null', 'string', 'boolean'"),
         ({"products": [{"quantity": "two"}]}, "'two' does not match"),
-        ({"products": [5]}, "5 is not of type 'object', 'null', 'string', 'array'"),
+        ({"products": True}, "True should not be valid under {'const': True}"),
+        ({"products": [5]}, "5 is not of type 'object'"),
     ],
 )
 def test_what_breaks_the_contract_is_an_error_of_the_schema(wrong: dict[str, Any], error: str) -> None:
@@ -110,7 +111,16 @@ def test_an_order_without_identity_lacks_a_required_property() -> None:
 
 
 @pytest.mark.parametrize(
-    "fine", [{"products": []}, {"products": ""}, {"customer": []}, {"customer": None}, {"note": {"any": [1]}}]
+    "fine",
+    [
+        {"products": []},
+        {"products": ""},
+        {"customer": []},
+        {"customer": False},
+        {"customer": None},
+        {"products": False},
+        {"note": {"any": [1]}},
+    ],
 )
 def test_what_counts_as_missing_and_what_no_column_has_is_valid(fine: dict[str, Any]) -> None:
     assert rejection(orders(), SOUND | fine) is None
