@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import boto3
 import botocore
@@ -15,8 +16,9 @@ from chalicelib.aws.runtime import check_botocore
 from chalicelib.aws.s3 import Storage, s3_client
 from chalicelib.contracts import registry
 from chalicelib.dataset import Dataset, Prefixes
-from chalicelib.errors import AwsError
+from chalicelib.errors import AwsError, ContractError
 from chalicelib.loading.crawler_turn import CrawlerTurn
+from chalicelib.queries import saved
 from chalicelib.settings import Settings
 from chalicelib.telemetry.logs import log, measure
 
@@ -27,8 +29,25 @@ check_botocore(botocore.__version__)  # now and not at the first write, which wo
 def datasets(settings: Settings) -> tuple[Dataset, ...]:
     """Return the datasets of a stage: one for each contract that is deployed.
 
-    Raises ContractError where two of them, or a table and a prefix of the bucket, get into each other's way.
+    Raises ContractError with every fault of the contracts, and where two of them, or a table and a prefix of the
+    bucket, get into each other's way.
     """
+    made, faults = _datasets(settings, registry.FOLDER)
+    if faults:
+        raise ContractError(faults)
+    return made
+
+
+def check_contracts(settings: Settings, folder: Path = registry.FOLDER) -> None:
+    """Raise ContractError with everything for which a stage must not be deployed: as `datasets`, and saved queries."""
+    made, faults = _datasets(settings, folder)
+    faults += saved.faults(made)
+    if faults:
+        raise ContractError(faults)
+
+
+def _datasets(settings: Settings, folder: Path) -> tuple[tuple[Dataset, ...], list[str]]:
+    """Return the datasets of the contracts in `folder` that can be read, and all faults."""
     prefixes = Prefixes(
         settings.incoming_prefix,
         settings.quarantine_prefix,
@@ -36,9 +55,9 @@ def datasets(settings: Settings) -> tuple[Dataset, ...]:
         settings.results_prefix,
         settings.state_prefix,
     )
-    return dataset.check(
-        Dataset(contract, settings.bucket, settings.database, prefixes) for contract in registry.contracts()
-    )
+    contracts, faults = registry.readable(folder)
+    made = tuple(Dataset(contract, settings.bucket, settings.database, prefixes) for contract in contracts)
+    return made, [*faults, *dataset.clashes(made)]
 
 
 @functools.cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from chalicelib.contracts.contract import Contract, Table
 from chalicelib.errors import ContractError
@@ -63,6 +64,12 @@ class Dataset:
         """The views on the tables, in the order in which they have to be made."""
         return self.contract.views
 
+    @property
+    def query_files(self) -> tuple[Path, ...]:
+        """The files of the contract's saved queries, each named like its query."""
+        folder = self.contract.folder
+        return () if folder is None else tuple(sorted(folder.glob("queries/*.sql")))
+
 
 def dataset_of(key: str, datasets: Iterable[Dataset]) -> Dataset | None:
     """Return the dataset that a source key belongs to: the one with the longest incoming prefix that the key is below.
@@ -75,15 +82,23 @@ def dataset_of(key: str, datasets: Iterable[Dataset]) -> Dataset | None:
 
 
 def check(datasets: Iterable[Dataset]) -> tuple[Dataset, ...]:
-    """Return the datasets of a stage. Raises ContractError, which names everything that two of them, or a table and a
-    prefix of the bucket, cannot both have."""
+    """Return the datasets of a stage. Raises ContractError with all their `clashes`."""
     checked = tuple(datasets)
+    problems = clashes(checked)
+    if problems:
+        raise ContractError(problems)
+    return checked
+
+
+def clashes(datasets: Iterable[Dataset]) -> list[str]:
+    """Return everything that two datasets of a stage, or a table and a prefix of the bucket, cannot both have."""
     owners: dict[tuple[str, str], str] = {}
     problems = []
-    for each in checked:
+    for each in datasets:
         named = [
             ("incoming folder", each.incoming),
             *(("table or view", name) for name in (*(table.name for table in each.tables), *each.views)),
+            *(("saved query", file.stem) for file in each.query_files),
         ]
         for key in named:
             if key in owners:
@@ -97,6 +112,4 @@ def check(datasets: Iterable[Dataset]) -> tuple[Dataset, ...]:
             for prefix in each.prefixes.all
             if prefix.startswith(folder) or folder.startswith(prefix)
         ]
-    if problems:
-        raise ContractError(problems)
-    return checked
+    return problems

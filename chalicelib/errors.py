@@ -52,20 +52,16 @@ class SettingError(EtlError):
 
 
 class ContractError(EtlError, ValueError):
-    """A contract contradicts itself. `problems` says where and how, one for each contradiction.
+    """Contracts have faults. `problems` says where and how, one for each, and what to do.
 
-    `file` is the contract.toml that it was read from, None where it was not; each of its problems names it.
+    `file` is the contract.toml that has them all, None where they are of several contracts, or of none.
     """
 
     def __init__(self, problems: list[str], file: str | None = None) -> None:
         self.problems = problems
         self.file = file
-        if file is not None:
-            super().__init__(
-                problems[0] if len(problems) == 1 else "\n- ".join([f"{file} has {len(problems)} faults:", *problems])
-            )
-            return
-        super().__init__(f"the contract (chalicelib/contracts/model.py) contradicts itself: {'; '.join(problems)}")
+        heading = f"{'the contracts have' if file is None else f'{file} has'} {len(problems)} faults:"
+        super().__init__(problems[0] if len(problems) == 1 else "\n- ".join([heading, *problems]))
 
 
 class StageError(EtlError):

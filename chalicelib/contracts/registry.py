@@ -18,8 +18,24 @@ FOLDER = Path(__file__).parent
 
 @cache
 def contracts() -> tuple[Contract, ...]:
-    """Return every contract, in the order of their names. Raises ContractError."""
-    return tuple(read(file) for file in sorted(FOLDER.glob(f"*/{FILE_NAME}")))
+    """Return every contract, in the order of their names. Raises ContractError with every fault of all."""
+    read_contracts, faults = readable(FOLDER)
+    if faults:
+        raise ContractError(faults)
+    return read_contracts
+
+
+def readable(folder: Path) -> tuple[tuple[Contract, ...], list[str]]:
+    """Return the contracts in the folders of `folder` that have no fault, and the faults of the others."""
+    contracts, faults = [], []
+    for file in sorted(folder.glob(f"*/{FILE_NAME}")):
+        try:
+            contracts.append(read(file))
+        except ContractError as problem:
+            faults += problem.problems
+    if not contracts and not faults:
+        faults.append(f"there is no contract: put a folder with a {FILE_NAME} into {folder}")
+    return tuple(contracts), faults
 
 
 @cache

@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -117,18 +117,25 @@ class Parameter:
     maximum: str | None = None
 
     @classmethod
-    def declared(cls, fields: Mapping[str, str]) -> Parameter:
+    def declared(cls, given: Mapping[str, str]) -> Parameter:
         """Build a parameter from its header lines. Raises ValueError when they contradict each other."""
-        given = dict(fields)
-        required = given.pop("required", "no") == "yes"
+        named = f"parameter {shown(given['name'])}"
+        unknown = sorted(set(given) - {each.name for each in fields(cls)})
+        missing = [name for name in ("type", "description", "example") if name not in given]
+        if unknown or missing:
+            problems = [f"has {', '.join(unknown)}"] * bool(unknown) + [f"lacks {', '.join(missing)}"] * bool(missing)
+            raise ValueError(f"{named} {' and '.join(problems)}: it takes {', '.join(each.name for each in fields(cls))}")
+        required = given.get("required", "no") == "yes"
+        parameter = cls(**{**given, "required": required})  # type: ignore[arg-type]
+        if parameter.type not in READ:
+            raise ValueError(f"{named} has type {shown(parameter.type)!r}: give {', '.join(READ)}")
+        if required == (parameter.default is not None):
+            raise ValueError(f"{named}: give either a default or required: yes")
         try:
-            parameter = cls(**given, required=required)
-        except TypeError as problem:
-            raise ValueError(f"parameter {fields['name']}: {problem}") from None
-        if parameter.type not in READ or required == (parameter.default is not None):
-            raise ValueError(f"parameter {parameter.name}: give a known type, and a default or required: yes")
-        parameter.value(parameter.example)
-        parameter.value(parameter.default or parameter.example)
+            parameter.value(parameter.example)
+            parameter.value(parameter.default or parameter.example)
+        except ValueError as problem:
+            raise ValueError(f"{named}: {problem}") from None
         return parameter
 
     def describe(self) -> dict[str, Any]:

@@ -4,12 +4,14 @@ A query's file starts with its header, in SQL comments:
 
     -- title: Orders between two days
     -- description: One row per order.
+    -- chart: bar x=order_date y=total_amount
     -- parameter: from
     --   type: date
     --   required: yes
     --   example: 2024-07-01
 
-Its text names parameters as `:from`; `:from.month` is the month of a date, as the partition key writes it, and
+`chart` says how to draw the answer, `bar` or `line`, by the names of two of its columns; without it, it is a table.
+The text names parameters as `:from`; `:from.month` is the month of a date, as the partition key writes it, and
 `:to.next_day` the day after. Each becomes one `?`. Athena documents `?` in WHERE clauses only, so they stand nowhere
 else: a limit is a predicate on a rank, never `LIMIT ?`.
 https://docs.aws.amazon.com/athena/latest/ug/querying-with-prepared-statements.html
@@ -18,12 +20,12 @@ https://docs.aws.amazon.com/athena/latest/ug/querying-with-prepared-statements.h
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import asdict, dataclass
+from itertools import takewhile
 from typing import Any
 
+from chalicelib.contracts.names import NAME
 from chalicelib.dataset import Dataset
 from chalicelib.errors import ContractError, ParameterError, UnknownQuery, shown
 from chalicelib.queries.parameters import DERIVED, LITERAL, Parameter, Value, render
@@ -31,6 +33,7 @@ from chalicelib.queries.parameters import DERIVED, LITERAL, Parameter, Value, re
 HEADER_LINE = re.compile(r"--( {1,3})([a-z]+): (.+)")
 PLACEHOLDER = re.compile(r"(?<!:):([a-z_]+)(?:\.([a-z_]+))?")
 IDENTIFIER = re.compile(r"[a-z0-9_]{1,128}")
+CHART = re.compile(r"(bar|line) x=([a-z0-9_]+) y=([a-z0-9_]+)")
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,15 @@ class Statement:
 
 
 @dataclass(frozen=True)
+class Chart:
+    """How to draw an answer: `type` is `bar` or `line`, `x` and `y` are columns of the answer."""
+
+    type: str
+    x: str
+    y: str
+
+
+@dataclass(frozen=True)
 class SavedQuery:
     """A query that may be run by name. `template` is SQL with `:parameter`; `contract` names the query's."""
 
@@ -52,14 +64,17 @@ class SavedQuery:
     parameters: tuple[Parameter, ...]
     template: str
     contract: str = ""
+    chart: Chart | None = None
 
     def describe(self) -> dict[str, Any]:
-        """Return name, title, description and parameters as JSON values: enough to build a form."""
+        """Return everything but the SQL as JSON values: enough to build a form and to draw the answer."""
         return {
             "name": self.name,
+            "contract": self.contract,
             "title": self.title,
             "description": self.description,
             "parameters": [parameter.describe() for parameter in self.parameters],
+            "chart": asdict(self.chart) if self.chart else None,
         }
 
     def bind(self, given: Mapping[str, str | Sequence[str]]) -> Statement:
@@ -109,21 +124,21 @@ class SavedQuery:
         return values
 
 
-@cache
-def load(datasets: tuple[Dataset, ...]) -> Mapping[str, SavedQuery]:
+def load(datasets: Iterable[Dataset]) -> Mapping[str, SavedQuery]:
     """Read the saved queries of all datasets, by name, in alphabetical order.
 
-    Raises ValueError when a file is malformed, ContractError when two contracts have a query of one name.
+    The datasets are those of a stage, which `dataset.check` has let pass. Raises ContractError with every fault of all
+    files.
     """
-    queries: dict[str, SavedQuery] = {}
-    for dataset in datasets:
-        for path in sorted(_folder(dataset, "queries").glob("*.sql")):
-            query = parse(path.stem, _filled(path.read_text("utf-8"), dataset), dataset.name)
-            if query.name in queries:
-                owners = f"contract {queries[query.name].contract} and of contract {query.contract}"
-                raise ContractError([f"query {query.name!r} is one of {owners}: give one of them another name"])
-            queries[query.name] = query
-    return dict(sorted(queries.items()))
+    queries, problems = _read(datasets)
+    if problems:
+        raise ContractError(problems)
+    return {query.name: query for query in sorted(queries, key=lambda query: query.name)}
+
+
+def faults(datasets: Iterable[Dataset]) -> list[str]:
+    """Return every fault of the datasets' saved queries, each with its file and the remedy."""
+    return _read(datasets)[1]
 
 
 def find(queries: Mapping[str, SavedQuery], name: str) -> SavedQuery:
@@ -133,50 +148,97 @@ def find(queries: Mapping[str, SavedQuery], name: str) -> SavedQuery:
     return queries[name]
 
 
-def _folder(dataset: Dataset, name: str) -> Path:
-    assert dataset.contract.folder is not None, dataset.name
-    return dataset.contract.folder / name
-
-
-def parse(name: str, text: str, contract: str = "") -> SavedQuery:
+def parse(name: str, text: str, contract: str = "", file: str | None = None) -> SavedQuery:
     """Read a saved query from the text of its file, with the names of its tables in it.
 
-    Raises ValueError telling what is wrong with the file.
+    Raises ContractError with everything that is wrong with the file, which is `file`, or NAME.sql.
     """
-    header, template = _split(text)
-    fields, parameters = _fields(name, header)
-    query = SavedQuery(name, fields.pop("title"), fields.pop("description"), tuple(parameters), template, contract)
-    declared = {parameter.name for parameter in parameters}
-    used = {match[1] for match in PLACEHOLDER.finditer(template)}
-    if fields or declared != used or "?" in template or ";" in template:
-        raise ValueError(
-            f"{name}.sql: declares {sorted(declared)}, uses {sorted(used)}, unknown fields {sorted(fields)}"
-        )
-    return query
-
-
-def _split(text: str) -> tuple[list[str], str]:
     lines = text.splitlines()
-    start = next(number for number, line in enumerate(lines) if not line.startswith("--"))
-    return lines[:start], "\n".join(lines[start:]).strip()
+    header = list(takewhile(lambda line: line.startswith("--"), lines))
+    template = "\n".join(lines[len(header) :]).strip()
+    fields, declared, problems = _fields(header)
+    if not NAME.fullmatch(name):
+        problems.append("is not named as a query: use lower-case letters, digits and underscores, a letter first")
+    parameters: dict[str, Parameter] = {}
+    for each in declared:
+        try:
+            parameter = Parameter.declared(each)
+        except ValueError as problem:
+            problems.append(str(problem))
+            continue
+        if parameter.name in parameters:
+            problems.append(f"declares parameter {parameter.name} twice: keep one")
+        parameters[parameter.name] = parameter
+    title, description, drawn = (fields.pop(key, "") for key in ("title", "description", "chart"))
+    if not (title and description):
+        problems.append("has no title or no description: begin with `-- title: …` and `-- description: …`")
+    chart = CHART.fullmatch(drawn)
+    if drawn and chart is None:
+        problems.append(f"has the chart {shown(drawn)!r}: write `bar x=COLUMN y=COLUMN`, or line")
+    if fields:
+        problems.append(f"has {', '.join(fields)} in its header: it takes title, description, chart and parameter")
+    problems += _sql_problems(template, parameters, {each["name"] for each in declared})
+    if problems:
+        raise ContractError([f"{file or f'{name}.sql'}: {problem}" for problem in problems])
+    drawn_as = Chart(*chart.groups()) if chart else None
+    return SavedQuery(name, title, description, tuple(parameters.values()), template, contract, drawn_as)
 
 
-def _fields(name: str, header: list[str]) -> tuple[dict[str, str], list[Parameter]]:
-    """Return the query's own fields and its parameters; a line indented by three spaces belongs to the parameter."""
+def _read(datasets: Iterable[Dataset]) -> tuple[list[SavedQuery], list[str]]:
+    queries, problems = [], []
+    for dataset in datasets:
+        for path in dataset.query_files:
+            try:
+                text = _filled(path.read_text("utf-8"), dataset)
+                queries.append(parse(path.stem, text, dataset.name, str(path)))
+            except ContractError as error:
+                problems += error.problems
+            except (OSError, ValueError) as error:
+                problems.append(f"{path}: cannot be read: {error}")
+    return queries, problems
+
+
+def _fields(header: list[str]) -> tuple[dict[str, str], list[dict[str, str]], list[str]]:
+    """Return the query's own fields, those of each parameter, and what is wrong with the lines.
+
+    A line indented by three spaces belongs to the parameter above it.
+    """
     fields: dict[str, str] = {}
     declared: list[dict[str, str]] = []
+    problems: list[str] = []
     for line in header:
         match = HEADER_LINE.fullmatch(line)
         if match is None:
-            raise ValueError(f"{name}.sql: cannot read the header line {shown(line)!r}")
+            problems.append(f"has the header line {shown(line)!r}: write `-- key: value`")
+            continue
         indent, key, value = match.groups()
         if key == "parameter":
             declared.append({"name": value})
-        elif len(indent) == 3:
+        elif len(indent) == 3 and declared:
             declared[-1][key] = value
+        elif key in fields:
+            problems.append(f"has {key} twice: keep one")
         else:
             fields[key] = value
-    return fields, [Parameter.declared(each) for each in declared]
+    return fields, declared, problems
+
+
+def _sql_problems(template: str, parameters: Mapping[str, Parameter], declared: Set[str]) -> Iterator[str]:
+    """Yield what is wrong with a query's SQL, beside what Athena will say of it."""
+    if not template:
+        yield "has no SQL below its header"
+    used = {match.groups() for match in PLACEHOLDER.finditer(template)}
+    names = {name for name, _ in used}
+    for name in sorted(names - declared):
+        yield f"uses :{name}, which it does not declare: write `-- parameter: {name}` in its header"
+    for name in sorted(declared - names):
+        yield f"declares parameter {name}, which it does not use: write :{name} where its value is due"
+    for name, derived in sorted((name, derived) for name, derived in used if derived and name in parameters):
+        if derived not in DERIVED or parameters[name].type != "date":
+            yield f"uses :{name}.{derived}: a parameter of type date has {' and '.join(DERIVED)}, others have neither"
+    for text, remedy in ((";", "leave it out"), ("?", "use a parameter"), ("${", "it takes ${table} and ${database}")):
+        if text in template:
+            yield f"has {text!r} in its SQL: {remedy}"
 
 
 def _filled(template: str, dataset: Dataset) -> str:

@@ -6,16 +6,12 @@ import contextlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, cast
 
 import boto3
 from moto import mock_aws
 
-from chalicelib.assembly import datasets
-from chalicelib.contracts.model import Contract
-from chalicelib.contracts.orders.contract import ORDERS
-from chalicelib.dataset import Dataset, check
+from chalicelib.contracts.contract import Contract
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage
 from glue_setup import foundations
@@ -23,6 +19,7 @@ from glue_setup.alarms import alarms, needs_data
 from glue_setup.clients import Clients
 from glue_setup.resource import Resource
 from glue_setup.target import Target
+from tests.contracts import ORDERS, datasets_of
 
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
@@ -30,25 +27,9 @@ BUCKET = "orders-etl-test"
 READS = re.compile(r"(Get|List|Head|Describe)")
 
 
-def datasets_of(settings: Settings, *contracts: Contract) -> tuple[Dataset, ...]:
-    """Return the datasets of a stage that has these contracts."""
-    prefixes = datasets(settings)[0].prefixes
-    return check(Dataset(contract, settings.bucket, settings.database, prefixes) for contract in contracts)
-
-
 def target_with(stage: Stage, *contracts: Contract, region: str = REGION, partition: str = "aws") -> Target:
     """Return a stage's target in the tests' account; without contracts it has the orders."""
-    return Target(stage, datasets_of(stage.settings, *(contracts or (ORDERS,))), ACCOUNT, region, partition)
-
-
-def returns_contract(folder: Path) -> Contract:
-    """Return another contract than the orders', with its views in `folder`."""
-    (folder / "views").mkdir(parents=True)
-    for view in ("return_lines", "returned"):
-        text = f"CREATE OR REPLACE VIEW ${{database}}.{view} AS SELECT * FROM ${{table}}"
-        (folder / "views" / f"{view}.sql").write_text(text)
-    names: dict[str, Any] = {"table": "returns", "latest": "return_lines", "documents": "returned"}
-    return replace(ORDERS, name="returns", incoming="returns/", folder=folder, **names)
+    return Target(stage, datasets_of(stage.settings, *contracts), ACCOUNT, region, partition)
 
 
 class AthenaDdl:

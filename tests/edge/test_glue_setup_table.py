@@ -9,23 +9,20 @@ from typing import Any, cast
 import pytest
 
 from chalicelib.aws.glue import table_input
-from chalicelib.contracts.model import Column, Contract, Type
-from chalicelib.contracts.orders.contract import ORDERS
+from chalicelib.contracts.contract import Column, Contract, FromDocument, Type
+from chalicelib.contracts.paths import parse
 from glue_setup.errors import Refused, SetupError
 from glue_setup.resource import Plan
+from tests.contracts import ORDERS, changed, with_columns
 from tests.edge.glue_setup_world import BUCKET, World, world
 
-ADDED = Column("coupon", Type.TEXT, "coupon", "A voucher's code.")
+ADDED = Column("coupon", Type.TEXT, FromDocument((parse("coupon"),)), "A voucher's code.")
 
 
 def with_column(column: Any, after: Any = "total_amount") -> Any:
-    columns = list(ORDERS.columns)
+    columns = list(ORDERS.main.columns)
     columns.insert([c.name for c in columns].index(after) + 1, column)
-    return replace(ORDERS, columns=tuple(columns))
-
-
-def changed(column: Any, **fields: Any) -> Any:
-    return replace(ORDERS, columns=tuple(replace(c, **fields) if c.name == column else c for c in ORDERS.columns))
+    return with_columns(ORDERS, *columns)
 
 
 @pytest.fixture
@@ -47,7 +44,7 @@ def test_an_added_column_is_planned_and_applied_where_the_contract_has_it(stage:
     assert '  ~ column coupon: absent -> string, "A voucher\'s code."' in stage.plan()
     assert stage.writes == []
     stage.apply()
-    assert names(stage) == [c.name for c in stage.contracts[0].file_columns]
+    assert names(stage) == [c.name for c in stage.contracts[0].main.file_columns]
     assert stage.apply()[-1] == "Everything was in place: unchanged."
 
 
@@ -55,15 +52,21 @@ def test_an_added_column_is_planned_and_applied_where_the_contract_has_it(stage:
     ("contract", "reason"),
     [
         (
-            changed("customer_name", type=Type.DECIMAL),
+            with_columns(ORDERS, *changed(ORDERS.main, "customer_name", type=Type.DECIMAL, scale=4)),
             "column customer_name would change from string to decimal(18,4)",
         ),
-        (changed("customer_name", name="buyer_name"), "column customer_name (string) is not in the contract any more"),
         (
-            replace(ORDERS, columns=tuple(c for c in ORDERS.columns if c.name != "product_category")),
+            with_columns(ORDERS, *changed(ORDERS.main, "customer_name", name="buyer_name")),
+            "column customer_name (string) is not in the contract any more",
+        ),
+        (
+            with_columns(ORDERS, *(c for c in ORDERS.main.columns if c.name != "product_category")),
             "column product_category (string) is not in the contract any more",
         ),
-        (changed("order_month", name="month"), "the partition would change from order_month string to month string"),
+        (
+            with_columns(ORDERS, *changed(ORDERS.main, "order_month", name="month")),
+            "the partition would change from order_month string to month string",
+        ),
     ],
     ids=["another type", "renamed", "removed", "another partition"],
 )
@@ -97,7 +100,7 @@ def test_what_others_wrote_into_the_table_survives_a_change(stage: World) -> Non
     assert stage.apply()[-1] == "Everything was in place: unchanged."
 
 
-def test_a_wrong_projection_property_that_glue_accepted_is_removed(stage: World) -> None:
+def test_a_wrong_projection_property_that_glue_accepted_is_found_and_removed(stage: World) -> None:
     stage.apply()
     declared = declared_table(stage)
     declared["Parameters"] = declared["Parameters"] | {"projection.order_month.values": "2024-01"}
@@ -144,7 +147,7 @@ def crawled(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def declared_table(stage: World) -> dict[str, Any]:
-    return {**table_input(stage.target.datasets[0], stage.settings.catalog_mode)}
+    return {**table_input(stage.target.datasets[0], stage.contracts[0].main, stage.settings.catalog_mode)}
 
 
 def crawl(stage: World) -> Any:
@@ -192,7 +195,7 @@ def test_a_column_that_the_contract_gained_is_added_to_the_crawled_table_which_t
     crawled.contracts = (with_column(ADDED),)
     assert "  ~ column coupon: absent -> string" in crawled.plan()
     crawled.apply()
-    assert names(crawled) == [*(c.name for c in ORDERS.file_columns), "coupon"]
+    assert names(crawled) == [*(c.name for c in ORDERS.main.file_columns), "coupon"]
     assert crawled.table()["Parameters"]["UPDATED_BY_CRAWLER"] == "orders-crawler"
     assert crawled.apply()[-1] == "Everything was in place: unchanged."
 
@@ -212,7 +215,7 @@ def test_the_crawler_can_only_add_and_its_role_only_read_the_table(crawled: Worl
     assert {action for s in policy["Statement"] for action in s["Action"]} == {"s3:GetObject", "s3:ListBucket"}
 
 
-def test_a_role_that_somebody_changed_is_shown_and_set_back(crawled: World) -> None:
+def test_a_role_that_somebody_changed_is_told_and_set_back(crawled: World) -> None:
     crawled.apply()
     crawled.iam.delete_role_policy(RoleName="orders-etl-test-crawler", PolicyName="read-table")
     assert any(line.startswith("  ~ policy read-table: absent -> ") for line in crawled.plan())
@@ -220,7 +223,7 @@ def test_a_role_that_somebody_changed_is_shown_and_set_back(crawled: World) -> N
     assert crawled.apply()[-1] == "All but what waits was in place: unchanged."
 
 
-def test_a_role_with_a_policy_of_others_is_kept_and_named(crawled: World) -> None:
+def test_a_role_with_a_policy_of_others_is_kept_and_told(crawled: World) -> None:
     crawled.apply()
     crawled.iam.attach_role_policy(
         RoleName="orders-etl-test-crawler", PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess"

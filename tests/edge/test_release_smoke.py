@@ -11,13 +11,13 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.counts import Counts
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.models import FAILED, GONE, LOADED, QUARANTINED
 from chalicelib.settings import Settings
 from glue_setup.errors import SetupError
 from release.smoke import COLUMNS, FILE, Answer, Smoke, expected
+from tests.contracts import ORDERS
 from tests.edge.glue_setup_world import datasets_of
 
 BUCKET = "orders-etl-smoke"

@@ -13,7 +13,6 @@ from typing import Any
 import boto3
 import pytest
 
-from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.stage import read_stage
 from glue_setup.alarms import alarms
 from glue_setup.clients import connect
@@ -30,7 +29,8 @@ from local.emulator import PROJECT
 from release import terraforming
 from release.configuration import configured
 from release.terraform import template_of
-from tests.edge.glue_setup_world import returns_contract, target_with
+from tests.contracts import ORDERS, returns_contract
+from tests.edge.glue_setup_world import target_with
 from tests.goldens.golden import assert_golden
 from tests.package.built import ACCOUNT, NOBODY, REGION
 
@@ -198,7 +198,7 @@ def test_the_foundations_are_the_golden_ones(out: Path) -> None:
 def test_each_contract_has_its_table_its_alarms_and_no_foundation_of_another_twice(
     target: Target, tmp_path: Path
 ) -> None:
-    both = target_with(target.stage, ORDERS, returns_contract(tmp_path), region=REGION)
+    both = target_with(target.stage, ORDERS, returns_contract(), region=REGION)
     clients = connect(boto3.Session(region_name=REGION), "prod")
     made = template_of([*foundations(both, clients), *wiring(both, clients)], both)["resource"]
     tables = made["aws_glue_catalog_table"]

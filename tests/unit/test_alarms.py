@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage
 from chalicelib.telemetry.metrics import CONTRACT, METRICS, NAMESPACE
@@ -16,7 +15,8 @@ from glue_setup.alarms import Request, alarms, fresh_seconds
 from glue_setup.dashboard import dashboard
 from glue_setup.queue import queue_statement
 from glue_setup.wiring import FAILED_SWEEPS, failed_loads
-from tests.edge.glue_setup_world import returns_contract, target_with
+from tests.contracts import ORDERS, returns_contract
+from tests.edge.glue_setup_world import target_with
 from tests.goldens.golden import assert_golden
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:on-call"
@@ -72,7 +72,7 @@ def test_every_metric_of_ours_that_is_watched_or_drawn_is_one_that_is_written() 
 def test_each_contract_has_alarms_and_lines_on_the_dashboard_over_its_own_metrics(
     tmp_path: Path,
 ) -> None:
-    target = target_with(STAGE, ORDERS, returns_contract(tmp_path))
+    target = target_with(STAGE, ORDERS, returns_contract())
     both = {alarm["AlarmName"]: alarm for alarm in alarms(target)}
     about_data = {f"orders-etl-test-returns-{what}" for what in ("rejected", "file-quarantined", "late")}
     assert set(both) - set(made()) == about_data
@@ -96,7 +96,7 @@ def test_whatever_is_watched_is_of_this_stage_alone() -> None:
     assert not set(made()) & {alarm["AlarmName"] for alarm in alarms(target_with(others))}
 
 
-def test_the_topic_is_notified_of_an_alarm_and_of_its_end_and_without_one_nobody_is() -> None:
+def test_the_topic_is_told_of_an_alarm_and_of_its_end_and_without_one_nobody_is() -> None:
     assert all(alarm["AlarmActions"] == alarm["OKActions"] == [TOPIC] for alarm in made().values())
     assert all(alarm["AlarmActions"] == alarm["OKActions"] == [] for alarm in made(alarm_topic="").values())
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from chalicelib.contracts.model import Contract
 
 from chalicelib import dataset
 from chalicelib.assembly import datasets
@@ -14,12 +14,15 @@ from chalicelib.dataset import Dataset, dataset_of
 from chalicelib.errors import ContractError
 from chalicelib.settings import Settings
 from tests.builders import DATASET
+from tests.contracts import ORDERS as ORDERS_CONTRACT
+from tests.contracts import with_main
 
 
-def of(name: str, **changes: str) -> Dataset:
+def of(name: str, incoming: str | None = None, **changes: str) -> Dataset:
     """Return the dataset of a contract that shares nothing with others but what `changes` says."""
-    own = {"incoming": f"{name}/", "table": name, "latest": f"{name}_lines", "documents": f"{name}_documents"}
-    contract: Contract = replace(DATASET.contract, name=name, **own | changes)  # type: ignore[arg-type]
+    own = {"name": changes.pop("main", name), "latest": f"{name}_lines", "documents": f"{name}_documents"}
+    where = f"{name}/" if incoming is None else incoming
+    contract = replace(with_main(ORDERS_CONTRACT, **own | changes), name=name, incoming=where, folder=None)
     return replace(DATASET, contract=contract)
 
 
@@ -49,17 +52,33 @@ def test_datasets_that_share_nothing_may_stand_beside_each_other() -> None:
     assert dataset.check([ORDERS, SHIPMENTS, RETURNS]) == (ORDERS, SHIPMENTS, RETURNS)
 
 
-def test_everything_that_two_datasets_cannot_both_have_is_named_at_once() -> None:
-    clashing = of("returns", incoming="shipments/", table="shipments_lines", documents="orders")
+def with_queries(each: Dataset, folder: Path, *names: str) -> Dataset:
+    """Return a dataset whose contract has saved queries of these names in `folder`."""
+    (folder / "queries").mkdir(parents=True)
+    for name in names:
+        (folder / "queries" / f"{name}.sql").write_text("SELECT 1")
+    return replace(each, contract=replace(each.contract, folder=folder))
+
+
+def test_everything_that_two_datasets_cannot_both_have_is_named_at_once(tmp_path: Path) -> None:
+    clashing = of("returns", incoming="shipments/", main="shipments_lines", documents="orders")
     with pytest.raises(ContractError) as caught:
-        dataset.check([ORDERS, SHIPMENTS, clashing])
+        dataset.check(
+            [
+                with_queries(ORDERS, tmp_path / "orders", "preview", "latest"),
+                SHIPMENTS,
+                with_queries(clashing, tmp_path / "returns", "latest", "returns_preview"),
+            ]
+        )
     assert caught.value.problems == [
         "incoming folder 'orders_json_incoming/shipments/' is that of contract shipments and of contract returns: "
         "give one of them another name",
         "table or view 'shipments_lines' is that of contract shipments and of contract returns: "
         "give one of them another name",
         "table or view 'orders' is that of contract orders and of contract returns: give one of them another name",
+        "saved query 'latest' is that of contract orders and of contract returns: give one of them another name",
     ]
+    assert str(caught.value).startswith("the contracts have 4 faults:\n- incoming folder ")
 
 
 def test_a_table_with_the_name_of_its_own_view_is_refused() -> None:
@@ -85,4 +104,4 @@ def test_every_contract_that_is_deployed_has_a_dataset_in_the_stage_of_its_setti
     assert {(each.bucket, each.database, each.prefixes.incoming) for each in made} == {
         ("orders-etl-test", "lake", "drop/")
     }
-    assert made[0].table_location == f"s3://orders-etl-test/{made[0].table}/"
+    assert made[0].location(made[0].tables[0]) == f"s3://orders-etl-test/{made[0].tables[0].name}/"

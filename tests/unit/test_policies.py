@@ -1,19 +1,18 @@
 """What each Lambda function may do."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from chalicelib.contracts.model import Contract
-from chalicelib.contracts.orders.contract import ORDERS
+from chalicelib.contracts.contract import Contract
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage
 from glue_setup import crawler, policies
 from glue_setup.bucket import bucket_statement, lifecycle_rules
 from glue_setup.target import Target
 from glue_setup.workgroup import configuration
-from tests.edge.glue_setup_world import returns_contract, target_with
+from tests.contracts import ORDERS, returns_contract, with_main
+from tests.edge.glue_setup_world import target_with
 from tests.goldens.golden import assert_golden
 
 SETTINGS = Settings(bucket="orders-etl-test", crawler="orders-crawler")
@@ -116,31 +115,26 @@ def test_prefixes_bucket_and_names_of_the_settings_are_used_throughout() -> None
         crawler="shop-crawler",
     )
     for name in policies.FUNCTIONS:
-        policy = str(made(name, settings, replace(ORDERS, table="lake")))
+        policy = str(made(name, settings, with_main(ORDERS, name="lake")))
         for default in ("orders_json", "datalake", "quarantine/", "ledger/", "athena_results", "etl_pipeline"):
             assert default not in policy
 
 
-OTHER = replace(
-    ORDERS, name="returns", table="returns", latest="return_lines", documents="returned", incoming="returns/"
-)
-
-
-def test_each_function_reaches_the_tables_of_every_contract(tmp_path: Path) -> None:
-    other = returns_contract(tmp_path)
+def test_each_function_reaches_the_tables_of_every_contract() -> None:
+    other = returns_contract()
     for name in policies.FUNCTIONS:
         statements = made(name, SETTINGS, ORDERS, other)["Statement"]
-        reaching = [s for s in statements if f"arn:aws:s3:::orders-etl-test/{ORDERS.table}/*" in s["Resource"]]
+        reaching = [s for s in statements if f"arn:aws:s3:::orders-etl-test/{ORDERS.main.name}/*" in s["Resource"]]
         assert reaching
         assert all("arn:aws:s3:::orders-etl-test/returns/*" in s["Resource"] for s in reaching)
     listing = [s for s in made("sweep", SETTINGS, ORDERS, other)["Statement"] if "Condition" in s]
     assert "returns/*" in listing[0]["Condition"]["StringLike"]["s3:prefix"]
 
 
-def test_the_crawler_crawls_and_reads_the_tables_of_every_contract(tmp_path: Path) -> None:
-    both = target(SETTINGS, ORDERS, returns_contract(tmp_path))
-    tables = [f"orders-etl-test/{ORDERS.table}/", "orders-etl-test/returns/"]
+def test_the_crawler_crawls_and_reads_the_tables_of_every_contract() -> None:
+    both = target(SETTINGS, ORDERS, returns_contract())
+    tables = [f"orders-etl-test/{ORDERS.main.name}/", "orders-etl-test/returns/"]
     assert crawler.definition(both)["Targets"]["S3Targets"] == [{"Path": f"s3://{table}"} for table in tables]
     read, listed = policies.crawler(both)["Statement"]
     assert read["Resource"] == [f"arn:aws:s3:::{table}*" for table in tables]
-    assert listed["Condition"]["StringLike"]["s3:prefix"] == [f"{ORDERS.table}/*", "returns/*"]
+    assert listed["Condition"]["StringLike"]["s3:prefix"] == [f"{ORDERS.main.name}/*", "returns/*"]

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from chalicelib.contracts.model import Contract
 
-from chalicelib.assembly import datasets
+from chalicelib.contracts.contract import Contract
 from chalicelib.errors import ContractError, ParameterError, UnknownQuery
 from chalicelib.queries import saved
 from chalicelib.queries.saved import SavedQuery, Statement
 from chalicelib.settings import Settings
+from tests.contracts import datasets_of, with_main
 
-(DATASET,) = datasets(Settings(bucket="orders-etl-test"))
+(DATASET,) = datasets_of(Settings(bucket="orders-etl-test"))
 QUERIES = saved.load((DATASET,))
 
 
@@ -166,9 +167,7 @@ def test_the_table_and_the_database_are_put_in_as_quoted_names() -> None:
     assert 'FROM "etl_pipeline"."orders_parquet_datalake"' in bind("preview", {}).sql
     for wrong in ('a"b', "a b", "A", "", "a;b", "a.b", "x" * 129):
         with pytest.raises(ValueError, match="is not a name"):
-            saved.load((replace(DATASET, contract=replace(DATASET.contract, table=wrong)),))
-        with pytest.raises(ValueError, match="is not a name"):
-            saved.view_statements(replace(DATASET, database=wrong))
+            saved.load((replace(DATASET, contract=with_main(DATASET.contract, name=wrong)),))
 
 
 HEADER = "-- title: T\n-- description: D\n"
@@ -178,7 +177,7 @@ def contract_with_query(folder: Path, name: str, query: str) -> Contract:
     """Return a contract of this name, with one saved query in the folder."""
     (folder / name / "queries").mkdir(parents=True)
     (folder / name / "queries" / f"{query}.sql").write_text(f"{HEADER}SELECT {name}_id FROM ${{table}}\n")
-    return replace(DATASET.contract, name=name, table=name, folder=folder / name)
+    return replace(with_main(DATASET.contract, name=name), name=name, folder=folder / name)
 
 
 def test_queries_of_several_contracts_are_run_by_their_names_each_on_its_own_table(tmp_path: Path) -> None:
@@ -189,31 +188,100 @@ def test_queries_of_several_contracts_are_run_by_their_names_each_on_its_own_tab
     assert queries["shipments_ids"].bind({}).sql == 'SELECT shipments_id FROM "etl_pipeline"."shipments"'
 
 
-def test_two_contracts_with_a_query_of_one_name_are_refused_with_both_their_names(tmp_path: Path) -> None:
-    contracts = [contract_with_query(tmp_path, name, "latest") for name in ("shipments", "returns")]
-    with pytest.raises(ContractError, match="query 'latest' is one of contract shipments and of contract returns"):
-        saved.load(tuple(replace(DATASET, contract=each) for each in contracts))
+PARAMETER = "-- parameter: day\n--   type: date\n--   description: D\n"
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "problem"),
     [
-        HEADER + "SELECT :day",
-        HEADER + "-- parameter: day\n--   type: date\n--   description: D\n--   default: 2024-01-01\nSELECT 1",
-        HEADER + "SELECT ?",
-        HEADER + "SELECT 1; SELECT 2",
-        HEADER + "-- color: red\nSELECT 1",
-        HEADER + "-- anything\nSELECT 1",
-        HEADER
-        + "-- parameter: day\n--   type: day\n--   description: D\n--   example: 1\n--   default: 1\nSELECT :day",
-        HEADER + "-- parameter: day\n--   type: date\n--   description: D\n--   example: 2024-01-01\nSELECT :day",
-        HEADER
-        + "-- parameter: day\n--   type: date\n--   description: D\n--   required: yes\n--   example: 1\nSELECT :day",
+        (HEADER + "SELECT :day", "uses :day, which it does not declare: write `-- parameter: day` in its header"),
+        (
+            HEADER + PARAMETER + "--   example: 2024-01-01\n--   default: 2024-01-01\nSELECT 1",
+            "declares parameter day, which it does not use: write :day where its value is due",
+        ),
+        (HEADER + "SELECT ?", "has '?' in its SQL: use a parameter"),
+        (HEADER + "SELECT 1; SELECT 2", "has ';' in its SQL: leave it out"),
+        (HEADER + "SELECT id FROM ${lines}", "has '${' in its SQL: it takes ${table} and ${database}"),
+        (HEADER, "has no SQL below its header"),
+        ("-- title: T\nSELECT 1", "has no title or no description: begin with `-- title: …` and `-- description: …`"),
+        (HEADER + "-- title: U\nSELECT 1", "has title twice: keep one"),
+        (
+            HEADER + "-- color: red\nSELECT 1",
+            "has color in its header: it takes title, description, chart and parameter",
+        ),
+        (HEADER + "-- anything\nSELECT 1", "has the header line '-- anything': write `-- key: value`"),
+        (
+            HEADER + "--   type: date\nSELECT 1",
+            "has type in its header: it takes title, description, chart and parameter",
+        ),
+        (
+            HEADER + "-- chart: pie x=month y=total\nSELECT 1",
+            "has the chart 'pie x=month y=total': write `bar x=COLUMN y=COLUMN`, or line",
+        ),
+        (
+            HEADER + PARAMETER.replace("date", "day") + "--   example: 1\n--   default: 1\nSELECT :day",
+            "parameter day has type 'day': give text, integer, decimal, date, month",
+        ),
+        (
+            HEADER + PARAMETER + "--   example: 2024-01-01\nSELECT :day",
+            "parameter day: give either a default or required: yes",
+        ),
+        (
+            HEADER + PARAMETER + "--   required: yes\n--   example: 1\nSELECT :day",
+            "parameter day: '1' is not a date: give year, month and day, such as 2024-07-05",
+        ),
+        (
+            HEADER + PARAMETER + "--   required: yes\n--   color: red\nSELECT :day",
+            "parameter day has color and lacks example: it takes name, type, description, example, required, default, "
+            "minimum, maximum",
+        ),
+        (
+            HEADER + PARAMETER + "--   required: yes\n--   example: 2024-01-01\nSELECT :day.year",
+            "uses :day.year: a parameter of type date has month and next_day, others have neither",
+        ),
+        (
+            HEADER + PARAMETER.replace("date", "text") + "--   required: yes\n--   example: a\nSELECT :day.month",
+            "uses :day.month: a parameter of type date has month and next_day, others have neither",
+        ),
     ],
 )
-def test_a_malformed_file_is_rejected_when_it_is_read(text: str) -> None:
-    with pytest.raises(ValueError):
+def test_a_malformed_file_is_refused_when_it_is_read_with_the_remedy(text: str, problem: str) -> None:
+    with pytest.raises(ContractError) as caught:
         saved.parse("q", text)
+    assert caught.value.problems == [f"q.sql: {problem}"]
+
+
+def test_all_faults_of_all_files_are_named_at_once_each_with_its_file(tmp_path: Path) -> None:
+    contracts = [contract_with_query(tmp_path, name, f"{name}_ids") for name in ("shipments", "returns")]
+    first, second = (tmp_path / name / "queries" / f"{name}_ids.sql" for name in ("shipments", "returns"))
+    first.write_text("SELECT 1; SELECT :id")
+    second.write_bytes(b"-- title: \xff")
+    (tmp_path / "returns" / "queries" / "1st.sql").write_text(HEADER + "SELECT 1")
+    made = [replace(DATASET, contract=each) for each in contracts]
+    with pytest.raises(ContractError) as caught:
+        saved.load(made)
+    assert caught.value.problems == saved.faults(made)
+    assert [problem.split(": ")[0] for problem in caught.value.problems] == [
+        *[str(first)] * 3,
+        str(tmp_path / "returns" / "queries" / "1st.sql"),
+        str(second),
+    ]
+
+
+def test_a_query_says_how_its_answer_is_drawn() -> None:
+    drawn = saved.parse("q", HEADER + "-- chart: line x=order_month y=total_sales\nSELECT 1")
+    assert drawn.describe()["chart"] == {"type": "line", "x": "order_month", "y": "total_sales"}
+    assert saved.parse("q", HEADER + "SELECT 1").describe()["chart"] is None
+
+
+def test_what_the_contracts_queries_draw_are_columns_of_their_answers() -> None:
+    drawn = [query for query in QUERIES.values() if query.chart]
+    assert {"sales_by_month", "sales_by_category", "top_products"} <= {query.name for query in drawn}
+    for query in drawn:
+        assert query.chart
+        first_select = query.template.split("FROM")[0]
+        assert re.search(rf"\b{query.chart.x}\b", first_select), query.name
+        assert re.search(rf"\b{query.chart.y}\b", first_select), query.name
 
 
 def test_a_month_parameter_is_rendered_as_the_partition_key_is_written() -> None:

@@ -5,12 +5,10 @@ import sys
 from dataclasses import replace
 from typing import Any
 
-from chalicelib.contracts.model import EARLIEST_YEAR, MONTHS_AHEAD, Column, Contract, From, Type
-from chalicelib.contracts.orders.contract import ORDERS
-
 from chalicelib.aws.glue import table_input
+from chalicelib.contracts.contract import MONTHS_AHEAD, Contract
 from chalicelib.settings import Settings
-from tests.edge.glue_setup_world import datasets_of
+from tests.contracts import ORDERS, contract_with, datasets_of, with_columns
 from tests.goldens.golden import assert_golden
 
 SETTINGS = Settings(bucket="orders-etl-test")
@@ -18,7 +16,7 @@ SETTINGS = Settings(bucket="orders-etl-test")
 
 def declared(mode: str = "projection", contract: Contract = ORDERS) -> Any:
     (dataset,) = datasets_of(SETTINGS, contract)
-    return table_input(dataset, mode)
+    return table_input(dataset, contract.main, mode)
 
 
 def test_the_declared_table_is_the_golden_one() -> None:
@@ -33,7 +31,7 @@ def test_every_column_of_the_contract_is_declared_once_in_its_order_and_commente
     made = declared()
     columns = made["StorageDescriptor"]["Columns"] + made["PartitionKeys"]
     assert [(c["Name"], c["Type"], c["Comment"]) for c in columns] == [
-        (c.name, c.glue_type, c.description) for c in ORDERS.columns
+        (c.name, c.glue_type, c.description) for c in ORDERS.main.columns
     ]
 
 
@@ -44,7 +42,7 @@ def test_the_partition_key_is_not_also_a_column() -> None:
 
 def test_every_month_that_an_order_may_have_is_projected() -> None:
     parameters = declared()["Parameters"]
-    assert parameters["projection.order_month.range"] == f"{EARLIEST_YEAR}-01,NOW+{MONTHS_AHEAD}MONTHS"
+    assert parameters["projection.order_month.range"] == f"2000-01,NOW+{MONTHS_AHEAD}MONTHS"
 
 
 def test_the_location_template_names_the_folders_that_the_loader_writes() -> None:
@@ -60,26 +58,17 @@ def test_projection_is_left_out_where_a_crawler_registers_partitions() -> None:
 
 
 def test_another_contract_names_its_own_partition_throughout() -> None:
-    other = Contract(
-        name="other",
-        table="other",
-        columns=(
-            Column("ref", Type.IDENTIFIER, "ref", "The order.", required=True),
-            Column("placed_at", Type.TIMESTAMP, "placed", "When.", required=True),
-            Column("placed_month", Type.MONTH, From.ORDER_MONTH, "The partition."),
-        ),
-        order_id="ref",
-        order_date="placed_at",
-    )
+    other = contract_with('placed_month = { from = "month" }', document="earliest = 1999-03-04")
     made = declared(contract=other)
     assert made["PartitionKeys"][0]["Name"] == "placed_month"
     assert made["Parameters"]["projection.placed_month.type"] == "date"
+    assert made["Parameters"]["projection.placed_month.range"].startswith("1999-03,")
     assert made["Parameters"]["storage.location.template"].endswith("/placed_month=${placed_month}/")
 
 
 def test_a_comment_is_cut_at_what_glue_takes() -> None:
-    columns = tuple(replace(c, description="x" * 300) for c in ORDERS.columns)
-    made = declared(contract=replace(ORDERS, columns=columns))
+    columns = tuple(replace(c, description="x" * 300) for c in ORDERS.main.columns)
+    made = declared(contract=with_columns(ORDERS, *columns))
     assert {len(c["Comment"]) for c in made["StorageDescriptor"]["Columns"]} == {255}
 
 

@@ -1,5 +1,6 @@
 -- title: Customers who came back
 -- description: Customers with at least so many orders, most orders first. Guests are left out: nothing tells one from another.
+-- chart: bar x=customer_name y=order_count
 -- parameter: min_orders
 --   type: integer
 --   description: The fewest orders a customer must have.

@@ -1,5 +1,6 @@
 -- title: Sales by product category
 -- description: Units and the sum of line amounts for each product category, largest first. Lines without a category are one row with a NULL category. Units beyond a bigint are NULL.
+-- chart: bar x=product_category y=line_sales
 -- parameter: from
 --   type: date
 --   description: First day of the range, UTC.

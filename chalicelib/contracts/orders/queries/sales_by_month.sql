@@ -1,5 +1,6 @@
 -- title: Sales by month
 -- description: Orders, customers and the sum of the orders' declared totals for each month, oldest first.
+-- chart: bar x=order_month y=total_sales
 -- parameter: from
 --   type: date
 --   description: First day of the range, UTC.

@@ -1,5 +1,6 @@
 -- title: Sales per customer
 -- description: Orders and the sum of their declared totals for each customer, largest first. Orders without a customer are counted together as guest.
+-- chart: bar x=customer_name y=total_sales
 -- parameter: from
 --   type: date
 --   description: First day of the range, UTC.

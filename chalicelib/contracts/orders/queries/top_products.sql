@@ -1,5 +1,6 @@
 -- title: Top products
 -- description: The products with the largest sum of line amounts. A product without an id is told apart by its name; the name shown is the latest. Units beyond a bigint are NULL.
+-- chart: bar x=product_name y=line_sales
 -- parameter: limit
 --   type: integer
 --   description: How many products.
