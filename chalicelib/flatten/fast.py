@@ -35,9 +35,13 @@ from chalicelib.flatten.hand_columns import HandColumn
 from chalicelib.flatten.lax_parser import Form, Forms, LaxParser, Level, Raw
 from chalicelib.flatten.layout import Layout, Node, Unsupported
 from chalicelib.flatten.level_columns import LevelColumns
+from chalicelib.flatten.proof import IntegerProof, check_zeros
 from chalicelib.flatten.table_rows import TableColumns, rows_of
 from chalicelib.flatten.unnamed import UnnamedFields
 from chalicelib.flatten.unnamed_texts import UnnamedReader, UnnamedTexts
+
+COUNTED_BATCHES = 8
+"""One batch of so many is counted, though the one before had documents with other keys."""
 
 
 @dataclass
@@ -74,14 +78,13 @@ class FastDecoder:
         self._unnamed = UnnamedReader(self._layout, fields)
         self._columns = LevelColumns(self._layout, latest_ms)
         self._leaves = tuple(self._layout.leaves)
-        self._last_keys = {leaf.number: name for node in self._layout.nodes for name, leaf in node.children.items()}
-        self._offsets = raw_keys.discriminating_offsets(
-            {self._last_keys[leaf.number] for leaf in self._leaves if not leaf.is_element}
-        )
+        self._proof = IntegerProof(self._layout)
         self._hand = {column: HandColumn(self._layout, contract, column, latest_ms) for column in self._layout.by_hand}
         self._raw_nodes = [node for hand in self._hand.values() for node in hand.nodes]
         self._forms: Forms | None = None
         self._failed_last = False
+        self._expects_unnamed = False
+        self._batches = 0
 
     def decode(self, raws: Sequence[Raw]) -> Decoded | None:
         """Decode those of `raws`, each a JSON value, that can be proven sound; None when none can."""
@@ -117,11 +120,12 @@ class FastDecoder:
         good: Bools = np.ones(len(raws), dtype=np.bool_)
         texts: dict[str, pa.Array] = {}
         complete = self._complete(levels, raw_keys.Keys(text), raws, forms)
+        self._expects_unnamed = complete is not None and int(np.count_nonzero(complete)) * 2 < len(raws)
         aside = self._columns.not_chosen(levels)
         for documents in aside.values():
             if documents.any():
                 complete = ~documents if complete is None else complete & ~documents
-        self._check_integers(good, complete, levels, raw_keys.Keys(text), forms)
+        self._proof.check_integers(good, complete, levels, raw_keys.Keys(text), forms)
         if complete is not None:
             which = np.flatnonzero(~complete)
             chosen = [raws[i] for i in which.tolist()]
@@ -134,7 +138,7 @@ class FastDecoder:
             for leaf, form in forms.items():
                 if form is Form.BYTES:
                     levels[leaf.level].arrays.setdefault(leaf.number, pa.nulls(len(levels[leaf.level]), pa.string()))
-        self._check_zeros(good, text, levels, forms)
+        check_zeros(good, text, levels, forms)
         made = self._columns.make(levels, good, self._hand)
         if not good.any():
             return None
@@ -173,7 +177,10 @@ class FastDecoder:
         same there is no other key. A text that looks like a key is counted too, and only makes the record incomplete.
         Keys that hold null are taken off, one for each that is counted; msgspec says whether they are the contract's.
         """
-        if self._hand or any(form is Form.BYTES or not leaf.named for leaf, form in forms.items()):
+        self._batches += 1
+        # Where most documents of a batch have other keys, those of the next mostly have, too: nothing is counted.
+        skips = self._expects_unnamed and self._batches % COUNTED_BATCHES != 0
+        if skips or self._hand or any(form is Form.BYTES or not leaf.named for leaf, form in forms.items()):
             return np.zeros(len(raws), dtype=np.bool_)
         unnamed = sum(int(level.values.sum()) for level in levels.values())
         texts = (
@@ -202,48 +209,6 @@ class FastDecoder:
                 decoder.decode(raws[i])
             except (msgspec.DecodeError, RecursionError):
                 complete[i] = False
-
-    def _check_integers(
-        self,
-        good: Bools,
-        complete: Bools | None,
-        levels: dict[str, Level],
-        keys: raw_keys.Keys,
-        forms: dict[Node, Form],
-    ) -> None:
-        """Clear `good` where a complete record has an integer that is not written in digits alone.
-
-        Of each name, the numbers that were parsed are counted, and the keys of that name whose values are digits alone.
-        All keys of a complete record are the contract's, so that each that is counted holds one of those numbers: where
-        as many are counted as were parsed, each was. A number in another column, under the same key, counts as well.
-        """
-        if complete is not None and not complete.any():
-            return
-        names = {self._last_keys[leaf.number] for leaf, form in forms.items() if form is Form.INTEGER}
-        expected: dict[str, Int64s] = {name: np.zeros(len(good), dtype=np.int64) for name in names}
-        for leaf, form in forms.items():
-            name = self._last_keys.get(leaf.number, "")
-            if name in names and form in (Form.INTEGER, Form.FLOAT):
-                level = levels[leaf.level]
-                valid = columns.validity(level.arrays[leaf.number])
-                documents = level.documents if valid is None else level.documents[valid]
-                expected[name] += np.bincount(documents, minlength=len(good))
-        for name, numbers in expected.items():
-            unnamed, clean = raw_keys.plain_integers(keys, name, int(numbers.sum()), self._offsets[name])
-            sound = clean & (unnamed == numbers)
-            good &= sound if complete is None else sound | ~complete
-
-    def _check_zeros(self, good: Bools, text: Text, levels: dict[str, Level], forms: dict[Node, Form]) -> None:
-        """Clear `good` where a zero may stand for a number that is too small for a float: 1e-400 is not 0."""
-        zeros = np.zeros(len(good), dtype=np.bool_)
-        for leaf, form in forms.items():
-            if form is Form.FLOAT:
-                array, level = levels[leaf.level].arrays[leaf.number], levels[leaf.level]
-                is_zero = columns.numbers(array) == 0
-                valid = columns.validity(array)
-                zeros[level.documents[is_zero if valid is None else is_zero & valid]] = True
-        if zeros.any():
-            good &= ~(zeros & text.may_hold_tiny_numbers)
 
     def _put_in(
         self,
