@@ -8,7 +8,7 @@ BENCH_READY := $(VENV)/.bench-ready
 LOCAL_PORT ?= 4566
 in-region = $(if $(REGION),AWS_DEFAULT_REGION=$(REGION) )
 
-.PHONY: help demo local test test-fast test-slow check lint types format docs bench bench-latency lock aws deploy destroy smoke terraform clean
+.PHONY: help demo local test test-fast test-slow check lint types check-contracts format docs bench bench-latency lock aws deploy destroy smoke terraform clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -54,7 +54,7 @@ test-fast: $(READY) ## tests in memory, in half a minute: nothing started, no de
 test-slow: $(READY) ## the slow proof
 	@$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
 
-check: lint types ## format, lint, types, layers, generated docs
+check: lint types check-contracts ## format, lint, types, layers, generated docs, your contracts
 
 lint: $(READY) ## format and lint, in seconds
 	@$(BIN)/ruff format --check .
@@ -64,6 +64,9 @@ types: $(READY) ## types, layers, generated docs
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m docs.generate --check
+
+check-contracts: $(READY) ## whether contracts, their samples and saved queries fit: all of chalicelib/contracts, or CONTRACT="NAME|FILE ..."
+	@$(BIN)/python -m local check-contracts $(CONTRACT)
 
 format: $(READY) ## put the code into shape
 	@$(BIN)/ruff format .

@@ -124,7 +124,9 @@ class Parameter:
         missing = [name for name in ("type", "description", "example") if name not in given]
         if unknown or missing:
             problems = [f"has {', '.join(unknown)}"] * bool(unknown) + [f"lacks {', '.join(missing)}"] * bool(missing)
-            raise ValueError(f"{named} {' and '.join(problems)}: it takes {', '.join(each.name for each in fields(cls))}")
+            raise ValueError(
+                f"{named} {' and '.join(problems)}: it takes {', '.join(each.name for each in fields(cls))}"
+            )
         required = given.get("required", "no") == "yes"
         parameter = cls(**{**given, "required": required})  # type: ignore[arg-type]
         if parameter.type not in READ:

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from chalicelib.aws.athena import Athena
 from chalicelib.aws.athena_results import Execution
 from chalicelib.errors import ExecutionNotFound, ParameterError, QueryFailed
+from chalicelib.queries.views import view_statements
 from chalicelib.settings import Settings
 from local.emulator import ACCOUNT, Emulator, running
 from tests.local.athena_memory_lake import BUCKET, DATABASE, ORDERS, QUERIES, TABLE, month_files, order, table_input
