@@ -36,8 +36,8 @@ need-stage = $(if $(STAGE),,$(error name the stage: make $@ STAGE=dev))
 deploy: $(READY) ## a stage into your AWS account: STAGE=dev BUCKET=my-orders (the bucket once; REGION if no profile has it; DEPLOY="--pause 30 ..." for further options)
 	$(need-stage)@$(in-region)$(BIN)/python -m release deploy --stage $(STAGE) $(if $(BUCKET),--bucket $(BUCKET)) $(if $(LAYER),--layer $(LAYER)) $(DEPLOY)
 
-smoke: $(READY) ## test a deployed stage: drop a file, ask, compare, remove it; STAGE=dev
-	$(need-stage)@$(in-region)$(BIN)/python -m release smoke --stage $(STAGE)
+smoke: $(READY) ## test a deployed stage: drop a file, ask, compare, remove it; STAGE=dev (CONTRACT=name; the first by itself)
+	$(need-stage)@$(in-region)$(BIN)/python -m release smoke --stage $(STAGE) $(if $(CONTRACT),--contract $(CONTRACT))
 
 terraform: $(READY) ## the stage as a directory for Terraform, in build/terraform/STAGE; STAGE=prod
 	$(need-stage)@$(in-region)$(BIN)/python -m release terraform --stage $(STAGE)

@@ -21,9 +21,10 @@ from chalicelib import dataset
 from chalicelib.aws.glue import table_input
 from chalicelib.contracts import registry
 from chalicelib.contracts.contract import Contract, Table
-from chalicelib.contracts.reading import FILE_NAME
+from chalicelib.contracts.reading import FILE_NAME, SAMPLE_NAME
 from chalicelib.dataset import Dataset, Prefixes
 from chalicelib.errors import ContractError
+from chalicelib.flatten.columns import month_name
 from chalicelib.flatten.flattener import Flattened
 from chalicelib.flatten.schema import file_schema
 from chalicelib.queries.views import view_statements
@@ -34,7 +35,7 @@ from local.athena.memory import MemoryLake
 from local.athena.sql import parse
 from local.athena.tables import FileCache
 from local.query_check import query_faults
-from local.sample_check import SAMPLE, check_sample
+from local.sample_check import check_sample
 
 SETTINGS = Settings(bucket="contract-check")
 
@@ -55,7 +56,7 @@ def main(names: Sequence[str]) -> int:
         if report.summary:
             print(f"{report.summary}: {'all fit' if not report.faults else _counted('fault', len(report.faults))}")
         for each in report.empty:
-            print(f"  no document of {SAMPLE} has a value at {each}")
+            print(f"  no document of {SAMPLE_NAME} has a value at {each}")
     faults = [fault for report in reports for fault in report.faults]
     for fault in faults:
         print(fault, file=sys.stderr)
@@ -111,9 +112,7 @@ def lake_with(checked: Dataset, flattened: Sequence[Flattened]) -> MemoryLake:
 
 
 def _key(checked: Dataset, table: Table, month: int, number: int) -> str:
-    year, month_of_year = divmod(month, 12)
-    value = f"{year + 1970:04}-{month_of_year + 1:02}"
-    return f"{checked.folders[table]}{table.partition.name}={value}/{number}.parquet"
+    return f"{checked.folders[table]}{table.partition.name}={month_name(month)}/{number}.parquet"
 
 
 def _parquet(rows: pa.Table) -> bytes:

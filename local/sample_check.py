@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from chalicelib.contracts.contract import Contract, FromDocument, FromRecord
 from chalicelib.contracts.paths import Each, Index, JsonPath, Key, Step
-from chalicelib.contracts.reading import FILE_NAME
+from chalicelib.contracts.reading import FILE_NAME, SAMPLE_NAME
 from chalicelib.contracts.toml_lines import Location, line_of, lines
 from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.errors import UnreadableFile
@@ -24,8 +24,6 @@ from chalicelib.flatten.observations import Observations
 from chalicelib.flatten.schema import file_schema
 from chalicelib.flatten.strict import document_in
 from chalicelib.settings import MIB
-
-SAMPLE = "sample.json"
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class Sample:
 def check_sample(contract: Contract) -> Sample:
     """Load a contract's sample by both ways of decoding."""
     assert contract.folder is not None, contract.name
-    file = contract.folder / SAMPLE
+    file = contract.folder / SAMPLE_NAME
     if not file.is_file():
         return _nothing(f"{file}: is not there: put a few documents into it that fill every column")
     data, now = file.read_bytes(), datetime.now(UTC)
@@ -71,9 +69,9 @@ def check_sample(contract: Contract) -> Sample:
             empty.append(f"{' or '.join(paths)}, {what}")
         else:
             near = next((f"; it has {sent!r}" for sent, meant in seen.near_misses.items() if meant in paths), "")
-            remedy = f"correct the path, or give {SAMPLE} a document that has it{near}"
+            remedy = f"correct the path, or give {SAMPLE_NAME} a document that has it{near}"
             faults.append(
-                f"{_position(contract, at)}: {' or '.join(paths)}, {what}, is in no document of {SAMPLE}: {remedy}"
+                f"{_position(contract, at)}: {' or '.join(paths)}, {what}, is in no document of {SAMPLE_NAME}: {remedy}"
             )
     return Sample(sum(part.loaded for part in parts), parts, faults, empty)
 
@@ -87,7 +85,7 @@ def _records(data: bytes, contract: Contract) -> Any:
 
 
 def _flattened(data: bytes, contract: Contract, now: datetime, *, fast: bool) -> tuple[list[Flattened], Observations]:
-    flattener = Flattener(Lineage(SAMPLE, "sample", now), contract, fast=fast)
+    flattener = Flattener(Lineage(SAMPLE_NAME, "sample", now), contract, fast=fast)
     return [part for batch in _records(data, contract) for part in flattener.flatten(batch)], flattener.observations
 
 
