@@ -114,6 +114,18 @@ def upload(upload_id: str) -> Response:
     return respond(api().upload, upload_id)
 
 
+@route("/contracts")
+def contracts() -> Response:
+    """List what is taken: the contracts, their tables and columns."""
+    return respond(api().contracts)
+
+
+@route("/contracts/{name}")
+def contract(name: str) -> Response:
+    """Tell what is taken by a contract."""
+    return respond(api().contract, name)
+
+
 @route("/queries")
 def queries() -> Response:
     """List the saved queries and their parameters."""

@@ -146,6 +146,15 @@ class UnknownQuery(EtlError):
         super().__init__(f"no saved query is named {shown(name)!r}: use one of {', '.join(names)}")
 
 
+class UnknownContract(EtlError):
+    """No contract has this name."""
+
+    def __init__(self, name: str, names: list[str]) -> None:
+        self.name = name
+        self.names = names
+        super().__init__(f"no contract is named {shown(name)!r}: use one of {', '.join(names)}")
+
+
 class QueryFailed(EtlError):
     """Athena ended an execution in FAILED or CANCELLED. `reason` is Athena's own."""
 

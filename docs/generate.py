@@ -115,7 +115,8 @@ def settings_document() -> str:
 def openapi_document() -> str:
     """Return docs/openapi.json: the REST API with the default settings."""
     settings = Settings(bucket="any")
-    api = document(saved.load(assembly.datasets(settings)), settings, "")
+    datasets = assembly.datasets(settings)
+    api = document([each.name for each in datasets], saved.load(datasets), settings, "")
     return json.dumps(api, indent=1, ensure_ascii=False) + "\n"
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import boto3
 from botocore.exceptions import ClientError, NoCredentialsError
 
+from chalicelib.assembly import check_contracts
 from chalicelib.stage import read_stage
 from glue_setup import command_line, foundations, policies
 from glue_setup.clients import connect
@@ -26,6 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     stage = read_stage(options.project, options.stage)
+    if options.command != "destroy":
+        check_contracts(stage.settings)
     session = boto3.Session()
     if options.command == "policies":
         try:

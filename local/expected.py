@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from chalicelib.contracts import registry
+from chalicelib.contracts.contract import Table
 from chalicelib.counts import Counts
 from chalicelib.dataset import Dataset
 from local.emulator import PROJECT
@@ -96,9 +97,12 @@ def differences(what: str, expected: Any, actual: Any) -> list[Difference]:
     ]
 
 
-def table_rows(s3: Any, dataset: Dataset, columns: Sequence[str]) -> list[list[Any]]:
-    """Read the main table's files with pyarrow: the source's key, then the columns, as the expected files have them."""
-    table = dataset.contract.main
+def table_rows(s3: Any, dataset: Dataset, columns: Sequence[str], of: Table | None = None) -> list[list[Any]]:
+    """Read the files of a table, else of the main one, with pyarrow: the source's key, then the columns.
+
+    Values are as the expected files have them.
+    """
+    table = of or dataset.contract.main
     partition = table.partition.name
     rows = []
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=dataset.bucket, Prefix=dataset.folders[table]):

@@ -12,7 +12,7 @@ from pathlib import Path
 import boto3
 from botocore.exceptions import NoCredentialsError, NoRegionError
 
-from chalicelib.assembly import datasets
+from chalicelib.assembly import check_contracts, datasets
 from chalicelib.aws.athena import Athena
 from chalicelib.aws.glue import find_table
 from chalicelib.dataset import Dataset
@@ -40,9 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _configure(options: argparse.Namespace) -> None:
     text = configuration.read(options.project)
     config = json.loads(text)
-    configuration.configured(
-        text, options.stage, options.bucket, None
-    )  # refuses the bucket before AWS is asked anything
+    # A bucket, a setting or a contract is refused before AWS is asked anything, and before anything is written.
+    filled = configuration.configured(text, options.stage, options.bucket, None)
+    stage = stage_in(json.loads(filled), options.stage, options.project / ".chalice" / "config.json")
+    check_contracts(stage.settings)
     layer = options.layer
     if configuration.managed_layers(config, options.stage) and not layer:
         session = boto3.Session()
@@ -58,10 +59,9 @@ def _configure(options: argparse.Namespace) -> None:
                 raise
     changed = configuration.configured(text, options.stage, options.bucket, layer)
     if options.bucket:
-        _refuse_other_owner(stage_in(json.loads(changed), options.stage, options.project / ".chalice" / "config.json"))
+        _refuse_other_owner(stage)
     if changed != text:
         configuration.write(options.project, changed)
-    stage = read_stage(options.project, options.stage)
     print(f".chalice/config.json: {'unchanged' if changed == text else 'written'}")
     print(f"  bucket {stage.settings.bucket}")
     for arn in sorted(set(configuration.managed_layers(json.loads(changed), options.stage))):
@@ -143,6 +143,7 @@ def _destroy(options: argparse.Namespace) -> None:
 
 def _terraform(options: argparse.Namespace) -> None:
     stage = read_stage(options.project, options.stage)
+    check_contracts(stage.settings)
     target = target_of(boto3.Session(), stage, options.account, options.region)
     out = options.out or options.project / "build" / "terraform" / stage.name
     terraforming.write(options.project, target, out)

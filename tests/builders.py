@@ -19,6 +19,7 @@ from chalicelib.dataset import Dataset, Prefixes
 from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.file_names import FileNames, ledger_name
 from chalicelib.flatten.flattener import Flattener, Lineage, records_of
+from chalicelib.flatten.observations import Observations
 from chalicelib.flatten.schema import row_schema
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.ingest import Clock, Ingest
@@ -47,7 +48,7 @@ LINEAGE = Lineage("orders.json", "v1", datetime(2024, 11, 23, 15, tzinfo=UTC))
 
 Rows = tuple[list[dict[str, Any]], list[int]]
 Flattened = tuple[list[dict[str, Any]], list[int], list[RejectedRecord], int]
-FlattenedTables = tuple[dict[str, Rows], list[RejectedRecord], int, dict[str, str]]
+FlattenedTables = tuple[dict[str, Rows], list[RejectedRecord], int, Observations]
 RULES = Rules(
     bucket=BUCKET,
     incoming=PREFIXES.incoming,
@@ -165,7 +166,7 @@ def flattened(text: bytes, fast: bool, contract: Contract = ORDERS) -> Flattened
 
 
 def flattened_tables(text: bytes, fast: bool, contract: Contract) -> FlattenedTables:
-    """Return rows and months of each table, rejected records, how many documents were loaded, and near misses."""
+    """Return rows and months of each table, rejected records, how many documents were loaded, and what they had."""
     flattener = Flattener(LINEAGE, contract, fast=fast)
     batches = records_of(io.BytesIO(text), 1 << 20, 1 << 30, contract)
     parts = [part for batch in batches for part in flattener.flatten(batch)]
@@ -178,4 +179,4 @@ def flattened_tables(text: bytes, fast: bool, contract: Contract) -> FlattenedTa
         rows = pa.concat_tables([each.rows for each in given]).to_pylist() if given else []
         tables[table.name] = rows, [int(month) for each in given for month in each.months]
     rejected = [each for part in parts for each in part.rejected]
-    return tables, rejected, sum(part.loaded for part in parts), dict(flattener.near_misses)
+    return tables, rejected, sum(part.loaded for part in parts), flattener.observations

@@ -6,7 +6,7 @@ docs/openapi.json holds it as `python -m docs.generate` writes it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chalicelib.api.openapi_schemas import SCHEMAS, schema_of
@@ -14,6 +14,7 @@ from chalicelib.api.query_options import QUERY_OPTIONS, QueryOption
 from chalicelib.api.requests import KEY, MAX_PAGE_TOKEN
 from chalicelib.api.upload_names import ID, MAX_NAME_BYTES
 from chalicelib.aws.athena import EXECUTION_ID
+from chalicelib.contracts.names import NAME
 from chalicelib.queries.parameters import Parameter
 from chalicelib.queries.saved import SavedQuery
 from chalicelib.settings import Settings
@@ -38,20 +39,20 @@ ERRORS = {
 ALWAYS = ("400", "403", "415", "429", "500", "503", "504")
 
 
-def document(queries: Mapping[str, SavedQuery], settings: Settings, base_url: str) -> Json:
-    """Return the document. `base_url` is the API's address; empty for a document without it."""
+def document(contracts: Sequence[str], queries: Mapping[str, SavedQuery], settings: Settings, base_url: str) -> Json:
+    """Return the document, with the names of contracts. `base_url` is the API's address; empty for one without it."""
     security, schemes = _security(settings.api_auth)
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Orders",
             "version": VERSION,
-            "description": "Upload files of orders, see what became of them, and ask the saved queries.",
+            "description": "Upload files of documents, see what became of them, and ask the saved queries.",
         },
         **({"servers": [{"url": base_url}]} if base_url else {}),
         "security": security,
-        "tags": [{"name": "uploads"}, {"name": "queries"}, {"name": "executions"}, {"name": "about"}],
-        "paths": _paths(queries),
+        "tags": [{"name": name} for name in ("uploads", "contracts", "queries", "executions", "about")],
+        "paths": _paths(contracts, queries),
         "components": {
             "schemas": SCHEMAS,
             "responses": {name: _response(*response) for name, response in ERRORS.items()},
@@ -61,9 +62,10 @@ def document(queries: Mapping[str, SavedQuery], settings: Settings, base_url: st
     }
 
 
-def _paths(queries: Mapping[str, SavedQuery]) -> Json:
+def _paths(contracts: Sequence[str], queries: Mapping[str, SavedQuery]) -> Json:
     name = _path("name", {"type": "string", "pattern": "^[a-z][a-z0-9_]*$"}, "The saved query's name.")
     execution = _path("execution_id", {"type": "string", "pattern": f"^{EXECUTION_ID.pattern}$"}, "The execution's id.")
+    contract = _path("name", {"type": "string", "pattern": f"^{NAME.pattern}$"}, "The contract's name.")
     upload = _path("upload_id", {"type": "string", "pattern": f"^{ID.pattern}$"}, "The upload's id.")
     outcomes = {
         "200": ("The query has ended within the wait: its rows.", "Answer"),
@@ -74,11 +76,11 @@ def _paths(queries: Mapping[str, SavedQuery]) -> Json:
             "post": _operation(
                 "uploads",
                 "offer_upload",
-                "Get a link to upload one file of orders.",
+                "Get a link to upload one file of documents.",
                 {"201": ("A form that takes one file: send its fields, then the file.", "UploadLink")},
                 also=("413",),
             )
-            | {"requestBody": _body()},
+            | {"requestBody": _body(contracts)},
         },
         "/uploads/{upload_id}": {
             "get": _operation(
@@ -87,6 +89,24 @@ def _paths(queries: Mapping[str, SavedQuery]) -> Json:
                 "Tell what has become of an upload.",
                 {"200": ("How far the upload has come.", "Upload")},
                 [upload],
+                also=("404",),
+            )
+        },
+        "/contracts": {
+            "get": _operation(
+                "contracts",
+                "contracts",
+                "List what is taken: the contracts, their tables and columns.",
+                {"200": ("The contracts.", "Contracts")},
+            )
+        },
+        "/contracts/{name}": {
+            "get": _operation(
+                "contracts",
+                "contract",
+                "Tell what is taken by a contract.",
+                {"200": ("The contract.", "Contract")},
+                [contract],
                 also=("404",),
             )
         },
@@ -214,7 +234,7 @@ def _response(text: str, schema: str) -> Json:
     return {"description": text, "content": {"application/json": {"schema": reference}}}
 
 
-def _body() -> Json:
+def _body(contracts: Sequence[str]) -> Json:
     schema = {
         "type": "object",
         "required": ["filename"],
@@ -226,7 +246,11 @@ def _body() -> Json:
                 "It ends with .json, .ndjson or .jsonl, and may have .gz after that. It has no /, \\, ; or $, and no "
                 "character that cannot be seen.",
                 "examples": ["orders.json"],
-            }
+            },
+            "contract": {
+                "enum": [*contracts, None],
+                "description": "What the file's documents are. Left out: the one contract there is, else orders.",
+            },
         },
     }
     return {"required": True, "content": {"application/json": {"schema": schema}}}

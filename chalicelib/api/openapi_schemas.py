@@ -74,12 +74,47 @@ ERROR: Json = {
     "Message": {**TEXT, "description": "What is wrong, and the remedy."},
     "RequestId": {**TEXT, "description": "To quote to the API's operator."},
 }
+COLUMN: Json = {
+    "name": TEXT,
+    "type": {**TEXT, "description": "Athena's type."},
+    "from": {**TEXT, "description": "The path in the document, or what else the value is made of."},
+    "takes": {**_or_null(TEXT), "description": "The JSON that is taken at the path."},
+    "required": {"type": "boolean", "description": "Whether a document without a value is rejected."},
+    "rules": {**_items(TEXT), "description": "How the value is made of what is sent."},
+    "description": TEXT,
+}
+TABLE: Json = {
+    "name": TEXT,
+    "description": TEXT,
+    "rows": {**_or_null(TEXT), "description": "The list whose elements make the rows; null: a document makes one."},
+    "latest": {**_or_null(TEXT), "description": "The view with the latest version of each document."},
+    "documents": {**_or_null(TEXT), "description": "The view with one row a document."},
+    "columns": _items(_object(COLUMN)),
+}
+CONTRACT: Json = {
+    "name": TEXT,
+    "description": TEXT,
+    "incoming": {**TEXT, "description": "The prefix of the bucket that its files are dropped below."},
+    "document": _object(
+        {
+            "records": {**_items(TEXT), "description": "Paths to the array that a file may hold its documents in."},
+            "at": {**_or_null(TEXT), "description": "The path from each record to the document."},
+            "identity": {**_items(TEXT), "description": "Columns: a document that comes again replaces the earlier."},
+            "date": {**TEXT, "description": "Column: its month is the partition."},
+            "version": {**_or_null(TEXT), "description": "Column: the latest version has the greatest."},
+            "earliest": {"type": "string", "format": "date", "description": "Older documents are rejected."},
+        }
+    ),
+    "tables": _items(_one("Table")),
+    "url": LINK,
+}
 REJECTED: Json = {"record_number": {"type": "integer", "minimum": 1}, "path": TEXT, "reason": TEXT}
 
 SCHEMAS: dict[str, Json] = {
     "UploadLink": _object(
         {
             "upload_id": TEXT,
+            "contract": TEXT,
             "key": TEXT,
             "url": LINK,
             "fields": {"type": "object", "additionalProperties": TEXT, "description": "To be sent as they are."},
@@ -91,6 +126,7 @@ SCHEMAS: dict[str, Json] = {
     "Upload": _object(
         {
             "upload_id": TEXT,
+            "contract": {**_or_null(TEXT), "description": "null for an upload from before there were several."},
             "key": TEXT,
             "status": {"enum": [WAITING, LOADING, *ENDINGS, FAILED]},
             "orders_read": COUNT,
@@ -105,6 +141,9 @@ SCHEMAS: dict[str, Json] = {
             "quarantine_url": {**_or_null(LINK), "description": "A link to all that was rejected, for minutes."},
         }
     ),
+    "Contract": _object(CONTRACT | {"json_schema": {"type": "object", "description": "What a record has to be like."}}),
+    "Contracts": _object({"contracts": _items(_object(CONTRACT))}),
+    "Table": _object(TABLE),
     "Parameter": _object(
         {
             "name": TEXT,
@@ -118,7 +157,25 @@ SCHEMAS: dict[str, Json] = {
         }
     ),
     "Query": _object(
-        {"name": TEXT, "title": TEXT, "description": TEXT, "parameters": _items(_one("Parameter")), "url": LINK}
+        {
+            "name": TEXT,
+            "contract": {**TEXT, "description": "The contract whose tables it reads."},
+            "title": TEXT,
+            "description": TEXT,
+            "parameters": _items(_one("Parameter")),
+            "chart": {
+                "anyOf": [_one("Chart"), {"type": "null"}],
+                "description": "How to draw the answer; null: a table.",
+            },
+            "url": LINK,
+        }
+    ),
+    "Chart": _object(
+        {
+            "type": {"enum": ["bar", "line"]},
+            "x": {**TEXT, "description": "The answer's column along the axis."},
+            "y": {**TEXT, "description": "The answer's column of the values."},
+        }
     ),
     "Queries": _object({"queries": _items(_one("Query"))}),
     "Execution": _object(EXECUTION),

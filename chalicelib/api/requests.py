@@ -53,8 +53,8 @@ class ApiRequest:
             body_is_base64=bool(event.get("isBase64Encoded")),
         )
 
-    def json_object(self, *allowed: str) -> dict[str, Any]:
-        """Return the body, an object that has no member but `allowed`.
+    def json_object(self, **examples: str) -> dict[str, Any]:
+        """Return the body, an object that has no member but those of which an example is given.
 
         Raises RequestError, and RequestTooLarge for a body that no right request has.
         """
@@ -63,16 +63,17 @@ class ApiRequest:
             raise RequestTooLarge(size, MAX_BODY_BYTES)
         if not self.headers.get("content-type", "").lower().startswith("application/json"):
             raise RequestError({"Content-Type": "is not application/json: send JSON, and say so in this header"})
+        example = json.dumps(examples)
         try:
             text: str | bytes = self.body or ""
             body = json.loads(base64.b64decode(text) if self.body_is_base64 else text)
         except (ValueError, RecursionError, binascii.Error) as error:
             what = error.msg if isinstance(error, json.JSONDecodeError) else "it cannot be read"
-            raise RequestError({"body": f"is not JSON ({what}): send an object such as {_example(allowed)}"}) from None
+            raise RequestError({"body": f"is not JSON ({what}): send an object such as {example}"}) from None
         if not isinstance(body, dict):
-            raise RequestError({"body": f"is not a JSON object: send one such as {_example(allowed)}"})
-        takes = f"it takes {', '.join(allowed)}"
-        problems = {name: f"is not a field of this request: {takes}" for name in body if name not in allowed}
+            raise RequestError({"body": f"is not a JSON object: send one such as {example}"})
+        takes = f"it takes {', '.join(examples)}"
+        problems = {name: f"is not a field of this request: {takes}" for name in body if name not in examples}
         if problems:
             raise RequestError(problems)
         return body
@@ -150,7 +151,3 @@ def _base_url(context: Mapping[str, Any], headers: Mapping[str, str]) -> str:
     segments = len([each for each in str(context.get("resourcePath") or "/").split("/") if each])
     called = str(context.get("path") or "/").rstrip("/").split("/")
     return f"{scheme}://{host}{'/'.join(called[: len(called) - segments])}"
-
-
-def _example(allowed: tuple[str, ...]) -> str:
-    return json.dumps(dict.fromkeys(allowed, "orders.json"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -13,7 +13,8 @@ from chalicelib.api.query_options import MAX_AGE, PAGE_SIZE, QUERY_OPTIONS, WAIT
 from chalicelib.api.requests import ApiRequest, inner_token, page_token
 from chalicelib.aws.athena import check_page
 from chalicelib.aws.athena_results import Execution, Page
-from chalicelib.errors import DeadlinePassed, ParameterError, QueryFailed, RequestError, RowTooLarge
+from chalicelib.dataset import Dataset
+from chalicelib.errors import DeadlinePassed, ParameterError, QueryFailed, RequestError, RowTooLarge, UnknownContract
 from chalicelib.queries.saved import SavedQuery, Statement, find
 from chalicelib.settings import Settings
 
@@ -31,12 +32,13 @@ MAX_ANSWER_BYTES = 5_500_000
 class Api:
     """The operations behind the routes.
 
-    `queries` are the saved ones by name, `bucket` is the stage's, `monotonic` a clock in seconds.
+    `datasets` and `bucket` are the stage's, `queries` the saved ones by name, `monotonic` a clock in seconds.
     """
 
     def __init__(
         self,
         settings: Settings,
+        datasets: Sequence[Dataset],
         queries: Mapping[str, SavedQuery],
         uploads: Uploads,
         athena: Athena,
@@ -45,6 +47,7 @@ class Api:
         monotonic: Callable[[], float],
     ) -> None:
         self._settings = settings
+        self._datasets = {dataset.name: dataset for dataset in datasets}
         self._saved = queries
         self._uploads = uploads
         self._athena = athena
@@ -54,13 +57,14 @@ class Api:
     def offer_upload(self, request: ApiRequest) -> Answer:
         """POST /uploads."""
         request.check_parameters()
-        fields = request.json_object("filename")
+        fields = request.json_object(filename="orders.json", contract=next(iter(self._datasets)))
         if "filename" not in fields:
             raise RequestError({"filename": "is missing: give the file's name, such as orders.json"})
-        link = self._uploads.offer(fields["filename"])
+        link = self._uploads.offer(fields["filename"], fields.get("contract"))
         status_url = request.link(f"/uploads/{link.upload_id}")
         body = {
             "upload_id": link.upload_id,
+            "contract": link.contract,
             "key": link.key,
             "url": link.url,
             "fields": link.fields,
@@ -74,6 +78,22 @@ class Api:
         """GET /uploads/{upload_id}."""
         request.check_parameters()
         return Answer(self._uploads.status(upload_id))
+
+    def contracts(self, request: ApiRequest) -> Answer:
+        """GET /contracts."""
+        request.check_parameters()
+        return Answer({"contracts": [self._contract(dataset, request) for dataset in self._datasets.values()]})
+
+    def contract(self, request: ApiRequest, name: str) -> Answer:
+        """GET /contracts/{name}."""
+        request.check_parameters()
+        if name not in self._datasets:
+            raise UnknownContract(name, list(self._datasets))
+        # Only this call pays for putting the schema together.
+        from chalicelib.contracts.json_schema import json_schema
+
+        dataset = self._datasets[name]
+        return Answer(self._contract(dataset, request) | {"json_schema": json_schema(dataset.contract)})
 
     def queries(self, request: ApiRequest) -> Answer:
         """GET /queries."""
@@ -144,7 +164,13 @@ class Api:
         from chalicelib.api.openapi import document
 
         request.check_parameters()
-        return Answer(document(self._saved, self._settings, request.base_url))
+        return Answer(document(list(self._datasets), self._saved, self._settings, request.base_url))
+
+    def _contract(self, dataset: Dataset, request: ApiRequest) -> dict[str, Any]:
+        # Only these calls pay for the words.
+        from chalicelib.api.contracts import describe
+
+        return describe(dataset) | {"url": request.link(f"/contracts/{dataset.name}")}
 
     def _checked(self, query: SavedQuery, request: ApiRequest) -> tuple[Statement, dict[str, int], str | None]:
         """Return statement, options and idempotency key. Raises RequestError naming all that is wrong at once."""

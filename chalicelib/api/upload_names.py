@@ -1,8 +1,9 @@
 """File names that callers give as labels, and the upload ids that carry them. Pure: no call is made here.
 
-An upload id is the time it was issued, 16 random bytes, the file's name, and a check over all of these, in URL-safe
-base64. So the key follows from the id, and nothing has to be stored before the file arrives; its check shows a
-mistyped one. Guessing one means guessing 128 random bits.
+An upload id is the time it was issued, 16 random bytes, the names of the contract and of the file with a slash between,
+and a check over all of these, in URL-safe base64. So the key follows from the id, and nothing has to be stored before
+the file arrives; its check shows a mistyped one. Guessing one means guessing 128 random bits. It names the contract and
+not its folder: an id that somebody makes up leads to no path of theirs.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from chalicelib.contracts.names import NAME
 from chalicelib.documents.decompress import SUFFIXES, is_supported
 from chalicelib.errors import RequestError, UnknownUpload, shown
 
@@ -23,7 +25,8 @@ MAX_NAME_BYTES = 255
 """UTF-8 bytes of a file name, as most file systems have it."""
 
 SECONDS_BYTES, RANDOM_BYTES, CHECK_BYTES = 5, 16, 4
-ID = re.compile(r"[A-Za-z0-9_-]{36,400}", re.ASCII)
+ID = re.compile(r"[A-Za-z0-9_-]{36,720}", re.ASCII)
+"""The longest has a contract's name and a file's of 255 bytes each."""
 
 SEPARATORS = frozenset("/\\")
 FORBIDDEN = {
@@ -49,19 +52,27 @@ CONTENT_TYPES = {".json": "application/json", ".ndjson": "application/x-ndjson",
 
 @dataclass(frozen=True)
 class UploadId:
-    """What an upload id says: the name of its file and when it was issued. `text` is the id itself."""
+    """What an upload id says: its contract, the name of its file and when it was issued. `text` is the id itself.
+
+    `contract` is empty in an id from the time before there were several: its file lies in the incoming prefix itself.
+    """
 
     text: str
+    contract: str
     name: str
     issued_at: datetime
 
     @classmethod
-    def new(cls, name: str, issued_at: datetime, random: bytes) -> UploadId:
-        """Make an id for a name that `safe_name` returned. `random` are `RANDOM_BYTES` bytes nobody can guess."""
+    def new(cls, contract: str, name: str, issued_at: datetime, random: bytes) -> UploadId:
+        """Make an id for the name of a contract, and one of a file that `safe_name` returned.
+
+        `random` are `RANDOM_BYTES` bytes that nobody can guess.
+        """
         seconds = int(issued_at.timestamp())
-        content = seconds.to_bytes(SECONDS_BYTES, "big") + random + name.encode()
+        names = f"{contract}/{name}" if contract else name
+        content = seconds.to_bytes(SECONDS_BYTES, "big") + random + names.encode()
         text = base64.urlsafe_b64encode(content + _check(content)).decode().rstrip("=")
-        return cls(text, name, datetime.fromtimestamp(seconds, UTC))
+        return cls(text, contract, name, datetime.fromtimestamp(seconds, UTC))
 
     @classmethod
     def read(cls, text: str) -> UploadId:
@@ -70,14 +81,14 @@ class UploadId:
             raise UnknownUpload(text)
         try:
             content = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))[:-CHECK_BYTES]
-            name = content[SECONDS_BYTES + RANDOM_BYTES :].decode()
+            contract, _, name = content[SECONDS_BYTES + RANDOM_BYTES :].decode().rpartition("/")
             issued_at = datetime.fromtimestamp(int.from_bytes(content[:SECONDS_BYTES], "big"), UTC)
-            issued = cls.new(name, issued_at, content[SECONDS_BYTES : SECONDS_BYTES + RANDOM_BYTES])
+            issued = cls.new(contract, name, issued_at, content[SECONDS_BYTES : SECONDS_BYTES + RANDOM_BYTES])
         except (ValueError, OverflowError, OSError):
             raise UnknownUpload(text) from None
         # Made anew it is the same text, its check included, or it was never issued: base64 has several spellings. The
         # name need only be one that was ever taken, so that an id outlives a rule that is made later.
-        if issued.text == text and _ends_a_key(name):
+        if issued.text == text and _ends_a_key(name) and (not contract or NAME.fullmatch(contract)):
             return issued
         raise UnknownUpload(text)
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from chalicelib.api.upload_names import RANDOM_BYTES, UploadId, content_type, safe_name
 from chalicelib.aws.presigned import LinkBucket, ObjectVersion
+from chalicelib.contracts.registry import DEFAULT
 from chalicelib.counts import Counts
-from chalicelib.errors import UnreadableEntry
+from chalicelib.dataset import Dataset
+from chalicelib.errors import RequestError, UnknownUpload, UnreadableEntry, shown
 from chalicelib.file_names import ledger_name
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.models import DELETED, FAILED, FINISHED, LOADING, PARTLY_LOADED, QUARANTINED
@@ -32,6 +34,9 @@ MARGIN = timedelta(minutes=1)
 STILL_SENDING = timedelta(hours=1)
 """How long a file may still be on its way after its link has expired: S3 looks at the time when a request begins."""
 
+MAX_KEY_BYTES = 1024
+"""UTF-8 bytes of a key, by S3."""
+
 SAMPLE_RECORDS = 5
 SAMPLE_BYTES = MIB
 """How much of a quarantine file, compressed, is read for the sample."""
@@ -45,6 +50,7 @@ class UploadLink:
     """A form that takes one file. `fields` are to be sent as they are, before the file."""
 
     upload_id: str
+    contract: str
     key: str
     url: str
     fields: dict[str, str]
@@ -60,26 +66,52 @@ class LedgerRecord(NamedTuple):
 
 
 class Uploads:
-    """Uploads into a bucket. `now` returns the time in UTC, `random` bytes that nobody can guess, as many as asked."""
+    """Uploads into a bucket, of documents of its datasets.
+
+    `now` returns the time in UTC, `random` bytes that nobody can guess, as many as asked.
+    """
 
     def __init__(
-        self, bucket: LinkBucket, settings: Settings, *, now: Callable[[], datetime], random: Callable[[int], bytes]
+        self,
+        bucket: LinkBucket,
+        settings: Settings,
+        datasets: Iterable[Dataset],
+        *,
+        now: Callable[[], datetime],
+        random: Callable[[int], bytes],
     ) -> None:
         self._bucket = bucket
         self._settings = settings
+        self._folders = {dataset.name: dataset.incoming for dataset in datasets}
         self._now = now
         self._random = random
 
-    def offer(self, filename: Any) -> UploadLink:
-        """Return a link for one file of this name. Raises RequestError for a name that is not accepted."""
+    def offer(self, filename: Any, contract: Any = None) -> UploadLink:
+        """Return a link for one file of this name, with documents of a contract; None is the default.
+
+        Raises RequestError naming all that is not accepted.
+        """
         settings, now = self._settings, self._now()
-        upload = UploadId.new(safe_name(filename), now, self._random(RANDOM_BYTES))
+        problems: dict[str, str] = {}
+        checked = []
+        for check, value in ((safe_name, filename), (self._contract, contract)):
+            try:
+                checked.append(check(value))
+            except RequestError as problem:
+                problems |= problem.problems
+        if problems:
+            raise RequestError(problems)
+        name, of_contract = checked
+        upload = UploadId.new(of_contract, name, now, self._random(RANDOM_BYTES))
         key = self._key(upload)
+        if len(key.encode()) > MAX_KEY_BYTES:
+            surplus = len(key.encode()) - MAX_KEY_BYTES
+            raise RequestError({"filename": f"makes a key that is {surplus} bytes too long: give a shorter name"})
         url, fields = self._bucket.upload_form(
             key, content_type(upload.name), settings.upload_max_bytes, settings.upload_seconds
         )
         expires_at = now + timedelta(seconds=settings.upload_seconds)
-        return UploadLink(upload.text, key, url, fields, expires_at, settings.upload_max_bytes)
+        return UploadLink(upload.text, of_contract, key, url, fields, expires_at, settings.upload_max_bytes)
 
     def status(self, upload_id: str) -> dict[str, Any]:
         """Return how far an upload has come, as JSON values. Raises UnknownUpload.
@@ -95,6 +127,7 @@ class Uploads:
         state, reason = self._state(upload, stored, record)
         status: dict[str, Any] = {
             "upload_id": upload_id,
+            "contract": upload.contract or None,
             "key": key,
             "status": state,
             **asdict(Counts()),
@@ -144,8 +177,28 @@ class Uploads:
             return WAITING, f"{when}: one that is still being sent is taken"
         return FAILED, f"{when}: ask for a new link with POST /uploads"
 
+    def _contract(self, name: Any) -> str:
+        """Return the name of the contract to upload to. Raises RequestError, naming those there are."""
+        there = ", ".join(self._folders)
+        if name is None:
+            if len(self._folders) == 1:
+                (name,) = self._folders
+            elif DEFAULT in self._folders:
+                name = DEFAULT
+            else:
+                raise RequestError({"contract": f"is missing: give one of {there}"})
+        if not isinstance(name, str):
+            raise RequestError({"contract": f"{shown(json.dumps(name))} is not text: give one of {there}"})
+        if name not in self._folders:
+            raise RequestError({"contract": f"there is no contract {shown(name)!r}: give one of {there}"})
+        return name
+
     def _key(self, upload: UploadId) -> str:
-        return f"{self._settings.incoming_prefix}{upload.text}/{upload.name}"
+        """Return the key of an upload. Raises UnknownUpload for a contract that is not there any more."""
+        folder = self._folders.get(upload.contract) if upload.contract else self._settings.incoming_prefix
+        if folder is None:
+            raise UnknownUpload(upload.text)
+        return f"{folder}{upload.text}/{upload.name}"
 
     def _entry(self, key: str) -> LedgerRecord | None:
         name = f"{self._settings.ledger_prefix}{ledger_name(key)}"

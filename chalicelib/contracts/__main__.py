@@ -7,19 +7,8 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from chalicelib.contracts import registry
-from chalicelib.contracts.contract import (
-    Column,
-    Contract,
-    CurrencyAt,
-    Dates,
-    DivisorAt,
-    FixedDigits,
-    FromDocument,
-    FromRecord,
-    Origin,
-    Product,
-    RowNumber,
-)
+from chalicelib.contracts.contract import Column, Contract
+from chalicelib.contracts.description import origin_of, rules_of
 from chalicelib.errors import ContractError
 
 
@@ -77,45 +66,8 @@ def _facts(contract: Contract) -> Iterator[str]:
 
 
 def _row(column: Column) -> tuple[str, str, str, str]:
-    return column.name, column.glue_type, _source(column), "; ".join(_options(column))
-
-
-def _source(column: Column) -> str:
-    match column.source:
-        case FromDocument(paths):
-            return " or ".join(map(str, paths))
-        case FromRecord(paths):
-            return f"around the document: {' or '.join(map(str, paths))}"
-        case RowNumber(of):
-            return f"number of {of}"
-        case Product((first, second)):
-            return f"{first} × {second}"
-        case Origin():
-            return f"({column.source.value})"
-
-
-def _options(column: Column) -> Iterator[str]:
-    if column.required:
-        yield "required"
-    match column.minor_units:
-        case FixedDigits(digits):
-            yield f"divided by {10**digits}"
-        case DivisorAt(path):
-            yield f"divided by {path}"
-        case CurrencyAt(path):
-            yield f"minor units of {path}"
-        case None:
-            pass
-        case digits_at:
-            yield f"as many decimals as {digits_at.path} says"
-    if column.formats not in ((), (Dates.ISO,)):
-        yield " or ".join(each.value if isinstance(each, Dates) else each.pattern for each in column.formats)
-    if column.zone not in (None, "UTC"):
-        yield f"in {column.zone}"
-    if column.nulls:
-        nulls = column.nulls
-        listed = [*map(repr, sorted(nulls.texts)), *map(str, sorted(nulls.numbers))]
-        yield f"NULL where {', '.join([*listed, *(str(each).lower() for each in sorted(nulls.booleans))])}"
+    rules = (*(["required"] if column.required else []), *rules_of(column))
+    return column.name, column.glue_type, origin_of(column), "; ".join(rules)
 
 
 def _aligned(rows: list[tuple[str, ...]]) -> Iterator[str]:

@@ -32,20 +32,18 @@ _EPOCH_MILLISECONDS: dict[Any, tuple[int, int]] = {
     Dates.EPOCH_MICROSECONDS: (1, 1000),
     Dates.EPOCH_DAYS: (date_values.MILLISECONDS_A_DAY, 1),
 }
-_LATEST_EPOCH = 2.0**46
-"""Milliseconds, some 2,200 years from 1970: of larger ones the strict way tells what they are."""
+_LATEST_EPOCH = 6e13
+"""Milliseconds, some 1,900 years from 1970: of larger ones the strict way tells what they are."""
 
 
-def without_nulls(array: pa.Array, nulls: Nulls) -> pa.Array:
-    """Return an array without the values that mean NULL."""
+def without_nulls(array: pa.Array, nulls: Nulls, good: Bools) -> pa.Array:
+    """Return an array without the values that mean NULL; clear `good` for floats, which may have been sent as texts."""
     if not nulls or len(array) == 0:
         return array
     means: Bools = np.zeros(len(array), dtype=np.bool_)
     if pa.types.is_string(array.type):
         for text in nulls.texts:
             means |= columns.equals(array, text)
-        if nulls.numbers:
-            return array
     elif pa.types.is_boolean(array.type):
         for truth in nulls.booleans:
             means |= columns.equals(array, truth)
@@ -54,6 +52,9 @@ def without_nulls(array: pa.Array, nulls: Nulls) -> pa.Array:
         for number in nulls.numbers:
             means |= numbers == float(number)
     valid = columns.validity(array)
+    if pa.types.is_floating(array.type):
+        good &= ~means if valid is None else ~means | ~valid
+        return array
     return columns.keep_valid(array, ~means if valid is None else valid & ~means) if means.any() else array
 
 

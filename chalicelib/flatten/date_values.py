@@ -16,6 +16,7 @@ from chalicelib.flatten.scalars import InvalidValue, NumberText, exact, kind, nu
 MILLISECONDS_A_DAY = 86_400_000
 
 _EPOCH = datetime(1970, 1, 1)
+_FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999
 _EPOCH_UTC = _EPOCH.replace(tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _ISO = re.compile(
@@ -36,9 +37,9 @@ def timestamp_ms(value: object, formats: tuple[DateFormat, ...] = (Dates.ISO,), 
     """
     moment = _moment(value, formats)
     if moment.offset_ms is not None:
-        return moment.local_ms - moment.offset_ms
+        return _in_range(moment.local_ms - moment.offset_ms, value)
     if zone in (None, "UTC"):
-        return moment.local_ms
+        return _in_range(moment.local_ms, value)
     try:
         local = datetime_of(moment.local_ms).replace(tzinfo=ZoneInfo(zone or "UTC"))
         return (local - _EPOCH_UTC) // _MILLISECOND
@@ -53,7 +54,7 @@ def date_days(value: object, formats: tuple[DateFormat, ...] = (Dates.ISO,), zon
     """
     moment = _moment(value, formats)
     if not moment.is_instant or zone in (None, "UTC"):
-        return moment.local_ms // MILLISECONDS_A_DAY
+        return _in_range(moment.local_ms, value) // MILLISECONDS_A_DAY
     try:
         local = datetime_of(moment.local_ms).replace(tzinfo=UTC).astimezone(ZoneInfo(zone or "UTC"))
         return local.toordinal() - _EPOCH.toordinal()
@@ -72,6 +73,13 @@ def ms_of(day: date) -> int:
 
 
 # Numbers --------------------------------------------------------------------------------------------------------------
+
+
+def _in_range(ms: int, value: object) -> int:
+    """Return milliseconds that lie within the years 1 to 9999, which is what SQL's dates go to."""
+    if not _FIRST_MS <= ms <= _LAST_MS:
+        raise InvalidValue(f"{_quoted(value)} is out of the range of dates: the years 1 to 9999")
+    return ms
 
 
 class _Moment(NamedTuple):

@@ -147,7 +147,7 @@ class Flattener:
         seen = self.observations
         seen.documents += sum(len(part.positions) for part in parts)
         for i, each in enumerate(tables):
-            seen.elements[each.table.name] += sum(part.tables[i].elements for part in parts)
+            seen.elements[each.table.name] += sum(int(part.tables[i].elements.sum()) for part in parts)
             for name, array in zip(each.rows.column_names, each.rows.columns, strict=True):
                 seen.filled[each.table.name, name] += len(array) - array.null_count
 
@@ -223,7 +223,7 @@ def _columns_of(contract: Contract, documents: list[DecodedDocument], positions:
             for i, column in enumerate(read_columns(table))
         }
         parents = np.repeat(np.arange(len(documents)), counts)
-        elements = sum(document.elements[index] for document in documents)
+        elements = np.fromiter((document.elements[index] for document in documents), np.int64, len(documents))
         tables.append(TableColumns(arrays, parents, np.zeros(len(documents), dtype=np.int64), elements))
     dates = None
     if documents[0].date_ms is not None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from chalicelib.contracts.paths import Index, Key, Where
+from chalicelib.contracts.paths import Each, Index, JsonPath, Key, Where
 from chalicelib.flatten.json_text import RejectedDocument, below
 from chalicelib.flatten.scalars import NumberText, kind
 
@@ -16,9 +16,9 @@ Steps = Sequence[Key | Index | Where]
 def follow(value: Any, steps: Steps, prefix: str, *, strictly: bool = True) -> tuple[Any, str]:
     """Return the value that `steps` lead to from `value`, None where there is none, and its path below `prefix`.
 
-    `prefix` is empty or ends with a dot. An empty text or list where an object is due, or an empty text where a list
-    is, is as good as none: so programs write that they have none. Raises RejectedDocument where something else stands
-    on the way; with `strictly` false there is none then.
+    `prefix` is empty or ends with a dot. An empty text, `false` or an empty list where an object is due, and an empty
+    text or `false` where a list is, is as good as none: so programs write that they have none. Raises RejectedDocument
+    where something else stands on the way; with `strictly` false there is none then.
     """
     path = prefix
     for position, step in enumerate(steps):
@@ -27,7 +27,7 @@ def follow(value: Any, steps: Steps, prefix: str, *, strictly: bool = True) -> t
         here = path.removesuffix(".")
         if isinstance(step, Key):
             if not isinstance(value, dict):
-                if value == "" or value == [] or not strictly:
+                if _is_none(value) or value == [] or not strictly:
                     value = None
                     break
                 raise RejectedDocument(here, f"expected an object, found {kind(value)}")
@@ -35,7 +35,7 @@ def follow(value: Any, steps: Steps, prefix: str, *, strictly: bool = True) -> t
             path = below(path, step.name)
         else:
             if not isinstance(value, list):
-                if value == "" or not strictly:
+                if _is_none(value) or not strictly:
                     value = None
                     break
                 raise RejectedDocument(here, f"expected an array, found {kind(value)}")
@@ -60,3 +60,19 @@ def holds(element: Any, where: Where) -> bool:
 
 def _first(elements: list[Any], where: Where) -> int | None:
     return next((i for i, element in enumerate(elements) if holds(element, where)), None)
+
+
+def _is_none(value: Any) -> bool:
+    """Tell whether a value that is no object or list is a way to write that there is none."""
+    return value is False or (isinstance(value, str) and value == "" and not isinstance(value, NumberText))
+
+
+def generic_path(path: JsonPath) -> str:
+    """Return a path as `extra_fields` has it: keys as `below` writes them, `[]` for the elements of a list."""
+    text = ""
+    for step in path.steps:
+        if isinstance(step, Key):
+            text = below(f"{text}." if text else "", step.name)
+        elif isinstance(step, Each):
+            text += "[]"
+    return text

@@ -206,8 +206,11 @@ def _form(leaf: Node, kinds: set[type]) -> Form:
         return Form.TEXT
     # What serves two columns that want it in two forms is nothing that the parser can give, and of elements that are
     # no objects nothing proves how integers are written.
-    differ = Form.BYTES in forms and len({column.nulls for column in leaf.columns}) > 1
-    if len(forms) > 1 or differ or (leaf.is_element and forms & {Form.INTEGER, Form.BYTES}):
+    # Nor can bytes mean NULL for one column and something for another, or be one of several choices.
+    varies = Form.BYTES in forms and (
+        len({column.nulls for column in leaf.columns}) > 1 or any(len(column.paths) > 1 for column in leaf.columns)
+    )
+    if len(forms) > 1 or varies or (leaf.is_element and forms & {Form.INTEGER, Form.BYTES}):
         raise Unsupported
     return forms.pop()
 

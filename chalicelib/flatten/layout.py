@@ -8,6 +8,7 @@ from itertools import takewhile
 
 from chalicelib.contracts.contract import Column, Contract, CurrencyAt, DigitsAt, DivisorAt, FromDocument, FromRecord
 from chalicelib.contracts.paths import JsonPath, Key
+from chalicelib.flatten.follow import generic_path
 from chalicelib.flatten.json_text import below
 
 ROOT = ""
@@ -22,7 +23,8 @@ class Node:
     A leaf is read by `columns`, as a number also where only `is_number` says so; one that is not `named` by any is read
     because a column depends on it, and is an unnamed field all the same. `is_raw` says that columns are read by hand
     from its bytes (see hand_columns.py): from single elements of a list, which stays an unnamed field as a whole.
-    `is_around` says that it lies around the document, where nothing is an unnamed field.
+    `is_element` says that it is an element of a list, `is_around` that it lies around the document, where nothing is
+    an unnamed field.
     """
 
     number: int
@@ -35,12 +37,8 @@ class Node:
     is_number: bool = False
     columns: list[Column] = field(default_factory=list)
     is_raw: bool = False
+    is_element: bool = False
     is_around: bool = False
-
-    @property
-    def is_element(self) -> bool:
-        """Whether it is an element of a list, and no member of an object."""
-        return self.path == f"{self.level}."
 
     @property
     def is_aside(self) -> bool:
@@ -164,7 +162,8 @@ class Layout:
                     raise Unsupported
                 node = self._child(node, step.name)
             node.items = self._node(name)
-            node.items.path = f"{name}."
+            node.items.path = f"{generic_path(path)}."
+            node.items.is_element = True
             self._above[name] = node.level
             self.levels[name] = node.items
         return self.levels[name]

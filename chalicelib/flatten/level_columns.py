@@ -71,7 +71,7 @@ class LevelColumns:
             free: Bools = np.ones(len(root), dtype=np.bool_)
             for path in _paths(column):
                 number = self._layout.leaf(path, of_record=isinstance(column.source, FromRecord)).number
-                valid = columns.validity(without_nulls(root.arrays[number], column.nulls))
+                valid = columns.validity(without_nulls(root.arrays[number], column.nulls, root.present.copy()))
                 chosen = free.copy() if valid is None else free & valid
                 chosen_by_any[number] = chosen_by_any.get(number, np.zeros(len(root), dtype=np.bool_)) | chosen
                 free &= ~chosen
@@ -102,20 +102,27 @@ class LevelColumns:
         of_record = isinstance(column.source, FromRecord)
         chosen: pa.Array | None = None
         for path in column.source.paths:
-            array = without_nulls(level.arrays[self._layout.leaf(path, of_record=of_record).number], column.nulls)
+            leaf = self._layout.leaf(path, of_record=of_record)
+            array = without_nulls(level.arrays[leaf.number], column.nulls, fine)
             if chosen is None:
                 chosen = array
                 continue
-            first, second = columns.validity(chosen), columns.validity(array)
+            first = columns.validity(chosen)
             has = np.ones(len(array), np.bool_) if first is None else first
             if level.parents is not level.documents:
-                # Of an element's, which is an unnamed field then is left to the strict way.
-                fine &= ~(has if second is None else has & second)
+                self._leave_others(level, leaf.number, array, has, fine)
             if array.type != chosen.type:
                 array, chosen = columns.as_text(array), columns.as_text(chosen)
             chosen = columns.choose(has, chosen, array)
         assert chosen is not None
         return chosen
+
+    @staticmethod
+    def _leave_others(level: Level, leaf: int, array: pa.Array, has: Bools, fine: Bools) -> None:
+        """Clear `fine` where an element's value is not the one that is chosen: an unnamed field, for the strict way."""
+        sent, valid = columns.validity(level.arrays[leaf]), columns.validity(array)
+        chosen = ~has if valid is None else valid & ~has
+        fine &= chosen if sent is None else chosen | ~sent
 
     def _decimal(self, column: Column, name: str, array: pa.Array, levels: dict[str, Level], fine: Bools) -> pa.Array:
         digits: int | Int64s = 0

@@ -47,7 +47,7 @@ class ColumnReader:
         self._column = column
         self._contract = contract
         self._latest_ms = latest_ms
-        self._paths = column.source.paths
+        self.paths = column.source.paths
         self._of_record = isinstance(column.source, FromRecord)
         self._is_date = column == contract.date_column
         self._read = values.reader(column) if column.type is not Type.JSON else None
@@ -55,9 +55,9 @@ class ColumnReader:
     def read(self, elements: list[Element], record: Any) -> Any:
         """Return the value, None for NULL. Raises RejectedDocument."""
         value, path = None, ""
-        for each in self._paths:
+        for each in self.paths:
             element = Element(record, "", ()) if self._of_record else elements[each.level]
-            value, path = follow(element.value, each.relative, element.path, strictly=len(self._paths) == 1)
+            value, path = follow(element.value, each.relative, element.path, strictly=len(self.paths) == 1)
             if not values.is_null(value, self._column.nulls):
                 break
         else:
@@ -115,7 +115,7 @@ class ColumnReader:
 
     def _reject_absence(self, elements: list[Element]) -> NoReturn:
         """Raise RejectedDocument for a required value that is missing, null or empty."""
-        path = self._paths[0]
+        path = self.paths[0]
         element = elements[path.level]
         raise RejectedDocument(
             str(path) if path.level == 0 else element.path.removesuffix("."),

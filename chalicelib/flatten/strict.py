@@ -120,6 +120,11 @@ class _TableReader:
             for i, c in enumerate(columns)
             if isinstance(c.source, RowNumber)
         ]
+        # An element is no object only where its table reads nothing of it but itself.
+        self._takes_scalars = [
+            level == table.depth and any(not path.relative for reader in readers for path in reader.paths)
+            for level, readers in enumerate(self._readers[1:], 1)
+        ]
         self._products = [ProductReader(table, column, self.positions) for column in table.products]
         self._extra = self.positions[table.of(Origin.EXTRA_FIELDS).name]
         self._keeps = [keeps_unnamed(contract, table, level) for level in range(table.depth + 1)]
@@ -158,12 +163,14 @@ class _TableReader:
         value, path = follow(element.value, rows.steps, element.path)
         if isinstance(value, dict) and self._table.one_or_many:
             value = [value]
-        if value is None or value == "":
+        if value is None or value is False or value == "":
             return
         if not isinstance(value, list):
             raise RejectedDocument(path, f"expected an array, found {kind(value)}")
         for i, each in enumerate(value):
             if rows.where is None or holds(each, rows.where):
+                if not isinstance(each, dict) and not self._takes_scalars[len(element.indexes)]:
+                    raise RejectedDocument(f"{path}[{i}]", f"expected an object, found {kind(each)}")
                 yield Element(each, f"{path}[{i}].", (*element.indexes, i))
 
     def _fill(self, row: list[Any], elements: list[Element], record: Any, fields: str | None) -> None:

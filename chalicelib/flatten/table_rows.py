@@ -21,13 +21,14 @@ from chalicelib.flatten.strict import keeps_unnamed
 class TableColumns:
     """Rows of one table: the columns that documents give, by name, and of which document each row is, by position.
 
-    `sizes` is about how many bytes the rows of each document take; `elements` counts the rows that elements made.
+    `sizes` is about how many bytes the rows of each document take; `elements` counts how many of
+    them elements made.
     """
 
     arrays: dict[str, pa.Array]
     documents: Int64s
     sizes: Int64s
-    elements: int
+    elements: Int64s
 
     def keep(self, good: Bools) -> None:
         """Keep the rows of these documents alone; they are counted anew."""
@@ -36,7 +37,7 @@ class TableColumns:
         rows = good[self.documents]
         self.arrays = {name: columns.filter_rows(array, rows) for name, array in self.arrays.items()}
         self.documents = (np.cumsum(good) - 1)[self.documents[rows]]
-        self.sizes = self.sizes[good]
+        self.sizes, self.elements = self.sizes[good], self.elements[good]
 
 
 def rows_of(
@@ -78,7 +79,7 @@ def rows_of(
     for array in arrays.values():
         if array.type == pa.string():
             sizes += columns.lengths(array)
-    return TableColumns(arrays, documents, np.bincount(documents, sizes, count).astype(np.int64), len(deepest))
+    return TableColumns(arrays, documents, np.bincount(documents, sizes, count).astype(np.int64), totals)
 
 
 def _placed(elements: Int64s, has: Bools) -> Int64s:

@@ -10,7 +10,7 @@ from typing import Any
 
 from chalicelib.contracts.contract import Column, Contract, Table
 from chalicelib.contracts.paths import JsonPath, Key
-from chalicelib.flatten.follow import follow, holds
+from chalicelib.flatten.follow import follow, generic_path, holds
 from chalicelib.flatten.json_text import RepeatedKey, below, compact, repeated_key
 from chalicelib.flatten.observations import Observations
 from chalicelib.flatten.values import is_null
@@ -32,16 +32,16 @@ Fields = dict[str, str]
 class Node:
     """What a contract names below an object: by key the nodes below, and what is read from the key's own value.
 
-    `is_object` says that an object is due, of which only parts are read. A value is `taken` where a column reads it as
-    its only path. `choices` are columns that read it as one of several paths: the first of them that holds a value is
-    taken. `lists` are the tables' lists that the key's value is. `others` holds keys that were seen and are not the
-    contract's.
+    `is_object` says that an object is due, of which only parts are read. A value is named where a column reads it as
+    its only path. `choices` are columns that read it as one of several paths, each with that path: the first of a
+    column's paths that holds a value is the one it takes. `lists` are the tables' lists that the key's value is.
+    `others` holds keys that were seen and are not the contract's.
     """
 
     children: dict[str, Node] = field(default_factory=dict)
     is_object: bool = False
     is_named: bool = False
-    choices: list[Column] = field(default_factory=list)
+    choices: list[tuple[Column, JsonPath]] = field(default_factory=list)
     lists: list[tuple[Table, int]] = field(default_factory=list)
     others: set[str] = field(default_factory=set)
 
@@ -84,7 +84,7 @@ class UnnamedFields:
         """
         fields: Fields = {}
         if isinstance(element, dict):
-            generic = f"{rows}." if rows else ""
+            generic = f"{generic_path(rows)}." if rows else ""
             self._collect(element, self._roots.setdefault(rows, Node()), prefix, generic, fields, element)
         return fields
 
@@ -100,7 +100,7 @@ class UnnamedFields:
             if child is None:
                 self._note(key, node, generic)
                 fields[below(generic, key)] = compact(inner, below(path, key))
-            elif inner is not None and not child.is_named and not _is_chosen(child, element, inner):
+            elif inner is not None and not child.is_named and not _is_chosen(child, element):
                 self._collect_known(inner, child, below(path, key), below(generic, key), fields, element)
 
     def _collect_known(self, value: Any, node: Node, path: str, generic: str, fields: Fields, element: Any) -> None:
@@ -111,7 +111,7 @@ class UnnamedFields:
                 fields[generic] = compact(unused, path)
         elif node.is_object and isinstance(value, dict):
             self._collect(value, node, f"{path}.", f"{generic}.", fields, element)
-        elif value not in ("", []) or not node.is_object:
+        elif value not in ("", [], False) or not node.is_object:
             fields[generic] = compact(value, path)
 
     def note(self, key: str, level: str, path: str) -> None:
@@ -138,7 +138,7 @@ class UnnamedFields:
         if len(column.paths) == 1:
             node.is_named = True
         elif all(each.list_path == path.list_path for each in column.paths):
-            node.choices.append(column)
+            node.choices.append((column, path))
 
     def _know_object(self, rows: JsonPath | None, steps: tuple[Any, ...]) -> None:
         node = self._node(rows, steps)
@@ -155,7 +155,7 @@ class UnnamedFields:
             self._know_object(rows, tuple(keys[:-1]))
             return None
         level = str(rows or "")
-        path = f"{level}." if level else ""
+        path = f"{generic_path(rows)}." if rows else ""
         node = self._roots.setdefault(rows, Node())
         self._by_path[level, path] = node
         for step in steps:
@@ -166,20 +166,17 @@ class UnnamedFields:
         return node
 
 
-def _is_chosen(node: Node, element: Any, value: Any) -> bool:
+def _is_chosen(node: Node, element: Any) -> bool:
     """Tell whether a value of `element` is what a column takes, of several that it may take."""
-    return any(choose(column, element)[0] is value for column in node.choices)
+    return any(_chosen(column, element) == path for column, path in node.choices)
 
 
-def choose(column: Column, element: Any, prefix: str = "") -> tuple[Any, str]:
-    """Return the first value that a column's paths, all from `element`, hold, and its path; None where none does."""
-    value: Any = None
-    where = ""
+def _chosen(column: Column, element: Any) -> JsonPath | None:
+    """Return the first of a column's paths, all from `element`, that holds a value; None where none does."""
     for path in column.paths:
-        value, where = follow(element, path.relative, prefix, strictly=len(column.paths) == 1)
-        if not is_null(value, column.nulls):
-            return value, where
-    return None, where
+        if not is_null(follow(element, path.relative, "", strictly=False)[0], column.nulls):
+            return path
+    return None
 
 
 def _elements(value: Any) -> list[Any]:

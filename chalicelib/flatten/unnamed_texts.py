@@ -31,7 +31,7 @@ MAX_DIGITS = 18
 """Longer integers may not fit 64 bits."""
 
 _UNNAMED = -1
-_BACKSLASH, _QUOTE, _NULL, _OPEN_OBJECT, _OPEN_ARRAY = b'\\"n{['
+_OPEN_OBJECT, _NULL = b"{n"
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,7 @@ class UnnamedReader:
         sound[resolved.documents[index.holders[self._escaped[index.keys]]]] = False
         if not self._check_repeated(index, resolved, sound):
             return None
+        self._check_objects(data, index, resolved, sound)
         texts = {name: self._texts(data, index, resolved, i, sound) for i, name in enumerate(self._levels)}
         leaves = {leaf.number: _spans(index, resolved, leaf.number) for leaf in asked}
         of_elements = {
@@ -159,6 +160,13 @@ class UnnamedReader:
                 counts[self._level_of[items]] = count
             elements[inner] = element
         return _Resolved(keys, nodes, elements, documents, counts)
+
+    def _check_objects(self, data: bytes, index: KeyIndex, resolved: _Resolved, sound: Bools) -> None:
+        """Clear `sound` where something else than an object or null stands where an object is due."""
+        which = np.flatnonzero(self._is_object[resolved.keys])
+        first = np.frombuffer(data, dtype=np.uint8)[index.starts[which]]
+        others = which[(first != _OPEN_OBJECT) & (first != _NULL)]
+        sound[resolved.documents[index.holders[others]]] = False
 
     def _check_repeated(self, index: KeyIndex, resolved: _Resolved, sound: Bools) -> bool:
         """Clear `sound` where a key is given twice in one object; False where that would take too much."""
@@ -223,7 +231,8 @@ class UnnamedReader:
         new = np.flatnonzero(literals < 0)
         for node_number, name in {(int(nodes[i]), int(names[i])) for i in new.tolist()}:
             node, key = self._layout.nodes[node_number], self._names.names[name].decode()
-            self._fields.note(key, node.level, node.path)
+            if key not in node.children:
+                self._fields.note(key, node.level, node.path)
             self._literal_of[node_number, name] = len(self._literals)
             self._literals.append(f",{quoted(below(node.path, key))}:".encode())
 

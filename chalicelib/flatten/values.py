@@ -122,13 +122,15 @@ def double(value: object) -> float:
 def decimal_units(value: object, scale: int, digits: int = 0) -> int:
     """A number, or numeric text, in units of 10^-scale, exact. `digits` of its own are decimals: 1234 of 2 is 12.34."""
     most = scale - digits
-    excess = f"more than {most} decimals: round it" if most > 0 else "not a whole number of minor units"
-    return _units(value, most, scale, MAX_UNITS, excess)
+    excess = f"more than {max(most, 0)} decimals: round it"
+    if digits and most <= 0:
+        excess = "not a whole number of minor units"
+    return _units(value, most, (-MAX_UNITS, MAX_UNITS), excess)
 
 
 def integer(value: object) -> int:
     """A whole number of 64 bits; `2.0` is 2."""
-    return _units(value, 0, 0, MAX_INTEGER, "not a whole number: send an integer")
+    return _units(value, 0, (-MAX_INTEGER - 1, MAX_INTEGER), "not a whole number: send an integer", WHOLE_NOISE)
 
 
 def _plain_text(value: object, expected: str) -> str:
@@ -143,15 +145,16 @@ def _plain_text(value: object, expected: str) -> str:
     return value
 
 
-def _units(value: object, shift: int, scale: int, largest: int, excess: str) -> int:
-    """Return a number times 10^`shift` as a whole number of at most `largest`: units of 10^-`scale`."""
+def _units(value: object, shift: int, limits: tuple[int, int], excess: str, most_noise: Decimal | None = None) -> int:
+    """Return a number times 10^`shift` as a whole number within `limits`; more than noise is an `excess`."""
     if not isinstance(value, str):
         raise InvalidValue(f"expected a number, found {kind(value)}")
     short = _SHORT_DECIMAL.fullmatch(value) if shift else None
     if short and len(short[2] or "") <= shift <= 9 and (len(short[1]) + shift) < 18:
         return int(short[1] + (short[2] or "").ljust(shift, "0"))
     match = numeric(value)
-    excess = f"{shown(value)} {'has' if scale else 'is'} {excess}"
+    excess = f"{shown(value)} {'has' if excess.startswith('more') else 'is'} {excess}"
+    largest = limits[1]
     too_large = f"{shown(value)} is too large: at most {Decimal(largest).scaleb(-shift)}"
     number = exact(value, match)
     if number is None:
@@ -167,8 +170,8 @@ def _units(value: object, shift: int, scale: int, largest: int, excess: str) -> 
     scaled = number.scaleb(shift, context)
     rounded = scaled.to_integral_value(ROUND_HALF_EVEN, context)
     noise = context.multiply(scaled.copy_abs(), NOISE)
-    if context.subtract(scaled, rounded).copy_abs() > (noise if scale else min(noise, WHOLE_NOISE)):
+    if context.subtract(scaled, rounded).copy_abs() > (noise if most_noise is None else min(noise, most_noise)):
         raise InvalidValue(excess)
-    if not -largest - (not scale) <= int(rounded) <= largest:
+    if not limits[0] <= int(rounded) <= largest:
         raise InvalidValue(too_large)
     return int(rounded)

@@ -75,7 +75,8 @@ def answer_preflights(app: Chalice, settings: Settings) -> None:
 def wired_api(settings: Settings) -> Api:
     """Return the API with its clients, made on first use."""
     bucket = LinkBucket(link_client(), settings.bucket)
-    uploads = Uploads(bucket, settings, now=lambda: datetime.now(UTC), random=secrets.token_bytes)
-    queries = load(datasets(settings))
+    made = datasets(settings)
+    uploads = Uploads(bucket, settings, made, now=lambda: datetime.now(UTC), random=secrets.token_bytes)
+    queries = load(made)
     athena = Athena(athena_client(), settings, queries, saved_only=True)
-    return Api(settings, queries, uploads, athena, bucket, monotonic=time.monotonic)
+    return Api(settings, made, queries, uploads, athena, bucket, monotonic=time.monotonic)

@@ -120,13 +120,12 @@ class Parameter:
     def declared(cls, given: Mapping[str, str]) -> Parameter:
         """Build a parameter from its header lines. Raises ValueError when they contradict each other."""
         named = f"parameter {shown(given['name'])}"
-        unknown = sorted(set(given) - {each.name for each in fields(cls)})
+        takes = [each.name for each in fields(cls)]
+        unknown = sorted(set(given) - set(takes))
         missing = [name for name in ("type", "description", "example") if name not in given]
         if unknown or missing:
             problems = [f"has {', '.join(unknown)}"] * bool(unknown) + [f"lacks {', '.join(missing)}"] * bool(missing)
-            raise ValueError(
-                f"{named} {' and '.join(problems)}: it takes {', '.join(each.name for each in fields(cls))}"
-            )
+            raise ValueError(f"{named} {' and '.join(problems)}: it takes {', '.join(takes)}")
         required = given.get("required", "no") == "yes"
         parameter = cls(**{**given, "required": required})  # type: ignore[arg-type]
         if parameter.type not in READ:

@@ -7,7 +7,7 @@ import itertools
 import json
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +20,7 @@ from chalicelib.api.uploads import Uploads
 from chalicelib.assembly import datasets
 from chalicelib.aws.athena import Athena
 from chalicelib.aws.presigned import LinkBucket, link_client
+from chalicelib.dataset import Dataset
 from chalicelib.handlers import rest
 from chalicelib.queries.saved import load
 from chalicelib.settings import Settings
@@ -30,7 +31,8 @@ NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 EXECUTION = "0b1c2d3e-4f50-4a61-8b72-9c8d0e1f2a3b"
 REQUEST_ID = "7f0c2a51-0000-4000-8000-000000000001"
 HOST = "abc123.execute-api.eu-central-1.amazonaws.com"
-QUERIES = load(datasets(Settings.from_environment(VARIABLES)))
+DATASETS = datasets(Settings.from_environment(VARIABLES))
+QUERIES = load(DATASETS)
 PREVIEW = QUERIES["preview"].bind({}).sql
 _numbers = itertools.count()
 
@@ -175,7 +177,7 @@ class Reply:
 class Front:
     """A deployed app: call it, and look at what it asked of AWS."""
 
-    def __init__(self, **variables: str) -> None:
+    def __init__(self, datasets: Sequence[Dataset] = DATASETS, **variables: str) -> None:
         self.settings = Settings.from_environment(VARIABLES | variables)
         self.athena, self.s3 = FakeAthena(), FakeS3()
         self.now, self.slept = NOW, 0.0
@@ -183,11 +185,13 @@ class Front:
         self.caller = "arn:aws:iam::123456789012:user/ada"
         self.app = load_app(**variables).app
         bucket = LinkBucket(self.s3, self.settings.bucket)  # type: ignore[arg-type]
+        queries = load(datasets)
         self.api = Api(
             self.settings,
-            QUERIES,
-            Uploads(bucket, self.settings, now=lambda: self.now, random=secrets.token_bytes),
-            Athena(self.athena, self.settings, QUERIES, saved_only=True, monotonic=self.clock, sleep=self.sleep),  # type: ignore[arg-type]
+            datasets,
+            queries,
+            Uploads(bucket, self.settings, datasets, now=lambda: self.now, random=secrets.token_bytes),
+            Athena(self.athena, self.settings, queries, saved_only=True, monotonic=self.clock, sleep=self.sleep),  # type: ignore[arg-type]
             bucket,
             monotonic=self.clock,
         )
@@ -240,7 +244,7 @@ class Front:
         text = answer["body"]
         return Reply(answer["statusCode"], answer["headers"], json.loads(text) if text else None, text)
 
-    def post(self, filename: Any) -> Reply:
+    def post(self, filename: Any, **more: Any) -> Reply:
         """Ask for an upload link."""
-        body = json.dumps({"filename": filename})
+        body = json.dumps({"filename": filename, **more})
         return self.call("POST", "/uploads", headers={"Content-Type": "application/json"}, body=body)

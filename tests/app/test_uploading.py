@@ -74,13 +74,13 @@ def test_a_character_that_cannot_be_seen_is_named_by_its_code_point(front: Front
 
 def test_an_id_that_was_issued_when_more_names_were_taken_is_known_still() -> None:
     for name in ("5$ off.json", "\ufefforders.json", "a\u200b.ndjson.gz"):
-        assert UploadId.read(UploadId.new(name, NOW, bytes(16)).text).name == name
+        assert UploadId.read(UploadId.new("orders", name, NOW, bytes(16)).text).name == name
 
 
 @pytest.mark.parametrize("name", ["../a.json", "a/b.json", "a\\b.json", "a\n.json", "", "a.csv"])
 def test_an_id_made_up_for_a_name_that_was_never_taken_is_unknown(name: str) -> None:
     with pytest.raises(UnknownUpload):
-        UploadId.read(UploadId.new(name, NOW, bytes(16)).text)
+        UploadId.read(UploadId.new("orders", name, NOW, bytes(16)).text)
 
 
 def test_spaces_around_a_name_are_left_out(front: Front) -> None:
@@ -103,7 +103,7 @@ def test_what_passes_is_one_segment_of_a_supported_type(text: str) -> None:
             assert not set(name) & set("/\\;\0\r\n")
             assert "$" not in name
             assert safe_name(name) == name
-            assert UploadId.read(UploadId.new(name, NOW, bytes(16)).text).name == name
+            assert UploadId.read(UploadId.new("orders", name, NOW, bytes(16)).text).name == name
 
 
 @given(st.text() | st.text("abcdefghijklmnopqrstuvwxyzABCDEF0123456789-_", min_size=36, max_size=60))
@@ -114,7 +114,7 @@ def test_an_id_that_was_never_issued_is_unknown(text: str) -> None:
 
 @given(st.data())
 def test_an_id_with_one_wrong_letter_is_unknown(data: st.DataObject) -> None:
-    issued = UploadId.new("orders.json", NOW, bytes(range(16))).text
+    issued = UploadId.new("orders", "orders.json", NOW, bytes(range(16))).text
     position = data.draw(st.integers(0, len(issued) - 1))
     letter = data.draw(st.sampled_from("abcxyzABCXYZ0189-_"))
     mistyped = issued[:position] + letter + issued[position + 1 :]

@@ -62,7 +62,7 @@ def test_handlers_only_translate_and_call() -> None:
 
 
 def test_the_document_describes_every_route_and_no_other(front: Front) -> None:
-    paths = document(QUERIES, front.settings, "")["paths"]
+    paths = document(["orders"], QUERIES, front.settings, "")["paths"]
     described = {(path, method.upper()) for path, methods in paths.items() for method in methods}
     routed = {(path, method) for path, methods in front.app.routes.items() for method in methods}
     by_name = {(f"/queries/{name}", "GET") for name in QUERIES}

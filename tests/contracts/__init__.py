@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from chalicelib.contracts.contract import Column, Contract, Table
+from chalicelib.contracts.contract import Column, Contract
 from chalicelib.contracts.reading import FILE_NAME, read, read_text
 from chalicelib.dataset import Dataset, Prefixes, check
 from chalicelib.settings import Settings
@@ -66,6 +66,7 @@ def with_columns(contract: Contract, *columns: Column) -> Contract:
     return with_main(contract, columns=columns)
 
 
-def changed(table: Table, name: str, **changes: object) -> tuple[Column, ...]:
-    """Return the columns of a table, one of them changed."""
-    return tuple(replace(c, **changes) if c.name == name else c for c in table.columns)  # type: ignore[arg-type]
+def with_column_changed(contract: Contract, column: str, /, **changes: object) -> Contract:
+    """Return a contract with one column of its main table changed."""
+    columns = (replace(c, **changes) if c.name == column else c for c in contract.main.columns)  # type: ignore[arg-type]
+    return with_columns(contract, *columns)

@@ -13,7 +13,7 @@ from chalicelib.contracts.contract import Column, Contract, FromDocument, Type
 from chalicelib.contracts.paths import parse
 from glue_setup.errors import Refused, SetupError
 from glue_setup.resource import Plan
-from tests.contracts import ORDERS, changed, with_columns
+from tests.contracts import ORDERS, with_column_changed, with_columns
 from tests.edge.glue_setup_world import BUCKET, World, world
 
 ADDED = Column("coupon", Type.TEXT, FromDocument((parse("coupon"),)), "A voucher's code.")
@@ -52,11 +52,11 @@ def test_an_added_column_is_planned_and_applied_where_the_contract_has_it(stage:
     ("contract", "reason"),
     [
         (
-            with_columns(ORDERS, *changed(ORDERS.main, "customer_name", type=Type.DECIMAL, scale=4)),
+            with_column_changed(ORDERS, "customer_name", type=Type.DECIMAL, scale=4),
             "column customer_name would change from string to decimal(18,4)",
         ),
         (
-            with_columns(ORDERS, *changed(ORDERS.main, "customer_name", name="buyer_name")),
+            with_column_changed(ORDERS, "customer_name", name="buyer_name"),
             "column customer_name (string) is not in the contract any more",
         ),
         (
@@ -64,7 +64,7 @@ def test_an_added_column_is_planned_and_applied_where_the_contract_has_it(stage:
             "column product_category (string) is not in the contract any more",
         ),
         (
-            with_columns(ORDERS, *changed(ORDERS.main, "order_month", name="month")),
+            with_column_changed(ORDERS, "order_month", name="month"),
             "the partition would change from order_month string to month string",
         ),
     ],
@@ -100,7 +100,7 @@ def test_what_others_wrote_into_the_table_survives_a_change(stage: World) -> Non
     assert stage.apply()[-1] == "Everything was in place: unchanged."
 
 
-def test_a_wrong_projection_property_that_glue_accepted_is_found_and_removed(stage: World) -> None:
+def test_a_wrong_projection_property_that_glue_accepted_is_removed(stage: World) -> None:
     stage.apply()
     declared = declared_table(stage)
     declared["Parameters"] = declared["Parameters"] | {"projection.order_month.values": "2024-01"}
@@ -215,7 +215,7 @@ def test_the_crawler_can_only_add_and_its_role_only_read_the_table(crawled: Worl
     assert {action for s in policy["Statement"] for action in s["Action"]} == {"s3:GetObject", "s3:ListBucket"}
 
 
-def test_a_role_that_somebody_changed_is_told_and_set_back(crawled: World) -> None:
+def test_a_role_that_somebody_changed_is_shown_and_set_back(crawled: World) -> None:
     crawled.apply()
     crawled.iam.delete_role_policy(RoleName="orders-etl-test-crawler", PolicyName="read-table")
     assert any(line.startswith("  ~ policy read-table: absent -> ") for line in crawled.plan())
@@ -223,7 +223,7 @@ def test_a_role_that_somebody_changed_is_told_and_set_back(crawled: World) -> No
     assert crawled.apply()[-1] == "All but what waits was in place: unchanged."
 
 
-def test_a_role_with_a_policy_of_others_is_kept_and_told(crawled: World) -> None:
+def test_a_role_with_a_policy_of_others_is_kept_and_named(crawled: World) -> None:
     crawled.apply()
     crawled.iam.attach_role_policy(
         RoleName="orders-etl-test-crawler", PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess"

@@ -22,8 +22,9 @@ from local.pipeline import wait_for
 from tests.local.product import Product
 
 SETTINGS = Settings(bucket="any")
-QUERIES = saved.load(assembly.datasets(SETTINGS))
-DOCUMENT = document(QUERIES, SETTINGS, "")
+DATASETS = assembly.datasets(SETTINGS)
+QUERIES = saved.load(DATASETS)
+DOCUMENT = document([each.name for each in DATASETS], QUERIES, SETTINGS, "")
 DOCUMENTED = schemathesis.openapi.from_dict(DOCUMENT | {"security": []})
 """The document without its security: every call is signed here, and what is not signed is another test's."""
 SECONDS = 35.0
@@ -64,9 +65,9 @@ class Client:
     def get(self, path: str, **query: Any) -> requests.Response:
         return self.call("GET", path, params=query or None)
 
-    def offer(self, filename: str) -> Any:
+    def offer(self, filename: str, **more: Any) -> Any:
         """Ask for an upload link."""
-        answer = self.call("POST", "/uploads", json={"filename": filename})
+        answer = self.call("POST", "/uploads", json={"filename": filename, **more})
         assert answer.status_code == 201, answer.text
         return answer.json()
 
@@ -80,9 +81,9 @@ class Client:
 
         return wait_for(poll)
 
-    def upload(self, filename: str, content: bytes, folder: Path) -> Any:
+    def upload(self, filename: str, content: bytes, folder: Path, **more: Any) -> Any:
         """Upload a file by curl and wait for its end."""
-        link = self.offer(filename)
+        link = self.offer(filename, **more)
         assert send(link, content, folder) == 204
         return self.ended(link["status_url"])
 

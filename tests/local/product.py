@@ -62,6 +62,17 @@ def sweep(product: Product) -> dict[str, Any]:
     return report
 
 
+def workers(product: Product) -> list[int]:
+    """Return the processes that the embedded Lambda runs functions in."""
+    server = product.aws.process.pid
+    pids = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(status.read_text().rpartition(")")[2].split()[1]) == server:
+                pids.append(int(status.parent.name))
+    return pids
+
+
 def project_with(folder: Path, variables: Mapping[str, str]) -> Path:
     """Copy the project into `folder`, its stage set up with these variables besides its own; return `folder`."""
     copy_project(PROJECT, folder)

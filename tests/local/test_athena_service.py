@@ -16,7 +16,17 @@ from chalicelib.errors import ExecutionNotFound, ParameterError, QueryFailed
 from chalicelib.queries.views import view_statements
 from chalicelib.settings import Settings
 from local.emulator import ACCOUNT, Emulator, running
-from tests.local.athena_memory_lake import BUCKET, DATABASE, ORDERS, QUERIES, TABLE, month_files, order, table_input
+from tests.local.athena_memory_lake import (
+    BUCKET,
+    DATABASE,
+    ORDERS,
+    PREFIX,
+    QUERIES,
+    TABLE,
+    month_files,
+    order,
+    table_input,
+)
 from tests.local.calls import user
 
 pytestmark = pytest.mark.aws
@@ -239,7 +249,7 @@ CATALOG = [f"arn:aws:glue:us-east-1:{ACCOUNT}:{each}" for each in NAMES]
 RIGHTS: dict[str, tuple[list[str], list[str]]] = {
     "athena": ([f"athena:{each}" for each in CALLS], [f"arn:aws:athena:us-east-1:{ACCOUNT}:workgroup/{WORKGROUP}"]),
     "catalog": (["glue:GetDatabase", "glue:GetTable"], CATALOG),
-    "data": (["s3:GetObject"], [f"arn:aws:s3:::{BUCKET}/{ORDERS.table_prefix}*"]),
+    "data": (["s3:GetObject"], [f"arn:aws:s3:::{BUCKET}/{PREFIX}*"]),
     "listing": (["s3:ListBucket", "s3:GetBucketLocation"], [f"arn:aws:s3:::{BUCKET}"]),
     "output": (["s3:GetObject", "s3:PutObject"], [f"arn:aws:s3:::{BUCKET}/athena_results/*"]),
 }

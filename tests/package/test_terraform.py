@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 import pytest
 
+from chalicelib.contracts.contract import Contract
 from chalicelib.stage import read_stage
 from glue_setup.alarms import alarms
 from glue_setup.clients import connect
@@ -29,7 +30,7 @@ from local.emulator import PROJECT
 from release import terraforming
 from release.configuration import configured
 from release.terraform import template_of
-from tests.contracts import ORDERS, returns_contract
+from tests.contracts import ORDERS, contract, returns_contract
 from tests.edge.glue_setup_world import target_with
 from tests.goldens.golden import assert_golden
 from tests.package.built import ACCOUNT, NOBODY, REGION
@@ -203,12 +204,12 @@ def test_each_contract_has_its_table_its_alarms_and_no_foundation_of_another_twi
     made = template_of([*foundations(both, clients), *wiring(both, clients)], both)["resource"]
     tables = made["aws_glue_catalog_table"]
     assert {name: table["storage_descriptor"]["location"] for name, table in tables.items()} == {
-        "orders": "s3://orders-etl-test/orders_parquet_datalake/",
+        "orders_parquet_datalake": "s3://orders-etl-test/orders_parquet_datalake/",
         "returns": "s3://orders-etl-test/returns/",
     }
-    assert {f"{contract}-{name}" for contract in tables for name in ("rejected", "file-quarantined", "late")} <= set(
-        made["aws_cloudwatch_metric_alarm"]
-    )
+    assert {
+        f"{each.name}-{name}" for each in both.datasets for name in ("rejected", "file-quarantined", "late")
+    } <= set(made["aws_cloudwatch_metric_alarm"])
     assert len(made["aws_glue_crawler"]["etl"]["s3_target"]) == 2
     assert len(made["aws_s3_bucket"]) == len(made["aws_glue_catalog_database"]) == 1
 
@@ -219,11 +220,20 @@ def test_a_stage_without_a_layer_is_shown_how_to_get_one(target: Target, tmp_pat
         terraforming.write(tmp_path, target, tmp_path / "out")
 
 
-def test_terraform_finds_it_valid(out: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("contracts", [(ORDERS,), (ORDERS, contract("baskets"))], ids=["one contract", "two"])
+def test_terraform_finds_it_valid(
+    project: Path, target: Target, tmp_path: Path, contracts: tuple[Contract, ...]
+) -> None:
     terraform = shutil.which("terraform")
     if terraform is None:
         pytest.skip("terraform is not installed: what it would say was not asked")
-    shutil.copytree(out, tmp_path / "out")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in NOBODY.items():
+            patch.setenv(name, value)
+        terraforming.write(project, target_with(target.stage, *contracts, region=REGION), tmp_path / "out")
+    made = json.loads((tmp_path / "out" / terraforming.FOUNDATIONS).read_text("utf-8"))["resource"]
+    tables = {table.name for each in contracts for table in each.tables}
+    assert set(made["aws_glue_catalog_table"]) >= tables
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -96,7 +96,7 @@ def test_whatever_is_watched_is_of_this_stage_alone() -> None:
     assert not set(made()) & {alarm["AlarmName"] for alarm in alarms(target_with(others))}
 
 
-def test_the_topic_is_told_of_an_alarm_and_of_its_end_and_without_one_nobody_is() -> None:
+def test_the_topic_is_notified_of_an_alarm_and_of_its_end_and_without_one_nobody_is() -> None:
     assert all(alarm["AlarmActions"] == alarm["OKActions"] == [TOPIC] for alarm in made().values())
     assert all(alarm["AlarmActions"] == alarm["OKActions"] == [] for alarm in made(alarm_topic="").values())
 

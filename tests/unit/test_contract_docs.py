@@ -14,6 +14,7 @@ from chalicelib.contracts.contract import DECLARABLE, TAKES, Dates, Origin
 from chalicelib.contracts.paths import parse
 from chalicelib.contracts.reading import read_text
 from chalicelib.errors import ContractError
+from chalicelib.queries import saved
 
 DOCS = (Path(__file__).parents[2] / "docs/contracts.md").read_text("utf-8")
 EXAMPLES = re.findall(r"```toml\n(.*?)```", DOCS, re.DOTALL)
@@ -79,3 +80,10 @@ sku = { path = "items[].sku", type = "text" }
     with pytest.raises(ContractError) as error:
         read_text(text, "shop", "shop.toml")
     assert f"shop.toml\n{error.value}\n```" in DOCS
+
+
+def test_the_saved_query_of_the_docs_is_one() -> None:
+    (text,) = re.findall(r"```sql\n(.*?)```", SECTIONS["Saved queries"], re.DOTALL)
+    query = saved.parse("refunds_by_reason", text.replace("${database}", '"etl_pipeline"'))
+    assert query.bind({}).parameters == ("'2000-01'", "DATE '2000-01-01'")
+    assert query.chart == saved.Chart("bar", "reason", "refunded")

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.contracts import contract as model
 from chalicelib.contracts.contract import (
     Contract,
     CurrencyAt,
@@ -18,23 +17,19 @@ from chalicelib.contracts.contract import (
     DigitsAt,
     DivisorAt,
     FixedDigits,
-    From,
-    FromDocument,
     FromRecord,
     Nulls,
     Origin,
     Product,
     RowNumber,
     Strptime,
-    Type,
+    Table,
 )
-from chalicelib.contracts.contract import Type as OldType
 from chalicelib.contracts.currencies import MINOR_UNIT_DIGITS
 from chalicelib.contracts.paths import Each, Index, JsonPath, Key, Where, parse
 from chalicelib.contracts.reading import as_name, read, read_text
 from chalicelib.contracts.toml_lines import line_of, lines
 from chalicelib.flatten.schema import file_schema
-from tests.contracts import ORDERS
 
 ROOT = Path(__file__).parents[2]
 DEFAULT = ROOT / "chalicelib/contracts/orders/contract.toml"
@@ -59,45 +54,26 @@ def one_table(columns: str, rows: str = "lines[]", document: str = "", table: st
     )
 
 
-def test_the_default_contract_says_what_the_table_of_orders_is_column_by_column() -> None:
+def test_the_default_contract_says_what_the_table_of_orders_is() -> None:
     contract = read(DEFAULT)
-    assert (contract.name, contract.incoming) == (ORDERS.name, ORDERS.incoming)
-    assert contract.folder == ORDERS.folder
-    assert contract.records == (parse(ORDERS.envelope),)
-    assert (contract.identity, contract.date, contract.version) == ((ORDERS.order_id,), ORDERS.order_date, None)
+    assert (contract.name, contract.incoming, contract.folder) == ("orders", "", DEFAULT.parent)
+    assert contract.records == (parse("orders"),)
+    assert (contract.identity, contract.date, contract.version) == (("order_id",), "order_date", None)
     assert contract.earliest == datetime.date(2000, 1, 1)
-    assert [table.name for table in contract.tables] == [ORDERS.table]
-    table = contract.main
-    assert (str(table.rows), table.latest, table.documents) == (f"{ORDERS.lines}[]", ORDERS.latest, ORDERS.documents)
-    assert [column.name for column in table.columns] == [column.name for column in ORDERS.columns]
-    for new, old in zip(table.columns, ORDERS.columns, strict=True):
-        assert (new.glue_type, new.description, new.required) == (old.glue_type, old.description, old.required)
-        if isinstance(old.source, str):
-            assert new.source == FromDocument((parse(old.source),))
-            assert table.level(new) == ORDERS.is_line_path(old.source)
-            assert [step.name for step in new.paths[0].relative if isinstance(step, Key)] == [*ORDERS.steps(old)]
-    assert table["line_amount"].source == Product((ORDERS.unit_price, ORDERS.quantity))
+    (table,) = contract.tables
+    assert (table.name, str(table.rows)) == ("orders_parquet_datalake", "products[]")
+    assert (table.latest, table.documents) == ("order_lines", "orders")
+    assert table["line_amount"].source == Product(("price", "quantity"))
     assert table.row_number is table["line_number"]
-    assert {old.type: new.type for new, old in zip(table.columns, ORDERS.columns, strict=True)} == {
-        OldType.IDENTIFIER: Type.IDENTIFIER,
-        OldType.TIMESTAMP: Type.TIMESTAMP,
-        OldType.DECIMAL: Type.DECIMAL,
-        OldType.TEXT: Type.TEXT,
-        OldType.JSON_TEXT: Type.JSON,
-        OldType.POSITION: Type.ROW_NUMBER,
-        OldType.INTEGER: Type.INTEGER,
-        OldType.MONTH: Type.MONTH,
-    }
-    for origin in (*model.LINEAGE, Origin.EXTRA_FIELDS):
-        old_column = ORDERS.of(From[origin.name])
-        assert old_column is not None
-        assert table.of(origin).name == old_column.name
+    assert [c.name for c in table.at_level(1)] == [
+        *("line_number", "product_id", "product_name", "product_category", "price", "quantity", "line_amount"),
+    ]
 
 
-def test_the_default_table_has_the_schema_of_its_files() -> None:
-    columns = read(DEFAULT).main.file_columns
-    assert [(column.name, column.arrow_type) for column in columns] == [
-        (field.name, str(field.type)) for field in file_schema(ORDERS)
+@pytest.mark.parametrize("table", [table for file in FIXTURES for table in read(file).tables], ids=lambda t: t.name)
+def test_a_table_has_the_schema_of_its_files(table: Table) -> None:
+    assert [(column.name, column.arrow_type) for column in table.file_columns] == [
+        (field.name, str(field.type)) for field in file_schema(table)
     ]
 
 

@@ -52,7 +52,7 @@ def converted(
     """Return the counts, the files by their keys, what was rejected, and all rows in the order of the files."""
     rejected: list[RejectedRecord] = []
     writer = folder_writer(directory, LINEAGE)
-    counts, _ = convert(io.BytesIO(data), LINEAGE, limits, writer=writer, reject=rejected.append, contract=CONTRACT)
+    counts, _, _ = convert(io.BytesIO(data), LINEAGE, limits, writer=writer, reject=rejected.append, contract=CONTRACT)
     writer.publish()
     rows = [row for file in writer.files for row in pq.ParquetFile(directory / file).read().to_pylist()]
     return counts, list(writer.files), rejected, rows

@@ -3,91 +3,84 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
-from chalicelib.flatten.extra_fields import ExtraFields
 
-from chalicelib.flatten.strict import StrictDecoder
-from chalicelib.flatten.values import RejectedDocument
+from chalicelib.flatten.fast import FastDecoder
+from chalicelib.flatten.observations import Observations
+from chalicelib.flatten.unnamed import UnnamedFields
+from tests.builders import LINEAGE, flattened
 from tests.contracts import ORDERS
 
-MOST = 1 << 20
 SOUND = '"order_id": 1, "order_date": "2024-01-01"'
 
 
-class Strictly(StrictDecoder):
-    """Counts how often it is asked."""
-
-    asked = 0
-
-    def extra_fields(self, raw: bytes, most_bytes: int) -> tuple[str | None, list[str | None]]:
-        self.asked += 1
-        return super().extra_fields(raw, most_bytes)
-
-
-def read(text: str, keys: int) -> tuple[tuple[str | None, list[str | None]], int]:
-    strict = Strictly(ORDERS, 2**60)
-    lines = json.loads(text).get("products") or []
-    in_lines = [len(line.keys() & {"product_id", "name", "category", "price", "quantity"}) for line in lines]
-    return ExtraFields(ORDERS, strict).read(text.encode(), keys, in_lines, MOST), strict.asked
+def read(fields: str) -> tuple[list[str | None], bool]:
+    """Return the extra fields of an order's rows, which are the same either way, and whether it took the fast one."""
+    text = f"{{{SOUND}, {fields}}}".encode()
+    rows, _, rejected, _ = made = flattened(text, True)
+    assert made == flattened(text, False)
+    assert rejected == []
+    fast = FastDecoder(ORDERS, LINEAGE.latest_document_ms, UnnamedFields(ORDERS, Observations()))
+    decoded: Any = fast.decode([text])
+    return [row["extra_fields"] for row in rows], decoded is not None and len(decoded.positions) == 1
 
 
 @pytest.mark.parametrize(
-    ("fields", "keys", "order", "lines"),
+    ("fields", "rows"),
     [
-        ('"note": "für  dich"', 3, '{"note":"für  dich"}', []),
-        ('"a": 1.50, "b": null, "c": true', 5, '{"a":1.50,"b":null,"c":true}', []),
-        ('"tags": ["x", {"y": 1}]', 4, '{"tags":["x",{"y":1}]}', []),
-        (r'"note": "a\/b \u00e9"', 3, '{"note":"a/b é"}', []),
-        ('"customer": {"tier": "gold"}', 4, '{"customer.tier":"gold"}', []),
-        ('"customer": null, "x": 1', 4, '{"x":1}', []),
-        ('"products": [{"price": 1}, {"sale": 2}]', 5, None, [None, '{"products[].sale":2}']),
-        ('"x": 1, "products": [{}, {"sale": 2}]', 5, '{"x":1}', ['{"x":1}', '{"x":1,"products[].sale":2}']),
-        ('"x": 1, "products": [{"price": 1}, {"price": 2}]', 6, '{"x":1}', ['{"x":1}', '{"x":1}']),
-        ('"products": null, "a.b": 1', 4, '{"[\\"a.b\\"]":1}', []),
-    ],
-)
-def test_what_is_sure_is_read_at_a_glance(fields: str, keys: int, order: str | None, lines: list[str | None]) -> None:
-    text = f"{{{SOUND}, {fields}}}"
-    result, asked = read(text, keys)
-    assert (result, asked) == ((order, lines), 0)
-    assert result == StrictDecoder(ORDERS, 2**60).extra_fields(text.encode(), MOST)
-
-
-@pytest.mark.parametrize(
-    ("fields", "keys"),
-    [
+        ('"note": "für  dich"', ['{"note":"für  dich"}']),
+        ('"a": 1.50, "b": null, "c": true', ['{"a":1.50,"b":null,"c":true}']),
+        ('"tags": ["x", {"y": 1}]', ['{"tags":["x",{"y":1}]}']),
+        (r'"note": "a\/b \u00e9"', ['{"note":"a/b é"}']),
+        ('"customer": {"tier": "gold"}', ['{"customer.tier":"gold"}']),
+        ('"customer": null, "x": 1', ['{"x":1}']),
+        ('"products": [{"price": 1}, {"sale": 2}]', [None, '{"products[].sale":2}']),
+        ('"x": 1, "products": [{}, {"sale": 2}]', ['{"x":1}', '{"x":1,"products[].sale":2}']),
+        ('"x": 1, "products": [{"price": 1}, {"price": 2}]', ['{"x":1}', '{"x":1}']),
+        ('"products": null, "a.b": 1', ['{"[\\"a.b\\"]":1}']),
         # A text that looks as if a key were in it.
-        (r'"note": "\"x\": 1", "customer": {"name": "\"y\": 2"}', 7),
-        # A key without a value before the same with one, which drops nothing.
-        ('"a": null, "a": 1', 4),
-        # Half of a surrogate pair, which msgspec does not take.
-        (r'"a": "\ud800"', 3),
+        (r'"note": "\"x\": 1", "customer": {"name": "\"y\": 2"}', [r'{"note":"\"x\": 1"}']),
     ],
 )
-def test_what_is_not_sure_is_read_strictly(fields: str, keys: int) -> None:
-    text = f"{{{SOUND}, {fields}}}"
-    result, asked = read(text, keys)
-    assert asked == 1
-    assert result == StrictDecoder(ORDERS, 2**60).extra_fields(text.encode(), MOST)
+def test_what_is_sure_is_read_at_a_glance(fields: str, rows: list[str | None]) -> None:
+    assert read(fields) == (rows, True)
 
 
 @pytest.mark.parametrize(
-    ("fields", "keys"),
+    ("fields", "extra"),
     [
-        ('"a": 1, "a": 2', 4),
-        ('"customer": {"a": 1, "a": 2}', 5),
-        ('"products": [{"a": 1, "a": 2}]', 5),
-        ('"a": {"b": 1, "b": 2}', 5),
-        ('"a": ' + "[" * 200 + "]" * 200, 3),
+        # A key without a value before the same with one, which drops nothing.
+        ('"a": null, "a": 1', '{"a":1}'),
+        # Half of a surrogate pair, which msgspec does not take.
+        (r'"a": "\ud800"', r'{"a":"\ud800"}'),
     ],
 )
-def test_what_the_strict_way_rejects_is_rejected(fields: str, keys: int) -> None:
-    with pytest.raises(RejectedDocument):
-        read(f"{{{SOUND}, {fields}}}", keys)
+def test_what_is_not_sure_is_read_strictly(fields: str, extra: str) -> None:
+    assert read(fields) == ([extra], False)
 
 
-def test_extra_fields_that_would_be_repeated_too_often_are_rejected() -> None:
-    text = json.dumps({"order_id": 1, "order_date": "2024-01-01", "note": "x" * 1000, "products": [{}] * 2000})
-    with pytest.raises(RejectedDocument, match="too many elements"):
-        read(text, 4)
+@pytest.mark.parametrize(
+    "fields",
+    [
+        '"a": 1, "a": 2',
+        '"customer": {"a": 1, "a": 2}',
+        '"products": [{"a": 1, "a": 2}]',
+        '"a": {"b": 1, "b": 2}',
+        '"a": ' + "[" * 200 + "]" * 200,
+    ],
+)
+@pytest.mark.parametrize("fast", [True, False])
+def test_what_the_strict_way_rejects_is_rejected(fields: str, fast: bool) -> None:
+    assert len(flattened(f"{{{SOUND}, {fields}}}".encode(), fast)[2]) == 1
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("fast", [True, False])
+def test_extra_fields_that_would_be_repeated_too_often_are_rejected(fast: bool) -> None:
+    note = "x" * 40_000
+    text = json.dumps({"order_id": 1, "order_date": "2024-01-01", "note": note, "products": [{}] * 2000})
+    (rejected,) = flattened(text.encode(), fast)[2]
+    assert rejected.path == "products[]"
+    assert "since each repeats the document's texts" in rejected.reason

@@ -89,8 +89,8 @@ def test_a_run_that_dies_between_its_new_files_and_the_old_ones_leaves_both_and_
 def test_a_contract_that_contradicts_itself_is_said_in_words(tmp_path: Path) -> None:
     project = Path(__file__).parents[2]
     shutil.copytree(project / "chalicelib", tmp_path / "chalicelib", ignore=shutil.ignore_patterns("__pycache__"))
-    contract = tmp_path / "chalicelib" / "contracts" / "orders" / "contract.py"
-    contract.write_text(contract.read_text("utf-8").replace('Column("price", ', 'Column("Price", '), "utf-8")
+    contract = tmp_path / "chalicelib" / "contracts" / "orders" / "contract.toml"
+    contract.write_text(contract.read_text("utf-8").replace("\nprice =", "\nPrice ="), "utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "chalicelib.flatten", "-", "-o", "out"],
         cwd=tmp_path,
@@ -99,9 +99,10 @@ def test_a_contract_that_contradicts_itself_is_said_in_words(tmp_path: Path) -> 
         text=True,
         timeout=60,
     )
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-    assert "contradicts itself: column 'Price': use lower-case" in done.stderr
-    assert "unit_price names 'price', which is not a column" in done.stderr
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 3)
+    assert "contract.toml has 2 faults:" in done.stderr
+    assert "columns.Price: " in done.stderr
+    assert "line_amount.product: " in done.stderr
 
 
 def test_rejects_of_a_good_file_are_an_empty_file(tmp_path: Path) -> None:

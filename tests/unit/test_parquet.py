@@ -25,6 +25,7 @@ from chalicelib.writing import parquet
 from chalicelib.writing.parquet import MonthFile, MonthFiles
 from tests.contracts import ORDERS
 
+TABLE = ORDERS.main
 MODIFIED = datetime(2024, 7, 5, 9, 8, 7, tzinfo=UTC)
 LINEAGE = Lineage("orders_json_incoming/a b.json", "v1", MODIFIED)
 NAMES = FileNames(LINEAGE.key, LINEAGE.version, MODIFIED)
@@ -62,7 +63,7 @@ def write(directory: Path, parts: list[TableRows], cut: int = 200, **options: An
     """Write rows a few at a time, as from many batches."""
     files: list[MonthFile] = []
     options = {"roll_bytes": 1 << 30, **options}
-    with closing(MonthFiles(directory, NAMES, table=ORDERS.main, closed=files.append, **options)) as month_files:
+    with closing(MonthFiles(directory, NAMES, table=TABLE, closed=files.append, **options)) as month_files:
         for part in parts:
             for start in range(0, part.rows.num_rows, cut):
                 month_files.add(part.rows.slice(start, cut), part.months[start : start + cut])
@@ -196,9 +197,7 @@ def test_rows_that_wait_are_bounded_however_many_months_there_are(
     parts = flattened(orders(1500, months=300))
     most = 0
     files: list[MonthFile] = []
-    with closing(
-        MonthFiles(tmp_path, NAMES, table=ORDERS.main, roll_bytes=1 << 30, closed=files.append)
-    ) as month_files:
+    with closing(MonthFiles(tmp_path, NAMES, table=TABLE, roll_bytes=1 << 30, closed=files.append)) as month_files:
         for part in parts:
             for start in range(0, part.rows.num_rows, 200):
                 month_files.add(part.rows.slice(start, 200), part.months[start : start + 200])
@@ -214,7 +213,7 @@ def test_rows_that_wait_are_bounded_however_many_months_there_are(
 
 def test_waiting_rows_hold_no_more_than_themselves(tmp_path: Path) -> None:
     """A slice would keep the whole batch alive until the rarest month is written."""
-    writer = MonthFiles(tmp_path, NAMES, table=ORDERS.main, roll_bytes=1 << 30, closed=lambda _: None)
+    writer = MonthFiles(tmp_path, NAMES, table=TABLE, roll_bytes=1 << 30, closed=lambda _: None)
     with closing(writer) as month_files:
         rows = flattened(orders(3000, months=100))[0]
         month_files.add(rows.rows, rows.months)
@@ -244,7 +243,7 @@ def test_unfinished_files_are_bounded_on_disk(tmp_path: Path) -> None:
         MonthFiles(
             tmp_path,
             NAMES,
-            table=ORDERS.main,
+            table=TABLE,
             roll_bytes=1 << 30,
             closed=closed,
             row_group_bytes=10_000,
@@ -280,14 +279,14 @@ def test_a_failure_in_the_writing_thread_is_raised_and_stops_the_thread_and_so_d
     def fails(file: MonthFile) -> None:
         raise OSError("no space left")
 
-    files = MonthFiles(tmp_path / "a", NAMES, table=ORDERS.main, roll_bytes=1, closed=fails, row_group_bytes=1)
+    files = MonthFiles(tmp_path / "a", NAMES, table=TABLE, roll_bytes=1, closed=fails, row_group_bytes=1)
     files.add(part.rows, part.months)
     with pytest.raises(OSError, match="no space left"):
         files.close()
     assert writing_threads() == []
     closed: list[MonthFile] = []
     stopped = MonthFiles(
-        tmp_path / "b", NAMES, table=ORDERS.main, roll_bytes=1 << 30, closed=closed.append, row_group_bytes=1
+        tmp_path / "b", NAMES, table=TABLE, roll_bytes=1 << 30, closed=closed.append, row_group_bytes=1
     )
     stopped.add(part.rows, part.months)
     stopped.abort()
@@ -298,7 +297,7 @@ def test_a_failure_in_the_writing_thread_is_raised_and_stops_the_thread_and_so_d
 def test_no_rows_make_no_files(tmp_path: Path) -> None:
     assert write(tmp_path / "none", []) == []
     with closing(
-        MonthFiles(tmp_path / "empty", NAMES, table=ORDERS.main, roll_bytes=1, closed=lambda _: pytest.fail("a file"))
+        MonthFiles(tmp_path / "empty", NAMES, table=TABLE, roll_bytes=1, closed=lambda _: pytest.fail("a file"))
     ) as files:
         files.add(file_schema(ORDERS.main).empty_table(), np.empty(0, dtype=np.int64))
     assert not (tmp_path / "empty").exists()
@@ -322,9 +321,7 @@ def test_tables_of_a_row_count_for_what_they_take(tmp_path: Path, months: int, m
     part = flattened([each | {"products": []} for each in orders(3000, months)])[0]
     most = 0
     with closing(
-        MonthFiles(
-            tmp_path, NAMES, table=ORDERS.main, roll_bytes=1 << 30, closed=lambda _: None, row_group_bytes=2 << 20
-        )
+        MonthFiles(tmp_path, NAMES, table=TABLE, roll_bytes=1 << 30, closed=lambda _: None, row_group_bytes=2 << 20)
     ) as files:
         for i in range(part.rows.num_rows):
             files.add(part.rows.slice(i, 1), part.months[i : i + 1] if months == 1 else np.array([i % 2]))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,3 +35,12 @@ def section(query: SavedQuery) -> str:
 @pytest.mark.parametrize("query", QUERIES.values(), ids=lambda query: query.name)
 def test_the_documentation_of_a_query_is_what_its_file_says(query: SavedQuery) -> None:
     assert section(query) in DOCS.read_text("utf-8")
+
+
+def test_the_python_of_the_documentation_binds_a_query(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ETL_BUCKET", "orders-etl-test")
+    (text,) = re.findall(r"```python\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL)
+    until_athena, _, _ = text.partition("execution_id =")
+    names: dict[str, Any] = {"athena_client": lambda: None}
+    exec(until_athena.replace("import Athena, athena_client", "import Athena"), names)
+    assert names["statement"].parameters[-1] == "5"

@@ -48,7 +48,7 @@ def converted(text: bytes, directory: Path, cores: float) -> tuple[Counts, list[
     rejected: list[RejectedRecord] = []
     limits = Limits(LIMIT, LIMIT, LIMIT, cores=cores)
     writer = folder_writer(directory, LINEAGE)
-    counts, _ = convert(io.BytesIO(text), LINEAGE, limits, writer=writer, reject=rejected.append, contract=ORDERS)
+    counts, _, _ = convert(io.BytesIO(text), LINEAGE, limits, writer=writer, reject=rejected.append, contract=ORDERS)
     writer.publish()
     return counts, rejected, {file: (directory / file).read_bytes() for file in writer.files}
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.contracts.contract import Column, Contract, From, Type
 from chalicelib.documents.records import Raw
 from chalicelib.flatten.fast import FastDecoder
+from chalicelib.flatten.observations import Observations
+from chalicelib.flatten.unnamed import UnnamedFields
 from tests.builders import LINEAGE, flattened
-from tests.contracts import ORDERS
+from tests.contracts import ORDERS, ORDERS_TEXT, contract_with
 from tests.unit import third_reading
 from tests.unit.ugly_orders import UglyOrders
 
@@ -24,8 +23,9 @@ def assert_ways_agree(records: list[str]) -> None:
     fast, strict = flattened(text, True), flattened(text, False)
     assert fast == strict, text
     assert fast[3] + len(fast[2]) == len(records)
-    rows, rejected = third_reading.read(records, LINEAGE.modified_at)
-    assert [third_reading.cells(row, each) for each, row in zip(rows, fast[0], strict=True)] == rows, text
+    tables, rejected = third_reading.Reading(ORDERS_TEXT, LINEAGE.modified_at).read(records)
+    rows = tables[ORDERS.main.name]
+    assert [third_reading.cells(row, each) for row, each in zip(fast[0], rows, strict=True)] == rows, text
     assert [each.record_number for each in fast[2]] == rejected, text
 
 
@@ -44,7 +44,8 @@ def test_sound_orders_come_out_the_same_either_way_and_mostly_take_the_fast_one(
 
 
 def decoded_fast(records: list[str]) -> int:
-    decoded = FastDecoder(ORDERS, LINEAGE.latest_document_ms).decode([record.encode() for record in records])
+    decoder = FastDecoder(ORDERS, LINEAGE.latest_document_ms, UnnamedFields(ORDERS, Observations()))
+    decoded = decoder.decode([record.encode() for record in records])
     return 0 if decoded is None else len(decoded.positions)
 
 
@@ -69,13 +70,15 @@ def test_zeros_beside_texts_with_escapes_and_dashes_take_the_fast_way() -> None:
     assert decoded_fast([order] * 5) == 5
 
 
-def contract_with(*columns: Column) -> Contract:
-    kept = [c for c in ORDERS.columns if c.name in ("order_id", "order_date") or c.source in (*From,)]
-    return replace(ORDERS, columns=(*columns, *(c for c in kept if c.source is not From.LINE_AMOUNT)))
+NET = """
+order_id = { path = "order_id", type = "identifier", required = true }
+order_date = { path = "order_date", type = "timestamp", required = true }
+net = { path = "totals.order_id", type = "decimal", description = "A number under the same key." }
+"""
 
 
 def test_a_number_under_the_key_of_an_identifier_is_not_counted_for_it() -> None:
-    contract = contract_with(Column("net", Type.DECIMAL, "totals.order_id", "A number under the same key."))
+    contract = contract_with(NET, document='identity = "order_id"\ndate = "order_date"')
     order = '{"order_date": "2024-01-01", "totals": {"order_id": 5}, "order_id": ID}'
     records = [order.replace("ID", identifier) for identifier in (*map(str, range(9)), '"007"', "12.7")]
     text = ("[" + ",".join(records) + "]").encode()

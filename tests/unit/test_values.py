@@ -11,11 +11,18 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.flatten import dates, values
-from chalicelib.flatten.values import InvalidValue, NumberText
+from chalicelib.flatten import date_values, dates, values
+from chalicelib.flatten.scalars import InvalidValue, NumberText
 from tests.unit.growth import assert_linear
 
 N = NumberText
+
+
+def money(value: object) -> int:
+    """Return what the orders' amounts are read by, whose scale is 4."""
+    return values.decimal_units(value, 4)
+
+
 PLAIN_NUMBERS = st.from_regex(r"-?(0|[1-9][0-9]{0,16})(\.[0-9]{1,12})?", fullmatch=True)
 
 
@@ -32,13 +39,13 @@ PLAIN_NUMBERS = st.from_regex(r"-?(0|[1-9][0-9]{0,16})(\.[0-9]{1,12})?", fullmat
     ],
 )
 def test_money_becomes_units_of_a_ten_thousandth(sent: str, units: int) -> None:
-    assert values.decimal_units(sent) == units
+    assert money(sent) == units
 
 
 @pytest.mark.parametrize("sent", ["0.00005", "2.00005", "1.23456", "12.30001", "1e-5", "1e-300", "0.12345678901234567"])
 def test_money_with_more_than_noise_beyond_four_decimals_is_rejected_and_not_rounded(sent: str) -> None:
     with pytest.raises(InvalidValue, match="has more than 4 decimals: round it"):
-        values.decimal_units(N(sent))
+        money(N(sent))
 
 
 TINY = ["1e-5", "1e-400", "-1e-999999999999", "1e-" + "9" * 5000, "0." + "0" * 400 + "1", "0.0000000001e-400"]
@@ -47,18 +54,18 @@ TINY = ["1e-5", "1e-400", "-1e-999999999999", "1e-" + "9" * 5000, "0." + "0" * 4
 @pytest.mark.parametrize("sent", [*map(N, TINY), *TINY])
 def test_a_number_is_only_zero_where_it_is_written_so_however_small_it_is(sent: str) -> None:
     with pytest.raises(InvalidValue, match="has more than 4 decimals: round it"):
-        values.decimal_units(sent)
+        money(sent)
     with pytest.raises(InvalidValue, match="is not a whole number: send an integer"):
         values.integer(sent)
 
 
 def test_noise_is_a_billionth_of_the_amount() -> None:
-    assert values.decimal_units(N("3.000000003")) == 30000
+    assert money(N("3.000000003")) == 30000
     with pytest.raises(InvalidValue):
-        values.decimal_units(N("3.0000000031"))
+        money(N("3.0000000031"))
     # A half is only noise on large amounts, and goes to the even neighbour.
-    assert values.decimal_units(N("1234567.00005")) == 12345670000
-    assert values.decimal_units(N("1234567.00015")) == 12345670002
+    assert money(N("1234567.00005")) == 12345670000
+    assert money(N("1234567.00015")) == 12345670002
 
 
 @pytest.mark.thorough
@@ -70,10 +77,10 @@ def test_money_is_what_decimal_arithmetic_says(sent: str) -> None:
     exact = Decimal(sent) * 10_000
     rounded = exact.to_integral_value(ROUND_HALF_EVEN)
     if abs(exact - rounded) <= abs(exact) * Decimal("1e-9") and abs(rounded) < 10**18:
-        assert values.decimal_units(N(sent)) == rounded
+        assert money(N(sent)) == rounded
     else:
         with pytest.raises(InvalidValue):
-            values.decimal_units(N(sent))
+            money(N(sent))
 
 
 TOO_LARGE = [
@@ -90,7 +97,7 @@ TOO_LARGE = [
 @pytest.mark.parametrize("sent", TOO_LARGE)
 def test_money_beyond_fourteen_digits_is_too_large(sent: str) -> None:
     with pytest.raises(InvalidValue, match=r"is too large: at most 99999999999999\.9999"):
-        values.decimal_units(N(sent))
+        money(N(sent))
 
 
 @pytest.mark.parametrize(
@@ -98,7 +105,7 @@ def test_money_beyond_fourteen_digits_is_too_large(sent: str) -> None:
     ["", " ", "nan", "NaN", "inf", "-Infinity", "1_0", "0x10", "1,5", " 1", "1 ", "1\n", "--1", "e5", "1e", ".", "١٢"],
 )
 def test_text_that_is_no_finite_number_is_rejected(sent: str) -> None:
-    for parse in (values.decimal_units, values.integer):
+    for parse in (money, values.integer):
         with pytest.raises(InvalidValue, match="is not a finite number"):
             parse(sent)
 
@@ -106,12 +113,12 @@ def test_text_that_is_no_finite_number_is_rejected(sent: str) -> None:
 @pytest.mark.parametrize("sent", ["1,234.56", "$12.50", "12,50", "€ 5", "1.234,56", "5 EUR", "1 000"])
 def test_an_amount_that_is_written_for_people_is_rejected_with_what_to_send(sent: str) -> None:
     with pytest.raises(InvalidValue, match=r"such as 1234\.56, and no currency or separators"):
-        values.decimal_units(sent)
+        money(sent)
 
 
 @pytest.mark.parametrize("sent", [True, False, [], {}, [N("1")]])
 def test_what_is_no_number_is_rejected_by_kind(sent: object) -> None:
-    for parse in (values.decimal_units, values.integer):
+    for parse in (money, values.integer):
         with pytest.raises(InvalidValue, match=r"expected a number, found (true|false|an object|an array)"):
             parse(sent)
 
@@ -145,7 +152,7 @@ def test_a_quantity_beyond_64_bits_is_too_large(sent: str) -> None:
 def test_time_grows_with_the_number_of_digits_and_not_with_its_square() -> None:
     def parse_all(size: int) -> None:
         for sent in ("1" * size, "0." + "0" * size + "1", "1." + "9" * size, "1e" + "9" * size):
-            for parse in (values.decimal_units, values.integer):
+            for parse in (money, values.integer):
                 with contextlib.suppress(InvalidValue):
                     parse(N(sent))
 
@@ -167,8 +174,9 @@ def test_an_identifier_is_text_or_an_integer(sent: object) -> None:
 
 def test_text_takes_numbers_as_they_were_sent() -> None:
     assert [values.text(N(each)) for each in ("1.50", "1E5", "-0")] == ["1.50", "1E5", "-0"]
+    assert [values.text(each) for each in (True, False, "True")] == ["true", "false", "True"]
     sent: object
-    for sent in (True, [], {}):
+    for sent in ([], {}):
         with pytest.raises(InvalidValue, match="expected text, found"):
             values.text(sent)
 
@@ -213,19 +221,19 @@ NO_DATES = [
 
 @pytest.mark.parametrize(("sent", "ms"), DATES.items())
 def test_iso_dates_become_milliseconds_utc(sent: str, ms: int) -> None:
-    assert values.timestamp_ms(sent) == ms
+    assert date_values.timestamp_ms(sent) == ms
 
 
 @pytest.mark.parametrize("sent", NO_DATES)
 def test_what_is_no_iso_date_is_rejected(sent: str) -> None:
     with pytest.raises(InvalidValue, match=r"is not (a date|an ISO 8601 date or date-time)"):
-        values.timestamp_ms(sent)
+        date_values.timestamp_ms(sent)
 
 
 @pytest.mark.parametrize("sent", [N("1720137600"), N("20240705"), True, [], {}])
 def test_a_date_is_text(sent: object) -> None:
     with pytest.raises(InvalidValue, match="expected an ISO 8601 date as text"):
-        values.timestamp_ms(sent)
+        date_values.timestamp_ms(sent)
 
 
 pieces = st.sampled_from([*DATES, *NO_DATES]) | st.builds(
@@ -243,7 +251,7 @@ def test_a_column_of_dates_is_parsed_as_each_is(sent: list[str | None], offset: 
     for text, result, is_parsed in zip(sent[offset:], ms.tolist(), parsed.tolist(), strict=True):
         if is_parsed:
             assert text is not None
-            assert values.timestamp_ms(text) == result
+            assert date_values.timestamp_ms(text) == result
 
 
 def test_the_usual_shapes_of_dates_need_no_second_look() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import json
 import os
@@ -17,20 +16,9 @@ import pytest
 from chalicelib.loading.models import LOADING, QUARANTINED
 from local.expected import table_rows
 from local.pipeline import wait_for
-from tests.local.product import Product, order, sweep, without_events, without_schedule
+from tests.local.product import Product, order, sweep, without_events, without_schedule, workers
 
 pytestmark = pytest.mark.aws
-
-
-def workers(product: Product) -> list[int]:
-    """Return the processes that the embedded Lambda runs functions in."""
-    server = product.aws.process.pid
-    pids = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            if int(status.read_text().rpartition(")")[2].split()[1]) == server:
-                pids.append(int(status.parent.name))
-    return pids
 
 
 def test_promise_6_a_hundred_drops_within_a_second_all_arrive(product: Product) -> None:

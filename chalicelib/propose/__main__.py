@@ -1,0 +1,192 @@
+"""The command line of propose: a sample file, or a JSON Schema, becomes a contract.toml with saved queries."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from chalicelib.contracts.names import name_fault
+from chalicelib.contracts.reading import FILE_NAME, as_name, read_text
+from chalicelib.errors import EtlError, UnreadableFile, shown
+from chalicelib.propose import contract_text, json_schema, made_up, saved_queries
+from chalicelib.propose.json_values import decode
+from chalicelib.propose.layout import Layout
+from chalicelib.propose.names import LONGEST, snake_case
+from chalicelib.propose.profile import Profile, profiles
+from chalicelib.propose.proposal import Proposal
+from chalicelib.propose.recognition import propose
+from chalicelib.propose.sample import Sample
+from chalicelib.settings import Settings
+
+MOST_SCHEMA_BYTES = 16 * 1024 * 1024
+_SUFFIXES = (".gz", ".json", ".ndjson", ".jsonl", ".schema")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return its exit status.
+
+    0: the contract reads every document of the sample. 1: the file cannot be read, or some of it cannot be expressed,
+    which standard error says; a contract is written where one reads the documents at all. 2: wrong usage.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m chalicelib.propose",
+        description="Propose a contract from a file of JSON documents: every document is read, no value is kept.",
+    )
+    parser.add_argument("input", metavar="INPUT", help="a JSON file in any of the input forms, or - for standard input")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=Path,
+        help=f"where the contract goes; beside a file named {FILE_NAME}, sample.json and queries/ are written too",
+    )
+    parser.add_argument("--name", metavar="NAME", help="the contract's name; that of INPUT unless given")
+    parser.add_argument("--schema", action="store_true", help="INPUT is a JSON Schema of the documents")
+    options = parser.parse_args(arguments)
+    if options.name is not None and (fault := name_fault(options.name)):
+        parser.error(f"--name {shown(options.name)}: {fault}")
+    if options.output is not None and options.output.is_dir():
+        parser.error(f"-o {shown(options.output)} is a folder: give the contract's file, such as {FILE_NAME} in it")
+    name = options.name or _name_of(options.input)
+    try:
+        return _propose(options.input, name, options.output, is_schema=options.schema)
+    except (EtlError, OSError, ValueError) as problem:
+        print(f"{shown(options.input, 400)}: {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted: nothing was written", file=sys.stderr)
+        return 130
+
+
+def _propose(source: str, name: str, output: Path | None, *, is_schema: bool) -> int:
+    """Read, propose, write and say what was chosen. Raises EtlError, OSError and ValueError."""
+    outer: Profile | None = None
+    if is_schema:
+        profile, layout, unread = _schema_profile(source), Layout(), 0
+    else:
+        sample, profile, outer = _profiled(source)
+        layout, unread = sample.layout, sample.unread
+        for reason in sample.reasons:
+            print(f"not read: {reason}", file=sys.stderr)
+        if unread:
+            print(f"{unread} of {sample.values} records were not read, as they would be rejected", file=sys.stderr)
+    if not profile.documents:
+        what = "the schema describes no object" if is_schema else "there is no document in it: no record is an object"
+        print(f"{shown(source, 400)}: {what}", file=sys.stderr)
+        return 1
+    proposal = propose(profile, outer, layout, name)
+    _say(proposal)
+    if not proposal.is_readable:
+        return 1
+    _write(proposal, profile, outer, layout, output)
+    return conclude(proposal, unread + profile.not_objects)
+
+
+def conclude(proposal: Proposal, unread: int) -> int:
+    """Return the exit status of a contract that was written; `unread` counts records that it does not load."""
+    return 1 if proposal.limits or unread else 0
+
+
+def _profiled(source: str) -> tuple[Sample, Profile, Profile | None]:
+    """Return the profiles of a file's documents and of the records around them, where there is something around."""
+    settings = Settings.from_environment({"ETL_BUCKET": "local-file", **os.environ})
+    with _file(source) as path:
+
+        def opened() -> BinaryIO:
+            return path.open("rb")
+
+        sample = Sample(opened, settings.max_record_bytes, settings.max_decompressed_bytes)
+        layout = sample.find_layout()
+        profile, outer = profiles(sample.read(), layout.at)
+    return sample, profile, outer
+
+
+@contextlib.contextmanager
+def _file(source: str) -> Iterator[Path]:
+    """Give the path of a source; standard input is read twice, so that it is copied to a temporary file."""
+    if source != "-":
+        yield Path(source)
+        return
+    with tempfile.TemporaryDirectory(prefix="propose-") as folder:
+        path = Path(folder) / "input"
+        with path.open("wb") as copy:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
+        yield path
+
+
+def _schema_profile(source: str) -> Profile:
+    with _file(source) as path, path.open("rb") as file:
+        text = file.read(MOST_SCHEMA_BYTES + 1)
+    if len(text) > MOST_SCHEMA_BYTES:
+        raise UnreadableFile(f"the schema is longer than {MOST_SCHEMA_BYTES} bytes: give that of one document")
+    try:
+        return json_schema.profile_of(decode(text))
+    except RecursionError:
+        raise UnreadableFile("the schema is nested too deeply to be read") from None
+
+
+def _name_of(source: str) -> str:
+    """Return a contract's name from that of a file."""
+    stem = "documents" if source == "-" else Path(source).name
+    while (suffix := Path(stem).suffix).lower() in _SUFFIXES and suffix:
+        stem = stem.removesuffix(suffix)
+    name = as_name(snake_case(stem)[: LONGEST // 2].strip("_") or "documents")
+    return f"{name}_documents" if name_fault(name) else name
+
+
+def _say(p: Proposal) -> None:
+    """Say on standard error what was taken for what, and what to look at."""
+    print(f"{p.documents} documents", file=sys.stderr)
+    rows = p.main.scope.path or "one row a document"
+    for role, value in (
+        ("records", ".".join(p.records)),
+        ("at", p.at),
+        ("rows", rows),
+        ("identity", ", ".join(p.identity)),
+        ("date", p.date),
+        ("version", p.version),
+        ("tables", ", ".join(table.name for table in p.tables if table.taken)),
+    ):
+        reason = f" ({p.reasons[role]})" if role in p.reasons else ""
+        if value and p.is_readable:
+            print(f"{role}: {value}{reason}", file=sys.stderr)
+    for look in p.looks if p.is_readable else ():
+        print(f"look: {look}", file=sys.stderr)
+    for limit in p.limits:
+        print(f"cannot be expressed: {limit}", file=sys.stderr)
+
+
+def _write(p: Proposal, profile: Profile, outer: Profile | None, layout: Layout, output: Path | None) -> None:
+    text = contract_text.written(p)
+    # The reader has the last word on what a contract is: what it would refuse is not written.
+    read_text(text, p.name)
+    if output is None:
+        sys.stdout.write(text)
+        return
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(text, "utf-8")
+    if output.name != FILE_NAME:
+        print(
+            f"name it {FILE_NAME}, in a folder of its own, to have sample.json and queries beside it", file=sys.stderr
+        )
+        return
+    beside = {"sample.json": made_up.written(profile, outer, p, layout.at)}
+    beside |= {f"queries/{name}.sql": query for name, query in saved_queries.written(p).items()}
+    for name, content in beside.items():
+        path = output.parent / name
+        if path.exists():
+            print(f"{path} is there already, and stays as it is", file=sys.stderr)
+            continue
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content, "utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,271 @@
+"""Which type and options make every value of a field load, and what a person has to look at.
+
+Where two readings are possible, the one that changes nothing is taken: an amount that may be cents stays as it was
+sent, a date without a zone is read as UTC, digits with leading zeros stay text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalicelib.contracts.paths import JsonPath, Key
+from chalicelib.propose import scalars, words
+from chalicelib.propose.fields import Field, Kind, Scope
+from chalicelib.propose.profile import Dates, Node, Numbers
+
+PRECISION = 18
+SCALE = 4
+_DIGITS_KEYS = frozenset(
+    ("fraction digits", "precision", "exponent", "decimals", "decimal places", "minor units", "minor unit", "digits")
+)
+_FEW_DIGITS = frozenset(map(hash, range(SCALE + 1)))
+_POWERS_OF_TEN = frozenset(hash(10**digits) for digits in range(SCALE + 1))
+"""Hashes, as a node has them, of how amounts may be divided and still fit a decimal of the usual scale."""
+_NO_ID = frozenset(("parent", "variation", "variant"))
+_ISO = frozenset(("iso", "iso local", "iso date"))
+
+
+@dataclass
+class Typed:
+    """A type with its options, in a contract's words; `why` is said in the column's comment, `look` is a warning."""
+
+    type: str
+    options: dict[str, Any] = field(default_factory=dict)
+    why: str = ""
+    look: str = ""
+    is_money: bool = False
+
+
+def typed(of: Field, scope: Scope) -> Typed:
+    """Return the type of a field of a scope."""
+    node = of.node
+    if of.kind is Kind.EMPTY or (of.kind is Kind.SCALAR and not node.scalars):
+        is_text = node.texts and not node.objects and not node.lists
+        return Typed("text" if is_text else "json", why="without a value in the sample")
+    if of.kind is not Kind.SCALAR:
+        why = {Kind.LIST: "a list", Kind.MAP: "an object whose keys are ids", Kind.MIXED: "values of several kinds"}
+        if of.names:
+            return Typed("text", why="a value beside its name")
+        return Typed("json", _nulls(node, []), why[of.kind])
+    for reading in (_boolean, _date, _number_date, _money, _identifier, _number):
+        found = reading(of, scope)
+        if found is not None:
+            return found
+    nulls: list[Any] = [False] if _false_is_none(node) else []
+    return Typed("text", {"null": nulls} if nulls else {}, look=_date_look(of))
+
+
+def _boolean(of: Field, scope: Scope) -> Typed | None:
+    node = of.node
+    if node.true + node.false + node.boolean_texts == node.scalars:
+        return Typed("boolean", _nulls(node, []))
+    is_flag = bool({*of.all_words[:1]} & words.FLAG_FIRST or {"is", "has"} & set(of.words))
+    if is_flag and node.numbers is not None and node.numbers.count == node.numbers.flags == node.scalars:
+        return Typed("boolean", _nulls(node, []), "only 0 and 1")
+    return None
+
+
+def _false_is_none(node: Node) -> bool:
+    return bool(node.false and not node.true and node.scalars > node.false)
+
+
+def _nulls(node: Node, more: list[Any]) -> dict[str, Any]:
+    """Return the option `null` for values that mean none; nothing where there are no such values."""
+    none = [*more, *([""] if node.empty_texts else []), *([False] if _false_is_none(node) else [])]
+    return {"null": none} if none else {}
+
+
+def _date(of: Field, scope: Scope) -> Typed | None:
+    node, dates = of.node, of.node.dates
+    if dates is None or dates.count + (node.false if _false_is_none(node) else 0) != node.scalars:
+        return _mixed_dates(of)
+    formats = set(dates.formats)
+    if any(each.startswith("ambiguous") for each in formats) or formats == {"none"}:
+        return None
+    zeros = [mask.replace("9", "0") for mask in dates.masks] if "none" in formats else []
+    zeros = [zero for zero in zeros if zero.startswith("0000-00-00")]
+    options = {} if formats - {"none"} <= _ISO else {"format": _formats(formats - {"none"})}
+    options |= _nulls(node, zeros)
+    is_day = formats - {"none"} == {"iso date"}
+    local = dates.formats.get("iso local", 0) + sum(n for name, n in dates.formats.items() if name.startswith("%"))
+    look = ""
+    in_utc = [key for key in of.siblings if key.lower() in (f"{of.keys[-1].lower()}_{end}" for end in ("gmt", "utc"))]
+    if in_utc:
+        return Typed("date" if is_day else "timestamp", options, f"a local time; {in_utc[0]} is in UTC")
+    if local and not {"gmt", "utc"} & set(of.words):
+        look = (
+            f"no offset in {local} of {dates.count}: read as UTC; if it is the local time of a place, add "
+            'zone = "Europe/Berlin" or the like'
+        )
+    return Typed("date" if is_day else "timestamp", options, f"dates as {_masks(dates)}", look)
+
+
+def _mixed_dates(of: Field) -> Typed | None:
+    """Return a timestamp of values that are dates as texts and as numbers, such as MongoDB's."""
+    node, texts, numbers = of.node, of.node.dates, of.node.number_dates
+    if not (texts and numbers and words.is_date(of.all_words)) or texts.count + numbers.count != node.scalars:
+        return None
+    formats = set(texts.formats) | set(numbers.formats)
+    if any(each.startswith("ambiguous") or each == "none" for each in formats):
+        return None
+    return Typed("timestamp", {"format": _formats(formats)} | _nulls(node, []), f"dates as {_masks(texts)} and numbers")
+
+
+def _number_date(of: Field, scope: Scope) -> Typed | None:
+    node, dates = of.node, of.node.number_dates
+    if dates is None or not words.is_date(of.all_words):
+        return None
+    zeros = node.all_numbers.zeros
+    if dates.count + zeros + (node.false if _false_is_none(node) else 0) != node.scalars:
+        return None
+    none: list[Any] = []
+    if zeros:
+        none = [zero for zero, count in ((0, _zeros(node.numbers)), ("0", _zeros(node.text_numbers))) if count]
+    options = {"format": _formats(set(dates.formats))} | _nulls(node, none)
+    return Typed("timestamp", options, f"{' or '.join(sorted(dates.formats))} by their size")
+
+
+def _zeros(numbers: Numbers | None) -> int:
+    return numbers.zeros if numbers else 0
+
+
+def _formats(formats: set[str]) -> str | list[str]:
+    named = sorted({"iso" if each in _ISO else each for each in formats})
+    return named[0] if len(named) == 1 else named
+
+
+def _masks(dates: Dates) -> str:
+    return ", ".join(dates.masks)
+
+
+def _date_look(of: Field) -> str:
+    dates = of.node.dates
+    if dates is None:
+        return ""
+    ambiguous = next((each for each in dates.formats if each.startswith("ambiguous")), None)
+    if ambiguous and dates.count == of.node.scalars:
+        separator, clock = ambiguous.removeprefix("ambiguous ")[0], ambiguous.removeprefix("ambiguous ")[1:]
+        month_first = separator.join(("%m", "%d", "%Y")) + clock
+        day_first = separator.join(("%d", "%m", "%Y")) + clock
+        return f'day and month cannot be told apart: type = "timestamp", format = "{month_first}" or "{day_first}"'
+    return f"{dates.count} of {of.node.scalars} are dates, the others are not"
+
+
+def _money(of: Field, scope: Scope) -> Typed | None:
+    node = of.node
+    if not words.is_money(of.words) or not _all_numbers(node):
+        return None
+    numbers = node.all_numbers
+    minor = _minor_units(of, scope, numbers)
+    fit = _decimal(numbers)
+    if fit is None:
+        return Typed("text", _nulls(node, []), look="too many digits for an exact decimal of 18: kept as text")
+    options = {**fit, **minor.options, **_nulls(node, [])}
+    return Typed("decimal", options, minor.why or _noise(numbers), minor.look, is_money=True)
+
+
+def _all_numbers(node: Node) -> bool:
+    count = node.all_numbers.count
+    return 0 < count == node.scalars - (node.false if _false_is_none(node) else 0)
+
+
+def _decimal(numbers: Numbers) -> dict[str, Any] | None:
+    """Return the option `scale`, nothing where the usual one fits; None where no exact decimal does."""
+    scale = max(SCALE, numbers.decimals)
+    if numbers.whole + scale > PRECISION:
+        scale = PRECISION - numbers.whole
+    if scale > scalars.MOST_DECIMALS or scale < numbers.decimals:
+        return None
+    return {} if scale == SCALE else {"scale": scale}
+
+
+def _noise(numbers: Numbers) -> str:
+    return f"floating-point noise in {numbers.noisy}" if numbers.noisy else ""
+
+
+def _minor_units(of: Field, scope: Scope, numbers: Numbers) -> Typed:
+    """Return the option that makes an amount of minor units one of the currency, and why; or what to look at."""
+    none = Typed("decimal")
+    if numbers.fractions or (of.node.text_numbers and not of.is_number and of.node.text_numbers.count):
+        return none
+    for key, sibling in of.siblings.items():
+        path = str(JsonPath((*of.above, Key(key))))
+        if sibling.is_numeric and sibling.scalars == of.node.scalars:
+            if " ".join(words.words(key)) in _DIGITS_KEYS and sibling.distinct <= _FEW_DIGITS:
+                return Typed("decimal", {"digits": path}, f"whole numbers, with their decimals in {key}")
+            if words.words(key)[-1:] == ("divisor",) and sibling.distinct <= _POWERS_OF_TEN:
+                return Typed("decimal", {"divide_by": path}, f"whole numbers, with {key}")
+    currency = _currency_path(of, scope)
+    if "micros" in of.words:
+        return Typed("decimal", {"scale": 6, "divide_by": 1_000_000}, "millionths, by its name")
+    is_named = bool({"cent", "cents", "minor", "pence"} & set(of.words))
+    is_square = len(of.keys) > 1 and words.words(of.keys[-2])[-1:] == ("money",)
+    if is_named or is_square or _is_stripe(scope):
+        why = "cents, by its name" if is_named else "minor units, as Square and Stripe write money"
+        if currency:
+            return Typed("decimal", {"digits": {"currency": currency}}, f"{why}: check one against an invoice")
+        return Typed("decimal", {"divide_by": 100}, why, "divided by 100: no currency beside it tells the decimals")
+    if numbers.count > numbers.zeros and numbers.whole >= 3:
+        by = f'digits = {{ currency = "{currency}" }}' if currency else "divide_by = 100"
+        return Typed("decimal", look=f"whole numbers only: if they are cents, add {by}; as it is, they stay as sent")
+    return none
+
+
+def _is_stripe(scope: Scope) -> bool:
+    children = scope.chain[-1].element.children
+    return "livemode" in children and "object" in children
+
+
+def _currency_path(of: Field, scope: Scope) -> str:
+    """Return the path of the currency that is always there where the amount is, the nearest first."""
+    for key, sibling in of.siblings.items():
+        if _is_currency(key, sibling) and sibling.currency_texts >= of.node.scalars:
+            return str(JsonPath((*of.above, Key(key))))
+    for around in scope.chain:
+        for each in around.fields:
+            steps = each.paths[0].steps
+            if _is_currency(each.keys[-1], each.node) and each.node.present == around.count and len(each.keys) <= 2:
+                return str(JsonPath(steps))
+    return ""
+
+
+def _is_currency(key: str, node: Node) -> bool:
+    return words.is_currency(words.words(key)) and 0 < node.currency_texts == node.scalars == node.present
+
+
+def _identifier(of: Field, scope: Scope) -> Typed | None:
+    node = of.node
+    if not words.is_identifier(of.words) or node.floats or node.true or (node.false and not _false_is_none(node)):
+        return None
+    none: list[Any] = []
+    is_party = bool(set(of.all_words) & (words.PARTY | _NO_ID)) and of.words[-1] == "id"
+    why = ""
+    if is_party and node.all_numbers.zeros:
+        none = [zero for zero, count in ((0, _zeros(node.numbers)), ("0", _zeros(node.text_numbers))) if count]
+        why = "0 means none"
+    return Typed("identifier", _nulls(node, none), why)
+
+
+def _number(of: Field, scope: Scope) -> Typed | None:
+    """Return the type of numbers; of texts of digits only where their name or their decimals say that they count."""
+    node, numbers = of.node, of.node.all_numbers
+    if not _all_numbers(node):
+        return None
+    if not of.is_number and node.text_numbers and not _counts(of, node.text_numbers):
+        return None
+    if not numbers.fractions and not node.floats and not numbers.beyond_64_bit and not numbers.exponents:
+        look = ""
+        if words.is_whole_quantity(of.words):
+            look = 'whole in all of the sample; if goods are sold by weight, type = "decimal"'
+        return Typed("integer", _nulls(node, []), look=look)
+    fit = _decimal(numbers)
+    if fit is None:
+        if node.text_numbers or numbers.beyond_64_bit:
+            return Typed("text", _nulls(node, []), look="more digits than an exact decimal of 18 has: kept as text")
+        return Typed("double", _nulls(node, []), "more decimals than a decimal has")
+    return Typed("decimal", {**fit, **_nulls(node, [])}, _noise(numbers))
+
+
+def _counts(of: Field, texts: Numbers) -> bool:
+    return not texts.leading_zeros and (bool(texts.fractions) or words.is_quantity(of.words))

@@ -1,0 +1,122 @@
+"""Writes a proposal as contract.toml: with comments, and the columns that are not taken commented out."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from chalicelib.contracts.paths import quoted_key
+from chalicelib.propose.proposal import Column, Proposal, Table
+
+_WIDTH = 118
+_LONGEST_PAD = 60
+_HEAD = (
+    "A column that is commented out stays in extra_fields: delete its leading # to take it. Look at what is marked "
+    "LOOK."
+)
+
+
+def written(proposal: Proposal) -> str:
+    """Return the text of contract.toml."""
+    return "\n".join(_lines(proposal)) + "\n"
+
+
+def _lines(p: Proposal) -> Iterator[str]:
+    yield from _comment(f"Proposed from {p.documents} documents. {_HEAD}")
+    for limit in p.limits:
+        yield from _comment(f"NOT EXPRESSED: {limit}")
+    for look in p.looks:
+        yield from _comment(f"LOOK: {look}")
+    yield ""
+    yield f"description = {_value(f'Documents of {p.name}.')}"
+    yield ""
+    yield "[document]"
+    if p.records:
+        path = ".".join(quoted_key(key) for key in p.records)
+        yield f"records = {_value([path])}  # the array that holds the documents"
+    if p.at:
+        yield f"at = {_value(p.at)}  # from each record to its document"
+    identity: str | list[str] = p.identity[0] if len(p.identity) == 1 else p.identity
+    yield from _with_reason(f"identity = {_value(identity)}", p.reasons.get("identity", ""))
+    yield from _with_reason(f"date = {_value(p.date)}", p.reasons.get("date", ""))
+    if p.version:
+        yield from _with_reason(f"version = {_value(p.version)}", p.reasons.get("version", ""))
+    if p.earliest:
+        yield f"earliest = {p.earliest}"
+    for table in p.tables:
+        yield ""
+        yield from _table(p, table)
+
+
+def _table(p: Proposal, table: Table) -> Iterator[str]:
+    mark = "" if table.taken else "# "
+    if not table.taken:
+        yield from _comment(f"To take this list, delete the leading # of the lines from [tables.{table.name}] on.")
+    for comment in table.comments:
+        yield from _comment(comment)
+    if table is p.main and "rows" in p.reasons:
+        yield from _comment(f"The main table: {p.reasons['rows']}: goods, a quantity, an amount.")
+    yield f"{mark}[tables.{table.name}]"
+    yield f"{mark}description = {_value(table.description)}"
+    if table.scope.parent is not None:
+        yield f"{mark}rows = {_value(table.scope.path)}"
+    if any(scope.one_or_many for scope in table.scope.chain):
+        yield f"{mark}one_or_many = true"
+    yield f"{mark}latest = {_value(table.latest)}"
+    if table.documents:
+        yield f"{mark}documents = {_value(table.documents)}"
+    yield ""
+    yield f"{mark}[tables.{table.name}.columns]"
+    declared = [f"{column.name} = {_value(column.declared)}" for column in table.columns]
+    width = max((len(each) for each in declared if len(each) <= _LONGEST_PAD), default=0)
+    for column, text in zip(table.columns, declared, strict=True):
+        yield from _column(table, column, text, width)
+
+
+def _column(table: Table, column: Column, text: str, width: int) -> Iterator[str]:
+    taken = column.taken and table.taken
+    if column.look and taken:
+        yield from _comment(f"LOOK at {column.name}: {column.look}.")
+    comment = _printable(column.comment + (f"; LOOK: {column.look}" if column.look and not taken else ""))
+    if not table.taken and not column.taken:
+        mark = "# # "
+    else:
+        mark = "" if taken else "# "
+    yield f"{mark}{text:<{width}}  # {comment}" if comment else f"{mark}{text}"
+
+
+def _with_reason(line: str, reason: str) -> Iterator[str]:
+    yield f"{line}  # {_printable(reason)}" if reason else line
+
+
+def _comment(text: str) -> Iterator[str]:
+    for line in textwrap.wrap(_printable(text), _WIDTH - 2, break_long_words=False, break_on_hyphens=False):
+        yield f"# {line}"
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def _value(value: Any) -> str:
+    """Return a value as TOML writes it, on one line."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_value(each)}" for key, each in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    return str(value)
+
+
+def _text(text: str) -> str:
+    """Return a text in quotes: in single ones, which have no escapes, where it has double quotes or backslashes."""
+    is_literal = ('"' in text or "\\" in text) and "'" not in text and text.isprintable()
+    if is_literal:
+        return f"'{text}'"
+    # TOML's basic texts have JSON's escapes, but for DEL and what is not of the basic plane.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,93 @@
+"""A proposed contract, before it is text: tables, columns, and what a person should look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalicelib.propose.fields import Field, Scope
+
+
+@dataclass(eq=False)
+class Column:
+    """A column. `declared` is what the contract says of it, in order; one that is not `taken` is commented out.
+
+    `comment` says how often it is there and why it is what it is; `look` what a person has to look at.
+    """
+
+    name: str
+    declared: dict[str, Any]
+    comment: str = ""
+    look: str = ""
+    taken: bool = True
+    field: Field | None = None
+
+    @property
+    def type(self) -> str:
+        """The column's type; empty for one that is not read from the document."""
+        return str(self.declared.get("type", ""))
+
+
+@dataclass(eq=False)
+class Table:
+    """A table; its roles name columns, empty where there is none."""
+
+    name: str
+    scope: Scope
+    columns: list[Column] = field(default_factory=list)
+    latest: str = ""
+    documents: str = ""
+    description: str = ""
+    taken: bool = True
+    comments: list[str] = field(default_factory=list)
+    quantity: str = ""
+    price: str = ""
+    line_amount: str = ""
+    goods_id: str = ""
+    goods_name: str = ""
+
+    def column(self, name: str) -> Column:
+        """Return the column of this name. Raises KeyError."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+    def taken_columns(self) -> Iterator[Column]:
+        """Return the columns that are not commented out."""
+        return (column for column in self.columns if column.taken)
+
+
+@dataclass
+class Proposal:
+    """A contract to write. `limits` says what of the file no contract can express; `looks` what to look at.
+
+    `date` is a column of the main table, the first of `tables`; the partition's name is `month`.
+    """
+
+    name: str
+    records: tuple[str, ...]
+    at: str
+    documents: int
+    identity: list[str] = field(default_factory=list)
+    date: str = "source_modified_at"
+    month: str = "document_month"
+    version: str = ""
+    earliest: str = ""
+    total: str = ""
+    currency: str = ""
+    status: str = ""
+    party: str = ""
+    party_name: str = ""
+    tables: list[Table] = field(default_factory=list)
+    reasons: dict[str, str] = field(default_factory=dict)
+    looks: list[str] = field(default_factory=list)
+    limits: list[str] = field(default_factory=list)
+    is_readable: bool = True
+    """Whether the contract reads documents at all; where it does not, `limits` says why."""
+
+    @property
+    def main(self) -> Table:
+        """The table whose rows are the documents' lines, or the documents."""
+        return self.tables[0]

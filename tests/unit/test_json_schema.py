@@ -1,0 +1,146 @@
+"""The JSON Schema of a contract takes every document that the strict way accepts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from chalicelib.contracts import registry
+from chalicelib.contracts.contract import EARLIEST, Contract
+from chalicelib.contracts.json_schema import json_schema
+from chalicelib.contracts.reading import read_text
+from chalicelib.flatten.json_text import RejectedDocument
+from chalicelib.flatten.strict import StrictDecoder
+from tests.contracts import NAMES
+from tests.drawn_contracts import completed, declared_contracts
+from tests.drawn_documents import drawn_record
+
+ROOT = Path(__file__).parents[2]
+LATEST = 1_800_000_000_000
+CONTRACTS = [str(ROOT / "tests/contracts" / name) for name in NAMES]
+
+
+def validator(contract: Contract) -> Draft202012Validator:
+    schema = json_schema(contract)
+    assert json.loads(json.dumps(schema)) == schema
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
+def rejection(contract: Contract, record: Any) -> str | None:
+    try:
+        StrictDecoder(contract, LATEST).decode(json.dumps(record).encode())
+    except RejectedDocument as problem:
+        return str(problem)
+    return None
+
+
+def errors(schema: Draft202012Validator, record: Any) -> list[str]:
+    return [error.message for error in schema.iter_errors(json.loads(json.dumps(record)))]
+
+
+def sample(contract: Contract) -> list[Any]:
+    assert contract.folder
+    text = (contract.folder / "sample.json").read_text("utf-8")
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return [json.loads(line) for line in text.splitlines()]
+    for path in contract.records:
+        inner = value
+        for key in path.keys:
+            inner = inner.get(key) if isinstance(inner, dict) else None
+        value = inner if isinstance(inner, list) else value
+    return value if isinstance(value, list) else [value]
+
+
+@pytest.mark.thorough
+@settings(max_examples=150, deadline=None)
+@given(declared_contracts(), st.integers(0, 2**32), st.sampled_from([0, 0.02, 0.05, 0.2]))
+def test_what_is_accepted_by_a_drawn_contract_is_valid(declared: Contract, seed: int, ugliness: float) -> None:
+    contract = completed(replace(declared, earliest=EARLIEST))
+    schema = validator(contract)
+    for each in range(5):
+        record = drawn_record(contract, seed + each, ugliness)
+        if rejection(contract, record) is None:
+            assert errors(schema, record) == [], (record, json_schema(contract))
+
+
+def orders() -> Contract:
+    return registry.contract("orders")
+
+
+SOUND = {"order_id": 1, "order_date": "2024-07-05", "products": [{"product_id": "a", "price": "1.50", "quantity": 2}]}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"order_id": None}, "None is not of type 'string', 'integer'"),
+        ({"order_id": ""}, "'' should be non-empty"),
+        ({"order_id": 1.5}, "1.5 is not of type 'string', 'integer'"),
+        ({"order_date": "yesterday"}, "'yesterday' does not match"),
+        ({"order_date": 20240705}, "20240705 is not of type 'string'"),
+        ({"total_amount": "12,50"}, "'12,50' does not match"),
+        ({"total_amount": 1e15}, "is greater than the maximum of 100000000000000"),
+        ({"customer": "Ann"}, "'Ann' is expected to be empty"),
+        ({"products": {"product_id": 1}}, "is not of type 'array', 'null', 'string'"),
+        ({"products": [{"quantity": "two"}]}, "'two' does not match"),
+        ({"products": [5]}, "5 is not of type 'object', 'null', 'string', 'array'"),
+    ],
+)
+def test_what_breaks_the_contract_is_an_error_of_the_schema(wrong: dict[str, Any], error: str) -> None:
+    record = SOUND | wrong
+    assert rejection(orders(), record) is not None
+    [message] = errors(validator(orders()), record)
+    assert error in message
+
+
+def test_an_order_without_identity_lacks_a_required_property() -> None:
+    assert errors(validator(orders()), {"order_date": "2024-07-05"}) == ["'order_id' is a required property"]
+
+
+@pytest.mark.parametrize(
+    "fine", [{"products": []}, {"products": ""}, {"customer": []}, {"customer": None}, {"note": {"any": [1]}}]
+)
+def test_what_counts_as_missing_and_what_no_column_has_is_valid(fine: dict[str, Any]) -> None:
+    assert rejection(orders(), SOUND | fine) is None
+    assert errors(validator(orders()), SOUND | fine) == []
+
+
+@pytest.mark.parametrize("path", CONTRACTS, ids=lambda path: Path(path).name)
+def test_the_schema_of_every_contract_takes_its_sample_and_no_text(path: str) -> None:
+    contract = registry.contract(path)
+    schema = validator(contract)
+    records = sample(contract)
+    assert [rejection(contract, record) for record in records] == [None] * len(records)
+    assert [errors(schema, record) for record in records] == [[]] * len(records)
+    assert errors(schema, "no document")
+
+
+def test_a_document_in_a_record_has_a_definition_of_its_own() -> None:
+    contract = read_text(
+        '[document]\nidentity = "id"\nat = "Sns.Message"\n[tables.t.columns]\n'
+        'id = { path = "id", type = "identifier" }\nsent = { outer = "Sns.Id", type = "text", required = true }\n',
+        "messages",
+    )
+    schema = validator(contract)
+    assert schema.schema["$defs"]["document"]["required"] == ["id"]
+    assert errors(schema, {"Sns": {"Id": "m", "Message": {"id": 1}}}) == []
+    assert errors(schema, {"Sns": {"Id": "m", "Message": '{"id": 1}'}}) == []
+    assert errors(schema, {"Sns": {"Message": {"id": 1}}}) == ["'Id' is a required property"]
+
+
+def test_the_schema_needs_neither_columns_nor_parsers() -> None:
+    code = "import sys, chalicelib.contracts.json_schema; print({'pyarrow', 'msgspec', 'boto3'} & {*sys.modules})"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60, check=True)
+    assert run.stdout == "set()\n"
