@@ -32,9 +32,9 @@ def contract_page(dataset: Dataset, queries: Iterable[SavedQuery]) -> str:
     source = f"chalicelib/contracts/{contract.name}/contract.toml"
     blocks = [
         f"# The contract `{contract.name}`",
-        f"Made by `python -m docs.generate` from [{source}](../{source}), which is the only place where the columns are "
-        "declared. [contract.md](contract.md) tells which values are taken, [contracts.md](contracts.md) how a contract "
-        "is written.",
+        f"Made by `python -m docs.generate` from [{source}](../{source}), which is the only place where the columns "
+        "are declared. [contract.md](contract.md) tells which values are taken, [contracts.md](contracts.md) how a "
+        "contract is written.",
         contract.description,
         "\n".join(f"- {fact}" for fact in _facts(dataset)),
     ]
