@@ -35,4 +35,6 @@ def probe(aws: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Deployment
 @pytest.fixture(scope="session")
 def product(aws: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Product:
     """The product itself: foundations laid, policies written, app deployed."""
-    return Product(aws, deploy(aws, tmp_path_factory.mktemp("product"), project_with(tmp_path_factory.mktemp("project"))))
+    return Product(
+        aws, deploy(aws, tmp_path_factory.mktemp("product"), project_with(tmp_path_factory.mktemp("project")))
+    )
