@@ -34,6 +34,9 @@ SHOWN: dict[str, tuple[str, ...]] = {
 }
 """Which answers are shown, and which of their columns: as many as fit a narrow terminal."""
 
+MOST_COLUMNS = 5
+"""How many columns of another answer are shown."""
+
 NAIVE = "total_per_customer"
 """The answer to a query that is not saved, since it sums a column of another grain."""
 
@@ -47,9 +50,12 @@ def demo(progress: Progress) -> bool:
     checks = Checks()
     with pipeline(progress, log=DEMO_LOG) as running:
         for dataset in running.datasets:
-            samples = Samples.of(dataset)
+            samples = Samples.of(dataset, saved.load(running.datasets).values())
             if samples is None:
-                progress.say(f"Contract {dataset.name} is not checked: there is no folder sample_data/{dataset.name}.")
+                progress.say(
+                    f"Contract {dataset.name} is not checked: its sample.json is not there or does not load, "
+                    f"see python -m local check-contracts {dataset.name}"
+                )
             else:
                 _Demo(running, dataset, samples, progress, checks).run()
     seconds = time.monotonic() - began
@@ -172,8 +178,9 @@ class _Demo:
             columns, rows = self._ask(statement.sql, statement.parameters, name)
         compared = [columns.index(column) for column in answer.get("columns", columns)]
         actual = [_plain_row([row[i] for i in compared]) for row in rows]
-        self.checks.compare(f"the answer of {name}", answer["rows"], actual)
-        if name in SHOWN:
+        if "rows" in answer:
+            self.checks.compare(f"the answer of {name}", answer["rows"], actual)
+        if name in SHOWN or "rows" not in answer:
             self._show(name, columns, rows)
 
     def _ask(self, sql: str, parameters: Sequence[str] = (), name: str | None = None) -> tuple[list[str], list[Any]]:
@@ -195,9 +202,11 @@ class _Demo:
         self._print(table)
 
     def _show(self, name: str, columns: list[str], rows: list[Any]) -> None:
-        """Print an answer, or the columns of it that SHOWN names."""
+        """Print an answer: the columns of it that SHOWN names, or else its first ones."""
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-        shown = [columns.index(column) for column in SHOWN.get(name, columns) if column in columns]
+        named = SHOWN.get(name, ())
+        shown = [columns.index(column) for column in named] if set(named) <= set(columns) else []
+        shown = shown or list(range(min(MOST_COLUMNS, len(columns))))
         for i in shown:
             numeric = any(isinstance(row[i], int) or _is_decimal(row[i]) for row in rows)
             table.add_column(columns[i], justify="right" if numeric else "left", no_wrap=True)
