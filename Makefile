@@ -8,7 +8,7 @@ BENCH_READY := $(VENV)/.bench-ready
 LOCAL_PORT ?= 4566
 in-region = $(if $(REGION),AWS_DEFAULT_REGION=$(REGION) )
 
-.PHONY: help demo local test test-fast test-slow check lint types check-contracts format docs bench bench-latency lock aws deploy destroy smoke terraform clean
+.PHONY: help demo try local test test-fast test-slow check lint types check-contracts format docs bench bench-latency lock aws deploy destroy smoke terraform clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -22,6 +22,9 @@ $(READY): requirements-dev.lock
 
 demo: $(READY) ## the main job on the embedded AWS, from nothing to checked answers
 	@$(BIN)/python -m local demo
+
+try: $(READY) ## your own file from a proposed contract to answers: FILE=my_orders.json (CONTRACT=name tries that one; KEEP=1 keeps the proposed)
+	$(if $(FILE),,$(error name your file: make try FILE=my_orders.json))@$(BIN)/python -m local try "$(FILE)" $(if $(CONTRACT),--contract "$(CONTRACT)") $(if $(filter 1,$(KEEP)),--keep)
 
 local: export LOCAL_PORT := $(LOCAL_PORT)
 local: $(READY) ## the embedded AWS with the app deployed, kept up; LOCAL_PORT chooses the port

@@ -5,9 +5,10 @@ from __future__ import annotations
 import calendar
 import contextlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from chalicelib.contracts.contract import MONTHS_AHEAD, Contract, Origin, Table
+from chalicelib.contracts.paths import Key, Step
 from chalicelib.documents.decompress import ByteStream, Source
 from chalicelib.documents.records import Batch, Raw, Records
 from chalicelib.documents.rejected import RejectedRecord
@@ -236,10 +238,15 @@ def _halves(batch: Batch) -> Iterator[Batch]:
 
 def records_of(stream: ByteStream, max_record_bytes: int, max_decompressed_bytes: int, contract: Contract) -> Records:
     """Return the records of a byte stream in any of the input forms, to be laid out as `contract` says."""
-    identity = contract.identity_paths[0].keys
+    at = contract.at.steps if contract.at else ()
     return Records(
         Source(stream, max_decompressed_bytes),
         max_record_bytes=max_record_bytes,
-        envelope=contract.records[0].keys[0] if contract.records else "",
-        identity_key=(*(contract.at.keys if contract.at else ()), *identity)[0],
+        records=[path.keys for path in contract.records],
+        identity=[[_keys((*at, *path.steps)) for path in contract.main[name].paths] for name in contract.identity],
     )
+
+
+def _keys(steps: Sequence[Step]) -> tuple[str, ...]:
+    """Return the keys that steps begin with: to the list that an identity is in, where they go on with a bracket."""
+    return tuple(step.name for step in takewhile(lambda step: isinstance(step, Key), steps) if isinstance(step, Key))
