@@ -1,4 +1,4 @@
-"""What the commands of glue_setup, operate and release have in common: their end, and how they are told the stage."""
+"""What the commands of glue_setup, operate and release have in common: how they end, and the options for the stage."""
 
 from __future__ import annotations
 

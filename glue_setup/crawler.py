@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MANAGED_POLICY = "service-role/AWSGlueServiceRole"
 INLINE_POLICY = "read-table"
 NOT_YET = ("unable to assume", "not authorized to perform")
-"""What Glue says of a role that IAM has not told every server about yet, with InvalidInputException."""
+"""What Glue says of a role that not all of IAM knows yet, with InvalidInputException."""
 MAX_ROLE_NAME = 64
 """IAM refuses a longer name."""
 

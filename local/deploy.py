@@ -3,7 +3,6 @@
 The copy keeps the working tree clean: Chalice writes its state and packages beside app.py. Its requirements.txt is
 left empty, because MiniStack runs Lambda functions with this interpreter and its site-packages, which hold the same
 pinned packages: nothing is downloaded, and it works where Lambda's own wheels would not load (macOS, ARM).
-`with_requirements` packages them as a deployment to AWS does.
 """
 
 from __future__ import annotations
@@ -59,7 +58,6 @@ def deploy(
     workspace: Path,
     project: Path = PROJECT,
     foundations: Callable[[Emulator, Path], None] = lay_foundations,
-    with_requirements: bool = False,
     step: Callable[[str], AbstractContextManager[None]] = _without_a_word,
 ) -> Deployment:
     """Copy `project` into `workspace`, lay the foundations, deploy, wire. Again into the same one: a redeployment.
@@ -70,8 +68,7 @@ def deploy(
     Raises LocalError with the tail of the tool's output when a step fails.
     """
     copy_project(project, workspace)
-    if not with_requirements:
-        (workspace / "requirements.txt").write_text("")
+    (workspace / "requirements.txt").write_text("")
     with step("Lay the foundations: bucket, queue, table, workgroup, views, alarms, policies"):
         foundations(emulator, workspace)
     with step(f"Deploy the app: chalice deploy --stage {LOCAL_STAGE}"):

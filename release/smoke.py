@@ -205,8 +205,8 @@ class Smoke:
         return read_entry(self._store.read_json, self._prefixes.ledger, self._key)
 
 
-def _compare(wanted: list[dict[str, Any]], actual: list[dict[str, Any]]) -> None:
-    if wanted != actual:
+def _compare(loaded: list[dict[str, Any]], actual: list[dict[str, Any]]) -> None:
+    if loaded != actual:
         raise SetupError(
-            f"the answer is not what was loaded: expected {json.dumps(wanted)}, found {json.dumps(actual)}"
+            f"the answer is not what was loaded: expected {json.dumps(loaded)}, found {json.dumps(actual)}"
         )

@@ -1,4 +1,4 @@
-"""A deployment as steps: each a plain command that can be run alone, told before it runs, with a remedy if it fails."""
+"""A deployment as steps: each a plain command that can be run alone, printed before it runs, with a remedy."""
 
 from __future__ import annotations
 

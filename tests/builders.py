@@ -6,7 +6,6 @@ import gzip
 import io
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from chalicelib.contracts.model import Contract
-from chalicelib.contracts.orders.contract import ORDERS
 
+from chalicelib.contracts.contract import Contract
 from chalicelib.dataset import Dataset, Prefixes
 from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.file_names import FileNames, ledger_name
 from chalicelib.flatten.flattener import Flattener, Lineage, records_of
+from chalicelib.flatten.schema import row_schema
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.ingest import Clock, Ingest
 from chalicelib.loading.models import Arrival
@@ -30,11 +29,12 @@ from chalicelib.loading.sweep_cursor import Rules, SweepReport
 from chalicelib.writing.convert import Limits
 from chalicelib.writing.folder import Folder
 from chalicelib.writing.hive import HiveSink, HiveWriter
+from tests.contracts import ORDERS, with_main
 from tests.promises.workers import stopped_before
 from tests.unit.memory_store import BEGINNING, BUCKET, Crash, MemoryStore
 
 PREFIXES = Prefixes("orders_json_incoming/", "quarantine/", "ledger/", "results/", "state/")
-DATASET = Dataset(replace(ORDERS, table="table"), BUCKET, "etl_pipeline", PREFIXES)
+DATASET = Dataset(with_main(ORDERS, name="table"), BUCKET, "etl_pipeline", PREFIXES)
 """The orders of a stage whose prefixes and table have short names."""
 
 LIMITS = Limits(1 << 20, 1 << 30, 1 << 27)
@@ -45,11 +45,13 @@ UNREADABLE = b"[{"
 
 LINEAGE = Lineage("orders.json", "v1", datetime(2024, 11, 23, 15, tzinfo=UTC))
 
+Rows = tuple[list[dict[str, Any]], list[int]]
 Flattened = tuple[list[dict[str, Any]], list[int], list[RejectedRecord], int]
+FlattenedTables = tuple[dict[str, Rows], list[RejectedRecord], int, dict[str, str]]
 RULES = Rules(
     bucket=BUCKET,
     incoming=PREFIXES.incoming,
-    tables=(DATASET.table_prefix,),
+    tables=tuple(DATASET.folders.values()),
     ledger=PREFIXES.ledger,
     state=PREFIXES.state,
     grace=timedelta(hours=1),
@@ -67,13 +69,13 @@ def body(*orders: Any) -> bytes:
 
 
 def sink_of(store: MemoryStore, dataset: Dataset = DATASET, limits: Limits = LIMITS) -> HiveSink:
-    return HiveSink(store, dataset.contract, {dataset.table: dataset.table_prefix}, limits.roll_bytes)
+    return HiveSink(store, dataset.folders, limits.roll_bytes)
 
 
 def folder_writer(directory: Path, lineage: Lineage, contract: Contract = ORDERS) -> HiveWriter:
     """Return a writer whose files are unseen in `directory` until they are published there."""
     names = FileNames(lineage.key, lineage.version, lineage.modified_at)
-    return HiveSink(Folder(directory), contract, {contract.table: ""}, 1 << 30).writer(directory / "unseen", names)
+    return HiveSink(Folder(directory), {contract.main: ""}, 1 << 30).writer(directory / "unseen", names)
 
 
 def ingest(store: MemoryStore, limits: Limits = LIMITS, dataset: Dataset = DATASET, **more: Any) -> Ingest:
@@ -156,12 +158,24 @@ def lose(store: MemoryStore, prefix: str) -> dict[str, bytes]:
 
 
 def flattened(text: bytes, fast: bool, contract: Contract = ORDERS) -> Flattened:
-    """Return rows, their months, rejected records and how many orders were loaded, by one of the two ways."""
+    """Return rows of the main table, their months, rejected records and how many orders were loaded, by one way."""
+    tables, rejected, loaded, _ = flattened_tables(text, fast, contract)
+    rows, months = tables[contract.main.name]
+    return rows, months, rejected, loaded
+
+
+def flattened_tables(text: bytes, fast: bool, contract: Contract) -> FlattenedTables:
+    """Return rows and months of each table, rejected records, how many documents were loaded, and near misses."""
     flattener = Flattener(LINEAGE, contract, fast=fast)
     batches = records_of(io.BytesIO(text), 1 << 20, 1 << 30, contract)
     parts = [part for batch in batches for part in flattener.flatten(batch)]
-    for part in parts:
-        part.rows.validate(full=True)
-    rows = pa.concat_tables([part.rows for part in parts]).to_pylist() if parts else []
-    months = [int(month) for part in parts for month in part.months]
-    return rows, months, [each for part in parts for each in part.rejected], sum(part.loaded for part in parts)
+    tables: dict[str, Rows] = {}
+    for i, table in enumerate(contract.tables):
+        given = [part.tables[i] for part in parts]
+        for each in given:
+            each.rows.validate(full=True)
+            assert each.rows.schema.equals(row_schema(table))
+        rows = pa.concat_tables([each.rows for each in given]).to_pylist() if given else []
+        tables[table.name] = rows, [int(month) for each in given for month in each.months]
+    rejected = [each for part in parts for each in part.rejected]
+    return tables, rejected, sum(part.loaded for part in parts), dict(flattener.near_misses)

@@ -6,14 +6,12 @@ import contextlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import boto3
-from chalicelib.contracts.model import Contract
-from chalicelib.contracts.orders.contract import ORDERS
 from moto import mock_aws
 
-from chalicelib.dataset import Dataset, Prefixes, check
+from chalicelib.contracts.contract import Contract
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage
 from glue_setup import foundations
@@ -21,6 +19,7 @@ from glue_setup.alarms import alarms, needs_data
 from glue_setup.clients import Clients
 from glue_setup.resource import Resource
 from glue_setup.target import Target
+from tests.contracts import ORDERS, datasets_of
 
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
@@ -28,21 +27,9 @@ BUCKET = "orders-etl-test"
 READS = re.compile(r"(Get|List|Head|Describe)")
 
 
-def datasets_of(settings: Settings, *contracts: Contract) -> tuple[Dataset, ...]:
-    """Return the datasets of a stage that has these contracts."""
-    prefixes = Prefixes(
-        settings.incoming_prefix,
-        settings.quarantine_prefix,
-        settings.ledger_prefix,
-        settings.results_prefix,
-        settings.state_prefix,
-    )
-    return check(Dataset(contract, settings.bucket, settings.database, prefixes) for contract in contracts)
-
-
 def target_with(stage: Stage, *contracts: Contract, region: str = REGION, partition: str = "aws") -> Target:
     """Return a stage's target in the tests' account; without contracts it has the orders."""
-    return Target(stage, datasets_of(stage.settings, *(contracts or (ORDERS,))), ACCOUNT, region, partition)
+    return Target(stage, datasets_of(stage.settings, *contracts), ACCOUNT, region, partition)
 
 
 class AthenaDdl:
@@ -93,20 +80,23 @@ class World:
         self.settings = Settings(bucket=BUCKET, **settings)
         self.app, self.name = "orders-etl", "test"
         self.session = boto3.Session(region_name=REGION)
-        self.s3 = self.session.client("s3")
-        self.glue = self.session.client("glue")
-        self.iam = self.session.client("iam")
-        self.athena = self.session.client("athena")
-        self.sqs = self.session.client("sqs")
-        self.cloudwatch = self.session.client("cloudwatch")
-        self.functions = self.session.client("lambda")
-        self.logs = self.session.client("logs")
+        self.s3 = self.client("s3")
+        self.glue = self.client("glue")
+        self.iam = self.client("iam")
+        self.athena = self.client("athena")
+        self.sqs = self.client("sqs")
+        self.cloudwatch = self.client("cloudwatch")
+        self.functions = self.client("lambda")
+        self.logs = self.client("logs")
         self.ddl = AthenaDdl(self.athena, self.glue)
         self.contracts: tuple[Contract, ...] = (ORDERS,)
         self.tls = True
         self.calls: list[str] = []
         for client in self.watched:
             client.meta.events.register("before-call", self._note)
+
+    def client(self, service: str) -> Any:
+        return self.session.client(service)  # type: ignore[call-overload]
 
     def _note(self, model: Any, **_: Any) -> None:
         self.calls.append(model.name)
@@ -130,8 +120,7 @@ class World:
 
     @property
     def clients(self) -> Clients:
-        s3, glue, iam, _, *others = self.watched
-        return Clients(s3, glue, iam, self.ddl, *others, self.tls)
+        return replace(Clients(*self.watched), athena=cast(Any, self.ddl), tls=self.tls)
 
     @property
     def alarms(self) -> list[str]:

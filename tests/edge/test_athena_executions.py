@@ -151,7 +151,7 @@ def test_an_execution_that_no_saved_query_started_is_hidden_only_where_asked(wor
         f"\n{PREVIEW}",
         PREVIEW.replace("preview\n", "top_products\n"),
         PREVIEW.replace("preview\n", "no_such_query\n"),
-        PREVIEW.replace(DATASET.table, "salaries"),
+        PREVIEW.replace(DATASET.contract.main.name, "salaries"),
         TOP.replace("?", "(SELECT max(salary) FROM salaries)", 1),
         TOP.replace("?", "1 OR 1 = 1", 1),
         TOP.replace("?", "'a' OR name = 'b'", 1),

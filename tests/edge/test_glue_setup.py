@@ -1,18 +1,23 @@
 """plan, apply and destroy of a stage in projection mode."""
 
+from __future__ import annotations
+
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.stub import Stubber
-from chalicelib.contracts.orders.contract import ORDERS
 
 from glue_setup.bucket import bucket_statement
 from glue_setup.errors import SetupError
 from glue_setup.resource import TAG, Change
 from glue_setup.workgroup import BYTES_SCANNED_CUTOFF, Workgroup, configuration
-from tests.edge.glue_setup_world import ACCOUNT, BUCKET, world
+from tests.contracts import ORDERS, returns_contract
+from tests.edge.glue_setup_world import ACCOUNT, BUCKET, World, world
 
 LOG_GROUPS = [
     "/aws/lambda/orders-etl-test-load",
@@ -22,7 +27,7 @@ LOG_GROUPS = [
 
 
 @pytest.fixture
-def stage(monkeypatch):
+def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
@@ -30,7 +35,7 @@ def stage(monkeypatch):
         yield made
 
 
-def test_plan_on_nothing_tells_every_resource_and_touches_nothing(stage):
+def test_plan_on_nothing_tells_every_resource_and_touches_nothing(stage: World) -> None:
     lines = stage.plan()
     assert [line for line in lines if not line.startswith("  ")] == [
         f"bucket {BUCKET}: create",
@@ -50,7 +55,7 @@ def test_plan_on_nothing_tells_every_resource_and_touches_nothing(stage):
     assert stage.writes == []
 
 
-def test_apply_makes_everything_and_a_second_apply_changes_nothing(stage):
+def test_apply_makes_everything_and_a_second_apply_changes_nothing(stage: World) -> None:
     first = stage.apply()
     assert all(line.endswith(": created") for line in first[:-1])
     second = stage.apply()
@@ -59,7 +64,7 @@ def test_apply_makes_everything_and_a_second_apply_changes_nothing(stage):
     assert stage.writes == []
 
 
-def test_plan_after_apply_has_nothing_to_do_and_touches_nothing(stage):
+def test_plan_after_apply_has_nothing_to_do_and_touches_nothing(stage: World) -> None:
     stage.apply()
     lines = stage.plan()
     assert lines[-1] == f"{len(stage.resources)} unchanged. Nothing was touched."
@@ -67,7 +72,7 @@ def test_plan_after_apply_has_nothing_to_do_and_touches_nothing(stage):
     assert stage.writes == []
 
 
-def test_the_bucket_is_private_encrypted_versioned_and_takes_tls_only(stage):
+def test_the_bucket_is_private_encrypted_versioned_and_takes_tls_only(stage: World) -> None:
     stage.apply()
     block = stage.s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"]
     assert list(block.values()) == [True] * 4
@@ -79,7 +84,7 @@ def test_the_bucket_is_private_encrypted_versioned_and_takes_tls_only(stage):
     assert stage.s3.get_bucket_location(Bucket=BUCKET)["LocationConstraint"] == "eu-west-1"
 
 
-def test_only_results_old_versions_and_open_uploads_expire(stage):
+def test_only_results_old_versions_and_open_uploads_expire(stage: World) -> None:
     stage.apply()
     rules = stage.s3.get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"]
     assert {rule["ID"] for rule in rules} == {
@@ -91,7 +96,7 @@ def test_only_results_old_versions_and_open_uploads_expire(stage):
     assert expiring == ["athena_results/"]
 
 
-def test_the_workgroup_is_enforced_limited_and_writes_into_the_bucket(stage):
+def test_the_workgroup_is_enforced_limited_and_writes_into_the_bucket(stage: World) -> None:
     stage.apply()
     made = stage.athena.get_work_group(WorkGroup="etl_pipeline")["WorkGroup"]["Configuration"]
     assert made["EnforceWorkGroupConfiguration"] is True
@@ -101,7 +106,21 @@ def test_the_workgroup_is_enforced_limited_and_writes_into_the_bucket(stage):
     assert made["ResultConfiguration"]["ExpectedBucketOwner"] == ACCOUNT
 
 
-def test_what_somebody_changed_is_told_and_set_back(stage):
+def test_each_contract_has_a_table_and_views_in_one_bucket_which_goes_with_all_their_files(
+    stage: World, tmp_path: Path
+) -> None:
+    stage.tls = False  # moto denies whatever a statement denies, conditions or not
+    stage.contracts = (ORDERS, returns_contract())
+    stage.apply()
+    tables = {table["Name"]: table for table in stage.glue.get_tables(DatabaseName="etl_pipeline")["TableList"]}
+    assert set(tables) == {"orders_parquet_datalake", "order_lines", "orders", "returns", "return_lines", "returned"}
+    assert tables["returns"]["StorageDescriptor"]["Location"] == f"s3://{BUCKET}/returns/"
+    assert stage.apply()[-1] == "Everything was in place: unchanged."
+    stage.drop("returns/order_month=2024-07/a.parquet")
+    assert stage.destroy(delete_data=True)[-1] == f"bucket {BUCKET}: removed, with 1 object versions"
+
+
+def test_what_somebody_changed_is_told_and_set_back(stage: World) -> None:
     stage.apply()
     stage.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Suspended"})
     stage.s3.delete_public_access_block(Bucket=BUCKET)
@@ -113,7 +132,7 @@ def test_what_somebody_changed_is_told_and_set_back(stage):
     assert stage.apply()[-1] == "Everything was in place: unchanged."
 
 
-def test_statements_rules_and_notifications_of_others_survive(stage):
+def test_statements_rules_and_notifications_of_others_survive(stage: World) -> None:
     stage.apply()
     theirs = {
         "Sid": "Theirs",
@@ -142,7 +161,7 @@ def test_statements_rules_and_notifications_of_others_survive(stage):
     assert stage.apply()[-1] == "Everything was in place: unchanged."
 
 
-def test_a_rule_of_ours_from_an_older_version_is_taken_away(stage):
+def test_a_rule_of_ours_from_an_older_version_is_taken_away(stage: World) -> None:
     stage.apply()
     rules = stage.s3.get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"]
     old = {"ID": "orders-etl-former", "Status": "Enabled", "Filter": {"Prefix": "old/"}, "Expiration": {"Days": 3}}
@@ -152,7 +171,7 @@ def test_a_rule_of_ours_from_an_older_version_is_taken_away(stage):
     assert "former" not in str(stage.s3.get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"])
 
 
-def test_an_encryption_by_a_key_of_the_account_stays(stage):
+def test_an_encryption_by_a_key_of_the_account_stays(stage: World) -> None:
     stage.apply()
     stage.s3.put_bucket_encryption(
         Bucket=BUCKET,
@@ -163,7 +182,7 @@ def test_an_encryption_by_a_key_of_the_account_stays(stage):
     assert stage.apply()[-1] == "Everything was in place: unchanged."
 
 
-def test_over_plain_http_the_tls_only_statement_is_left_out(stage):
+def test_over_plain_http_the_tls_only_statement_is_left_out(stage: World) -> None:
     stage.tls = False
     stage.apply()
     with pytest.raises(stage.s3.exceptions.ClientError, match="NoSuchBucketPolicy"):
@@ -172,10 +191,10 @@ def test_over_plain_http_the_tls_only_statement_is_left_out(stage):
 
 
 @pytest.mark.parametrize("fails_at", range(1, 36))
-def test_an_apply_that_stops_at_any_call_is_finished_by_the_next(stage, fails_at):
+def test_an_apply_that_stops_at_any_call_is_finished_by_the_next(stage: World, fails_at: int) -> None:
     writes = 0
 
-    def stop(model, **_):
+    def stop(model: Any, **_: Any) -> Any:
         nonlocal writes
         writes += not model.name.startswith(("Get", "List", "Head", "Describe"))
         if writes == fails_at:
@@ -197,7 +216,7 @@ def test_an_apply_that_stops_at_any_call_is_finished_by_the_next(stage, fails_at
     assert stage.plan()[-1] == f"{len(stage.resources)} unchanged. Nothing was touched."
 
 
-def test_a_workgroup_that_somebody_changed_is_told_and_set_back_in_one_call(stage):
+def test_a_workgroup_that_somebody_changed_is_told_and_set_back_in_one_call(stage: World) -> None:
     stage.apply()
     workgroup = Workgroup(stage.target, stage.clients)
     declared = dict(configuration(stage.target))
@@ -213,7 +232,7 @@ def test_a_workgroup_that_somebody_changed_is_told_and_set_back_in_one_call(stag
     assert plan.changes == (Change("scanned bytes at most", "10000000000000", "10000000000"),)
 
 
-def test_the_workgroup_of_the_whole_account_is_refused(stage):
+def test_the_workgroup_of_the_whole_account_is_refused(stage: World) -> None:
     stage.set(workgroup="primary")
     with pytest.raises(SetupError, match="workgroup primary: everybody in the account works in it"):
         stage.apply()
@@ -223,8 +242,9 @@ def test_the_workgroup_of_the_whole_account_is_refused(stage):
     )
 
 
-def test_a_view_whose_statement_changed_is_made_again_and_no_other(stage, tmp_path):
+def test_a_view_whose_statement_changed_is_made_again_and_no_other(stage: World, tmp_path: Path) -> None:
     stage.apply()
+    assert ORDERS.folder is not None
     shutil.copytree(ORDERS.folder / "views", tmp_path / "views")
     changed = tmp_path / "views" / "orders.sql"
     changed.write_text(changed.read_text() + "\nWHERE true")
@@ -236,7 +256,7 @@ def test_a_view_whose_statement_changed_is_made_again_and_no_other(stage, tmp_pa
     assert stage.apply()[-1] == "Everything was in place: unchanged."
 
 
-def test_a_view_that_somebody_replaced_is_made_again(stage):
+def test_a_view_that_somebody_replaced_is_made_again(stage: World) -> None:
     stage.apply()
     stage.ddl.start_query_execution(QueryString="CREATE OR REPLACE VIEW etl_pipeline.orders AS SELECT 'theirs' AS x")
     assert "view etl_pipeline.orders: change" in stage.plan()
@@ -248,7 +268,7 @@ def test_a_view_that_somebody_replaced_is_made_again(stage):
     assert "view etl_pipeline.orders: change" in stage.plan()
 
 
-def test_destroy_keeps_the_bucket_and_every_object_in_it(stage):
+def test_destroy_keeps_the_bucket_and_every_object_in_it(stage: World) -> None:
     stage.tls = False  # moto denies whatever a statement denies, conditions or not
     stage.apply()
     for prefix in ("orders_json_incoming", "orders_parquet_datalake", "athena_results"):
@@ -274,7 +294,7 @@ def test_destroy_keeps_the_bucket_and_every_object_in_it(stage):
     assert stage.apply()[0] == f"bucket {BUCKET}: unchanged"
 
 
-def test_destroy_with_delete_data_leaves_nothing(stage):
+def test_destroy_with_delete_data_leaves_nothing(stage: World) -> None:
     stage.tls = False  # moto denies whatever a statement denies, conditions or not
     stage.apply()
     for number in range(1203):
@@ -292,7 +312,7 @@ def test_destroy_with_delete_data_leaves_nothing(stage):
     assert all(line.endswith(": absent") for line in again)
 
 
-def test_destroy_with_delete_data_spares_what_the_pipeline_did_not_put_there(stage):
+def test_destroy_with_delete_data_spares_what_the_pipeline_did_not_put_there(stage: World) -> None:
     stage.tls = False  # moto denies whatever a statement denies, conditions or not
     stage.apply()
     stage.drop("orders_json_incoming/a")
@@ -308,7 +328,7 @@ def test_destroy_with_delete_data_spares_what_the_pipeline_did_not_put_there(sta
     }
 
 
-def test_destroy_keeps_a_database_that_it_did_not_make_or_that_holds_other_tables(stage):
+def test_destroy_keeps_a_database_that_it_did_not_make_or_that_holds_other_tables(stage: World) -> None:
     stage.glue.create_database(DatabaseInput={"Name": "etl_pipeline"})
     assert "database etl_pipeline: changed (belongs to stage)" in stage.apply()
     assert "database etl_pipeline: kept: this stage did not make it" in stage.destroy()
@@ -318,7 +338,7 @@ def test_destroy_keeps_a_database_that_it_did_not_make_or_that_holds_other_table
     assert "database etl_pipeline: kept: it also holds theirs" in stage.destroy()
 
 
-def test_each_functions_log_expires_also_where_lambda_made_the_log_group_first(stage):
+def test_each_functions_log_expires_also_where_lambda_made_the_log_group_first(stage: World) -> None:
     stage.logs.create_log_group(logGroupName=LOG_GROUPS[-1])
     stage.logs.create_log_group(logGroupName=f"{LOG_GROUPS[-1]}-of-somebody-else")
     lines = stage.plan()

@@ -1,10 +1,15 @@
 """The foundations on the embedded AWS: what moto cannot show, and that each policy's every statement is needed."""
 
+from __future__ import annotations
+
 import io
 import json
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import boto3
 import pyarrow as pa
@@ -12,30 +17,28 @@ import pyarrow.parquet as pq
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from chalicelib.contracts.orders.contract import ORDERS
-from glue_setup.place import Place
 
+from chalicelib.assembly import datasets
 from chalicelib.aws.athena import Athena
-from chalicelib.errors import QueryFailed
+from chalicelib.errors import AwsError, QueryFailed
 from chalicelib.flatten.schema import file_schema
-from chalicelib.queries.saved import view_statements
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage
 from glue_setup import foundations, policies
 from glue_setup.clients import Clients
-from local.emulator import running
-from tests.edge.glue_setup_world import AthenaDdl
+from glue_setup.target import Target
+from local.emulator import Emulator, running
+from tests.contracts import ORDERS
 
 pytestmark = pytest.mark.aws
 
 BUCKET = "orders-etl-embedded"
 SETTINGS = Settings(bucket=BUCKET, catalog_mode="crawler", crawler="orders-crawler")
 STAGE = Stage("embedded", "orders-etl", SETTINGS)
-VIEWS = [("orders", "CREATE OR REPLACE VIEW etl_pipeline.orders AS SELECT 1 AS one")]
 
 
 @pytest.fixture(scope="module")
-def aws():
+def aws() -> Iterator[Any]:
     with running() as emulator:
         yield emulator
 
@@ -43,45 +46,44 @@ def aws():
 class Embedded:
     """One stage on the embedded AWS."""
 
-    def __init__(self, aws):
+    def __init__(self, aws: Emulator) -> None:
         self.aws = aws
-        self.place = Place(aws.client("sts").get_caller_identity()["Account"], aws.region)
-        self.clients = Clients(
-            *(aws.client(name) for name in ("s3", "glue", "iam", "athena", "sqs", "cloudwatch", "lambda", "logs")),
-            tls=False,
-        )
-        self.ddl = AthenaDdl(self.clients.glue)
-        self.views = VIEWS
+        services = ("s3", "glue", "iam", "athena", "sqs", "cloudwatch", "lambda", "logs")
+        self.clients = replace(Clients(*map(aws.client, services)), tls=False)
+        self.account = aws.client("sts").get_caller_identity()["Account"]
 
-    def resources(self, settings, everything=False):
+    def target(self, settings: Any = SETTINGS) -> Any:
         stage = Stage("embedded", "orders-etl", settings)
-        return foundations.foundations(stage, self.place, self.clients, self.views, self.ddl, ORDERS, everything)
+        return Target(stage, datasets(settings), self.account, self.aws.region)
 
-    def apply(self, settings=SETTINGS):
-        lines = []
+    def resources(self, settings: Any) -> Any:
+        return foundations.foundations(self.target(settings), self.clients)
+
+    def apply(self, settings: Any = SETTINGS) -> Any:
+        lines: list[str] = []
         foundations.apply(self.resources(settings), lines.append)
         return lines
 
-    def plan(self, settings=SETTINGS):
-        lines = []
+    def plan(self, settings: Any = SETTINGS) -> Any:
+        lines: list[str] = []
         foundations.plan(self.resources(settings), lines.append)
         return lines
 
-    def destroy(self, settings=SETTINGS):
-        lines = []
-        foundations.destroy(self.resources(settings, everything=True), lines.append, delete_data=True)
+    def destroy(self, settings: Any = SETTINGS) -> Any:
+        lines: list[str] = []
+        foundations.destroy(self.target(settings), self.clients, lines.append, delete_data=True)
         return lines
 
 
 @pytest.fixture
-def stage(aws):
+def stage(aws: Emulator) -> Iterator[Any]:
     made = Embedded(aws)
     made.apply()
     yield made
     made.destroy()
 
 
-def test_apply_again_changes_nothing_and_destroy_leaves_nothing(stage):
+def test_apply_again_changes_nothing_and_destroy_leaves_nothing(stage: Embedded) -> None:
     assert stage.apply()[-1] == "All but what waits was in place: unchanged."
     assert stage.apply(Settings(bucket=BUCKET))[-1] == "Everything is in place."
     assert stage.apply(Settings(bucket=BUCKET))[-1] == "Everything was in place: unchanged."
@@ -93,7 +95,7 @@ def test_apply_again_changes_nothing_and_destroy_leaves_nothing(stage):
     assert all(line.endswith(": absent") for line in stage.destroy())
 
 
-def test_a_workgroup_and_a_crawler_that_somebody_changed_are_set_back(stage):
+def test_a_workgroup_and_a_crawler_that_somebody_changed_are_set_back(stage: Embedded) -> None:
     stage.clients.athena.update_work_group(
         WorkGroup="etl_pipeline",
         ConfigurationUpdates={
@@ -114,7 +116,7 @@ def test_a_workgroup_and_a_crawler_that_somebody_changed_are_set_back(stage):
     assert stage.apply()[-1] == "All but what waits was in place: unchanged."
 
 
-def test_notifications_survive_apply(stage):
+def test_notifications_survive_apply(stage: Embedded) -> None:
     stage.clients.s3.put_bucket_notification_configuration(
         Bucket=BUCKET, NotificationConfiguration={"EventBridgeConfiguration": {}}
     )
@@ -123,13 +125,13 @@ def test_notifications_survive_apply(stage):
     assert "EventBridgeConfiguration" in stage.clients.s3.get_bucket_notification_configuration(Bucket=BUCKET)
 
 
-def upload(client, key):
+def upload(client: Any, key: str) -> Any:
     upload_id = client("s3").create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"]
     client("s3").upload_part(Bucket=BUCKET, Key=key, UploadId=upload_id, PartNumber=1, Body=b"x")
     client("s3").abort_multipart_upload(Bucket=BUCKET, Key=key, UploadId=upload_id)
 
 
-def parquet():
+def parquet() -> Any:
     """Make a file of the table with one order without lines, in the contract's schema."""
     schema = file_schema(ORDERS)
     row = {"order_id": "1", "order_date": datetime(2024, 7, 5), "source_key": "k", "source_version": "v"}
@@ -139,53 +141,54 @@ def parquet():
     return made.getvalue()
 
 
-def crawled(glue, seconds=60):
+def crawled(glue: Any, seconds: Any = 60) -> Any:
     """Run the crawler and wait until it is ready again."""
     glue.start_crawler(Name="orders-crawler")
     deadline = time.monotonic() + seconds
-    while (found := glue.get_crawler(Name="orders-crawler")["Crawler"])["State"] != "READY":
+    while (crawler := glue.get_crawler(Name="orders-crawler")["Crawler"])["State"] != "READY":
         assert time.monotonic() < deadline, "the crawler is still running"
         time.sleep(0.2)
-    return found["LastCrawl"]["Status"]
+    return crawler["LastCrawl"]["Status"]
 
 
-def test_in_crawler_mode_the_first_crawl_makes_a_table_that_apply_accepts_and_puts_the_views_on(stage):
+def test_in_crawler_mode_the_first_crawl_makes_a_table_that_apply_accepts_and_puts_the_views_on(
+    stage: Embedded,
+) -> None:
     key = "orders_parquet_datalake/order_month=2024-07/a.parquet"
     stage.clients.s3.put_object(Bucket=BUCKET, Key=key, Body=parquet())
     assert crawled(stage.clients.glue) == "SUCCEEDED"
-    stage.views = view_statements("etl_pipeline", "orders_parquet_datalake")
-    stage.ddl = Athena(stage.clients.athena, SETTINGS)
     lines = stage.apply()
     assert "table etl_pipeline.orders_parquet_datalake: unchanged" in lines
     assert "view etl_pipeline.orders: created" in lines
     assert stage.apply()[-1] == "Everything was in place: unchanged."
-    asked = stage.ddl.wait(stage.ddl.start("SELECT order_id, line_count FROM etl_pipeline.orders"), 60)
-    assert list(stage.ddl.rows(asked)) == [("1", 0)]
+    athena = Athena(stage.clients.athena, SETTINGS, {})
+    asked = athena.wait(athena.start("SELECT order_id, line_count FROM etl_pipeline.orders"), 60)
+    assert list(athena.rows(asked)) == [("1", 0)]
 
 
-def put(key):
+def put(key: str) -> Any:
     return lambda client: client("s3").put_object(Bucket=BUCKET, Key=key, Body=b"x")
 
 
-def get(key):
+def get(key: str) -> Any:
     return lambda client: client("s3").get_object(Bucket=BUCKET, Key=key)
 
 
-def listed(prefix):
+def listed(prefix: str) -> Any:
     return lambda client: client("s3").list_objects_v2(Bucket=BUCKET, Prefix=prefix)
 
 
-def old_version(client):
+def old_version(client: Any) -> Any:
     head = client("s3").head_object(Bucket=BUCKET, Key="orders_json_incoming/there")
     client("s3").get_object(Bucket=BUCKET, Key="orders_json_incoming/there", VersionId=head["VersionId"])
 
 
-def drop_superseded(client):
+def drop_superseded(client: Any) -> Any:
     put("orders_parquet_datalake/gone")(client)
     client("s3").delete_object(Bucket=BUCKET, Key="orders_parquet_datalake/gone")
 
 
-def send(client, queue):
+def send(client: Any, queue: str) -> Any:
     url = f"{client('sqs').meta.endpoint_url}/123456789012/{queue}"
     client("sqs").send_message(QueueUrl=url, MessageBody="an event")
 
@@ -228,30 +231,28 @@ NEEDED = [
 class Roles:
     """Clients of a role that has one policy and nothing else."""
 
-    def __init__(self, stage):
+    def __init__(self, stage: Embedded) -> None:
         self.stage = stage
         self.count = 0
 
-    def client(self, policy):
+    def client(self, policy: Any) -> Any:
         self.count += 1
         name = f"role-{time.monotonic_ns()}"
         iam = self.stage.clients.iam
-        account = f"arn:aws:iam::{self.stage.place.account}:root"
+        account = f"arn:aws:iam::{self.stage.account}:root"
         trust = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": account}, "Action": "sts:AssumeRole"}]}
         arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17"} | trust))[
             "Role"
         ]["Arn"]
         iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps(policy))
         got = self.stage.aws.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
-        session = boto3.Session(
-            got["AccessKeyId"], got["SecretAccessKey"], got["SessionToken"], self.stage.place.region
-        )
+        session = boto3.Session(got["AccessKeyId"], got["SecretAccessKey"], got["SessionToken"], self.stage.aws.region)
         config = Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1})
         return lambda service: session.client(service, endpoint_url=self.stage.aws.endpoint_url, config=config)
 
 
 @pytest.fixture(scope="module")
-def roles(aws):
+def roles(aws: Emulator) -> Iterator[Any]:
     stage = Embedded(aws)
     stage.apply()
     stage.apply(Settings(bucket=BUCKET, crawler="orders-crawler"))
@@ -262,7 +263,7 @@ def roles(aws):
     stage.destroy()
 
 
-def denied(call, client):
+def denied(call: Any, client: Any) -> Any:
     with pytest.raises(ClientError) as raised:
         call(client)
     return raised.value.response["Error"]["Code"] in {"AccessDenied", "AccessDeniedException", "403"}
@@ -271,8 +272,10 @@ def denied(call, client):
 @pytest.mark.parametrize(
     ("function", "sid", "call"), NEEDED, ids=[f"{f}-{s}-{i}" for i, (f, s, _) in enumerate(NEEDED)]
 )
-def test_each_statement_allows_its_call_and_without_it_the_call_is_denied(roles, function, sid, call):
-    policy = policies.FUNCTIONS[function](STAGE, roles.stage.place)
+def test_each_statement_allows_its_call_and_without_it_the_call_is_denied(
+    roles: Roles, function: str, sid: str, call: Any
+) -> None:
+    policy = policies.FUNCTIONS[function](roles.stage.target())
     call(roles.client(policy))
     without = policy | {"Statement": [s for s in policy["Statement"] if s["Sid"] != sid]}
     assert len(without["Statement"]) == len(policy["Statement"]) - 1
@@ -306,8 +309,8 @@ FORBIDDEN = [
 
 
 @pytest.mark.parametrize(("function", "call"), FORBIDDEN, ids=lambda value: value if isinstance(value, str) else "")
-def test_what_a_function_has_no_need_of_is_denied(roles, function, call):
-    policy = policies.FUNCTIONS[function](STAGE, roles.stage.place)
+def test_what_a_function_has_no_need_of_is_denied(roles: Roles, function: str, call: Any) -> None:
+    policy = policies.FUNCTIONS[function](roles.stage.target())
     assert denied(call, roles.client(policy))
 
 
@@ -315,25 +318,25 @@ ATHENAS_OWN = ["ReadCatalog", "ReadTable", "KeepResults", "FindMissing"]
 """Statements that the function never uses itself: Athena does, on its behalf."""
 
 
-def ask(client):
-    athena = Athena(client("athena"), SETTINGS)
+def ask(client: Any) -> Any:
+    athena = Athena(client("athena"), SETTINGS, {})
     asked = athena.wait(athena.start("SELECT order_id FROM etl_pipeline.orders_parquet_datalake"), 60)
     assert list(athena.rows(asked)) == [("1",)]
 
 
-def test_the_rest_side_can_ask_the_table_through_athena_and_not_without_what_athena_needs(roles):
+def test_the_rest_side_can_ask_the_table_through_athena_and_not_without_what_athena_needs(roles: Roles) -> None:
     stage = roles.stage
     stage.clients.s3.delete_object(Bucket=BUCKET, Key="orders_parquet_datalake/there")
     key = "orders_parquet_datalake/order_month=2024-07/a.parquet"
     stage.clients.s3.put_object(Bucket=BUCKET, Key=key, Body=parquet())
-    policy = policies.api_handler(STAGE, stage.place)
+    policy = policies.api_handler(stage.target())
     ask(roles.client(policy))
     needless = []
     for sid in ATHENAS_OWN:
         without = policy | {"Statement": [s for s in policy["Statement"] if s["Sid"] != sid]}
         try:
             ask(roles.client(without))
-        except (QueryFailed, ClientError):
+        except (QueryFailed, AwsError):
             continue
         needless.append(sid)
     assert needless == []

@@ -1,9 +1,14 @@
 """Bucket, queue, database, workgroup, crawler and role belong to one stage; a second one is refused in words."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
 from glue_setup.errors import SetupError
-from tests.edge.glue_setup_world import ACCOUNT, BUCKET, REGION, world
+from tests.edge.glue_setup_world import ACCOUNT, BUCKET, REGION, World, world
 
 TAG, PARAMETER = "orders-etl:stage", "orders_etl_stage"
 OURS = f"orders-etl/test/{BUCKET}"
@@ -11,7 +16,7 @@ OF_ITS_OWN = {"database": "other", "workgroup": "other", "crawler": "other"}
 
 
 @pytest.fixture
-def stage(monkeypatch):
+def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
@@ -20,14 +25,14 @@ def stage(monkeypatch):
         yield made
 
 
-def bucket_tags(stage):
+def bucket_tags(stage: World) -> Any:
     try:
         return {each["Key"]: each["Value"] for each in stage.s3.get_bucket_tagging(Bucket=BUCKET)["TagSet"]}
     except stage.s3.exceptions.ClientError:
         return {}
 
 
-def names(stage):
+def names(stage: World) -> Any:
     """Return what each resource says it belongs to."""
     queue = stage.sqs.get_queue_url(QueueName="orders-etl-test-load-failed")["QueueUrl"]
     workgroup = stage.athena.list_tags_for_resource(ResourceARN=stage.target.workgroup)
@@ -42,7 +47,7 @@ def names(stage):
     ]
 
 
-def as_an_earlier_version_left_it(stage):
+def as_an_earlier_version_left_it(stage: World) -> Any:
     stage.apply()
     stage.s3.delete_bucket_tagging(Bucket=BUCKET)
     queue = stage.sqs.get_queue_url(QueueName="orders-etl-test-load-failed")["QueueUrl"]
@@ -55,30 +60,30 @@ def as_an_earlier_version_left_it(stage):
     assert names(stage) == [None] * 6
 
 
-def records(stage, name):
+def records(stage: World, name: str) -> Any:
     stage.s3.put_object(Bucket=BUCKET, Key=f"orders_release/{name}.json", Body=b"{}")
 
 
-def test_what_a_stage_makes_carries_its_name(stage):
+def test_what_a_stage_makes_carries_its_name(stage: World) -> None:
     stage.apply()
     assert names(stage) == [OURS] * 6
 
 
-def test_a_second_stage_on_one_bucket_is_refused_and_cannot_delete_the_firsts_data(stage):
+def test_a_second_stage_on_one_bucket_is_refused_and_cannot_delete_the_firsts_data(stage: World) -> None:
     stage.apply()
     stage.drop("orders_json_incoming/theirs.json")
     stage.name = "other"
     stage.set(**OF_ITS_OWN)
-    told = f"it belongs to stage {OURS}: give this stage an ETL_BUCKET of its own"
+    reason = f"it belongs to stage {OURS}: give this stage an ETL_BUCKET of its own"
     assert f"bucket {BUCKET}: refused" in stage.plan()
-    assert any(told in line for line in stage.plan())
-    with pytest.raises(SetupError, match=told):
+    assert any(reason in line for line in stage.plan())
+    with pytest.raises(SetupError, match=reason):
         stage.apply()
     assert stage.writes == []
-    with pytest.raises(SetupError, match=f"nothing was touched:\n  ! bucket {BUCKET}: {told}"):
+    with pytest.raises(SetupError, match=f"nothing was touched:\n  ! bucket {BUCKET}: {reason}"):
         stage.destroy(delete_data=True)
     assert stage.writes == []
-    assert stage.destroy()[-1].startswith(f"bucket {BUCKET}: kept: {told}")
+    assert stage.destroy()[-1].startswith(f"bucket {BUCKET}: kept: {reason}")
     assert stage.s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 1
 
 
@@ -89,7 +94,9 @@ def test_a_second_stage_on_one_bucket_is_refused_and_cannot_delete_the_firsts_da
         ("workgroup etl_pipeline", {"database": "other"}, "ATHENA_WORKGROUP of its own"),
     ],
 )
-def test_a_stage_on_another_stages_database_or_workgroup_is_refused(stage, resource, changed, remedy):
+def test_a_stage_on_another_stages_database_or_workgroup_is_refused(
+    stage: World, resource: str, changed: Any, remedy: str
+) -> None:
     stage.apply()
     stage.name = "other"
     stage.set(**OF_ITS_OWN, bucket="orders-etl-other")
@@ -100,7 +107,7 @@ def test_a_stage_on_another_stages_database_or_workgroup_is_refused(stage, resou
     assert any(line.startswith(f"{resource}: kept: it belongs to stage {OURS}") for line in stage.destroy())
 
 
-def test_two_apps_whose_names_run_together_do_not_share_a_queue_and_a_role(stage):
+def test_two_apps_whose_names_run_together_do_not_share_a_queue_and_a_role(stage: World) -> None:
     stage.app, stage.name = "orders", "etl-test"
     stage.apply()
     stage.app, stage.name = "orders-etl", "test"
@@ -114,7 +121,7 @@ def test_two_apps_whose_names_run_together_do_not_share_a_queue_and_a_role(stage
         stage.destroy(delete_data=True)
 
 
-def test_a_stage_of_an_earlier_version_is_adopted(stage):
+def test_a_stage_of_an_earlier_version_is_adopted(stage: World) -> None:
     as_an_earlier_version_left_it(stage)
     records(stage, "test")
     assert f"  ~ belongs to stage: absent -> {OURS}" in stage.plan()
@@ -131,14 +138,14 @@ def test_a_stage_of_an_earlier_version_is_adopted(stage):
     assert stage.writes == []
 
 
-def test_a_stage_of_an_earlier_version_can_be_destroyed_as_it_is(stage):
+def test_a_stage_of_an_earlier_version_can_be_destroyed_as_it_is(stage: World) -> None:
     as_an_earlier_version_left_it(stage)
     lines = stage.destroy(delete_data=True)
     assert lines[-1] == f"bucket {BUCKET}: removed, with 0 object versions"
     assert not [line for line in lines if "kept" in line]
 
 
-def notifies(stage, function, prefix):
+def notifies(stage: World, function: str, prefix: str) -> Any:
     rules = [{"Name": "prefix", "Value": prefix}]
     arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}"
     announced = {
@@ -152,7 +159,7 @@ def notifies(stage, function, prefix):
 
 
 @pytest.mark.parametrize(
-    ("used", "told"),
+    ("used", "reason"),
     [
         (lambda stage: records(stage, "live"), "another stage uses it, orders_release/live.json tells"),
         (
@@ -162,26 +169,28 @@ def notifies(stage, function, prefix):
     ],
     ids=["its record", "its notification"],
 )
-def test_an_earlier_versions_bucket_that_another_stage_uses_is_refused_until_somebody_decides(stage, used, told):
+def test_an_earlier_versions_bucket_that_another_stage_uses_is_refused_until_somebody_decides(
+    stage: World, used: Any, reason: str
+) -> None:
     as_an_earlier_version_left_it(stage)
     used(stage)
-    with pytest.raises(SetupError, match=told) as refused:
+    with pytest.raises(SetupError, match=reason) as refused:
         stage.apply()
     assert f"set its tag {TAG} to {OURS}" in str(refused.value)
-    with pytest.raises(SetupError, match=told):
+    with pytest.raises(SetupError, match=reason):
         stage.destroy(delete_data=True)
     assert stage.writes == []
     stage.s3.put_bucket_tagging(Bucket=BUCKET, Tagging={"TagSet": [{"Key": TAG, "Value": OURS}]})
     stage.apply()
 
 
-def test_functions_of_others_beside_our_prefix_do_not_make_the_bucket_theirs(stage):
+def test_functions_of_others_beside_our_prefix_do_not_make_the_bucket_theirs(stage: World) -> None:
     as_an_earlier_version_left_it(stage)
     notifies(stage, "thumbnails", "photos/")
     assert f"bucket {BUCKET}: changed (belongs to stage)" in stage.apply()
 
 
-def test_a_bucket_of_somebodys_own_is_used_with_its_tags_and_given_back(stage):
+def test_a_bucket_of_somebodys_own_is_used_with_its_tags_and_given_back(stage: World) -> None:
     location = {"LocationConstraint": REGION}
     stage.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=location)
     stage.s3.put_bucket_tagging(Bucket=BUCKET, Tagging={"TagSet": [{"Key": "team", "Value": "shop"}]})
@@ -192,7 +201,7 @@ def test_a_bucket_of_somebodys_own_is_used_with_its_tags_and_given_back(stage):
     assert bucket_tags(stage) == {"team": "shop"}
 
 
-def test_a_bucket_that_apply_has_never_been_at_is_not_deleted(stage):
+def test_a_bucket_that_apply_has_never_been_at_is_not_deleted(stage: World) -> None:
     stage.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     stage.drop("orders_json_incoming/theirs.json")
     assert (
@@ -202,18 +211,18 @@ def test_a_bucket_that_apply_has_never_been_at_is_not_deleted(stage):
     assert stage.s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 1
 
 
-def test_a_database_of_somebodys_own_is_used_by_one_stage_and_given_back(stage):
+def test_a_database_of_somebodys_own_is_used_by_one_stage_and_given_back(stage: World) -> None:
     made = {"Name": "etl_pipeline", "Description": "Theirs.", "LocationUri": "s3://theirs/", "Parameters": {"a": "b"}}
     stage.glue.create_database(DatabaseInput=made)
     stage.apply()
-    found = stage.glue.get_database(Name="etl_pipeline")["Database"]
-    assert (found["Description"], found["LocationUri"]) == ("Theirs.", "s3://theirs/")
-    assert found["Parameters"] == {"a": "b", PARAMETER: OURS}
+    database = stage.glue.get_database(Name="etl_pipeline")["Database"]
+    assert (database["Description"], database["LocationUri"]) == ("Theirs.", "s3://theirs/")
+    assert database["Parameters"] == {"a": "b", PARAMETER: OURS}
     assert "database etl_pipeline: kept: this stage did not make it" in stage.destroy()
     assert stage.glue.get_database(Name="etl_pipeline")["Database"]["Parameters"] == {"a": "b"}
 
 
-def test_a_database_that_an_earlier_version_made_for_another_bucket_is_refused(stage):
+def test_a_database_that_an_earlier_version_made_for_another_bucket_is_refused(stage: World) -> None:
     made = {"Name": "etl_pipeline", "Parameters": {"orders_etl_bucket": "orders-etl-other"}}
     stage.glue.create_database(DatabaseInput=made)
     with pytest.raises(SetupError, match="it belongs to stage with bucket orders-etl-other: give this stage a GLUE_"):

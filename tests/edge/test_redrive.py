@@ -1,6 +1,11 @@
 """Failed events are brought back: from a queue of moto's, to a function that notes what it is given."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -8,19 +13,19 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from operate.__main__ import main
-from operate.redrive import NoEvent, Redrive, read
+from operate.redrive import NotAnEvent, Redrive, failed_event
 
 BUCKET = "orders-etl-test"
 FUNCTION = "orders-etl-test-load"
 ARN = f"arn:aws:lambda:eu-west-1:123456789012:function:{FUNCTION}"
 
 
-def event(*keys, bucket=BUCKET):
+def event(*keys: Any, bucket: Any = BUCKET) -> Any:
     things = [{"bucket": {"name": bucket}, "object": {"key": key, "sequencer": "0A"}} for key in keys]
     return {"Records": [{"eventName": "ObjectCreated:Put", "s3": thing} for thing in things]}
 
 
-def record(payload, arn=ARN, **more):
+def record(payload: Any, arn: Any = ARN, **more: Any) -> Any:
     """Return what Lambda writes for a failed invocation."""
     return json.dumps(
         {
@@ -35,15 +40,15 @@ def record(payload, arn=ARN, **more):
 
 
 class Function:
-    """Notes the events it is given; rejects all after `takes` of them."""
+    """Notes the events it is given; refuses all after `accepts` of them."""
 
-    def __init__(self, takes=1000):
-        self.given = []
-        self.takes = takes
+    def __init__(self, accepts: Any = 1000) -> None:
+        self.given: list[Any] = []
+        self.accepts = accepts
 
-    def __call__(self, event):
-        if len(self.given) == self.takes:
-            error = {"Code": "AccessDeniedException", "Message": "no"}
+    def __call__(self, event: Any) -> Any:
+        if len(self.given) == self.accepts:
+            error: Any = {"Code": "AccessDeniedException", "Message": "no"}
             raise ClientError({"Error": error}, "Invoke")
         self.given.append(event)
 
@@ -51,31 +56,31 @@ class Function:
 class Queue:
     """The queue, as the tests look at it."""
 
-    def __init__(self, client):
+    def __init__(self, client: Any) -> None:
         self.client = client
         self.url = client.create_queue(QueueName="orders-etl-test-load-failed")["QueueUrl"]
 
-    def put(self, *bodies):
+    def put(self, *bodies: Any) -> Any:
         for body in bodies:
             self.client.send_message(QueueUrl=self.url, MessageBody=body)
 
-    def bodies(self):
+    def bodies(self) -> Any:
         """Return all that somebody else could read now."""
-        found = []
+        bodies: list[str] = []
         while True:
             page = self.client.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10, VisibilityTimeout=600)
             if not page.get("Messages"):
-                return sorted(found)
-            found += [message["Body"] for message in page["Messages"]]
+                return sorted(bodies)
+            bodies += [message["Body"] for message in page["Messages"]]
 
-    def redrive(self, function, limit=1000, dry_run=False):
-        lines = []
+    def redrive(self, function: Any, limit: Any = 1000, dry_run: bool = False) -> Any:
+        lines: list[str] = []
         run = Redrive(self.client, self.url, FUNCTION, BUCKET, function, lines.append, dry_run)
         return run.run(limit), lines
 
 
 @pytest.fixture
-def queue(monkeypatch):
+def queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setattr("operate.redrive.WAIT_SECONDS", 0)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
@@ -87,7 +92,7 @@ def queue(monkeypatch):
 
 
 @pytest.fixture
-def project(tmp_path):
+def project(tmp_path: Path) -> Any:
     variables = {"ETL_BUCKET": BUCKET}
     names = {"test": variables, "local": variables, "dev": variables, "new": {"ETL_BUCKET": "change-me-orders"}}
     stages = {name: {"environment_variables": each} for name, each in names.items()}
@@ -97,7 +102,7 @@ def project(tmp_path):
     return tmp_path
 
 
-def run(project, capsys, *arguments, stage="test"):
+def run(project: Path, capsys: pytest.CaptureFixture[str], *arguments: str, stage: str = "test") -> Any:
     """Run the command as an operator does; return its exit status, output and errors."""
     code = main(["redrive", "--stage", stage, "--project", str(project), *arguments])
     shown = capsys.readouterr()
@@ -105,7 +110,7 @@ def run(project, capsys, *arguments, stage="test"):
     return code, shown.out, shown.err
 
 
-def test_the_event_of_a_failed_load_is_sent_again_as_it_was_and_its_message_deleted(queue):
+def test_the_event_of_a_failed_load_is_sent_again_as_it_was_and_its_message_deleted(queue: Queue) -> None:
     given = event("orders_json_incoming/a+b%20%C3%BC.json", "orders_json_incoming/c.json")
     queue.put(record(given))
     function = Function()
@@ -116,16 +121,16 @@ def test_the_event_of_a_failed_load_is_sent_again_as_it_was_and_its_message_dele
         f"s3://{BUCKET}/orders_json_incoming/a b ü.json: sent again (RetriesExhausted, ClientError)",
         f"s3://{BUCKET}/orders_json_incoming/c.json: sent again (RetriesExhausted, ClientError)",
     ]
-    assert summary.told(False) == "1 events with 2 objects sent again, 0 left in the queue."
+    assert summary.line(False) == "1 events with 2 objects sent again, 0 left in the queue."
     assert summary.clean
 
 
-def test_what_the_failed_load_said_of_an_order_is_never_shown(queue):
+def test_what_the_failed_load_said_of_an_order_is_never_shown(queue: Queue) -> None:
     queue.put(record(event("k.json")))
     assert "4711" not in str(queue.redrive(Function()))
 
 
-def test_a_dry_run_shows_the_keys_sends_nothing_and_gives_every_message_back(queue):
+def test_a_dry_run_shows_the_keys_sends_nothing_and_gives_every_message_back(queue: Queue) -> None:
     bodies = sorted(record(event(f"{i}.json")) for i in range(25))
     queue.put(*bodies)
     function = Function()
@@ -136,7 +141,7 @@ def test_a_dry_run_shows_the_keys_sends_nothing_and_gives_every_message_back(que
     assert queue.bodies() == bodies
 
 
-def test_more_than_a_page_is_brought_back_and_no_more_than_the_limit(queue):
+def test_more_than_a_page_is_brought_back_and_no_more_than_the_limit(queue: Queue) -> None:
     queue.put(*(record(event(f"{i}.json")) for i in range(25)))
     function = Function()
     assert queue.redrive(function, limit=12)[0].events == 12
@@ -145,15 +150,15 @@ def test_more_than_a_page_is_brought_back_and_no_more_than_the_limit(queue):
     assert queue.bodies() == []
 
 
-def test_a_message_is_deleted_only_after_its_event_was_taken_and_the_rest_is_given_back(queue):
+def test_a_message_is_deleted_only_after_its_event_was_sent_and_the_rest_is_given_back(queue: Queue) -> None:
     bodies = [record(event(f"{i}.json")) for i in range(7)]
     queue.put(*bodies)
-    function = Function(takes=3)
+    function = Function(accepts=3)
     summary, _ = queue.redrive(function)
-    taken = {each["Records"][0]["s3"]["object"]["key"] for each in function.given}
-    assert queue.bodies() == sorted(body for i, body in enumerate(bodies) if f"{i}.json" not in taken)
+    sent = {each["Records"][0]["s3"]["object"]["key"] for each in function.given}
+    assert queue.bodies() == sorted(body for i, body in enumerate(bodies) if f"{i}.json" not in sent)
     assert (summary.events, summary.left, summary.clean) == (3, 4, False)
-    assert "Invoke was denied: allow lambda:InvokeFunction" in summary.told(False)
+    assert "Invoke was denied: allow lambda:InvokeFunction" in summary.line(False)
 
 
 WRONG = [
@@ -172,13 +177,13 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("body", "told"), WRONG, ids=[str(i) for i in range(len(WRONG))])
-def test_what_is_no_event_of_ours_is_told(body, told):
-    with pytest.raises(NoEvent, match=told):
-        read(body, FUNCTION, BUCKET)
+@pytest.mark.parametrize(("body", "reason"), WRONG, ids=[str(i) for i in range(len(WRONG))])
+def test_what_is_no_event_of_ours_is_named(body: str, reason: str) -> None:
+    with pytest.raises(NotAnEvent, match=reason):
+        failed_event(body, FUNCTION, BUCKET)
 
 
-def test_what_is_no_event_of_ours_is_left_in_the_queue_and_the_others_are_brought_back(queue):
+def test_what_is_no_event_of_ours_is_left_in_the_queue_and_the_others_are_brought_back(queue: Queue) -> None:
     wrong = [body for body, _ in WRONG]
     queue.put(*wrong, record(event("good.json")))
     function = Function()
@@ -190,18 +195,20 @@ def test_what_is_no_event_of_ours_is_left_in_the_queue_and_the_others_are_brough
     assert not summary.clean
 
 
-def test_a_version_or_an_alias_of_the_function_is_the_function():
-    assert read(record(event("a.json"), arn=f"{ARN}:$LATEST"), FUNCTION, BUCKET).event == event("a.json")
+def test_a_version_or_an_alias_of_the_function_is_the_function() -> None:
+    assert failed_event(record(event("a.json"), arn=f"{ARN}:$LATEST"), FUNCTION, BUCKET).event == event("a.json")
 
 
-def test_an_event_that_was_too_old_has_no_answer_of_the_function():
+def test_an_event_that_was_too_old_has_no_answer_of_the_function() -> None:
     body = json.loads(record(event("a.json")))
     body["requestContext"]["condition"] = "EventAgeExceeded"
     del body["responsePayload"], body["responseContext"]
-    assert read(json.dumps(body), FUNCTION, BUCKET).reason == "EventAgeExceeded"
+    assert failed_event(json.dumps(body), FUNCTION, BUCKET).reason == "EventAgeExceeded"
 
 
-def test_the_command_exits_0_when_all_was_brought_back_and_1_when_a_message_is_left(queue, project, capsys):
+def test_the_command_exits_0_when_all_was_brought_back_and_1_when_a_message_is_left(
+    queue: Queue, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     code, out, _ = run(project, capsys, "--dry-run")
     assert code == 0
     assert out.splitlines() == [
@@ -214,13 +221,17 @@ def test_the_command_exits_0_when_all_was_brought_back_and_1_when_a_message_is_l
     assert out.splitlines()[-1] == "0 events with 0 objects sent again, 1 left in the queue, 1 of them unread."
 
 
-def test_the_command_before_apply_tells_what_comes_first(queue, project, capsys):
+def test_the_command_before_apply_tells_what_comes_first(
+    queue: Queue, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     code, _, err = run(project, capsys, stage="dev")
     assert code == 1
     assert "queue orders-etl-dev-load-failed: it is not there: run `python -m glue_setup apply --stage dev`" in err
 
 
-def test_the_command_never_takes_the_local_stage_to_aws_nor_a_bucket_that_nobody_named(queue, project, capsys):
+def test_the_command_never_takes_the_local_stage_to_aws_nor_a_bucket_that_nobody_named(
+    queue: Queue, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     code, _, err = run(project, capsys, stage="local")
     assert code == 1
     assert "stage local lives on the embedded AWS" in err
@@ -229,7 +240,9 @@ def test_the_command_never_takes_the_local_stage_to_aws_nor_a_bucket_that_nobody
     assert "is still 'change-me-orders': put the name of your bucket" in err
 
 
-def test_the_command_without_credentials_tells_how_to_give_some(project, capsys, monkeypatch):
+def test_the_command_without_credentials_tells_how_to_give_some(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
@@ -242,7 +255,7 @@ def test_the_command_without_credentials_tells_how_to_give_some(project, capsys,
 
 
 @pytest.mark.parametrize("limit", ["0", "5001", "many"])
-def test_a_limit_that_is_none_is_wrong_usage(limit, capsys):
+def test_a_limit_that_is_none_is_wrong_usage(limit: Any, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
         main(["redrive", "--stage", "test", "--limit", limit])
     assert exit_.value.code == 2

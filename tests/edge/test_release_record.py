@@ -46,16 +46,14 @@ def write(project: Path, *resources: dict[str, Any]) -> Path:
     return path
 
 
-def test_the_record_tells_functions_and_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+def test_the_record_has_functions_and_address(tmp_path: Path) -> None:
     assert record.read(tmp_path, "dev") is None
     write(tmp_path, FUNCTION, API)
     url = "https://abc123.execute-api.eu-west-1.amazonaws.com/api"
     assert record.read(tmp_path, "dev") == record.Deployed({"load": "orders-etl-dev-load"}, "abc123", url)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    found = record.read(tmp_path, "dev")
-    assert found is not None
-    assert found.api_url == "http://127.0.0.1:1/_aws/execute-api/abc123/api"
+    embedded = record.read(tmp_path, "dev", "http://127.0.0.1:1")
+    assert embedded is not None
+    assert embedded.api_url == "http://127.0.0.1:1/_aws/execute-api/abc123/api"
 
 
 def test_a_machine_without_a_record_gets_the_copy_and_one_with_a_newer_record_keeps_it(

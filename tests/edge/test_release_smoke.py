@@ -17,9 +17,11 @@ from chalicelib.loading.models import FAILED, GONE, LOADED, QUARANTINED
 from chalicelib.settings import Settings
 from glue_setup.errors import SetupError
 from release.smoke import COLUMNS, FILE, Answer, Smoke, expected
+from tests.contracts import ORDERS
+from tests.contracts import datasets_of
 
 BUCKET = "orders-etl-smoke"
-SETTINGS = Settings(bucket=BUCKET)
+(DATASET,) = datasets_of(Settings(bucket=BUCKET), ORDERS)
 KEY = f"orders_json_incoming/{FILE}"
 PARQUET = "orders_parquet_datalake/order_month=2000-01/a.parquet"
 
@@ -35,7 +37,7 @@ class Stage:
         self.loads: Callable[[], None] = self.load
         self.answers: Callable[[str], list[dict[str, Any]]] = expected
         self.how = "the API"
-        self.smoke = Smoke(self.s3, SETTINGS, "/aws/lambda/loader", monotonic=lambda: self.now, sleep=self.sleep)
+        self.smoke = Smoke(self.s3, DATASET, "/aws/lambda/loader", monotonic=lambda: self.now, sleep=self.sleep)
         self.ledger = self.smoke._ledger_key
 
     def sleep(self, seconds: float) -> None:
@@ -44,9 +46,9 @@ class Stage:
 
     def version_ids(self) -> list[str]:
         """Return the versions of the file, the oldest first."""
-        found = self.s3.list_object_versions(Bucket=BUCKET, Prefix=KEY).get("Versions", [])
-        return [each["VersionId"] for each in found if not each["IsLatest"]][::-1] + [
-            each["VersionId"] for each in found if each["IsLatest"]
+        versions = self.s3.list_object_versions(Bucket=BUCKET, Prefix=KEY).get("Versions", [])
+        return [each["VersionId"] for each in versions if not each["IsLatest"]][::-1] + [
+            each["VersionId"] for each in versions if each["IsLatest"]
         ]
 
     def load(self, number: int = -1, **changed: Any) -> None:
@@ -71,8 +73,8 @@ class Stage:
         return lines
 
     def left(self) -> list[str]:
-        found = self.s3.list_object_versions(Bucket=BUCKET)
-        return [each["Key"] for kind in ("Versions", "DeleteMarkers") for each in found.get(kind, [])]
+        answer: Any = self.s3.list_object_versions(Bucket=BUCKET)
+        return [each["Key"] for kind in ("Versions", "DeleteMarkers") for each in answer.get(kind, [])]
 
 
 @pytest.fixture
@@ -116,23 +118,24 @@ def test_where_nothing_was_ever_loaded_s3s_new_notification_is_given_six_minutes
 def test_a_file_that_s3_did_not_announce_is_put_again_until_it_does_and_the_wait_is_told(stage: Stage) -> None:
     stage.loads = lambda: stage.load() if len(stage.version_ids()) == 4 else None
     lines = stage.run()
-    told = [line for line in lines if "is put again" in line]
-    assert len(told) == 3
-    assert "S3 takes up to five minutes for a new notification" in told[0]
+    repeated = [line for line in lines if "is put again" in line]
+    assert len(repeated) == 3
+    assert "S3 takes up to five minutes for a new notification" in repeated[0]
     assert 3 * 45 <= stage.now < 4 * 45
     assert stage.left() == []
 
 
-@pytest.mark.parametrize(("state", "tried", "told"), [(GONE, 45, "not there"), (FAILED, 180, "its load failed")])
+@pytest.mark.parametrize(("state", "tried", "reason"), [(GONE, 45, "not there"), (FAILED, 180, "its load failed")])
 def test_a_put_that_was_announced_and_not_loaded_is_put_again_when_nobody_tries_it_any_more(
-    stage: Stage, state: str, tried: float, told: str
+    stage: Stage, state: str, tried: float, reason: str
 ) -> None:
     def second() -> None:
         first = len(stage.version_ids()) == 1
-        stage.load(**({"state": state, "rows": 0, "files": ()} if first else {}))
+        changed: dict[str, Any] = {"state": state, "counts": Counts(), "files": ()} if first else {}
+        stage.load(**changed)
 
     stage.loads = second
-    assert [told in line for line in stage.run()] == [True, False, False, False]
+    assert [reason in line for line in stage.run()] == [True, False, False, False]
     assert tried <= stage.now < tried + 10
     assert stage.left() == []
 
@@ -151,7 +154,7 @@ def test_once_the_first_event_came_nothing_is_put_again_and_the_last_puts_load_i
 
 def test_the_times_can_be_given(stage: Stage) -> None:
     stage.loads = lambda: None
-    smoke = Smoke(stage.s3, SETTINGS, "", within=10, again=4, monotonic=lambda: stage.now, sleep=stage.sleep)
+    smoke = Smoke(stage.s3, DATASET, "", within=10, again=4, monotonic=lambda: stage.now, sleep=stage.sleep)
     lines: list[str] = []
     with pytest.raises(SetupError, match="within 10 s"):
         smoke.run(stage, lines.append)

@@ -15,12 +15,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
-from chalicelib.contracts.orders.contract import ORDERS
 
 from chalicelib.documents.decompress import Source
 from chalicelib.documents.records import CHUNK_BYTES, Batch, Records
 from chalicelib.errors import UnreadableFile
 from chalicelib.flatten.flattener import Flattener, Lineage
+from tests.contracts import ORDERS
 from tests.fuzz.mutants import Mutant, mutant
 from tests.unit.reading import raw_of
 
@@ -71,8 +71,8 @@ def flattened(batches: list[Batch], fast: bool) -> tuple[list[dict[str, Any]], l
     flattener = Flattener(LINEAGE, ORDERS, fast=fast)
     parts = [part for batch in batches for part in flattener.flatten(batch)]
     for part in parts:
-        part.rows.validate(full=True)
-    rows = pa.concat_tables([part.rows for part in parts]).to_pylist() if parts else []
+        part.tables[0].rows.validate(full=True)
+    rows = pa.concat_tables([part.tables[0].rows for part in parts]).to_pylist() if parts else []
     rejected = [each for part in parts for each in part.rejected]
     return rows, [(each.record_number, each.path, each.reason, raw_of(each)) for each in rejected]
 

@@ -11,25 +11,27 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from chalicelib import assembly
 from chalicelib.aws import glue
 from chalicelib.flatten.schema import file_schema
 from chalicelib.queries import saved
+from chalicelib.queries.views import view_statements
 from chalicelib.settings import Settings
 from local.athena.memory import MemoryLake
 from local.athena.tables import FileCache
+from tests.contracts import datasets_of
 
-DATASETS = assembly.datasets(Settings(bucket="orders-etl-test"))
+DATASETS = datasets_of(Settings(bucket="orders-etl-test"))
 (ORDERS,) = DATASETS
+MAIN = ORDERS.contract.main
 QUERIES = saved.load(DATASETS)
-DATABASE, TABLE, BUCKET, PREFIX = ORDERS.database, ORDERS.table, ORDERS.bucket, ORDERS.table_prefix
-SCHEMA = file_schema(ORDERS.contract)
-PROJECTION = glue.projection(ORDERS)
+DATABASE, TABLE, BUCKET, PREFIX = ORDERS.database, MAIN.name, ORDERS.bucket, ORDERS.folders[MAIN]
+SCHEMA = file_schema(MAIN)
+PROJECTION = glue.projection(ORDERS, MAIN)
 
 
 def table_input(parameters: Mapping[str, str] = PROJECTION) -> dict[str, Any]:
     """Return the table of the contract with these parameters, as Glue takes it."""
-    return {**glue.table_input(ORDERS, "projection"), "Parameters": {"classification": "parquet", **parameters}}
+    return {**glue.table_input(ORDERS, MAIN, "projection"), "Parameters": {"classification": "parquet", **parameters}}
 
 
 Line = tuple[str, str, str | None, str, str | int | None]
@@ -104,6 +106,6 @@ def lake_with(rows: Sequence[Mapping[str, Any]], cache: FileCache, name: str = "
     lake.save_table(DATABASE, table_input())
     for key, content in month_files(rows, name).items():
         lake.stored[BUCKET, key] = content
-    for _, sql in saved.view_statements(ORDERS):
+    for _, sql in view_statements(ORDERS):
         create_view(lake, cache, parse(sql, ()), sql, DATABASE)
     return lake

@@ -159,7 +159,8 @@ class Sweeping(Scene):
 
     def __init__(self, product: Product, folder: Path) -> None:
         super().__init__(product, folder)
-        self.orphan = f"{product.orders.table_prefix}order_month=2024-01/{self._name_of_ours()}"
+        folder = product.orders.folders[product.orders.contract.main]
+        self.orphan = f"{folder}order_month=2024-01/{self._name_of_ours()}"
         self.s3.put_object(Bucket=self.bucket, Key=self.orphan, Body=_no_rows())
         self.orphaned_at = time.monotonic()
 

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from chalicelib.aws.athena import Athena
 from chalicelib.aws.athena_results import Execution
 from chalicelib.errors import ExecutionNotFound, ParameterError, QueryFailed
-from chalicelib.queries import saved
+from chalicelib.queries.views import view_statements
 from chalicelib.settings import Settings
 from local.emulator import ACCOUNT, Emulator, running
 from tests.local.athena_memory_lake import BUCKET, DATABASE, ORDERS, QUERIES, TABLE, month_files, order, table_input
@@ -55,7 +55,7 @@ def settings(aws: Emulator) -> Iterator[Settings]:
     )
     made = Settings(bucket=BUCKET, workgroup=WORKGROUP)
     athena = Athena(aws.client("athena"), made, QUERIES)
-    for _, sql in saved.view_statements(ORDERS):
+    for _, sql in view_statements(ORDERS):
         athena.wait(athena.start(sql), WAIT)
     yield made
     for name in (*ORDERS.views, TABLE):

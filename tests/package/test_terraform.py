@@ -10,23 +10,30 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
-from glue_setup.ownership import PARAMETER, TAG, owner_of
-from glue_setup.place import Place
 
-from chalicelib.stage import Stage, read_stage
-from glue_setup import definitions
+from chalicelib.stage import read_stage
 from glue_setup.alarms import alarms
+from glue_setup.clients import connect
 from glue_setup.errors import SetupError
+from glue_setup.foundations import foundations, wiring
+from glue_setup.logs import LOG_DAYS
 from glue_setup.policies import FUNCTIONS
+from glue_setup.resource import TAG
+from glue_setup.tables import PARAMETER
+from glue_setup.target import Target, target_of
+from glue_setup.wiring import FAILED_SWEEPS
 from local.deploy import copy_project
 from local.emulator import PROJECT
 from release import terraforming
 from release.configuration import configured
+from release.terraform import template_of
+from tests.contracts import ORDERS, returns_contract
+from tests.edge.glue_setup_world import target_with
 from tests.goldens.golden import assert_golden
 from tests.package.built import ACCOUNT, NOBODY, REGION
 
-PLACE = Place(ACCOUNT, REGION)
 ARN = f"arn:aws:lambda:{REGION}:336392948345:layer:AWSSDKPandas-Python312:30"
 REFERENCE = re.compile(r"(?<!\$)\$\{[^}]*?((?:data\.)?[a-z0-9_]+\.[\w-]+)\.")
 
@@ -46,17 +53,17 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def stage(project: Path) -> Stage:
-    return read_stage(project, "prod")
+def target(project: Path) -> Target:
+    return target_of(boto3.Session(), read_stage(project, "prod"), ACCOUNT, REGION)
 
 
 @pytest.fixture(scope="module")
-def out(project: Path, stage: Stage) -> Path:
+def out(project: Path, target: Target) -> Path:
     folder = project / "build" / "terraform" / "prod"
     with pytest.MonkeyPatch.context() as patch:
         for name, value in NOBODY.items():
             patch.setenv(name, value)
-        terraforming.write(project, stage, PLACE, folder)
+        terraforming.write(project, target, folder)
     return folder
 
 
@@ -91,9 +98,9 @@ def test_every_reference_leads_to_something(out: Path, resources: dict[str, dict
     app = json.loads((out / terraforming.APP).read_text("utf-8"))
     there = {f"{kind}.{name}" for kind, made in resources.items() for name in made}
     there |= {f"data.{kind}.{name}" for kind, made in app["data"].items() for name in made}
-    found = {name for text in texts([resources, app["output"], app["locals"]]) for name in REFERENCE.findall(text)}
-    assert len(found) > 10
-    assert {name for name in found if not name.startswith("path.")} <= there
+    references = {name for text in texts([resources, app["output"], app["locals"]]) for name in REFERENCE.findall(text)}
+    assert len(references) > 10
+    assert {name for name in references if not name.startswith("path.")} <= there
     waits = {each for made in resources.values() for one in made.values() for each in one.get("depends_on", [])}
     assert waits
     assert waits <= there
@@ -121,13 +128,13 @@ def test_the_bucket_announces_only_once_it_may_invoke_the_function(resources: di
     assert door["source_account"] == "${data.aws_caller_identity.chalice.account_id}"
 
 
-def test_each_function_waits_for_a_log_group_that_expires(resources: dict[str, dict[str, Any]], stage: Stage) -> None:
+def test_each_function_waits_for_a_log_group_that_expires(resources: dict[str, dict[str, Any]], target: Target) -> None:
     assert set(resources["aws_lambda_function"]) == set(FUNCTIONS)
     for name, function in resources["aws_lambda_function"].items():
         assert function["depends_on"] == [f"aws_cloudwatch_log_group.{name}"]
         group = resources["aws_cloudwatch_log_group"][name]
-        assert group == {"name": f"/aws/lambda/{function['function_name']}", "retention_in_days": definitions.LOG_DAYS}
-        assert function["function_name"] == stage.function(name)
+        assert group == {"name": f"/aws/lambda/{function['function_name']}", "retention_in_days": LOG_DAYS}
+        assert function["function_name"] == target.stage.function(name)
 
 
 def test_the_loader_has_the_layer(resources: dict[str, dict[str, Any]]) -> None:
@@ -135,16 +142,15 @@ def test_the_loader_has_the_layer(resources: dict[str, dict[str, Any]]) -> None:
 
 
 def test_the_events_of_loader_and_sweep_are_handled_as_glue_setup_wire_does(
-    resources: dict[str, dict[str, Any]], stage: Stage
+    resources: dict[str, dict[str, Any]],
 ) -> None:
     made = resources["aws_lambda_function_event_invoke_config"]
     assert set(made) == {"load", "sweep"}
     for name, each in made.items():
         assert each["function_name"] == f"${{aws_lambda_function.{name}.function_name}}"
     assert made["load"]["destination_config"] == {"on_failure": {"destination": "${aws_sqs_queue.failed.arn}"}}
-    declared = definitions.sweep_events()
-    assert made["sweep"]["maximum_retry_attempts"] == declared["MaximumRetryAttempts"]
-    assert made["sweep"]["maximum_event_age_in_seconds"] == declared["MaximumEventAgeInSeconds"]
+    assert made["sweep"]["maximum_retry_attempts"] == FAILED_SWEEPS["MaximumRetryAttempts"]
+    assert made["sweep"]["maximum_event_age_in_seconds"] == FAILED_SWEEPS["MaximumEventAgeInSeconds"]
 
 
 def test_the_alarm_that_rings_without_data_waits_for_the_schedule(resources: dict[str, dict[str, Any]]) -> None:
@@ -163,7 +169,7 @@ def test_the_rest_api_is_regional(resources: dict[str, dict[str, Any]]) -> None:
     assert api["endpoint_configuration"] == {"types": ["REGIONAL"]}
 
 
-def test_what_a_stage_has_carries_its_name(resources: dict[str, dict[str, Any]], stage: Stage) -> None:
+def test_what_a_stage_has_carries_its_name(resources: dict[str, dict[str, Any]], target: Target) -> None:
     tagged = {
         kind: each["tags"][TAG]
         for kind, made in resources.items()
@@ -171,28 +177,46 @@ def test_what_a_stage_has_carries_its_name(resources: dict[str, dict[str, Any]],
         if TAG in each.get("tags", {})
     }
     kinds = ("aws_s3_bucket", "aws_sqs_queue", "aws_athena_workgroup", "aws_glue_crawler", "aws_iam_role")
-    assert tagged == dict.fromkeys(kinds, owner_of(stage))
+    assert tagged == dict.fromkeys(kinds, target.owner)
     (database,) = resources["aws_glue_catalog_database"].values()
-    assert database["parameters"] == {PARAMETER: owner_of(stage)}
+    assert database["parameters"] == {PARAMETER: target.owner}
 
 
 def test_the_bucket_with_the_data_is_not_destroyed(resources: dict[str, dict[str, Any]]) -> None:
     assert resources["aws_s3_bucket"]["etl"]["lifecycle"] == {"prevent_destroy": True}
 
 
-def test_every_alarm_is_there(resources: dict[str, dict[str, Any]], stage: Stage) -> None:
+def test_every_alarm_is_there(resources: dict[str, dict[str, Any]], target: Target) -> None:
     names = {alarm["alarm_name"] for alarm in resources["aws_cloudwatch_metric_alarm"].values()}
-    assert names == {request["AlarmName"] for request in alarms(stage, PLACE)}
+    assert names == {request["AlarmName"] for request in alarms(target)}
 
 
 def test_the_foundations_are_the_golden_ones(out: Path) -> None:
     assert_golden("terraform_foundations", json.loads((out / terraforming.FOUNDATIONS).read_text("utf-8")))
 
 
-def test_a_stage_without_a_layer_is_told_how_to_get_one(project: Path, stage: Stage, tmp_path: Path) -> None:
+def test_each_contract_has_its_table_its_alarms_and_no_foundation_of_another_twice(
+    target: Target, tmp_path: Path
+) -> None:
+    both = target_with(target.stage, ORDERS, returns_contract(), region=REGION)
+    clients = connect(boto3.Session(region_name=REGION), "prod")
+    made = template_of([*foundations(both, clients), *wiring(both, clients)], both)["resource"]
+    tables = made["aws_glue_catalog_table"]
+    assert {name: table["storage_descriptor"]["location"] for name, table in tables.items()} == {
+        "orders": "s3://orders-etl-test/orders_parquet_datalake/",
+        "returns": "s3://orders-etl-test/returns/",
+    }
+    assert {f"{contract}-{name}" for contract in tables for name in ("rejected", "file-quarantined", "late")} <= set(
+        made["aws_cloudwatch_metric_alarm"]
+    )
+    assert len(made["aws_glue_crawler"]["etl"]["s3_target"]) == 2
+    assert len(made["aws_s3_bucket"]) == len(made["aws_glue_catalog_database"]) == 1
+
+
+def test_a_stage_without_a_layer_is_told_how_to_get_one(target: Target, tmp_path: Path) -> None:
     copy_project(PROJECT, tmp_path)
     with pytest.raises(SetupError, match="stage prod has no layer yet: python -m release configure --stage prod"):
-        terraforming.write(tmp_path, stage, PLACE, tmp_path / "out")
+        terraforming.write(tmp_path, target, tmp_path / "out")
 
 
 def test_terraform_finds_it_valid(out: Path, tmp_path: Path) -> None:

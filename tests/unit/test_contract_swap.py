@@ -13,10 +13,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from chalicelib.contracts.model import Column, Contract, From, Type
-from chalicelib.contracts.orders.contract import ORDERS
 
 from chalicelib.aws.glue import table_input
+from chalicelib.contracts.contract import Column, Contract, From, Type
 from chalicelib.dataset import Dataset, Prefixes
 from chalicelib.errors import ContractError
 from chalicelib.flatten.flattener import Flattener, Lineage, records_of
@@ -25,6 +24,7 @@ from chalicelib.flatten.schema import file_schema, row_schema
 from chalicelib.writing.convert import Limits, convert
 from docs.generate import EXAMPLE_ORDER, example_contract
 from tests.builders import folder_writer
+from tests.contracts import ORDERS
 
 LINEAGE = Lineage("p.json", "v1", datetime(2024, 8, 1, tzinfo=UTC))
 

@@ -9,9 +9,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from chalicelib.contracts.model import From
-from chalicelib.contracts.model import Type as OldType
-from chalicelib.contracts.orders.contract import ORDERS
 
 from chalicelib.contracts import contract as model
 from chalicelib.contracts.contract import (
@@ -21,6 +18,7 @@ from chalicelib.contracts.contract import (
     DigitsAt,
     DivisorAt,
     FixedDigits,
+    From,
     FromDocument,
     FromRecord,
     Nulls,
@@ -30,11 +28,13 @@ from chalicelib.contracts.contract import (
     Strptime,
     Type,
 )
+from chalicelib.contracts.contract import Type as OldType
 from chalicelib.contracts.currencies import MINOR_UNIT_DIGITS
 from chalicelib.contracts.paths import Each, Index, JsonPath, Key, Where, parse
 from chalicelib.contracts.reading import as_name, read, read_text
 from chalicelib.contracts.toml_lines import line_of, lines
 from chalicelib.flatten.schema import file_schema
+from tests.contracts import ORDERS
 
 ROOT = Path(__file__).parents[2]
 DEFAULT = ROOT / "chalicelib/contracts/orders/contract.toml"

@@ -221,7 +221,7 @@ def test_a_batch_that_would_fill_the_memory_is_flattened_in_parts_that_lose_noth
 def test_no_part_of_a_batch_holds_many_rows_that_repeat_long_texts(field: str) -> None:
     order = ORDERS[1] | {field: "x" * 10_000, "products": [{}] * 500}
     batches = records_of(io.BytesIO(json.dumps([order] * 20).encode()), 1 << 20, 1 << 30, CONTRACT)
-    sizes = [part.rows.nbytes for batch in batches for part in Flattener(LINEAGE, CONTRACT).flatten(batch)]
+    sizes = [part.tables[0].rows.nbytes for batch in batches for part in Flattener(LINEAGE, CONTRACT).flatten(batch)]
     assert sum(sizes) > 20 * 500 * 10_000
     assert max(sizes) < 2 * PART_BYTES
 
@@ -300,7 +300,7 @@ def test_a_file_of_which_too_much_is_rejected_is_quarantined_whole_and_the_reaso
         judged(b"\n".join([GOOD] * 9 + [b'{"order_id":2}'] + [b"{}"] * 40), tmp_path)
     assert str(rejected.value) == (
         "41 of the first 50 orders were rejected, more than 80 percent (ETL_MAX_REJECTED_PERCENT, which counts from 50 "
-        "orders on, ETL_REJECTED_PERCENT_FROM_ORDERS); the first is record 10 at order_date: missing: an order needs "
+        "orders on, ETL_REJECTED_PERCENT_FROM_ORDERS); the first is record 10 at order_date: missing: a document needs "
         "its order_date"
     )
 

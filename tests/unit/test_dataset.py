@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from chalicelib.contracts.model import Contract
 
 from chalicelib import dataset
 from chalicelib.assembly import datasets
@@ -14,12 +13,15 @@ from chalicelib.dataset import Dataset, dataset_of
 from chalicelib.errors import ContractError
 from chalicelib.settings import Settings
 from tests.builders import DATASET
+from tests.contracts import ORDERS as ORDERS_CONTRACT
+from tests.contracts import with_main
 
 
-def of(name: str, **changes: str) -> Dataset:
+def of(name: str, incoming: str | None = None, **changes: str) -> Dataset:
     """Return the dataset of a contract that shares nothing with others but what `changes` says."""
-    own = {"incoming": f"{name}/", "table": name, "latest": f"{name}_lines", "documents": f"{name}_documents"}
-    contract: Contract = replace(DATASET.contract, name=name, **own | changes)  # type: ignore[arg-type]
+    own = {"name": changes.pop("main", name), "latest": f"{name}_lines", "documents": f"{name}_documents"}
+    where = f"{name}/" if incoming is None else incoming
+    contract = replace(with_main(ORDERS_CONTRACT, **own | changes), name=name, incoming=where)
     return replace(DATASET, contract=contract)
 
 
@@ -50,7 +52,7 @@ def test_datasets_that_share_nothing_may_stand_beside_each_other() -> None:
 
 
 def test_everything_that_two_datasets_cannot_both_have_is_named_at_once() -> None:
-    clashing = of("returns", incoming="shipments/", table="shipments_lines", documents="orders")
+    clashing = of("returns", incoming="shipments/", main="shipments_lines", documents="orders")
     with pytest.raises(ContractError) as caught:
         dataset.check([ORDERS, SHIPMENTS, clashing])
     assert caught.value.problems == [
@@ -85,4 +87,4 @@ def test_every_contract_that_is_deployed_has_a_dataset_in_the_stage_of_its_setti
     assert {(each.bucket, each.database, each.prefixes.incoming) for each in made} == {
         ("orders-etl-test", "lake", "drop/")
     }
-    assert made[0].table_location == f"s3://orders-etl-test/{made[0].table}/"
+    assert made[0].location(made[0].tables[0]) == f"s3://orders-etl-test/{made[0].tables[0].name}/"

@@ -7,7 +7,6 @@ import json
 import tracemalloc
 
 import pytest
-from chalicelib.contracts.orders.contract import ORDERS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from chalicelib.documents.decompress import Source
 from chalicelib.documents.records import Records
 from chalicelib.errors import UnreadableFile
 from chalicelib.flatten.flattener import records_of
+from tests.contracts import ORDERS
 from tests.unit.reading import WRAPPINGS, pretty, raw_of, read
 
 A, B, C = b'{"order_id":1}', b'{"order_id":2,"x":"\\"orders\\":[}"}', b'{"order_id":3,"orders":[{"order_id":4}]}'

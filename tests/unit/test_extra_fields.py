@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from chalicelib.contracts.orders.contract import ORDERS
 from chalicelib.flatten.extra_fields import ExtraFields
 
 from chalicelib.flatten.strict import StrictDecoder
 from chalicelib.flatten.values import RejectedDocument
+from tests.contracts import ORDERS
 
 MOST = 1 << 20
 SOUND = '"order_id": 1, "order_date": "2024-01-01"'

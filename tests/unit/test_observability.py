@@ -43,20 +43,23 @@ def test_a_log_line_is_one_line_of_json_whatever_the_facts(capsys: pytest.Captur
     assert written(capsys)["level"] == "ERROR"
 
 
-def test_metrics_of_one_load_are_one_line_by_stage_with_their_units(capsys: pytest.CaptureFixture[str]) -> None:
-    measure({"OrdersLoaded": 12, "LoadSeconds": 0.25, "SourceBytes": 2048}, stage="dev")
+def test_metrics_of_one_load_are_one_line_by_stage_and_contract_with_their_units(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    measure({"OrdersLoaded": 12, "LoadSeconds": 0.25, "SourceBytes": 2048}, stage="dev", contract="orders")
     line = written(capsys)
     (directive,) = line["_aws"]["CloudWatchMetrics"]  # type: ignore[index]
     assert directive == {
         "Namespace": "OrdersEtl",
-        "Dimensions": [["stage"]],
+        "Dimensions": [["stage", "contract"]],
         "Metrics": [
             {"Name": "OrdersLoaded", "Unit": "Count"},
             {"Name": "LoadSeconds", "Unit": "Seconds"},
             {"Name": "SourceBytes", "Unit": "Bytes"},
         ],
     }
-    assert (line["stage"], line["OrdersLoaded"], line["LoadSeconds"]) == ("dev", [12.0], [0.25])
+    assert (line["stage"], line["contract"]) == ("dev", "orders")
+    assert (line["OrdersLoaded"], line["LoadSeconds"]) == ([12.0], [0.25])
 
 
 def test_failures_count_by_stage_for_the_alarm_and_by_kind_for_the_graph(capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,7 +95,7 @@ def test_every_metric_of_the_table_is_taken_with_its_unit(capsys: pytest.Capture
 
 
 def test_a_stage_without_a_name_has_a_dimension_that_cloudwatch_takes(capsys: pytest.CaptureFixture[str]) -> None:
-    measure({"OrdersLoaded": 1}, stage="")
+    measure({"SweepSeconds": 1}, stage="")
     assert written(capsys)["stage"] == metrics.stage_value("") == "unnamed"
 
 
@@ -100,7 +103,7 @@ def test_a_service_name_in_the_environment_adds_no_dimension(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "orders")
-    measure({"OrdersLoaded": 1}, stage="dev")
+    measure({"SweepSeconds": 1}, stage="dev")
     assert "service" not in written(capsys)
 
 
@@ -108,7 +111,7 @@ def test_metrics_can_be_switched_off_where_nobody_reads_them(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "true")
-    measure({"OrdersLoaded": 1}, stage="dev")
+    measure({"SweepSeconds": 1}, stage="dev")
     assert capsys.readouterr().out == ""
 
 
@@ -139,7 +142,7 @@ def test_powertools_is_imported_only_to_measure_and_pulls_no_columns() -> None:
     look = (
         "import sys; from chalicelib.telemetry.logs import log, measure; log('x');"
         "loaded = lambda: sorted({'aws_lambda_powertools', 'pyarrow', 'boto3'} & set(sys.modules));"
-        "before = loaded(); measure({'OrdersLoaded': 1}, stage='dev'); print(before, loaded())"
+        "before = loaded(); measure({'SweepSeconds': 1}, stage='dev'); print(before, loaded())"
     )
     done = subprocess.run([sys.executable, "-c", look], cwd=PROJECT, capture_output=True, text=True, timeout=60)
     assert done.stdout.splitlines()[-1] == "[] ['aws_lambda_powertools']", done.stderr

@@ -16,15 +16,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from chalicelib.contracts.orders.contract import ORDERS
 
 from chalicelib.file_names import FileNames, in_generation, ledger_name, parse_name, version_digest
 from chalicelib.flatten.columns import month_name
-from chalicelib.flatten.flattener import Flattened, Flattener, Lineage, records_of
+from chalicelib.flatten.flattener import Flattener, Lineage, TableRows, records_of
 from chalicelib.flatten.schema import file_schema
 from chalicelib.writing import parquet
 from chalicelib.writing.parquet import MonthFile, MonthFiles
+from tests.contracts import ORDERS
 
+TABLE = ORDERS.main
 MODIFIED = datetime(2024, 7, 5, 9, 8, 7, tzinfo=UTC)
 LINEAGE = Lineage("orders_json_incoming/a b.json", "v1", MODIFIED)
 NAMES = FileNames(LINEAGE.key, LINEAGE.version, MODIFIED)
@@ -51,17 +52,18 @@ def orders(count: int, months: int = 3, seed: int = 0) -> list[dict[str, Any]]:
     ]
 
 
-def flattened(records: list[dict[str, Any]]) -> list[Flattened]:
+def flattened(records: list[dict[str, Any]]) -> list[TableRows]:
     flattener = Flattener(LINEAGE, ORDERS)
     text = io.BytesIO(b"\n".join(json.dumps(each).encode() for each in records))
-    return [part for batch in records_of(text, 1 << 20, 1 << 30, ORDERS) for part in flattener.flatten(batch)]
+    batches = records_of(text, 1 << 20, 1 << 30, ORDERS)
+    return [part.tables[0] for batch in batches for part in flattener.flatten(batch)]
 
 
-def write(directory: Path, parts: list[Flattened], cut: int = 200, **options: Any) -> list[MonthFile]:
+def write(directory: Path, parts: list[TableRows], cut: int = 200, **options: Any) -> list[MonthFile]:
     """Write rows a few at a time, as from many batches."""
     files: list[MonthFile] = []
     options = {"roll_bytes": 1 << 30, **options}
-    with closing(MonthFiles(directory, NAMES, contract=ORDERS, closed=files.append, **options)) as month_files:
+    with closing(MonthFiles(directory, NAMES, table=TABLE, closed=files.append, **options)) as month_files:
         for part in parts:
             for start in range(0, part.rows.num_rows, cut):
                 month_files.add(part.rows.slice(start, cut), part.months[start : start + cut])
@@ -142,7 +144,7 @@ PHYSICAL = {
 def test_every_file_has_the_one_schema_that_athena_reads_without_surprises(tmp_path: Path) -> None:
     all_orders = [*orders(500, months=40), {"order_id": "x", "order_date": "2010-01-01", "unknown": 1}]
     files = write(tmp_path, flattened(all_orders), row_group_bytes=5_000, roll_bytes=20_000)
-    wanted = file_schema(ORDERS)
+    wanted = file_schema(ORDERS.main)
     for file in files:
         found_schema = pq.read_schema(file.path)
         # Arrow reads back as decimal128 what it wrote from 64 bits; Parquet knows one decimal of 18 digits.
@@ -195,7 +197,7 @@ def test_rows_that_wait_are_bounded_however_many_months_there_are(
     parts = flattened(orders(1500, months=300))
     most = 0
     files: list[MonthFile] = []
-    with closing(MonthFiles(tmp_path, NAMES, contract=ORDERS, roll_bytes=1 << 30, closed=files.append)) as month_files:
+    with closing(MonthFiles(tmp_path, NAMES, table=TABLE, roll_bytes=1 << 30, closed=files.append)) as month_files:
         for part in parts:
             for start in range(0, part.rows.num_rows, 200):
                 month_files.add(part.rows.slice(start, 200), part.months[start : start + 200])
@@ -211,7 +213,7 @@ def test_rows_that_wait_are_bounded_however_many_months_there_are(
 
 def test_waiting_rows_hold_no_more_than_themselves(tmp_path: Path) -> None:
     """A slice would keep the whole batch alive until the rarest month is written."""
-    writer = MonthFiles(tmp_path, NAMES, contract=ORDERS, roll_bytes=1 << 30, closed=lambda _: None)
+    writer = MonthFiles(tmp_path, NAMES, table=TABLE, roll_bytes=1 << 30, closed=lambda _: None)
     with closing(writer) as month_files:
         rows = flattened(orders(3000, months=100))[0]
         month_files.add(rows.rows, rows.months)
@@ -241,7 +243,7 @@ def test_unfinished_files_are_bounded_on_disk(tmp_path: Path) -> None:
         MonthFiles(
             tmp_path,
             NAMES,
-            contract=ORDERS,
+            table=TABLE,
             roll_bytes=1 << 30,
             closed=closed,
             row_group_bytes=10_000,
@@ -277,14 +279,14 @@ def test_a_failure_in_the_writing_thread_is_raised_and_stops_the_thread_and_so_d
     def fails(file: MonthFile) -> None:
         raise OSError("no space left")
 
-    files = MonthFiles(tmp_path / "a", NAMES, contract=ORDERS, roll_bytes=1, closed=fails, row_group_bytes=1)
+    files = MonthFiles(tmp_path / "a", NAMES, table=TABLE, roll_bytes=1, closed=fails, row_group_bytes=1)
     files.add(part.rows, part.months)
     with pytest.raises(OSError, match="no space left"):
         files.close()
     assert writing_threads() == []
     closed: list[MonthFile] = []
     stopped = MonthFiles(
-        tmp_path / "b", NAMES, contract=ORDERS, roll_bytes=1 << 30, closed=closed.append, row_group_bytes=1
+        tmp_path / "b", NAMES, table=TABLE, roll_bytes=1 << 30, closed=closed.append, row_group_bytes=1
     )
     stopped.add(part.rows, part.months)
     stopped.abort()
@@ -295,9 +297,9 @@ def test_a_failure_in_the_writing_thread_is_raised_and_stops_the_thread_and_so_d
 def test_no_rows_make_no_files(tmp_path: Path) -> None:
     assert write(tmp_path / "none", []) == []
     with closing(
-        MonthFiles(tmp_path / "empty", NAMES, contract=ORDERS, roll_bytes=1, closed=lambda _: pytest.fail("a file"))
+        MonthFiles(tmp_path / "empty", NAMES, table=TABLE, roll_bytes=1, closed=lambda _: pytest.fail("a file"))
     ) as files:
-        files.add(file_schema(ORDERS).empty_table(), np.empty(0, dtype=np.int64))
+        files.add(file_schema(ORDERS.main).empty_table(), np.empty(0, dtype=np.int64))
     assert not (tmp_path / "empty").exists()
 
 
@@ -319,7 +321,7 @@ def test_tables_of_a_row_count_for_what_they_take(tmp_path: Path, months: int, m
     part = flattened([each | {"products": []} for each in orders(3000, months)])[0]
     most = 0
     with closing(
-        MonthFiles(tmp_path, NAMES, contract=ORDERS, roll_bytes=1 << 30, closed=lambda _: None, row_group_bytes=2 << 20)
+        MonthFiles(tmp_path, NAMES, table=TABLE, roll_bytes=1 << 30, closed=lambda _: None, row_group_bytes=2 << 20)
     ) as files:
         for i in range(part.rows.num_rows):
             files.add(part.rows.slice(i, 1), part.months[i : i + 1] if months == 1 else np.array([i % 2]))

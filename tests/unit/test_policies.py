@@ -3,42 +3,50 @@
 from dataclasses import replace
 
 import pytest
-from glue_setup.place import Place
 
+from chalicelib.contracts.contract import Contract
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage
-from glue_setup import definitions, policies
+from glue_setup import crawler, policies
+from glue_setup.bucket import bucket_statement, lifecycle_rules
+from glue_setup.target import Target
+from glue_setup.workgroup import configuration
+from tests.contracts import ORDERS, returns_contract, with_main
+from tests.edge.glue_setup_world import target_with
 from tests.goldens.golden import assert_golden
 
 SETTINGS = Settings(bucket="orders-etl-test", crawler="orders-crawler")
-PLACE = Place(account="123456789012", region="eu-west-1")
 
 
-def made(name: str, settings: Settings = SETTINGS, place: Place = PLACE):
-    return policies.FUNCTIONS[name](Stage("test", "orders-etl", settings), place)
+def target(settings: Settings = SETTINGS, *contracts: Contract, **location: str) -> Target:
+    return target_with(Stage("test", "orders-etl", settings), *contracts, **location)
+
+
+def made(name: str, settings: Settings = SETTINGS, *contracts: Contract, **location: str) -> policies.Policy:
+    return policies.FUNCTIONS[name](target(settings, *contracts, **location))
 
 
 @pytest.mark.parametrize("name", policies.FUNCTIONS)
-def test_the_policy_of_each_function_is_the_golden_one(name):
+def test_the_policy_of_each_function_is_the_golden_one(name: str) -> None:
     assert_golden(f"policy_{name}", made(name))
 
 
-def test_what_the_crawler_may_do_is_the_golden_one():
-    role = {"trust": definitions.crawler_trust(), "policy": policies.crawler(SETTINGS, PLACE)}
+def test_what_the_crawler_may_do_is_the_golden_one() -> None:
+    role = {"trust": crawler.TRUST, "policy": policies.crawler(target())}
     assert_golden("crawler_role", role)
 
 
-def test_what_the_bucket_keeps_and_rejects_is_the_golden_one():
-    rules = {"lifecycle": definitions.lifecycle_rules(SETTINGS), "statement": definitions.tls_only(SETTINGS, PLACE)}
+def test_what_the_bucket_keeps_and_rejects_is_the_golden_one() -> None:
+    rules = {"lifecycle": lifecycle_rules(SETTINGS), "statement": bucket_statement(target())}
     assert_golden("bucket", rules)
 
 
-def test_the_workgroup_is_the_golden_one():
-    assert_golden("workgroup", definitions.workgroup(SETTINGS, PLACE))
+def test_the_workgroup_is_the_golden_one() -> None:
+    assert_golden("workgroup", configuration(target()))
 
 
 @pytest.mark.parametrize("name", policies.FUNCTIONS)
-def test_no_statement_reaches_every_resource_or_every_action(name):
+def test_no_statement_reaches_every_resource_or_every_action(name: str) -> None:
     for statement in made(name)["Statement"]:
         assert "*" not in statement["Resource"]
         assert not [action for action in statement["Action"] if "*" in action]
@@ -49,7 +57,7 @@ def test_no_statement_reaches_every_resource_or_every_action(name):
 
 
 @pytest.mark.parametrize("name", policies.FUNCTIONS)
-def test_listing_is_allowed_under_prefixes_only(name):
+def test_listing_is_allowed_under_prefixes_only(name: str) -> None:
     listing = [s for s in made(name)["Statement"] if "s3:ListBucket" in s["Action"]]
     assert listing
     for statement in listing:
@@ -57,24 +65,24 @@ def test_listing_is_allowed_under_prefixes_only(name):
 
 
 @pytest.mark.parametrize("name", policies.FUNCTIONS)
-def test_statement_ids_are_what_iam_takes_and_unique(name):
+def test_statement_ids_are_what_iam_takes_and_unique(name: str) -> None:
     sids = [statement["Sid"] for statement in made(name)["Statement"]]
     assert len(set(sids)) == len(sids)
     assert all(sid.isalnum() and sid.isascii() for sid in sids)
 
 
-def test_the_loader_may_start_a_crawler_only_where_one_is_configured():
+def test_the_loader_may_start_a_crawler_only_where_one_is_configured() -> None:
     without = made("load", replace(SETTINGS, crawler=""))
     assert "glue:StartCrawler" in str(made("load"))
     assert "glue" not in str(without)
 
 
-def test_the_loader_may_delete_in_the_table_and_nowhere_else():
+def test_the_loader_may_delete_in_the_table_and_nowhere_else() -> None:
     deleting = [s for s in made("load")["Statement"] if "s3:DeleteObject" in s["Action"]]
     assert [s["Resource"] for s in deleting] == [["arn:aws:s3:::orders-etl-test/orders_parquet_datalake/*"]]
 
 
-def test_only_the_loader_may_send_to_a_queue_and_only_to_the_one_of_its_stage():
+def test_only_the_loader_may_send_to_a_queue_and_only_to_the_one_of_its_stage() -> None:
     sending = {name: [s for s in made(name)["Statement"] if "sqs" in str(s)] for name in policies.FUNCTIONS}
     (statement,) = sending.pop("load")
     assert statement["Action"] == ["sqs:SendMessage"]
@@ -82,33 +90,51 @@ def test_only_the_loader_may_send_to_a_queue_and_only_to_the_one_of_its_stage():
     assert not any(sending.values())
 
 
-def test_the_rest_side_may_neither_write_the_table_nor_the_ledger_nor_delete():
+def test_the_rest_side_may_neither_write_the_table_nor_the_ledger_nor_delete() -> None:
     writing = [s for s in made("api_handler")["Statement"] if "s3:PutObject" in s["Action"]]
     written = {resource.rsplit(":", 1)[1] for s in writing for resource in s["Resource"]}
     assert written == {"orders-etl-test/orders_json_incoming/*", "orders-etl-test/athena_results/*"}
     assert "Delete" not in str(made("api_handler"))
 
 
-def test_arns_are_of_the_partition_that_the_region_is_in():
-    policy = str(made("api_handler", place=Place("123456789012", "cn-north-1", "aws-cn")))
+def test_arns_are_of_the_partition_that_the_region_is_in() -> None:
+    policy = str(made("api_handler", region="cn-north-1", partition="aws-cn"))
     assert "arn:aws-cn:s3:::" in policy
     assert "arn:aws:" not in policy
 
 
-def test_prefixes_bucket_and_names_of_the_settings_are_used_throughout():
+def test_prefixes_bucket_and_names_of_the_settings_are_used_throughout() -> None:
     settings = Settings(
         bucket="other-bucket",
         incoming_prefix="in/",
-        table_prefix="lake/",
         quarantine_prefix="bad/",
         ledger_prefix="book/",
         results_prefix="answers/",
         database="shop",
-        table="lake",
         workgroup="shop",
         crawler="shop-crawler",
     )
     for name in policies.FUNCTIONS:
-        policy = str(made(name, settings))
+        policy = str(made(name, settings, with_main(ORDERS, name="lake")))
         for default in ("orders_json", "datalake", "quarantine/", "ledger/", "athena_results", "etl_pipeline"):
             assert default not in policy
+
+
+def test_each_function_reaches_the_tables_of_every_contract() -> None:
+    other = returns_contract()
+    for name in policies.FUNCTIONS:
+        statements = made(name, SETTINGS, ORDERS, other)["Statement"]
+        reaching = [s for s in statements if f"arn:aws:s3:::orders-etl-test/{ORDERS.main.name}/*" in s["Resource"]]
+        assert reaching
+        assert all("arn:aws:s3:::orders-etl-test/returns/*" in s["Resource"] for s in reaching)
+    listing = [s for s in made("sweep", SETTINGS, ORDERS, other)["Statement"] if "Condition" in s]
+    assert "returns/*" in listing[0]["Condition"]["StringLike"]["s3:prefix"]
+
+
+def test_the_crawler_crawls_and_reads_the_tables_of_every_contract() -> None:
+    both = target(SETTINGS, ORDERS, returns_contract())
+    tables = [f"orders-etl-test/{ORDERS.main.name}/", "orders-etl-test/returns/"]
+    assert crawler.definition(both)["Targets"]["S3Targets"] == [{"Path": f"s3://{table}"} for table in tables]
+    read, listed = policies.crawler(both)["Statement"]
+    assert read["Resource"] == [f"arn:aws:s3:::{table}*" for table in tables]
+    assert listed["Condition"]["StringLike"]["s3:prefix"] == [f"{ORDERS.main.name}/*", "returns/*"]

@@ -9,13 +9,13 @@ import tracemalloc
 from collections.abc import Callable
 
 import pytest
-from chalicelib.contracts.orders.contract import ORDERS
 
 from chalicelib.documents import value_reader
 from chalicelib.documents.records import MAX_BATCH_RECORDS, SPOOL_FACTOR
 from chalicelib.documents.rejected import SpooledRaw
 from chalicelib.errors import UnreadableFile
 from chalicelib.flatten.flattener import records_of
+from tests.contracts import ORDERS
 from tests.unit.growth import assert_linear
 from tests.unit.reading import raw_of, read
 

@@ -18,8 +18,8 @@ OWN = "arn:aws:lambda:eu-west-1:123456789012:layer:ours:1"
 
 
 def functions(text: str, stage: str = "dev") -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(text)["stages"][stage]["lambda_functions"]
-    return found
+    functions: dict[str, Any] = json.loads(text)["stages"][stage]["lambda_functions"]
+    return functions
 
 
 def test_bucket_and_layer_of_the_stage_are_filled_in_and_nothing_else_changes() -> None:

@@ -30,10 +30,10 @@ def test_the_first_failure_stops_with_the_remedy_and_the_command_that_goes_on(
 ) -> None:
     with pytest.raises(SetupError) as failed:
         run([PASSES, FAILS, PASSES], tmp_path, "make deploy STAGE=dev")
-    told = str(failed.value)
-    assert told.startswith("step 2 of 3 failed: python -m json.tool '/there/is/no such file' (exit status ")
-    assert "\nLook there.\n" in told
-    assert told.endswith("it goes on where it stopped: make deploy STAGE=dev")
+    output = str(failed.value)
+    assert output.startswith("step 2 of 3 failed: python -m json.tool '/there/is/no such file' (exit status ")
+    assert "\nLook there.\n" in output
+    assert output.endswith("it goes on where it stopped: make deploy STAGE=dev")
     assert "[3/3]" not in capsys.readouterr().out
 
 
@@ -72,9 +72,9 @@ def test_a_step_that_fails_for_a_passing_reason_is_run_again_and_each_failure_is
     step, slept, patience, seen = settles(tmp_path, "Unable to validate the following destination")
     run([step], tmp_path, "again", patience)
     assert (slept, seen) == ([7, 7], [False, False, True])
-    told = capsys.readouterr().out
-    assert "which passes: run again in 7 s, 3 times more" in told
-    assert told.endswith("done\n")
+    output = capsys.readouterr().out
+    assert "which passes: run again in 7 s, 3 times more" in output
+    assert output.endswith("done\n")
 
 
 def test_a_step_that_fails_for_another_reason_is_not_run_again(tmp_path: Path) -> None:

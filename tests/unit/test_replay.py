@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.loading.models import LOADED, PARTLY_LOADED, QUARANTINED
+from chalicelib.counts import Counts
+from chalicelib.errors import ContractError
+from chalicelib.loading.ingest import Ingest
+from chalicelib.loading.models import FAILED, LOADED, PARTLY_LOADED, QUARANTINED
 from operate import replay as command
 from operate.selection import UNKNOWN, Selection, chosen
 from tests.builders import body, ingest, order, table
@@ -36,8 +39,8 @@ def dropped() -> MemoryStore:
 
 
 def names(store: MemoryStore, **asked: Any) -> dict[str, str]:
-    found = chosen(store, Selection(**asked), PREFIX, "ledger/")
-    return {each.arrival.key.removeprefix(PREFIX).removesuffix(".json"): each.state for each in found}
+    objects = chosen(store, Selection(**asked), PREFIX, "ledger/")
+    return {each.arrival.key.removeprefix(PREFIX).removesuffix(".json"): each.state for each in objects}
 
 
 def test_every_object_is_told_with_the_ledgers_word_on_it() -> None:
@@ -64,21 +67,40 @@ def test_a_version_that_the_ledger_does_not_know_is_unknown() -> None:
 
 
 def test_a_replay_leaves_the_same_rows_and_sums_up_what_it_did() -> None:
-    store, said = dropped(), []
+    store = dropped()
+    said: list[str] = []
     before = table(store)
-    summary = command.replay(chosen(store, Selection(), PREFIX, "ledger/"), ingest(store), said.append)
+    summary = command.replay(chosen(store, Selection(), PREFIX, "ledger/"), lambda _: ingest(store), said.append)
     assert table(store) == [*before, ("v4", "4", "2024-07")]
     assert summary.objects == {LOADED: 2, PARTLY_LOADED: 1, QUARANTINED: 1}
-    assert (summary.orders_read, summary.orders_loaded, summary.orders_rejected) == (4, 3, 1)
+    assert summary.counts == Counts(4, 3, 1, 3)
     assert said[1] == f"{PREFIX}a/2.json: partly_loaded -> partly_loaded (1 of 2 orders, 1 rows)"
     assert said[2].startswith(f"{PREFIX}b/3.json: quarantined -> quarantined: ")
+
+
+def test_each_object_is_loaded_by_the_contract_of_its_key_and_one_of_no_contract_fails_alone() -> None:
+    store = dropped()
+    said: list[str] = []
+    asked: list[str] = []
+
+    def loader_of(key: str) -> Ingest:
+        asked.append(key)
+        if key.endswith("a/2.json"):
+            raise ContractError([f"{key} lies in no contract's incoming folder"])
+        return ingest(store)
+
+    summary = command.replay(chosen(store, Selection(), PREFIX, "ledger/"), loader_of, said.append)
+    assert asked == [f"{PREFIX}{name}.json" for name in ("a/1", "a/2", "b/3", "b/4")]
+    assert summary.failed == [f"{PREFIX}a/2.json"]
+    assert summary.objects == {LOADED: 2, FAILED: 1, QUARANTINED: 1}
+    assert "lies in no contract's incoming folder" in said[1]
 
 
 def test_usage_that_would_load_everything_or_something_else_is_rejected(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(PROJECT)
-    for arguments, told in [
+    for arguments, message in [
         ([], "say what to load"),
         (["--key", "orders_parquet_datalake/x"], "is not below orders_json_incoming/"),
         (["--since", "yesterday"], "is no ISO 8601 date"),
@@ -87,6 +109,6 @@ def test_usage_that_would_load_everything_or_something_else_is_rejected(
         with pytest.raises(SystemExit) as ended:
             command.main(["--stage", "local", *arguments])
         assert ended.value.code == 2
-        assert told in capsys.readouterr().err
+        assert message in capsys.readouterr().err
     assert command.main(["--stage", "nowhere", "--all"]) == 1
     assert "'nowhere' is not in" in capsys.readouterr().err

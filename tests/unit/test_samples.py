@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow.dataset as ds
 import pytest
-from chalicelib.contracts.orders.contract import ORDERS
 
 from chalicelib.flatten.__main__ import flatten_file
+from tests.contracts import ORDERS
 from tests.plain_answers import SAMPLES, answers, expected_rows
 
 FILES = {"orders_etl": "orders_etl.json", "orders_ugly": "orders_ugly.ndjson"}

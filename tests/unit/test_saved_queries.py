@@ -6,15 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from chalicelib.contracts.model import Contract
 
-from chalicelib.assembly import datasets
+from chalicelib.contracts.contract import Contract
 from chalicelib.errors import ContractError, ParameterError, UnknownQuery
 from chalicelib.queries import saved
 from chalicelib.queries.saved import SavedQuery, Statement
 from chalicelib.settings import Settings
+from tests.contracts import datasets_of, with_main
 
-(DATASET,) = datasets(Settings(bucket="orders-etl-test"))
+(DATASET,) = datasets_of(Settings(bucket="orders-etl-test"))
 QUERIES = saved.load((DATASET,))
 
 
@@ -166,9 +166,7 @@ def test_the_table_and_the_database_are_put_in_as_quoted_names() -> None:
     assert 'FROM "etl_pipeline"."orders_parquet_datalake"' in bind("preview", {}).sql
     for wrong in ('a"b', "a b", "A", "", "a;b", "a.b", "x" * 129):
         with pytest.raises(ValueError, match="is not a name"):
-            saved.load((replace(DATASET, contract=replace(DATASET.contract, table=wrong)),))
-        with pytest.raises(ValueError, match="is not a name"):
-            saved.view_statements(replace(DATASET, database=wrong))
+            saved.load((replace(DATASET, contract=with_main(DATASET.contract, name=wrong)),))
 
 
 HEADER = "-- title: T\n-- description: D\n"
@@ -178,7 +176,7 @@ def contract_with_query(folder: Path, name: str, query: str) -> Contract:
     """Return a contract of this name, with one saved query in the folder."""
     (folder / name / "queries").mkdir(parents=True)
     (folder / name / "queries" / f"{query}.sql").write_text(f"{HEADER}SELECT {name}_id FROM ${{table}}\n")
-    return replace(DATASET.contract, name=name, table=name, folder=folder / name)
+    return replace(with_main(DATASET.contract, name=name), name=name, folder=folder / name)
 
 
 def test_queries_of_several_contracts_are_run_by_their_names_each_on_its_own_table(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chalicelib.contracts.orders.contract import ORDERS
 
 from benchmarks import orders
 from chalicelib.cores import cores
@@ -27,6 +26,7 @@ from chalicelib.flatten.flattener import Flattener, Lineage
 from chalicelib.flatten.memory_file import MemoryFile
 from chalicelib.writing.convert import Limits, convert
 from tests.builders import folder_writer
+from tests.contracts import ORDERS
 
 LINEAGE = Lineage("orders.json", "v1", datetime(2025, 1, 1, tzinfo=UTC))
 LIMIT = 1 << 30

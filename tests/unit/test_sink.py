@@ -16,6 +16,8 @@ from chalicelib.loading.ingest import Clock, Ingest
 from tests.builders import DATASET, KEY, LIMITS, body, entry, order
 from tests.unit.memory_store import BEGINNING, MemoryStore
 
+TABLE = DATASET.contract.main.name
+
 
 class Commits:
     """A sink that is no folder of files: a table of rows by commit, as a table format with a log of commits has it."""
@@ -63,11 +65,11 @@ def test_another_sink_gets_each_objects_rows_once_whatever_is_announced() -> Non
 
     first = store.drop(KEY, body(order(1), order(2)))
     assert [loader.load(first)[0] for _ in range(2)] == ["loaded", "duplicate"]
-    assert rows() == [(DATASET.table, "1"), (DATASET.table, "2")]
+    assert rows() == [(TABLE, "1"), (TABLE, "2")]
     assert loader.load(store.drop(KEY, body(order(3), "no order")))[0] == "partly_loaded"
-    assert rows() == [(DATASET.table, "3")]
+    assert rows() == [(TABLE, "3")]
     assert entry(store).files == tuple(sink.commits)
-    assert not [key for key in store.objects if key.startswith(DATASET.table_prefix)]
+    assert not [key for key in store.objects if key.startswith(f"{TABLE}/")]
 
 
 def test_a_sink_has_to_drop_what_it_kept_of_a_file_that_ends_in_the_middle() -> None:
@@ -89,4 +91,4 @@ def test_a_sink_that_cannot_publish_ends_the_load_and_the_next_delivery_heals_it
             loader.load(arrival)
     assert (entry(store).state, entry(store).reason) == ("failed", "ZeroDivisionError")
     assert loader.load(arrival)[0] == "loaded"
-    assert sink.commits == {entry(store).files[0]: [(DATASET.table, "1")]}
+    assert sink.commits == {entry(store).files[0]: [(TABLE, "1")]}

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from chalicelib.contracts.orders.contract import ORDERS
 
 from chalicelib.flatten.diagnosis import MOST_NEAR_MISSES
 from chalicelib.flatten.flattener import Lineage
 from chalicelib.flatten.json_text import MAX_DEPTH
 from chalicelib.flatten.strict import Document, StrictDecoder
 from chalicelib.flatten.values import MAX_DOCUMENT_BYTES, RejectedDocument
+from tests.contracts import ORDERS
 
 LINEAGE = Lineage("o.json", "v", datetime(2024, 2, 29, 12, 30, tzinfo=UTC))
 DECODER = StrictDecoder(ORDERS, LINEAGE.latest_document_ms)

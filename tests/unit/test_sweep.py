@@ -15,6 +15,7 @@ from chalicelib.loading.notifications import arrivals
 from chalicelib.loading.sweep import RESERVE, Sweep
 from chalicelib.loading.sweep_cursor import SweepCursor
 from tests.builders import DATASET, KEY, PREFIX, RULES, body, died, entry, ingest, order, sweep, table
+from tests.contracts import with_main
 from tests.unit.memory_store import Crash, MemoryStore
 
 
@@ -210,11 +211,11 @@ TWO_TABLES = replace(RULES, tables=("table/", "other/"))
 
 def loaded_in_two_tables(store: MemoryStore) -> list[str]:
     """Load an object of each of two datasets, and leave a file that is nobody's beside each; return these."""
-    datasets = (DATASET, replace(DATASET, contract=replace(DATASET.contract, table="other")))
+    datasets = (DATASET, replace(DATASET, contract=with_main(DATASET.contract, name="other")))
     orphans = []
     for number, dataset in enumerate(datasets):
         ingest(store, dataset=dataset).load(store.drop(f"{PREFIX}{number}.json", body(order(number))))
-        (file,) = [key for key in store.objects if key.startswith(dataset.table_prefix)]
+        (file,) = [key for key in store.objects if key.startswith(dataset.folders[dataset.contract.main])]
         orphans.append(file.replace("2024-07", "2024-01"))
         store.put(orphans[-1], b"PAR1")
     return orphans

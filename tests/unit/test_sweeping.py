@@ -55,7 +55,7 @@ def test_a_sweep_reports_what_it_left_alone_what_is_foreign_and_what_cannot_be_r
     del store.objects[name]
     store.remove(KEY)
     store.put(f"{SETTINGS.ledger_prefix}{'0' * 64}.json", b"[]")
-    store.put(f"{DATASET.table_prefix}_SUCCESS.txt", b"")
+    store.put(f"{DATASET.folders[DATASET.contract.main]}_SUCCESS.txt", b"")
     store.pass_time(hours=2)
     capsys.readouterr()
     sweep.sweep_bucket(SETTINGS, "orders-etl-test-sweep", lambda: 1000.0)

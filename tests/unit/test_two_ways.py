@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from chalicelib.contracts.model import Column, Contract, From, Type
-from chalicelib.contracts.orders.contract import ORDERS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chalicelib.contracts.contract import Column, Contract, From, Type
 from chalicelib.documents.records import Raw
 from chalicelib.flatten.fast import FastDecoder
 from tests.builders import LINEAGE, flattened
+from tests.contracts import ORDERS
 from tests.unit import third_reading
 from tests.unit.ugly_orders import UglyOrders
 

@@ -9,11 +9,10 @@ from typing import Any
 
 import boto3
 import pytest
-from release.presence import forget_what_is_gone
 
 from local.emulator import Emulator
-from release.deploying import Deployer, _App
-from release.record import path_of
+from release.deploying import Deployer
+from release.record import drop_missing, path_of
 
 pytestmark = pytest.mark.aws
 
@@ -47,15 +46,15 @@ def write(project: Path, *resources: dict[str, Any]) -> Path:
     return path
 
 
-def test_what_is_gone_is_forgotten_and_what_is_there_stays(session: boto3.Session, tmp_path: Path) -> None:
+def test_what_is_missing_is_dropped_from_the_record_and_nothing_else(session: boto3.Session, tmp_path: Path) -> None:
     api = session.client("apigateway").create_rest_api(name="orders-etl")
     there = API | {"rest_api_id": api["id"]}
     path = write(tmp_path, *GONE, there, BUCKET_EVENT)
-    assert forget_what_is_gone(session, tmp_path, "dev")
+    assert drop_missing(session, tmp_path, "dev")
     assert json.loads(path.read_text())["resources"] == [there, BUCKET_EVENT]
     session.client("apigateway").delete_rest_api(restApiId=api["id"])
     write(tmp_path, *GONE)
-    assert not forget_what_is_gone(session, tmp_path, "dev")
+    assert not drop_missing(session, tmp_path, "dev")
 
 
 def test_an_api_that_a_failed_deployment_made_is_removed_and_no_other(session: boto3.Session, tmp_path: Path) -> None:
@@ -66,12 +65,12 @@ def test_an_api_that_a_failed_deployment_made_is_removed_and_no_other(session: b
     before = {api["id"] for api in session.client("apigateway").get_rest_apis()["items"]}
     apis = session.client("apigateway")
     earlier, other = (apis.create_rest_api(name=name)["id"] for name in ("orders-etl", "somebody-elses"))
-    app = _App(Deployer(tmp_path, "dev", session=session))
-    app.before()
+    deployer = Deployer(tmp_path, "dev", session=session)
+    deployer.before_app()
     made, noted = (apis.create_rest_api(name="orders-etl")["id"] for _ in range(2))
     others_new = apis.create_rest_api(name="somebody-elses")["id"]
     write(tmp_path, API | {"rest_api_id": noted})
-    app.after(succeeded=False)
+    deployer.after_app(succeeded=False)
     left = {api["id"] for api in apis.get_rest_apis()["items"]}
     assert left - before == {earlier, other, noted, others_new}
     assert made not in left
