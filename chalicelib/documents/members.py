@@ -72,6 +72,11 @@ class ObjectWalk:
         return self._due is not _Due.COMMA
 
     @property
+    def may_end(self) -> bool:
+        """Whether an object may end at the current position."""
+        return self._due is not _Due.NEXT
+
+    @property
     def longest_key(self) -> int:
         """How many bytes a key that matters here takes at most."""
         return self._open[-1].longest_key
@@ -92,40 +97,45 @@ class ObjectWalk:
         end. UNKNOWN is for what is not JSON, or nothing that msgspec can check, and None for a text that ends before:
         both come with where to go on, a member's beginning or what follows one.
         """
-        view = memoryview(text)
         while True:
-            if self._due is not _Due.COMMA and (run := self._open[-1].plain_members.match(text, at)) is not None:
+            if self.is_at_key and (run := self._open[-1].plain_members.match(text, at)) is not None:
                 if not self._pass_run(run[0]):
                     return MemberKind.UNKNOWN, at
                 at = run.end()
             begin = _after_space(text, at)
             here = text[begin : begin + 1]
-            if here == b"}" and self._due is not _Due.NEXT:
+            if here == b"}" and self.may_end:
                 if len(self._open) == 1:
                     return MemberKind.END, begin
                 self._open.pop()
                 self._due, at = _Due.COMMA, begin + 1
-            elif self._due is _Due.COMMA:
-                if here != b",":
-                    return (MemberKind.UNKNOWN if here else None), begin
+            elif self.is_at_key:
+                kind, after = self._member(text, begin)
+                if kind is not MemberKind.DEEPER:
+                    return kind, at if kind in (None, MemberKind.UNKNOWN) else after
+                at = after
+            elif here == b",":
                 self._due, at = _Due.NEXT, begin + 1
             else:
-                key = KEY.match(text, begin)
-                colon = _COLON.match(text, key.end()) if key else None
-                if key is None or colon is None or colon.end() == len(text):
-                    return (None if _may_go_on(text, begin) else MemberKind.UNKNOWN), at
-                start = colon.end()
-                kind = self.meet(key[0], text[start : start + HEAD])
-                if kind is MemberKind.DEEPER:
-                    at = start + 1
-                    continue
-                if kind is not None:
-                    return kind, begin if kind is MemberKind.DOCUMENT else start
-                end, why = value_end(view[start:])
-                if end is None:
-                    return (None if why == TRUNCATED else MemberKind.UNKNOWN), at
-                self.leave_value()
-                at = start + end
+                return (MemberKind.UNKNOWN if here else None), begin
+
+    def _member(self, text: bytes, begin: int) -> tuple[MemberKind | None, int]:
+        """Read a member: DEEPER, and where to go on, for one that decides nothing; otherwise as `scan` does."""
+        key = KEY.match(text, begin)
+        colon = _COLON.match(text, key.end()) if key else None
+        if key is None or colon is None or colon.end() == len(text):
+            return (None if _may_go_on(text, begin) else MemberKind.UNKNOWN), begin
+        start = colon.end()
+        kind = self.meet(key[0], text[start : start + HEAD])
+        if kind is MemberKind.DEEPER:
+            return kind, start + 1
+        if kind is not None:
+            return kind, begin if kind is MemberKind.DOCUMENT else start
+        end, why = value_end(memoryview(text)[start:])
+        if end is None:
+            return (None if why == TRUNCATED else MemberKind.UNKNOWN), begin
+        self.leave_value()
+        return MemberKind.DEEPER, start + end
 
     def meet(self, quoted: bytes | None, head: bytes) -> MemberKind | None:
         """Tell what a member is, by its key as the file has it and the first HEAD bytes of its value.
