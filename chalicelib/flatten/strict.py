@@ -29,7 +29,7 @@ from chalicelib.contracts.contract import (
 from chalicelib.contracts.currencies import MINOR_UNIT_DIGITS
 from chalicelib.errors import shown
 from chalicelib.flatten import values
-from chalicelib.flatten.diagnosis import absence
+from chalicelib.flatten.diagnosis import absence, no_document
 from chalicelib.flatten.follow import follow, holds
 from chalicelib.flatten.json_text import RejectedDocument, compact, parsed, with_own
 from chalicelib.flatten.unnamed import UnnamedFields
@@ -103,7 +103,7 @@ def document_in(record: Any, contract: Contract) -> Any:
                 raise RejectedDocument(path, f"the text is to be JSON: {problem.reason}") from None
         path += "."
     if document is None:
-        raise RejectedDocument(str(contract.at), "missing: the contract has the document there")
+        raise RejectedDocument(str(contract.at), no_document(record, contract))
     return document
 
 
