@@ -31,6 +31,7 @@ class EnvelopeOpener:
         self._records = records
         self._beside = beside
         self._mentions = {key: b'"%b"' % quoted(key) for path in records for key in path}
+        self._mentions_of_paths = [[self._mentions[key] for key in path] for path in records]
         # Another spelling of a key has at least one of its characters as an escape.
         codes = "|".join(sorted({f"{ord(c):02x}" for key in self._mentions for c in key})).encode()
         are_words = all(re.fullmatch(r"\w+", key, re.ASCII) for key in self._mentions)
@@ -43,8 +44,13 @@ class EnvelopeOpener:
         """Tell whether the keys of the array's path may be among those of `text`."""
         if not self._records:
             return False
-        mentions = self._mentions
-        return any(all(mentions[key] in text for key in path) for path in self._records) or self._escaped(text)
+        for mentions in self._mentions_of_paths:
+            for mention in mentions:
+                if mention not in text:
+                    break
+            else:
+                return True
+        return self._escaped(text)
 
     def _escaped(self, text: bytes) -> bool:
         """Tell whether such a key may be among the keys of `text` in another spelling."""
@@ -89,7 +95,9 @@ class EnvelopeOpener:
         if arrays is None or len(arrays) > 1 or self._escaped(text):
             return self._walked(text)
         array = bytes(arrays[0]) if arrays else b""
-        is_once = all(text.count(key) - array.count(key) <= 1 for key in self._mentions.values())
+        is_once = True
+        for key in self._mentions.values():
+            is_once = is_once and text.count(key) - array.count(key) <= 1
         if not is_once or (array and len(text) - len(array) > _MOST_BESIDE_BYTES):
             return self._walked(text)
         if array and not self._beside.is_full:
@@ -126,9 +134,10 @@ class EnvelopeOpener:
 
     def _only_path(self, text: bytes, count: int) -> KeyPath | None:
         """Return the path whose keys are `count` times in a text that has no other key of a path."""
-        counts = {key: text.count(mention) for key, mention in self._mentions.items()}
-        paths = [path for path in self._records if all(counts[key] == count for key in path)]
-        if len(paths) != 1 or any(counts[key] for key in counts if key not in paths[0]):
+        counts = [(key, text.count(mention)) for key, mention in self._mentions.items()]
+        keys = {key for key, times in counts if times == count}
+        paths = [path for path in self._records if keys.issuperset(path)]
+        if len(paths) != 1 or any(times for key, times in counts if key not in paths[0]):
             return None
         return paths[0]
 
