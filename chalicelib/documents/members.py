@@ -35,10 +35,10 @@ class MemberKind(enum.Enum):
 class AmbiguousEnvelope(ValueError):
     """An object holds the array, and a key that makes it unclear which orders are meant."""
 
-    def __init__(self, path: str, array: str) -> None:
+    def __init__(self, path: str, array: str, *, is_document: bool) -> None:
         super().__init__(
             f"key {path!r} follows the array {array!r} in one object, so that it is not clear which orders are "
-            "meant: send the array alone"
+            f"meant: send the array alone{', or in an order the key before it' if is_document else ''}"
         )
 
 
@@ -88,7 +88,8 @@ class ObjectWalk:
 
     def ambiguous(self) -> AmbiguousEnvelope:
         """Return the error for a decisive member behind the array."""
-        return AmbiguousEnvelope(self._decisive.path, self.name)
+        repeats = self._decisive.is_array or self._decisive in self._way
+        return AmbiguousEnvelope(self._decisive.path, self.name, is_document=not repeats)
 
     def scan(self, text: bytes, at: int) -> tuple[MemberKind | None, int]:
         """Go on from `at` to the next member that decides what the object is.

@@ -52,7 +52,7 @@ def test_with_at_the_path_is_the_records() -> None:
 
 
 def test_a_large_object_is_looked_at_in_part_and_keys_are_shown_short() -> None:
-    wide = {f"k{i}": {f"k{j}": {} for j in range(1100)} for i in range(1100)}
+    wide: dict[str, object] = {f"k{i}": {f"k{j}": {} for j in range(1100)} for i in range(1100)}
     assert "name it in records" not in reason(json.dumps(wide | {"last": [{}]}))
     long = reason(json.dumps({"k" * 10_000: [{}], "\x1b": 1}))
     assert "name it in records" in long

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from chalicelib.contracts.contract import Contract, FromDocument
+from chalicelib.contracts.paths import parse
 from chalicelib.documents.beside import MOST_NAMES
 from chalicelib.documents.path_tree import KeyPath
 from chalicelib.errors import UnreadableFile
+from chalicelib.flatten.flattener import records_of
+from tests.contracts import ORDERS
 from tests.unit.reading import Read, Trickle, raw_of, read
 
 CHUNKS = [1, 7, 40, 333, 1 << 21]
@@ -69,7 +75,7 @@ def test_an_object_with_a_value_at_the_identitys_path_is_a_document(chunk_bytes:
 
 @pytest.mark.parametrize("chunk_bytes", CHUNKS)
 def test_all_columns_of_an_identity_make_a_document_and_one_of_them_does_not(chunk_bytes: int) -> None:
-    identity = [[("tenant",)], [("id",), ("invoice", "id")]]
+    identity: list[list[KeyPath]] = [[("tenant",)], [("id",), ("invoice", "id")]]
     document = b'{"tenant":"a","invoice":{"id":1},"lines":[1]}'
     page = b'{"tenant":"a","lines":[%s]}' % document
     for between in (b"\n", b""):
@@ -135,6 +141,44 @@ def test_what_lies_beside_the_documents_is_named_and_no_more_of_it_than_names() 
         assert len(read(file.encode(), max_record_bytes=1 << 24).beside) == MOST_NAMES
     pages = '{"a.b":null,"orders":[],"x":1}\n' * 3 + '{"a.b":[],"orders":[],"\\ud800":true}\n{"order_id":1,"no":1}\n'
     assert read(pages.encode()).beside == {'"a.b"': "array", "x": "number", "\\ud800": "boolean"}
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 1 << 21])
+def test_the_remedy_for_an_ambiguous_object_fits_what_follows_its_array(chunk_bytes: int) -> None:
+    lines = b'{"order_id":1}\n{"orders":[],"order_id":2}\n{"orders":[],"orders":[]}\n'
+    reasons = read(lines, chunk_bytes).reasons
+    assert reasons[0].endswith("meant: send the array alone, or in an order the key before it")
+    assert reasons[1].endswith("meant: send the array alone")
+
+
+def contract_of(records: list[str], at: str, *identity: str) -> Contract:
+    columns = {f"order_{i}": replace(ORDERS.main["order_id"], name=f"order_{i}") for i in range(len(identity))}
+    columns = {
+        name: replace(column, source=FromDocument(tuple(map(parse, paths.split("|")))))
+        for (name, column), paths in zip(columns.items(), identity, strict=True)
+    }
+    table = replace(ORDERS.main, columns=(*columns.values(), *ORDERS.main.columns))
+    paths = tuple(map(parse, records))
+    return replace(ORDERS, tables=(table,), records=paths, at=parse(at) if at else None, identity=tuple(columns))
+
+
+@pytest.mark.parametrize(
+    ("contract", "documents", "envelopes"),
+    [
+        (contract_of(["a.b"], "", "id"), ['{"id":1,"a":{"b":[]}}'], ['{"a":{"b":[{}]}}', '{"a":{"id":1,"b":[{}]}}']),
+        (contract_of(["a"], "node", "id"), ['{"node":{"id":1},"a":[]}'], ['{"id":1,"a":[{}]}', '{"node":1,"a":[{}]}']),
+        (contract_of(["a"], "", "id|x.id"), ['{"x":{"id":1},"a":[]}', '{"id":1,"a":[]}'], ['{"x":{},"a":[{}]}']),
+        (contract_of(["a"], "", "id", "x"), ['{"x":1,"id":1,"a":[]}'], ['{"id":1,"a":[{}]}', '{"x":1,"a":[{}]}']),
+        (contract_of(["a"], "", "ids[0].id"), ['{"ids":[{}],"a":[]}'], ['{"ids":{},"a":[{}]}']),
+        (contract_of(["a"], "text.more", "id"), ['{"text":"{}"}'], ['{"text":"{\\"id\\":1}","a":[{}]}']),
+        (contract_of([], "", "id"), ['{"orders":[{}]}', '{"id":1}'], []),
+    ],
+)  # fmt: skip
+def test_the_paths_are_those_of_the_contract(contract: Contract, documents: list[str], envelopes: list[str]) -> None:
+    for texts, expected in ((documents, documents), (envelopes, ["{}"] * len(envelopes))):
+        if texts:
+            batches = records_of(io.BytesIO("\n".join(texts).encode()), 1 << 20, 1 << 20, contract)
+            assert [bytes(raw).decode() for batch in batches for raw in batch.raws] == expected
 
 
 # Objects of few keys, so that paths often lead somewhere, and a reading of them that knows only json.loads.
