@@ -19,9 +19,9 @@ import pytest
 from chalicelib.counts import Counts
 from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.errors import CountMismatch, UnreadableFile
-from chalicelib.flatten.table_rows import PART_BYTES
 from chalicelib.flatten.flattener import Flattener, Lineage, records_of
 from chalicelib.flatten.notebook import flatten_orders
+from chalicelib.flatten.table_rows import PART_BYTES
 from chalicelib.writing import convert as convert_module
 from chalicelib.writing.convert import Limits, convert
 from tests.builders import folder_writer
