@@ -99,7 +99,7 @@ def split(steps: tuple[Step, ...]) -> list[tuple[Step, ...]]:
 def follow(value: Any, steps: Iterable[Step]) -> Any:
     """Return what steps lead to, None where there is nothing. Raises NotOnTheWay."""
     for step in steps:
-        if value is None or value == "" or (value == [] and isinstance(step, str)):
+        if value is None or value == "" or (value in ([], False) and isinstance(step, str)):
             return None
         if isinstance(step, str):
             if not isinstance(value, dict):
@@ -356,7 +356,7 @@ class Reading:
                     fields[path] = left
             elif "more" in named and isinstance(inner, dict):
                 self.collect(inner, here, lists, f"{path}.", fields, element)
-            elif not ("more" in named and inner in ("", [])):
+            elif not ("more" in named and inner in ("", [], False)):
                 fields[path] = inner
 
     def named(self, keys: tuple[str, ...], lists: list[Any]) -> set[str]:
