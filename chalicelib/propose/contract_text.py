@@ -41,6 +41,7 @@ def _lines(p: Proposal) -> Iterator[str]:
     identity: str | list[str] = p.identity[0] if len(p.identity) == 1 else p.identity
     yield from _with_reason(f"identity = {toml_value(identity)}", p.reasons.get("identity", ""))
     yield from _with_reason(f"date = {toml_value(p.date)}", p.reasons.get("date", ""))
+    yield f"incoming = {toml_value(p.name + '/')}  # the folder that its files are dropped in"
     if p.version:
         yield from _with_reason(f"version = {toml_value(p.version)}", p.reasons.get("version", ""))
     if p.earliest:

@@ -185,7 +185,7 @@ def test_in_crawler_mode_the_crawler_is_made_and_table_and_views_wait_for_it(cra
         "table etl_pipeline.orders_parquet_datalake: not yet: the crawler makes it: load a file, run "
         "`aws glue start-crawler --name orders-crawler`, and when that has finished run apply again"
     ) in lines
-    assert "view etl_pipeline.orders: not yet: it needs the table" in lines
+    assert any(line.startswith("view etl_pipeline.orders: not yet: it needs ") for line in lines)
     assert lines[-1] == "All but what waits is in place."
     assert crawled.ddl.ran == []
     plan = crawled.plan()

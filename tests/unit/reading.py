@@ -46,7 +46,11 @@ def read(
     result = Read()
     source = Source(stream(data), max_decompressed_bytes)  # type: ignore[arg-type]
     records = Records(
-        source, max_record_bytes=max_record_bytes, envelope="orders", identity_key="order_id", chunk_bytes=chunk_bytes
+        source,
+        max_record_bytes=max_record_bytes,
+        records=[("orders",)],
+        identity=[[("order_id",)]],
+        chunk_bytes=chunk_bytes,
     )
     for batch in records:
         assert batch.read == len(batch.raws) + len(batch.rejected)
