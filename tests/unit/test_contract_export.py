@@ -21,7 +21,14 @@ from chalicelib.contracts.odcs import odcs, yaml
 from tests.drawn_contracts import completed, declared_contracts
 
 ROOT = Path(__file__).parents[2]
-CONTRACTS = ["orders", *sorted(str(file.parent) for file in (ROOT / "tests/contracts").glob("*/contract.toml"))]
+CONTRACTS = [
+    "orders",
+    *sorted(
+        str(file.parent)
+        for room in ("tests", "examples")
+        for file in (ROOT / room / "contracts").glob("*/contract.toml")
+    ),
+]
 
 
 def exported(capsys: pytest.CaptureFixture[str], contract: str, form: str, *options: str) -> str:
@@ -29,7 +36,7 @@ def exported(capsys: pytest.CaptureFixture[str], contract: str, form: str, *opti
     return capsys.readouterr().out
 
 
-@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda path: Path(path).name)
+@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda path: path.removeprefix(str(ROOT)))
 def test_odcs_is_read_by_the_standards_own_model(contract: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = exported(capsys, contract, "odcs")
     read = OpenDataContractStandard.from_string(text)
@@ -72,7 +79,7 @@ def test_jsonschema_prints_the_schema_that_the_api_serves(capsys: pytest.Capture
     assert json.loads(exported(capsys, "orders", "jsonschema")) == json_schema(registry.contract("orders"))
 
 
-@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda path: Path(path).name)
+@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda path: path.removeprefix(str(ROOT)))
 def test_sql_declares_every_table_and_view(contract: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = exported(capsys, contract, "sql", "--database", "sales", "--bucket", "my-bucket")
     whole = registry.contract(contract)
