@@ -1,4 +1,4 @@
-"""Command line of the house on a laptop: `python -m local up|aws|demo`."""
+"""Command line of the house on a laptop: `python -m local up|aws|demo|try|check-contracts`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 
 # The libraries take half a second to import. Until then there is nothing to clean up, and Ctrl-C just ends us: Python's
@@ -16,11 +17,13 @@ if __name__ == "__main__":
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.errors import EtlError
+from local import contract_check
 from local.demo import demo
 from local.emulator import DEFAULT_PORT, PROJECT
 from local.errors import LocalError
 from local.pipeline import LOG
 from local.progress import Progress
+from local.trial import trial
 from local.up import empty, up
 
 
@@ -35,7 +38,17 @@ def main(arguments: list[str] | None = None) -> int:
         command = commands.add_parser(name, help=text)
         command.add_argument("--port", type=_port, default=os.environ.get("LOCAL_PORT") or DEFAULT_PORT)
     commands.add_parser("demo", help="run the main job from nothing to checked answers")
+    checking = commands.add_parser("check-contracts", help="check contracts with their samples and saved queries")
+    checking.add_argument(
+        "contracts", metavar="NAME|FILE", nargs="*", help="which (default: all in chalicelib/contracts)"
+    )
+    own = commands.add_parser("try", help="propose a contract for a file of your own, deploy it, load the file, ask")
+    own.add_argument("file", metavar="FILE", type=Path, help="documents in any of the input forms")
+    own.add_argument("--contract", metavar="NAME|FOLDER", default="", help="try this contract and propose none")
+    own.add_argument("--keep", action="store_true", help="write the proposed contract into the project")
     options = parser.parse_args(arguments)
+    if options.command == "check-contracts":
+        return contract_check.main(options.contracts)
 
     progress = Progress()
     # Both end as Ctrl-C does, with everything cleaned up; a shell starts what is in its background with SIGINT ignored.
@@ -44,11 +57,13 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.command == "demo":
             return 0 if demo(progress) else 1
+        if options.command == "try":
+            return 0 if trial(options.file, options.contract, options.keep, progress) else 1
         stays = up if options.command == "up" else empty
         stays(options.port, progress)
     except KeyboardInterrupt:
         progress.say("Stopped.")
-        return 130 if options.command == "demo" else 0
+        return 130 if options.command in ("demo", "try") else 0
     except LocalError as problem:
         progress.failed(problem)
         return 1

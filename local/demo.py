@@ -10,13 +10,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from rich.markup import escape
-from rich.padding import Padding
-from rich.table import Table
-
 from chalicelib.dataset import Dataset
 from chalicelib.loading.entry import Entry
 from chalicelib.queries import saved
+from local.answers import answer_table, plain_row, rejected_table
 from local.emulator import PROJECT
 from local.errors import LocalError
 from local.expected import Difference, Sample, Samples, differences, table_rows
@@ -34,6 +31,9 @@ SHOWN: dict[str, tuple[str, ...]] = {
 }
 """Which answers are shown, and which of their columns: as many as fit a narrow terminal."""
 
+MOST_COLUMNS = 5
+"""How many columns of another answer are shown."""
+
 NAIVE = "total_per_customer"
 """The answer to a query that is not saved, since it sums a column of another grain."""
 
@@ -47,9 +47,12 @@ def demo(progress: Progress) -> bool:
     checks = Checks()
     with pipeline(progress, log=DEMO_LOG) as running:
         for dataset in running.datasets:
-            samples = Samples.of(dataset)
+            samples = Samples.of(dataset, saved.load(running.datasets).values())
             if samples is None:
-                progress.say(f"Contract {dataset.name} is not checked: there is no folder sample_data/{dataset.name}.")
+                progress.say(
+                    f"Contract {dataset.name} is not checked: its sample.json is not there or does not load, "
+                    f"see python -m local check-contracts {dataset.name}"
+                )
             else:
                 _Demo(running, dataset, samples, progress, checks).run()
     seconds = time.monotonic() - began
@@ -132,7 +135,7 @@ class _Demo:
         expected = sorted(self.samples.all_rows(columns))
         with self.progress.step("Read every row of the table with Athena, and compare"):
             sql = f"SELECT source_key, {', '.join(columns)} FROM {self.dataset.contract.main.name}"  # noqa: S608 - names of ours
-            self._compare_rows("the rows that Athena reads", expected, map(_plain_row, self._ask(sql)[1]))
+            self._compare_rows("the rows that Athena reads", expected, map(plain_row, self._ask(sql)[1]))
         with self.progress.step("Read every row of its Parquet files with pyarrow, and compare"):
             rows = table_rows(self.running.s3, self.dataset, columns)
             self._compare_rows("the rows that pyarrow reads", expected, rows)
@@ -151,29 +154,30 @@ class _Demo:
         self.checks.compare("the number of rows of LIMIT 10", min(10, count), len(rows))
         self._show("preview", columns, rows)
 
-    def _ask_naive(self, answer: dict[str, Any]) -> None:
+    def _ask_naive(self, expected: dict[str, Any]) -> None:
         table = self.dataset.contract.main.name
         sql = f"SELECT customer_id, SUM(total_amount) AS total_sales FROM {table} GROUP BY customer_id"  # noqa: S608
         with self.progress.step(f"Ask: {sql}"):
             columns, rows = self._ask(sql)
-        expected, actual = (sorted(map(json.dumps, each)) for each in (answer["rows"], rows))
-        self.checks.compare("the totals per customer of the plain SUM", expected, actual)
+        pair = (sorted(map(json.dumps, each)) for each in (expected["rows"], rows))
+        self.checks.compare("the totals per customer of the plain SUM", *pair)
         self._show(NAIVE, columns, sorted(rows, key=lambda row: -Decimal(row[1] or 0)))
         self.progress.say(
             "    Too much: an order's total stands on each of its lines. The saved queries ask the right grain:"
         )
 
-    def _ask_saved(self, name: str, answer: dict[str, Any]) -> None:
+    def _ask_saved(self, name: str, expected: dict[str, Any]) -> None:
         query = saved.find(saved.load(self.running.datasets), name)
-        parameters = answer.get("parameters", {})
+        parameters = expected.get("parameters", {})
         statement = query.bind(parameters)
         given = "".join(f" {key}={value}" for key, value in parameters.items())
         with self.progress.step(f"Ask: {name}{given} - {query.title}"):
             columns, rows = self._ask(statement.sql, statement.parameters, name)
-        compared = [columns.index(column) for column in answer.get("columns", columns)]
-        actual = [_plain_row([row[i] for i in compared]) for row in rows]
-        self.checks.compare(f"the answer of {name}", answer["rows"], actual)
-        if name in SHOWN:
+        compared = [columns.index(column) for column in expected.get("columns", columns)]
+        actual = [plain_row([row[i] for i in compared]) for row in rows]
+        if "rows" in expected:
+            self.checks.compare(f"the answer of {name}", expected["rows"], actual)
+        if name in SHOWN or "rows" not in expected:
             self._show(name, columns, rows)
 
     def _ask(self, sql: str, parameters: Sequence[str] = (), name: str | None = None) -> tuple[list[str], list[Any]]:
@@ -189,36 +193,10 @@ class _Demo:
             stored = self.running.s3.get_object(Bucket=self.dataset.bucket, Key=key)["Body"].read()
             rejected = [json.loads(line) for line in gzip.decompress(stored).splitlines()]
         self.checks.compare(f"what was rejected of {sample.path.stem}", sample.rejected, rejected)
-        table = Table("order", "where", "why", box=None, padding=(0, 2, 0, 0), header_style="bold")
-        for each in rejected:
-            table.add_row(str(each["record_number"]), escape(each["path"] or "-"), escape(each["reason"]))
-        self._print(table)
+        self.progress.console.print(rejected_table(rejected, "order"))
 
     def _show(self, name: str, columns: list[str], rows: list[Any]) -> None:
-        """Print an answer, or the columns of it that SHOWN names."""
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-        shown = [columns.index(column) for column in SHOWN.get(name, columns) if column in columns]
-        for i in shown:
-            numeric = any(isinstance(row[i], int) or _is_decimal(row[i]) for row in rows)
-            table.add_column(columns[i], justify="right" if numeric else "left", no_wrap=True)
-        for row in rows:
-            table.add_row(*("-" if row[i] is None else escape(_short(row[i])) for i in shown))
-        self._print(table)
-
-    def _print(self, table: Table) -> None:
-        self.progress.console.print(Padding(table, (0, 0, 0, 4), expand=False))
-
-
-def _plain_row(row: Iterable[Any]) -> list[Any]:
-    """Return a row as the expected files have it: timestamps without their Z."""
-    return [value.removesuffix("Z") if isinstance(value, str) and value[10:11] == "T" else value for value in row]
-
-
-def _short(value: Any) -> str:
-    """Return a value as a person reads it: no times that say nothing, no zeros that say nothing."""
-    text = str(*_plain_row([value])).removesuffix("T00:00:00.000")
-    return f"{Decimal(text):.2f}" if _is_decimal(value) and Decimal(text) == round(Decimal(text), 2) else text
-
-
-def _is_decimal(value: Any) -> bool:
-    return isinstance(value, str) and value.removeprefix("-").replace(".", "", 1).isdigit() and value[-5:-4] == "."
+        """Print an answer: the columns of it that SHOWN names, or else its first ones."""
+        named = SHOWN.get(name, ())
+        shown = named if set(named) <= set(columns) and named else columns[:MOST_COLUMNS]
+        self.progress.console.print(answer_table(columns, rows, shown))

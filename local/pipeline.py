@@ -107,15 +107,20 @@ def wait_for(poll: Callable[[], T | None], seconds: float = 30.0, pause: float =
 
 @contextlib.contextmanager
 def pipeline(
-    progress: Progress, port: int | None = None, announced: Path | None = None, log: Path = LOG
+    progress: Progress,
+    port: int | None = None,
+    announced: Path | None = None,
+    log: Path | None = LOG,
+    project: Path = PROJECT,
 ) -> Iterator[Pipeline]:
     """Bring the pipeline up for the length of the `with` block, telling each step to `progress`.
 
-    Nothing of it is left afterwards but the log. `announced` is where the caller writes an env file, if it does.
+    Nothing of it is left afterwards but the log, if it has one. `announced` is where the caller writes an env file, if
+    it does; `project` is what is deployed.
 
     Raises LocalError, PortInUse and EmulatorChanged among them.
     """
     with contextlib.ExitStack() as ends:
         with progress.step(f"Start the embedded AWS: MiniStack {MINISTACK_VERSION}"):
             aws = ends.enter_context(running(port, log, announced))
-        yield Pipeline(aws, deploy(aws, aws.private / "app", step=progress.step))
+        yield Pipeline(aws, deploy(aws, aws.private / "app", project, step=progress.step))

@@ -117,7 +117,7 @@ class LineReader:
         buffer = self._buffer
         reason = f"the line is longer than {self._limit} bytes: send one record a line, or raise ETL_MAX_RECORD_BYTES"
         if buffer.here == b"{":
-            kind, _ = self._envelopes.look()
+            kind = self._envelopes.look()
             if kind is MemberKind.ENVELOPE:
                 yield from self._envelopes.read_value()
                 return

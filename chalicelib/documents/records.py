@@ -11,7 +11,7 @@ values with value_reader, and pass them on to batches.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from chalicelib.documents.array import read_array
 from chalicelib.documents.batches import MAX_BATCH_RECORDS, Batch, BatchBuilder, Raw
@@ -21,6 +21,7 @@ from chalicelib.documents.envelope import EnvelopeReader
 from chalicelib.documents.json_scan import WHITESPACE
 from chalicelib.documents.lines import LineReader
 from chalicelib.documents.members import MemberKind
+from chalicelib.documents.path_tree import KeyPath
 from chalicelib.documents.value_reader import SPOOL_FACTOR, ValueReader, several
 from chalicelib.errors import UnreadableFile
 
@@ -42,7 +43,9 @@ _LINE_END = re.compile(rb"[\r\n]")
 class Records:
     """The records of one source, as an iterable of batches.
 
-    `envelope` is the key of an object that holds the array; an object that has `identity_key` before it is a document.
+    `records` are the paths to the array of documents that an object may hold; `identity` has, for each column of the
+    identity, the paths where it may be: an object with a value at one of each is a document. Without `records` every
+    object is. `beside` names what lies beside the arrays, as far as the file was read.
     Raises UnreadableFile for a file that cannot be read to its end.
     """
 
@@ -51,17 +54,20 @@ class Records:
         source: Source,
         *,
         max_record_bytes: int,
-        envelope: str,
-        identity_key: str,
+        records: Sequence[KeyPath],
+        identity: Sequence[Sequence[KeyPath]],
         chunk_bytes: int = CHUNK_BYTES,
     ) -> None:
         self._buffer = Buffer(source, chunk_bytes)
         self._limit = max_record_bytes
         self._builder = BatchBuilder()
         self._values = ValueReader(self._buffer, self._builder, max_record_bytes)
-        self._envelopes = EnvelopeReader(
-            self._buffer, self._values, self._builder, envelope=envelope, identity_key=identity_key
-        )
+        self._envelopes = EnvelopeReader(self._buffer, self._values, self._builder, records=records, identity=identity)
+
+    @property
+    def beside(self) -> dict[str, str]:
+        """The kinds of what lies beside the documents in their envelopes, by path: at most `beside.MOST_NAMES`."""
+        return self._envelopes.beside.kinds
 
     def __iter__(self) -> Iterator[Batch]:
         begun = 0
@@ -107,13 +113,19 @@ class Records:
     def _has_line_of_its_own(self) -> bool:
         """Tell whether some line is an object by itself, at the margin: then records, or envelopes, are a line each."""
         buffer = self._buffer
-        is_envelope = buffer.here == b"{" and self._envelopes.look()[0] is MemberKind.ENVELOPE
+        is_envelope = buffer.here == b"{" and self._envelopes.look() is MemberKind.ENVELOPE
         head = self._head(min(self._limit, MOST_ENVELOPE_HEAD_BYTES) if is_envelope else self._limit)
         lines = [line.removeprefix(UTF8_BOM).rstrip(WHITESPACE) for line in _LINE_END.split(head.rstrip(WHITESPACE))]
-        if is_envelope:
-            # The elements of an array may stand at the margin too, and a file of one line is no file of lines.
-            lines = [line for line in lines if self._envelopes.mentioned(line)] if len(lines) > 1 else []
-        return any(line.startswith(b"{") and line.endswith(b"}") and self._is_one_value(line) for line in lines)
+        if is_envelope and len(lines) == 1:
+            return False
+        # The elements of an array may stand at the margin too, and a file of one line is no file of lines.
+        return any(
+            line.startswith(b"{")
+            and line.endswith(b"}")
+            and self._is_one_value(line)
+            and (not is_envelope or self._envelopes.is_envelope(line))
+            for line in lines
+        )
 
     def _is_one_value(self, line: bytes) -> bool:
         raws = self._values.decoded(several, line)

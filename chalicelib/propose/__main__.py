@@ -10,12 +10,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
+from chalicelib.contracts.contract import Contract
 from chalicelib.contracts.names import name_fault
 from chalicelib.contracts.reading import FILE_NAME, as_name, read_text
 from chalicelib.errors import EtlError, UnreadableFile, shown
-from chalicelib.propose import contract_text, json_schema, made_up, saved_queries
+from chalicelib.propose import contract_text, json_schema, made_up, saved_queries, trial
 from chalicelib.propose.json_values import decode
 from chalicelib.propose.layout import Layout
 from chalicelib.propose.names import LONGEST, snake_case
@@ -25,6 +25,7 @@ from chalicelib.propose.recognition import propose
 from chalicelib.propose.sample import Sample
 from chalicelib.settings import Settings
 
+NO_DOCUMENT = "there is no document in it: no record is an object"
 MOST_SCHEMA_BYTES = 16 * 1024 * 1024
 _SUFFIXES = (".gz", ".json", ".ndjson", ".jsonl", ".schema")
 
@@ -54,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"--name {shown(options.name)}: {fault}")
     if options.output is not None and options.output.is_dir():
         parser.error(f"-o {shown(options.output)} is a folder: give the contract's file, such as {FILE_NAME} in it")
-    name = options.name or _name_of(options.input)
+    name = options.name or name_of(options.input)
     try:
         return _propose(options.input, name, options.output, is_schema=options.schema)
     except (EtlError, OSError, ValueError) as problem:
@@ -66,63 +67,76 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _propose(source: str, name: str, output: Path | None, *, is_schema: bool) -> int:
-    """Read, propose, write and say what was chosen. Raises EtlError, OSError and ValueError."""
-    outer: Profile | None = None
+    """Read, propose, write, say what was chosen and run it. Raises EtlError, OSError and ValueError."""
     if is_schema:
-        profile, layout, unread = _schema_profile(source), Layout(), 0
-    else:
-        sample, profile, outer = _profiled(source)
-        layout, unread = sample.layout, sample.unread
-        for reason in sample.reasons:
-            print(f"not read: {reason}", file=sys.stderr)
-        if unread:
-            print(f"{unread} of {sample.values} records were not read, as they would be rejected", file=sys.stderr)
-    if not profile.documents:
-        what = "the schema describes no object" if is_schema else "there is no document in it: no record is an object"
-        print(f"{shown(source, 400)}: {what}", file=sys.stderr)
-        return 1
-    proposal = propose(profile, outer, layout, name)
-    _say(proposal)
-    if not proposal.is_readable:
-        return 1
-    _write(proposal, profile, outer, layout, output)
-    return conclude(proposal, unread + profile.not_objects)
-
-
-def conclude(proposal: Proposal, unread: int) -> int:
-    """Return the exit status of a contract that was written; `unread` counts records that it does not load."""
-    return 1 if proposal.limits or unread else 0
-
-
-def _profiled(source: str) -> tuple[Sample, Profile, Profile | None]:
-    """Return the profiles of a file's documents and of the records around them, where there is something around."""
+        with _file(source) as path:
+            profile = _schema_profile(path)
+        proposal = _proposal(profile, None, Layout(), name, source, "the schema describes no object")
+        if proposal is None:
+            return 1
+        _write(proposal, profile, None, (), output)
+        return 1 if proposal.limits else 0
     settings = Settings.from_environment({"ETL_BUCKET": "local-file", **os.environ})
     with _file(source) as path:
-
-        def opened() -> BinaryIO:
-            return path.open("rb")
-
-        sample = Sample(opened, settings.max_record_bytes, settings.max_decompressed_bytes)
+        sample = Sample(lambda: path.open("rb"), settings.max_record_bytes, settings.max_decompressed_bytes)
         layout = sample.find_layout()
         profile, outer = profiles(sample.read(), layout.at)
-    return sample, profile, outer
+        for reason in sample.reasons:
+            print(f"not read: {reason}", file=sys.stderr)
+        if sample.unread:
+            count = f"{sample.unread} of {sample.values} records were"
+            print(f"{count} not read, as they would be rejected", file=sys.stderr)
+        proposal = _proposal(profile, outer, layout, name, source, NO_DOCUMENT)
+        if proposal is None:
+            return 1
+        contract = _write(proposal, profile, outer, layout.at, output)
+        with path.open("rb") as stream:
+            outcome = trial.run(stream, contract, settings, dict(os.environ))
+    for line in outcome.lines():
+        print(line, file=sys.stderr)
+    _say_how_to_go_on(proposal)
+    return 0 if outcome.is_complete and not proposal.limits else 1
+
+
+def _proposal(
+    profile: Profile, outer: Profile | None, layout: Layout, name: str, source: str, none: str
+) -> Proposal | None:
+    """Propose, and say what was chosen; None where no contract reads the documents, which is said too."""
+    if not profile.documents:
+        print(f"{shown(source, 400)}: {none}", file=sys.stderr)
+        return None
+    proposal = propose(profile, outer, layout, name)
+    _say(proposal)
+    return proposal if proposal.is_readable else None
+
+
+def _say_how_to_go_on(p: Proposal) -> None:
+    left = sum(not column.taken for table in p.tables if table.taken for column in table.columns)
+    lists = sum(not table.taken for table in p.tables)
+    if left or lists:
+        print(
+            f"{left} columns and {lists} tables are commented out in the contract, and their fields stay in "
+            "extra_fields: delete the leading # of those you want",
+            file=sys.stderr,
+        )
 
 
 @contextlib.contextmanager
 def _file(source: str) -> Iterator[Path]:
-    """Give the path of a source; standard input is read twice, so that it is copied to a temporary file."""
-    if source != "-":
-        yield Path(source)
+    """Give the path of a source; what can be read but once is copied to a temporary file."""
+    path = Path(source)
+    if source != "-" and (path.is_file() or path.is_dir() or not path.exists()):
+        yield path
         return
     with tempfile.TemporaryDirectory(prefix="propose-") as folder:
-        path = Path(folder) / "input"
-        with path.open("wb") as copy:
-            shutil.copyfileobj(sys.stdin.buffer, copy)
-        yield path
+        copied = Path(folder) / "input"
+        with copied.open("wb") as copy, contextlib.ExitStack() as ends:
+            shutil.copyfileobj(sys.stdin.buffer if source == "-" else ends.enter_context(path.open("rb")), copy)
+        yield copied
 
 
-def _schema_profile(source: str) -> Profile:
-    with _file(source) as path, path.open("rb") as file:
+def _schema_profile(path: Path) -> Profile:
+    with path.open("rb") as file:
         text = file.read(MOST_SCHEMA_BYTES + 1)
     if len(text) > MOST_SCHEMA_BYTES:
         raise UnreadableFile(f"the schema is longer than {MOST_SCHEMA_BYTES} bytes: give that of one document")
@@ -132,7 +146,7 @@ def _schema_profile(source: str) -> Profile:
         raise UnreadableFile("the schema is nested too deeply to be read") from None
 
 
-def _name_of(source: str) -> str:
+def name_of(source: str) -> str:
     """Return a contract's name from that of a file."""
     stem = "documents" if source == "-" else Path(source).name
     while (suffix := Path(stem).suffix).lower() in _SUFFIXES and suffix:
@@ -163,21 +177,23 @@ def _say(p: Proposal) -> None:
         print(f"cannot be expressed: {limit}", file=sys.stderr)
 
 
-def _write(p: Proposal, profile: Profile, outer: Profile | None, layout: Layout, output: Path | None) -> None:
+def _write(p: Proposal, profile: Profile, outer: Profile | None, at: tuple[str, ...], output: Path | None) -> Contract:
+    """Write the contract, and what lies beside it; return it as it is read."""
     text = contract_text.written(p)
     # The reader has the last word on what a contract is: what it would refuse is not written.
-    read_text(text, p.name)
+    contract = read_text(text, p.name)
     if output is None:
         sys.stdout.write(text)
-        return
+        sys.stdout.flush()
+        return contract
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(text, "utf-8")
     if output.name != FILE_NAME:
         print(
             f"name it {FILE_NAME}, in a folder of its own, to have sample.json and queries beside it", file=sys.stderr
         )
-        return
-    beside = {"sample.json": made_up.written(profile, outer, p, layout.at)}
+        return contract
+    beside = {"sample.json": made_up.written(profile, outer, p, at)}
     beside |= {f"queries/{name}.sql": query for name, query in saved_queries.written(p).items()}
     for name, content in beside.items():
         path = output.parent / name
@@ -186,6 +202,7 @@ def _write(p: Proposal, profile: Profile, outer: Profile | None, layout: Layout,
             continue
         path.parent.mkdir(exist_ok=True)
         path.write_text(content, "utf-8")
+    return contract
 
 
 if __name__ == "__main__":

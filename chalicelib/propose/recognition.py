@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from chalicelib.contracts.paths import JsonPath, Key, quoted_key
 from chalicelib.errors import shown
 from chalicelib.propose import comments, words
-from chalicelib.propose.column_types import Typed, typed
+from chalicelib.propose.column_types import PRECISION, SCALE, Typed, typed
 from chalicelib.propose.fields import Field, Kind, Scope, is_line, scopes
 from chalicelib.propose.layout import Layout
 from chalicelib.propose.limits import lines_out_of_reach, separate_records
 from chalicelib.propose.names import Names, singular, snake_case
-from chalicelib.propose.profile import Profile
+from chalicelib.propose.profile import Node, Profile
 from chalicelib.propose.proposal import Column, Proposal, Table
 from chalicelib.propose.ranking import (
     date_rank,
@@ -22,6 +24,7 @@ from chalicelib.propose.ranking import (
     node_of,
     place_of,
 )
+from chalicelib.propose.scalars import MOST_DECIMALS
 
 LEAST_LINES = 5
 """What a list must score to make the main rows."""
@@ -244,6 +247,8 @@ class _Recognition:
         """Tell whether a field becomes a column; the others stay in `extra_fields`, and in the text, commented out."""
         if each.kind is not Kind.SCALAR or kind.type == "json" or each.names:
             return False
+        if "null" in kind.options and each.node.all_numbers.zeros == each.node.scalars:
+            return False
         of, depth = each.all_words, len(each.keys)
         if small and depth <= 2:
             return True
@@ -357,7 +362,7 @@ class _Recognition:
         p = self._proposal
         dated = [c for c in main.columns if self._is_date(c)]
         ranked = sorted((rank, i) for i, c in enumerate(dated) if (rank := date_rank(c, words.DATES)) is not None)
-        full = [dated[i] for _, i in ranked if node_of(dated[i]).dates_in_all(self._documents)]
+        full = [dated[i] for _, i in ranked if _dates_documents(node_of(dated[i]), self._documents)]
         column = full[0] if full else self._outer_date(main)
         if column is None:
             other = [dated[i] for _, i in ranked] or dated
@@ -474,6 +479,12 @@ class _Recognition:
         return column.field is not None and self._typed(column.field, scope).is_money
 
 
+def _dates_documents(node: Node, count: int) -> bool:
+    """Tell whether a node has the date of so many documents, none of them beyond the year that may follow a file."""
+    last = max((each.last_year for each in (node.dates, node.number_dates) if each), default=0)
+    return node.dates_in_all(count) and last <= datetime.now(UTC).year + 1
+
+
 def _line_roles(table: Table, of: _Recognition, names: Names) -> None:
     """Name what the columns of a line are, and add the amount of a line that has none of its own."""
     scope = table.scope
@@ -488,8 +499,9 @@ def _line_roles(table: Table, of: _Recognition, names: Names) -> None:
             table.column(name).taken = True
     if table.price and table.quantity:
         factors = [table.column(table.price), table.column(table.quantity)]
-        scales = [int(c.declared.get("scale", 4)) if c.type == "decimal" else 0 for c in factors]
-        if sum(scales) <= 9:
+        scale = sum(int(c.declared.get("scale", SCALE)) if c.type == "decimal" else 0 for c in factors)
+        whole = sum(node_of(c).all_numbers.whole for c in factors)
+        if scale <= MOST_DECIMALS and whole + scale <= PRECISION:
             comment = "exact; rejected where it does not fit"
             name = names.name("line_amount", "computed_line_amount")
             table.columns.append(Column(name, {"product": [table.price, table.quantity]}, comment))

@@ -8,12 +8,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, BinaryIO
 
-from chalicelib.documents.array import read_array
-from chalicelib.documents.batches import Batch, BatchBuilder
-from chalicelib.documents.buffer import Buffer
+from chalicelib.documents.batches import Batch
 from chalicelib.documents.decompress import Source
-from chalicelib.documents.records import CHUNK_BYTES, Records
-from chalicelib.documents.value_reader import ValueReader
+from chalicelib.documents.records import Records
 from chalicelib.propose import head as heads
 from chalicelib.propose import layout as layouts
 from chalicelib.propose.json_values import decode
@@ -22,8 +19,6 @@ from chalicelib.propose.layout import Layout
 HEAD_BYTES = 2 * 1024 * 1024
 """How much of a file is looked at to tell where its documents are."""
 FIRST_VALUES = 40
-_NO_ENVELOPE, _NO_ORDER = "propose:no-envelope", "propose:no-order"
-"""Keys that no document has: every value is handed over as it is."""
 MOST_REASONS = 3
 
 Open = Callable[[], AbstractContextManager[BinaryIO]]
@@ -40,7 +35,6 @@ class Sample:
     values: int = 0
     unread: int = 0
     reasons: list[str] = field(default_factory=list)
-    _array_offset: int | None = None
 
     def find_layout(self) -> Layout:
         """Find where the documents are, from the beginning of the file. Raises UnreadableFile."""
@@ -49,7 +43,6 @@ class Sample:
         first = heads.read(text)
         if text.lstrip()[:1] == b"{" and first is not None and not first.is_whole:
             self.layout = layouts.find([first.value])
-            self._array_offset = first.arrays.get(self.layout.records) if self.layout.records else None
         else:
             in_array = text.lstrip()[:1] == b"[" and (first is None or not first.is_whole or _is_all(text, first))
             self.layout = layouts.find(list(islice(self._values(), FIRST_VALUES)), in_array)
@@ -62,13 +55,9 @@ class Sample:
 
         The document is None where the record has none at the layout's path. Raises UnreadableFile.
         """
-        if self._array_offset is None:
-            for value in self._values():
-                yield from self.layout.documents(value)
-        else:
-            alone = Layout((), self.layout.at)
-            for value in self._elements(self._array_offset):
-                yield from alone.documents(value)
+        alone = Layout((), self.layout.at)
+        for record in self._values(self.layout.records):
+            yield from alone.documents(record)
 
     def _head(self, stream: BinaryIO) -> bytes:
         source = Source(stream, self.max_decompressed_bytes)
@@ -77,29 +66,16 @@ class Sample:
             text += piece
         return text
 
-    def _values(self) -> Iterator[Any]:
-        """Return the records of the file, envelopes unopened."""
+    def _values(self, records: tuple[str, ...] = ()) -> Iterator[Any]:
+        """Return the records of the file; without the keys to the array that they are in, envelopes unopened."""
         with self.open() as stream:
-            source = Source(stream, self.max_decompressed_bytes)
             batches = Records(
-                source, max_record_bytes=self.max_record_bytes, envelope=_NO_ENVELOPE, identity_key=_NO_ORDER
+                Source(stream, self.max_decompressed_bytes),
+                max_record_bytes=self.max_record_bytes,
+                records=[records] if records else [],
+                identity=[],
             )
             for batch in batches:
-                yield from self._decoded(batch)
-
-    def _elements(self, offset: int) -> Iterator[Any]:
-        """Return the elements of the one array that begins at a byte of the file; what follows it is not read."""
-        with self.open() as stream:
-            source = Source(stream, self.max_decompressed_bytes)
-            buffer, builder = Buffer(source, CHUNK_BYTES), BatchBuilder()
-            buffer.require_utf8()
-            while len(buffer.text) <= offset and buffer.more():
-                pass
-            buffer.pos = offset
-            for _ in read_array(ValueReader(buffer, builder, self.max_record_bytes), buffer):
-                for batch in builder.batches(buffer.offset, rest=True):
-                    yield from self._decoded(batch)
-            for batch in builder.batches(buffer.offset, rest=True):
                 yield from self._decoded(batch)
 
     def _decoded(self, batch: Batch) -> Iterator[Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from datetime import date, datetime
 from decimal import Context, Decimal
+from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 NUMERIC_TEXT = re.compile(r"[+-]?\d{1,40}(?:\.\d{1,40})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
@@ -95,14 +97,15 @@ def date_of_text(text: str) -> DateShape | None:
         return DateShape("none", mask(text), 0)
     for name, pattern in _PATTERNS:
         if pattern.fullmatch(text):
-            return DateShape(name, mask(text), _year(name, text))
+            return DateShape(name, mask(text), _year(name, text)) if _exists(name, text) else None
     parts = _PARTS.fullmatch(text)
-    return _shape_of_parts(parts, text) if parts else None
+    shape = _shape_of_parts(parts, text) if parts else None
+    return shape if shape is None or _exists(shape.format, text) else None
 
 
 def date_of_number(number: int, as_text: str) -> DateShape | None:
     """Return the shape of a date that a number may be: epoch or yyyymmdd. Its key has to say that it is one."""
-    if len(as_text) == 8 and _YYYYMMDD.fullmatch(as_text):
+    if len(as_text) == 8 and _YYYYMMDD.fullmatch(as_text) and _exists("yyyymmdd", as_text):
         return DateShape("yyyymmdd", "99999999", int(as_text[:4]))
     for name, low, high, a_second in _EPOCHS:
         if low <= number <= high:
@@ -114,6 +117,22 @@ def mask(text: str) -> str:
     """Return a date with 9 for its digits and A or a for the letters of words; the T and Z of ISO 8601 stay."""
     digits = re.sub(r"\d", "9", text)
     return re.sub(r"[A-Za-z]{2,}", lambda word: re.sub("[a-z]", "a", re.sub("[A-Z]", "A", word[0])), digits)
+
+
+def _exists(name: str, text: str) -> bool:
+    """Tell whether a text that is written as a date is one of the calendar: 30 February is none."""
+    try:
+        if name.startswith("iso"):
+            date.fromisoformat(text[:10])
+        elif name == "rfc2822":
+            parsedate_to_datetime(text)
+        elif name == "dotnet":
+            return 1 < _year(name, text) < 9999
+        elif not name.startswith("ambiguous"):
+            datetime.strptime(text, "%Y%m%d" if name == "yyyymmdd" else name)
+    except ValueError:
+        return False
+    return True
 
 
 def _year(name: str, text: str) -> int:

@@ -35,8 +35,8 @@ def batches_of(data: bytes, chunk_bytes: int, max_record_bytes: int = 1 << 20) -
         Records(
             source,
             max_record_bytes=max_record_bytes,
-            envelope="orders",
-            identity_key="order_id",
+            records=[("orders",)],
+            identity=[[("order_id",)]],
             chunk_bytes=chunk_bytes,
         )
     )

@@ -165,7 +165,7 @@ def test_a_line_of_many_values_is_not_kept_value_by_value(piece: bytes) -> None:
 def test_the_arrays_key_may_be_any_text_in_any_spelling(spelled: str) -> None:
     line = b'{"a":1,"%b":[%b]}\n' % (spelled.encode(), A)
     source = Source(io.BytesIO(line * 3), 1 << 20)
-    records = Records(source, max_record_bytes=1000, envelope="größe/%", identity_key="order_id")
+    records = Records(source, max_record_bytes=1000, records=[("größe/%",)], identity=[[("order_id",)]])
     assert [bytes(raw) for batch in records for raw in batch.raws] == [A] * 3
 
 

@@ -185,12 +185,6 @@ def test_a_beginning_is_closed_wherever_it_is_cut(cut: int) -> None:
     assert (whole.is_whole, whole.value["a"][1]) == (True, {'b"': "c"})
 
 
-def test_the_open_arrays_of_a_beginning_are_known_by_the_keys_to_them() -> None:
-    found = head.read(b'{"x": [1], "a": {"b": [{"c": [')
-    assert found is not None
-    assert found.arrays == {("a", "b"): 22}
-
-
 def test_memory_is_bounded_whatever_the_keys_are() -> None:
     profile = Profile()
     numbers = random.Random(7)

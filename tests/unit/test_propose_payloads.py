@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chalicelib.contracts.contract import CurrencyAt, Dates, DigitsAt, FromRecord, Nulls
-from chalicelib.propose.sample import decode
+from chalicelib.propose.json_values import decode
 from chalicelib.queries import saved
 from tests.unit.proposing import PAYLOADS, payload, proposed, refused
 

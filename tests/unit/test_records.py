@@ -276,8 +276,8 @@ def test_a_constant_that_is_no_json_spoils_its_record_alone(constant: bytes, chu
     records = Records(
         Source(io.BytesIO(file), 1 << 30),
         max_record_bytes=1 << 20,
-        envelope="orders",
-        identity_key="order_id",
+        records=[("orders",)],
+        identity=[[("order_id",)]],
         chunk_bytes=chunk_bytes,
     )
     raws = [bytes(raw) for batch in records for raw in batch.raws]

@@ -82,8 +82,8 @@ def test_batches_whose_rows_are_many_come_in_parts_here_too(
 
 
 def batches_of(text: bytes) -> Iterator[Batch]:
-    return iter(Records(Source(io.BytesIO(text), LIMIT), max_record_bytes=LIMIT, envelope="orders",
-                        identity_key="order_id"))  # fmt: skip
+    return iter(Records(Source(io.BytesIO(text), LIMIT), max_record_bytes=LIMIT, records=[("orders",)],
+                        identity=[[("order_id",)]]))  # fmt: skip
 
 
 @pytest.mark.thorough
