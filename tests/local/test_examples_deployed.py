@@ -1,4 +1,4 @@
-"""Two examples in one deployment with the orders: copied beside them, deployed, dropped, asked."""
+"""All examples in one deployment with the orders: copied beside them, deployed, dropped, asked."""
 
 from __future__ import annotations
 
@@ -14,19 +14,17 @@ from chalicelib.contracts import registry
 from chalicelib.queries import saved
 from local.deploy import deploy
 from local.emulator import running
-from tests.example_rows import EXAMPLES
+from tests.example_rows import EXAMPLES, NAMES
 from tests.local.api_client import Client
 from tests.local.product import Product, order, project_with
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
 
-COPIED = ("shopify", "stripe")
-
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     project = project_with(tmp_path_factory.mktemp("project"), {})
-    for name in COPIED:
+    for name in NAMES:
         shutil.copytree(EXAMPLES / name, project / "chalicelib" / "contracts" / name)
     with running() as aws:
         yield Product(aws, deploy(aws, tmp_path_factory.mktemp("workspace"), project))
@@ -36,7 +34,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 def loaded(product: Product) -> Product:
     """The product with each sample in the folder of its contract, and an order in the orders'."""
     keys = [product.drop("one.json", [order("o-1")])]
-    for name in COPIED:
+    for name in NAMES:
         folder = product.settings.incoming_prefix + registry.contract(str(EXAMPLES / name)).incoming
         keys.append(product.put(f"{folder}sample.json", (EXAMPLES / name / "sample.json").read_bytes()))
     for key in keys:
@@ -45,14 +43,14 @@ def loaded(product: Product) -> Product:
     return product
 
 
-@pytest.mark.parametrize("name", COPIED)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_table_of_an_example_has_its_expected_rows(loaded: Product, name: str) -> None:
     expected = json.loads((EXAMPLES / name / "expected.json").read_text("utf-8"))
     for table, rows in expected.items():
         assert loaded.ask(f"SELECT COUNT(*) FROM {table}") == [(len(rows),)], table
 
 
-@pytest.mark.parametrize("name", COPIED)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_saved_queries_of_an_example_answer_over_http_as_in_memory(loaded: Product, name: str) -> None:
     client = Client(loaded, (loaded.aws.access_key_id, loaded.aws.secret_access_key))
     golden = EXAMPLES.parents[1] / "tests" / "goldens" / f"example_{name}.json"
