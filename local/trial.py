@@ -91,8 +91,8 @@ def _contract_folder(project: Path, file: Path, contract: str, progress: Progres
 
 
 def _proposed(project: Path, file: Path, progress: Progress) -> tuple[Path, str]:
-    wanted = propose.name_of(str(file))
-    names = itertools.chain((wanted,), (f"{wanted}_{number}" for number in itertools.count(2)))
+    usual = propose.name_of(str(file))
+    names = itertools.chain((usual,), (f"{usual}_{number}" for number in itertools.count(2)))
     name = next(each for each in names if not (PROJECT / CONTRACTS / each).exists())
     folder = project / CONTRACTS / name
     said = io.StringIO()
@@ -104,8 +104,8 @@ def _proposed(project: Path, file: Path, progress: Progress) -> tuple[Path, str]
             raise LocalError("no contract was proposed for it", remedy, said.getvalue().replace(f"{file}: ", ""))
     for line in said.getvalue().splitlines():
         progress.say(f"    {line}")
-    if name != wanted:
-        progress.say(f"    it is named {name}, since the project has a contract {wanted}: CONTRACT={wanted} tries that")
+    if name != usual:
+        progress.say(f"    it is named {name}, since the project has a contract {usual}: CONTRACT={usual} tries that")
     return folder, said.getvalue()
 
 
@@ -218,11 +218,11 @@ class _Trial:
         few = rows[:FEW_ROWS]
         shown = self._shown(columns, few)
         self.progress.console.print(answer_table(columns, few, shown, LONGEST))
-        left = [_counted(len(rows) - len(few), "row"), _counted(len(columns) - len(shown), "column")]
+        further = [_counted(len(rows) - len(few), "row"), _counted(len(columns) - len(shown), "column")]
         if not rows:
             self.progress.say("    no rows")
-        elif any(left):
-            self.progress.say(f"    {' and '.join(filter(None, left))} more")
+        elif any(further):
+            self.progress.say(f"    {' and '.join(filter(None, further))} more")
 
     def _of_first(self, columns: Sequence[str]) -> dict[str, str]:
         sql = f"SELECT {', '.join(columns)} FROM {self.contract.main.name} LIMIT 1"  # noqa: S608 - names of ours

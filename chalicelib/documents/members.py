@@ -195,7 +195,7 @@ class ObjectWalk:
                 run = _OBJECT.decode(text)
                 del run[""]
                 self.beside.add_all(self._open[-1], [run], run)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return False
         self._due = _Due.NEXT
         return True

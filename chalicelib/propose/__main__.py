@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from chalicelib.contracts.contract import Contract
@@ -91,7 +92,7 @@ def _propose(source: str, name: str, output: Path | None, *, is_schema: bool) ->
             return 1
         contract = _write(proposal, profile, outer, layout.at, output)
         with path.open("rb") as stream:
-            outcome = trial.run(stream, contract, settings, dict(os.environ))
+            outcome = trial.run(stream, contract, settings, os.environ, datetime.now(UTC))
     for line in outcome.lines():
         print(line, file=sys.stderr)
     _say_how_to_go_on(proposal)
@@ -105,17 +106,17 @@ def _proposal(
     if not profile.documents:
         print(f"{shown(source, 400)}: {none}", file=sys.stderr)
         return None
-    proposal = propose(profile, outer, layout, name)
+    proposal = propose(profile, outer, layout, name, datetime.now(UTC).year + 1)
     _say(proposal)
     return proposal if proposal.is_readable else None
 
 
 def _say_how_to_go_on(p: Proposal) -> None:
-    left = sum(not column.taken for table in p.tables if table.taken for column in table.columns)
+    columns = sum(not column.taken for table in p.tables if table.taken for column in table.columns)
     lists = sum(not table.taken for table in p.tables)
-    if left or lists:
+    if columns or lists:
         print(
-            f"{left} columns and {lists} tables are commented out in the contract, and their fields stay in "
+            f"{columns} columns and {lists} tables are commented out in the contract, and their fields stay in "
             "extra_fields: delete the leading # of those you want",
             file=sys.stderr,
         )

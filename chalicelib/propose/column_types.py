@@ -107,14 +107,15 @@ def _mixed_dates(of: Field) -> Typed | None:
     if not (texts and numbers and words.is_date(of.all_words)) or texts.count + numbers.count != node.scalars:
         return None
     formats = set(texts.formats) | set(numbers.formats)
-    if any(each.startswith("ambiguous") or each == "none" for each in formats):
+    if any(each.startswith("ambiguous") or each == "none" for each in formats) or len(numbers.formats) > 1:
         return None
     return Typed("timestamp", {"format": _formats(formats)} | _nulls(node, []), f"dates as {_masks(texts)} and numbers")
 
 
 def _number_date(of: Field, scope: Scope) -> Typed | None:
     node, dates = of.node, of.node.number_dates
-    if dates is None or not words.is_date(of.all_words):
+    if dates is None or not words.is_date(of.all_words) or len(dates.formats) > 1:
+        # Numbers of two sizes cannot be told apart: the first format would take them all.
         return None
     zeros = node.all_numbers.zeros
     if dates.count + zeros + (node.false if _false_is_none(node) else 0) != node.scalars:
@@ -123,7 +124,7 @@ def _number_date(of: Field, scope: Scope) -> Typed | None:
     if zeros:
         none = [zero for zero, count in ((0, _zeros(node.numbers)), ("0", _zeros(node.text_numbers))) if count]
     options = {"format": _formats(set(dates.formats))} | _nulls(node, none)
-    return Typed("timestamp", options, f"{' or '.join(sorted(dates.formats))} by their size")
+    return Typed("timestamp", options, f"{next(iter(dates.formats))} by their size")
 
 
 def _zeros(numbers: Numbers | None) -> int:
@@ -191,7 +192,7 @@ def _minor_units(of: Field, scope: Scope, numbers: Numbers) -> Typed:
         return none
     for key, sibling in of.siblings.items():
         path = str(JsonPath((*of.above, Key(key))))
-        if sibling.is_numeric and sibling.scalars == of.node.scalars:
+        if sibling.is_numeric and _is_beside(of, sibling):
             if " ".join(words.words(key)) in _DIGITS_KEYS and sibling.distinct <= _FEW_DIGITS:
                 return Typed("decimal", {"digits": path}, f"whole numbers, with their decimals in {key}")
             if words.words(key)[-1:] == ("divisor",) and sibling.distinct <= _POWERS_OF_TEN:
@@ -220,7 +221,7 @@ def _is_stripe(scope: Scope) -> bool:
 def _currency_path(of: Field, scope: Scope) -> str:
     """Return the path of the currency that is always there where the amount is, the nearest first."""
     for key, sibling in of.siblings.items():
-        if _is_currency(key, sibling) and sibling.currency_texts >= of.node.scalars:
+        if _is_currency(key, sibling) and _is_beside(of, sibling):
             return str(JsonPath((*of.above, Key(key))))
     for around in scope.chain:
         for each in around.fields:
@@ -228,6 +229,12 @@ def _currency_path(of: Field, scope: Scope) -> str:
             if _is_currency(each.keys[-1], each.node) and each.node.present == around.count and len(each.keys) <= 2:
                 return str(JsonPath(steps))
     return ""
+
+
+def _is_beside(of: Field, sibling: Node) -> bool:
+    """Tell whether a sibling has a value wherever the field may have one: in every object that they are in."""
+    objects = of.base if len(of.keys) == 1 else max(each.present for each in of.siblings.values())
+    return sibling.scalars == sibling.present == objects
 
 
 def _is_currency(key: str, node: Node) -> bool:

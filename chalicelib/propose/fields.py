@@ -239,10 +239,10 @@ def _visit_typed(
     found: list[Scope],
 ) -> None:
     children = {key: child for key, child in node.children.items() if key != "NULL"}
-    if set(children) == {"M"}:
+    if set(children) == {"M"} and not node.scalars:
         _walk(scope, children["M"], (*steps, Key("M")), keys, found)
         return
-    if set(children) == {"L"}:
+    if set(children) == {"L"} and not node.scalars:
         path = (*steps, Key("L"))
         of_list = Field((JsonPath(path),), keys, children["L"], scope.count, Kind.LIST, siblings, steps[:-1])
         scope.fields.append(of_list)

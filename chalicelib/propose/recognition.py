@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import datetime
 
 from chalicelib.contracts.paths import JsonPath, Key, quoted_key
 from chalicelib.errors import shown
@@ -48,16 +48,20 @@ _OTHER_CURRENCY = words.word_set("base default store presentment settlement glob
 _CATEGORY = words.word_set("channel source type category brand vendor method country region warehouse location store")
 
 
-def propose(profile: Profile, outer: Profile | None, layout: Layout, name: str) -> Proposal:
+def propose(
+    profile: Profile, outer: Profile | None, layout: Layout, name: str, latest_year: int = datetime.MAXYEAR
+) -> Proposal:
     """Return a contract for the documents of a profile.
 
-    `outer` is the profile of the records around them, where `layout.at` leads from one to the other.
+    `outer` is the profile of the records around them, where `layout.at` leads from one to the other. What is dated
+    after `latest_year` is not the date of a document, since a load takes none that is far ahead.
     """
-    return _Recognition(profile, outer, layout, name).proposal()
+    return _Recognition(profile, outer, layout, name, latest_year).proposal()
 
 
 class _Recognition:
-    def __init__(self, profile: Profile, outer: Profile | None, layout: Layout, name: str) -> None:
+    def __init__(self, profile: Profile, outer: Profile | None, layout: Layout, name: str, latest_year: int) -> None:
+        self._latest_year = latest_year
         self._documents = profile.documents
         self._scopes = scopes(profile.root, profile.documents)
         self._document = self._scopes[0]
@@ -362,7 +366,7 @@ class _Recognition:
         p = self._proposal
         dated = [c for c in main.columns if self._is_date(c)]
         ranked = sorted((rank, i) for i, c in enumerate(dated) if (rank := date_rank(c, words.DATES)) is not None)
-        full = [dated[i] for _, i in ranked if _dates_documents(node_of(dated[i]), self._documents)]
+        full = [dated[i] for _, i in ranked if self._dates_documents(node_of(dated[i]))]
         column = full[0] if full else self._outer_date(main)
         if column is None:
             other = [dated[i] for _, i in ranked] or dated
@@ -388,6 +392,11 @@ class _Recognition:
         each = column.field
         return each is not None and each in self._document.fields and column.type in ("date", "timestamp")
 
+    def _dates_documents(self, node: Node) -> bool:
+        """Tell whether a node has the date of every document, none of them too far ahead."""
+        last = max((each.last_year for each in (node.dates, node.number_dates) if each), default=0)
+        return node.dates_in_all(self._documents) and last <= self._latest_year
+
     def _outer_date(self, main: Table) -> Column | None:
         """Return a date of the record around the document, as a new column."""
         if self._outer is None or not self._proposal.at:
@@ -398,7 +407,7 @@ class _Recognition:
             kind = typed(each, self._outer)
             rank = place_of(each.joined, words.DATES)
             is_outside = not str(each.paths[0]).startswith(inside)
-            if is_outside and kind.type == "timestamp" and rank is not None and each.node.dates_in_all(self._documents):
+            if is_outside and kind.type == "timestamp" and rank is not None and self._dates_documents(each.node):
                 best = min(best, (rank, each, kind), key=lambda one: one[0]) if best else (rank, each, kind)
         if best is None:
             return None
@@ -477,12 +486,6 @@ class _Recognition:
     def is_money(self, column: Column, scope: Scope) -> bool:
         """Tell whether a column of a scope is money."""
         return column.field is not None and self._typed(column.field, scope).is_money
-
-
-def _dates_documents(node: Node, count: int) -> bool:
-    """Tell whether a node has the date of so many documents, none of them beyond the year that may follow a file."""
-    last = max((each.last_year for each in (node.dates, node.number_dates) if each), default=0)
-    return node.dates_in_all(count) and last <= datetime.now(UTC).year + 1
 
 
 def _line_roles(table: Table, of: _Recognition, names: Names) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -105,8 +105,13 @@ class Trial:
             yield "  give a column that stays empty the path that holds its value, or delete its line"
 
 
-def run(stream: ByteStream, contract: Contract, settings: Settings, environment: dict[str, str]) -> Trial:
-    """Read a file to its end by a contract, as a load does, and write nothing. Raises UnreadableFile."""
+def run(
+    stream: ByteStream, contract: Contract, settings: Settings, environment: Mapping[str, str], now: datetime
+) -> Trial:
+    """Read a file to its end by a contract, as a load at the time `now` does, and write nothing.
+
+    Raises UnreadableFile.
+    """
     limits = Limits(
         settings.max_record_bytes,
         settings.max_decompressed_bytes,
@@ -115,6 +120,6 @@ def run(stream: ByteStream, contract: Contract, settings: Settings, environment:
         max_rejected_percent=100,
     )
     rejections = Rejections()
-    lineage = Lineage("sample", "sample", datetime.now(UTC))
+    lineage = Lineage("sample", "sample", now)
     converted = convert(stream, lineage, limits, writer=Discard(), reject=rejections.add, contract=contract)
     return Trial(contract, converted, rejections)

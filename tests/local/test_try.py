@@ -1,4 +1,4 @@
-"""`make try` itself: a file of one's own becomes a contract, tables and answers; nothing stays unless it is kept."""
+"""`make try` itself: a file becomes a contract, tables and answers, and nothing stays unless it is kept."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def proposed(content: Any, name: str = "shop", **limits: int) -> Proposed:
     layout = sample.find_layout()
     documents = list(sample.read())
     profile, outer = profiles(documents, layout.at)
-    proposal = propose(profile, outer, layout, name)
+    proposal = propose(profile, outer, layout, name, latest_year=2027)
     text = contract_text.written(proposal)
     made = made_up.written(profile, outer, proposal, layout.at)
     return Proposed(layout, proposal, text, made, saved_queries.written(proposal), documents)

@@ -342,13 +342,14 @@ CSV = [
     for i in range(4)
 ]
 
-ORDER = {
+LINE = {"sku": "a", "quantity": 2, "unit_price": 10}
+ORDER: dict[str, Any] = {
     "order_id": 1,
     "created_at": "2024-01-02T03:04:05Z",
     "customer": {"id": 5, "name": "x"},
     "total": 20,
     "currency": "EUR",
-    "items": [{"sku": "a", "quantity": 2, "unit_price": 10}],
+    "items": [LINE],
 }
 
 
@@ -358,7 +359,7 @@ def _later(**changed: Any) -> list[dict[str, Any]]:
 
 
 def _later_line(**changed: Any) -> list[dict[str, Any]]:
-    return _later(items=[{**ORDER["items"][0], **changed}])  # type: ignore[index]
+    return _later(items=[{**LINE, **changed}])
 
 
 SNS = {
@@ -417,7 +418,7 @@ WILD: dict[str, bytes] = {
     "later_object_for_a_text": _json(_later(currency={"code": "EUR"})),
     "later_text_for_an_object": _json(_later(customer="guest")),
     "later_list_for_an_object": _json(_later(customer=[])),
-    "later_object_for_the_lines": _json(_later(items=ORDER["items"][0])),  # type: ignore[index]
+    "later_object_for_the_lines": _json(_later(items=LINE)),
     "later_text_for_the_lines": _json(_later(items="none")),
     "later_empty_text_for_the_lines": _json(_later(items="")),
     "later_list_for_a_line": _json(_later(items=[[1, 2]])),
@@ -458,6 +459,23 @@ WILD: dict[str, bytes] = {
     "later_year_0": _json(
         [{**ORDER, "order_id": i, "shipped_date": ["2024-01-01", "0000-01-01"][i]} for i in range(2)]
     ),
+    "later_epoch_of_another_size": _json(
+        [
+            {**ORDER, "order_id": i, "created_at": 1704164645 * 1000**i, "shipped_at": [1704164645, 20240102][i]}
+            for i in range(2)
+        ]
+    ),
+    "later_text_for_a_typed_list": _lines(
+        *(
+            {"id": {"S": f"o{i}"}, "total": {"N": "2.5"}, "items": {"L": [{"M": {"sku": {"S": "a"}}}]}}
+            for i in range(3)
+        ),
+        {"id": {"S": "o9"}, "total": {"N": "2.5"}, "items": "none"},
+    ),
+    "an_amount_in_cents_without_its_currency": _json(
+        [{**ORDER, "order_id": i, "tax_cents": 100, "currency": None if i == 2 else "EUR"} for i in range(4)]
+        + [{key: each for key, each in ORDER.items() if key != "total"}]
+    ),
     "later_compact_iso": _json(_later(created_at="20240102T030405Z")),
     "later_leap_second": _json(_later(created_at="2016-12-31T23:59:60Z")),
     "later_24_hours": _json(_later(created_at="2016-12-31T24:00:00Z")),
@@ -489,7 +507,7 @@ WILD: dict[str, bytes] = {
     "lists_of_scalars": _json(
         [{**ORDER, "order_id": i, "tags": ["a", 1, None][: i + 1], "sizes": [1.5]} for i in range(3)]
     ),
-    "two_lists_of_lines": _json([{**ORDER, "order_id": i, "returned_items": ORDER["items"] * i} for i in range(3)]),
+    "two_lists_of_lines": _json([{**ORDER, "order_id": i, "returned_items": [LINE] * i} for i in range(3)]),
     "three_lists_deep": _json(
         [
             {
