@@ -8,7 +8,7 @@ BENCH_READY := $(VENV)/.bench-ready
 LOCAL_PORT ?= 4566
 in-region = $(if $(REGION),AWS_DEFAULT_REGION=$(REGION) )
 
-.PHONY: help demo try local test test-fast test-slow check lint types format docs bench bench-latency lock aws deploy destroy smoke terraform clean
+.PHONY: help demo try local test test-fast test-slow check lint types check-contracts format docs bench bench-latency lock aws deploy destroy smoke terraform clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -39,8 +39,8 @@ need-stage = $(if $(STAGE),,$(error name the stage: make $@ STAGE=dev))
 deploy: $(READY) ## a stage into your AWS account: STAGE=dev BUCKET=my-orders (the bucket once; REGION if no profile has it; DEPLOY="--pause 30 ..." for further options)
 	$(need-stage)@$(in-region)$(BIN)/python -m release deploy --stage $(STAGE) $(if $(BUCKET),--bucket $(BUCKET)) $(if $(LAYER),--layer $(LAYER)) $(DEPLOY)
 
-smoke: $(READY) ## test a deployed stage: drop a file, ask, compare, remove it; STAGE=dev
-	$(need-stage)@$(in-region)$(BIN)/python -m release smoke --stage $(STAGE)
+smoke: $(READY) ## test a deployed stage: drop a file, ask, compare, remove it; STAGE=dev (CONTRACT=name; the first by itself)
+	$(need-stage)@$(in-region)$(BIN)/python -m release smoke --stage $(STAGE) $(if $(CONTRACT),--contract $(CONTRACT))
 
 terraform: $(READY) ## the stage as a directory for Terraform, in build/terraform/STAGE; STAGE=prod
 	$(need-stage)@$(in-region)$(BIN)/python -m release terraform --stage $(STAGE)
@@ -57,7 +57,7 @@ test-fast: $(READY) ## tests in memory, in half a minute: nothing started, no de
 test-slow: $(READY) ## the slow proof
 	@$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
 
-check: lint types ## format, lint, types, layers, generated docs
+check: lint types check-contracts ## format, lint, types, layers, generated docs, your contracts
 
 lint: $(READY) ## format and lint, in seconds
 	@$(BIN)/ruff format --check .
@@ -67,6 +67,9 @@ types: $(READY) ## types, layers, generated docs
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m docs.generate --check
+
+check-contracts: $(READY) ## whether contracts, their samples and saved queries fit: all of chalicelib/contracts, or CONTRACT="NAME|FILE ..."
+	@$(BIN)/python -m local check-contracts $(CONTRACT)
 
 format: $(READY) ## put the code into shape
 	@$(BIN)/ruff format .

@@ -48,13 +48,7 @@ def check_contracts(settings: Settings, folder: Path = registry.FOLDER) -> None:
 
 def _datasets(settings: Settings, folder: Path) -> tuple[tuple[Dataset, ...], list[str]]:
     """Return the datasets of the contracts in `folder` that can be read, and all faults."""
-    prefixes = Prefixes(
-        settings.incoming_prefix,
-        settings.quarantine_prefix,
-        settings.ledger_prefix,
-        settings.results_prefix,
-        settings.state_prefix,
-    )
+    prefixes = Prefixes.of(settings)
     contracts, faults = registry.readable(folder)
     made = tuple(Dataset(contract, settings.bucket, settings.database, prefixes) for contract in contracts)
     return made, [*faults, *dataset.clashes(made)]

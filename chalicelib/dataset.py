@@ -8,6 +8,7 @@ from pathlib import Path
 
 from chalicelib.contracts.contract import Contract, Table
 from chalicelib.errors import ContractError
+from chalicelib.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,17 @@ class Prefixes:
     ledger: str
     results: str
     state: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> Prefixes:
+        """Return the prefixes that a stage's settings give."""
+        return cls(
+            settings.incoming_prefix,
+            settings.quarantine_prefix,
+            settings.ledger_prefix,
+            settings.results_prefix,
+            settings.state_prefix,
+        )
 
     @property
     def all(self) -> tuple[str, ...]:

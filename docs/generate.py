@@ -5,30 +5,23 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterable
 from dataclasses import MISSING, fields
 from pathlib import Path
 
 from chalicelib import assembly
 from chalicelib.api.openapi import document
-from chalicelib.contracts import registry
-from chalicelib.contracts.contract import (
-    DESCRIPTIONS,
-    TAKES,
-    Column,
-    Contract,
-    FromDocument,
-    Origin,
-    Product,
-    RowNumber,
-    Type,
-)
+from chalicelib.contracts.contract import Contract
 from chalicelib.contracts.reading import read
+from chalicelib.dataset import Dataset
 from chalicelib.flatten.notebook import flatten_orders
 from chalicelib.queries import saved
 from chalicelib.settings import Settings
+from docs.contract_pages import contract_page, queries_page, table
 
 DOCS = Path(__file__).parent
 PARTS = DOCS / "parts"
+SETTINGS = Settings(bucket="any")
 
 EXAMPLE_ORDER = {
     "id": 7001,
@@ -49,7 +42,8 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="change nothing; fail when a document is stale")
     options = parser.parse_args()
     stale = []
-    for name, text in documents().items():
+    made = documents()
+    for name, text in made.items():
         path = DOCS / name
         if path.exists() and path.read_text("utf-8") == text:
             continue
@@ -57,30 +51,41 @@ def main() -> int:
             stale.append(name)
         else:
             path.write_text(text, "utf-8")
+    for path in sorted(DOCS.glob("contract-*.md")):
+        if path.name not in made and options.check:
+            stale.append(path.name)
+        elif path.name not in made:
+            path.unlink()
     for name in stale:
         print(f"docs/{name} is stale: run `python -m docs.generate`", file=sys.stderr)
     return 1 if stale else 0
 
 
-def documents() -> dict[str, str]:
+def documents(settings: Settings = SETTINGS) -> dict[str, str]:
     """Return every generated document by its name in docs/."""
+    datasets = assembly.datasets(settings)
     return {
-        "contract.md": contract_document(),
+        "contract.md": contract_document(each.name for each in datasets),
         "settings.md": settings_document(),
+        **pages_of(datasets),
         "openapi.json": openapi_document(),
     }
 
 
-def contract_document() -> str:
-    """Return docs/contract.md: the columns, then the prose of parts/contract.md with its example worked out."""
-    columns = table(
-        ["column", "type", "from", "rule"],
-        [[f"`{c.name}`", f"`{c.glue_type}`", _source(c), _rule(c)] for c in registry.contract().main.columns],
-    )
+def pages_of(datasets: tuple[Dataset, ...]) -> dict[str, str]:
+    """Return the documents that are made of contracts: one of each, and one of all saved queries."""
+    queries = saved.load(datasets)
+    pages = {f"contract-{each.name}.md": contract_page(each, queries.values()) for each in datasets}
+    return {**pages, "queries.md": queries_page((PARTS / "queries.md").read_text("utf-8"), datasets, queries)}
+
+
+def contract_document(names: Iterable[str]) -> str:
+    """Return docs/contract.md: the prose of parts/contract.md, with its example worked out."""
     prose = (PARTS / "contract.md").read_text("utf-8")
     example = (PARTS / "purchases.toml").read_text("utf-8")
+    pages = ", ".join(f"[contract-{name}.md](contract-{name}.md)" for name in names)
     return (
-        prose.replace("{{columns}}", columns)
+        prose.replace("{{contracts}}", pages)
         .replace("{{example}}", f"```toml\n{example.strip()}\n```")
         .replace("{{example order}}", f"```json\n{json.dumps(EXAMPLE_ORDER, indent=2)}\n```")
         .replace("{{example rows}}", example_rows())
@@ -118,38 +123,6 @@ def openapi_document() -> str:
     datasets = assembly.datasets(settings)
     api = document([each.name for each in datasets], saved.load(datasets), settings, "")
     return json.dumps(api, indent=1, ensure_ascii=False) + "\n"
-
-
-def table(header: list[str], rows: list[list[str]]) -> str:
-    """Return a Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-
-
-def _source(column: Column) -> str:
-    match column.source:
-        case FromDocument(paths):
-            return ", else ".join(f"`{path}`" for path in paths)
-        case RowNumber(of):
-            return f"position in `{of}`, from 1"
-        case Product(factors):
-            return " × ".join(factors) + ", exact"
-        case Origin() as origin:
-            return DESCRIPTIONS[origin].removesuffix(".")
-        case _:
-            return "the record around the document"
-
-
-def _rule(column: Column) -> str:
-    rules = [column.description]
-    if isinstance(column.source, FromDocument):
-        accepts = TAKES[column.type]
-        rules.insert(0, f"{'**Required.** ' if column.required else ''}{accepts[:1].upper()}{accepts[1:]}.")
-        if column == registry.contract().date_column:
-            rules.insert(1, f"From {registry.contract().earliest.year} to one year after the file.")
-    elif column.source is Origin.MONTH:
-        rules.insert(0, f"{TAKES[Type.MONTH]}.")
-    return " ".join(rules)
 
 
 if __name__ == "__main__":

@@ -136,6 +136,8 @@ def _plan_one(resource: Resource, say: Say) -> str:
             say(f"  + {change.field}: {shown(change.after, 120)}")
         else:
             say(f"  ~ {change.field}: {_value(change.before)} -> {_value(change.after)}")
+    for remark in [] if planned.creates else resource.remarks(planned.existing):
+        say(f"  = {remark}")
     return planned.word
 
 

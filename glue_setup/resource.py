@@ -95,6 +95,10 @@ class Resource(ABC):
         """Return the same for Terraform; nothing for what Terraform has no resource for."""
         return {}
 
+    def remarks(self, existing: Any) -> list[str]:
+        """Return what a change of what `find` returned means for those who use it."""
+        return []
+
     def waits(self) -> str | None:
         """Return why it cannot be made yet and what to do, or None when it can."""
         return None

@@ -8,7 +8,7 @@ from chalicelib.aws.glue import find_table, table_input
 from chalicelib.contracts import contract
 from chalicelib.dataset import Dataset
 from glue_setup.clients import Clients
-from glue_setup.compatibility import incompatible
+from glue_setup.compatibility import incompatible, remarks
 from glue_setup.crawler import crawler_name
 from glue_setup.errors import Refused
 from glue_setup.resource import OWNER, Blocks, Plan, Resource, State, as_text
@@ -152,10 +152,14 @@ class Table(Resource):
 
         Raises Refused when the files that are there could not be read after the change.
         """
-        reasons = incompatible(_types(_columns(existing)), _types(existing.get("PartitionKeys", [])), self._table)
+        reasons = incompatible(*_catalog(existing), self._table)
         if reasons:
             raise Refused(self.name, reasons)
         return self._state(existing)
+
+    def remarks(self, existing: Any) -> list[str]:
+        """Return what readers see of the rows that are there after the change."""
+        return remarks(*_catalog(existing), self._table)
 
     def desired(self, current: State | None) -> State:
         """Return the same fields of the declared table."""
@@ -226,6 +230,11 @@ class Table(Resource):
 
 def _columns(table: Any) -> list[Any]:
     return list(table.get("StorageDescriptor", {}).get("Columns", []))
+
+
+def _catalog(table: Any) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the types of a table's columns and of its partition, by name."""
+    return _types(_columns(table)), _types(table.get("PartitionKeys", []))
 
 
 def _types(columns: Any) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Command line of the house on a laptop: `python -m local up|aws|demo|try`."""
+"""Command line of the house on a laptop: `python -m local up|aws|demo|try|check-contracts`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if __name__ == "__main__":
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.errors import EtlError
+from local import contract_check
 from local.demo import demo
 from local.emulator import DEFAULT_PORT, PROJECT
 from local.errors import LocalError
@@ -37,11 +38,17 @@ def main(arguments: list[str] | None = None) -> int:
         command = commands.add_parser(name, help=text)
         command.add_argument("--port", type=_port, default=os.environ.get("LOCAL_PORT") or DEFAULT_PORT)
     commands.add_parser("demo", help="run the main job from nothing to checked answers")
+    checking = commands.add_parser("check-contracts", help="check contracts with their samples and saved queries")
+    checking.add_argument(
+        "contracts", metavar="NAME|FILE", nargs="*", help="which (default: all in chalicelib/contracts)"
+    )
     own = commands.add_parser("try", help="propose a contract for a file of your own, deploy it, load the file, ask")
     own.add_argument("file", metavar="FILE", type=Path, help="documents in any of the input forms")
     own.add_argument("--contract", metavar="NAME|FOLDER", default="", help="try this contract and propose none")
     own.add_argument("--keep", action="store_true", help="write the proposed contract into the project")
     options = parser.parse_args(arguments)
+    if options.command == "check-contracts":
+        return contract_check.main(options.contracts)
 
     progress = Progress()
     # Both end as Ctrl-C does, with everything cleaned up; a shell starts what is in its background with SIGINT ignored.

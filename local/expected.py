@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -14,10 +14,14 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from chalicelib.contracts import registry
-from chalicelib.contracts.contract import Table
+from chalicelib.contracts.contract import Contract, Table
+from chalicelib.contracts.reading import SAMPLE_NAME
 from chalicelib.counts import Counts
 from chalicelib.dataset import Dataset
+from chalicelib.flatten.columns import month_name
+from chalicelib.queries.saved import SavedQuery
 from local.emulator import PROJECT
+from local.sample_check import check_sample
 
 Row = dict[str, Any]
 
@@ -56,11 +60,37 @@ class Samples:
     answers: dict[str, Any]
 
     @classmethod
-    def of(cls, dataset: Dataset) -> Samples | None:
+    def of(cls, dataset: Dataset, queries: Iterable[SavedQuery]) -> Samples | None:
         """Read the samples of a dataset: `sample_data` for the default contract, else the folder in it that has the
-        contract's name. None where there is no such folder."""
+        contract's name. Where there is none, or its rows have other columns than the contract, the contract's own
+        sample. None where it has none, or one that does not load."""
         folder = FOLDER if dataset.name == registry.DEFAULT else FOLDER / dataset.name
-        return cls.read(folder) if folder.exists() else None
+        samples = cls.read(folder) if folder.exists() else None
+        columns = {column.name for column in dataset.contract.main.columns if not column.name.startswith("source_")}
+        if samples is not None and all(columns == set(row) for sample in samples.files for row in sample.rows):
+            return samples
+        return cls._of_contract(dataset.contract, [each for each in queries if each.contract == dataset.name])
+
+    @classmethod
+    def _of_contract(cls, contract: Contract, queries: Iterable[SavedQuery]) -> Samples | None:
+        """Return the contract's sample with the rows that the strict way makes of it. What its queries answer is not
+        known, only that they do."""
+        sample = check_sample(contract)
+        if sample.faults or contract.folder is None:
+            return None
+        rows = [
+            {
+                **{name: _plain(value) for name, value in row.items()},
+                contract.main.partition.name: month_name(int(month)),
+            }
+            for part in sample.flattened
+            for row, month in zip(part.tables[0].rows.to_pylist(), part.tables[0].months, strict=True)
+        ]
+        answers = {
+            each.name: {"parameters": {one.name: one.example for one in each.parameters if one.required}}
+            for each in queries
+        }
+        return cls([Sample(contract.folder / SAMPLE_NAME, rows, [])], answers)
 
     @classmethod
     def read(cls, folder: Path) -> Samples:

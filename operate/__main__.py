@@ -1,13 +1,13 @@
-"""What an operator runs on a laptop: `python -m operate replay|redrive --stage STAGE`."""
+"""What an operator runs on a laptop: `python -m operate replay|redrive|promote --stage STAGE`."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 
-from operate import redrive, replay
+from operate import promote, redrive, replay
 
-COMMANDS = {"replay": replay.main, "redrive": redrive.main}
+COMMANDS = {"replay": replay.main, "redrive": redrive.main, "promote": promote.main}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

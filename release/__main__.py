@@ -15,7 +15,7 @@ from botocore.exceptions import NoCredentialsError, NoRegionError
 from chalicelib.assembly import check_contracts, datasets
 from chalicelib.aws.athena import Athena
 from chalicelib.aws.glue import find_table
-from chalicelib.contracts import registry
+from chalicelib.dataset import Dataset
 from chalicelib.queries import saved
 from chalicelib.stage import Stage, read_stage, stage_in
 from glue_setup import command_line
@@ -25,9 +25,9 @@ from glue_setup.command_line import say
 from glue_setup.errors import SetupError
 from glue_setup.target import target_of
 from release import configuration, layers, record, terraforming
-from release.asking import QUERY, Direct, Rest
+from release.asking import Direct, Rest, query_of
 from release.deploying import Deployer
-from release.smoke import AGAIN_SECONDS, FIRST_SECONDS, LATER_SECONDS, Asks, Smoke
+from release.smoke import AGAIN_SECONDS, FIRST_SECONDS, LATER_SECONDS, Asks, Smoke, differences
 from release.steps import Patience
 
 
@@ -91,25 +91,40 @@ def _smoke(options: argparse.Namespace) -> None:
     stage = read_stage(options.project, options.stage)
     session = boto3.Session()
     clients = connect(session, stage.name)
-    # The order that is dropped is one of this contract's.
-    dataset = next(each for each in datasets(stage.settings) if each.name == registry.DEFAULT)
-    asks: Asks | None = _asks(stage, clients, session, options.project)
+    deployed = datasets(stage.settings)
+    dataset = _dataset(deployed, options.contract)
+    asks: Asks | None = _asks(stage, clients, session, options.project, dataset)
     table = dataset.contract.main.name
     if not find_table(clients.glue, dataset.database, table):
         if stage.settings.catalog_mode != "crawler":
             raise SetupError(f"table {table} is not there: python -m glue_setup apply --stage {stage.name}")
         asks = None
-    log_group = f"/aws/lambda/{stage.function('load')}"
-    smoke = Smoke(clients.s3, dataset, log_group, within=options.within, again=options.again)
+    smoke = Smoke(
+        clients.s3,
+        dataset,
+        f"/aws/lambda/{stage.function('load')}",
+        differences=lambda: differences(clients.glue, dataset),
+        within=options.within,
+        again=options.again,
+    )
     smoke.run(asks, lambda line: say(f"  {line}"))
 
 
-def _asks(stage: Stage, clients: Clients, session: boto3.Session, project: Path) -> Asks:
-    deployed = record.read(project, stage.name, os.environ.get("AWS_ENDPOINT_URL"))
-    if deployed and deployed.api_url and stage.settings.api_auth != "api_key":
-        return Rest(session, deployed.api_url)
+def _dataset(deployed: tuple[Dataset, ...], name: str | None) -> Dataset:
+    """Return the dataset of the contract that is named, or the first. Raises SetupError where there is none."""
+    for each in deployed:
+        if name in (None, each.name):
+            return each
+    raise SetupError(f"there is no contract {name!r}: give one of {', '.join(each.name for each in deployed)}")
+
+
+def _asks(stage: Stage, clients: Clients, session: boto3.Session, project: Path, dataset: Dataset) -> Asks:
     queries = saved.load(datasets(stage.settings))
-    return Direct(Athena(clients.athena, stage.settings, queries), queries[QUERY])
+    query = query_of(dataset.contract, queries.values())
+    deployed = record.read(project, stage.name, os.environ.get("AWS_ENDPOINT_URL"))
+    if query and deployed and deployed.api_url and stage.settings.api_auth != "api_key":
+        return Rest(session, deployed.api_url, query)
+    return Direct(Athena(clients.athena, stage.settings, queries), dataset, query)
 
 
 def _deploy(options: argparse.Namespace) -> None:
@@ -167,6 +182,9 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--within", type=_seconds, metavar="SECONDS", help=text)
             text = f"after which a file that S3 has not announced is put again (default: {AGAIN_SECONDS:g})"
             command.add_argument("--again", type=_seconds, default=AGAIN_SECONDS, metavar="SECONDS", help=text)
+        if name == "smoke":
+            text = "whose sample has the document that is dropped (default: the first)"
+            command.add_argument("--contract", metavar="NAME", help=text)
         if name == "deploy":
             text = f"before a step that failed for a passing reason is run again (default: {Patience.pause:g})"
             command.add_argument("--pause", type=_seconds, default=Patience.pause, metavar="SECONDS", help=text)

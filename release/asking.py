@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -13,9 +14,13 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import HTTPClientError
 from botocore.httpsession import URLLib3Session
 
+from chalicelib.contracts.contract import Contract, Origin, Type
+from chalicelib.dataset import Dataset
 from chalicelib.errors import EtlError
+from chalicelib.queries.parameters import render
 from glue_setup.errors import SetupError
 from release.smoke import Answer
+from release.smoke_document import SmokeDocument
 
 if TYPE_CHECKING:
     import boto3
@@ -23,7 +28,6 @@ if TYPE_CHECKING:
     from chalicelib.aws.athena import Athena
     from chalicelib.queries.saved import SavedQuery
 
-QUERY = "order_lines_of"
 ASK_SECONDS = 120.0
 YOUNG_SECONDS = 60.0
 """How long a stage of the API that was just made may answer 403 to everybody: mostly seconds."""
@@ -35,24 +39,25 @@ NOT_ALLOWED = "is not authorized"
 class Rest:
     """Asks the REST API with the session's credentials, which need execute-api:Invoke."""
 
-    how = f"the REST API: GET /queries/{QUERY}"
-
     def __init__(
         self,
         session: boto3.Session,
         url: str,
+        query: SavedQuery,
         *,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._session = session
         self._url = url
+        self._query = query
+        self.how = f"the REST API: GET /queries/{query.name}"
         self._monotonic = monotonic
         self._sleep = sleep
 
-    def lines_of(self, order_id: str) -> Answer:
+    def rows_of(self, document: SmokeDocument) -> Answer:
         """Ask, and follow the execution if it takes longer than the API waits. Raises SetupError."""
-        status, body = self._get(f"/queries/{QUERY}?{urlencode({'order_id': order_id})}")
+        status, body = self._get(f"/queries/{self._query.name}?{urlencode(document.identity)}")
         execution_id = str(body["execution_id"])
         deadline = self._monotonic() + ASK_SECONDS
         while status == 202 or body.get("state") in ("QUEUED", "RUNNING"):
@@ -62,7 +67,7 @@ class Rest:
             status, body = self._get(f"/executions/{execution_id}")
         if "rows" not in body:
             _, body = self._get(f"/executions/{execution_id}/results")
-        return _answer(execution_id, body)
+        return _answer(execution_id, body, self._query)
 
     def _get(self, path: str) -> tuple[int, Mapping[str, Any]]:
         url = f"{self._url}{path}"
@@ -74,6 +79,12 @@ class Rest:
             self._sleep(PAUSE_SECONDS)
         if answer.status_code == 403:
             raise SetupError(f"GET {url} was refused: allow execute-api:Invoke on it to the caller ({answer.text})")
+        if answer.status_code in (400, 404):
+            raise SetupError(
+                f"GET {url} answered {answer.status_code}: {answer.text}; the deployed API is not the one of this "
+                f"project, which has the query {self._query.name} with these parameters: deploy it, or run the smoke "
+                "test of the version that is deployed"
+            )
         if answer.status_code >= 300:
             raise SetupError(f"GET {url} answered {answer.status_code}: {answer.text}")
         return answer.status_code, json.loads(answer.text)
@@ -91,25 +102,59 @@ class Rest:
 
 
 class Direct:
-    """Asks Athena in the stage's workgroup: where API_AUTH=api_key, or nothing was deployed but the loader."""
+    """Asks Athena in the stage's workgroup with the caller's rights: where the API takes a key, where nothing was
+    deployed but the loader, and where no saved query asks by the identity, which is what `query` is None for."""
 
-    how = f"Athena: {QUERY}"
-
-    def __init__(self, athena: Athena, query: SavedQuery) -> None:
+    def __init__(self, athena: Athena, dataset: Dataset, query: SavedQuery | None) -> None:
         self._athena = athena
+        self._dataset = dataset
         self._query = query
+        self._from = dataset.contract.main.latest or dataset.contract.main.name
+        self.how = f"Athena: {query.name if query else self._from}"
 
-    def lines_of(self, order_id: str) -> Answer:
+    def rows_of(self, document: SmokeDocument) -> Answer:
         """Ask, and wait. Raises SetupError."""
-        statement = self._query.bind({"order_id": order_id})
         try:
-            execution_id = self._athena.start(statement.sql, statement.parameters, name=QUERY)
+            if self._query is None:
+                execution_id = self._athena.start(self._select(document))
+            else:
+                statement = self._query.bind({name: str(value) for name, value in document.identity.items()})
+                execution_id = self._athena.start(statement.sql, statement.parameters, name=self._query.name)
             page = self._athena.page(self._athena.wait(execution_id, ASK_SECONDS)).describe()
         except EtlError as error:
-            raise SetupError(f"{QUERY} could not be asked: {error}") from None
-        return _answer(execution_id, page)
+            raise SetupError(f"{self.how} could not be asked: {error}") from None
+        return _answer(execution_id, page, self._query)
+
+    def _select(self, document: SmokeDocument) -> str:
+        main = self._dataset.contract.main
+        rows = document.rows[main.name]
+        # What is the same in all rows and names this document alone: its identity, the object, the month.
+        names = [*document.identity, main.of(Origin.SOURCE_KEY).name, main.partition.name]
+        terms = [f"{name} = {render(rows[0][name])}" for name in names if name in rows[0]]
+        columns = ", ".join(rows[0])
+        return f'SELECT {columns} FROM "{self._dataset.database}"."{self._from}" WHERE {" AND ".join(terms)}'  # noqa: S608 - names are the contract's, values are rendered
 
 
-def _answer(execution_id: str, page: Mapping[str, Any]) -> Answer:
+def query_of(contract: Contract, queries: Iterable[SavedQuery]) -> SavedQuery | None:
+    """Return a saved query of a contract that asks for one document: whose parameters are those of its identity.
+
+    Others that it takes have a default. None where there is none.
+    """
+    for query in queries:
+        types = {each.name: each.type for each in query.parameters if each.required}
+        if query.contract != contract.name or set(types) != set(contract.identity):
+            continue
+        if all(types[name] == _PARAMETER_TYPES.get(contract.main[name].type) for name in types):
+            return query
+    return None
+
+
+_PARAMETER_TYPES = {Type.IDENTIFIER: "text", Type.TEXT: "text", Type.INTEGER: "integer"}
+
+
+def _answer(execution_id: str, page: Mapping[str, Any], query: SavedQuery | None) -> Answer:
     names = [column["name"] for column in page["columns"]]
-    return Answer(execution_id, [dict(zip(names, row, strict=True)) for row in page["rows"]])
+    # What a query computes is not the column whose name it has.
+    own = [name for name in names if not (query and re.search(rf"\bAS\s+{re.escape(name)}\b", query.template, re.I))]
+    rows = (dict(zip(names, row, strict=True)) for row in page["rows"])
+    return Answer(execution_id, [{name: row[name] for name in own} for row in rows])

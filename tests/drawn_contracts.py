@@ -110,7 +110,7 @@ class _Drawing:
             required=self.flag(),
             scale=self.one(DECIMAL_SCALE, 0, 2, 9) if decimal else None,
             nulls=self.nulls(),
-            minor_units=self.minor_units(None if outer else prefix) if decimal else None,
+            minor_units=self.minor_units(paths[0].list_path) if decimal else None,
             formats=formats,
             zone=(self.draw(ZONES) if zoned else "UTC") if formats else None,
         )

@@ -21,8 +21,8 @@ from chalicelib.contracts.contract import (
 from chalicelib.contracts.paths import Each, Index, JsonPath, Key, Step, Where
 
 _JUNK: tuple[Any, ...] = (
-    *(None, None, "", "", [], {}, 0, 1, -1, 2.5, True, False, "x", "0", "1e3", "2024-07-05", [None], [{}], {"a": 1}),
-    *(10**18, 1e30, "12.345678", -0.5, "007", ["x"], "EUR", "\u00e9", 20240705, 1710000000, 2.0000000001),
+    *(None, None, "", "", False, [], {}, 0, 1, -1, 2.5, True, False, "x", "0", "1e3", "2024-07-05", [None], [{}]),
+    *(10**18, 1e30, "12.345678", "007", ["x"], "EUR", "\u00e9", 20240705, 1710000000, 2.0000000001),
 )
 _BY_TYPE: dict[Type, tuple[Any, ...]] = {
     Type.IDENTIFIER: ("a-1", 7, "007", 10**20),

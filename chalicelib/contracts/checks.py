@@ -153,6 +153,7 @@ def _levels(contract: Contract, table: Table, draft: Draft) -> Problems:
         if isinstance(column.source, RowNumber) and column.source.of not in lists:
             problem = f"is {str(column.source.of)!r}: use one of the lists on the way to the rows, {_listed(lists)}"
             yield ("columns", column.name, "of"), problem
+        level = max((path.level for path in column.paths), default=0)
         for key, path in _written(column) if isinstance(column.source, FromDocument) else ():
             if path.plain != path:
                 problem = f"{str(path)!r} has a condition before []: only rows have; write {path.plain}"
@@ -165,6 +166,11 @@ def _levels(contract: Contract, table: Table, draft: Draft) -> Problems:
                     remedy = f"the rows of the table come from {table.rows}"
                 remedy += f': take one element with [0] or [key=value], or make a table with rows = "{path.list_path}"'
                 yield ("columns", column.name, key), f"{steps}, and {remedy}"
+            elif path.level > level:
+                problem = (
+                    f"{str(path)!r} steps through {path.list_path}, and the amount does not: name a path beside it"
+                )
+                yield ("columns", column.name, key), problem
 
 
 def _listed(lists: list[JsonPath]) -> str:

@@ -40,6 +40,9 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _DOCUMENT = {"$ref": "#/$defs/document"}
 _JSON_TEXT: Schema = {"type": ["string"], "contentMediaType": "application/json"}
 
+_NOTHING: Schema = {"type": ["null", "string", "boolean"], "maxLength": 0, "not": {"const": True}}
+"""What programs write where an object or an array is due and they have none."""
+
 Steps = Sequence[Key | Index | Where]
 
 
@@ -82,10 +85,14 @@ def _level(table: Table, level: int) -> Schema:
 
 
 def _list(table: Table, rows: RowList, element: Schema) -> Schema:
-    """Return what has a list of rows at the steps of `rows`."""
+    """Return what has a list of rows at the steps of `rows`, of objects unless a column is the element itself."""
+    lists = [each.path for each in table.lists]
+    is_own = lists.index(rows.path) + 1 == table.depth
+    if not (is_own and any(not path.relative for column in table.at_level(table.depth) for path in column.paths)):
+        element = merged({"type": ["object"]}, element)
     if rows.where is not None and element:
         element = {"if": _matches(rows.where, certainly=True), "then": element}
-    array: Schema = {"type": ["array", "null", "string"], "maxLength": 0}
+    array: Schema = _NOTHING | {"type": ["array", *_NOTHING["type"]]}
     if element:
         array["items"] = element
     if table.one_or_many:
@@ -113,23 +120,23 @@ def _column(column: Column, paths: tuple[JsonPath, ...]) -> Schema:
 def _valid(steps: Steps, value: Schema, *, strictly: bool = True) -> Schema:
     """Return what `steps` can be followed in, to a `value` or to nothing.
 
-    An empty text or array where an object is due, an empty text where an array is, and null are as good as nothing.
-    Where it is not `strictly`, so is anything else that cannot be stepped into.
+    Null, false, an empty text and, where an object is due, an empty array are as good as nothing. Where it is not
+    `strictly`, so is anything else that cannot be stepped into.
     """
     if not steps:
         return value
     step, *following = steps
     inner = _valid(following, value, strictly=strictly)
     if isinstance(step, Key):
-        kinds: Schema = {"type": ["object", "null", "string", "array"], "maxLength": 0, "maxItems": 0}
+        kinds: Schema = {"type": ["object", *_NOTHING["type"], "array"], "maxItems": 0}
         schema: Schema = {"properties": {step.name: inner}}
     else:
-        kinds = {"type": ["array", "null", "string"], "maxLength": 0}
+        kinds = {"type": ["array", *_NOTHING["type"]]}
         schema = _at_index(step.position, inner) if isinstance(step, Index) else {}
         if isinstance(step, Where) and inner:
             chosen = merged(_matches(step, certainly=False), inner)
             schema = {"if": {"contains": _matches(step, certainly=True)}, "then": {"contains": chosen}}
-    return kinds | schema if strictly else schema
+    return _NOTHING | kinds | schema if strictly else schema
 
 
 def _holds(steps: Steps, value: Schema) -> Schema:
@@ -192,6 +199,8 @@ def _plain(schema: Schema) -> Schema:
         for kind, key in (("string", "maxLength"), ("array", "maxItems"), ("string", "minLength")):
             if kind not in kinds:
                 plain.pop(key, None)
+        if "boolean" not in kinds and plain.get("not") == {"const": True}:
+            del plain["not"]
     return plain
 
 

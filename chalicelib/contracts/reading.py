@@ -26,6 +26,8 @@ LONGEST_DESCRIPTION = 2048
 LONGEST_PROBLEM = 600
 """Characters of one fault that are printed."""
 FILE_NAME = "contract.toml"
+SAMPLE_NAME = "sample.json"
+"""The file beside a contract that has a few documents which exercise it."""
 
 _FOLDER = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/)*")
 _DOCUMENT = ("records", "at", "identity", "date", "incoming", "version", "earliest", "date_is_fixed")

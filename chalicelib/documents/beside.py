@@ -44,11 +44,9 @@ class Beside:
     def add_all(self, node: PathTree, objects: Objects, keys: Iterable[str]) -> None:
         """Add the members that have these keys in any of the objects."""
         for key in keys:
-            for each in objects:
-                if self._kinds.get((node, key), "null") != "null":
-                    break
-                if key in each:
-                    self.add(node, key, memoryview(each[key])[0])
+            if self._kinds.get((node, key), "null") == "null":
+                values = [bytes(each[key]) for each in objects if key in each]
+                self.add(node, key, next((value for value in values if value != b"null"), b"null")[0])
 
     def merge(self, other: Beside) -> None:
         """Add what another has collected."""
@@ -56,5 +54,6 @@ class Beside:
             self._put(node, key, kind)
 
     def _put(self, node: PathTree, key: str, kind: str) -> None:
+        key = key[: LONGEST_NAME + 1]
         if not self.is_full or (node, key) in self._kinds:
             self._kinds[node, key] = kind if self._kinds.get((node, key), "null") == "null" else self._kinds[node, key]

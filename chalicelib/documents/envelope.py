@@ -130,7 +130,7 @@ class EnvelopeReader:
             # The next member does not fit into the buffer, or is not JSON: it is read in pieces.
             if not walk.is_at_key:
                 self._require_comma(walk)
-            elif not buffer.skip() or buffer.here != b"}":
+            elif not buffer.skip() or buffer.here != b"}" or not walk.may_end:
                 self._pass_member(walk)
         buffer.pos += 1
         self.beside.merge(walk.beside)

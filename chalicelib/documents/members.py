@@ -17,7 +17,7 @@ HEAD = 2
 """How many bytes of a value tell whether it decides."""
 
 _SPACE = re.compile(rb"[ \t\r\n]*+")
-_COLON = re.compile(rb"[ \t\r\n]*+:[ \t\r\n]*+")
+_KEY_AND_COLON = re.compile(rb"(%b)[ \t\r\n]*+:[ \t\r\n]*+" % KEY.pattern)
 _BEGINS_IDENTITY = tuple(bytes([byte]) for byte in b"-0123456789[")
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -35,10 +35,10 @@ class MemberKind(enum.Enum):
 class AmbiguousEnvelope(ValueError):
     """An object holds the array, and a key that makes it unclear which orders are meant."""
 
-    def __init__(self, path: str, array: str) -> None:
+    def __init__(self, path: str, array: str, *, is_document: bool) -> None:
         super().__init__(
             f"key {path!r} follows the array {array!r} in one object, so that it is not clear which orders are "
-            "meant: send the array alone"
+            f"meant: send the array alone{', or in an order the key before it' if is_document else ''}"
         )
 
 
@@ -72,6 +72,11 @@ class ObjectWalk:
         return self._due is not _Due.COMMA
 
     @property
+    def may_end(self) -> bool:
+        """Whether an object may end at the current position."""
+        return self._due is not _Due.NEXT
+
+    @property
     def longest_key(self) -> int:
         """How many bytes a key that matters here takes at most."""
         return self._open[-1].longest_key
@@ -83,7 +88,8 @@ class ObjectWalk:
 
     def ambiguous(self) -> AmbiguousEnvelope:
         """Return the error for a decisive member behind the array."""
-        return AmbiguousEnvelope(self._decisive.path, self.name)
+        repeats = self._decisive.is_array or self._decisive in self._way
+        return AmbiguousEnvelope(self._decisive.path, self.name, is_document=not repeats)
 
     def scan(self, text: bytes, at: int) -> tuple[MemberKind | None, int]:
         """Go on from `at` to the next member that decides what the object is.
@@ -92,40 +98,45 @@ class ObjectWalk:
         end. UNKNOWN is for what is not JSON, or nothing that msgspec can check, and None for a text that ends before:
         both come with where to go on, a member's beginning or what follows one.
         """
-        view = memoryview(text)
         while True:
-            if self._due is not _Due.COMMA and (run := self._open[-1].plain_members.match(text, at)) is not None:
+            due = self._due
+            if due is not _Due.COMMA and (run := self._open[-1].plain_members.match(text, at)) is not None:
                 if not self._pass_run(run[0]):
                     return MemberKind.UNKNOWN, at
-                at = run.end()
+                at, due = run.end(), self._due
             begin = _after_space(text, at)
             here = text[begin : begin + 1]
-            if here == b"}" and self._due is not _Due.NEXT:
+            if here == b"}" and due is not _Due.NEXT:
                 if len(self._open) == 1:
                     return MemberKind.END, begin
                 self._open.pop()
                 self._due, at = _Due.COMMA, begin + 1
-            elif self._due is _Due.COMMA:
-                if here != b",":
-                    return (MemberKind.UNKNOWN if here else None), begin
+            elif due is not _Due.COMMA:
+                kind, after = self._member(text, begin)
+                if kind is not MemberKind.DEEPER:
+                    return kind, at if kind in (None, MemberKind.UNKNOWN) else after
+                at = after
+            elif here == b",":
                 self._due, at = _Due.NEXT, begin + 1
             else:
-                key = KEY.match(text, begin)
-                colon = _COLON.match(text, key.end()) if key else None
-                if key is None or colon is None or colon.end() == len(text):
-                    return (None if _may_go_on(text, begin) else MemberKind.UNKNOWN), at
-                start = colon.end()
-                kind = self.meet(key[0], text[start : start + HEAD])
-                if kind is MemberKind.DEEPER:
-                    at = start + 1
-                    continue
-                if kind is not None:
-                    return kind, begin if kind is MemberKind.DOCUMENT else start
-                end, why = value_end(view[start:])
-                if end is None:
-                    return (None if why == TRUNCATED else MemberKind.UNKNOWN), at
-                self.leave_value()
-                at = start + end
+                return (MemberKind.UNKNOWN if here else None), begin
+
+    def _member(self, text: bytes, begin: int) -> tuple[MemberKind | None, int]:
+        """Read a member: DEEPER, and where to go on, for one that decides nothing; otherwise as `scan` does."""
+        head = _KEY_AND_COLON.match(text, begin)
+        if head is None or head.end() == len(text):
+            return (None if _may_go_on(text, begin) else MemberKind.UNKNOWN), begin
+        start = head.end()
+        kind = self.meet(head[1], text[start : start + HEAD])
+        if kind is MemberKind.DEEPER:
+            return kind, start + 1
+        if kind is not None:
+            return kind, begin if kind is MemberKind.DOCUMENT else start
+        end, why = value_end(memoryview(text)[start:])
+        if end is None:
+            return (None if why == TRUNCATED else MemberKind.UNKNOWN), begin
+        self._due = _Due.COMMA
+        return MemberKind.DEEPER, start + end
 
     def meet(self, quoted: bytes | None, head: bytes) -> MemberKind | None:
         """Tell what a member is, by its key as the file has it and the first HEAD bytes of its value.
@@ -133,17 +144,14 @@ class ObjectWalk:
         DEEPER says that the walk goes on inside of the value, an object. None is for a member that decides nothing;
         whoever has passed its value calls `leave_value`.
         """
-        node = self._open[-1]
-        name = _key_text(quoted) if quoted else None
-        member = node.below.get(name) if name is not None else None
+        member = self._member_of(quoted, head) if quoted is not None else None
         if member is None:
-            if name is not None and not self.beside.is_full:
-                self.beside.add(node, name, head[0])
             return None
         self._decisive = member
         if member in self._way:
             return MemberKind.ENVELOPE
-        if member.is_array and head[:1] == b"[":
+        first = head[:1]
+        if first == b"[" and member.is_array:
             if self.array is None:
                 self.array, self._way = member, [*self._open[1:], member]
                 self._due = _Due.COMMA
@@ -152,11 +160,26 @@ class ObjectWalk:
             self._identified |= member.identities
             if len(self._identified) == self._columns:
                 return MemberKind.DOCUMENT
-        if member.below and head[:1] == b"{":
+        if first == b"{" and member.below:
             self._open.append(member)
             self._due = _Due.FIRST
             return MemberKind.DEEPER
         return None
+
+    def _member_of(self, quoted: bytes, head: bytes) -> PathTree | None:
+        """Return the member with a key, or None where no path leads through it; it lies beside the array then."""
+        node = self._open[-1]
+        member = node.by_quoted.get(quoted)
+        if member is not None or (self.beside.is_full and b"\\" not in quoted):
+            return member
+        try:
+            name = str(json.loads(quoted)) if b"\\" in quoted else quoted[1:-1].decode()
+        except ValueError:
+            return None
+        member = node.below.get(name)
+        if member is None and head:
+            self.beside.add(node, name, head[0])
+        return member
 
     def leave_value(self) -> None:
         """Go on behind the value of a member."""
@@ -172,7 +195,7 @@ class ObjectWalk:
                 run = _OBJECT.decode(text)
                 del run[""]
                 self.beside.add_all(self._open[-1], [run], run)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return False
         self._due = _Due.NEXT
         return True
@@ -196,10 +219,3 @@ def _may_go_on(text: bytes, begin: int) -> bool:
 def _after_space(text: bytes, at: int) -> int:
     match = _SPACE.match(text, at)
     return match.end() if match else at
-
-
-def _key_text(quoted: bytes) -> str | None:
-    try:
-        return str(json.loads(quoted))
-    except ValueError:
-        return None

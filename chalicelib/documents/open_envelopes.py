@@ -18,7 +18,7 @@ from chalicelib.documents.value_reader import Text, value_end
 _ARRAYS = msgspec.json.Decoder(list[list[msgspec.Raw]])
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _OBJECTS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
-_BEGINS_SCALAR = tuple(bytes([byte]) for byte in b'"-0123456789')
+_BEGINS_NUMBER = tuple(bytes([byte]) for byte in b"-0123456789")
 _MOST_BESIDE_BYTES = 64 * 1024
 """How many bytes may lie beside an array whose envelope is decoded at once: of more, the members are walked."""
 
@@ -31,6 +31,7 @@ class EnvelopeOpener:
         self._records = records
         self._beside = beside
         self._mentions = {key: b'"%b"' % quoted(key) for path in records for key in path}
+        self._mentions_of_paths = [[self._mentions[key] for key in path] for path in records]
         # Another spelling of a key has at least one of its characters as an escape.
         codes = "|".join(sorted({f"{ord(c):02x}" for key in self._mentions for c in key})).encode()
         are_words = all(re.fullmatch(r"\w+", key, re.ASCII) for key in self._mentions)
@@ -43,8 +44,13 @@ class EnvelopeOpener:
         """Tell whether the keys of the array's path may be among those of `text`."""
         if not self._records:
             return False
-        mentions = self._mentions
-        return any(all(mentions[key] in text for key in path) for path in self._records) or self._escaped(text)
+        for mentions in self._mentions_of_paths:
+            for mention in mentions:
+                if mention not in text:
+                    break
+            else:
+                return True
+        return self._escaped(text)
 
     def _escaped(self, text: bytes) -> bool:
         """Tell whether such a key may be among the keys of `text` in another spelling."""
@@ -53,17 +59,18 @@ class EnvelopeOpener:
     def _are_documents(self, raws: list[msgspec.Raw], text: bytes) -> bool:
         """Tell whether all records begin with an identity, in the same way, without looking further."""
         head = self._document_head.match(bytes(raws[0])) if raws and self._document_head else None
-        if head is None or head[0] + b'""' in text:
+        if head is None:
             return False
-        heads = tuple(head[0] + first for first in _BEGINS_SCALAR)
-        return all(bytes(raw).startswith(heads) for raw in raws)
+        is_text = head.string[head.end() : head.end() + 1] == b'"'
+        heads = tuple(head[0] + first for first in ((b'"',) if is_text else _BEGINS_NUMBER))
+        return all(bytes(raw).startswith(heads) for raw in raws) and not (is_text and head[0] + b'""' in text)
 
     def opened(self, raws: list[msgspec.Raw], text: Text) -> list[msgspec.Raw]:
         """Return the records that `raws` are, with the elements of each envelope in its stead.
 
         `text` is what `raws` were decoded from. Raises AmbiguousEnvelope.
         """
-        if not self._records or self._are_documents(raws, whole := bytes(text)) or not self.mentioned(whole):
+        if not self.mentioned(whole := bytes(text)) or self._are_documents(raws, whole):
             return raws
         if (arrays := self._plain_arrays(whole, len(raws))) is not None:
             return list(chain.from_iterable(_ARRAYS.decode(b"[%b]" % b",".join(arrays))))
@@ -82,20 +89,20 @@ class EnvelopeOpener:
         if not text.startswith(b"{") or not self.mentioned(text):
             return None
         try:
-            arrays = _arrays_below(self._root, raw, ())
+            arrays = _arrays_below(self._root, raw)
         except (msgspec.DecodeError, RecursionError):
             return None
         if arrays is None or len(arrays) > 1 or self._escaped(text):
             return self._walked(text)
-        keys, array = arrays[0] if arrays else ((), msgspec.Raw())
-        beside = len(text) - memoryview(array).nbytes
-        inside = bytes(array)
-        is_once = all(text.count(key) - inside.count(key) <= 1 for key in self._mentions.values())
-        if not is_once or (keys and beside > _MOST_BESIDE_BYTES):
+        array = bytes(arrays[0]) if arrays else b""
+        is_once = True
+        for key in self._mentions.values():
+            is_once = is_once and text.count(key) - array.count(key) <= 1
+        if not is_once or (array and len(text) - len(array) > _MOST_BESIDE_BYTES):
             return self._walked(text)
-        if keys and not self._beside.is_full:
-            self._add_beside(raw, keys)
-        return inside or None
+        if array and not self._beside.is_full:
+            self._add_beside(self._root, raw)
+        return array or None
 
     def _plain_arrays(self, text: bytes, count: int) -> list[msgspec.Raw] | None:
         """Return the arrays of a text that holds `count` envelopes, all of one path, its keys once in each.
@@ -127,18 +134,19 @@ class EnvelopeOpener:
 
     def _only_path(self, text: bytes, count: int) -> KeyPath | None:
         """Return the path whose keys are `count` times in a text that has no other key of a path."""
-        counts = {key: text.count(mention) for key, mention in self._mentions.items()}
-        paths = [path for path in self._records if all(counts[key] == count for key in path)]
-        if len(paths) != 1 or any(counts[key] for key in counts if key not in paths[0]):
+        counts = [(key, text.count(mention)) for key, mention in self._mentions.items()]
+        keys = {key for key, times in counts if times == count}
+        paths = [path for path in self._records if keys.issuperset(path)]
+        if len(paths) != 1 or any(times for key, times in counts if key not in paths[0]):
             return None
         return paths[0]
 
-    def _add_beside(self, raw: Raw, keys: KeyPath) -> None:
-        node, value = self._root, raw
-        for key in keys:
-            members = _OBJECT.decode(value)
-            self._beside.add_all(node, [members], members.keys() - node.below.keys())
-            node, value = node.below[key], members[key]
+    def _add_beside(self, node: PathTree, raw: Raw) -> None:
+        members = _OBJECT.decode(raw)
+        self._beside.add_all(node, [members], members.keys() - node.below.keys())
+        for key, member in node.below.items():
+            if member.below and bytes(members.get(key, b"")).startswith(b"{"):
+                self._add_beside(member, members[key])
 
     def _walked(self, text: bytes) -> bytes | None:
         """Do as `array_of` does, by reading the keys in their sequence."""
@@ -158,25 +166,23 @@ class EnvelopeOpener:
         return text[start : start + length].rstrip()
 
 
-def _arrays_below(node: PathTree, raw: Raw, way: KeyPath) -> list[tuple[KeyPath, msgspec.Raw]] | None:
-    """Return the arrays that paths lead to, each with its keys; None where the sequence of the keys has to decide.
+def _arrays_below(node: PathTree, raw: Raw) -> list[msgspec.Raw] | None:
+    """Return the arrays that paths lead to; None where the sequence of the keys has to decide.
 
     Raises msgspec.DecodeError and RecursionError.
     """
     if node.decoder is None:
         return None
     members: Any = node.decoder.decode(raw)
-    arrays: list[tuple[KeyPath, msgspec.Raw]] = []
-    for (key, member), value in zip(node.below.items(), msgspec.structs.astuple(members), strict=True):
-        if not memoryview(value).nbytes:
-            continue
-        first = memoryview(value)[0]
-        if member.is_array and first == ord("["):
-            arrays.append(((*way, key), value))
-        elif member.identities:
+    arrays: list[msgspec.Raw] = []
+    for member, value in zip(node.below.values(), msgspec.structs.astuple(members), strict=True):
+        first = bytes(memoryview(value)[:1])
+        if member.is_array and first == b"[":
+            arrays.append(value)
+        elif member.identities and first:
             return None
-        elif member.below and first == ord("{"):
-            below = _arrays_below(member, value, (*way, key))
+        elif member.below and first == b"{":
+            below = _arrays_below(member, value)
             if below is None:
                 return None
             arrays += below

@@ -37,7 +37,7 @@ class PathTree:
         self.columns = 0
         self.below: dict[str, PathTree] = {}
 
-    @property
+    @cached_property
     def path(self) -> str:
         """The way to here from the root, as a contract writes it."""
         return path_text(self.keys)
@@ -60,6 +60,11 @@ class PathTree:
         for key in path:
             node = node.below.setdefault(key, PathTree((*node.keys, key)))
         return node
+
+    @cached_property
+    def by_quoted(self) -> dict[bytes, PathTree]:
+        """What is below, by the keys in quotes as JSON most often has them."""
+        return {b'"%b"' % quoted(key): node for key, node in self.below.items()}
 
     @cached_property
     def plain_members(self) -> re.Pattern[bytes]:

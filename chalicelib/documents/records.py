@@ -116,10 +116,16 @@ class Records:
         is_envelope = buffer.here == b"{" and self._envelopes.look() is MemberKind.ENVELOPE
         head = self._head(min(self._limit, MOST_ENVELOPE_HEAD_BYTES) if is_envelope else self._limit)
         lines = [line.removeprefix(UTF8_BOM).rstrip(WHITESPACE) for line in _LINE_END.split(head.rstrip(WHITESPACE))]
-        if is_envelope:
-            # The elements of an array may stand at the margin too, and a file of one line is no file of lines.
-            lines = [line for line in lines if self._envelopes.is_envelope(line)] if len(lines) > 1 else []
-        return any(line.startswith(b"{") and line.endswith(b"}") and self._is_one_value(line) for line in lines)
+        if is_envelope and len(lines) == 1:
+            return False
+        # The elements of an array may stand at the margin too, and a file of one line is no file of lines.
+        return any(
+            line.startswith(b"{")
+            and line.endswith(b"}")
+            and self._is_one_value(line)
+            and (not is_envelope or self._envelopes.is_envelope(line))
+            for line in lines
+        )
 
     def _is_one_value(self, line: bytes) -> bool:
         raws = self._values.decoded(several, line)

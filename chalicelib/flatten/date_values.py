@@ -97,7 +97,9 @@ def _moment(value: object, formats: tuple[DateFormat, ...]) -> _Moment:
     problem = ""
     for each in formats:
         try:
-            return _read(value, each)
+            moment = _read(value, each)
+            _in_range(moment.local_ms, value)
+            return moment
         except InvalidValue as fault:
             problem = problem or str(fault)
     if len(formats) > 1:

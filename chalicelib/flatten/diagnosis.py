@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from chalicelib.contracts.contract import Column, Contract
-from chalicelib.contracts.paths import JsonPath, Key
+from chalicelib.contracts.paths import JsonPath, Key, Step
 from chalicelib.errors import shown
+
+Steps = tuple[Step, ...]
 
 _MOST_NAMED = 5
 """How many of a document's keys a reason names."""
+_MOST_LOOKED_AT = 1000
+"""How many objects, and how many members of each, are looked at for an array of records."""
+_MOST_KEYS_DEEP = 5
+"""How many keys the path to it has at most."""
 
 
 def absence(element: Any, column: Column, contract: Contract, path: JsonPath) -> str:
@@ -23,9 +31,9 @@ def absence(element: Any, column: Column, contract: Contract, path: JsonPath) ->
     if not element:
         return f"{reason}, and this object is empty"
     reason += f"; its key{'s are' if len(element) > 1 else ' is'} {_named(list(element))}"
-    for key, value in element.items():
-        if _is_array_of_objects(value) and not any(path.steps[0] == Key(key) for path in _paths(contract)):
-            return f"{reason}; its key {shown(key, 40)!r} holds an array of {len(value)} objects: name it in records"
+    named = [each.steps for _, each_column in contract.columns() for each in each_column.paths]
+    if hint := _hint_at_array(element, contract.at, contract, named):
+        return f"{reason}; {hint}"
     if all(isinstance(value, dict) for value in element.values()):
         if len(element) == 1:
             return f"{reason}, which holds an object: name it in at, or send that object alone"
@@ -33,8 +41,46 @@ def absence(element: Any, column: Column, contract: Contract, path: JsonPath) ->
     return reason
 
 
-def _paths(contract: Contract) -> list[JsonPath]:
-    return [path for _, column in contract.columns() for path in column.paths]
+def no_document(record: Any, contract: Contract) -> str:
+    """Say that a record has nothing at the contract's `at`, and what it holds instead."""
+    hint = _hint_at_array(record, None, contract, []) if isinstance(record, dict) else ""
+    return f"missing: the contract has the document there{'; ' if hint else ''}{hint}"
+
+
+def _hint_at_array(value: dict[str, Any], at: JsonPath | None, contract: Contract, named: list[Steps]) -> str:
+    """Say where in `value`, which lies at `at` in its record, an array of objects is that no path of `named` leads to.
+
+    Returns nothing where there is none.
+    """
+    steps, count = next(_arrays_of_objects(value, named), ((), 0))
+    if not steps:
+        return ""
+    path = JsonPath((*(at.steps if at else ()), *steps))
+    holds = f"its key {_path_shown(JsonPath(steps))!r} holds an array of {count} object{'s' if count > 1 else ''}"
+    if path in contract.records:
+        return f"{holds}, as records says, but is inside an array: send such objects one after the other"
+    if at:
+        return f"{holds}: name {_path_shown(path)!r} in records, and in at what is the document in each of them"
+    return f"{holds}: name it in records"
+
+
+def _arrays_of_objects(value: dict[str, Any], named: list[Steps]) -> Iterator[tuple[Steps, int]]:
+    """Yield the paths of keys to arrays of objects, the shortest first, and how many objects they hold.
+
+    Of a large object it is a part that is looked at.
+    """
+    objects: list[tuple[Steps, dict[str, Any]]] = [((), value)]
+    for above, each in objects:
+        for key, member in islice(each.items(), _MOST_LOOKED_AT):
+            steps = (*above, Key(key))
+            if isinstance(member, dict) and len(steps) < _MOST_KEYS_DEEP and len(objects) < _MOST_LOOKED_AT:
+                objects.append((steps, member))
+            elif _is_array_of_objects(member) and not any(path[: len(steps)] == steps for path in named):
+                yield steps, len(member)
+
+
+def _path_shown(path: JsonPath) -> str:
+    return str(shown(path, 80))
 
 
 def _state(element: Any, path: JsonPath) -> str:

@@ -36,7 +36,7 @@ from chalicelib.flatten.lax_parser import Form, Forms, LaxParser, Level, Raw
 from chalicelib.flatten.layout import Layout, Node, Unsupported
 from chalicelib.flatten.level_columns import LevelColumns
 from chalicelib.flatten.proof import IntegerProof, check_zeros
-from chalicelib.flatten.table_rows import TableColumns, rows_of
+from chalicelib.flatten.table_rows import PART_BYTES, TableColumns, TooLarge, row_sizes, rows_of
 from chalicelib.flatten.unnamed import UnnamedFields
 from chalicelib.flatten.unnamed_texts import UnnamedReader, UnnamedTexts
 
@@ -48,14 +48,13 @@ COUNTED_BATCHES = 8
 class Decoded:
     """Records of a batch as columns, one `TableColumns` for each table of the contract.
 
-    `taken` says which of the batch's records these are, by position, `dates` the milliseconds of each one's date, None
-    where the contract has none. `size` is about what all their rows take, in bytes.
+    `positions` says which of the batch's records these are, `dates` the milliseconds of each one's date, None where the
+    contract has none.
     """
 
     positions: Int64s
     dates: Int64s | None
     tables: list[TableColumns]
-    size: int
 
 
 class FastDecoder:
@@ -140,17 +139,26 @@ class FastDecoder:
                     levels[leaf.level].arrays.setdefault(leaf.number, pa.nulls(len(levels[leaf.level]), pa.string()))
         check_zeros(good, text, levels, forms)
         made = self._columns.make(levels, good, self._hand)
-        if not good.any():
-            return None
+        sizes: Int64s = np.sum([row_sizes(table, levels, made, texts) for table in self._contract.tables], axis=0)
+        is_small: Bools = sizes <= values.MAX_ROWS_BYTES
+        if int(sizes[good & is_small].sum()) > PART_BYTES and np.count_nonzero(good) > 1:
+            raise TooLarge
+        if not good.any() or not is_small[good].all():
+            # What one document would repeat so often is for the strict way to judge, before it is made.
+            return self._without(good & is_small, raws)
         tables = [rows_of(self._contract, table, levels, made, texts, good) for table in self._contract.tables]
-        sizes = sum(table.sizes for table in tables)
-        good &= sizes <= values.MAX_ROWS_BYTES
         for table in tables:
             table.keep(good)
         dates = self._dates(made)
-        return Decoded(
-            np.flatnonzero(good), None if dates is None else dates[good], tables, int(np.asarray(sizes)[good].sum())
-        )
+        return Decoded(np.flatnonzero(good), None if dates is None else dates[good], tables)
+
+    def _without(self, chosen: Bools, raws: Sequence[Raw]) -> Decoded | None:
+        """Decode the chosen of the records alone."""
+        positions = np.flatnonzero(chosen)
+        decoded = self.decode([raws[i] for i in positions.tolist()]) if len(positions) else None
+        if decoded is not None:
+            decoded.positions = positions[decoded.positions]
+        return decoded
 
     def _dates(self, made: dict[tuple[str, str], pa.Array]) -> Int64s | None:
         column = self._contract.date_column

@@ -27,17 +27,10 @@ from chalicelib.flatten.layout import Unsupported
 from chalicelib.flatten.observations import Observations
 from chalicelib.flatten.schema import arrow_type, row_schema
 from chalicelib.flatten.strict import DecodedDocument, StrictDecoder, read_columns
-from chalicelib.flatten.table_rows import TableColumns
+from chalicelib.flatten.table_rows import PART_BYTES, TableColumns, TooLarge
 
 Int64s = npt.NDArray[np.int64]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-PART_BYTES = 16 * 1024 * 1024
-"""What the rows of more than one document may take together, about, before a batch is flattened in parts."""
-
-
-class _TooLarge(Exception):
-    """The rows of a batch would take more than PART_BYTES."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +118,7 @@ class Flattener:
         """Flatten one batch at once, or return None where its rows are so many that they have to come in parts."""
         try:
             return self._flattened(batch)
-        except _TooLarge:
+        except TooLarge:
             return None
 
     def _flattened(self, batch: Batch) -> Flattened:
@@ -134,8 +127,6 @@ class Flattener:
         fast = self._decoded_fast(batch)
         remaining = np.ones(len(batch.raws), dtype=np.bool_)
         if fast is not None:
-            if fast.size > PART_BYTES and len(batch.raws) > 1:
-                raise _TooLarge
             remaining[fast.positions] = False
         strict = self._decoded_strictly(batch.raws, np.flatnonzero(remaining).tolist(), numbers, rejected)
         rejected.sort(key=lambda each: each.record_number)
@@ -177,10 +168,10 @@ class Flattener:
                 continue
             size += document.size
             if size > PART_BYTES and len(raws) > 1:
-                raise _TooLarge
+                raise TooLarge
             documents.append(document)
             positions.append(i)
-        return _columns_of(self._contract, documents, np.array(positions, dtype=np.int64), size) if documents else None
+        return _columns_of(self._contract, documents, np.array(positions, dtype=np.int64)) if documents else None
 
     def _rows(self, index: int, table: Table, parts: list[Decoded], numbers: Int64s) -> TableRows:
         made = [self._part(index, table, part, numbers) for part in parts]
@@ -214,7 +205,7 @@ class Flattener:
         return pa.Table.from_arrays(arrays, schema=row_schema(table)), months, records
 
 
-def _columns_of(contract: Contract, documents: list[DecodedDocument], positions: Int64s, size: int) -> Decoded:
+def _columns_of(contract: Contract, documents: list[DecodedDocument], positions: Int64s) -> Decoded:
     """Return documents that were decoded strictly as columns."""
     tables = []
     for index, table in enumerate(contract.tables):
@@ -226,11 +217,11 @@ def _columns_of(contract: Contract, documents: list[DecodedDocument], positions:
         }
         parents = np.repeat(np.arange(len(documents)), counts)
         elements = np.fromiter((document.elements[index] for document in documents), np.int64, len(documents))
-        tables.append(TableColumns(arrays, parents, np.zeros(len(documents), dtype=np.int64), elements))
+        tables.append(TableColumns(arrays, parents, elements))
     dates = None
     if documents[0].date_ms is not None:
         dates = np.fromiter((each.date_ms or 0 for each in documents), np.int64, len(documents))
-    return Decoded(positions, dates, tables, size)
+    return Decoded(positions, dates, tables)
 
 
 def _halves(batch: Batch) -> Iterator[Batch]:

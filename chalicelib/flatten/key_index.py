@@ -60,6 +60,8 @@ class KeyNames:
         slots = (mixed >> np.uint64(64 - self.BITS)).astype(np.int32)
         numbers = self._tables[0][slots]
         unknown = np.flatnonzero(~self._are(numbers, parts, lengths))
+        if len(unknown) > self.MOST and len(np.unique(mixed[unknown])) > self.MOST:
+            return None
         while len(unknown):
             others = (mixed[unknown] >> np.uint64(64 - 2 * self.BITS)).astype(np.int32) & ((1 << self.BITS) - 1)
             numbers[unknown] = self._tables[1][others]

@@ -7,9 +7,10 @@ rejects a document, and each may be a fault in the contract. Counts and paths, a
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from chalicelib.contracts.contract import Contract, FromDocument, FromRecord
+from chalicelib.contracts.contract import Column, Contract, FromDocument, FromRecord, Table
 from chalicelib.errors import shown
 
 MOST_LISTED = 20
@@ -51,23 +52,34 @@ class Observations:
             "and underscores too"
             for sent, meant in sorted(self.near_misses.items())
         ]
-        without = [table for table in contract.tables if table.rows and not self.elements[table.name]]
+        without = self.without_elements(contract)
         hints += [
             f"no document has an element in {table.rows}, the list that makes the rows of table {table.name}"
             for table in without
         ]
         empty = [
-            f"{table.name}.{column.name} ({', else '.join(map(str, column.source.paths))})"
-            for table, column in contract.columns()
-            if isinstance(column.source, FromDocument | FromRecord)
-            and not self.filled[table.name, column.name]
-            and not (table in without and table.level(column) == table.depth)
+            f"{table.name}.{column.name} ({', else '.join(map(str, source.paths))})"
+            for table, column, source in self.unfilled(contract)
         ]
         if empty:
             hints.append(f"no document filled {_listed(empty)}")
         if (empty or without) and self.unnamed:
             hints.append(f"no column takes {_listed(list(self.unnamed))}: they are in extra_fields")
         return hints
+
+    def without_elements(self, contract: Contract) -> list[Table]:
+        """Return the tables of whose list of rows no document had an element."""
+        return [table for table in contract.tables if table.rows and not self.elements[table.name]]
+
+    def unfilled(self, contract: Contract) -> Iterator[tuple[Table, Column, FromDocument | FromRecord]]:
+        """Yield the columns that no document filled and where they are read, but for those of rows that never were."""
+        without = self.without_elements(contract)
+        for table, column in contract.columns():
+            source = column.source
+            if not isinstance(source, FromDocument | FromRecord) or self.filled[table.name, column.name]:
+                continue
+            if not (table in without and table.level(column) == table.depth):
+                yield table, column, source
 
     def note_unnamed(self, path: str) -> None:
         """Remember the path of a field that no column takes."""

@@ -22,6 +22,7 @@ from chalicelib.contracts.contract import (
     Type,
 )
 from chalicelib.flatten import date_values, values
+from chalicelib.flatten.diagnosis import no_document
 from chalicelib.flatten.follow import follow, holds
 from chalicelib.flatten.json_text import RejectedDocument, parsed, with_own
 from chalicelib.flatten.observations import Observations
@@ -99,7 +100,7 @@ def document_in(record: Any, contract: Contract) -> Any:
                 raise RejectedDocument(path, f"the text is to be JSON: {problem.reason}") from None
         path += "."
     if document is None:
-        raise RejectedDocument(str(contract.at), "missing: the contract has the document there")
+        raise RejectedDocument(str(contract.at), no_document(record, contract))
     return document
 
 

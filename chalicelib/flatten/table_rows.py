@@ -16,18 +16,23 @@ from chalicelib.flatten.layout import ROOT
 from chalicelib.flatten.level_columns import Made
 from chalicelib.flatten.strict import keeps_unnamed
 
+PART_BYTES = 16 * 1024 * 1024
+"""What the rows of more than one document may take together, about, before a batch is flattened in parts."""
+
+
+class TooLarge(Exception):
+    """The rows of a batch would take more than PART_BYTES."""
+
 
 @dataclass
 class TableColumns:
     """Rows of one table: the columns that documents give, by name, and of which document each row is, by position.
 
-    `sizes` is about how many bytes the rows of each document take; `elements` counts how many of
-    them elements made.
+    `elements` counts how many of the rows of each document elements made.
     """
 
     arrays: dict[str, pa.Array]
     documents: Int64s
-    sizes: Int64s
     elements: Int64s
 
     def keep(self, good: Bools) -> None:
@@ -37,7 +42,7 @@ class TableColumns:
         rows = good[self.documents]
         self.arrays = {name: columns.filter_rows(array, rows) for name, array in self.arrays.items()}
         self.documents = (np.cumsum(good) - 1)[self.documents[rows]]
-        self.sizes, self.elements = self.sizes[good], self.elements[good]
+        self.elements = self.elements[good]
 
 
 def rows_of(
@@ -75,11 +80,30 @@ def rows_of(
         elif source is Origin.EXTRA_FIELDS:
             kept = [name for level, name in enumerate(names) if name in texts and keeps_unnamed(contract, table, level)]
             arrays[column.name] = _joined([(texts[name], _elements(element_of_row, name), name) for name in kept], has)
-    sizes = np.full(len(documents), values.ROW_BYTES, dtype=np.int64)
-    for array in arrays.values():
-        if array.type == pa.string():
-            sizes += columns.lengths(array)
-    return TableColumns(arrays, documents, np.bincount(documents, sizes, count).astype(np.int64), totals)
+    return TableColumns(arrays, documents, totals)
+
+
+def row_sizes(table: Table, levels: dict[str, Level], made: Made, texts: dict[str, pa.Array]) -> Int64s:
+    """Return for each document about how many bytes its rows of a table take: each repeats what encloses it.
+
+    Known before they are made, since a megabyte of JSON can stand for terabytes of rows.
+    """
+    names = [ROOT, *(str(rows.path) for rows in table.lists)]
+    count = len(levels[ROOT])
+    sizes = np.maximum(np.bincount(levels[names[-1]].documents, minlength=count), 1) * values.ROW_BYTES
+    rows: Int64s = np.ones(len(levels[names[-1]]), dtype=np.int64)
+    for depth in reversed(range(len(names))):
+        level = levels[names[depth]]
+        columns_here = [column.name for column in table.columns if table.level(column) == depth]
+        arrays = [made[table.name, name] for name in columns_here if (table.name, name) in made]
+        arrays += [texts[names[depth]]] if names[depth] in texts else []
+        lengths = sum((columns.lengths(each) for each in arrays if each.type == pa.string()), np.zeros(len(level), int))
+        repeats = np.maximum(rows, 1) if depth == 0 else rows
+        sizes = sizes + np.bincount(level.documents, lengths * repeats, count).astype(np.int64)
+        if depth:
+            rows = np.bincount(level.parents, rows, len(levels[names[depth - 1]])).astype(np.int64)
+    result: Int64s = sizes
+    return result
 
 
 def _placed(elements: Int64s, has: Bools) -> Int64s:

@@ -30,20 +30,20 @@ def _lines(p: Proposal) -> Iterator[str]:
     for look in p.looks:
         yield from _comment(f"LOOK: {look}")
     yield ""
-    yield f"description = {_value(f'Documents of {p.name}.')}"
+    yield f"description = {toml_value(f'Documents of {p.name}.')}"
     yield ""
     yield "[document]"
     if p.records:
         path = ".".join(quoted_key(key) for key in p.records)
-        yield f"records = {_value([path])}  # the array that holds the documents"
+        yield f"records = {toml_value([path])}  # the array that holds the documents"
     if p.at:
-        yield f"at = {_value(p.at)}  # from each record to its document"
+        yield f"at = {toml_value(p.at)}  # from each record to its document"
     identity: str | list[str] = p.identity[0] if len(p.identity) == 1 else p.identity
-    yield from _with_reason(f"identity = {_value(identity)}", p.reasons.get("identity", ""))
-    yield from _with_reason(f"date = {_value(p.date)}", p.reasons.get("date", ""))
-    yield f"incoming = {_value(p.name + '/')}  # the folder that its files are dropped in"
+    yield from _with_reason(f"identity = {toml_value(identity)}", p.reasons.get("identity", ""))
+    yield from _with_reason(f"date = {toml_value(p.date)}", p.reasons.get("date", ""))
+    yield f"incoming = {toml_value(p.name + '/')}  # the folder that its files are dropped in"
     if p.version:
-        yield from _with_reason(f"version = {_value(p.version)}", p.reasons.get("version", ""))
+        yield from _with_reason(f"version = {toml_value(p.version)}", p.reasons.get("version", ""))
     if p.earliest:
         yield f"earliest = {p.earliest}"
     for table in p.tables:
@@ -60,17 +60,17 @@ def _table(p: Proposal, table: Table) -> Iterator[str]:
     if table is p.main and "rows" in p.reasons:
         yield from _comment(f"The main table: {p.reasons['rows']}: goods, a quantity, an amount.")
     yield f"{mark}[tables.{table.name}]"
-    yield f"{mark}description = {_value(table.description)}"
+    yield f"{mark}description = {toml_value(table.description)}"
     if table.scope.parent is not None:
-        yield f"{mark}rows = {_value(table.scope.path)}"
+        yield f"{mark}rows = {toml_value(table.scope.path)}"
     if any(scope.one_or_many for scope in table.scope.chain):
         yield f"{mark}one_or_many = true"
-    yield f"{mark}latest = {_value(table.latest)}"
+    yield f"{mark}latest = {toml_value(table.latest)}"
     if table.documents:
-        yield f"{mark}documents = {_value(table.documents)}"
+        yield f"{mark}documents = {toml_value(table.documents)}"
     yield ""
     yield f"{mark}[tables.{table.name}.columns]"
-    declared = [f"{column.name} = {_value(column.declared)}" for column in table.columns]
+    declared = [f"{column.name} = {toml_value(column.declared)}" for column in table.columns]
     width = max((len(each) for each in declared if len(each) <= _LONGEST_PAD), default=0)
     for column, text in zip(table.columns, declared, strict=True):
         yield from _column(table, column, text, width)
@@ -101,16 +101,16 @@ def _printable(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
-def _value(value: Any) -> str:
+def toml_value(value: Any) -> str:
     """Return a value as TOML writes it, on one line."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {_value(each)}" for key, each in value.items()) + " }"
+        return "{ " + ", ".join(f"{key} = {toml_value(each)}" for key, each in value.items()) + " }"
     if isinstance(value, list):
-        return "[" + ", ".join(map(_value, value)) + "]"
+        return "[" + ", ".join(map(toml_value, value)) + "]"
     return str(value)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from chalicelib.propose.json_values import decode
 
-_TOKEN = re.compile(rb'[ \t\r\n]*+(?:([{}\[\]:,])|("[^"\\]*+(?:\\.[^"\\]*+)*+")|([-+.0-9A-Za-z]++))', re.DOTALL)
+_TOKEN = re.compile(rb'([{}\[\]:,])|("[^"\\]*+(?:\\.[^"\\]*+)*+")|([-+.0-9A-Za-z]++)', re.DOTALL)
 
 
 _CLOSER = {b"{": b"}", b"[": b"]"}

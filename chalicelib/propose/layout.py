@@ -34,7 +34,9 @@ _ENVELOPES = (
 )
 """Keys of objects that events come in: none of them is a document."""
 
-_ID_LIKE = re.compile(r"\d+|-[\w-]*\d[\w-]*|(?=\D*\d)[\w:.-]{12,}|.*@.*|[A-Za-z]{1,8}[-_:#]\d+[\w-]*")
+_ID_LIKE = re.compile(
+    r"\d+|-(?=[^\d]{0,100}\d)[\w-]+|(?=[^\d]{0,100}\d)[\w:.-]{12,}|[^@]*@.*|[A-Za-z]{1,8}[-_:#]\d[\w-]*"
+)
 
 
 @dataclass(frozen=True)

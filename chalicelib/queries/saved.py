@@ -23,6 +23,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from itertools import takewhile
+from pathlib import Path
 from typing import Any
 
 from chalicelib.contracts.names import NAME
@@ -184,17 +185,24 @@ def parse(name: str, text: str, contract: str = "", file: str | None = None) -> 
     return SavedQuery(name, title, description, tuple(parameters.values()), template, contract, drawn_as)
 
 
+def read(path: Path, dataset: Dataset) -> SavedQuery:
+    """Read the saved query of a file. Raises ContractError with everything that is wrong with it."""
+    try:
+        return parse(path.stem, _filled(path.read_text("utf-8"), dataset), dataset.name, str(path))
+    except ContractError:
+        raise
+    except (OSError, ValueError) as error:
+        raise ContractError([f"{path}: cannot be read: {error}"]) from None
+
+
 def _read(datasets: Iterable[Dataset]) -> tuple[list[SavedQuery], list[str]]:
     queries, problems = [], []
     for dataset in datasets:
         for path in dataset.query_files:
             try:
-                text = _filled(path.read_text("utf-8"), dataset)
-                queries.append(parse(path.stem, text, dataset.name, str(path)))
+                queries.append(read(path, dataset))
             except ContractError as error:
                 problems += error.problems
-            except (OSError, ValueError) as error:
-                problems.append(f"{path}: cannot be read: {error}")
     return queries, problems
 
 

@@ -17,7 +17,6 @@ from botocore.exceptions import ClientError
 
 from chalicelib.api.service import Api
 from chalicelib.api.uploads import Uploads
-from chalicelib.assembly import datasets
 from chalicelib.aws.athena import Athena
 from chalicelib.aws.presigned import LinkBucket, link_client
 from chalicelib.dataset import Dataset
@@ -25,13 +24,14 @@ from chalicelib.handlers import rest
 from chalicelib.queries.saved import load
 from chalicelib.settings import Settings
 from local.emulator import PROJECT
+from tests.contracts import datasets_of
 
 VARIABLES = {"ETL_BUCKET": "orders-etl-test", "ETL_STAGE": "test"}
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 EXECUTION = "0b1c2d3e-4f50-4a61-8b72-9c8d0e1f2a3b"
 REQUEST_ID = "7f0c2a51-0000-4000-8000-000000000001"
 HOST = "abc123.execute-api.eu-central-1.amazonaws.com"
-DATASETS = datasets(Settings.from_environment(VARIABLES))
+DATASETS = datasets_of(Settings.from_environment(VARIABLES))
 QUERIES = load(DATASETS)
 PREVIEW = QUERIES["preview"].bind({}).sql
 _numbers = itertools.count()

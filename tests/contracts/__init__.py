@@ -44,14 +44,7 @@ def contract_with(columns: str, *, document: str = "", table: str = "", more: st
 
 def datasets_of(settings: Settings, *contracts: Contract) -> tuple[Dataset, ...]:
     """Return the datasets of a stage that has these contracts; without any it has the orders."""
-    prefixes = Prefixes(
-        settings.incoming_prefix,
-        settings.quarantine_prefix,
-        settings.ledger_prefix,
-        settings.results_prefix,
-        settings.state_prefix,
-    )
-    made = (Dataset(each, settings.bucket, settings.database, prefixes) for each in contracts or (ORDERS,))
+    made = (Dataset(each, settings.bucket, settings.database, Prefixes.of(settings)) for each in contracts or (ORDERS,))
     return check(made)
 
 

@@ -10,15 +10,15 @@ import boto3
 from botocore.stub import Stubber
 from mypy_boto3_athena import AthenaClient
 
-from chalicelib.assembly import datasets
 from chalicelib.aws.athena import Athena
 from chalicelib.aws.athena_results import Execution
 from chalicelib.queries.saved import SavedQuery, Statement, load
 from chalicelib.settings import Settings
+from tests.contracts import datasets_of
 
 ID = "0b1c2d3e-4f50-4a61-8b72-9c8d0e1f2a3b"
 SETTINGS = Settings(bucket="orders-etl-test")
-QUERIES = load(datasets(SETTINGS))
+QUERIES = load(datasets_of(SETTINGS))
 KEYS = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "us-east-1"}
 HEADER: list[str | None] = ["order_id", "total", "at"]
 

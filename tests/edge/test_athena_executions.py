@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from botocore.stub import ANY
 
-from chalicelib.assembly import datasets
 from chalicelib.aws.athena import Athena, athena_client
 from chalicelib.errors import AwsError, DeadlinePassed, ExecutionNotFound, QueryFailed, Throttled
+from tests.contracts import datasets_of
 from tests.edge.athena_world import ID, KEYS, PREVIEW, QUERIES, SETTINGS, World, athena_world, sent, statement
 
-(DATASET,) = datasets(SETTINGS)
+(DATASET,) = datasets_of(SETTINGS)
 TOP = sent("top_products")
 
 

@@ -18,7 +18,6 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from chalicelib.assembly import datasets
 from chalicelib.aws.athena import Athena
 from chalicelib.errors import AwsError, QueryFailed
 from chalicelib.flatten.schema import file_schema
@@ -28,7 +27,7 @@ from glue_setup import foundations, policies
 from glue_setup.clients import Clients
 from glue_setup.target import Target
 from local.emulator import Emulator, running
-from tests.contracts import ORDERS
+from tests.contracts import ORDERS, datasets_of
 
 pytestmark = pytest.mark.aws
 
@@ -54,7 +53,7 @@ class Embedded:
 
     def target(self, settings: Any = SETTINGS) -> Any:
         stage = Stage("embedded", "orders-etl", settings)
-        return Target(stage, datasets(settings), self.account, self.aws.region)
+        return Target(stage, datasets_of(settings), self.account, self.aws.region)
 
     def resources(self, settings: Any) -> Any:
         return foundations.foundations(self.target(settings), self.clients)

@@ -42,10 +42,26 @@ def test_an_added_column_is_planned_and_applied_where_the_contract_has_it(stage:
     stage.apply()
     stage.contracts = (with_column(ADDED),)
     assert '  ~ column coupon: absent -> string, "A voucher\'s code."' in stage.plan()
+    assert (
+        "  = column coupon (string) is new: it is NULL in the rows that are there, whose values, where they were sent, "
+        "stand in extra_fields: a replay fills it"
+    ) in stage.plan()
     assert stage.writes == []
     stage.apply()
     assert names(stage) == [c.name for c in stage.contracts[0].main.file_columns]
     assert stage.apply()[-1] == "Everything was in place: unchanged."
+
+
+def test_an_int_that_becomes_a_bigint_is_applied_since_athena_reads_it_over_older_files(stage: World) -> None:
+    stage.apply()
+    source = FromDocument((parse("products[].position"),))
+    stage.contracts = (with_column_changed(ORDERS, "line_number", type=Type.INTEGER, source=source),)
+    lines = stage.plan()
+    assert "  = column line_number changes from int to bigint, as which Athena reads the older files" in lines
+    assert not any(line.endswith(": refused") for line in lines)
+    stage.apply()
+    types = {column["Name"]: column["Type"] for column in stage.table()["StorageDescriptor"]["Columns"]}
+    assert types["line_number"] == "bigint"
 
 
 @pytest.mark.parametrize(
@@ -169,7 +185,7 @@ def test_in_crawler_mode_the_crawler_is_made_and_table_and_views_wait_for_it(cra
         "table etl_pipeline.orders_parquet_datalake: not yet: the crawler makes it: load a file, run "
         "`aws glue start-crawler --name orders-crawler`, and when that has finished run apply again"
     ) in lines
-    assert "view etl_pipeline.orders: not yet: it needs the table" in lines
+    assert any(line.startswith("view etl_pipeline.orders: not yet: it needs ") for line in lines)
     assert lines[-1] == "All but what waits is in place."
     assert crawled.ddl.ran == []
     plan = crawled.plan()

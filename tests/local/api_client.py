@@ -13,16 +13,16 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from chalicelib import assembly
 from chalicelib.api.openapi import document
 from chalicelib.queries import saved
 from chalicelib.settings import Settings
 from local.emulator import REGION
 from local.pipeline import wait_for
+from tests.contracts import datasets_of
 from tests.local.product import Product
 
 SETTINGS = Settings(bucket="any")
-DATASETS = assembly.datasets(SETTINGS)
+DATASETS = datasets_of(SETTINGS)
 QUERIES = saved.load(DATASETS)
 DOCUMENT = document([each.name for each in DATASETS], QUERIES, SETTINGS, "")
 DOCUMENTED = schemathesis.openapi.from_dict(DOCUMENT | {"security": []})

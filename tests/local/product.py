@@ -7,17 +7,25 @@ import gzip
 import json
 import shutil
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 
+from chalicelib.contracts import registry
+from chalicelib.contracts.reading import FILE_NAME
+from chalicelib.dataset import Dataset
 from chalicelib.loading.entry import Entry
 from chalicelib.settings import LOCAL_STAGE
 from local.deploy import NOT_COPIED, copy_project, deploy, run_module
 from local.emulator import PROJECT, running
 from local.expected import table_rows
 from local.pipeline import Pipeline, wait_for
+from tests.contracts import FOLDER, datasets_of
+
+NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 
 
 def order(order_id: object, date: str = "2024-07-05", lines: int = 1, **more: Any) -> dict[str, Any]:
@@ -73,9 +81,26 @@ def workers(product: Product) -> list[int]:
     return pids
 
 
-def project_with(folder: Path, variables: Mapping[str, str]) -> Path:
-    """Copy the project into `folder`, its stage set up with these variables besides its own; return `folder`."""
+def copied(folder: Path) -> Path:
+    """Copy into `folder` what is deployed of the project; return it."""
     copy_project(PROJECT, folder)
+    return folder
+
+
+def with_contracts(project: Path, *names: str) -> Path:
+    """Give a copy of the project the tests' contracts of these names in place of its own, which anybody may change."""
+    contracts = project / "chalicelib" / "contracts"
+    for file in list(contracts.glob(f"*/{FILE_NAME}")):
+        shutil.rmtree(file.parent)
+    for name in names:
+        shutil.copytree(FOLDER / name, contracts / name, ignore=NOT_COPIED)
+    return project
+
+
+def project_with(folder: Path, variables: Mapping[str, str] = NO_VARIABLES) -> Path:
+    """Copy the project into `folder`, with the tests' orders as its contract and its stage set up with these variables
+    besides its own; return `folder`."""
+    with_contracts(copied(folder), "orders")
     path = folder / ".chalice" / "config.json"
     config = json.loads(path.read_text("utf-8"))
     config["stages"][LOCAL_STAGE]["environment_variables"] |= variables
@@ -84,8 +109,9 @@ def project_with(folder: Path, variables: Mapping[str, str]) -> Path:
 
 
 def clone(folder: Path) -> Path:
-    """Copy into `folder` what `make local` and `make demo` need of a fresh clone; return it."""
-    copy_project(PROJECT, folder)
+    """Copy into `folder` what `make local` and `make demo` need of a fresh clone; return it. Its contract is the tests'
+    orders."""
+    with_contracts(copied(folder), "orders")
     for name in ("local", "release", "sample_data"):
         shutil.copytree(PROJECT / name, folder / name, ignore=NOT_COPIED)
     return folder
@@ -100,7 +126,13 @@ def product_with(folders: pytest.TempPathFactory, variables: Mapping[str, str]) 
 
 
 class Product(Pipeline):
-    """The pipeline on an embedded AWS, with what tests do to it."""
+    """The pipeline on an embedded AWS, with what tests do to it. Its contracts are those of its workspace."""
+
+    @cached_property
+    def datasets(self) -> tuple[Dataset, ...]:
+        contracts, faults = registry.readable(self.deployment.workspace / "chalicelib" / "contracts")
+        assert not faults
+        return datasets_of(self.settings, *contracts)
 
     def command(self, module: str, command: str, *arguments: str) -> list[str]:
         """Run a command of a module as an operator does; return the lines it printed."""

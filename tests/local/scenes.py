@@ -15,11 +15,11 @@ from urllib.parse import quote_plus
 
 from pyarrow import parquet
 
-from chalicelib.contracts import registry
 from chalicelib.file_names import KEY_DIGITS
 from chalicelib.flatten.schema import file_schema
 from chalicelib.loading.entry import Entry
 from local.pipeline import wait_for
+from tests.contracts import ORDERS
 from tests.local.api_client import Client, send
 from tests.local.product import Product
 
@@ -231,7 +231,7 @@ class Asking(Scene):
 def _no_rows() -> bytes:
     """Return a Parquet file of the table without a row: the other scenes' questions read it too."""
     file = io.BytesIO()
-    parquet.write_table(file_schema(registry.contract()).empty_table(), file)
+    parquet.write_table(file_schema(ORDERS.main).empty_table(), file)
     return file.getvalue()
 
 

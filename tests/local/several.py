@@ -5,19 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chalicelib.contracts import registry
 from chalicelib.contracts.contract import Table
 from chalicelib.dataset import Dataset
 from local.deploy import deploy
 from local.emulator import running
 from local.expected import table_rows
-from tests.contracts import FOLDER, datasets_of
+from tests.contracts import FOLDER
 from tests.local.product import Product, project_with
 
 NAME = "baskets"
@@ -32,13 +30,7 @@ def basket(basket_id: object, version: int = 1, sold: str = "2024-07-05T10:00:00
 
 
 class Several(Product):
-    """A product whose contracts are those of its workspace."""
-
-    @cached_property
-    def datasets(self) -> tuple[Dataset, ...]:
-        contracts, faults = registry.readable(self.deployment.workspace / "chalicelib" / "contracts")
-        assert not faults
-        return datasets_of(self.settings, *contracts)
+    """A product with two contracts."""
 
     @property
     def baskets(self) -> Dataset:

@@ -17,6 +17,7 @@ from chalicelib.aws.athena import Athena
 from chalicelib.settings import LOCAL_STAGE, Settings
 from local.emulator import PROJECT, Emulator, running
 from local.pipeline import wait_for
+from tests.local.product import with_contracts
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
 COPIED = ("Makefile", "app.py", "chalicelib", "glue_setup", "release", "requirements.txt", "requirements-dev.lock")
@@ -38,6 +39,7 @@ class Checkout:
             else:
                 shutil.copy2(PROJECT / name, folder / name)
         shutil.copytree(PROJECT / ".chalice", folder / ".chalice", ignore=LEFT_OUT)
+        with_contracts(folder, "orders")
 
     def make(self, target: str, *variables: str, stage: str = LOCAL_STAGE) -> subprocess.CompletedProcess[str]:
         """Run a target of the Makefile for stage local, with this environment's packages."""
@@ -268,8 +270,8 @@ def test_a_second_stage_on_the_firsts_bucket_is_refused_by_deploy_and_by_destroy
     assert (standing(empty), wiring(empty), objects(empty)) == (before, wired, kept)
 
 
-PHONE = '        Column("customer_phone", Type.TEXT, "customer.phone", "The customer\'s telephone number."),\n'
-EMAIL = '        Column("customer_email", Type.TEXT, "customer.email", "The customer\'s e-mail address."),\n'
+EMAIL = 'customer_email = { path = "customer.email", type = "text"'
+PHONE = 'customer_phone = { path = "customer.phone", type = "text" }\n'
 
 
 def ask(aws: Emulator, sql: str) -> list[tuple[Any, ...]]:
@@ -291,10 +293,10 @@ def test_an_upgrade_keeps_data_ledger_wiring_and_address_and_an_added_column_wor
     wait_for(lambda: ask(empty, f"SELECT order_id FROM {table}"))
     first, wired, kept = standing(empty), wiring(empty), objects(empty)
 
-    contract = checkout.folder / "chalicelib" / "contracts" / "orders" / "contract.py"
+    contract = checkout.folder / "chalicelib" / "contracts" / "orders" / "contract.toml"
     text = contract.read_text("utf-8")
     assert EMAIL in text
-    contract.write_text(text.replace(EMAIL, EMAIL + PHONE), "utf-8")
+    contract.write_text(text.replace(EMAIL, PHONE + EMAIL), "utf-8")
     assert f"table {table}: changed" in checkout.succeeds("deploy")
     assert objects(empty) == kept
     upgraded = standing(empty)
@@ -311,9 +313,9 @@ def test_an_upgrade_keeps_data_ledger_wiring_and_address_and_an_added_column_wor
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        (EMAIL.replace("Type.TEXT", "Type.INTEGER"), "column customer_email would change from string to bigint"),
+        (EMAIL.replace('"text"', '"integer"'), "column customer_email would change from string to bigint"),
         (
-            EMAIL.replace('"customer_email"', '"email"'),
+            EMAIL.replace("customer_email", "email"),
             "column customer_email (string) is not in the contract any more",
         ),
     ],
@@ -325,7 +327,7 @@ def test_a_change_that_athena_cannot_read_over_old_files_is_refused_with_the_rea
     checkout = Checkout(empty, tmp_path / "one")
     checkout.succeeds("deploy")
     before = standing(empty)
-    contract = checkout.folder / "chalicelib" / "contracts" / "orders" / "contract.py"
+    contract = checkout.folder / "chalicelib" / "contracts" / "orders" / "contract.toml"
     contract.write_text(contract.read_text("utf-8").replace(EMAIL, changed), "utf-8")
     plan = subprocess.run(
         [sys.executable, "-m", "glue_setup", "plan", "--stage", LOCAL_STAGE],

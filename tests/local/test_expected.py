@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
+from dataclasses import replace
 from pathlib import Path
 
+from chalicelib.contracts.contract import Column, Type
 from chalicelib.counts import Counts
 from local.expected import Samples
-from tests.local.athena_memory_lake import ORDERS
+from tests.contracts import contract, with_columns
+from tests.local.athena_memory_lake import ORDERS, QUERIES
 
 
 def test_the_default_contract_has_the_files_of_sample_data_in_the_order_of_their_names() -> None:
-    samples = Samples.of(ORDERS)
+    samples = Samples.of(ORDERS, QUERIES.values())
     assert samples is not None
     assert [each.path.name for each in samples.files] == ["orders_etl.json", "orders_ugly.ndjson"]
     assert [each.counts for each in samples.files] == [Counts(12, 12, 0, 23), Counts(16, 7, 9, 9)]
 
 
-def test_a_dataset_without_a_folder_of_samples_has_none() -> None:
-    contract = dataclasses.replace(ORDERS.contract, name="unheard_of")
-    assert Samples.of(dataclasses.replace(ORDERS, contract=contract)) is None
+def test_another_contract_has_its_own_sample_with_the_rows_that_it_gives() -> None:
+    shop = replace(ORDERS, contract=replace(contract("woocommerce"), name="orders"))
+    samples = Samples.of(shop, ())
+    assert samples is not None
+    (sample,) = samples.files
+    assert (sample.path.name, sample.counts.orders_loaded, samples.answers) == ("sample.json", 2, {})
+    assert {row[shop.contract.main.partition.name] for row in sample.rows} == {"2017-03"}
+
+
+def test_a_contract_with_a_further_column_has_its_own_sample_and_asks_its_queries_with_their_examples() -> None:
+    further = Column("sent_by", Type.TEXT, ORDERS.contract.main["customer_name"].source)
+    changed = with_columns(ORDERS.contract, *ORDERS.contract.main.columns, further)
+    samples = Samples.of(replace(ORDERS, contract=changed), QUERIES.values())
+    assert samples is not None
+    assert [each.path.name for each in samples.files] == ["sample.json"]
+    assert samples.answers["order_lines_of"] == {"parameters": {"order_id": "1001"}}
+    assert samples.answers["preview"] == {"parameters": {}}
+
+
+def test_a_contract_without_a_sample_has_none(tmp_path: Path) -> None:
+    bare = replace(ORDERS.contract, name="unheard_of", folder=tmp_path)
+    assert Samples.of(replace(ORDERS, contract=bare), ()) is None
 
 
 def test_a_file_is_a_sample_if_its_rows_stand_beside_it(tmp_path: Path) -> None:

@@ -288,7 +288,9 @@ class DrawnContract(random.Random):
             "%d/%m/%Y": lambda: when().strftime("%d/%m/%Y"),
             "%Y-%m-%d %H:%M:%S %z": lambda: when().strftime("%Y-%m-%d %H:%M:%S -0300"),
         }
-        names = ["iso"] if self.random() < 0.5 else self.sample(list(formats), self.choice([1, 1, 2]))
+        names = ["iso"] if self.random() < 0.5 else self.sample(list(formats), 1)
+        if self.random() < 0.3 and not names[0].startswith("epoch"):
+            names = [*names, *self.sample([name for name in formats if name not in names], 1)]
         options = "" if names == ["iso"] and self.random() < 0.5 else f", format = {json.dumps(names)}"
         local = {"iso", "rfc2822", "yyyymmdd", "%d/%m/%Y"}
         if local & set(names) and self.random() < 0.4:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import gzip
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from chalicelib.documents.decompress import Source
+from chalicelib.documents.path_tree import KeyPath
 from chalicelib.documents.records import CHUNK_BYTES, Records
 from chalicelib.documents.rejected import RejectedRecord, SpooledRaw
 
@@ -20,6 +21,7 @@ class Read:
     records: dict[int, bytes] = field(default_factory=dict)
     rejected: list[RejectedRecord] = field(default_factory=list)
     unchecked: set[int] = field(default_factory=set)
+    beside: dict[str, str] = field(default_factory=dict)
 
     @property
     def raws(self) -> list[bytes]:
@@ -41,22 +43,21 @@ def read(
     max_record_bytes: int = 1 << 20,
     max_decompressed_bytes: int = 1 << 30,
     stream: Callable[[bytes], object] = io.BytesIO,
+    records: Sequence[KeyPath] = (("orders",),),
+    identity: Sequence[Sequence[KeyPath]] = ((("order_id",),),),
 ) -> Read:
     """Read a file to its end; numbers must run from 1 without a gap."""
     result = Read()
     source = Source(stream(data), max_decompressed_bytes)  # type: ignore[arg-type]
-    records = Records(
-        source,
-        max_record_bytes=max_record_bytes,
-        records=[("orders",)],
-        identity=[[("order_id",)]],
-        chunk_bytes=chunk_bytes,
+    batches = Records(
+        source, max_record_bytes=max_record_bytes, records=records, identity=identity, chunk_bytes=chunk_bytes
     )
-    for batch in records:
+    for batch in batches:
         assert batch.read == len(batch.raws) + len(batch.rejected)
         result.unchecked |= {batch.numbers[i] for i in batch.unchecked}
         result.records |= dict(zip(batch.numbers, map(bytes, batch.raws), strict=True))
         result.rejected += batch.rejected
+    result.beside = batches.beside
     assert result.numbers == list(range(1, len(result.records) + len(result.rejected) + 1))
     return result
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.contracts.__main__ import main
 from chalicelib.contracts.columns import KINDS
 from chalicelib.contracts.contract import DECLARABLE, TAKES, Dates, Origin
 from chalicelib.contracts.paths import parse
@@ -87,3 +88,20 @@ def test_the_saved_query_of_the_docs_is_one() -> None:
     query = saved.parse("refunds_by_reason", text.replace("${database}", '"etl_pipeline"'))
     assert query.bind({}).parameters == ("'2000-01'", "DATE '2000-01-01'")
     assert query.chart == saved.Chart("bar", "reason", "refunded")
+
+
+def test_the_diff_of_the_docs_is_the_one_that_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    changed = {
+        'path = "line_items[].sku", type = "text"': 'path = "line_items[].sku", type = "integer"',
+        'path = "total_price"': 'path = "current_total_price"',
+        "line_number =": 'title = { path = "line_items[].title", type = "text" }\nline_number =',
+    }
+    new = EXAMPLES[0]
+    for before, after in changed.items():
+        assert before in new
+        new = new.replace(before, after, 1)
+    for name, text in (("webshop.toml", EXAMPLES[0]), ("new.toml", new)):
+        (tmp_path / name).write_text(text, "utf-8")
+    assert main(["diff", str(tmp_path / "webshop.toml"), str(tmp_path / "new.toml")]) == 1
+    shown = SECTIONS["Changing a contract"].split("new.toml\n")[1].split("```")[0]
+    assert capsys.readouterr().out == shown

@@ -109,6 +109,7 @@ FAULTS = {
     "digits out of range": (PRICE, f"{PRICE}, digits = -1", f"{AT_PRICE}.digits: is the number -1: write a number from 0 to 18"),
     "digits with another key": (PRICE, f'{PRICE}, digits = {{ curency = "c" }}', f"{AT_PRICE}.digits.curency: unknown key (did you mean currency?)"),
     "digits at another list": (PRICE, f'{PRICE}, digits = "notes[].digits"', f"{AT_PRICE}.digits: 'notes[].digits' steps through notes[], and the rows of the table come from lines[]"),
+    "digits of an element for an amount of the document": (PRICE, 'path = "total", type = "decimal", digits = "lines[].digits"', f"{AT_PRICE}.digits: 'lines[].digits' steps through lines[], and the amount does not: name a path beside it"),
     "divide_by of an integer": ('type = "integer"', 'type = "integer", divide_by = 100', "contract.toml:19: tables.lines.columns.quantity.divide_by: is for decimal columns, and the column is integer"),
     "a format that is none": (DATE, f'{DATE}, format = "epoch"', f"{AT_DATE}.format: is the text 'epoch', no format"),
     "a pattern that strptime does not read": (DATE, f'{DATE}, format = ["iso", "%Y-%Q"]', f"{AT_DATE}.format.1: is the text '%Y-%Q': not a pattern that Python's strptime reads back"),

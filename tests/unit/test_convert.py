@@ -16,18 +16,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from chalicelib.contracts import registry
 from chalicelib.counts import Counts
 from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.errors import CountMismatch, UnreadableFile
-from chalicelib.flatten.flattener import PART_BYTES, Flattener, Lineage, records_of
+from chalicelib.flatten.flattener import Flattener, Lineage, records_of
 from chalicelib.flatten.notebook import flatten_orders
+from chalicelib.flatten.table_rows import PART_BYTES
 from chalicelib.writing import convert as convert_module
 from chalicelib.writing.convert import Limits, convert
 from tests.builders import folder_writer
+from tests.contracts import ORDERS as CONTRACT
 
 MODIFIED = datetime(2024, 7, 5, 9, 8, 7, 654321, tzinfo=UTC)
-CONTRACT = registry.contract()
 LINEAGE = Lineage("orders.json", "v1", MODIFIED)
 LIMITS = Limits(1 << 20, 1 << 30, 1 << 30)
 ORDERS: list[dict[str, Any]] = [

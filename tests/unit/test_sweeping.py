@@ -7,15 +7,15 @@ import json
 import boto3
 import pytest
 
-from chalicelib.assembly import datasets
 from chalicelib.file_names import ledger_name
 from chalicelib.handlers import load, sweep
 from chalicelib.settings import Settings
 from tests.builders import KEY, body, order
+from tests.contracts import datasets_of
 from tests.unit.memory_store import BUCKET, MemoryStore
 
 SETTINGS = Settings.from_environment({"ETL_BUCKET": BUCKET, "ETL_STAGE": "test"})
-(DATASET,) = datasets(SETTINGS)
+(DATASET,) = datasets_of(SETTINGS)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from chalicelib.contracts.contract import Dates
 from chalicelib.flatten import date_values, dates, values
 from chalicelib.flatten.scalars import InvalidValue, NumberText
 from tests.unit.growth import assert_linear
@@ -228,6 +229,11 @@ def test_iso_dates_become_milliseconds_utc(sent: str, ms: int) -> None:
 def test_what_is_no_iso_date_is_rejected(sent: str) -> None:
     with pytest.raises(InvalidValue, match=r"is not (a date|an ISO 8601 date or date-time)"):
         date_values.timestamp_ms(sent)
+
+
+def test_a_moment_beyond_the_years_does_not_fit_its_format_and_the_next_is_due() -> None:
+    formats = (Dates.EPOCH_MICROSECONDS, Dates.EPOCH_NANOSECONDS)
+    assert date_values.timestamp_ms(N("996662560000000000"), formats) == 996_662_560_000
 
 
 @pytest.mark.parametrize("sent", [N("1720137600"), N("20240705"), True, [], {}])

@@ -99,7 +99,7 @@ def split(steps: tuple[Step, ...]) -> list[tuple[Step, ...]]:
 def follow(value: Any, steps: Iterable[Step]) -> Any:
     """Return what steps lead to, None where there is nothing. Raises NotOnTheWay."""
     for step in steps:
-        if value is None or value == "" or (value == [] and isinstance(step, str)):
+        if value is None or value == "" or (value in ([], False) and isinstance(step, str)):
             return None
         if isinstance(step, str):
             if not isinstance(value, dict):
@@ -186,6 +186,9 @@ class Reading:
 
     def table_rows(self, table: dict[str, Any], document: Any, whole: Any, number: int) -> list[dict[str, Any]]:
         """Return the rows of one table."""
+        for level in range(1, len(table["way"])):
+            for way in self.elements(table, Way([document]), table["way"][:level]):
+                self.check_enclosing(table, way, whole)
         rows = []
         for way in self.elements(table, Way([document]), table["way"]) or [Way([document])]:
             row: dict[str, Any] = {"record_number": number}
@@ -195,6 +198,14 @@ class Reading:
             self.multiply(table, row)
             rows.append(row)
         return rows
+
+    def check_enclosing(self, table: dict[str, Any], way: Way, whole: Any) -> None:
+        """Raise Rejected for what is wrong in an element that encloses rows, also where it encloses none."""
+        for name, column in table["columns"].items():
+            paths = column.get("path", [])
+            depths = [len(split(steps_of(each))) for each in (paths if isinstance(paths, list) else [paths])]
+            if max(depths, default=0) == len(way):
+                self.cell(table, name, column, way, way[0], whole)
 
     def elements(self, table: dict[str, Any], way: Way, lists: list[tuple[Step, ...]]) -> list[Way]:
         """Return the ways from the document through elements to what makes a row."""
@@ -252,7 +263,7 @@ class Reading:
         kind = column["type"]
         if kind == "decimal":
             scale, digits = column.get("scale", 4), self.digits(column, way)
-            whole = _whole(value, scale - digits, _is_noise if scale else _is_whole_noise)
+            whole = _whole(value, scale - digits, _is_noise)
             return _fitting(EXACT.scaleb(whole, -scale), scale)
         if kind in ("date", "timestamp"):
             return _dated(value, kind, column.get("format", "iso"), column.get("zone", "UTC"))
@@ -345,7 +356,7 @@ class Reading:
                     fields[path] = left
             elif "more" in named and isinstance(inner, dict):
                 self.collect(inner, here, lists, f"{path}.", fields, element)
-            elif not ("more" in named and inner in ("", [])):
+            elif not ("more" in named and inner in ("", [], False)):
                 fields[path] = inner
 
     def named(self, keys: tuple[str, ...], lists: list[Any]) -> set[str]:
@@ -432,7 +443,7 @@ def json_path(lists: Iterable[Iterable[Any]]) -> str:
     text = ""
     for keys in lists:
         for key in keys:
-            text += ("." if text else "") + (key if _is_plain(key) else _compact(key))
+            text += (f".{key}" if text else key) if _is_plain(key) else f"[{_compact(key)}]"
         text += "[]"
     return text
 

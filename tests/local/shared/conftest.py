@@ -10,7 +10,7 @@ import pytest
 from local.deploy import Deployment, deploy
 from local.emulator import Emulator, running
 from tests.local.calls import PROBE_BUCKET
-from tests.local.product import Product
+from tests.local.product import Product, project_with
 
 PROBE_APP = Path(__file__).parent / "probe_app"
 
@@ -35,4 +35,6 @@ def probe(aws: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Deployment
 @pytest.fixture(scope="session")
 def product(aws: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Product:
     """The product itself: foundations laid, policies written, app deployed."""
-    return Product(aws, deploy(aws, tmp_path_factory.mktemp("product")))
+    return Product(
+        aws, deploy(aws, tmp_path_factory.mktemp("product"), project_with(tmp_path_factory.mktemp("project")))
+    )

@@ -13,12 +13,12 @@ import pytest
 import requests
 
 from chalicelib.settings import LOCAL_STAGE
-from local.deploy import Deployment, copy_project, deploy, run_module
-from local.emulator import ACCOUNT, PROJECT, REGION, Emulator
+from local.deploy import Deployment, deploy, run_module
+from local.emulator import ACCOUNT, REGION, Emulator
 from local.errors import LocalError
 from tests.local.api_client import Client
 from tests.local.calls import call, user
-from tests.local.product import Product
+from tests.local.product import Product, project_with
 
 pytestmark = pytest.mark.aws
 NAME = "orders-etl-keys"
@@ -27,7 +27,7 @@ ORIGIN = "https://shop.example"
 
 def with_authorization(aws: Emulator, folder: Path, workspace: Path, auth: str, stage: str = LOCAL_STAGE) -> Deployment:
     """Deploy the product under another name, with nothing beneath it but its bucket and policies."""
-    copy_project(PROJECT, folder)
+    project_with(folder)
     path = folder / ".chalice" / "config.json"
     config = json.loads(path.read_text())
     config["app_name"] = NAME

@@ -1,0 +1,11 @@
+-- title: Orders by status
+-- description: How many orders are in which status, by who fulfills them.
+SELECT
+  fulfillment_channel,
+  order_status,
+  COUNT(*) AS order_count,
+  SUM(items_shipped) AS items_shipped,
+  SUM(items_unshipped) AS items_unshipped
+FROM amazon_orders
+GROUP BY fulfillment_channel, order_status
+ORDER BY fulfillment_channel, order_status
