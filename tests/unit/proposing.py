@@ -108,7 +108,7 @@ def uncommented(text: str) -> str:
 
 def refused(contract: Contract, documents: list[tuple[Any, Any]]) -> list[str]:
     """Return what of some (record, document) a contract does not read, by a plain reading of contract.md."""
-    problems = []
+    problems: list[str] = []
     for record, document in documents:
         for table in contract.tables:
             for column in table.columns:
