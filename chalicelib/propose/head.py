@@ -8,9 +8,7 @@ from typing import Any
 
 from chalicelib.propose.json_values import decode
 
-_TOKEN = re.compile(rb'([{}\[\]:,])|("[^"\\]*+(?:\\.[^"\\]*+)*+")|([-+.0-9A-Za-z]++)', re.DOTALL)
-
-
+_TOKEN = re.compile(rb'[ \t\r\n]*+(?:([{}\[\]:,])|("[^"\\]*+(?:\\.[^"\\]*+)*+")|([-+.0-9A-Za-z]++))', re.DOTALL)
 _CLOSER = {b"{": b"}", b"[": b"]"}
 _OPENER = {b"}": b"{", b"]": b"["}
 
@@ -29,9 +27,7 @@ def read(text: bytes) -> Head | None:
     position = end = 0
     closing: list[bytes] = []
     last: bytes | None = None
-    for match in _TOKEN.finditer(text):
-        if match.start() != position:
-            break
+    while (match := _TOKEN.match(text, position)) is not None:
         position = match.end()
         token = match[1] or match[2] or match[3]
         if token in _CLOSER:
