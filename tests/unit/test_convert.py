@@ -7,6 +7,7 @@ import json
 import math
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ import pytest
 from chalicelib.counts import Counts
 from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.errors import CountMismatch, UnreadableFile
+from chalicelib.flatten import notebook
 from chalicelib.flatten.flattener import Flattener, Lineage, records_of
-from chalicelib.flatten.notebook import flatten_orders
 from chalicelib.flatten.table_rows import PART_BYTES
 from chalicelib.writing import convert as convert_module
 from chalicelib.writing.convert import Limits, convert
@@ -28,6 +29,7 @@ from tests.builders import folder_writer
 from tests.contracts import ORDERS as CONTRACT
 
 MODIFIED = datetime(2024, 7, 5, 9, 8, 7, 654321, tzinfo=UTC)
+flatten_orders = partial(notebook.flatten_orders, contract=CONTRACT)
 LINEAGE = Lineage("orders.json", "v1", MODIFIED)
 LIMITS = Limits(1 << 20, 1 << 30, 1 << 30)
 ORDERS: list[dict[str, Any]] = [

@@ -20,7 +20,7 @@ from chalicelib.contracts.json_schema import json_schema
 from chalicelib.contracts.reading import read_text
 from chalicelib.flatten.json_text import RejectedDocument
 from chalicelib.flatten.strict import StrictDecoder
-from tests.contracts import NAMES
+from tests.contracts import NAMES, ORDERS
 from tests.drawn_contracts import completed, declared_contracts
 from tests.drawn_documents import drawn_record
 from tests.unit.drawn_contracts import DrawnContract
@@ -99,7 +99,7 @@ def test_unusual_documents_are_valid_where_they_are_accepted_and_invalid_without
 
 
 def orders() -> Contract:
-    return registry.contract("orders")
+    return ORDERS
 
 
 SOUND = {"order_id": 1, "order_date": "2024-07-05", "products": [{"product_id": "a", "price": "1.50", "quantity": 2}]}
