@@ -133,7 +133,24 @@ def test_a_shape_of_the_wild_loads_completely(name: str) -> None:
     assert_loads(uncommented(made.text), made, content)
 
 
-ODD: tuple[Any, ...] = (None, "", 0, 1, -5, 2.5, "x", "12", "00123", "12.50", "1,5", "NaN", 1e20, 12345678901234567890, 0.1 + 0.2, True)
+ODD: tuple[Any, ...] = (
+    None,
+    "",
+    0,
+    1,
+    -5,
+    2.5,
+    "x",
+    "12",
+    "00123",
+    "12.50",
+    "1,5",
+    "NaN",
+    1e20,
+    12345678901234567890,
+    0.1 + 0.2,
+    True,
+)
 ODD += (
     False,
     "2024-01-02",
