@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -60,6 +61,7 @@ class HiveWriter:
         self._keys: list[str] = []
         self._kept: list[tuple[str, Path]] = []
         self._kept_bytes = 0
+        self._lock = threading.Lock()
         self._staged: list[Any] = []
         self._tables = {
             table.name: MonthFiles(
@@ -91,7 +93,7 @@ class HiveWriter:
         for upload in self._staged:
             self._sink.store.complete(upload)
         self._staged = []
-        for key, path in self._kept:
+        for key, path in sorted(self._kept):
             self._sink.store.put_file(key, path)
 
     def abort(self) -> None:
@@ -105,9 +107,11 @@ class HiveWriter:
     def _keep(self, folder: str, file: MonthFile) -> None:
         """Have a finished file wait. Called in its table's thread."""
         key = f"{folder}{in_generation(file.relative_path, self._generation)}"
-        self._keys.append(key)
-        if self._kept_bytes + file.size <= KEPT_BYTES:
-            self._kept.append((key, file.path))
-            self._kept_bytes += file.size
-        else:
+        with self._lock:
+            self._keys.append(key)
+            is_kept = self._kept_bytes + file.size <= KEPT_BYTES
+            if is_kept:
+                self._kept.append((key, file.path))
+                self._kept_bytes += file.size
+        if not is_kept:
             self._staged.append(self._sink.store.stage(key, file.path))
