@@ -21,6 +21,10 @@ from chalicelib.writing.parquet import MonthFile, MonthFiles
 KEPT_BYTES = 96 * MIB
 """Finished files of a load that stay on disk until they are published; beyond, files are staged in the store."""
 
+PENDING_BYTES = 32 * MIB
+"""Arrow bytes of the rows of all tables and months that may wait for a row group; beyond, the largest are written as
+they are. The more wait, the fewer and larger row groups are where rows come in any order."""
+
 
 class FileStore(Protocol):
     """Where files appear: S3 (aws.s3.Storage) or a folder (writing.folder). `stage` may take the file from disk."""
@@ -82,9 +86,14 @@ class HiveWriter:
     def write(self, table: str, rows: pa.Table, months: npt.NDArray[np.int64]) -> None:
         """Take rows of a table, each of the month (since 1970) that `months` says."""
         self._tables[table].add(rows, months)
+        tables = self._tables.values()
+        while (excess := sum(each.waiting_bytes for each in tables) - PENDING_BYTES) > 0:
+            max(tables, key=lambda each: each.waiting_bytes).write_largest(excess)
 
     def close(self) -> None:
-        """Finish all files."""
+        """Finish all files, those of all tables at once."""
+        for table in self._tables.values():
+            table.finish()
         for table in self._tables.values():
             table.close()
 
