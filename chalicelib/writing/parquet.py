@@ -15,11 +15,12 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow._parquet import ParquetWriter
 
-from chalicelib.contracts.contract import Origin, Table, Type
+from chalicelib.contracts.contract import Table
 from chalicelib.file_names import FileNames
 from chalicelib.flatten.columns import month_name
 from chalicelib.flatten.schema import row_schema
 from chalicelib.settings import MIB
+from chalicelib.writing.encodings import writer_options
 from chalicelib.writing.month_rows import MonthRows, Part, held_bytes
 
 ROW_GROUP_BYTES = 12 * MIB
@@ -109,8 +110,9 @@ class MonthFiles:
         self._roll_bytes = roll_bytes
         self._closed = closed
         self._partition = table.partition.name
+        self._table = table
         self._schema = row_schema(table)
-        self._options = _writer_options(table)
+        self._options: dict[str, Any] = {}
         self._row_group_bytes = row_group_bytes
         self._open_bytes = open_bytes
         self._rows = MonthRows(self._schema)
@@ -223,6 +225,8 @@ class MonthFiles:
             open_.rows = 0
             open_.path = self._directory / f"{self._partition}={month_name(month)}" / self._name.of(open_.part)
             open_.path.parent.mkdir(parents=True, exist_ok=True)
+            # The first group, of the month of most rows, speaks for all: to look at each would cost as much as a file.
+            self._options = self._options or writer_options(self._table, rows)
             open_.writer = _Writer(open_.path, self._schema, self._options)
         open_.writer.write(rows)
         open_.rows += rows.num_rows
@@ -244,46 +248,3 @@ class MonthFiles:
         open_.size = open_.groups = 0
         relative_path = open_.path.relative_to(self._directory).as_posix()
         self._closed(MonthFile(open_.path, relative_path, open_.rows, open_.path.stat().st_size))
-
-
-def _writer_options(table: Table) -> dict[str, Any]:
-    texts = (Type.IDENTIFIER, Type.TEXT, Type.JSON)
-    return {
-        # The only good codec that the Lambda layer's pyarrow has.
-        "compression": "snappy",
-        "version": "2.6",
-        "writer_engine_version": "V2",
-        # Eight bytes and integer encodings instead of sixteen fixed ones; every reader knows decimals on INT64.
-        "store_decimal_as_integer": True,
-        # The types stand in the Parquet schema; Arrow's own copy only makes the footer longer.
-        "store_schema": False,
-        # Lets Athena skip pages within a row group.
-        "write_page_index": True,
-        # Least and greatest of texts that come in no order would only cost time: they span everything in each file.
-        "write_statistics": [
-            column.name for column in table.file_columns if column.type not in texts or column.name in table.identity
-        ],
-        **_encodings(table),
-    }
-
-
-def _encodings(table: Table) -> dict[str, Any]:
-    """Return the encoding of each column: the difference to the row before where rows of one document stand together.
-
-    A document's identity, dates and number repeat on its rows and mostly grow from document to document: differences
-    take a quarter of a dictionary's bytes, and every question reads the identity of all months to find the latest
-    versions.
-    """
-    of_documents = table.at_level(0)
-    differences = dict.fromkeys(table.identity, "DELTA_BYTE_ARRAY")
-    differences |= {
-        column.name: "DELTA_BINARY_PACKED"
-        for column in of_documents
-        if column.source is Origin.RECORD_NUMBER or (column.required and column.type is Type.TIMESTAMP)
-    }
-    # Of amounts that a document has once, nearly each document's is another: a dictionary would only be on top of it.
-    plain = {column.name for column in of_documents if column.type in (Type.DECIMAL, Type.DOUBLE, Type.BOOLEAN)}
-    return {
-        "use_dictionary": [c.name for c in table.file_columns if c.name not in differences.keys() | plain],
-        "column_encoding": differences,
-    }
