@@ -59,7 +59,7 @@ def _stay(aws: Emulator, starter: int) -> None:
     )
 
 
-def _drops(whole: Pipeline, curl: str) -> Iterator[str]:
+def drops(whole: Pipeline, curl: str) -> Iterator[str]:
     """Yield how to drop a sample of each contract that has one."""
     for dataset in whole.datasets:
         samples = Samples.of(dataset, ())
@@ -88,7 +88,7 @@ def _instructions(whole: Pipeline) -> list[str]:
         f"  set -a; . {env}; set +a",
         '  caller="$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"',
         "",
-        *_drops(whole, curl),
+        *drops(whole, curl),
     ]
     if whole.deployment.api_url:
         lines += [

@@ -61,5 +61,5 @@ def contract(name: str | None = None) -> Contract:
             if file.is_file():
                 return read(file)
     problem = "no contract is named" if chosen is None else f"there is no contract {shown(chosen)!r}"
-    listed = ", ".join(names) or "none"
-    raise ContractError([f"{problem}: give the path of a {FILE_NAME}, or one of {listed}"])
+    listed = f", or one of {', '.join(names)}" if names else f": {FOLDER} has none"
+    raise ContractError([f"{problem}: give the path of a {FILE_NAME}{listed}"])

@@ -92,6 +92,13 @@ def test_tests_pass_and_those_of_the_shipped_contract_say_why_they_are_skipped(p
     assert "the shipped contract was changed: its goldens do not apply" in done.stdout
 
 
+def test_a_file_of_ones_own_is_tried_beside_it(project: Path) -> None:
+    done = run(project, "local", "try", str(PROJECT / "tests" / "payloads" / "woocommerce.json"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "it is named woocommerce_2, since the project has a contract woocommerce" in done.stdout
+    assert "2 documents read, 2 loaded, 0 rejected" in done.stdout
+
+
 def test_the_demo_loads_its_sample_and_asks_its_queries(project: Path) -> None:
     done = run(project, "local", "demo")
     assert done.returncode == 0, done.stdout + done.stderr
