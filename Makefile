@@ -71,6 +71,9 @@ types: $(READY) ## types, layers, generated docs
 check-contracts: $(READY) ## whether contracts, their samples and saved queries fit: all of chalicelib/contracts, or CONTRACT="NAME|FILE ..."
 	@$(BIN)/python -m local check-contracts $(CONTRACT)
 
+docs: $(READY) ## the documents that are made of code and contracts anew
+	@$(BIN)/python -m docs.generate
+
 format: $(READY) ## put the code into shape
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .

@@ -16,8 +16,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks import orders
+from local.deploy import copy_project
+from local.emulator import PROJECT
 from local.pipeline import Pipeline, pipeline, wait_for
 from local.progress import Progress
+from tests.contracts import ORDERS, datasets_of, lay
 
 SIZES = {"10 KB, cold": 0.01, "10 KB": 0.01, "10 MB": 10.0, "200 MB": 200.0}
 MANY = 200
@@ -45,7 +48,7 @@ class Latency:
 
 def drop(running: Pipeline, name: str, body: bytes, count: int, copies: int = 1) -> Latency:
     """Drop a file of `count` orders, or copies of it at once, and follow all until their rows can be queried."""
-    folder = f"{running.orders.incoming}{name.replace(' ', '_')}/"
+    folder = f"{datasets_of(running.settings)[0].incoming}{name.replace(' ', '_')}/"
     keys = [f"{folder}{i:03d}.json" for i in range(copies)]
     rows = copies * sum(len(order["products"]) for order in orders.orders(count))
     marks = [time.monotonic()]
@@ -64,7 +67,7 @@ def drop(running: Pipeline, name: str, body: bytes, count: int, copies: int = 1)
 
 def count_rows(running: Pipeline, prefix: str) -> int:
     """Ask Athena how many rows came from the files whose keys begin so."""
-    sql = f"SELECT count(*) FROM {running.orders.contract.main.name} WHERE source_key LIKE '{prefix}%'"
+    sql = f"SELECT count(*) FROM {ORDERS.main.name} WHERE source_key LIKE '{prefix}%'"
     ((count,),) = running.athena.rows(running.athena.wait(running.athena.start(sql), 60))
     assert isinstance(count, int), count
     return count
@@ -107,8 +110,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.latency", description=__doc__)
     parser.add_argument("--largest", type=float, default=200.0, help="MB of the largest file (200)")
     options = parser.parse_args()
-    with TemporaryDirectory(prefix="orders-latency-") as name, pipeline(Progress(), log=Path(name) / "log") as running:
-        text = table([*one_by_one(running, Path(name), options.largest), many_at_once(running, Path(name))])
+    with TemporaryDirectory(prefix="orders-latency-") as name:
+        folder = Path(name)
+        copy_project(PROJECT, folder / "project")
+        lay(folder / "project" / "chalicelib" / "contracts", ORDERS.name)
+        with pipeline(Progress(), log=folder / "log", project=folder / "project") as running:
+            text = table([*one_by_one(running, folder, options.largest), many_at_once(running, folder)])
     print(text)
     results = Path(__file__).resolve().parent / "results"
     results.mkdir(exist_ok=True)

@@ -9,9 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from chalicelib import assembly
 from chalicelib.aws.glue import table_input
-from chalicelib.contracts import registry
 from chalicelib.queries import saved
 from chalicelib.queries.views import view_statements
 from chalicelib.settings import Settings
@@ -19,10 +17,11 @@ from local.athena.engine import SelectResult
 from local.athena.memory import MemoryLake
 from local.athena.statements import StatementContext, statement
 from local.athena.tables import FileCache
+from tests.contracts import datasets_of
 
 SETTINGS = Settings(bucket="bench")
-DATASETS = assembly.datasets(SETTINGS)
-ORDERS = next(each for each in DATASETS if each.name == registry.DEFAULT)
+DATASETS = datasets_of(SETTINGS)
+(ORDERS,) = DATASETS
 MONTH = {"from": "2024-07-01", "to": "2024-07-31"}
 QUESTIONS: dict[str, dict[str, str]] = {
     "sales_by_month": MONTH,

@@ -77,8 +77,8 @@ def _write_frame(frame: Any, out: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from chalicelib.contracts import registry
     from chalicelib.flatten.schema import file_schema
+    from tests.contracts import ORDERS
 
     for name in ("order_id", "customer_id"):
         frame[name] = frame[name].astype(str)
@@ -88,7 +88,7 @@ def _write_frame(frame: Any, out: Path) -> None:
         frame[name] = frame[name].astype(float).round(4)
     for name, value in LINEAGE.items():
         frame[name] = value
-    schema = file_schema(registry.contract())
+    schema = file_schema(ORDERS)
     table = pa.Table.from_pandas(frame[schema.names], preserve_index=False).cast(schema)
     out.mkdir(parents=True)
     pq.write_table(table, out / "orders.parquet", compression="snappy")
@@ -213,10 +213,10 @@ def chdb(source: Path, out: Path, threads: int) -> None:
 
 def ours(source: Path, out: Path, threads: int) -> None:
     """Run this product's command."""
-    from chalicelib.contracts import registry
     from chalicelib.flatten.__main__ import flatten_file
+    from tests.contracts import ORDERS
 
-    flatten_file(str(source), out, None, registry.contract())
+    flatten_file(str(source), out, None, ORDERS)
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import duckdb
 
-from chalicelib.contracts import registry
 from chalicelib.contracts.contract import LINEAGE, Origin
+from tests import contracts
 
-ORDERS = registry.contract().main
+ORDERS = contracts.ORDERS.main
 
 COMPARED = [column.name for column in ORDERS.columns if column.source not in (*LINEAGE, Origin.MONTH)]
 """Where the rows come from is everyone's own, and which order is the first of a parallel read is nobody's."""

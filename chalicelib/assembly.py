@@ -38,9 +38,9 @@ def datasets(settings: Settings) -> tuple[Dataset, ...]:
     return made
 
 
-def check_contracts(settings: Settings, folder: Path = registry.FOLDER) -> None:
+def check_contracts(settings: Settings, folder: Path | None = None) -> None:
     """Raise ContractError with everything for which a stage must not be deployed: as `datasets`, and saved queries."""
-    made, faults = _datasets(settings, folder)
+    made, faults = _datasets(settings, folder or registry.FOLDER)
     faults += saved.faults(made)
     if faults:
         raise ContractError(faults)

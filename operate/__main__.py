@@ -17,8 +17,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not words or words[0] not in COMMANDS:
         print(f"usage: python -m operate {'|'.join(COMMANDS)} --stage STAGE ...", file=sys.stderr)
         return 0 if words[:1] in (["-h"], ["--help"]) else 2
-    log_to_stderr()
-    return COMMANDS[words[0]](words[1:])
+    with log_to_stderr():
+        return COMMANDS[words[0]](words[1:])
 
 
 if __name__ == "__main__":

@@ -7,10 +7,11 @@ error.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import resource
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,10 +23,15 @@ STATUS = Path("/proc/self/status")
 _to_stderr = False
 
 
-def log_to_stderr() -> None:
-    """Have all further log lines of this process go to standard error."""
+@contextlib.contextmanager
+def log_to_stderr() -> Iterator[None]:
+    """Have all log lines of this process go to standard error within the `with` block."""
     global _to_stderr
-    _to_stderr = True
+    before, _to_stderr = _to_stderr, True
+    try:
+        yield
+    finally:
+        _to_stderr = before
 
 
 def log(event: str, *, level: Literal["INFO", "WARNING", "ERROR"] = "INFO", **facts: Any) -> None:

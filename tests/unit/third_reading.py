@@ -322,8 +322,8 @@ class Reading:
         if len(way) <= len(plain):
             return None
         counting = next((each for each in self.tables.values() if plain_way(each["way"]) == plain), None)
-        lists = counting["way"] if counting else plain
-        counted = [each.indexes for each in self.elements({"one_or_many": True}, Way([document]), lists)]
+        counted_by = (counting or {"way": plain, "columns": {}}) | {"one_or_many": True}
+        counted = [each.indexes for each in self.elements(counted_by, Way([document]), counted_by["way"])]
         own = way.indexes[: len(plain)]
         return counted.index(own) + 1 if own in counted else None
 
