@@ -76,6 +76,8 @@ class UnnamedReader:
         for node in nodes:
             if node.is_around:
                 self._children[node.number] = self._inside
+        self._is_around = np.array([node.is_around for node in nodes] + [False])
+        self._around_noted = np.zeros((len(nodes) + 1) * (KeyNames.MOST + 1), dtype=np.bool_)
 
     def read(self, raws: Sequence[Any], asked: Sequence[Node], aside: dict[int, Bools]) -> UnnamedTexts | None:
         """Read a batch of records that are objects. Returns None if it cannot.
@@ -90,6 +92,8 @@ class UnnamedReader:
             return None
         self._learn()
         resolved = self._resolve(index)
+        if self._layout.contract.at is not None:
+            self._note_around(data, index, resolved)
         for number, documents in aside.items():
             mine = np.flatnonzero(resolved.keys == number)
             resolved.keys[mine[documents[resolved.documents[index.holders[mine]]]]] = _UNNAMED
@@ -160,6 +164,17 @@ class UnnamedReader:
                 counts[self._level_of[items]] = count
             elements[inner] = element
         return _Resolved(keys, nodes, elements, documents, counts)
+
+    def _note_around(self, data: bytes, index: KeyIndex, resolved: _Resolved) -> None:
+        """Note the keys around the documents that are on no path of the contract, unless they hold null."""
+        nodes = resolved.nodes[index.holders]
+        which = np.flatnonzero(self._is_around[nodes] & (resolved.keys == self._inside) & ~self._escaped[index.keys])
+        first = np.frombuffer(data, dtype=np.uint8)[index.starts[which]]
+        cells = nodes[which] * np.int64(KeyNames.MOST + 1) + index.keys[which]
+        for cell in np.unique(cells[(first != _NULL) & ~self._around_noted[cells]]).tolist():
+            self._around_noted[cell] = True
+            node, name = divmod(cell, KeyNames.MOST + 1)
+            self._fields.note_around(below(self._layout.nodes[node].path, self._names.names[name].decode()))
 
     def _check_objects(self, data: bytes, index: KeyIndex, resolved: _Resolved, sound: Bools) -> None:
         """Clear `sound` where something else than an object or null stands where an object is due."""
