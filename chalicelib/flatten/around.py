@@ -70,7 +70,6 @@ class AroundDocument:
             return
         for key, member in value.items():
             if key not in branches:
-                if member is not None:
-                    self._observations.note_around(below(path, key))
+                self._observations.note_around(below(path, key))
             elif key != on_the_way:
                 self._note(member, branches[key], f"{below(path, key)}.", "")

@@ -167,9 +167,15 @@ DATES = (
     "event date",
     "timestamp",
     "ts",
+    "time stamp",
     "date",
     "datetime",
+    "date time",
     "time",
+    "placed",
+    "ordered",
+    "purchased",
+    "sold",
     "processed at",
     "submitted at",
     "submitted on",
@@ -354,4 +360,6 @@ def is_date(of: tuple[str, ...]) -> bool:
 
 def is_currency(of: tuple[str, ...]) -> bool:
     """Tell whether the words name a currency's code."""
-    return bool(of) and (of[-1] in CURRENCY or (of[-1] in ("code", "iso", "id", "value") and "currency" in of[-3:-1]))
+    return bool(of) and (
+        of[-1] in CURRENCY or (of[-1] in ("code", "iso", "id", "value", "name") and "currency" in of[-3:-1])
+    )

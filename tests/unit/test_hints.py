@@ -47,7 +47,14 @@ def test_what_lies_around_a_document_and_no_column_takes_is_named_by_both_ways(f
     flattener = Flattener(Lineage("k", "v", datetime(2024, 8, 1, tzinfo=UTC)), around(), fast=fast)
     raws = [json.dumps(each).encode() for each in (record(), record(), record(**{"a key": 1}))]
     (made,) = flattener.flatten(Batch([1, 2, 3], raws, set(), []))
-    assert set(flattener.observations.around) == {"message.kind", "meta.trace", "cursor", '["a key"]'}
+    assert set(flattener.observations.around) == {
+        "message.kind",
+        "meta.trace",
+        "meta.empty",
+        "cursor",
+        "none",
+        '["a key"]',
+    }
     # What lies around is no unnamed field of the document, though a column reads beside it.
     assert made.tables[0].rows["extra_fields"].to_pylist() == ['{"note":"n"}'] * 3
     (hint,) = flattener.observations.hints(around())

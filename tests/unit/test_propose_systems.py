@@ -1,0 +1,99 @@
+"""What propose takes for documents, dates, parties, currencies and tables in shapes of systems, with made-up values."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.unit.proposing import lines, proposed, refused
+
+
+def usd(value: str) -> dict[str, str]:
+    return {"currency": "USD", "value": value}
+
+
+def change(number: int) -> dict[str, Any]:
+    row = {"id": number, "purchaser": 7, "quantity": 1 + number, "total": f"{number}.50", "updated": 1710000000000}
+    source = {"version": "2.1", "connector": "c", "name": "dbz", "ts_ms": 1710000000000, "db": "d", "pos": number}
+    return {"schema": {"type": "struct"}, "payload": {"before": None, "after": row, "source": source, "op": "u"}}
+
+
+def test_the_row_after_a_change_is_the_document_and_not_what_is_said_of_its_source() -> None:
+    made = proposed(lines(*map(change, range(1, 6))))
+    assert (made.layout.at, made.contract.identity) == (("payload", "after"), ("id",))
+    assert refused(made.contract, made.documents) == []
+
+
+DATED = {"number": "n", "total": "7.00", "lines": [{"sku": "x", "qty": 2, "price": "3.50"}]}
+
+
+@pytest.mark.parametrize("key", ["timeStamp", "placed", "signed"])
+def test_the_only_date_of_every_document_is_its_date_whatever_its_name(key: str) -> None:
+    made = proposed([{**DATED, "number": f"n{i}", key: f"2024-07-0{i + 1}T10:00:00Z"} for i in range(3)])
+    assert made.contract.date == {"timeStamp": "time_stamp"}.get(key, key)
+    assert any(look.startswith("date: ") for look in made.proposal.looks) == (key == "signed")
+
+
+@pytest.mark.parametrize("key", ["birthDate", "dueDate", "estimatedDelivery", "updatedAt"])
+def test_a_date_of_something_else_does_not_date_the_document(key: str) -> None:
+    made = proposed([{**DATED, "number": f"n{i}", key: f"2024-07-0{i + 1}"} for i in range(3)])
+    assert made.contract.date == "source_modified_at"
+
+
+def test_the_currency_of_the_total_is_taken_and_not_that_of_another_amount() -> None:
+    summary = {"delivery": usd("1.00"), "total": usd("9.00")}
+    made = proposed([{"orderId": f"o{i}", "created": "2024-07-05", "summary": summary} for i in range(3)])
+    assert (made.proposal.total, made.proposal.currency) == ("summary_total", "summary_total_currency")
+    assert "summary_total_currency" in made.queries["shop_by_month"]
+
+
+def test_a_currency_by_its_name_beside_an_id_is_one() -> None:
+    currency = {"id": "1", "refName": "USD"}
+    made = proposed([{"id": i, "created": "2024-07-05", "total": 5.5, "currency": currency} for i in range(3)])
+    assert made.proposal.currency == "currency_ref_name"
+
+
+def test_the_party_is_who_bought_and_not_who_sold() -> None:
+    made = proposed([{"id": i, "created": "2024-07-05", "seller_user_id": 1, "buyer_user_id": i} for i in range(3)])
+    assert made.proposal.party == "buyer_user_id"
+
+
+def test_amounts_below_the_list_around_the_rows_have_a_table() -> None:
+    unit = {
+        "reference_id": "r",
+        "amount": usd("9.00"),
+        "items": [{"sku": "s", "quantity": "2", "unit_amount": usd("4.50")}],
+        "payments": {"captures": [{"id": "c", "amount": usd("9.00")}]},
+    }
+    made = proposed([{"id": f"o{i}", "create_time": "2024-07-05T00:00:00Z", "units": [unit]} for i in range(3)])
+    rows = [str(table.rows) for table in made.contract.tables]
+    assert rows == ["units[].items[]", "units[]", "units[].payments.captures[]"]
+
+
+def test_amounts_below_rows_that_have_none_have_a_table() -> None:
+    charge = {"chargeType": "PRODUCT", "chargeAmount": {"currency": "USD", "amount": 50.13}}
+    line = {"lineNumber": "1", "item": {"sku": "K"}, "orderLineQuantity": {"amount": "1"}, "charges": [charge]}
+    made = proposed([{"orderId": f"o{i}", "orderDate": 1577390400000, "orderLines": [line]} for i in range(3)])
+    assert [str(table.rows) for table in made.contract.tables] == ["orderLines[]", "orderLines[].charges[]"]
+
+
+def test_a_message_in_a_message_in_a_text_is_read() -> None:
+    def record(number: int) -> dict[str, Any]:
+        order = {**DATED, "number": f"n{number}", "placed": "2024-07-05T10:00:00Z"}
+        message = json.dumps({"Type": "Notification", "MessageId": "m", "Message": json.dumps({"order": order})})
+        return {"messageId": f"m{number}", "body": message, "eventSource": "aws:sqs"}
+
+    made = proposed({"Records": [record(i) for i in range(3)]})
+    assert (made.layout.at, made.contract.date) == (("body", "Message", "order"), "placed")
+    assert refused(made.contract, made.documents) == []
+
+
+def test_two_references_that_may_identify_a_document_are_both_named() -> None:
+    events = [{"merchantReference": f"m{i}", "pspReference": f"p{i}", "eventDate": "2024-07-05"} for i in range(3)]
+    (look,) = proposed(events).proposal.looks
+    assert look == (
+        "identity: merchant_reference was taken, and psp_reference would do as well: documents with the same replace "
+        "one another"
+    )
