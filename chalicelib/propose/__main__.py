@@ -158,7 +158,7 @@ def name_of(source: str) -> str:
 
 def _say(p: Proposal) -> None:
     """Say on standard error what was taken for what, and what to look at."""
-    print(f"{p.documents} documents", file=sys.stderr)
+    print(p.source, file=sys.stderr)
     rows = p.main.scope.path or "one row a document"
     for role, value in (
         ("records", ".".join(p.records)),

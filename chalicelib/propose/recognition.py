@@ -78,7 +78,10 @@ class _Recognition:
         self._outer = scopes(outer.root, outer.documents)[0] if outer is not None else None
         self._types: dict[int, Typed] = {}
         at = str(JsonPath(tuple(map(Key, layout.at)))) if layout.at else ""
-        self._proposal = Proposal(name, layout.records, at, profile.documents)
+        self._proposal = Proposal(name, layout.records, at, 0 if profile.is_declared else profile.documents)
+        self._proposal.description = profile.description
+        self._proposal.looks += profile.looks
+        self._always = "required" if profile.is_declared else "in every document"
         self._truncated = profile.left_out
         self._columns = 0
         self._keyed_by_id = layout.keyed_by_id
@@ -260,6 +263,8 @@ class _Recognition:
             by_whole = "_".join((prefix, *whole) if prefix else whole)
             name = names.name(wanted, of_list, by_whole) if not brief else names.name(of_list, by_whole)
             declared: dict[str, object] = {"path": _paths(each), "type": kind.type, **kind.options}
+            if each.node.description:
+                declared["description"] = each.node.description
             taken = self._is_taken(each, scope, kind, small)
             table.columns.append(Column(name, declared, comments.of_column(each, kind), kind.look, taken, each))
 
@@ -326,7 +331,8 @@ class _Recognition:
                 )
             elif self._documents == 1:
                 p.looks.append(f"identity: {column.name} by its name alone, as the sample has one document")
-            p.reasons["identity"] = f"{column.declared['path']}: in every document, {distinct_values(node)}"
+            differs = "" if node.declared else f", {distinct_values(node)}"
+            p.reasons["identity"] = f"{column.declared['path']}: {self._always}{differs}"
             return
         pair = self._pair(main)
         if pair:
@@ -407,7 +413,7 @@ class _Recognition:
         p.date = column.name
         node = node_of(column)
         first = min(each.first_year for each in (node.dates, node.number_dates) if each)
-        p.reasons["date"] = f"{column.declared.get('path', column.declared.get('outer'))}: in every document"
+        p.reasons["date"] = f"{column.declared.get('path', column.declared.get('outer'))}: {self._always}"
         if first < 2000:
             p.earliest = f"{max(first, 1):04}-01-01"
             p.looks.append(f"earliest: the sample has documents from before 2000, so that it is {p.earliest}")

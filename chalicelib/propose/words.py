@@ -176,6 +176,7 @@ DATES = (
     "ordered",
     "purchased",
     "sold",
+    "issued",
     "processed at",
     "submitted at",
     "submitted on",

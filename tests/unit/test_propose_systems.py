@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chalicelib.contracts.contract import Type
+from chalicelib.contracts.json_schema import json_schema
+from chalicelib.contracts.reading import read
+from chalicelib.propose.__main__ import main
+from tests.contracts import ORDERS
 from tests.unit.proposing import lines, proposed, refused
 
 
@@ -97,3 +103,42 @@ def test_two_references_that_may_identify_a_document_are_both_named() -> None:
         "identity: merchant_reference was taken, and psp_reference would do as well: documents with the same replace "
         "one another"
     )
+
+
+SCHEMA = {
+    "title": "Invoice",
+    "required": ["id", "issued"],
+    "properties": {
+        "id": {"type": "string", "description": "Identifies\n the invoice."},
+        "issued": {"type": "string", "format": "date-time"},
+        "status": {"enum": ["open", "paid"]},
+        "rate": {"type": "number", "multipleOf": 0.00001},
+        "customer": {"$ref": "customer.json#/definitions/c"},
+        "attributes": {"type": "object", "patternProperties": {"^x": {"type": "string"}}},
+        "lines": {"type": "array", "items": {"$ref": "#/definitions/lines/0"}},
+    },
+    "definitions": {"lines": [{"properties": {"sku": {"type": "string"}, "price": {"type": "number"}}}]},
+}
+
+
+def from_schema(schema: Any, folder: Path) -> Path:
+    (folder / "x.json").write_text(json.dumps(schema))
+    assert main([str(folder / "x.json"), "--schema", "-o", str(folder / "x" / "contract.toml")]) == 0
+    return folder / "x" / "contract.toml"
+
+
+def test_what_a_schema_says_of_its_properties_goes_along(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = from_schema(SCHEMA, tmp_path)
+    contract, text = read(file), file.read_text()
+    assert (contract.description, contract.main["id"].description) == ("Invoice", "Identifies the invoice.")
+    assert (contract.date, str(contract.main.rows), contract.main["rate"].scale) == ("issued", "lines[]", 5)
+    assert "# optional, string, one of open, paid" in text
+    assert '# attributes = { path = "attributes", type = "json" }' in text
+    assert "# Proposed from a JSON Schema." in text
+    assert "look: customer.json#/definitions/c is not in the schema" in capsys.readouterr().err
+
+
+def test_a_contract_comes_back_from_the_schema_that_it_is_exported_as(tmp_path: Path) -> None:
+    contract = read(from_schema(json_schema(ORDERS), tmp_path))
+    assert (contract.identity, contract.date, contract.main.rows) == (ORDERS.identity, ORDERS.date, ORDERS.main.rows)
+    assert (contract.main["total_amount"].type, contract.main["order_date"].type) == (Type.DECIMAL, Type.TIMESTAMP)
