@@ -118,10 +118,24 @@ def _loss(document: dict[str, Any], parents: list[dict[str, Any]], layout: Layou
         return 4 if payloads and layout.at and layout.at[-1] not in payloads else 0
     has_id, has_date, has_money, has_list = _traits(around)
     if not layout.at and layout.records:
-        return 3 if has_id and (has_date or has_money) else 0
+        # An object that has the identity of its elements counts as a document itself, whatever lists it holds.
+        key = _identity_key(document)
+        is_same = key is not None and key == _identity_key(parents[0])
+        return (8 if is_same else 3) if has_id and (has_date or has_money) else 0
     own = plain(document)
     own_id, _, _, own_list = _traits(own) if isinstance(own, dict) else (False,) * 4
     return 4 * (has_id and not own_id) + 4 * (has_list and not own_list)
+
+
+def _identity_key(value: dict[str, Any]) -> str | None:
+    """Return the key that identifies an object, by the names of identities."""
+    own = plain(value)
+    found = [
+        (words.IDENTITIES.index(name), key)
+        for key, each in (own.items() if isinstance(own, dict) else ())
+        if (name := " ".join(words.words(key))) in words.IDENTITIES and _is_id(words.words(key), each)
+    ]
+    return min(found)[1] if found else None
 
 
 def _traits(value: dict[str, Any]) -> tuple[bool, bool, bool, bool]:

@@ -142,3 +142,32 @@ def test_a_contract_comes_back_from_the_schema_that_it_is_exported_as(tmp_path: 
     contract = read(from_schema(json_schema(ORDERS), tmp_path))
     assert (contract.identity, contract.date, contract.main.rows) == (ORDERS.identity, ORDERS.date, ORDERS.main.rows)
     assert (contract.main["total_amount"].type, contract.main["order_date"].type) == (Type.DECIMAL, Type.TIMESTAMP)
+
+
+def test_a_list_whose_elements_have_the_documents_own_key_holds_no_documents() -> None:
+    def check(number: int) -> dict[str, Any]:
+        selection = {"guid": f"s{number}", "displayName": "Burger", "quantity": 1.0, "price": 8.75}
+        return {"guid": f"c{number}", "amount": 17.5, "totalAmount": 18.9, "selections": [selection]}
+
+    orders = [{"guid": f"o{i}", "openedDate": "2024-06-01T17:05:06Z", "checks": [check(i)]} for i in range(4)]
+    made = proposed(lines(*orders))
+    assert (made.layout.records, made.rows) == ((), "checks[].selections[]")
+    assert made.contract.date == "opened_date"
+
+
+def test_documents_in_an_object_with_an_identity_of_its_own_are_found() -> None:
+    line = {"Description": "Golf balls", "Quantity": 5.0, "UnitAmount": 1.1, "LineAmount": 5.5}
+    invoices = [{"InvoiceID": f"i{i}", "Date": "2024-06-01", "Total": 5.5, "LineItems": [line]} for i in range(3)]
+    made = proposed({"Id": "page", "DateTimeUTC": "2024-06-01T17:05:06Z", "Invoices": invoices})
+    assert (made.layout.records, made.contract.identity) == (("Invoices",), ("invoice_id",))
+
+
+def test_that_a_load_takes_other_documents_than_were_found_is_said_and_ends_with_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines_of = [{"sku": "a", "quantity": 1, "price": 5.5}]
+    orders = [{"id": f"o{i}", "date": "2024-06-01", "total": 5.5, "customer": "c", "items": lines_of} for i in range(3)]
+    (tmp_path / "x.json").write_text(json.dumps({"id": "page", "orders": orders}))
+    assert main([str(tmp_path / "x.json"), "-o", str(tmp_path / "x" / "contract.toml")]) == 1
+    said = capsys.readouterr().err
+    assert "for id itself counts as a document" in said
