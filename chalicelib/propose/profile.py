@@ -129,6 +129,8 @@ class Node:
     empty_texts: int = 0
     boolean_texts: int = 0
     currency_texts: int = 0
+    written_amounts: int = 0
+    """Texts that are amounts as people write them, and no numbers."""
     json_texts: int = 0
     """Texts that are JSON by their first and last character."""
     objects: int = 0
@@ -242,6 +244,7 @@ _COUNTS = (
     "boolean_texts",
     "currency_texts",
     "json_texts",
+    "written_amounts",
     "objects",
     "empty_objects",
     "lists",
@@ -381,6 +384,8 @@ class Profile:
             node.boolean_texts += 1
         elif text[0] in "{[" and text[-1] in "}]":
             node.json_texts += 1
+        elif len(text) <= 24 and scalars.WRITTEN_AMOUNT.fullmatch(text):
+            node.written_amounts += 1
 
     def _add_number(self, node: Node, number: int | Decimal) -> None:
         is_integer = isinstance(number, int)

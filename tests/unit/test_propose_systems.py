@@ -171,3 +171,16 @@ def test_that_a_load_takes_other_documents_than_were_found_is_said_and_ends_with
     assert main([str(tmp_path / "x.json"), "-o", str(tmp_path / "x" / "contract.toml")]) == 1
     said = capsys.readouterr().err
     assert "for id itself counts as a document" in said
+
+
+@pytest.mark.parametrize("amount", ["1.234,56", "12,50", "€ 5", "1 234,50 EUR", "$1,234.50", "-7,5"])
+def test_an_amount_as_people_write_it_is_text_and_said_to_be_looked_at(amount: str) -> None:
+    made = proposed([{"id": f"o{i}", "date": "2024-06-01", "total": amount} for i in range(3)])
+    assert made.column["total"].type is Type.TEXT
+    assert "LOOK at total: 3 of 3 are amounts with a decimal comma" in made.text.replace("\n# ", " ")
+
+
+@pytest.mark.parametrize("text", ["free", "A-12", "12 pieces"])
+def test_a_text_that_is_no_amount_is_not_said_to_be_one(text: str) -> None:
+    made = proposed([{"id": f"o{i}", "date": "2024-06-01", "total": text} for i in range(3)])
+    assert "decimal comma" not in made.text
