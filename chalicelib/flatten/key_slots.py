@@ -14,8 +14,9 @@ from chalicelib.flatten.layout import Layout, Node, Unsupported
 from chalicelib.flatten.native_library import NO_NODE, NODE, SLOT, ScanStruct
 from chalicelib.flatten.unnamed import UnnamedFields
 
-MOST_LEARNED = 4000
-"""More different keys are no names but data: documents with further ones are left to the strict way."""
+MOST_LEARNED, MOST_AROUND = 4000, 40
+"""More different keys are no names but data: documents with further ones are left to the strict way. More than
+MOST_AROUND in the records around them are passed over."""
 LONGEST_LEARNED = 1000
 
 _PADDING = bytes(8)
@@ -35,16 +36,22 @@ class KeySlots:
         self._literal_ends: list[int] = []
         self._literal_of: dict[int, int] = {}
         self._learned: set[tuple[int, bytes]] = set()
+        self._around: set[tuple[int, bytes]] = set()
         self._blobs: dict[str, npt.NDArray[Any]] = {}
         count = sum(len(node.children) for node in layout.nodes)
         self._slots = np.full(1 << (4 * (MOST_LEARNED + count)).bit_length(), NO_NODE, SLOT)
-        self._nodes = np.full(len(layout.nodes), NO_NODE, NODE)
+        self._passed_over = len(layout.nodes)
+        """The node of what lies around a document and is on no path of the contract."""
+        self._nodes = np.full(len(layout.nodes) + 1, NO_NODE, NODE)
+        for name in ("level", "is_object", "is_around", "is_leaf"):
+            self._nodes[name][self._passed_over] = 0
+        self._passes_over_all = False
         levels = {name: i for i, name in enumerate(layout.levels)}
         for node in layout.nodes:
             row = self._nodes[node.number]
             row["level"] = levels[node.level]
             row["items"] = node.items.number if node.items else NO_NODE
-            row["is_object"], row["is_around"], row["is_leaf"] = bool(node.children), node.is_around, node.is_leaf
+            row["is_object"], row["is_around"], row["is_leaf"] = bool(node.children), False, node.is_leaf
             if node.is_aside:
                 row["literal"] = self._literal_of_node(node)
             for key, child in node.children.items():
@@ -59,6 +66,9 @@ class KeySlots:
     def nodes(self, asked: Sequence[Node], choices: Sequence[int]) -> npt.NDArray[Any]:
         """Return the table of nodes; those of `choices` are unnamed fields in some of the documents."""
         nodes = self._nodes.copy()
+        if self.are_all_taken or self._passes_over_all:
+            # Compiled code then passes over what it does not know there, instead of asking for it.
+            nodes["is_around"][[node.number for node in self._layout.nodes if node.is_around]] = True
         nodes["asked"][[node.number for node in asked]] = np.arange(len(asked))
         nodes["choice"][list(choices)] = np.arange(len(choices))
         nodes["literal"][list(choices)] = [self._literal_of_node(self._layout.nodes[number]) for number in choices]
@@ -66,7 +76,8 @@ class KeySlots:
 
     def point(self, scan: ScanStruct) -> None:
         """Have a scan use the slots and literals as they are."""
-        if not self._blobs or len(self._blobs["literal_ends"]) < len(self._literal_ends):
+        have = len(self._keys) + len(_PADDING), len(self._literal_ends)
+        if not self._blobs or (len(self._blobs["keys"]), len(self._blobs["literal_ends"])) != have:
             self._blobs = {
                 "keys": np.frombuffer(self._keys + _PADDING, np.uint8),
                 "literals": np.frombuffer(self._literals + _PADDING, np.uint8),
@@ -80,9 +91,12 @@ class KeySlots:
         """Give slots to keys that had none, whose names lie in `data`. False where one gets none."""
         for number, start, length in names.tolist():
             name = number, data[start : start + length]
-            if name in self._learned:
+            if name in self._learned or name in self._around:
                 continue
             node, key = self._layout.nodes[number], name[1].decode(errors="replace")
+            if node.is_around:
+                self._learn_around(node, name, key)
+                continue
             is_learnable = length <= LONGEST_LEARNED and not self.are_all_taken and "\ufffd" not in key
             if not is_learnable or not self._put(number, name[1], ~len(self._literal_ends)):
                 return False
@@ -90,6 +104,13 @@ class KeySlots:
             self._learned.add(name)
             self._fields.note(key, node.level, node.path)
         return True
+
+    def _learn_around(self, node: Node, name: tuple[int, bytes], key: str) -> None:
+        """Note a key around the documents, and have it passed over from now on."""
+        self._around.add(name)
+        self._fields.note_around(below(node.path, key))
+        is_put = self._put(node.number, name[1], self._passed_over)
+        self._passes_over_all = self._passes_over_all or not is_put or len(self._around) >= MOST_AROUND
 
     def _put(self, node: int, key: bytes, child: int) -> bool:
         hashed = int(self._library.hash_key(key + _PADDING, len(key)))

@@ -129,9 +129,8 @@ class Layout:
         for path in paths:
             node = self.record if of_record else self._list(path.list_path)
             for key in raw_keys(path):
-                node = self._child(node, key.name)
+                node = self._outer(node, key.name) if of_record else self._child(node, key.name)
             node.is_raw = True
-            node.is_around = of_record
         self.by_hand.add(column)
 
     def raw(self, path: JsonPath, *, of_record: bool = False) -> Node:
@@ -146,7 +145,7 @@ class Layout:
         for step in path.relative:
             if not isinstance(step, Key):
                 raise Unsupported
-            node = self._child(node, step.name)
+            node = self._outer(node, step.name) if of_record else self._child(node, step.name)
         node.is_leaf = True
         return node
 
@@ -167,6 +166,13 @@ class Layout:
             self._above[name] = node.level
             self.levels[name] = node.items
         return self.levels[name]
+
+    def _outer(self, node: Node, name: str) -> Node:
+        """Return the node of a key around the document."""
+        if node is self.document:
+            # What is read as lying around the document, and lies in it, is an unnamed field of it all the same.
+            raise Unsupported
+        return self._child(node, name, around=True)
 
     def _child(self, node: Node, name: str, *, around: bool = False) -> Node:
         if name not in node.children:

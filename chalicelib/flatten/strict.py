@@ -22,12 +22,12 @@ from chalicelib.contracts.contract import (
     Type,
 )
 from chalicelib.flatten import date_values, values
-from chalicelib.flatten.diagnosis import no_document
+from chalicelib.flatten.around import AroundDocument
 from chalicelib.flatten.follow import follow, holds
 from chalicelib.flatten.json_text import RejectedDocument, parsed, with_own
 from chalicelib.flatten.observations import Observations
 from chalicelib.flatten.readers import ColumnReader, Element, ProductReader
-from chalicelib.flatten.scalars import NumberText, kind
+from chalicelib.flatten.scalars import kind
 from chalicelib.flatten.unnamed import UnnamedFields
 
 
@@ -60,7 +60,9 @@ class StrictDecoder:
 
     def __init__(self, contract: Contract, latest_ms: int, observations: Observations | None = None) -> None:
         self._contract = contract
-        self.unnamed = UnnamedFields(contract, observations or Observations())
+        observations = observations or Observations()
+        self.unnamed = UnnamedFields(contract, observations)
+        self._around = AroundDocument(contract, observations)
         self._tables = [_TableReader(contract, table, self.unnamed, latest_ms) for table in contract.tables]
         self._date = None if contract.date_column.source is Origin.SOURCE_MODIFIED_AT else contract.date_column
         self._date_is_date = contract.date_column.type is Type.DATE
@@ -68,7 +70,7 @@ class StrictDecoder:
     def decode(self, raw: bytes) -> DecodedDocument:
         """Decode one record. Raises RejectedDocument for the first thing that breaks the contract."""
         record = parsed(raw)
-        document = document_in(record, self._contract)
+        document = self._around.document_in(record)
         if not isinstance(document, dict):
             raise RejectedDocument(str(self._contract.at or ""), f"expected a JSON object, found {kind(document)}")
         tables, elements, size = [], [], 0
@@ -84,24 +86,6 @@ class StrictDecoder:
             return None
         value: int = row[self._tables[0].positions[self._date.name]]
         return value * date_values.MILLISECONDS_A_DAY if self._date_is_date else value
-
-
-def document_in(record: Any, contract: Contract) -> Any:
-    """Return the document of a record: at `contract.at`, where a text on the way is JSON. Raises RejectedDocument."""
-    if contract.at is None:
-        return record
-    document, path = record, ""
-    for step in contract.at.relative:
-        document, path = follow(document, (step,), path)
-        if isinstance(document, str) and not isinstance(document, NumberText):
-            try:
-                document = parsed(document.encode())
-            except RejectedDocument as problem:
-                raise RejectedDocument(path, f"the text is to be JSON: {problem.reason}") from None
-        path += "."
-    if document is None:
-        raise RejectedDocument(str(contract.at), no_document(record, contract))
-    return document
 
 
 class _TableReader:

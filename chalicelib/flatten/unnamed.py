@@ -120,6 +120,10 @@ class UnnamedFields:
         if node is not None:
             self._note(key, node, path)
 
+    def note_around(self, path: str) -> None:
+        """Remember the path of what lies around a document, on no path of the contract."""
+        self._observations.note_around(path)
+
     def _note(self, key: str, node: Node, generic: str) -> None:
         """Remember a key that `node` does not have: as a near miss if it has one that is nearly the same."""
         if key in node.others or len(key) > _LONGEST_KEY or len(node.others) >= _MOST_OTHERS:

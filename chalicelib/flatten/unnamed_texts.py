@@ -101,6 +101,7 @@ class UnnamedReader:
             else:
                 names = self._arrays["names"][: scan.names_count]
                 scan.may_learn = self._slots.learn(text.data, names)
+                inputs["nodes"] = self._slots.nodes(asked, list(aside))
         return self._texts(sound, asked)
 
     def _run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 from chalicelib.assembly import datasets, request_crawl, storage
 from chalicelib.cores import cores
-from chalicelib.dataset import Dataset, dataset_of
+from chalicelib.dataset import Dataset, loaded_by
 from chalicelib.errors import kind_of, redacted_message
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.ingest import Clock, Ingest
@@ -57,8 +57,7 @@ def load_event(event: object, settings: Settings, time_left: Callable[[], float]
 
 def load_one(arrival: Arrival, settings: Settings, time_left: Callable[[], float] | None = None) -> str:
     """Load one object; return what was done with it, which is logged and measured."""
-    # What lies in no contract's folder is quarantined with that reason, whichever dataset looks at it.
-    dataset = dataset_of(arrival.key, datasets(settings)) or datasets(settings)[0]
+    dataset = loaded_by(arrival.key, datasets(settings))
     outcome, entry = ingest(settings, dataset).load(arrival, time_left=time_left)
     log("source object", outcome=outcome, key=arrival.key, version=arrival.version, **_facts(entry))
     if entry is not None and outcome == entry.state and outcome in FINISHED:

@@ -25,7 +25,7 @@ PART_BYTES = 8 * MIB
 """Compressed bytes of rejected records that wait in memory; beyond, they are staged in S3 in parts of this size.
 S3 takes no part below 5 MiB but the last, and no more than 10,000."""
 
-MOST_HINTS = 10
+MOST_HINTS = 30
 """How many sentences about a load its ledger entry keeps."""
 
 Watch = Callable[[int], None]

@@ -56,7 +56,7 @@ def test_a_load_that_died_is_announced_again_after_the_grace_time_and_not_before
     assert sweep(store)[1] == []
     store.pass_time(minutes=20)
     report, (announced,) = sweep(store)
-    assert report.oldest_waiting >= 3600
+    assert report.oldest_waiting[""] >= 3600
     assert ingest(store).load(announced)[0] == "loaded"
 
 
@@ -251,3 +251,14 @@ def test_a_round_over_two_tables_goes_on_in_the_table_where_it_was() -> None:
 def test_a_cursor_is_read_as_it_was_written() -> None:
     cursor = SweepCursor("table", "x", 1, MemoryStore().now, None, orphans=("a", "b"))
     assert SweepCursor.from_json(json.loads(json.dumps(cursor.as_json()))) == cursor
+
+
+def test_how_long_the_oldest_object_waits_is_told_by_contract() -> None:
+    store = MemoryStore()
+    for hours, key in ((1, f"{PREFIX}shop/old.json"), (1, f"{PREFIX}new.json")):
+        died(store, store.drop(key, body(order(1))))
+        store.pass_time(minutes=60 * hours)
+    rules = replace(RULES, contract_of=lambda key: "shop" if "/shop/" in key else "orders")
+    store.pass_time(minutes=10)
+    report, _ = sweep(store, rules)
+    assert {name: seconds // 3600 for name, seconds in report.oldest_waiting.items()} == {"shop": 2, "orders": 1}
