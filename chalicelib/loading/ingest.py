@@ -19,7 +19,6 @@ from chalicelib.settings import MIB
 from chalicelib.writing.convert import Limits
 from chalicelib.writing.sink import Sink
 
-
 SMALL_BYTES = MIB
 """Up to this size, as stored, an object is read before the ledger is asked whether it is news."""
 
