@@ -11,6 +11,7 @@ import contextlib
 import json
 import resource
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +20,9 @@ from chalicelib.settings import MIB
 from chalicelib.telemetry import metrics
 
 STATUS = Path("/proc/self/status")
+
+_line = threading.Lock()
+"""Held for a line: what threads print at the same time gets mixed up, and CloudWatch passes over the metrics in it."""
 
 _to_stderr = False
 
@@ -40,7 +44,8 @@ def log(event: str, *, level: Literal["INFO", "WARNING", "ERROR"] = "INFO", **fa
     Powertools' Logger is not used: its import costs the REST side tens of milliseconds for what is one call here.
     """
     line = json.dumps({"level": level, "event": event, **facts}, ensure_ascii=False, default=str)
-    print(line, file=sys.stderr if _to_stderr else sys.stdout, flush=True)
+    with _line:
+        print(line, file=sys.stderr if _to_stderr else sys.stdout, flush=True)
 
 
 def measure(values: Mapping[str, float], *, stage: str, **dimensions: str) -> None:
@@ -64,7 +69,8 @@ def measure(values: Mapping[str, float], *, stage: str, **dimensions: str) -> No
         line.add_dimensions(**{metrics.STAGE: of_stage}, **dimensions)
     for name, value in values.items():
         line.add_metric(name, metrics.METRICS[name].unit, value)
-    line.flush_metrics()
+    with _line:
+        line.flush_metrics()
 
 
 def memory_peak_megabytes() -> float:

@@ -43,7 +43,7 @@ def test_an_announcement_that_somebody_was_quicker_than_is_left_to_him() -> None
     store = MemoryStore()
     event = store.drop(KEY, body(order(1)))
     (announced,) = sweep(store)[1]
-    died(store, event)
+    died(store, event, calls=4)
     assert ingest(store).load(announced)[0] == "overtaken"
     assert ingest(store).load(event)[0] == "loaded"
 
@@ -114,7 +114,7 @@ def test_a_file_that_no_entry_knows_is_removed_after_the_grace_time_and_not_befo
 def test_a_file_whose_load_is_about_to_finish_is_known() -> None:
     store = MemoryStore()
     arrival = store.drop(KEY, body(order(1)))
-    died(store, arrival, calls=5)
+    died(store, arrival)
     assert [key for key in store.objects if key.startswith("table/")] == list(entry(store).publishing)
     store.pass_time(hours=2)
     sweep(store)
