@@ -20,8 +20,8 @@ from chalicelib.contracts.contract import (
     Table,
     Type,
 )
-from chalicelib.contracts.paths import Key
 from chalicelib.contracts.currencies import MINOR_UNIT_DIGITS
+from chalicelib.contracts.paths import Key
 from chalicelib.errors import shown
 from chalicelib.flatten import date_values, values
 from chalicelib.flatten.diagnosis import absence
