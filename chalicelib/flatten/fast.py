@@ -31,6 +31,7 @@ from chalicelib.contracts.contract import Contract, Origin, Type
 from chalicelib.flatten import columns, date_values, raw_keys, spans, values
 from chalicelib.flatten.batch_text import Text
 from chalicelib.flatten.columns import Bools, Int64s
+from chalicelib.flatten.fitting import FittingRecords
 from chalicelib.flatten.hand_columns import HandColumn
 from chalicelib.flatten.lax_parser import Form, Forms, LaxParser, Level, Raw
 from chalicelib.flatten.layout import Layout, Node, Unsupported
@@ -74,6 +75,7 @@ class FastDecoder:
         self._contract = contract
         self._layout = Layout(contract)
         self._parser = LaxParser(self._layout, source)
+        self._fits = FittingRecords(self._layout)
         self._unnamed = UnnamedReader(self._layout, fields)
         self._columns = LevelColumns(self._layout, latest_ms)
         self._leaves = tuple(self._layout.leaves)
@@ -81,37 +83,43 @@ class FastDecoder:
         self._hand = {column: HandColumn(self._layout, contract, column, latest_ms) for column in self._layout.by_hand}
         self._raw_nodes = [node for hand in self._hand.values() for node in hand.nodes]
         self._forms: Forms | None = None
-        self._failed_last = False
         self._expects_unnamed = False
         self._batches = 0
 
     def decode(self, raws: Sequence[Raw]) -> Decoded | None:
         """Decode those of `raws`, each a JSON value, that can be proven sound; None when none can."""
         try:
-            if self._forms is None:
-                self._forms = self._parser.peek(raws)
-            text = Text(raws)
-            levels = None
-            if not self._failed_last and text.are_objects.all():
-                levels = self._parser.parse(text, self._forms)
-            self._failed_last = levels is None
-            fitting: Int64s | None = None
-            if levels is None:
-                self._forms = self._parser.peek(raws)
-                fitting = self._parser.fitting(raws, text, self._forms)
-                if len(fitting) == 0:
-                    return None
-                raws = [raws[i] for i in fitting.tolist()]
-                text = Text(raws)
-                levels = self._parser.parse(text, self._forms)
-            if levels is None:
-                return None
+            parsed = self._parsed(raws)
         except Unsupported:
             return None
-        decoded = self._proven(levels, text, raws, dict(zip(self._leaves, self._forms, strict=True)))
-        if decoded is not None and fitting is not None:
-            decoded.positions = fitting[decoded.positions]
+        if parsed is None:
+            return None
+        levels, text, which, forms = parsed
+        if len(which) < len(raws):
+            raws = [raws[i] for i in which.tolist()]
+        decoded = self._proven(levels, text, raws, dict(zip(self._leaves, forms, strict=True)))
+        if decoded is not None:
+            decoded.positions = which[decoded.positions]
         return decoded
+
+    def _parsed(self, raws: Sequence[Raw]) -> tuple[dict[str, Level], Text, Int64s, Forms] | None:
+        """Parse those of the records that hold what the parser expects; return also which they are, and as what."""
+        if self._forms is None:
+            self._forms = self._parser.peek(raws)
+        text = Text(raws)
+        fits = self._fits.unsuspected(text, self._forms)
+        part, levels = text, None
+        if np.count_nonzero(fits) * 2 > len(raws):
+            part = text if fits.all() else text.only(np.flatnonzero(fits))
+            levels = self._parser.parse(part, self._forms)
+        if levels is None:
+            self._forms = self._parser.peek(raws)
+            fits = self._fits.fitting(text, self._forms)
+            if not fits.any():
+                return None
+            part = text if fits.all() else text.only(np.flatnonzero(fits))
+            levels = self._parser.parse(part, self._forms)
+        return None if levels is None else (levels, part, np.flatnonzero(fits), self._forms)
 
     def _proven(
         self, levels: dict[str, Level], text: Text, raws: Sequence[Raw], forms: dict[Node, Form]
@@ -210,7 +218,7 @@ class FastDecoder:
     def _check_null_keys(self, complete: Bools, nulls: Int64s, raws: Sequence[Raw]) -> None:
         """Let pass, of the records with keys that hold null, those whose keys are all of the contract's."""
         assert self._forms is not None
-        decoder = self._parser.decoder(self._forms, forbid_unknown=True)
+        decoder = self._fits.decoder(self._forms, forbid_unknown=True)
         for i in np.flatnonzero(complete & (nulls > 0)).tolist():
             try:
                 decoder.decode(raws[i])

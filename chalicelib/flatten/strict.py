@@ -93,7 +93,6 @@ class _TableReader:
 
     def __init__(self, contract: Contract, table: Table, unnamed: UnnamedFields, latest_ms: int) -> None:
         self._table = table
-        self._unnamed = unnamed
         columns = read_columns(table)
         self.positions = {column.name: i for i, column in enumerate(columns)}
         self._readers: list[list[ColumnReader]] = [[] for _ in range(table.depth + 1)]
@@ -111,8 +110,14 @@ class _TableReader:
             for level, readers in enumerate(self._readers[1:], 1)
         ]
         self._products = [ProductReader(table, column, self.positions) for column in table.products]
+        self._texts = [i for i, column in enumerate(columns) if column.glue_type == "string"]
         self._extra = self.positions[table.of(Origin.EXTRA_FIELDS).name]
-        self._keeps = [keeps_unnamed(contract, table, level) for level in range(table.depth + 1)]
+        self._unnamed = [
+            unnamed.reader(table.lists[level - 1].path if level else None)
+            if keeps_unnamed(contract, table, level)
+            else None
+            for level in range(table.depth + 1)
+        ]
 
     def read(self, document: dict[str, Any], record: Any) -> tuple[list[list[Any]], int, int]:
         """Return a document's rows, at least one, how many elements made, and about how many bytes they take."""
@@ -163,17 +168,21 @@ class _TableReader:
         level = len(elements) - 1
         for reader in self._readers[level]:
             row[reader.position] = reader.read(elements, record)
-        if self._keeps[level]:
-            rows = self._table.lists[level - 1].path if level else None
-            own = self._unnamed.of(elements[-1].value, rows, elements[-1].path)
-            row[self._extra] = with_own(fields, own)
+        unnamed = self._unnamed[level]
+        if unnamed is not None:
+            row[self._extra] = with_own(fields, unnamed(elements[-1].value, elements[-1].path))
 
     def _finish(self, row: list[Any], element: Element, numbers: list[tuple[int, int, _Numbers]]) -> int:
         for i, level, numbering in numbers:
             row[i] = numbering.get(element.indexes[:level]) if len(element.indexes) >= level else None
         for product in self._products:
             product.multiply(row, element.path)
-        return values.ROW_BYTES + sum(len(each.encode()) for each in row if isinstance(each, str))
+        size = values.ROW_BYTES
+        for i in self._texts:
+            text = row[i]
+            if text is not None:
+                size += len(text) if text.isascii() else len(text.encode())
+        return size
 
 
 _Numbers = dict[tuple[int, ...], int]

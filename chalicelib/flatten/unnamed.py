@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import takewhile
@@ -51,6 +52,11 @@ class Node:
         return {_folded(key): key for key in self.children}
 
     @cached_property
+    def makes_rows_of_all(self) -> bool:
+        """Whether the key's value is a list of which each element makes a row of some table, whatever it is."""
+        return any(table.lists[level].where is None and level + 1 == table.depth for table, level in self.lists)
+
+    @cached_property
     def flat(self) -> frozenset[str]:
         """The keys whose values are taken whole."""
         return frozenset(key for key, node in self.children.items() if node.is_named)
@@ -75,18 +81,23 @@ class UnnamedFields:
                 if node is not None:
                     node.lists.append((table, level))
 
-    def of(self, element: Any, rows: JsonPath | None, prefix: str) -> Fields:
-        """Return the unnamed fields of the document (`rows` is None), or of an element of the list `rows`.
+    def reader(self, rows: JsonPath | None) -> Callable[[Any, str], Fields]:
+        """Return what reads the unnamed fields of a document (`rows` is None), or of an element of the list `rows`.
 
-        `prefix` is the path of the element with its number, empty for the document, else ending with a dot; fields are
-        keyed by the path without numbers. Raises RejectedDocument for a key that is given twice, and for what no JSON
-        text can hold.
+        It is given the document or element, and the path of it with its number, empty for the document, else ending
+        with a dot; fields are keyed by the path without numbers. It raises RejectedDocument for a key that is given
+        twice, and for what no JSON text can hold.
         """
-        fields: Fields = {}
-        if isinstance(element, dict):
-            generic = f"{generic_path(rows)}." if rows else ""
-            self._collect(element, self._roots.setdefault(rows, Node()), prefix, generic, fields, element)
-        return fields
+        root = self._roots.setdefault(rows, Node())
+        generic = f"{generic_path(rows)}." if rows else ""
+
+        def read(element: Any, prefix: str) -> Fields:
+            fields: Fields = {}
+            if isinstance(element, dict):
+                self._collect(element, root, prefix, generic, fields, element)
+            return fields
+
+        return read
 
     def _collect(
         self, value: dict[str, Any], node: Node, path: str, generic: str, fields: Fields, element: Any
@@ -100,11 +111,13 @@ class UnnamedFields:
             if child is None:
                 self._note(key, node, generic)
                 fields[below(generic, key)] = compact(inner, below(path, key))
-            elif inner is not None and not child.is_named and not _is_chosen(child, element):
+            elif inner is not None and not child.is_named and not (child.choices and _is_chosen(child, element)):
                 self._collect_known(inner, child, below(path, key), below(generic, key), fields, element)
 
     def _collect_known(self, value: Any, node: Node, path: str, generic: str, fields: Fields, element: Any) -> None:
         """Collect from a value that the contract knows, and that no column takes whole."""
+        if node.makes_rows_of_all:
+            return
         if node.lists:
             unused = [each for each in _elements(value) if not _makes_rows(each, node.lists)]
             if unused and isinstance(value, list | dict):
