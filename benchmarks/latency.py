@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import functools
 import itertools
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ def drop(running: Pipeline, name: str, body: bytes, count: int, copies: int = 1)
     """Drop a file of `count` orders, or copies of it at once, and follow all until their rows can be queried."""
     folder = f"{running.orders.incoming}{name.replace(' ', '_')}/"
     keys = [f"{folder}{i:03d}.json" for i in range(copies)]
-    rows = copies * sum(len(order["products"]) for order in orders.orders(count))
+    rows = copies * sum(len(order["products"]) or 1 for order in orders.orders(count, days=DAYS))
     marks = [time.monotonic()]
     with ThreadPoolExecutor(min(8, copies)) as pool:
         list(pool.map(running.put, keys, itertools.repeat(body)))
@@ -70,27 +71,26 @@ def count_rows(running: Pipeline, prefix: str) -> int:
     return count
 
 
-def one_by_one(running: Pipeline, directory: Path, largest: float) -> list[Latency]:
+def one_by_one(running: Pipeline, largest: float) -> list[Latency]:
     """Drop a file of each size, one after the other."""
     latencies = []
     for name, megabytes in SIZES.items():
         if megabytes <= largest:
             count = max(1, round(megabytes * orders.A_MEGABYTE))
-            body = written(directory / "orders.json", count)
+            body = written(count)
             latencies.append(drop(running, name, body, count))
     return latencies
 
 
-def many_at_once(running: Pipeline, directory: Path) -> Latency:
+def many_at_once(running: Pipeline) -> Latency:
     """Drop many small files at once and follow all until all of their rows can be queried."""
-    body = written(directory / "small.json", 16)
+    body = written(16)
     return drop(running, f"{MANY} files of 10 KB at once", body, 16, copies=MANY)
 
 
-def written(path: Path, count: int) -> bytes:
+def written(count: int) -> bytes:
     """Return a file of `count` orders."""
-    orders.write(path, count, days=DAYS)
-    return path.read_bytes()
+    return json.dumps(list(orders.orders(count, days=DAYS)), ensure_ascii=False).encode()
 
 
 def table(latencies: list[Latency]) -> str:
@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--largest", type=float, default=200.0, help="MB of the largest file (200)")
     options = parser.parse_args()
     with TemporaryDirectory(prefix="orders-latency-") as name, pipeline(Progress(), log=Path(name) / "log") as running:
-        text = table([*one_by_one(running, Path(name), options.largest), many_at_once(running, Path(name))])
+        text = table([*one_by_one(running, options.largest), many_at_once(running)])
     print(text)
     results = Path(__file__).resolve().parent / "results"
     results.mkdir(exist_ok=True)
