@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.contracts.contract import Column, Contract, Dates, FromDocument, Origin, Product, RowNumber, Table, Type
-from chalicelib.contracts.paths import Each, Index, JsonPath, Key
+from chalicelib.contracts.paths import Index, JsonPath, Key, Where
 
 TYPES = {
     Type.IDENTIFIER: "VARCHAR",
@@ -54,7 +54,7 @@ def statements(contract: Contract, source: Path, out: Path, threads: int, *, kee
     head = [f"SET threads = {threads}", "SET TimeZone = 'UTC'"]
     if len(contract.tables) > 1:
         # Read once, in memory.
-        head.append(f"CREATE TEMP TABLE documents AS {documents}")
+        head.append(f"CREATE OR REPLACE TEMP TABLE documents AS {documents}")
         documents = "documents"
     else:
         documents = f"({documents})"
@@ -145,8 +145,13 @@ def _at_path(column: Column, path: JsonPath, start: str) -> str:
 
 
 def _fields(start: str, steps: tuple[Any, ...]) -> str:
-    parts = (f"[{step.position + 1}]" if isinstance(step, Index) else f".{_name(step.name)}" for step in steps)
-    return start + "".join(parts)
+    for step in steps:
+        if isinstance(step, Where):
+            holds = f"{_fields('x', tuple(map(Key, step.keys)))} = {_text(step.text)}"
+            start = f"list_filter({start}, lambda x: {holds})[1]"
+        else:
+            start += f"[{step.position + 1}]" if isinstance(step, Index) else f".{_name(step.name)}"
+    return start
 
 
 def _type(column: Column) -> str:
@@ -172,9 +177,14 @@ def _merged(structure: Structure, steps: tuple[Any, ...], leaf: str, path: JsonP
         structure = {} if structure is None else structure
         name = steps[0].name
         return structure | {name: _merged(structure.get(name), steps[1:], leaf, path)}
-    if isinstance(steps[0], Each | Index) and isinstance(structure, list | None):
-        return [_merged(structure[0] if structure else None, steps[1:], leaf, path)]
-    raise UnsupportedContract(f"{path}: a filter, or a value beside parts of it")
+    if not isinstance(steps[0], Key) and isinstance(structure, list | None):
+        element = structure[0] if structure else None
+        if isinstance(steps[0], Where):
+            if steps[0].number is not None or steps[0].boolean is not None:
+                raise UnsupportedContract(f"{path}: a filter by a number or boolean")
+            element = _merged(element, tuple(map(Key, steps[0].keys)), "VARCHAR", path)
+        return [_merged(element, steps[1:], leaf, path)]
+    raise UnsupportedContract(f"{path}: a value beside parts of it")
 
 
 def _typed(structure: Structure) -> str:

@@ -130,9 +130,11 @@ def _month(figures: Figures) -> float:
 
 
 def _unnamed(figures: Figures) -> float:
-    """Return the worst ratio of bytes read that unnamed fields beside the columns lead to."""
+    """Return the worst ratio of bytes that questions about other columns read because there are unnamed fields."""
+    from benchmarks.layout import WHOLE_ROWS
+
     wide, named = figures.bytes_read["wide"], figures.bytes_read["wide, named fields alone"]
-    return max(wide[name] / named[name] for name in wide)
+    return max(wide[name] / named[name] for name in wide if name not in WHOLE_ROWS)
 
 
 def _import(name: str, theirs: str) -> Callable[[Figures], float]:
@@ -163,7 +165,9 @@ GOALS = (
         1.3,
         lambda figures: figures.parquet["wide"] / figures.parquet["wide, DuckDB, JSON kept"],
     ),
-    _at_most("wide, bytes that a question reads against the named fields alone, the worst", 1.1, _unnamed),
+    _at_most(
+        "wide, bytes that questions which read no unnamed fields read, against a file without them", 1.1, _unnamed
+    ),
     _at_most(
         "days, Parquet against pandas' default file",
         0.9,

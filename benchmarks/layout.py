@@ -37,6 +37,10 @@ QUESTIONS: dict[str, dict[str, str]] = {
 }
 
 
+WHOLE_ROWS = ("order_lines_of",)
+"""Questions that read all columns."""
+
+
 def lake_of(folder: Path, *, partitioned: bool) -> MemoryLake:
     """Return a lake with the Parquet files of a folder as the table's; without partitions, the month is a column."""
     table: Any = table_input(ORDERS, ORDERS.contract.main, SETTINGS.catalog_mode)

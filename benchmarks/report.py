@@ -8,7 +8,7 @@ import os
 import platform
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -70,26 +70,29 @@ def _shown(value: float, unit: str) -> str:
 
 
 def _throughput(figures: Figures) -> Iterator[str]:
-    """Yield a table of each file; the first of its lines has what a document is."""
+    """Yield a line for each file, and one for each who read it, with how many times as fast ours was."""
     if not figures.runs:
         return
     count = max(len(runs) for runs in figures.runs.values())
-    yield f"\n| whole process, median of {count} | cores | MB/s | seconds | spread | CPU s | peak MB |"
-    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
+    yield f"\n| whole process, median of {count} | cores | MB/s | seconds | spread | CPU s | peak MB | ours is |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     for name, size in figures.files.items():
-        yield f"| *{name}: {size.megabytes:.0f} MB, {size.documents:,} documents, {size.rows:,} rows* | | | | | | |"
+        counts = (f"{size.documents:,} documents" if size.documents else "", f"{size.rows:,} rows" if size.rows else "")
+        yield f"| *{', '.join([f'{name}: {size.megabytes:.0f} MB', *filter(None, counts)])}* | | | | | | | |"
         for case in figures.peak_mb | figures.runs:
             if case.file == name:
                 yield f"| {f'**{OURS}**' if case.peer == OURS else case.peer} | {case.cores} |{_times(figures, case)}"
 
 
 def _times(figures: Figures, case: Case) -> str:
-    peak = f" {figures.peak_mb[case]:.0f} |" if case in figures.peak_mb else " |"
+    peak = f"{figures.peak_mb[case]:.0f}" if case in figures.peak_mb else ""
     if case not in figures.runs:
-        return f" | | | |{peak}"
+        return f" | | | | {peak} | |"
+    ours = replace(case, peer=OURS)
+    ratio = f"{figures.seconds(case) / figures.seconds(ours):.2f}×" if ours != case and ours in figures.runs else ""
     times = [run.seconds for run in figures.runs[case]]
     seconds = f"{figures.seconds(case):.2f} | {min(times):.2f}–{max(times):.2f}"
-    return f" {figures.throughput(case):.0f} | {seconds} | {figures.cpu_seconds(case):.2f} |{peak}"
+    return f" {figures.throughput(case):.0f} | {seconds} | {figures.cpu_seconds(case):.2f} | {peak} | {ratio} |"
 
 
 def _bytes(figures: Figures) -> Iterator[str]:

@@ -118,10 +118,12 @@ class Session:
         self.figures.files[file.name] = replace(self.figures.files[file.name], rows=rows(next(iter(ours.values()))))
 
     def disagree(self, file: File, problem: str) -> None:
-        """Stop, unless it is a file of the user, of which peers may have their own idea."""
+        """Stop; of a user's file, which peers may read in their own way, only ours is kept then."""
         if file.group != "yours":
             raise SystemExit(f"{file.name}: {problem}")
-        self.note(problem)
+        self.note(f"only {OURS} is shown: {problem}")
+        for case in [case for case in self.figures.runs if case.peer != OURS]:
+            del self.figures.runs[case]
 
     def keep_sizes(self, file: File, written: Written) -> None:
         """Keep the sizes of the Parquet, and what questions read of it, of days and wide."""
