@@ -15,6 +15,7 @@ from benchmarks.goals import Case, Figures
 from benchmarks.peers import OURS
 from benchmarks.session import Session
 from chalicelib.contracts import registry
+from chalicelib.errors import ContractError
 
 REST = ("hostile", "imports")
 """What is measured besides files."""
@@ -54,7 +55,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", default="", help="some of the files or groups, with commas between; hostile; imports")
     parser.add_argument("--ours", action="store_true", help="run ours alone, and write no results")
     parser.add_argument("--large", action="store_true", help="measure memory on files of 2 GB as well")
-    parser.add_argument("--file", type=Path, help="measure this file, against DuckDB where its SQL can be made")
+    parser.add_argument(
+        "--file", type=Path, help="measure this array or these lines, against DuckDB if its SQL can be made"
+    )
     parser.add_argument("--contract", default=registry.DEFAULT, help="the contract of --file (orders)")
     parser.add_argument("--results", type=Path, default=report.RESULTS, help="where the results go")
     options = parser.parse_args()
@@ -63,6 +66,12 @@ def _options() -> argparse.Namespace:
     for name in options.only:
         if name not in names:
             parser.error(f"--only {name}: no file or group has this name; there are {', '.join(sorted(names))}")
+    if options.file and not options.file.is_file():
+        parser.error(f"--file {options.file}: there is no such file")
+    try:
+        registry.contract(options.contract)
+    except ContractError as problem:
+        parser.error(str(problem))
     return options
 
 

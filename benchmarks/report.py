@@ -70,15 +70,16 @@ def _shown(value: float, unit: str) -> str:
 
 
 def _throughput(figures: Figures) -> Iterator[str]:
-    """Yield a line for each file, and one for each who read it, with how many times as fast ours was."""
+    """Yield a line for each file, and one for each who read it, with how many times as fast ours was, and how
+    many times as little CPU it took, which other programs on the machine hardly change."""
     if not figures.runs:
         return
     count = max(len(runs) for runs in figures.runs.values())
-    yield f"\n| whole process, median of {count} | cores | MB/s | seconds | spread | CPU s | peak MB | ours is |"
-    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+    yield f"\n| whole process, of {count} | cores | MB/s | seconds | spread | CPU s | peak MB | ours is | by CPU |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     for name, size in figures.files.items():
         counts = (f"{size.documents:,} documents" if size.documents else "", f"{size.rows:,} rows" if size.rows else "")
-        yield f"| *{', '.join([f'{name}: {size.megabytes:.0f} MB', *filter(None, counts)])}* | | | | | | | |"
+        yield f"| *{', '.join([f'{name}: {size.megabytes:.0f} MB', *filter(None, counts)])}* | | | | | | | | |"
         for case in figures.peak_mb | figures.runs:
             if case.file == name:
                 yield f"| {f'**{OURS}**' if case.peer == OURS else case.peer} | {case.cores} |{_times(figures, case)}"
@@ -87,12 +88,15 @@ def _throughput(figures: Figures) -> Iterator[str]:
 def _times(figures: Figures, case: Case) -> str:
     peak = f"{figures.peak_mb[case]:.0f}" if case in figures.peak_mb else ""
     if case not in figures.runs:
-        return f" | | | | {peak} | |"
+        return f" | | | | {peak} | | |"
     ours = replace(case, peer=OURS)
-    ratio = f"{figures.seconds(case) / figures.seconds(ours):.2f}×" if ours != case and ours in figures.runs else ""
+    ratio = cpu = ""
+    if ours != case and ours in figures.runs:
+        ratio = f"{figures.seconds(case) / figures.seconds(ours):.2f}×"
+        cpu = f"{figures.cpu_seconds(case) / figures.cpu_seconds(ours):.2f}×"
     times = [run.seconds for run in figures.runs[case]]
     seconds = f"{figures.seconds(case):.2f} | {min(times):.2f}–{max(times):.2f}"
-    return f" {figures.throughput(case):.0f} | {seconds} | {figures.cpu_seconds(case):.2f} | {peak} | {ratio} |"
+    return f" {figures.throughput(case):.0f} | {seconds} | {figures.cpu_seconds(case):.2f} | {peak} | {ratio} | {cpu} |"
 
 
 def _bytes(figures: Figures) -> Iterator[str]:

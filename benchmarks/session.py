@@ -92,7 +92,7 @@ class Session:
         except (UnsupportedContract, RuntimeError) as problem:
             if case.peer == OURS or file.group != "yours":
                 raise
-            self.note(f"{case} is left out: {problem}")
+            self.note(f"{case.peer} is left out of {case.file}: {problem}")
             return None
 
     def out(self, case: Case, attempt: str) -> Path:
