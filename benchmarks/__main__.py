@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import tempfile
 from pathlib import Path
 
@@ -24,25 +25,36 @@ REST = ("hostile", "imports")
 def main() -> None:
     """Make the files, run everything, print the tables and write them with machine and versions."""
     options = _options()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    whole = not (options.ours or options.file or options.only)
     figures = Figures(seed=options.seed, others=measure.busy_cores())
     with tempfile.TemporaryDirectory(prefix="orders-bench-") as directory:
         session = Session(Path(directory), figures, options)
-        if options.file:
-            own = File(options.file.name, "yours", "", peers=(*DUCKDBS, OURS), contract=options.contract)
-            session.measure_group({own: Written(options.file, 0, 0)})
-        else:
-            session.measure([file for file in MADE if _chosen(options, file.name, file.group)])
-        if not options.file and _chosen(options, "hostile"):
-            figures.hostile = dict(hostile.measured(Path(directory)))
-    if not options.file and _chosen(options, "imports"):
-        figures.imports = starts.measure(options.runs)
+        try:
+            _measure(session, options)
+        except KeyboardInterrupt:
+            session.note("the run was interrupted: what is missing was not measured")
+            whole = False
     written = report.markdown(figures, goals.GOALS)
     if Case("days", OURS, 2) in figures.runs:
         written += "\n" + _costs(figures)
     print("\r" + written)
-    if not (options.ours or options.file or options.only):
+    if whole:
         report.write(options.results, figures, goals.GOALS, written)
         plot.write(options.results / "throughput.svg", figures)
+
+
+def _measure(session: Session, options: argparse.Namespace) -> None:
+    """Measure a user's file, or what was chosen of all."""
+    if options.file:
+        own = File(options.file.name, "yours", "", peers=(*DUCKDBS, OURS), contract=options.contract)
+        session.measure_group({own: Written(options.file, 0, 0)})
+        return
+    session.measure([file for file in MADE if _chosen(options, file.name, file.group)])
+    if _chosen(options, "hostile"):
+        session.figures.hostile.update(hostile.measured(session.directory))
+    if _chosen(options, "imports"):
+        session.figures.imports = starts.measure(options.runs)
 
 
 def _options() -> argparse.Namespace:

@@ -17,7 +17,7 @@ def measured(folder: Path) -> Iterator[tuple[str, float]]:
     kinds = {kind: lambda make=make: make(SIZE) for kind, make in HOSTILE.items()} | LARGE
     for kind, make in kinds.items():
         data = make()
-        source, out = folder / "hostile.ndjson", folder / "hostile"
+        source, out = folder / "hostile.ndjson", folder / "out"
         source.write_bytes(data)
         megabytes = max(len(data), len(gzip.decompress(data)) if data.startswith(b"\x1f\x8b") else 0) / 10**6
         command = measure.python("-m", "chalicelib.flatten", str(source), "-o", str(out), "--rejects", f"{out}.ndjson")

@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ VERSIONS = ("pyarrow", "numpy", "arro3-io", "msgspec", "pandas", "duckdb", "pola
 
 def markdown(figures: Figures, goals: Iterable[Goal]) -> str:
     """Return all tables of a run."""
-    parts = (_machine(figures), goal_table(figures, goals), _throughput(figures), _bytes(figures), _rest(figures))
+    parts = (_machine(figures), goal_table(figures, goals), throughput(figures), _bytes(figures), _rest(figures))
     return "\n".join(line for part in parts for line in part)
 
 
@@ -69,15 +69,20 @@ def _shown(value: float, unit: str) -> str:
     return f"{value:.0f}{unit}" if unit == " MB" else f"{value:.2f}{unit}"
 
 
-def _throughput(figures: Figures) -> Iterator[str]:
-    """Yield a line for each file, and one for each who read it, with how many times as fast ours was, and how
-    many times as little CPU it took, which other programs on the machine hardly change."""
+def throughput(figures: Figures, group: Container[str] | None = None) -> Iterator[str]:
+    """Yield a line for each file, of a group or of all, and one for each who read it.
+
+    The last two columns have how many times as fast ours was, and how many times as little CPU it took, which other
+    programs on the machine hardly change.
+    """
     if not figures.runs:
         return
     count = max(len(runs) for runs in figures.runs.values())
     yield f"\n| whole process, of {count} | cores | MB/s | seconds | spread | CPU s | peak MB | ours is | by CPU |"
     yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     for name, size in figures.files.items():
+        if group is not None and name not in group:
+            continue
         counts = (f"{size.documents:,} documents" if size.documents else "", f"{size.rows:,} rows" if size.rows else "")
         yield f"| *{', '.join([f'{name}: {size.megabytes:.0f} MB', *filter(None, counts)])}* | | | | | | | | |"
         for case in figures.peak_mb | figures.runs:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
-from benchmarks import files, measure, orders
+from benchmarks import files, measure, orders, report
 from benchmarks.duckdb_sql import UnsupportedContract, statements
 from benchmarks.files import File, Written
 from benchmarks.goals import CORES, LARGE, Case, Figures, Size
@@ -40,6 +40,7 @@ class Session:
                 _show(f"making {file.name}")
                 written[file] = files.write(file, folder, self.options.megabytes, self.options.seed)
             self.measure_group(written)
+            print("\r", *report.throughput(self.figures, [file.name for file in written]), sep="\n", file=sys.stderr)
             shutil.rmtree(folder)
 
     def measure_group(self, written: dict[File, Written]) -> None:
