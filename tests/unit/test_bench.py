@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from argparse import Namespace
 from pathlib import Path
 
 import duckdb
@@ -10,12 +11,13 @@ import pytest
 
 from benchmarks import files, orders
 from benchmarks.duckdb_sql import UnsupportedContract, statements
-from benchmarks.files import MADE, File
+from benchmarks.files import MADE, File, Written
 from benchmarks.goals import GOALS, Case, Figures, Size
 from benchmarks.measure import Run
 from benchmarks.peers import DUCKDB, DUCKDB_JSON, OURS, ours
 from benchmarks.report import markdown
-from benchmarks.store import store
+from benchmarks.session import Session
+from benchmarks.store import CONTRACT, store
 from benchmarks.totals import rows, totals
 from chalicelib.contracts import registry
 from chalicelib.contracts.reading import read
@@ -73,8 +75,8 @@ def _keys(order: dict[str, object]) -> set[tuple[str, str]]:
 
 def test_documents_of_the_store_have_about_sixty_fields_and_its_contract_names_twenty_two() -> None:
     assert all(50 < len(document) < 70 for document in store(50))
-    contract = registry.contract(next(file.contract for file in MADE if file.name == "store"))
-    assert len(contract.tables) == 2
+    assert len(registry.contract(str(CONTRACT)).tables) == 2
+    assert CONTRACT.read_text("utf-8").count(" = { ") == 22
 
 
 @pytest.mark.parametrize("example", ["amazon_orders", "magento", "shopify"])
@@ -95,6 +97,31 @@ def test_what_the_sql_cannot_say_is_named() -> None:
     contract = read(EXAMPLES / "stripe" / "contract.toml")
     with pytest.raises(UnsupportedContract, match="created: dates that are not ISO"):
         statements(contract, Path("in.json"), Path("out"), 1)
+
+
+@pytest.mark.thorough
+def test_a_file_of_ones_own_is_measured_beside_duckdb_or_alone_where_that_reads_it_otherwise(tmp_path: Path) -> None:
+    documents = list(store(40, seed=2))
+    for name, text in {"array": json.dumps(documents), "envelope": json.dumps({"orders": documents})}.items():
+        (tmp_path / f"{name}.json").write_text(text, "utf-8")
+        (tmp_path / name).mkdir()
+        session = Session(tmp_path / name, Figures(), Namespace(runs=1, ours=False, large=False))
+        own = File(f"{name}.json", "yours", "", peers=(DUCKDB, OURS), contract=str(CONTRACT))
+        session.measure_group({own: Written(tmp_path / f"{name}.json", 0, 0)})
+        assert {case.peer for case in session.figures.runs} == ({DUCKDB, OURS} if name == "array" else {OURS})
+        assert [note.split(":")[0] for note in session.figures.notes] == ["only orders-etl is shown"] * (
+            name != "array"
+        )
+        assert session.figures.files[own.name].rows > 80
+        assert all(peak > 10 for peak in session.figures.peak_mb.values())
+
+
+def test_a_large_file_is_the_same_array_again_and_again(tmp_path: Path) -> None:
+    written = files.write(MADE[0], tmp_path, 0.05, seed=1)
+    large = files.repeated(written, 300_000)
+    documents = json.loads(written.path.read_text("utf-8"))
+    assert json.loads(large.path.read_text("utf-8")) == documents * (large.documents // len(documents))
+    assert large.path.stat().st_size > 250_000
 
 
 def test_a_goal_that_is_missed_says_by_how_much() -> None:
