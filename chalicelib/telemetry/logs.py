@@ -1,7 +1,8 @@
 """One structured log line for each thing that happened, and metrics. Nothing of an order's content is ever written.
 
 Both are lines on standard output, which Lambda sends to CloudWatch Logs: no call to AWS is made for them, so that
-neither can be throttled or fail a load.
+neither can be throttled or fail a load. A command whose standard output is its answer sends log lines to standard
+error.
 """
 
 from __future__ import annotations
@@ -18,6 +19,14 @@ from chalicelib.telemetry import metrics
 
 STATUS = Path("/proc/self/status")
 
+_to_stderr = False
+
+
+def log_to_stderr() -> None:
+    """Have all further log lines of this process go to standard error."""
+    global _to_stderr
+    _to_stderr = True
+
 
 def log(event: str, *, level: Literal["INFO", "WARNING", "ERROR"] = "INFO", **facts: Any) -> None:
     """Print one line of JSON, which CloudWatch Logs Insights reads field by field.
@@ -25,7 +34,7 @@ def log(event: str, *, level: Literal["INFO", "WARNING", "ERROR"] = "INFO", **fa
     Powertools' Logger is not used: its import costs the REST side tens of milliseconds for what is one call here.
     """
     line = json.dumps({"level": level, "event": event, **facts}, ensure_ascii=False, default=str)
-    print(line, file=sys.stdout, flush=True)
+    print(line, file=sys.stderr if _to_stderr else sys.stdout, flush=True)
 
 
 def measure(values: Mapping[str, float], *, stage: str, **dimensions: str) -> None:

@@ -135,8 +135,9 @@ class Product(Pipeline):
         return datasets_of(self.settings, *contracts)
 
     def command(self, module: str, command: str, *arguments: str) -> list[str]:
-        """Run a command of a module as an operator does; return the lines it printed."""
-        return run_module(self.aws, self.deployment.workspace, module, command, *arguments).splitlines()
+        """Run a command of a module as an operator does; return the lines it printed, but log lines."""
+        output = run_module(self.aws, self.deployment.workspace, module, command, *arguments)
+        return [line for line in output.splitlines() if not line.startswith('{"level": ')]
 
     def drop(self, name: str, body: bytes | str | list[Any]) -> str:
         """Put a file into the incoming prefix; return its key."""

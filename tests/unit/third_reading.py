@@ -215,7 +215,7 @@ class Reading:
         value = follow(way[-1], steps)
         if isinstance(value, dict) and table.get("one_or_many"):
             value = [value]
-        if value is None or value == "":
+        if value is None or value is False or value == "":
             return []
         if not isinstance(value, list):
             raise Rejected("not a list")
