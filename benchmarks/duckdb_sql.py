@@ -30,7 +30,6 @@ LINEAGE: dict[object, str] = {
     Origin.SOURCE_MODIFIED_AT: f"TIMESTAMP_MS '{MODIFIED}'",
     Origin.RECORD_NUMBER: 'd."record number"',
 }
-LONGEST_DOCUMENT = 64 << 20
 Structure = dict[str, Any] | list[Any] | str | None
 
 
@@ -69,7 +68,7 @@ def statements(contract: Contract, source: Path, out: Path, threads: int, *, kee
 
 def _documents(source: Path, structure: Structure, keeps_json: bool) -> str:
     """Return what reads the documents, with their numbers."""
-    options = f"{_text(str(source))}, maximum_object_size = {LONGEST_DOCUMENT}"
+    options = _text(str(source))
     if keeps_json:
         shape = _text(json.dumps(structure, ensure_ascii=False))
         objects = f"SELECT json, from_json(json, {shape}) AS read FROM read_json_objects({options}, format = 'auto')"

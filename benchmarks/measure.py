@@ -51,6 +51,8 @@ def run(
     ) as process:
         began = time.monotonic()
         killer = threading.Timer(timeout, process.kill)
+        # An interrupted run does not wait for it.
+        killer.daemon = True
         killer.start()
         watch = _Memory(process.pid) if memory else None
         assert process.stderr is not None
