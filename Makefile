@@ -85,7 +85,7 @@ $(BENCH_READY): $(READY) requirements-bench.txt
 			|| echo "$$peer cannot be installed here: it is left out"; done < requirements-bench.txt
 	@touch $@
 
-bench: $(BENCH_READY) ## ours and the peers side by side, in one run; BENCH="--megabytes 500 --runs 5" for other sizes
+bench: $(BENCH_READY) ## ours and the peers side by side; BENCH="--only wide --runs 3", or "--file my.json --contract NAME|FILE" for your own
 	@$(BIN)/python -m benchmarks $(BENCH)
 
 bench-latency: $(READY) ## from put to queryable on the embedded AWS, step by step

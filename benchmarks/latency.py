@@ -71,7 +71,7 @@ def drop(running: Pipeline, name: str, body: bytes, count: int, copies: int = 1)
     """Drop a file of `count` orders, or copies of it at once, and follow all until their rows can be queried."""
     folder = f"{datasets_of(running.settings)[0].incoming}{name.replace(' ', '_')}/"
     keys = [f"{folder}{i:03d}.json" for i in range(copies)]
-    rows = copies * sum(len(order["products"]) for order in orders.orders(count))
+    rows = copies * sum(len(order["products"]) or 1 for order in orders.orders(count, days=DAYS))
     pause = PAUSE if copies == 1 else PAUSE_FOR_MANY
     marks = [time.monotonic()]
     with ThreadPoolExecutor(min(DROPPERS, copies)) as pool:
@@ -95,23 +95,23 @@ def count_rows(running: Pipeline, prefix: str) -> int:
     return count
 
 
-def one_by_one(running: Pipeline, directory: Path, largest: float) -> list[Latency]:
+def one_by_one(running: Pipeline, largest: float) -> list[Latency]:
     """Drop a file of each size, one after the other."""
     latencies = []
     for name, megabytes in SIZES.items():
         if megabytes <= largest:
             count = max(1, round(megabytes * orders.A_MEGABYTE))
-            body = written(directory / "orders.json", count)
+            body = written(count)
             latencies.append(drop(running, name, body, count))
     return latencies
 
 
-def many_at_once(running: Pipeline, directory: Path) -> tuple[Latency, float]:
+def many_at_once(running: Pipeline) -> tuple[Latency, float]:
     """Drop many small files at once and follow all until all of their rows can be queried.
 
     Returns also how many times as long as the bare requests the loads took.
     """
-    body = written(directory / "small.json", 16)
+    body = written(16)
     name = f"{MANY} files of 10 KB at once"
     # The first make the emulator start its workers.
     drop(running, f"{WORKERS} files before", body, 16, copies=WORKERS)
@@ -173,10 +173,9 @@ def _imitate(key: str) -> None:
     client.put_object(Bucket=bucket, Key=f"{key}.ledger", Body=_connected["ledger"], IfMatch=written["ETag"])
 
 
-def written(path: Path, count: int) -> bytes:
+def written(count: int) -> bytes:
     """Return a file of `count` orders."""
-    orders.write(path, count, days=DAYS)
-    return path.read_bytes()
+    return json.dumps(list(orders.orders(count, days=DAYS)), ensure_ascii=False).encode()
 
 
 def table(latencies: list[Latency]) -> str:
@@ -198,8 +197,8 @@ def main() -> None:
         copy_project(PROJECT, folder / "project")
         lay(folder / "project" / "chalicelib" / "contracts", ORDERS.name)
         with pipeline(Progress(), log=folder / "log", project=folder / "project") as running:
-            latencies = one_by_one(running, folder, options.largest)
-            many, added = many_at_once(running, folder)
+            latencies = one_by_one(running, options.largest)
+            many, added = many_at_once(running)
     text = table([*latencies, many])
     text += f"\n\n{MANY} files of 10 KB took {added:.2f} times as long as their bare requests (goal: {ADDED:g})."
     print(text)
