@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -31,30 +30,18 @@ from chalicelib.contracts.contract import Contract, Origin, Type
 from chalicelib.flatten import columns, date_values, raw_keys, spans, values
 from chalicelib.flatten.batch_text import Text
 from chalicelib.flatten.columns import Bools, Int64s
+from chalicelib.flatten.decoded import Decoded, dates_of
 from chalicelib.flatten.hand_columns import HandColumn
 from chalicelib.flatten.lax_parser import Form, Forms, LaxParser, Level, Raw
 from chalicelib.flatten.layout import Layout, Node, Unsupported
 from chalicelib.flatten.level_columns import LevelColumns
 from chalicelib.flatten.proof import IntegerProof, check_zeros
-from chalicelib.flatten.table_rows import PART_BYTES, TableColumns, TooLarge, row_sizes, rows_of
+from chalicelib.flatten.table_rows import PART_BYTES, TableColumns, TooLarge, check_enclosing, row_sizes, rows_of
 from chalicelib.flatten.unnamed import UnnamedFields
 from chalicelib.flatten.unnamed_texts import UnnamedReader, UnnamedTexts
 
 COUNTED_BATCHES = 8
 """One batch of so many is counted, though the one before had documents with other keys."""
-
-
-@dataclass
-class Decoded:
-    """Records of a batch as columns, one `TableColumns` for each table of the contract.
-
-    `positions` says which of the batch's records these are, `dates` the milliseconds of each one's date, None where the
-    contract has none.
-    """
-
-    positions: Int64s
-    dates: Int64s | None
-    tables: list[TableColumns]
 
 
 class FastDecoder:
@@ -146,10 +133,12 @@ class FastDecoder:
         if not good.any() or not is_small[good].all():
             # What one document would repeat so often is for the strict way to judge, before it is made.
             return self._without(good & is_small, raws)
-        tables = [rows_of(self._contract, table, levels, made, texts, good) for table in self._contract.tables]
+        for table in self._contract.tables:
+            check_enclosing(self._contract, table, levels, good)
+        tables = [rows_of(self._contract, table, levels, made, texts) for table in self._contract.tables]
         for table in tables:
             table.keep(good)
-        dates = self._dates(made)
+        dates = dates_of(self._contract, made)
         return Decoded(np.flatnonzero(good), None if dates is None else dates[good], tables)
 
     def _without(self, chosen: Bools, raws: Sequence[Raw]) -> Decoded | None:
@@ -159,15 +148,6 @@ class FastDecoder:
         if decoded is not None:
             decoded.positions = positions[decoded.positions]
         return decoded
-
-    def _dates(self, made: dict[tuple[str, str], pa.Array]) -> Int64s | None:
-        column = self._contract.date_column
-        if column.source is Origin.SOURCE_MODIFIED_AT:
-            return None
-        array = made[self._contract.main.name, column.name]
-        if column.type is Type.DATE:
-            return columns.numbers(array.cast(pa.int32()).cast(pa.int64())) * date_values.MILLISECONDS_A_DAY
-        return columns.numbers(array)
 
     def _asked(self, forms: dict[Node, Form]) -> list[Node]:
         leaves = [leaf for leaf, form in forms.items() if form in (Form.BYTES, Form.INTEGER)]

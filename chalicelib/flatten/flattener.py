@@ -21,7 +21,9 @@ from chalicelib.documents.decompress import ByteStream, Source
 from chalicelib.documents.records import Batch, Raw, Records
 from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.flatten import columns
-from chalicelib.flatten.fast import Decoded, FastDecoder
+from chalicelib.flatten.decoded import Decoded
+from chalicelib.flatten.fast import FastDecoder
+from chalicelib.flatten.indexed import IndexedDecoder
 from chalicelib.flatten.json_text import RejectedDocument
 from chalicelib.flatten.layout import Unsupported
 from chalicelib.flatten.observations import Observations
@@ -100,10 +102,11 @@ class Flattener:
         self._contract = contract
         self.observations = Observations()
         self._strict = StrictDecoder(contract, lineage.latest_document_ms, self.observations)
-        self._fast: FastDecoder | None = None
+        self._ways: list[FastDecoder | IndexedDecoder] = []
         if fast:
             with contextlib.suppress(Unsupported):
-                self._fast = FastDecoder(contract, lineage.latest_document_ms, self._strict.unnamed, source)
+                self._ways.append(FastDecoder(contract, lineage.latest_document_ms, self._strict.unnamed, source))
+            self._ways.append(IndexedDecoder(contract, lineage.latest_document_ms, self._strict.unnamed))
 
     def flatten(self, batch: Batch) -> Iterator[Flattened]:
         """Flatten one batch, in parts where its rows are many. No record is lost: each is in the rows or rejected."""
@@ -124,13 +127,15 @@ class Flattener:
     def _flattened(self, batch: Batch) -> Flattened:
         numbers = np.array(batch.numbers, dtype=np.int64)
         rejected = list(batch.rejected)
-        fast = self._decoded_fast(batch)
         remaining = np.ones(len(batch.raws), dtype=np.bool_)
-        if fast is not None:
-            remaining[fast.positions] = False
-        strict = self._decoded_strictly(batch.raws, np.flatnonzero(remaining).tolist(), numbers, rejected)
+        parts = []
+        for way in self._ways:
+            part = _decoded(way, batch, remaining)
+            if part is not None:
+                remaining[part.positions] = False
+                parts.append(part)
+        parts += self._decoded_strictly(batch.raws, np.flatnonzero(remaining).tolist(), numbers, rejected)
         rejected.sort(key=lambda each: each.record_number)
-        parts = [part for part in (fast, strict) if part is not None and len(part.positions)]
         tables = tuple(self._rows(i, table, parts, numbers) for i, table in enumerate(self._contract.tables))
         loaded = sum(len(part.positions) for part in parts)
         self._observe(tables, parts)
@@ -144,20 +149,9 @@ class Flattener:
             for name, array in zip(each.rows.column_names, each.rows.columns, strict=True):
                 seen.filled[each.table.name, name] += len(array) - array.null_count
 
-    def _decoded_fast(self, batch: Batch) -> Decoded | None:
-        if self._fast is None or not batch.raws:
-            return None
-        if not batch.unchecked:
-            return self._fast.decode(batch.raws)
-        sound = [i for i in range(len(batch.raws)) if i not in batch.unchecked]
-        decoded = self._fast.decode([batch.raws[i] for i in sound]) if sound else None
-        if decoded is not None:
-            decoded.positions = np.array(sound, dtype=np.int64)[decoded.positions]
-        return decoded
-
     def _decoded_strictly(
         self, raws: list[Raw], remaining: list[int], numbers: Int64s, rejected: list[RejectedRecord]
-    ) -> Decoded | None:
+    ) -> list[Decoded]:
         positions, documents, size = [], [], 0
         for i in remaining:
             raw = bytes(raws[i])
@@ -171,7 +165,7 @@ class Flattener:
                 raise TooLarge
             documents.append(document)
             positions.append(i)
-        return _columns_of(self._contract, documents, np.array(positions, dtype=np.int64)) if documents else None
+        return [_columns_of(self._contract, documents, np.array(positions, dtype=np.int64))] if documents else []
 
     def _rows(self, index: int, table: Table, parts: list[Decoded], numbers: Int64s) -> TableRows:
         made = [self._part(index, table, part, numbers) for part in parts]
@@ -203,6 +197,17 @@ class Flattener:
         dates = np.full(len(part.positions), self._lineage.modified_ms) if part.dates is None else part.dates
         months = columns.months_since_1970(dates)[given.documents]
         return pa.Table.from_arrays(arrays, schema=row_schema(table)), months, records
+
+
+def _decoded(way: FastDecoder | IndexedDecoder, batch: Batch, remaining: columns.Bools) -> Decoded | None:
+    """Have one way decode what remains of a batch, but for records whose grammar is unchecked; None when it can none."""
+    chosen = [i for i in np.flatnonzero(remaining).tolist() if i not in batch.unchecked]
+    if not chosen:
+        return None
+    decoded = way.decode(batch.raws if len(chosen) == len(batch.raws) else [batch.raws[i] for i in chosen])
+    if decoded is not None:
+        decoded.positions = np.array(chosen, dtype=np.int64)[decoded.positions]
+    return decoded
 
 
 def _columns_of(contract: Contract, documents: list[DecodedDocument], positions: Int64s) -> Decoded:

@@ -14,6 +14,7 @@ So keys, values, and which object each belongs to come out of a handful of passe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +33,7 @@ _MASKS = np.array([(1 << (8 * length)) - 1 for length in range(_WORD + 1)], dtyp
 _FACTORS = [np.uint64(f) for f in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93)]
 _QUOTE, _COLON, _COMMA, _BACKSLASH = b'":,\\'
 _OPEN, _CLOSE = ord("{") | 0x20, ord("}") | 0x20
-_OBJECT = ord("{")
+_OBJECT, _ARRAY = b"{["
 
 
 class KeyNames:
@@ -125,7 +126,8 @@ class KeyIndex:
     For each key: `keys` is its number, `starts` and `ends` bound its value, `holders` is the number of its object.
     Holders are numbered in the same order; the documents themselves come first, in their order. Of each, `opened_by`
     is the key whose value it is, or -1, `within` the array that it is an element of, or -1. `begins` is where it opens.
-    `depth_ends` says for each depth, from the documents' own, where its keys and holders end in these arrays.
+    `key_depths` and `holder_depths` say for each depth, from the documents' own, where its keys and holders end in these
+    arrays.
     """
 
     keys: Int32s
@@ -138,6 +140,17 @@ class KeyIndex:
     within: Int32s
     key_depths: Int64s
     holder_depths: Int64s
+    _tokens: tuple[Int32s, npt.NDArray[np.uint8], Int32s]
+
+    @cached_property
+    def elements(self) -> tuple[Int32s, Int32s, Int32s]:
+        """Elements of arrays, scalars too, by array: the holder that each lies in, and what bounds it."""
+        positions, kinds, holder_of = self._tokens
+        # Commas between documents are in no holder.
+        begins = np.flatnonzero(((kinds == _COMMA) | (kinds == _ARRAY)) & ~self.is_object[holder_of] & (holder_of >= 0))
+        starts, ends = positions[begins] + 1, positions[np.minimum(begins + 1, len(positions) - 1)]
+        full = starts < ends
+        return holder_of[begins][full], starts[full], ends[full]
 
 
 def index_keys(data: bytes, names: KeyNames) -> KeyIndex | None:
@@ -183,6 +196,7 @@ def index_keys(data: bytes, names: KeyNames) -> KeyIndex | None:
         within,
         np.cumsum(depth_counts),
         np.cumsum(holder_counts),
+        (positions, kinds, holder_of),
     )
 
 

@@ -163,20 +163,9 @@ class LevelColumns:
             else columns.take(made[table.name, each.name], ancestors(deepest, name, self._layout, levels))
             for each, name in zip(ones, names, strict=True)
         ]
-        one, other = (columns.numbers(array) for array in arrays)
-        excess = sum(each.scale or 0 for each in ones) - (column.scale or 0)
-        fine = np.abs(one.astype(np.float64) * other) * 10.0 ** max(-excess, 0) < 9.2e18
-        units = one * other
-        if excess > 0:
-            fine &= units % 10**excess == 0
-            units = units // 10**excess
-        else:
-            units = units * 10**-excess
-        fine &= np.abs(units) <= values.MAX_UNITS
-        first, second = (columns.validity(array) for array in arrays)
-        valid = second if first is None else first if second is None else first & second
-        good[levels[deepest].documents[~fine if valid is None else ~fine & valid]] = False
-        made[table.name, column.name] = columns.column(arrow_type(column), np.where(fine, units, 0), valid)
+        fine: Bools = np.ones(len(levels[deepest]), np.bool_)
+        made[table.name, column.name] = product(column, ones, arrays, fine)
+        good[levels[deepest].documents[~fine]] = False
 
     def _level_name(self, table: Table, column: Column) -> str:
         level = table.level(column)
@@ -190,6 +179,24 @@ def _paths(column: Column) -> tuple[JsonPath, ...]:
 def _read_by_hand(column: Column, hand: HandColumn, level: Level, fine: Bools) -> pa.Array:
     texts = [level.raws.get(node.number, [None] * len(level)) for node in hand.nodes]
     return columns.column_of(arrow_type(column), hand.read(texts, fine))
+
+
+def product(column: Column, factors: list[Column], arrays: list[pa.Array], fine: Bools) -> pa.Array:
+    """Return the product of two columns, and clear `fine` where it does not fit."""
+    one, other = (columns.numbers(array) for array in arrays)
+    excess = sum(each.scale or 0 for each in factors) - (column.scale or 0)
+    fits = np.abs(one.astype(np.float64) * other) * 10.0 ** max(-excess, 0) < 9.2e18
+    units = one * other
+    if excess > 0:
+        fits &= units % 10**excess == 0
+        units = units // 10**excess
+    else:
+        units = units * 10**-excess
+    fits &= np.abs(units) <= values.MAX_UNITS
+    first, second = (columns.validity(array) for array in arrays)
+    valid = second if first is None else first if second is None else first & second
+    fine &= fits if valid is None else fits | ~valid
+    return columns.column(arrow_type(column), np.where(fits, units, 0), valid)
 
 
 def level_of(column: Column, levels: dict[str, Level]) -> tuple[str, Level]:

@@ -61,7 +61,8 @@ class UnnamedFields:
 
     def __init__(self, contract: Contract, observations: Observations) -> None:
         self._observations = observations
-        self._roots: dict[JsonPath | None, Node] = {}
+        self.roots: dict[JsonPath | None, Node] = {}
+        """What the contract names in the document, and in the elements of its lists, by their paths."""
         self._by_path: dict[tuple[str, str], Node] = {}
         for table in contract.tables:
             for column in table.columns:
@@ -85,7 +86,7 @@ class UnnamedFields:
         fields: Fields = {}
         if isinstance(element, dict):
             generic = f"{generic_path(rows)}." if rows else ""
-            self._collect(element, self._roots.setdefault(rows, Node()), prefix, generic, fields, element)
+            self._collect(element, self.roots.setdefault(rows, Node()), prefix, generic, fields, element)
         return fields
 
     def _collect(
@@ -98,7 +99,7 @@ class UnnamedFields:
         for key, inner in value.items():
             child = node.children.get(key)
             if child is None:
-                self._note(key, node, generic)
+                self.note_in(key, node, generic)
                 fields[below(generic, key)] = compact(inner, below(path, key))
             elif inner is not None and not child.is_named and not _is_chosen(child, element):
                 self._collect_known(inner, child, below(path, key), below(generic, key), fields, element)
@@ -118,9 +119,9 @@ class UnnamedFields:
         """Remember a key that an object of the contract does not have; `path` ends with a dot, `level` is its list."""
         node = self._by_path.get((level, path))
         if node is not None:
-            self._note(key, node, path)
+            self.note_in(key, node, path)
 
-    def _note(self, key: str, node: Node, generic: str) -> None:
+    def note_in(self, key: str, node: Node, generic: str) -> None:
         """Remember a key that `node` does not have: as a near miss if it has one that is nearly the same."""
         if key in node.others or len(key) > _LONGEST_KEY or len(node.others) >= _MOST_OTHERS:
             return
@@ -156,7 +157,7 @@ class UnnamedFields:
             return None
         level = str(rows or "")
         path = f"{generic_path(rows)}." if rows else ""
-        node = self._roots.setdefault(rows, Node())
+        node = self.roots.setdefault(rows, Node())
         self._by_path[level, path] = node
         for step in steps:
             node.is_object = True
