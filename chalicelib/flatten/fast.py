@@ -26,17 +26,16 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from chalicelib.contracts.contract import Contract, Origin, Type
-from chalicelib.flatten import columns, date_values, raw_keys, spans, values
+from chalicelib.contracts.contract import Contract
+from chalicelib.flatten import columns, raw_keys, spans, values
 from chalicelib.flatten.batch_text import Text
 from chalicelib.flatten.columns import Bools, Int64s
 from chalicelib.flatten.decoded import Decoded, dates_of
-from chalicelib.flatten.hand_columns import HandColumn
 from chalicelib.flatten.lax_parser import Form, Forms, LaxParser, Level, Raw
 from chalicelib.flatten.layout import Layout, Node, Unsupported
 from chalicelib.flatten.level_columns import LevelColumns
 from chalicelib.flatten.proof import IntegerProof, check_zeros
-from chalicelib.flatten.table_rows import PART_BYTES, TableColumns, TooLarge, check_enclosing, row_sizes, rows_of
+from chalicelib.flatten.table_rows import PART_BYTES, TooLarge, check_enclosing, row_sizes, rows_of
 from chalicelib.flatten.unnamed import UnnamedFields
 from chalicelib.flatten.unnamed_texts import UnnamedReader, UnnamedTexts
 
@@ -65,8 +64,6 @@ class FastDecoder:
         self._columns = LevelColumns(self._layout, latest_ms)
         self._leaves = tuple(self._layout.leaves)
         self._proof = IntegerProof(self._layout)
-        self._hand = {column: HandColumn(self._layout, contract, column, latest_ms) for column in self._layout.by_hand}
-        self._raw_nodes = [node for hand in self._hand.values() for node in hand.nodes]
         self._forms: Forms | None = None
         self._failed_last = False
         self._expects_unnamed = False
@@ -125,7 +122,7 @@ class FastDecoder:
                 if form is Form.BYTES:
                     levels[leaf.level].arrays.setdefault(leaf.number, pa.nulls(len(levels[leaf.level]), pa.string()))
         check_zeros(good, text, levels, forms)
-        made = self._columns.make(levels, good, self._hand)
+        made = self._columns.make(levels, good)
         sizes: Int64s = np.sum([row_sizes(table, levels, made, texts) for table in self._contract.tables], axis=0)
         is_small: Bools = sizes <= values.MAX_ROWS_BYTES
         if int(sizes[good & is_small].sum()) > PART_BYTES and np.count_nonzero(good) > 1:
@@ -133,11 +130,10 @@ class FastDecoder:
         if not good.any() or not is_small[good].all():
             # What one document would repeat so often is for the strict way to judge, before it is made.
             return self._without(good & is_small, raws)
-        for table in self._contract.tables:
-            check_enclosing(self._contract, table, levels, good)
+        check_enclosing(self._contract, levels, good)
         tables = [rows_of(self._contract, table, levels, made, texts) for table in self._contract.tables]
-        for table in tables:
-            table.keep(good)
+        for rows in tables:
+            rows.keep(good)
         dates = dates_of(self._contract, made)
         return Decoded(np.flatnonzero(good), None if dates is None else dates[good], tables)
 
@@ -150,8 +146,7 @@ class FastDecoder:
         return decoded
 
     def _asked(self, forms: dict[Node, Form]) -> list[Node]:
-        leaves = [leaf for leaf, form in forms.items() if form in (Form.BYTES, Form.INTEGER)]
-        return list({node.number: node for node in (*leaves, *self._raw_nodes)}.values())
+        return [leaf for leaf, form in forms.items() if form in (Form.BYTES, Form.INTEGER)]
 
     # Proofs ---------------------------------------------------------------------------------------------------------
 
@@ -168,7 +163,7 @@ class FastDecoder:
         self._batches += 1
         # Where most documents of a batch have other keys, those of the next mostly have, too: nothing is counted.
         skips = self._expects_unnamed and self._batches % COUNTED_BATCHES != 0
-        if skips or self._hand or any(form is Form.BYTES or not leaf.named for leaf, form in forms.items()):
+        if skips or any(form is Form.BYTES or not leaf.named for leaf, form in forms.items()):
             return np.zeros(len(raws), dtype=np.bool_)
         unnamed = sum(int(level.values.sum()) for level in levels.values())
         texts = (
@@ -225,10 +220,6 @@ class FastDecoder:
         for name in objects:
             array = columns.filter_rows(unnamed.texts[name], usable[name])
             texts[name] = columns.spread(array, positions[name], len(levels[name]))
-        for node in self._raw_nodes:
-            level = levels[node.level]
-            raws = spans.raw_texts(unnamed.data, unnamed.leaves[node.number], len(unnamed.documents[node.level]))
-            level.raws[node.number] = spans.spread_texts(raws, usable[node.level], positions[node.level], len(level))
         for leaf, form in forms.items():
             if leaf.is_element:
                 continue

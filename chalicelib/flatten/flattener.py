@@ -200,7 +200,7 @@ class Flattener:
 
 
 def _decoded(way: FastDecoder | IndexedDecoder, batch: Batch, remaining: columns.Bools) -> Decoded | None:
-    """Have one way decode what remains of a batch, but for records whose grammar is unchecked; None when it can none."""
+    """Have one way decode what remains of a batch, but records of unchecked grammar; None when it can decode none."""
     chosen = [i for i in np.flatnonzero(remaining).tolist() if i not in batch.unchecked]
     if not chosen:
         return None

@@ -1,8 +1,8 @@
 """The indexed way to decode a batch: every key of it is looked up in the contract's plan, every value read in place.
 
 It takes what the parser of the fast way does not know, or stumbles over: elements of lists chosen by a key, several
-paths of a column, values of changing type, filtered rows. What it cannot prove sound is left to the strict way, document
-by document; a property test holds the two against each other.
+paths of a column, values of changing type, filtered rows. What it cannot prove sound is left to the strict way, each
+document for itself; a property test holds the two against each other.
 """
 
 from __future__ import annotations
@@ -14,7 +14,16 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from chalicelib.contracts.contract import Column, Contract, FixedDigits, FromDocument, FromRecord, Product, RowNumber, Table
+from chalicelib.contracts.contract import (
+    Column,
+    Contract,
+    FixedDigits,
+    FromDocument,
+    FromRecord,
+    Product,
+    RowNumber,
+    Table,
+)
 from chalicelib.contracts.paths import JsonPath
 from chalicelib.flatten import columns, date_values, values
 from chalicelib.flatten.columns import Bools
@@ -23,10 +32,9 @@ from chalicelib.flatten.key_index import KeyIndex, KeyNames, index_keys
 from chalicelib.flatten.level_columns import Made, product
 from chalicelib.flatten.plan import Plan, PlanNode, paths_of
 from chalicelib.flatten.plan_unnamed import UnnamedTexts
-from chalicelib.flatten.plan_values import NO_NODE, PlanValues, Spans, children_table
+from chalicelib.flatten.plan_values import NO_NODE, PlanValues, Spans
 from chalicelib.flatten.readers import digits_at
 from chalicelib.flatten.scalars import InvalidValue
-from chalicelib.flatten.schema import arrow_type
 from chalicelib.flatten.span_columns import SpanColumns
 from chalicelib.flatten.table_rows import PART_BYTES, TooLarge, row_sizes, rows_of
 from chalicelib.flatten.unnamed import UnnamedFields
@@ -54,7 +62,8 @@ class IndexedDecoder:
         self._decoded_names: list[str] = [""]
         self._canonical = np.zeros(KeyNames.MOST + 1, dtype=np.int32)
         self._numbers: dict[str, int] = {}
-        self._children = children_table(self._plan, KeyNames.MOST + 1)
+        self._children = np.full((len(self._plan.nodes) + 1, KeyNames.MOST + 1), NO_NODE, dtype=np.int32)
+        """Which node the value of a key, by its number, is in each node."""
 
     def decode(self, raws: Sequence[Raw]) -> Decoded | None:
         """Decode those of `raws`, each a JSON value, that can be proven sound; None when none can."""
@@ -196,7 +205,7 @@ class _Columns:
             self._good[views[level].documents[~fine]] = False
 
     def chosen(self, column: Column, node: PlanNode) -> Mapping[JsonPath, Bools]:
-        """Return which values of a level's node have the value of a column at each of its paths: the first that holds one."""
+        """Return which values of a level's node have a column's value at each of its paths: at the first with one."""
         elements = np.arange(len(self._batch.elements[node.counting]))
         free = np.ones(len(elements), dtype=np.bool_)
         chosen = {}
@@ -211,7 +220,7 @@ class _Columns:
         level = table.level(column)
         starts, ends = np.full(len(fine), -1), np.full(len(fine), -1)
         for path in paths_of(column):
-            spans, strange = self._at(column, path, views, level)
+            spans, strange = self._at(path, views, level, of_record=isinstance(column.source, FromRecord))
             if len(paths_of(column)) == 1:
                 fine &= ~strange
             spans = self._spans.without_nulls(spans, column.nulls)
@@ -229,10 +238,10 @@ class _Columns:
             fine &= (ms >= self._dates[0]) & (ms <= self._dates[1])
         return made
 
-    def _at(self, column: Column, path: JsonPath, views: list[View], level: int) -> tuple[Spans, Bools]:
-        """Return the values at a path of a column for each element of a level, which may lie below the path's."""
+    def _at(self, path: JsonPath, views: list[View], level: int, of_record: bool = False) -> tuple[Spans, Bools]:
+        """Return the values at a path for each element of a level, which may lie below the path's."""
         view = views[path.level]
-        if isinstance(column.source, FromRecord):
+        if of_record:
             walk = self._batch.walk(self._plan.record, path.relative, np.arange(len(view)))
         else:
             walk = self._batch.walk(view.node, path.relative, view.members)
@@ -245,7 +254,7 @@ class _Columns:
         needed = chosen.starts >= 0
         if isinstance(units, FixedDigits):
             return self._spans.decimals(column, chosen, np.full(len(fine), units.digits), fine)
-        spans, strange = self._at(column, units.path, views, level)
+        spans, strange = self._at(units.path, views, level)
         fine &= ~strange | ~needed
 
         def digits(value: Any) -> int:

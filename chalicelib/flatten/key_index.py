@@ -126,8 +126,8 @@ class KeyIndex:
     For each key: `keys` is its number, `starts` and `ends` bound its value, `holders` is the number of its object.
     Holders are numbered in the same order; the documents themselves come first, in their order. Of each, `opened_by`
     is the key whose value it is, or -1, `within` the array that it is an element of, or -1. `begins` is where it opens.
-    `key_depths` and `holder_depths` say for each depth, from the documents' own, where its keys and holders end in these
-    arrays.
+    `key_depths` and `holder_depths` say for each depth, from the documents' own, where its keys and holders end in
+    these arrays.
     """
 
     keys: Int32s

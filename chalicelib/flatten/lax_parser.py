@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any
 
@@ -75,7 +75,6 @@ class Level:
     present: Bools
     values: Int64s
     arrays: dict[int, pa.Array]
-    raws: dict[int, list[str | None]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.documents)

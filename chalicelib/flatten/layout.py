@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import takewhile
 
 from chalicelib.contracts.contract import Column, Contract, CurrencyAt, DigitsAt, DivisorAt, FromDocument, FromRecord
 from chalicelib.contracts.paths import JsonPath, Key
 from chalicelib.flatten.follow import generic_path
 from chalicelib.flatten.json_text import below
+
+_UNNAMEABLE = re.compile(r"[\"\\\x00-\x1f]")
+"""What no key may have that msgspec is to look for."""
 
 ROOT = ""
 """The level of the documents; the others are named by the path of their list, ending with `[]`."""
@@ -21,10 +24,8 @@ class Node:
 
     `number` is its own in the layout, `level` the one that it belongs to, `path` its path from there with a dot behind.
     A leaf is read by `columns`, as a number also where only `is_number` says so; one that is not `named` by any is read
-    because a column depends on it, and is an unnamed field all the same. `is_raw` says that columns are read by hand
-    from its bytes (see hand_columns.py): from single elements of a list, which stays an unnamed field as a whole.
-    `is_element` says that it is an element of a list, `is_around` that it lies around the document, where nothing is
-    an unnamed field.
+    because a column depends on it, and is an unnamed field all the same. `is_element` says that it is an element of a
+    list, `is_around` that it lies around the document, where nothing is an unnamed field.
     """
 
     number: int
@@ -36,15 +37,13 @@ class Node:
     named: bool = False
     is_number: bool = False
     columns: list[Column] = field(default_factory=list)
-    is_raw: bool = False
     is_element: bool = False
     is_around: bool = False
 
     @property
     def is_aside(self) -> bool:
         """Whether it is an unnamed field, though something of it is read."""
-        is_read = self.is_raw or self.is_leaf
-        return is_read and not self.named and self.items is None and not self.is_around
+        return self.is_leaf and not self.named and self.items is None and not self.is_around
 
     @property
     def is_parsed(self) -> bool:
@@ -63,8 +62,6 @@ class Layout:
         self.contract = contract
         self.nodes: list[Node] = []
         self.levels: dict[str, Node] = {}
-        self.by_hand: set[Column] = set()
-        """Columns that are read by hand, whatever documents hold."""
         self._above: dict[str, str] = {}
         self.record = self._node(ROOT)
         self.document = self.record
@@ -83,9 +80,7 @@ class Layout:
                 self._list(rows.path)
             for column in table.columns:
                 self._add(column)
-        if any(
-            ((node.is_leaf or node.is_raw) and node.children) or (node.is_leaf and node.items) for node in self.nodes
-        ):
+        if any(node.is_leaf and (node.children or node.items) for node in self.nodes):
             raise Unsupported
 
     def leaf(self, path: JsonPath, *, of_record: bool = False) -> Node:
@@ -112,9 +107,6 @@ class Layout:
         if len({path.list_path for path in source.paths}) > 1:
             raise Unsupported
         of_record = isinstance(source, FromRecord)
-        if not all(isinstance(step, Key) for path in source.paths for step in path.relative):
-            self._add_by_hand(column, source.paths, of_record)
-            return
         for path in source.paths:
             leaf = self._leaf(path, of_record=of_record)
             leaf.named = True
@@ -122,24 +114,6 @@ class Layout:
         if isinstance(column.minor_units, CurrencyAt | DigitsAt | DivisorAt):
             leaf = self._leaf(column.minor_units.path)
             leaf.is_number = leaf.is_number or not isinstance(column.minor_units, CurrencyAt)
-
-    def _add_by_hand(self, column: Column, paths: tuple[JsonPath, ...], of_record: bool) -> None:
-        if column.referred or any(raw_keys(path) == path.relative for path in paths):
-            raise Unsupported
-        for path in paths:
-            node = self.record if of_record else self._list(path.list_path)
-            for key in raw_keys(path):
-                node = self._child(node, key.name)
-            node.is_raw = True
-            node.is_around = of_record
-        self.by_hand.add(column)
-
-    def raw(self, path: JsonPath, *, of_record: bool = False) -> Node:
-        """Return the node that a column is read by hand from: where its path first goes to an element of a list."""
-        node = self.record if of_record else self.levels[str(path.list_path or ROOT)]
-        for key in raw_keys(path):
-            node = node.children[key.name]
-        return node
 
     def _leaf(self, path: JsonPath, *, of_record: bool = False) -> Node:
         node = self.record if of_record else self._list(path.list_path)
@@ -170,6 +144,8 @@ class Layout:
 
     def _child(self, node: Node, name: str, *, around: bool = False) -> Node:
         if name not in node.children:
+            if _UNNAMEABLE.search(name):
+                raise Unsupported
             child = self._node(node.level)
             child.path = f"{below(node.path, name)}."
             child.is_around = around
@@ -180,8 +156,3 @@ class Layout:
         node = Node(len(self.nodes), level)
         self.nodes.append(node)
         return node
-
-
-def raw_keys(path: JsonPath) -> tuple[Key, ...]:
-    """Return the keys that a path begins with, from its level on."""
-    return tuple(step for step in takewhile(lambda step: isinstance(step, Key), path.relative) if isinstance(step, Key))

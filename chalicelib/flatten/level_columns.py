@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import pyarrow as pa
 
@@ -23,7 +21,6 @@ from chalicelib.contracts.paths import JsonPath
 from chalicelib.flatten import columns, date_values, values
 from chalicelib.flatten.columns import Bools, Int64s
 from chalicelib.flatten.conversion import converted, exact_digits, whole, without_nulls
-from chalicelib.flatten.hand_columns import HandColumn
 from chalicelib.flatten.lax_parser import Level
 from chalicelib.flatten.layout import ROOT, Layout
 from chalicelib.flatten.schema import arrow_type
@@ -41,7 +38,7 @@ class LevelColumns:
         self._latest_ms = latest_ms
         self._earliest_ms = date_values.ms_of(self._contract.earliest)
 
-    def make(self, levels: dict[str, Level], good: Bools, by_hand: Mapping[Column, HandColumn]) -> Made:
+    def make(self, levels: dict[str, Level], good: Bools) -> Made:
         """Return all columns that are read at a path, and clear `good` for documents with what is not certain."""
         made: Made = {}
         for table in self._contract.tables:
@@ -49,11 +46,7 @@ class LevelColumns:
                 if isinstance(column.source, FromDocument | FromRecord):
                     name, level = level_of(column, levels)
                     fine: Bools = level.present.copy()
-                    hand = by_hand.get(column)
-                    if hand is None:
-                        made[table.name, column.name] = self._column(column, name, levels, fine)
-                    else:
-                        made[table.name, column.name] = _read_by_hand(column, hand, level, fine)
+                    made[table.name, column.name] = self._column(column, name, levels, fine)
                     good[level.documents[~fine]] = False
             for column in table.products:
                 self._multiply(table, column, levels, made, good)
@@ -174,11 +167,6 @@ class LevelColumns:
 
 def _paths(column: Column) -> tuple[JsonPath, ...]:
     return column.source.paths if isinstance(column.source, FromDocument | FromRecord) else ()
-
-
-def _read_by_hand(column: Column, hand: HandColumn, level: Level, fine: Bools) -> pa.Array:
-    texts = [level.raws.get(node.number, [None] * len(level)) for node in hand.nodes]
-    return columns.column_of(arrow_type(column), hand.read(texts, fine))
 
 
 def product(column: Column, factors: list[Column], arrays: list[pa.Array], fine: Bools) -> pa.Array:

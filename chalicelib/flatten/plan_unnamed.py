@@ -123,7 +123,13 @@ class UnnamedTexts:
         return {key: b"[" + b",".join(texts) + b"]" for key, texts in unused.items()}
 
     def _texts(
-        self, values: PlanValues, names: list[str], which: Int64s, root: PlanNode, unused: dict[int, bytes], sound: Bools
+        self,
+        values: PlanValues,
+        names: list[str],
+        which: Int64s,
+        root: PlanNode,
+        unused: dict[int, bytes],
+        sound: Bools,
     ) -> pa.Array:
         count = len(values.elements[root.counting])
         if len(which) == 0:
@@ -161,7 +167,9 @@ class UnnamedTexts:
         both = nodes * len(names) + values.index.keys[which]
         distinct, inverse = np.unique(both, return_inverse=True)
         numbers = np.empty(len(distinct), dtype=np.int64)
-        for i, (node_number, name) in enumerate(zip((distinct // len(names)).tolist(), (distinct % len(names)).tolist())):
+        for i, (node_number, name) in enumerate(
+            zip((distinct // len(names)).tolist(), (distinct % len(names)).tolist(), strict=True)
+        ):
             if (node_number, name) not in self._literals:
                 node, key = self._plan.nodes[node_number], names[name]
                 assert node.names is not None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +31,10 @@ class Spans:
 
 @dataclass(frozen=True)
 class Walk:
-    """Where steps lead to: values of a node, by their numbers, -1 for none; `strange` where no object or list is due."""
+    """Where steps lead to: values of a node, by their numbers, -1 for none.
+
+    Where it is `strange`, something else than an object or a list that a step goes through stands on the way.
+    """
 
     node: PlanNode
     here: Int64s
@@ -74,9 +75,9 @@ class PlanValues:
         self.numbers = np.zeros(len(index.begins), dtype=np.int64)
         """The number of each element that is an object, or of an array of elements, by its holder."""
         self.elements: dict[PlanNode, Elements] = {}
-        self._number_elements()
         self._spans: dict[PlanNode, Spans] = {}
         self._picks: dict[tuple[PlanNode, Index | Where], Int64s] = {}
+        self._number_elements()
 
     def numbers_of(self, holders: Int32s | Int64s) -> Int64s:
         """Return the number of the element that each object or array lies in."""
@@ -131,7 +132,8 @@ class PlanValues:
         empty: Bools = (sizes == 2) & (first == _QUOTE)
         if not list_due:
             empty |= (sizes == 2) & (first == _ARRAY)
-        return (empty | (first == _FALSE)) & (spans.starts >= 0)
+        empty |= first == _FALSE
+        return empty & (spans.starts >= 0)
 
     def first(self, spans: Spans) -> npt.NDArray[np.uint8]:
         """Return the first character of each value, `n` as of null where there is none."""
@@ -206,7 +208,7 @@ class PlanValues:
             outer = np.where(by_key, index.holders[opened_by], within)
             self.documents[inner] = self.documents[outer]
             node = np.where(by_key, self.keys[opened_by], items[self.holders[within]])
-            is_single = by_key & is_object & is_one[node]
+            is_single = is_object & is_one[node]
             is_element = ~by_key & (node != NO_NODE)
             self._roots[inner] = np.where(is_single | is_element, self._roots[inner], self._roots[outer])
             node = np.where(is_single, items[node], node)
@@ -228,11 +230,11 @@ class PlanValues:
             element_starts, element_ends = starts[which].astype(np.int64), ends[which].astype(np.int64)
             outer = self.numbers_of(holders)
             if node.takes_one:
-                keys = self.keys_of(node)
-                single = keys[self.text[self.index.starts[keys]] == _OBJECT]
-                element_starts = np.append(element_starts, self.index.starts[single])
-                element_ends = np.append(element_ends, self.index.ends[single])
-                outer = np.append(outer, self.numbers_of(self.index.holders[single]))
+                spans = self.spans(node)
+                single = np.flatnonzero(self.first(spans) == _OBJECT)
+                element_starts = np.append(element_starts, spans.starts[single])
+                element_ends = np.append(element_ends, spans.ends[single])
+                outer = np.append(outer, single)
                 order = np.argsort(element_starts, kind="stable")
                 element_starts, element_ends, outer = element_starts[order], element_ends[order], outer[order]
             counted = self.elements[node.counting]
@@ -244,18 +246,6 @@ class PlanValues:
     def _is_element(self, node: PlanNode) -> Bools:
         """Tell which holders are elements of a list, arrays among them."""
         assert node.items is not None
-        return (self.holders == node.items.number) & (self._roots == np.arange(len(self.holders)))
-
-
-def children_table(plan: Plan, names: int) -> Int32s:
-    """Return a table of `names` keys' numbers for each node of a plan: which node a key's value is, NO_NODE for none."""
-    return np.full((len(plan.nodes) + 1, names), NO_NODE, dtype=np.int32)
-
-
-def learn(plan: Plan, children: Int32s, names: Sequence[str], first: int) -> None:
-    """Put keys, numbered from `first`, into such a table."""
-    for number, name in enumerate(names, first):
-        for node in plan.nodes:
-            child = node.children.get(name)
-            if child is not None:
-                children[node.number, number] = child.number
+        are: Bools = self.holders == node.items.number
+        are &= self._roots == np.arange(len(self.holders))
+        return are

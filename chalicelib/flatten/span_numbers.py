@@ -93,6 +93,8 @@ def _eight(word: Words, counts: Int64s) -> tuple[Int64s, Bools]:
 
 def _power(exponents: Int64s) -> Int64s:
     powers: Int64s = np.where(
-        exponents > _WORD, _TEN_TO[_WORD] * _TEN_TO[np.clip(exponents - _WORD, 0, _WORD)], _TEN_TO[np.minimum(exponents, _WORD)]
+        exponents > _WORD,
+        _TEN_TO[_WORD] * _TEN_TO[np.clip(exponents - _WORD, 0, _WORD)],
+        _TEN_TO[np.minimum(exponents, _WORD)],
     )
     return powers

@@ -48,8 +48,7 @@ class TableColumns:
 def rows_of(
     contract: Contract, table: Table, levels: dict[str, Level], made: Made, texts: dict[str, pa.Array]
 ) -> TableColumns:
-    """Return the rows of a table. `texts` are the unnamed fields of each level's elements, JSON objects without braces.
-    """
+    """Return the rows of a table. `texts` are the unnamed fields of each level's elements: objects without braces."""
     names = [ROOT, *(str(rows.path) for rows in table.lists)]
     count = len(levels[ROOT])
     deepest = levels[names[-1]]
@@ -127,15 +126,15 @@ def _numbers(level: Level, count: int) -> Int64s:
     return elements
 
 
-def check_enclosing(contract: Contract, table: Table, levels: dict[str, Level], good: Bools) -> None:
-    """Clear `good` for documents with an element that encloses rows of this table, has none, and makes none itself."""
-    for rows, inner in zip(table.lists[:-1], table.lists[1:], strict=True):
-        if any(other.rows == rows.path for other in contract.tables):
-            continue
-        level = levels[str(rows.path)]
-        used = np.zeros(len(level), dtype=np.bool_)
-        used[levels[str(inner.path)].parents] = True
-        good[level.documents[~used]] = False
+def check_enclosing(contract: Contract, levels: dict[str, Level], good: Bools) -> None:
+    """Clear `good` for documents with an element that encloses rows of a table, has none, and makes none itself."""
+    for table in contract.tables:
+        for rows, inner in zip(table.lists[:-1], table.lists[1:], strict=True):
+            if not any(other.rows == rows.path for other in contract.tables):
+                level = levels[str(rows.path)]
+                used = np.zeros(len(level), dtype=np.bool_)
+                used[levels[str(inner.path)].parents] = True
+                good[level.documents[~used]] = False
 
 
 def _joined(parts: list[tuple[pa.Array, Int64s, str]], has: Bools) -> pa.Array:
