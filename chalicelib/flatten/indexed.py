@@ -233,7 +233,7 @@ class _Columns:
             return self._minor_units(column, chosen, views, level, fine)
         made = self._spans.column(column, chosen, fine)
         if column == self._contract.date_column:
-            ms = dates_of(self._contract, {(table.name, column.name): made})
+            ms = dates_of(self._contract, {(self._contract.main.name, column.name): made})
             assert ms is not None
             fine &= (ms >= self._dates[0]) & (ms <= self._dates[1])
         return made

@@ -107,6 +107,9 @@ class Layout:
         if len({path.list_path for path in source.paths}) > 1:
             raise Unsupported
         of_record = isinstance(source, FromRecord)
+        if of_record and len(source.paths) > 1:
+            # Nothing around the document is an unnamed field, also not the value that is not chosen.
+            raise Unsupported
         for path in source.paths:
             leaf = self._leaf(path, of_record=of_record)
             leaf.named = True

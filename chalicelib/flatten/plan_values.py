@@ -235,8 +235,9 @@ class PlanValues:
                 element_starts = np.append(element_starts, spans.starts[single])
                 element_ends = np.append(element_ends, spans.ends[single])
                 outer = np.append(outer, single)
-                order = np.argsort(element_starts, kind="stable")
-                element_starts, element_ends, outer = element_starts[order], element_ends[order], outer[order]
+            # Lists below a list that may be of one, without brackets, are not all of the same depth.
+            order = np.argsort(element_starts, kind="stable")
+            element_starts, element_ends, outer = element_starts[order], element_ends[order], outer[order]
             counted = self.elements[node.counting]
             documents = counted.documents[outer] if len(outer) else _NONE
             self.elements[node.items] = Elements(Spans(element_starts, element_ends), outer, documents)
