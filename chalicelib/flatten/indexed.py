@@ -28,14 +28,16 @@ from chalicelib.contracts.paths import JsonPath
 from chalicelib.flatten import columns, date_values, values
 from chalicelib.flatten.columns import Bools
 from chalicelib.flatten.decoded import Decoded, dates_of
-from chalicelib.flatten.key_index import KeyIndex, KeyNames, index_keys
+from chalicelib.flatten.key_index import KeyIndex, KeyNames, index_keys, is_too_deep
 from chalicelib.flatten.level_columns import Made, product
+from chalicelib.flatten.opened import Opener
 from chalicelib.flatten.plan import Plan, PlanNode, paths_of
 from chalicelib.flatten.plan_unnamed import UnnamedTexts
 from chalicelib.flatten.plan_values import NO_NODE, PlanValues, Spans
 from chalicelib.flatten.readers import digits_at
 from chalicelib.flatten.scalars import InvalidValue
 from chalicelib.flatten.span_columns import SpanColumns
+from chalicelib.flatten.spans import with_escapes
 from chalicelib.flatten.table_rows import PART_BYTES, TooLarge, row_sizes, rows_of
 from chalicelib.flatten.unnamed import UnnamedFields
 from chalicelib.flatten.views import View, Views, ancestors
@@ -58,7 +60,10 @@ class IndexedDecoder:
         self._earliest_ms, self._latest_ms = date_values.ms_of(contract.earliest), latest_ms
         self._plan = Plan(contract, fields)
         self._unnamed = UnnamedTexts(self._plan, fields)
-        self._names = KeyNames()
+        self._opener = Opener(contract, self._plan)
+        own = dict.fromkeys(name for node in self._plan.nodes for name in node.children)
+        self._names = KeyNames(own)
+        self._has_all_numbers = len(self._names.names) == 1 + len(own)
         self._decoded_names: list[str] = [""]
         self._canonical = np.zeros(KeyNames.MOST + 1, dtype=np.int32)
         self._numbers: dict[str, int] = {}
@@ -75,8 +80,8 @@ class IndexedDecoder:
         text = memoryview(msgspec.json.format(b"[" + b",".join(chosen) + b"]", indent=-1))[1:-1]
         data = b"".join([_PADDING, text, _PADDING])
         index = index_keys(data, self._names)
-        if index is None or index.holder_depths[0] != len(chosen):
-            return None
+        if index is None:
+            return self._without(np.array([not is_too_deep(bytes(raw)) for raw in raws]), raws)
         self._learn()
         decoded = self._decoded(data, index, chosen)
         if decoded is not None and len(objects) < len(raws):
@@ -97,6 +102,9 @@ class IndexedDecoder:
 
     def _decoded(self, data: bytes, index: KeyIndex, raws: Sequence[Raw]) -> Decoded | None:
         batch = PlanValues(self._plan, data, index, self._children)
+        opened = self._opener.open(batch)
+        if opened:
+            return self.decode([opened.get(i, raw) for i, raw in enumerate(raws)])
         good: Bools = np.ones(len(raws), dtype=np.bool_)
         self._check_keys(index, batch, good)
         views = Views(self._contract, self._plan, batch, good)
@@ -140,15 +148,26 @@ class IndexedDecoder:
         return decoded
 
     def _check_keys(self, index: KeyIndex, batch: PlanValues, good: Bools) -> None:
-        """Clear `good` where a key is given twice in one object, or is too long to be compared."""
+        """Clear `good` where a key is given twice in one object, or may be one of the contract's without its number."""
         keys = self._canonical[index.keys]
-        good[batch.documents[index.holders[index.keys == 0]]] = False
         names = len(self._decoded_names)
+        others = np.flatnonzero(keys == 0)
+        if len(others):
+            # What a kept value is in writes its escapes anew, and meets a key that comes twice.
+            own = others[batch.holders[index.holders[others]] != NO_NODE]
+            uncertain = own[with_escapes(batch.data, index.name_starts[own], index.starts[own])]
+            good[batch.documents[index.holders[uncertain if self._has_all_numbers else own]]] = False
+            holders = index.holders[others].astype(np.uint64)
+            marks = index.hashes[others] ^ (holders * np.uint64(0x9E3779B97F4A7C15))
+            order = np.argsort(marks, kind="stable")
+            same = marks[order][1:] == marks[order][:-1]
+            good[batch.documents[index.holders[others[order[1:][same]]]]] = False
         cells = index.holders.astype(np.int64) * names + keys
+        cells = cells[keys > 0] if len(others) else cells
         if len(index.begins) * names > _MOST_CELLS:
-            order = np.argsort(cells, kind="stable")
-            same = cells[order][1:] == cells[order][:-1]
-            good[batch.documents[index.holders[order[1:][same]]]] = False
+            cells.sort()
+            twice = cells[1:][cells[1:] == cells[:-1]]
+            good[batch.documents[twice // names]] = False
             return
         seen = np.zeros(len(index.begins) * names, dtype=np.bool_)
         seen[cells] = True

@@ -140,19 +140,19 @@ class UnnamedTexts:
         elements = values.numbers_of(index.holders[which])
         is_first = np.ones(len(which), dtype=np.bool_)
         is_first[1:] = elements[1:] != elements[:-1]
-        literals = self._literals_of(values, names, which)
+        literals, written = self._literals_of(values, names, which)
         mended: dict[int, bytes] = {}
         for i in with_escapes(data, starts, ends).tolist():
             document = values.documents[index.holders[which[i]]]
             mended[i] = _compact(data[starts[i] : ends[i]], document, sound)
         if unused:
             mended |= {i: unused[key] for i, key in enumerate(which.tolist()) if key in unused}
-        small = pa.array([*self._written, *(each[1:] for each in self._written), *mended.values()], pa.binary())
+        small = pa.array([*written, *(each[1:] for each in written), *mended.values()], pa.binary())
         pieces = np.empty(2 * len(which), dtype=np.int64)
-        pieces[0::2] = literals + is_first * len(self._written)
+        pieces[0::2] = literals + is_first * len(written)
         pieces[1::2] = len(small) + 2 * np.arange(len(which))
         if mended:
-            pieces[2 * np.array(list(mended)) + 1] = 2 * len(self._written) + np.arange(len(mended))
+            pieces[2 * np.array(list(mended)) + 1] = 2 * len(written) + np.arange(len(mended))
         cut = columns.take(pa.concat_arrays([small, cut_out(data, starts, ends)]), pieces)
         offsets = np.frombuffer(cut.buffers()[1], dtype=np.int32)
         bounds = np.append(offsets[2 * np.flatnonzero(is_first)], offsets[len(cut)])
@@ -161,24 +161,33 @@ class UnnamedTexts:
         )
         return columns.spread(joined, elements[is_first], count)
 
-    def _literals_of(self, values: PlanValues, names: list[str], which: Int64s) -> Int64s:
-        """Return for each key which of the texts that are written before values is its own: a comma, path and colon."""
-        nodes = values.holders[values.index.holders[which]].astype(np.int64)
-        both = nodes * len(names) + values.index.keys[which]
-        distinct, inverse = np.unique(both, return_inverse=True)
-        numbers = np.empty(len(distinct), dtype=np.int64)
-        for i, (node_number, name) in enumerate(
-            zip((distinct // len(names)).tolist(), (distinct % len(names)).tolist(), strict=True)
-        ):
-            if (node_number, name) not in self._literals:
-                node, key = self._plan.nodes[node_number], names[name]
-                assert node.names is not None
-                if key not in node.names.children:
-                    self._fields.note_in(key, node.names, node.path)
-                self._literals[node_number, name] = len(self._written)
-                self._written.append(f",{quoted(below(node.path, key))}:".encode())
-            numbers[i] = self._literals[node_number, name]
-        return numbers[inverse]
+    def _literals_of(self, values: PlanValues, names: list[str], which: Int64s) -> tuple[Int64s, list[bytes]]:
+        """Return for each key which of the texts before values is its own, a comma, path and colon, and these texts."""
+        index = values.index
+        nodes = values.holders[index.holders[which]].astype(np.int64)
+        distinct, inverse = np.unique(nodes * len(names) + index.keys[which], return_inverse=True)
+        numbers = np.zeros(len(distinct), dtype=np.int64)
+        for i, (node, name) in enumerate(zip(*(each.tolist() for each in divmod(distinct, len(names))), strict=True)):
+            if name and (node, name) not in self._literals:
+                self._literals[node, name] = len(self._written)
+                self._written.append(self._literal(node, names[name]))
+            numbers[i] = self._literals.get((node, name), 0)
+        literals, written = numbers[inverse], list(self._written)
+        further: dict[tuple[int, bytes], int] = {}
+        for i in np.flatnonzero(index.keys[which] == 0).tolist():
+            key = values.data[index.name_starts[which[i]] : index.starts[which[i]] - 2]
+            literals[i] = further.setdefault((int(nodes[i]), key), len(written))
+            if literals[i] == len(written):
+                written.append(self._literal(int(nodes[i]), key.decode()))
+        return literals, written
+
+    def _literal(self, number: int, key: str) -> bytes:
+        """Return what stands before the value of an unnamed field, and note it."""
+        node = self._plan.nodes[number]
+        assert node.names is not None
+        if key not in node.names.children:
+            self._fields.note_in(key, node.names, node.path)
+        return f",{quoted(below(node.path, key))}:".encode()
 
 
 def _own(root: PlanNode) -> list[PlanNode]:

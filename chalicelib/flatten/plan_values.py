@@ -79,6 +79,12 @@ class PlanValues:
         self._picks: dict[tuple[PlanNode, Index | Where], Int64s] = {}
         self._number_elements()
 
+    def record_bounds(self, number: int) -> tuple[int, int]:
+        """Return where a record begins and ends. There is a comma between records, and space behind the last one."""
+        begins = self.index.begins[: int(self.index.holder_depths[0]) + 1]
+        is_last = number + 1 == int(self.index.holder_depths[0])
+        return int(begins[number]), len(self.data) if is_last else int(begins[number + 1]) - 1
+
     def numbers_of(self, holders: Int32s | Int64s) -> Int64s:
         """Return the number of the element that each object or array lies in."""
         return self.numbers[self._roots[holders]]
