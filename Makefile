@@ -8,7 +8,7 @@ BENCH_READY := $(VENV)/.bench-ready
 LOCAL_PORT ?= 4566
 in-region = $(if $(REGION),AWS_DEFAULT_REGION=$(REGION) )
 
-.PHONY: help demo try local test test-fast test-slow check lint types check-contracts format docs bench bench-latency lock aws deploy destroy smoke terraform clean
+.PHONY: help demo try local test test-fast test-slow check lint types check-contracts format docs bench bench-latency lock native aws deploy destroy smoke terraform clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -93,6 +93,11 @@ lock: $(READY) ## requirements-dev.lock anew from the requirements files, for ev
 	@$(VENV)/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
 	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --no-annotate requirements-dev.txt -o requirements-dev.lock
+
+native: $(READY) ## the compiled part of the flattening anew, for every system, from native/unnamed_fields.c
+	@$(BIN)/python -m venv --clear $(VENV)/native
+	@$(VENV)/native/bin/python -m pip install --quiet --disable-pip-version-check ziglang==0.17.1
+	@$(VENV)/native/bin/python native/build.py
 
 clean: ## remove the environment and everything that was made
 	rm -rf $(VENV) .local .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -111,9 +111,8 @@ class FastDecoder:
         self._proof.check_integers(good, complete, levels, raw_keys.Keys(text), forms)
         if complete is not None:
             which = np.flatnonzero(~complete)
-            chosen = [raws[i] for i in which.tolist()]
             aside = {number: documents[which] for number, documents in aside.items()}
-            unnamed = self._unnamed.read(chosen, self._asked(forms), aside) if len(which) else None
+            unnamed = self._unnamed.read(text, which, self._asked(forms), aside) if len(which) else None
             if unnamed is None:
                 good[which] = False
             else:
