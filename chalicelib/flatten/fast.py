@@ -34,6 +34,7 @@ from chalicelib.flatten.decoded import Decoded, dates_of
 from chalicelib.flatten.lax_parser import Form, Forms, LaxParser, Level, Raw
 from chalicelib.flatten.layout import Layout, Node, Unsupported
 from chalicelib.flatten.level_columns import LevelColumns
+from chalicelib.flatten.picked_columns import PickedColumns
 from chalicelib.flatten.proof import IntegerProof, check_zeros
 from chalicelib.flatten.table_rows import PART_BYTES, TooLarge, check_enclosing, row_sizes, rows_of
 from chalicelib.flatten.unnamed import UnnamedFields
@@ -64,6 +65,7 @@ class FastDecoder:
         self._columns = LevelColumns(self._layout, latest_ms)
         self._leaves = tuple(self._layout.leaves)
         self._proof = IntegerProof(self._layout)
+        self._picked = PickedColumns(self._layout)
         self._forms: Forms | None = None
         self._failed_last = False
         self._expects_unnamed = False
@@ -121,7 +123,7 @@ class FastDecoder:
                 if form is Form.BYTES:
                     levels[leaf.level].arrays.setdefault(leaf.number, pa.nulls(len(levels[leaf.level]), pa.string()))
         check_zeros(good, text, levels, forms)
-        made = self._columns.make(levels, good)
+        made = self._columns.make(levels, good, self._picked.read(levels))
         sizes: Int64s = np.sum([row_sizes(table, levels, made, texts) for table in self._contract.tables], axis=0)
         is_small: Bools = sizes <= values.MAX_ROWS_BYTES
         if int(sizes[good & is_small].sum()) > PART_BYTES and np.count_nonzero(good) > 1:
@@ -145,7 +147,8 @@ class FastDecoder:
         return decoded
 
     def _asked(self, forms: dict[Node, Form]) -> list[Node]:
-        return [leaf for leaf, form in forms.items() if form in (Form.BYTES, Form.INTEGER)]
+        leaves = [leaf for leaf, form in forms.items() if form in (Form.BYTES, Form.INTEGER)]
+        return list(dict.fromkeys([*leaves, *self._picked.nodes]))
 
     # Proofs ---------------------------------------------------------------------------------------------------------
 
@@ -162,7 +165,7 @@ class FastDecoder:
         self._batches += 1
         # Where most documents of a batch have other keys, those of the next mostly have, too: nothing is counted.
         skips = self._expects_unnamed and self._batches % COUNTED_BATCHES != 0
-        if skips or any(form is Form.BYTES or not leaf.named for leaf, form in forms.items()):
+        if skips or self._picked or any(form is Form.BYTES or not leaf.named for leaf, form in forms.items()):
             return np.zeros(len(raws), dtype=np.bool_)
         unnamed = sum(int(level.values.sum()) for level in levels.values())
         texts = (
@@ -219,6 +222,11 @@ class FastDecoder:
         for name in objects:
             array = columns.filter_rows(unnamed.texts[name], usable[name])
             texts[name] = columns.spread(array, positions[name], len(levels[name]))
+        for node in self._picked.nodes:
+            level = levels[node.level]
+            raws = spans.raw_texts(unnamed.data, unnamed.leaves[node.number], len(unnamed.documents[node.level]))
+            usable_raws = columns.filter_rows(raws, usable[node.level])
+            level.raws[node.number] = columns.spread(usable_raws, positions[node.level], len(level))
         for leaf, form in forms.items():
             if leaf.is_element:
                 continue

@@ -28,24 +28,22 @@ from chalicelib.contracts.paths import JsonPath
 from chalicelib.flatten import columns, date_values, values
 from chalicelib.flatten.columns import Bools
 from chalicelib.flatten.decoded import Decoded, dates_of
-from chalicelib.flatten.key_index import KeyIndex, KeyNames, index_keys, is_too_deep
+from chalicelib.flatten.key_index import is_too_deep
 from chalicelib.flatten.level_columns import Made, product
 from chalicelib.flatten.opened import Opener
 from chalicelib.flatten.plan import Plan, PlanNode, paths_of
+from chalicelib.flatten.plan_keys import PADDING, PlanKeys
 from chalicelib.flatten.plan_unnamed import UnnamedTexts
-from chalicelib.flatten.plan_values import NO_NODE, PlanValues, Spans
+from chalicelib.flatten.plan_values import PlanValues, Spans
 from chalicelib.flatten.readers import digits_at
 from chalicelib.flatten.scalars import InvalidValue
 from chalicelib.flatten.span_columns import SpanColumns
-from chalicelib.flatten.spans import with_escapes
 from chalicelib.flatten.table_rows import PART_BYTES, TooLarge, row_sizes, rows_of
 from chalicelib.flatten.unnamed import UnnamedFields
 from chalicelib.flatten.views import View, Views, ancestors
 
 Raw = bytes | msgspec.Raw
 
-_PADDING = b" " * 64
-_MOST_CELLS = 1 << 25
 _OPEN = ord("{")
 
 
@@ -61,14 +59,7 @@ class IndexedDecoder:
         self._plan = Plan(contract, fields)
         self._unnamed = UnnamedTexts(self._plan, fields)
         self._opener = Opener(contract, self._plan)
-        own = dict.fromkeys(name for node in self._plan.nodes for name in node.children)
-        self._names = KeyNames(own)
-        self._has_all_numbers = len(self._names.names) == 1 + len(own)
-        self._decoded_names: list[str] = [""]
-        self._canonical = np.zeros(KeyNames.MOST + 1, dtype=np.int32)
-        self._numbers: dict[str, int] = {}
-        self._children = np.full((len(self._plan.nodes) + 1, KeyNames.MOST + 1), NO_NODE, dtype=np.int32)
-        """Which node the value of a key, by its number, is in each node."""
+        self._keys = PlanKeys(self._plan)
 
     def decode(self, raws: Sequence[Raw]) -> Decoded | None:
         """Decode those of `raws`, each a JSON value, that can be proven sound; None when none can."""
@@ -78,42 +69,27 @@ class IndexedDecoder:
         chosen = raws if len(objects) == len(raws) else [raws[i] for i in objects]
         # Between objects there are commas, around all of them brackets, which the padding takes.
         text = memoryview(msgspec.json.format(b"[" + b",".join(chosen) + b"]", indent=-1))[1:-1]
-        data = b"".join([_PADDING, text, _PADDING])
-        index = index_keys(data, self._names)
-        if index is None:
+        batch = self._keys.values(b"".join([PADDING, text, PADDING]))
+        if batch is None:
             return self._without(np.array([not is_too_deep(bytes(raw)) for raw in raws]), raws)
-        self._learn()
-        decoded = self._decoded(data, index, chosen)
+        decoded = self._decoded(batch, chosen)
         if decoded is not None and len(objects) < len(raws):
             decoded.positions = np.array(objects, dtype=np.int64)[decoded.positions]
         return decoded
 
-    def _learn(self) -> None:
-        """Take in keys that were not there before: as they are meant, however they are written."""
-        for number in range(len(self._decoded_names), len(self._names.names)):
-            key = self._names.names[number]
-            name = str(msgspec.json.decode(b'"' + key + b'"')) if b"\\" in key else key.decode()
-            self._decoded_names.append(name)
-            self._canonical[number] = self._numbers.setdefault(name, number)
-            for node in self._plan.nodes:
-                child = node.children.get(name)
-                if child is not None:
-                    self._children[node.number, number] = child.number
-
-    def _decoded(self, data: bytes, index: KeyIndex, raws: Sequence[Raw]) -> Decoded | None:
-        batch = PlanValues(self._plan, data, index, self._children)
+    def _decoded(self, batch: PlanValues, raws: Sequence[Raw]) -> Decoded | None:
         opened = self._opener.open(batch)
         if opened:
             return self.decode([opened.get(i, raw) for i, raw in enumerate(raws)])
         good: Bools = np.ones(len(raws), dtype=np.bool_)
-        self._check_keys(index, batch, good)
+        self._keys.check(batch, good)
         views = Views(self._contract, self._plan, batch, good)
         by_table = [[views.of(table, level) for level in range(table.depth + 1)] for table in self._contract.tables]
         reader = _Columns(self._contract, self._plan, batch, views, good, (self._earliest_ms, self._latest_ms))
         made: Made = {}
         for table, own in zip(self._contract.tables, by_table, strict=True):
             reader.make(table, own, made)
-        fields = self._unnamed.make(batch, self._decoded_names, views.used(self._plan), reader.chosen, good)
+        fields = self._unnamed.make(batch, self._keys.names, views.used(self._plan), reader.chosen, good)
         levels = [
             {name: view.level for name, view in zip(_names(table), own, strict=True)}
             for table, own in zip(self._contract.tables, by_table, strict=True)
@@ -146,34 +122,6 @@ class IndexedDecoder:
         if decoded is not None:
             decoded.positions = positions[decoded.positions]
         return decoded
-
-    def _check_keys(self, index: KeyIndex, batch: PlanValues, good: Bools) -> None:
-        """Clear `good` where a key is given twice in one object, or may be one of the contract's without its number."""
-        keys = self._canonical[index.keys]
-        names = len(self._decoded_names)
-        others = np.flatnonzero(keys == 0)
-        if len(others):
-            # What a kept value is in writes its escapes anew, and meets a key that comes twice.
-            own = others[batch.holders[index.holders[others]] != NO_NODE]
-            uncertain = own[with_escapes(batch.data, index.name_starts[own], index.starts[own])]
-            good[batch.documents[index.holders[uncertain if self._has_all_numbers else own]]] = False
-            holders = index.holders[others].astype(np.uint64)
-            marks = index.hashes[others] ^ (holders * np.uint64(0x9E3779B97F4A7C15))
-            order = np.argsort(marks, kind="stable")
-            same = marks[order][1:] == marks[order][:-1]
-            good[batch.documents[index.holders[others[order[1:][same]]]]] = False
-        cells = index.holders.astype(np.int64) * names + keys
-        cells = cells[keys > 0] if len(others) else cells
-        if len(index.begins) * names > _MOST_CELLS:
-            cells.sort()
-            twice = cells[1:][cells[1:] == cells[:-1]]
-            good[batch.documents[twice // names]] = False
-            return
-        seen = np.zeros(len(index.begins) * names, dtype=np.bool_)
-        seen[cells] = True
-        if np.count_nonzero(seen) < len(cells):
-            times = np.bincount(cells, minlength=len(seen))
-            good[batch.documents[np.flatnonzero(times > 1) // names]] = False
 
 
 def _names(table: Table) -> list[str]:
@@ -237,17 +185,9 @@ class _Columns:
 
     def _read(self, table: Table, column: Column, views: list[View], fine: Bools) -> pa.Array:
         level = table.level(column)
-        starts, ends = np.full(len(fine), -1), np.full(len(fine), -1)
-        for path in paths_of(column):
-            spans, strange = self._at(path, views, level, of_record=isinstance(column.source, FromRecord))
-            if len(paths_of(column)) == 1:
-                fine &= ~strange
-            spans = self._spans.without_nulls(spans, column.nulls)
-            starts, ends = np.where(starts < 0, spans.starts, starts), np.where(starts < 0, spans.ends, ends)
-        chosen = Spans(starts, ends)
-        if column.required:
-            first = self._batch.first(chosen)
-            fine &= (starts >= 0) & ~((first == ord('"')) & (ends - starts == 2))
+        of_record = isinstance(column.source, FromRecord)
+        values = [self._at(path, views, level, of_record=of_record) for path in paths_of(column)]
+        chosen = self._spans.chosen(column, values, fine)
         if column.minor_units is not None:
             return self._minor_units(column, chosen, views, level, fine)
         made = self._spans.column(column, chosen, fine)

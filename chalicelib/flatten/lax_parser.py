@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Annotated, Any
 
@@ -67,7 +67,7 @@ class Level:
 
     `parents` says of each element which of the level above encloses it, `documents` which record it is of. `present`
     says whether an element is an object, `values` how many of its values, nested objects and lists among them, are not
-    null.
+    null. `raws` has the JSON texts of values that are not parsed.
     """
 
     parents: Int64s
@@ -75,6 +75,7 @@ class Level:
     present: Bools
     values: Int64s
     arrays: dict[int, pa.Array]
+    raws: dict[int, pa.Array] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.documents)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from chalicelib.contracts.contract import Column, Contract, CurrencyAt, DigitsAt, DivisorAt, FromDocument, FromRecord
 from chalicelib.contracts.paths import JsonPath, Key
@@ -24,8 +25,9 @@ class Node:
 
     `number` is its own in the layout, `level` the one that it belongs to, `path` its path from there with a dot behind.
     A leaf is read by `columns`, as a number also where only `is_number` says so; one that is not `named` by any is read
-    because a column depends on it, and is an unnamed field all the same. `is_element` says that it is an element of a
-    list, `is_around` that it lies around the document, where nothing is an unnamed field.
+    because a column depends on it, and is an unnamed field all the same. `is_picked` says that columns are read from
+    single elements of a list here, which stays an unnamed field as a whole (see picked_columns.py). `is_element` says
+    that it is an element of a list, `is_around` that it lies around the document, where nothing is an unnamed field.
     """
 
     number: int
@@ -37,13 +39,15 @@ class Node:
     named: bool = False
     is_number: bool = False
     columns: list[Column] = field(default_factory=list)
+    is_picked: bool = False
     is_element: bool = False
     is_around: bool = False
 
     @property
     def is_aside(self) -> bool:
         """Whether it is an unnamed field, though something of it is read."""
-        return self.is_leaf and not self.named and self.items is None and not self.is_around
+        is_read = self.is_picked or self.is_leaf
+        return is_read and not self.named and self.items is None and not self.is_around
 
     @property
     def is_parsed(self) -> bool:
@@ -62,6 +66,8 @@ class Layout:
         self.contract = contract
         self.nodes: list[Node] = []
         self.levels: dict[str, Node] = {}
+        self.picked: list[Column] = []
+        """Columns that are read at elements of lists."""
         self._above: dict[str, str] = {}
         self.record = self._node(ROOT)
         self.document = self.record
@@ -80,8 +86,9 @@ class Layout:
                 self._list(rows.path)
             for column in table.columns:
                 self._add(column)
-        if any(node.is_leaf and (node.children or node.items) for node in self.nodes):
-            raise Unsupported
+        for node in self.nodes:
+            if ((node.is_leaf or node.is_picked) and node.children) or (node.is_leaf and node.items):
+                raise Unsupported
 
     def leaf(self, path: JsonPath, *, of_record: bool = False) -> Node:
         """Return the leaf at a path."""
@@ -110,6 +117,9 @@ class Layout:
         if of_record and len(source.paths) > 1:
             # Nothing around the document is an unnamed field, also not the value that is not chosen.
             raise Unsupported
+        if not all(isinstance(step, Key) for path in source.paths for step in path.relative):
+            self._pick(column, source.paths, of_record)
+            return
         for path in source.paths:
             leaf = self._leaf(path, of_record=of_record)
             leaf.named = True
@@ -117,6 +127,24 @@ class Layout:
         if isinstance(column.minor_units, CurrencyAt | DigitsAt | DivisorAt):
             leaf = self._leaf(column.minor_units.path)
             leaf.is_number = leaf.is_number or not isinstance(column.minor_units, CurrencyAt)
+
+    def _pick(self, column: Column, paths: tuple[JsonPath, ...], of_record: bool) -> None:
+        if column.minor_units is not None or any(first_keys(path) == path.relative for path in paths):
+            raise Unsupported
+        for path in paths:
+            node = self.record if of_record else self._list(path.list_path)
+            for key in first_keys(path):
+                node = self._child(node, key.name)
+            node.is_picked = True
+            node.is_around = of_record
+        self.picked.append(column)
+
+    def picked_at(self, path: JsonPath, *, of_record: bool = False) -> Node:
+        """Return the node of the list that a path first goes to an element of."""
+        node = self.record if of_record else self.levels[str(path.list_path or ROOT)]
+        for key in first_keys(path):
+            node = node.children[key.name]
+        return node
 
     def _leaf(self, path: JsonPath, *, of_record: bool = False) -> Node:
         node = self.record if of_record else self._list(path.list_path)
@@ -159,3 +187,8 @@ class Layout:
         node = Node(len(self.nodes), level)
         self.nodes.append(node)
         return node
+
+
+def first_keys(path: JsonPath) -> tuple[Key, ...]:
+    """Return the keys that a path begins with, from its level on."""
+    return tuple(step for step in takewhile(lambda step: isinstance(step, Key), path.relative) if isinstance(step, Key))

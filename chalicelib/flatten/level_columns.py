@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pyarrow as pa
 
@@ -38,7 +40,7 @@ class LevelColumns:
         self._latest_ms = latest_ms
         self._earliest_ms = date_values.ms_of(self._contract.earliest)
 
-    def make(self, levels: dict[str, Level], good: Bools) -> Made:
+    def make(self, levels: dict[str, Level], good: Bools, picked: Mapping[Column, tuple[pa.Array, Bools]]) -> Made:
         """Return all columns that are read at a path, and clear `good` for documents with what is not certain."""
         made: Made = {}
         for table in self._contract.tables:
@@ -46,7 +48,14 @@ class LevelColumns:
                 if isinstance(column.source, FromDocument | FromRecord):
                     name, level = level_of(column, levels)
                     fine: Bools = level.present.copy()
-                    made[table.name, column.name] = self._column(column, name, levels, fine)
+                    if column in picked:
+                        array, certain = picked[column]
+                        fine &= certain
+                    else:
+                        array = self._column(column, name, levels, fine)
+                    if column == self._contract.date_column:
+                        self._check_date(column, array, fine)
+                    made[table.name, column.name] = array
                     good[level.documents[~fine]] = False
             for column in table.products:
                 self._multiply(table, column, levels, made, good)
@@ -82,12 +91,11 @@ class LevelColumns:
             made = self._decimal(column, name, array, levels, fine)
         else:
             made = converted(column, array, fine)
-        if column == self._contract.date_column:
-            ms = (
-                columns.numbers(made) if column.type is Type.TIMESTAMP else _days(made) * date_values.MILLISECONDS_A_DAY
-            )
-            fine &= (ms >= self._earliest_ms) & (ms <= self._latest_ms)
         return made
+
+    def _check_date(self, column: Column, array: pa.Array, fine: Bools) -> None:
+        ms = columns.numbers(array) if column.type is Type.TIMESTAMP else _days(array) * date_values.MILLISECONDS_A_DAY
+        fine &= (ms >= self._earliest_ms) & (ms <= self._latest_ms)
 
     def _chosen(self, column: Column, level: Level, fine: Bools) -> pa.Array:
         """Return the first value of the column's paths; where two hold one, the strict way tells what the other is."""

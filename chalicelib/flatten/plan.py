@@ -45,33 +45,12 @@ class PlanNode:
         return self.counted or self
 
 
-class Plan:
-    """The tree of a contract. `document` is where the document is, `levels` has the elements of each list of rows."""
+class Tree:
+    """Values below those of records: `nodes` by their number, that of the record first."""
 
-    def __init__(self, contract: Contract, fields: unnamed.UnnamedFields) -> None:
+    def __init__(self) -> None:
         self.nodes: list[PlanNode] = []
         self.record = self._new(None)
-        self.document = self.walk(self.record, contract.at.relative if contract.at else ())
-        self.levels: dict[str, PlanNode] = {"": self.document}
-        for table in contract.tables:
-            for level, rows in enumerate(table.lists):
-                node = self.walk(self.levels[str(table.lists[level - 1].path) if level else ""], rows.steps)
-                node.is_one_or_many |= table.one_or_many
-                self.levels[str(rows.path)] = self._items(node)
-                if rows.where is not None:
-                    self.walk(self._items(node), tuple(map(Key, rows.where.keys)))
-            for column in table.columns:
-                for path in paths_of(column):
-                    self.walk(self.start(column, path), path.relative)
-                for path in column.referred:
-                    self.walk(self.levels[str(path.list_path or "")], path.relative)
-        for rows_path in dict.fromkeys([None, *(rows.path for table in contract.tables for rows in table.lists)]):
-            names = fields.roots.setdefault(rows_path, unnamed.Node())
-            _collect(self.levels[str(rows_path or "")], names, f"{generic_path(rows_path)}." if rows_path else "")
-
-    def start(self, column: Column, path: JsonPath) -> PlanNode:
-        """Return the value that a column's path goes on from."""
-        return self.record if isinstance(column.source, FromRecord) else self.levels[str(path.list_path or "")]
 
     @property
     def lists(self) -> Iterator[PlanNode]:
@@ -100,6 +79,34 @@ class Plan:
         node = PlanNode(len(self.nodes), counted)
         self.nodes.append(node)
         return node
+
+
+class Plan(Tree):
+    """The tree of a contract. `document` is where the document is, `levels` has the elements of each list of rows."""
+
+    def __init__(self, contract: Contract, fields: unnamed.UnnamedFields) -> None:
+        super().__init__()
+        self.document = self.walk(self.record, contract.at.relative if contract.at else ())
+        self.levels: dict[str, PlanNode] = {"": self.document}
+        for table in contract.tables:
+            for level, rows in enumerate(table.lists):
+                node = self.walk(self.levels[str(table.lists[level - 1].path) if level else ""], rows.steps)
+                node.is_one_or_many |= table.one_or_many
+                self.levels[str(rows.path)] = self._items(node)
+                if rows.where is not None:
+                    self.walk(self._items(node), tuple(map(Key, rows.where.keys)))
+            for column in table.columns:
+                for path in paths_of(column):
+                    self.walk(self.start(column, path), path.relative)
+                for path in column.referred:
+                    self.walk(self.levels[str(path.list_path or "")], path.relative)
+        for rows_path in dict.fromkeys([None, *(rows.path for table in contract.tables for rows in table.lists)]):
+            names = fields.roots.setdefault(rows_path, unnamed.Node())
+            _collect(self.levels[str(rows_path or "")], names, f"{generic_path(rows_path)}." if rows_path else "")
+
+    def start(self, column: Column, path: JsonPath) -> PlanNode:
+        """Return the value that a column's path goes on from."""
+        return self.record if isinstance(column.source, FromRecord) else self.levels[str(path.list_path or "")]
 
 
 def paths_of(column: Column) -> tuple[JsonPath, ...]:

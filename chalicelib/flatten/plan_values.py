@@ -12,7 +12,7 @@ from chalicelib.flatten.columns import Bools, Int64s
 from chalicelib.flatten.follow import holds
 from chalicelib.flatten.json_text import parsed
 from chalicelib.flatten.key_index import Int32s, KeyIndex
-from chalicelib.flatten.plan import Plan, PlanNode, Steps
+from chalicelib.flatten.plan import PlanNode, Steps, Tree
 
 NO_NODE = -1
 """The node of a value that the plan does not have, and of what lies in one."""
@@ -60,7 +60,7 @@ class PlanValues:
     object and array, `keys` that of each key's value.
     """
 
-    def __init__(self, plan: Plan, data: bytes, index: KeyIndex, children: Int32s) -> None:
+    def __init__(self, plan: Tree, data: bytes, index: KeyIndex, children: Int32s) -> None:
         self.data = data
         self.index = index
         self.text = np.frombuffer(data, dtype=np.uint8)

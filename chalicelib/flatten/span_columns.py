@@ -6,7 +6,7 @@ are asked. A function here clears `fine` for values that these reject.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,25 @@ class SpanColumns:
         starts = spans.starts.copy()
         starts[which[means]] = -1
         return Spans(starts, spans.ends)
+
+    def chosen(self, column: Column, values: Sequence[tuple[Spans, Bools]], fine: Bools) -> Spans:
+        """Return the first value that is not NULL of those at each of a column's paths, where one is none.
+
+        With each come the elements on whose way to it something strange stands. Clear `fine` where the column rejects
+        that, or that there is no value.
+        """
+        spans, strange = values[0]
+        chosen = self.without_nulls(spans, column.nulls)
+        if len(values) == 1:
+            fine &= ~strange
+        for spans, _ in values[1:]:
+            spans = self.without_nulls(spans, column.nulls)
+            has = chosen.starts >= 0
+            chosen = Spans(np.where(has, chosen.starts, spans.starts), np.where(has, chosen.ends, spans.ends))
+        if column.required:
+            is_empty = (chosen.ends - chosen.starts == 2) & (self._text[np.maximum(chosen.starts, 0)] == _QUOTE)
+            fine &= (chosen.starts >= 0) & ~is_empty
+        return chosen
 
     def column(self, column: Column, spans: Spans, fine: Bools) -> pa.Array:
         """Return the column of these values, but for minor units."""

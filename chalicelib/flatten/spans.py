@@ -31,6 +31,14 @@ class Spans:
     ends: Int32s
 
 
+def raw_texts(data: bytes, spans: Spans, count: int) -> pa.Array:
+    """Return the JSON texts of a node's values for all `count` elements of its level, NULL where there is none."""
+    index_of = np.zeros(count, dtype=np.int64)
+    has = np.zeros(count, dtype=np.bool_)
+    index_of[spans.elements], has[spans.elements] = 2 * np.arange(len(spans.elements)), True
+    return columns.take(cut_out(data, spans.starts, spans.ends), index_of, has)
+
+
 def kept_as_sent(data: bytes, spans: Spans, nulls: Nulls, sound_elements: Bools) -> pa.Array:
     """Return the values of a leaf as JSON texts, texts as they are; clear `sound_elements` where one is no text."""
     text = np.frombuffer(data, dtype=np.uint8)
