@@ -8,6 +8,7 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from itertools import takewhile
 from typing import Any
 
@@ -102,11 +103,16 @@ class Flattener:
         self._contract = contract
         self.observations = Observations()
         self._strict = StrictDecoder(contract, lineage.latest_document_ms, self.observations)
-        self._ways: list[FastDecoder | IndexedDecoder] = []
+        self._is_fast = fast
+        self._fast: FastDecoder | None = None
         if fast:
             with contextlib.suppress(Unsupported):
-                self._ways.append(FastDecoder(contract, lineage.latest_document_ms, self._strict.unnamed, source))
-            self._ways.append(IndexedDecoder(contract, lineage.latest_document_ms, self._strict.unnamed))
+                self._fast = FastDecoder(contract, lineage.latest_document_ms, self._strict.unnamed, source)
+
+    @cached_property
+    def _indexed(self) -> IndexedDecoder:
+        # Not before it is needed: most sources do without.
+        return IndexedDecoder(self._contract, self._lineage.latest_document_ms, self._strict.unnamed)
 
     def flatten(self, batch: Batch) -> Iterator[Flattened]:
         """Flatten one batch, in parts where its rows are many. No record is lost: each is in the rows or rejected."""
@@ -128,12 +134,11 @@ class Flattener:
         numbers = np.array(batch.numbers, dtype=np.int64)
         rejected = list(batch.rejected)
         remaining = np.ones(len(batch.raws), dtype=np.bool_)
-        parts = []
-        for way in self._ways:
-            part = _decoded(way, batch, remaining)
-            if part is not None:
-                remaining[part.positions] = False
-                parts.append(part)
+        parts: list[Decoded] = []
+        if self._fast is not None:
+            parts += _decoded(self._fast, batch, remaining)
+        if self._is_fast and remaining.any():
+            parts += _decoded(self._indexed, batch, remaining)
         parts += self._decoded_strictly(batch.raws, np.flatnonzero(remaining).tolist(), numbers, rejected)
         rejected.sort(key=lambda each: each.record_number)
         tables = tuple(self._rows(i, table, parts, numbers) for i, table in enumerate(self._contract.tables))
@@ -199,15 +204,15 @@ class Flattener:
         return pa.Table.from_arrays(arrays, schema=row_schema(table)), months, records
 
 
-def _decoded(way: FastDecoder | IndexedDecoder, batch: Batch, remaining: columns.Bools) -> Decoded | None:
-    """Have one way decode what remains of a batch, but records of unchecked grammar; None when it can decode none."""
+def _decoded(way: FastDecoder | IndexedDecoder, batch: Batch, remaining: columns.Bools) -> list[Decoded]:
+    """Have one way decode what remains of a batch, but records of unchecked grammar; clear `remaining` for the rest."""
     chosen = [i for i in np.flatnonzero(remaining).tolist() if i not in batch.unchecked]
-    if not chosen:
-        return None
-    decoded = way.decode(batch.raws if len(chosen) == len(batch.raws) else [batch.raws[i] for i in chosen])
-    if decoded is not None:
-        decoded.positions = np.array(chosen, dtype=np.int64)[decoded.positions]
-    return decoded
+    decoded = way.decode([batch.raws[i] for i in chosen]) if chosen else None
+    if decoded is None:
+        return []
+    decoded.positions = np.array(chosen, dtype=np.int64)[decoded.positions]
+    remaining[decoded.positions] = False
+    return [decoded]
 
 
 def _columns_of(contract: Contract, documents: list[DecodedDocument], positions: Int64s) -> Decoded:

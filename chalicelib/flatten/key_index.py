@@ -45,7 +45,7 @@ class KeyNames:
     MOST = 2000
     """More different keys are no names but data, such as identifiers of what they hold."""
     MANY = 200
-    """Of so many new keys in one batch only those are numbered that are there more than once."""
+    """More new keys than these in one batch are mostly not to come again."""
 
     def __init__(self, first: Iterable[str] = ()) -> None:
         self.names: list[bytes] = [b""]
@@ -57,11 +57,15 @@ class KeyNames:
         data = b" ".join([*keys, b" " * _LONGEST_KEY])
         lengths = np.fromiter(map(len, keys), np.int32, len(keys))
         starts = (np.cumsum(lengths + 1) - lengths - 1).astype(np.int32)
-        for i in range(len(keys)):
-            self.numbers(data, words_of(data), starts[i : i + 1], lengths[i : i + 1])
+        self.numbers(data, words_of(data), starts, lengths, most_new=self.MOST)
 
-    def numbers(self, data: bytes, words: Words, starts: Int32s, lengths: Int32s) -> tuple[Int32s, Words]:
-        """Return the number of each key, 0 for one that has none, and words of which equal keys have the same."""
+    def numbers(
+        self, data: bytes, words: Words, starts: Int32s, lengths: Int32s, most_new: int = MANY
+    ) -> tuple[Int32s, Words]:
+        """Return the number of each key, 0 for one that has none, and words of which equal keys have the same.
+
+        Of more than `most_new` keys that are new, only those are numbered that are there more than once.
+        """
         parts = self._parts(words, starts, lengths)
         mixed = lengths.astype(np.uint64) * _FACTORS[2]
         for i, part in enumerate(parts):
@@ -77,7 +81,9 @@ class KeyNames:
         unknown = unknown[~same]
         numbers[unknown] = 0
         if len(unknown) and len(self.names) <= self.MOST:
-            self._number(data, parts, starts, lengths, mixed, numbers, unknown)
+            _, firsts, times = np.unique(mixed[unknown], return_index=True, return_counts=True)
+            firsts = np.sort(firsts if len(firsts) <= most_new else firsts[times > 1])
+            self._number(data, parts, starts, lengths, mixed, numbers, unknown, unknown[firsts])
         return numbers, mixed
 
     def _number(
@@ -89,13 +95,11 @@ class KeyNames:
         mixed: Words,
         numbers: Int32s,
         unknown: Int64s,
+        new: Int64s,
     ) -> None:
-        """Give numbers to the `unknown` of the keys, as far as there are any for them."""
-        _, firsts, times = np.unique(mixed[unknown], return_index=True, return_counts=True)
-        if len(firsts) > self.MANY:
-            firsts = firsts[times > 1]
+        """Give numbers to the `new` ones of the `unknown` keys, as far as there are any, and to equal ones."""
         low = (1 << self.BITS) - 1
-        for i in unknown[np.sort(firsts)].tolist():
+        for i in new.tolist():
             slot, other = (
                 int(mixed[i] >> np.uint64(64 - self.BITS)),
                 int(mixed[i] >> np.uint64(64 - 2 * self.BITS)) & low,
