@@ -87,8 +87,9 @@ class Flattened:
 class Flattener:
     """Turns batches of one source object into rows.
 
-    Each record takes the fast way when it can be proven sound there, else the strict one; the rows are the same.
-    `source` hands the parser a text. `observations` is what the documents had.
+    Each record takes the first way on which it can be proven sound: the fast one by the parser, which `source` hands a
+    text (None for one without it), the indexed one, or with `fast` false from the start the strict one, which judges.
+    The rows are the same. `observations` is what the documents had.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class Flattener:
         contract: Contract,
         *,
         fast: bool = True,
-        source: Callable[[bytes], Any] = io.BytesIO,
+        source: Callable[[bytes], Any] | None = io.BytesIO,
     ) -> None:
         self._lineage = lineage
         self._contract = contract
@@ -105,7 +106,7 @@ class Flattener:
         self._strict = StrictDecoder(contract, lineage.latest_document_ms, self.observations)
         self._is_fast = fast
         self._fast: FastDecoder | None = None
-        if fast:
+        if fast and source is not None:
             with contextlib.suppress(Unsupported):
                 self._fast = FastDecoder(contract, lineage.latest_document_ms, self._strict.unnamed, source)
 
