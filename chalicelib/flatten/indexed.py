@@ -89,7 +89,7 @@ class IndexedDecoder:
         made: Made = {}
         for table, own in zip(self._contract.tables, by_table, strict=True):
             reader.make(table, own, made)
-        fields = self._unnamed.make(batch, self._keys.names, views.used(self._plan), reader.chosen, good)
+        fields = self._unnamed.make(batch, self._keys.names, views, reader.chosen, good)
         levels = [
             {name: view.level for name, view in zip(_names(table), own, strict=True)}
             for table, own in zip(self._contract.tables, by_table, strict=True)

@@ -134,5 +134,6 @@ def _collect(node: PlanNode, names: unnamed.Node, path: str) -> None:
             child = node.children[key]
             child.names = inner
             child.path = f"{below(node.path, key)}."
-            child.collects = inner.is_object and not inner.is_named and not inner.lists
+            # What lies in a value that is taken whole is in it, whatever else is read there.
+            child.collects = node.collects and inner.is_object and not inner.is_named and not inner.lists
             stack.append(child)

@@ -17,6 +17,7 @@ from chalicelib.flatten.plan_values import NO_NODE, PlanValues
 from chalicelib.flatten.plan_values import Spans as ElementSpans
 from chalicelib.flatten.spans import cut_out, with_escapes
 from chalicelib.flatten.unnamed import UnnamedFields
+from chalicelib.flatten.views import Views
 
 _OBJECT, _ARRAY, _NULL = b"{[n"
 
@@ -46,7 +47,7 @@ class UnnamedTexts:
         self,
         values: PlanValues,
         names: list[str],
-        used: Used,
+        views: Views,
         chosen: Callable[[Column, PlanNode], Mapping[JsonPath, Bools]],
         sound: Bools,
     ) -> dict[str, pa.Array]:
@@ -68,14 +69,18 @@ class UnnamedTexts:
         as_object = self._is_object[nodes] & ((first == _OBJECT) | values.is_empty(spans))
         kept |= perhaps & ~self._is_list[nodes] & ~as_object
         lists = perhaps & self._is_list[nodes] & ((first == _OBJECT) | (first == _ARRAY))
-        unused = self._unused(values, which[lists], used, sound)
+        unused = self._unused(values, which[lists], views.used(), sound)
         kept[np.flatnonzero(lists)[[key in unused for key in which[lists].tolist()]]] = True
         which = which[kept]
         counting = self._counting[values.holders[index.holders[which]]]
-        return {
-            name: self._texts(values, names, which[counting == root.counting.number], root, unused, sound)
-            for name, root in self._plan.levels.items()
-        }
+        stepped_into = views.stepped_into()
+        texts = {}
+        for name, root in self._plan.levels.items():
+            own = which[counting == root.counting.number]
+            if root in stepped_into and not stepped_into[root].all():
+                own = own[stepped_into[root][values.numbers_of(index.holders[own])]]
+            texts[name] = self._texts(values, names, own, root, unused, sound)
+        return texts
 
     def _without_chosen(
         self,

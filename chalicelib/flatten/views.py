@@ -82,7 +82,17 @@ class Views:
         made = numbers[members] if len(members) else numbers[:0]
         return made, made > 0
 
-    def used(self, plan: Plan) -> dict[PlanNode, Bools]:
+    def stepped_into(self) -> dict[PlanNode, Bools]:
+        """Return for the elements of each list of rows, by their node, which of them some table steps into."""
+        masks: dict[PlanNode, Bools] = {}
+        for table in self._contract.tables:
+            for level in range(1, table.depth + 1):
+                view = self.of(table, level)
+                count = len(self._values.elements[view.node])
+                masks.setdefault(view.node, np.zeros(count, dtype=np.bool_))[view.members] = True
+        return masks
+
+    def used(self) -> dict[PlanNode, Bools]:
         """Return for each list of rows which of its elements make a row of some table, or enclose one that does."""
         used: dict[PlanNode, Bools] = {}
         for table in self._contract.tables:
