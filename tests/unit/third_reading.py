@@ -96,6 +96,17 @@ def split(steps: tuple[Step, ...]) -> list[tuple[Step, ...]]:
     return [tuple(part) for part in parts]
 
 
+def takes_scalars(table: dict[str, Any]) -> bool:
+    """Tell whether a column is an element itself, which then need not be an object."""
+    for column in table["columns"].values():
+        paths = column.get("path", [])
+        for path in paths if isinstance(paths, list) else [paths]:
+            *_, last = split(steps_of(path))
+            if not last:
+                return True
+    return False
+
+
 def follow(value: Any, steps: Iterable[Step]) -> Any:
     """Return what steps lead to, None where there is nothing. Raises NotOnTheWay."""
     for step in steps:
@@ -220,6 +231,8 @@ class Reading:
         if not isinstance(value, list):
             raise Rejected("not a list")
         chosen = [(i, each) for i, each in enumerate(value) if where is None or holds(each, where)]
+        if any(not isinstance(each, dict) for _, each in chosen) and not (len(lists) == 1 and takes_scalars(table)):
+            raise Rejected("an element is no object")
         ways = [Way([*way, each], (*way.indexes, i)) for i, each in chosen]
         return [made for each in ways for made in self.elements(table, each, lists[1:])]
 
