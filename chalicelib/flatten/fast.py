@@ -1,8 +1,8 @@
 """The fast way to decode a batch: arrow-json parses all of it, numpy proves what the parser is too lax to check.
 
-A record that is not proven sound is left to the strict way (see strict.py); none is judged here. What is decoded here
-is exactly what the strict way would have made of it: a property test compares both with each other, and with a third
-reading of the JSON.
+A record that is not proven sound is left to the indexed way (see indexed.py), which leaves it to the strict one (see
+strict.py) where it cannot prove it either; none is judged here. What is decoded here is exactly what the strict way
+would have made of it: a property test compares them with one another, and with a third reading of the JSON.
 
 What the parser may read otherwise than the strict way does, and what proves that it did not:
 
@@ -48,7 +48,7 @@ class FastDecoder:
     """Decodes batches of records of `contract`; documents dated after `latest_ms` are left to the strict way.
 
     `source` makes of a text what the parser reads: a path, or a binary file. Near misses are noted with `fields`.
-    Raises Unsupported for a contract that only the strict way reads.
+    Raises Unsupported for a contract that the parser cannot read.
     """
 
     def __init__(

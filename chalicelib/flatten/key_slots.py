@@ -15,7 +15,7 @@ from chalicelib.flatten.native_library import NO_NODE, NODE, SLOT, ScanStruct
 from chalicelib.flatten.unnamed import UnnamedFields
 
 MOST_LEARNED = 4000
-"""More different keys are no names but data: documents with further ones are left to the strict way."""
+"""More different keys are no names but data: documents with further ones are left to the indexed way."""
 LONGEST_LEARNED = 1000
 
 _PADDING = bytes(8)

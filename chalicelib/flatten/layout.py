@@ -60,7 +60,7 @@ class Unsupported(Exception):
 
 
 class Layout:
-    """The tree of a contract. Raises Unsupported for one that only the strict way reads."""
+    """The tree of a contract. Raises Unsupported for one that the parser cannot read."""
 
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
