@@ -1,8 +1,8 @@
 """The fast way to decode a batch: arrow-json parses all of it, numpy proves what the parser is too lax to check.
 
-A record that is not proven sound is left to the strict way (see strict.py); none is judged here. What is decoded here
-is exactly what the strict way would have made of it: a property test compares both with each other, and with a third
-reading of the JSON.
+A record that is not proven sound is left to the indexed way (see indexed.py), which leaves it to the strict one (see
+strict.py) where it cannot prove it either; none is judged here. What is decoded here is exactly what the strict way
+would have made of it: a property test compares them with one another, and with a third reading of the JSON.
 
 What the parser may read otherwise than the strict way does, and what proves that it did not:
 
@@ -20,24 +20,24 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
-from chalicelib.contracts.contract import Contract, Origin, Type
-from chalicelib.flatten import columns, date_values, raw_keys, spans, values
+from chalicelib.contracts.contract import Contract
+from chalicelib.flatten import columns, raw_keys, spans, values
 from chalicelib.flatten.batch_text import Text
 from chalicelib.flatten.columns import Bools, Int64s
+from chalicelib.flatten.decoded import Decoded, dates_of
 from chalicelib.flatten.fitting import FittingRecords
-from chalicelib.flatten.hand_columns import HandColumn
 from chalicelib.flatten.lax_parser import Form, Forms, LaxParser, Level, Raw
 from chalicelib.flatten.layout import Layout, Node, Unsupported
 from chalicelib.flatten.level_columns import LevelColumns
+from chalicelib.flatten.picked_columns import PickedColumns
 from chalicelib.flatten.proof import IntegerProof, check_zeros
-from chalicelib.flatten.table_rows import PART_BYTES, TableColumns, TooLarge, row_sizes, rows_of
+from chalicelib.flatten.table_rows import PART_BYTES, TooLarge, check_enclosing, row_sizes, rows_of
 from chalicelib.flatten.unnamed import UnnamedFields
 from chalicelib.flatten.unnamed_texts import UnnamedReader, UnnamedTexts
 
@@ -45,24 +45,11 @@ COUNTED_BATCHES = 8
 """One batch of so many is counted, though the one before had documents with other keys."""
 
 
-@dataclass
-class Decoded:
-    """Records of a batch as columns, one `TableColumns` for each table of the contract.
-
-    `positions` says which of the batch's records these are, `dates` the milliseconds of each one's date, None where the
-    contract has none.
-    """
-
-    positions: Int64s
-    dates: Int64s | None
-    tables: list[TableColumns]
-
-
 class FastDecoder:
     """Decodes batches of records of `contract`; documents dated after `latest_ms` are left to the strict way.
 
     `source` makes of a text what the parser reads: a path, or a binary file. Near misses are noted with `fields`.
-    Raises Unsupported for a contract that only the strict way reads.
+    Raises Unsupported for a contract that the parser cannot read.
     """
 
     def __init__(
@@ -80,8 +67,7 @@ class FastDecoder:
         self._columns = LevelColumns(self._layout, latest_ms)
         self._leaves = tuple(self._layout.leaves)
         self._proof = IntegerProof(self._layout)
-        self._hand = {column: HandColumn(self._layout, contract, column, latest_ms) for column in self._layout.by_hand}
-        self._raw_nodes = [node for hand in self._hand.values() for node in hand.nodes]
+        self._picked = PickedColumns(self._layout)
         self._forms: Forms | None = None
         self._expects_unnamed = False
         self._batches = 0
@@ -145,7 +131,7 @@ class FastDecoder:
                 if form is Form.BYTES:
                     levels[leaf.level].arrays.setdefault(leaf.number, pa.nulls(len(levels[leaf.level]), pa.string()))
         check_zeros(good, text, levels, forms)
-        made = self._columns.make(levels, good, self._hand)
+        made = self._columns.make(levels, good, self._picked.read(levels))
         sizes: Int64s = np.sum([row_sizes(table, levels, made, texts) for table in self._contract.tables], axis=0)
         is_small: Bools = sizes <= values.MAX_ROWS_BYTES
         if int(sizes[good & is_small].sum()) > PART_BYTES and np.count_nonzero(good) > 1:
@@ -153,10 +139,11 @@ class FastDecoder:
         if not good.any() or not is_small[good].all():
             # What one document would repeat so often is for the strict way to judge, before it is made.
             return self._without(good & is_small, raws)
-        tables = [rows_of(self._contract, table, levels, made, texts, good) for table in self._contract.tables]
-        for table in tables:
-            table.keep(good)
-        dates = self._dates(made)
+        check_enclosing(self._contract, levels, good)
+        tables = [rows_of(self._contract, table, levels, made, texts) for table in self._contract.tables]
+        for rows in tables:
+            rows.keep(good)
+        dates = dates_of(self._contract, made)
         return Decoded(np.flatnonzero(good), None if dates is None else dates[good], tables)
 
     def _without(self, chosen: Bools, raws: Sequence[Raw]) -> Decoded | None:
@@ -167,18 +154,9 @@ class FastDecoder:
             decoded.positions = positions[decoded.positions]
         return decoded
 
-    def _dates(self, made: dict[tuple[str, str], pa.Array]) -> Int64s | None:
-        column = self._contract.date_column
-        if column.source is Origin.SOURCE_MODIFIED_AT:
-            return None
-        array = made[self._contract.main.name, column.name]
-        if column.type is Type.DATE:
-            return columns.numbers(array.cast(pa.int32()).cast(pa.int64())) * date_values.MILLISECONDS_A_DAY
-        return columns.numbers(array)
-
     def _asked(self, forms: dict[Node, Form]) -> list[Node]:
         leaves = [leaf for leaf, form in forms.items() if form in (Form.BYTES, Form.INTEGER)]
-        return list({node.number: node for node in (*leaves, *self._raw_nodes)}.values())
+        return list(dict.fromkeys([*leaves, *self._picked.nodes]))
 
     # Proofs ---------------------------------------------------------------------------------------------------------
 
@@ -195,7 +173,7 @@ class FastDecoder:
         self._batches += 1
         # Where most documents of a batch have other keys, those of the next mostly have, too: nothing is counted.
         skips = self._expects_unnamed and self._batches % COUNTED_BATCHES != 0
-        if skips or self._hand or any(form is Form.BYTES or not leaf.named for leaf, form in forms.items()):
+        if skips or self._picked or any(form is Form.BYTES or not leaf.named for leaf, form in forms.items()):
             return np.zeros(len(raws), dtype=np.bool_)
         unnamed = sum(int(level.values.sum()) for level in levels.values())
         texts = (
@@ -252,10 +230,11 @@ class FastDecoder:
         for name in objects:
             array = columns.filter_rows(unnamed.texts[name], usable[name])
             texts[name] = columns.spread(array, positions[name], len(levels[name]))
-        for node in self._raw_nodes:
+        for node in self._picked.nodes:
             level = levels[node.level]
             raws = spans.raw_texts(unnamed.data, unnamed.leaves[node.number], len(unnamed.documents[node.level]))
-            level.raws[node.number] = spans.spread_texts(raws, usable[node.level], positions[node.level], len(level))
+            usable_raws = columns.filter_rows(raws, usable[node.level])
+            level.raws[node.number] = columns.spread(usable_raws, positions[node.level], len(level))
         for leaf, form in forms.items():
             if leaf.is_element:
                 continue

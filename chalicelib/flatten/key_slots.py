@@ -15,7 +15,7 @@ from chalicelib.flatten.native_library import NO_NODE, NODE, SLOT, ScanStruct
 from chalicelib.flatten.unnamed import UnnamedFields
 
 MOST_LEARNED, MOST_AROUND = 4000, 40
-"""More different keys are no names but data: documents with further ones are left to the strict way. More than
+"""More different keys are no names but data: documents with further ones are left to the indexed way. More than
 MOST_AROUND in the records around them are passed over."""
 LONGEST_LEARNED = 1000
 

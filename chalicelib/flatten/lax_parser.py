@@ -59,7 +59,7 @@ class Level:
 
     `parents` says of each element which of the level above encloses it, `documents` which record it is of. `present`
     says whether an element is an object, `values` how many of its values, nested objects and lists among them, are not
-    null.
+    null. `raws` has the JSON texts of values that are not parsed.
     """
 
     parents: Int64s
@@ -67,7 +67,7 @@ class Level:
     present: Bools
     values: Int64s
     arrays: dict[int, pa.Array]
-    raws: dict[int, list[str | None]] = field(default_factory=dict)
+    raws: dict[int, pa.Array] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.documents)

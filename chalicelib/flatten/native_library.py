@@ -70,7 +70,7 @@ def binary_name(system: str, machine: str) -> str:
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """Load the binary for this machine. None where there is none: documents then go the strict way."""
+    """Load the binary for this machine. None where there is none: documents then go the indexed way."""
     if sys.byteorder != "little":
         return None
     try:

@@ -11,6 +11,7 @@ from chalicelib.contracts.contract import (
     Column,
     Contract,
     CurrencyAt,
+    DigitsAt,
     DivisorAt,
     FixedDigits,
     FromDocument,
@@ -126,18 +127,7 @@ class ColumnReader:
             return units.digits
         element = elements[units.path.level]
         value, path = follow(element.value, units.path.relative, element.path)
-        if isinstance(units, CurrencyAt):
-            digits = MINOR_UNIT_DIGITS.get(value.upper()) if isinstance(value, str) else None
-            if digits is None:
-                raise InvalidValue(f"its currency at {path} is {kind(value)}: send an ISO 4217 code, such as EUR")
-            return digits
-        number = values.integer(value) if isinstance(value, str) else -1
-        if isinstance(units, DivisorAt):
-            number = len(str(number)) - 1 if str(number).strip("0") == "1" else -1
-        if not 0 <= number <= values.MAX_DIGITS:
-            what = "a power of ten" if isinstance(units, DivisorAt) else "a number of digits"
-            raise InvalidValue(f"{path}, which says how many decimals it has, is {kind(value)}: send {what}")
-        return number
+        return digits_at(units, value, path)
 
     def _reject_absence(self, elements: list[Element]) -> NoReturn:
         """Raise RejectedDocument for a required value that is missing, null or empty."""
@@ -147,6 +137,22 @@ class ColumnReader:
             str(path) if path.level == 0 else element.path.removesuffix("."),
             absence(element.value, self._column, self._contract, path),
         )
+
+
+def digits_at(units: CurrencyAt | DigitsAt | DivisorAt, value: Any, path: str) -> int:
+    """Return how many decimals a value at `path` says that an amount has. Raises InvalidValue."""
+    if isinstance(units, CurrencyAt):
+        digits = MINOR_UNIT_DIGITS.get(value.upper()) if isinstance(value, str) else None
+        if digits is None:
+            raise InvalidValue(f"its currency at {path} is {kind(value)}: send an ISO 4217 code, such as EUR")
+        return digits
+    number = values.integer(value) if isinstance(value, str) else -1
+    if isinstance(units, DivisorAt):
+        number = len(str(number)) - 1 if str(number).strip("0") == "1" else -1
+    if not 0 <= number <= values.MAX_DIGITS:
+        what = "a power of ten" if isinstance(units, DivisorAt) else "a number of digits"
+        raise InvalidValue(f"{path}, which says how many decimals it has, is {kind(value)}: send {what}")
+    return number
 
 
 class ProductReader:

@@ -67,7 +67,8 @@ class UnnamedFields:
 
     def __init__(self, contract: Contract, observations: Observations) -> None:
         self._observations = observations
-        self._roots: dict[JsonPath | None, Node] = {}
+        self.roots: dict[JsonPath | None, Node] = {}
+        """What the contract names in the document, and in the elements of its lists, by their paths."""
         self._by_path: dict[tuple[str, str], Node] = {}
         for table in contract.tables:
             for column in table.columns:
@@ -88,7 +89,7 @@ class UnnamedFields:
         with a dot; fields are keyed by the path without numbers. It raises RejectedDocument for a key that is given
         twice, and for what no JSON text can hold.
         """
-        root = self._roots.setdefault(rows, Node())
+        root = self.roots.setdefault(rows, Node())
         generic = f"{generic_path(rows)}." if rows else ""
 
         def read(element: Any, prefix: str) -> Fields:
@@ -109,7 +110,7 @@ class UnnamedFields:
         for key, inner in value.items():
             child = node.children.get(key)
             if child is None:
-                self._note(key, node, generic)
+                self.note_in(key, node, generic)
                 fields[below(generic, key)] = compact(inner, below(path, key))
             elif inner is not None and not child.is_named and not (child.choices and _is_chosen(child, element)):
                 self._collect_known(inner, child, below(path, key), below(generic, key), fields, element)
@@ -131,13 +132,13 @@ class UnnamedFields:
         """Remember a key that an object of the contract does not have; `path` ends with a dot, `level` is its list."""
         node = self._by_path.get((level, path))
         if node is not None:
-            self._note(key, node, path)
+            self.note_in(key, node, path)
 
     def note_around(self, path: str) -> None:
         """Remember the path of what lies around a document, on no path of the contract."""
         self._observations.note_around(path)
 
-    def _note(self, key: str, node: Node, generic: str) -> None:
+    def note_in(self, key: str, node: Node, generic: str) -> None:
         """Remember a key that `node` does not have: as a near miss if it has one that is nearly the same."""
         if key in node.others or len(key) > _LONGEST_KEY or len(node.others) >= _MOST_OTHERS:
             return
@@ -173,7 +174,7 @@ class UnnamedFields:
             return None
         level = str(rows or "")
         path = f"{generic_path(rows)}." if rows else ""
-        node = self._roots.setdefault(rows, Node())
+        node = self.roots.setdefault(rows, Node())
         self._by_path[level, path] = node
         for step in steps:
             node.is_object = True

@@ -416,10 +416,11 @@ class Reading:
                 paths = column.get("path")
                 if not isinstance(paths, list) or len(paths) < 2:
                     continue
-                for path in paths:
-                    steps = split(steps_of(path))
-                    if plain_way(steps[:-1]) != lists:
-                        break
+                ways = [split(steps_of(path)) for path in paths]
+                if any(plain_way(steps[:-1]) != lists for steps in ways):
+                    # One value may be taken for some of the elements and not for others: it is kept.
+                    continue
+                for steps in ways:
                     try:
                         held = follow(element, steps[-1])
                     except NotOnTheWay:
