@@ -8,7 +8,7 @@ BENCH_READY := $(VENV)/.bench-ready
 LOCAL_PORT ?= 4566
 in-region = $(if $(REGION),AWS_DEFAULT_REGION=$(REGION) )
 
-.PHONY: help demo try local test test-fast test-slow check lint types check-contracts format docs bench bench-latency lock aws deploy destroy smoke terraform clean
+.PHONY: help demo try local test test-fast test-slow check lint types check-contracts format docs bench bench-latency lock native aws deploy destroy smoke terraform clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -71,6 +71,9 @@ types: $(READY) ## types, layers, generated docs
 check-contracts: $(READY) ## whether contracts, their samples and saved queries fit: all of chalicelib/contracts, or CONTRACT="NAME|FILE ..."
 	@$(BIN)/python -m local check-contracts $(CONTRACT)
 
+docs: $(READY) ## the documents that are made of code and contracts anew
+	@$(BIN)/python -m docs.generate
+
 format: $(READY) ## put the code into shape
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
@@ -82,7 +85,7 @@ $(BENCH_READY): $(READY) requirements-bench.txt
 			|| echo "$$peer cannot be installed here: it is left out"; done < requirements-bench.txt
 	@touch $@
 
-bench: $(BENCH_READY) ## ours and the peers side by side, in one run; BENCH="--megabytes 500 --runs 5" for other sizes
+bench: $(BENCH_READY) ## ours and the peers side by side; BENCH="--only wide --runs 3", or "--file my.json --contract NAME|FILE" for your own
 	@$(BIN)/python -m benchmarks $(BENCH)
 
 bench-latency: $(READY) ## from put to queryable on the embedded AWS, step by step
@@ -93,6 +96,11 @@ lock: $(READY) ## requirements-dev.lock anew from the requirements files, for ev
 	@$(VENV)/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
 	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --no-annotate requirements-dev.txt -o requirements-dev.lock
+
+native: $(READY) ## the compiled part of the flattening anew, for every system, from native/unnamed_fields.c
+	@$(BIN)/python -m venv --clear $(VENV)/native
+	@$(VENV)/native/bin/python -m pip install --quiet --disable-pip-version-check ziglang==0.17.1
+	@$(VENV)/native/bin/python native/build.py
 
 clean: ## remove the environment and everything that was made
 	rm -rf $(VENV) .local .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import importlib
 import os
 from collections.abc import Callable
@@ -28,7 +29,11 @@ INIT_IMPORTS = {
 
 if (handler := os.environ.get("_HANDLER")) in INIT_IMPORTS:
     # Now and not at the first event: while it starts, a function has more CPU than its memory gives it.
+    # What imports make stays: looking through it for garbage, then or later, is a sixth of the start for nothing.
+    gc.disable()
     importlib.import_module(INIT_IMPORTS[handler])
+    gc.freeze()
+    gc.enable()
 
 settings = Settings.from_environment(os.environ)
 app = Chalice(app_name="orders-etl")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.cores import MB_A_CORE
+from chalicelib.loading.ingest import SMALL_BYTES
 
 PRICES: dict[str, Any] = json.loads((Path(__file__).parent / "prices.json").read_text("utf-8"))
 
@@ -20,8 +21,11 @@ GB, MB = 10**9, 10**6
 MEMORY_SIZES = (512, 1024, 1769, 3008)
 """In MB: the least that holds a load with room to spare, the common one, one core, and the most without asking AWS."""
 
-LEDGER_WRITES, LEDGER_READS = 3, 2
-"""Requests of one load to S3 besides the object itself and its files."""
+LEDGER_WRITES, LEDGER_READS = 2, 0
+"""Requests of one load of a small object to S3 besides the object itself and its files."""
+
+BEGINNING = 1
+"""The requests of either kind that a larger one takes more: the ledger is asked, and told, before it is read."""
 
 REQUEST_SECONDS = 0.03
 """How long S3 takes to answer one request, about: an assumption, as on the embedded AWS it is nothing."""
@@ -52,12 +56,12 @@ class Drop:
     @property
     def puts(self) -> int:
         """How many requests write to S3."""
-        return self.files + LEDGER_WRITES
+        return self.files + LEDGER_WRITES + BEGINNING * (self.size > SMALL_BYTES)
 
     @property
     def gets(self) -> int:
         """How many requests read from S3."""
-        return 1 + LEDGER_READS
+        return 1 + LEDGER_READS + BEGINNING * (self.size > SMALL_BYTES)
 
 
 def load_seconds(work: Work, drop: Drop, memory_mb: int) -> float:

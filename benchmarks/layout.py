@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from chalicelib import assembly
 from chalicelib.aws.glue import table_input
-from chalicelib.contracts import registry
+from chalicelib.contracts.contract import Contract
+from chalicelib.flatten.__main__ import flatten_file
 from chalicelib.queries import saved
 from chalicelib.queries.views import view_statements
 from chalicelib.settings import Settings
@@ -19,10 +21,11 @@ from local.athena.engine import SelectResult
 from local.athena.memory import MemoryLake
 from local.athena.statements import StatementContext, statement
 from local.athena.tables import FileCache
+from tests.contracts import datasets_of
 
 SETTINGS = Settings(bucket="bench")
-DATASETS = assembly.datasets(SETTINGS)
-ORDERS = next(each for each in DATASETS if each.name == registry.DEFAULT)
+DATASETS = datasets_of(SETTINGS)
+(ORDERS,) = DATASETS
 MONTH = {"from": "2024-07-01", "to": "2024-07-31"}
 QUESTIONS: dict[str, dict[str, str]] = {
     "sales_by_month": MONTH,
@@ -31,6 +34,10 @@ QUESTIONS: dict[str, dict[str, str]] = {
     "sales_per_customer": {},
     "order_lines_of": {"order_id": "10000042"},
 }
+
+
+WHOLE_ROWS = ("order_lines_of",)
+"""Questions that read all columns."""
 
 
 def lake_of(folder: Path, *, partitioned: bool) -> MemoryLake:
@@ -56,7 +63,15 @@ def pandas_file(ours: Path, out: Path) -> None:
         rows = pq.ParquetFile(path).read()
         tables.append(rows.append_column(ORDERS.contract.main.partition.name, pa.array([month] * len(rows))))
     out.mkdir(parents=True)
-    pa.concat_tables(tables).to_pandas().to_parquet(out / "orders.parquet")
+    pa.concat_tables(tables).to_pandas(integer_object_nulls=True).to_parquet(out / "orders.parquet")
+
+
+def flattened(documents: Iterator[dict[str, Any]], contract: Contract, out: Path) -> None:
+    """Write documents, as ours does."""
+    source = out.with_suffix(".ndjson")
+    with source.open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(document) + "\n" for document in documents)
+    flatten_file(str(source), out, None, contract)
 
 
 def size(folder: Path) -> int:

@@ -30,10 +30,13 @@ class Run:
     peak_mb: float = 0.0
 
 
-def run(command: list[str], *, cores: int, memory: bool = False, timeout: float = 900) -> Run:
+def run(
+    command: list[str], *, cores: int, memory: bool = False, timeout: float = 900, statuses: tuple[int, ...] = (0,)
+) -> Run:
     """Run a command on the first `cores` cores, whole process from start to end.
 
-    With `memory`, the memory of its processes is sampled, which costs time: such a run's seconds do not count.
+    With `memory`, the memory of its processes is sampled, which costs time: such a run's seconds do not count. Raises
+    RuntimeError where it ends with none of `statuses`.
     """
     environment = os.environ | {"PYTHONPATH": str(PROJECT), "POLARS_MAX_THREADS": str(cores)}
     # Compiled once, as packages are.
@@ -48,6 +51,8 @@ def run(command: list[str], *, cores: int, memory: bool = False, timeout: float 
     ) as process:
         began = time.monotonic()
         killer = threading.Timer(timeout, process.kill)
+        # An interrupted run does not wait for it.
+        killer.daemon = True
         killer.start()
         watch = _Memory(process.pid) if memory else None
         assert process.stderr is not None
@@ -58,7 +63,7 @@ def run(command: list[str], *, cores: int, memory: bool = False, timeout: float 
         seconds = time.monotonic() - began
         killer.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    if process.returncode not in statuses:
         raise RuntimeError(f"{' '.join(command[2:4])} ended with {process.returncode}: {errors.strip()[-600:]}")
     return Run(seconds, used.ru_utime + used.ru_stime, watch.peak / cost.MB if watch else 0.0)
 

@@ -1,136 +1,146 @@
-"""Makes a file of orders for measurements: seeded, with realistic sizes, skew and unicode."""
+"""Orders for measurements, drawn from a seed: their names, texts and gaps are nobody's to count on.
+
+`orders` has the sample's shape: what the contract names and no more. `widened` adds fields that it does not name.
+"""
 
 from __future__ import annotations
 
-import json
 import random
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-CATEGORIES = ["Kitchen", "Lighting", "Stationery", "Home", "Garden", "Toys", "Sport", "Bücher", "Électronique", "食品"]
-NAMES = ["Ada Moreau", "Ben Okafor", "Carla Jensen", "Dev Patel", "Eva Novák", "José Núñez", "Zoë Šimek", "李 小龍"]
-STREETS = ["Rue des Lilas", "Marina Road", "Havnegade", "MG Road", "Dlouhá", "Calle Mayor", "Hauptstraße"]
 PRODUCTS, CUSTOMERS = 5_000, 40_000
-A_MEGABYTE = 1620
-"""About how many orders make a megabyte of the array."""
-START = datetime(2024, 1, 1)
-DAYS = 366
+A_MEGABYTE = 1490
+"""About how many orders make a megabyte."""
+END = datetime(2025, 1, 1)
+YEAR, SIX_YEARS = 366, 2192
+"""In days before END: 12 and 72 months."""
+
+SYLLABLES = re.findall("..", "anbedaelfigohuixkalominoorpéqurasutaünvéwiyozuñišoça")
+LETTERS = ["李", "小龍", "дом", "Ελ", "日本", "ø"]
+UNUSUAL = ['"', "\\", "\n", "\t", "/", "é\u0301", "😀", "\u2028", "<b>", "[", "},{"]
+NAMES = tuple(
+    f"{first}{second}"
+    for first in ("gift", "tax", "ship", "utm_", "origin", "device", "loyalty")
+    for second in ("Code", "_at", "Note", "Value", "s", "", "_id")
+)
 
 
-def orders(count: int, seed: int = 7, days: int = DAYS) -> Iterator[dict[str, Any]]:
-    """Return `count` orders, as a shop would have them: few products sell often, some customers come back."""
+def texts(draw: random.Random, count: int, least: int, most: int) -> list[str]:
+    """Return texts of so many words: a few with other scripts, with what JSON escapes, or with its punctuation."""
+    words = ["".join(draw.choices(SYLLABLES, k=draw.randint(1, 4))) for _ in range(800)]
+    words += [draw.choice(words[:200]) + draw.choice(LETTERS) for _ in range(40)]
+    made = []
+    for _ in range(count):
+        text = " ".join(draw.choices(words, k=draw.randint(least, most))).capitalize()
+        if draw.random() < 0.04:
+            at = draw.randrange(len(text))
+            text = text[:at] + draw.choice(UNUSUAL) + text[at:]
+        made.append(text)
+    return made
+
+
+def money(draw: random.Random) -> float:
+    """Return an amount such as a price is: mostly small."""
+    return round(min(draw.lognormvariate(3, 1.2), 90_000.0) + 0.5, draw.choice([0, 1, 2, 2, 2]))
+
+
+def orders(count: int, seed: int = 7, days: int = YEAR, *, in_any_order: bool = False) -> Iterator[dict[str, Any]]:
+    """Return `count` orders of the `days` before END, as a shop has them, day by day or in any order.
+
+    Few products sell often, some customers come back, and one in thirty orders lacks something that is optional.
+    """
     draw = random.Random(seed)
-    products = [
-        (
-            f"SKU-{i:05d}",
-            f"{draw.choice(['Small', 'Large', 'Grüne', 'Classic', 'Deluxe'])} {draw.choice(CATEGORIES)} item {i}",
-            draw.choice(CATEGORIES),
-            draw.randrange(99, 30_000) / 100,
-        )
-        for i in range(PRODUCTS)
-    ]
+    names, titles = texts(draw, 6_000, 1, 3), texts(draw, PRODUCTS, 2, 7)
+    streets, categories = texts(draw, 2_000, 1, 3), texts(draw, 30, 1, 2)
+    products = [(f"SKU-{i:05d}", titles[i], draw.choice(categories), money(draw)) for i in range(PRODUCTS)]
     for number in range(count):
-        placed = START + timedelta(days=days * number // count, seconds=draw.randrange(86_400))
-        customer = min(int(draw.paretovariate(0.6)), CUSTOMERS) if draw.random() < 0.5 else draw.randrange(CUSTOMERS)
-        name = NAMES[customer % len(NAMES)]
-        lines = [
-            (products[min(int(draw.paretovariate(0.7)), PRODUCTS) - 1], draw.choice([1, 1, 1, 2, 3, 5]))
-            for _ in range(draw.choice([1, 1, 2, 2, 3, 4, 6, 7]))
-        ]
-        yield {
+        day = draw.randrange(days) if in_any_order else days * number // count
+        placed = END - timedelta(days=days - day) + timedelta(seconds=draw.randrange(86_400))
+        buyer = min(int(draw.paretovariate(0.6)), CUSTOMERS) if draw.random() < 0.5 else draw.randrange(CUSTOMERS)
+        lines: list[dict[str, Any]] = []
+        for _ in range(draw.choice([1, 1, 2, 2, 3, 4, 6, 7])):
+            product = products[min(int(draw.paretovariate(0.7)), PRODUCTS) - 1]
+            parts = zip(("product_id", "name", "category", "price"), product, strict=True)
+            lines.append({**dict(parts), "quantity": draw.choice([1, 1, 1, 2, 3, 5])})
+        order: dict[str, Any] = {
             "order_id": 10_000_000 + number,
             "order_date": placed.isoformat() + "Z",
-            "total_amount": round(sum(product[3] * quantity for product, quantity in lines), 2),
+            "total_amount": round(sum(line["price"] * line["quantity"] for line in lines), 2),
             "customer": {
-                "customer_id": customer,
-                "name": f"{name} {customer}",
-                "email": f"customer{customer}@example.com",
-                "address": f"{customer % 97 + 1} {STREETS[customer % len(STREETS)]}, {20_000 + customer}",
+                "customer_id": buyer,
+                "name": names[buyer % len(names)],
+                "email": f"customer{buyer}@example.com",
+                "address": f"{buyer % 97 + 1} {streets[buyer % len(streets)]}, {20_000 + buyer}",
             },
-            "products": [
-                {
-                    "product_id": product[0],
-                    "name": product[1],
-                    "category": product[2],
-                    "price": product[3],
-                    "quantity": q,
-                }
-                for product, q in lines
-            ],
+            "products": lines,
         }
-
-
-def dirty(clean: Iterator[dict[str, Any]], broken: float, unknown: float, seed: int = 11) -> Iterator[dict[str, Any]]:
-    """Break a share of the orders, each in one of the usual ways, and give another share fields nobody knows."""
-    draw = random.Random(seed)
-    for order in clean:
-        chance = draw.random()
-        if chance < broken:
-            _break(order, draw.randrange(6))
-        elif chance < broken + unknown:
-            _extend(order, draw.randrange(4))
+        if draw.random() < 1 / 30:
+            _leave_out(order, draw)
         yield order
 
 
-def _break(order: dict[str, Any], way: int) -> None:
+def _leave_out(order: dict[str, Any], draw: random.Random) -> None:
+    """Take away what an order may lack: a guest has no customer, an old order no address or no products."""
+    way = draw.randrange(6)
     if way == 0:
-        del order["order_id"]
+        del order["customer"]
     elif way == 1:
-        order["order_date"] = "yesterday"
+        order["customer"] = None
     elif way == 2:
-        order["total_amount"] = "about forty"
+        order["products"] = []
     elif way == 3:
-        order["products"][-1]["quantity"] = 2.5
+        order["total_amount"] = None
     elif way == 4:
-        order["products"][0]["price"] = True
+        del order["customer"]["address"]
     else:
-        order["customer"] = "a guest"
+        order["customer"]["email"] = order["products"][0]["category"] = None
 
 
-def _extend(order: dict[str, Any], way: int) -> None:
-    if way == 0:
-        order["gift_note"] = "Zum Geburtstag, alles Gute"
-    elif way == 1:
-        order["customer"]["loyalty"] = {"tier": "gold", "points": 1250}
-    elif way == 2:
-        order["products"][0]["discount"] = 0.15
-    else:
-        order["coupons"] = ["SUMMER", "FREESHIP"]
+def widened(clean: Iterator[dict[str, Any]], seed: int = 7) -> Iterator[dict[str, Any]]:
+    """Give each order about 14 fields that nobody names: of its own, of its customer and of each of its products.
 
-
-def write(
-    path: Path,
-    count: int,
-    *,
-    lines: bool = False,
-    broken: float = 0.0,
-    unknown: float = 0.0,
-    copies: int = 1,
-    days: int = DAYS,
-) -> None:
-    """Write `count` orders, `copies` times over, as one array, or a line each.
-
-    A share of `broken` of them breaks the contract, and `unknown` of them have a field that it does not name.
+    The seed draws their names, what they hold, which of them are optional, and where among the others they stand.
     """
-    between = "\n" if lines else ", "
-    with path.open("w", encoding="utf-8") as file:
-        file.write("" if lines else "[")
-        made = orders(count, days=days)
-        if broken or unknown:
-            made = dirty(made, broken, unknown)
-        for number, order in enumerate(made):
-            file.write((between if number else "") + json.dumps(order, ensure_ascii=False))
-    if copies > 1:
-        _repeat(path, between.encode(), copies)
-    with path.open("a", encoding="utf-8") as file:
-        file.write("\n" if lines else "]\n")
+    draw = random.Random(f"wide {seed}")
+    names = draw.sample(NAMES, 16)
+    document, customer, line = (
+        {name: _values(draw, position) for position, name in enumerate(level)}
+        for level in (names[:7], names[7:11], names[11:])
+    )
+    optional = {names[1], names[4], names[8], names[12]}
+    positions = {name: draw.random() for name in NAMES}
+
+    def extended(element: dict[str, Any], fields: dict[str, list[Any]]) -> dict[str, Any]:
+        more = {
+            name: draw.choice(values) for name, values in fields.items() if name not in optional or draw.random() < 0.5
+        }
+        own = {name: (number + 0.5) / len(element) for number, name in enumerate(element)}
+        keys = sorted([*own, *more], key=lambda name: own.get(name, positions.get(name, 0.0)))
+        return {name: more[name] if name in more else element[name] for name in keys}
+
+    for order in clean:
+        if order.get("customer"):
+            order["customer"] = extended(order["customer"], customer)
+        order["products"] = [extended(product, line) for product in order["products"]]
+        yield extended(order, document)
 
 
-def _repeat(path: Path, between: bytes, copies: int) -> None:
-    once = path.read_bytes().removeprefix(b"[")
-    with path.open("ab") as file:
-        for _ in range(copies - 1):
-            file.write(between)
-            file.write(once)
+def _values(draw: random.Random, position: int) -> list[Any]:
+    """Return what one field holds in many documents: each field has a kind, the first of a level an object."""
+    short, long = texts(draw, 300, 1, 2), texts(draw, 300, 4, 12)
+    kind = draw.randrange(8) if position else 0
+    keys = draw.sample(NAMES, 3)
+    choices: list[list[Any]] = [
+        [{keys[0]: text, keys[1]: draw.randrange(10_000), keys[2]: {"value": money(draw)}} for text in short],
+        short,
+        long,
+        [draw.randrange(10 ** draw.randint(1, 9)) for _ in range(300)],
+        [money(draw) for _ in range(300)],
+        [True, False, False, None],
+        [draw.sample(short, draw.randrange(4)) for _ in range(300)],
+        [[{"code": text, "amount": money(draw)}] * draw.randrange(3) for text in short],
+    ]
+    return choices[kind]

@@ -1,7 +1,8 @@
 """What others would write: each turns the same file into the same rows, in a process of its own.
 
-`python -m benchmarks.peers NAME INPUT OUTDIR THREADS` runs one. All write the columns and types of the table's files
-with snappy; those that can partition by month do so, as we do.
+`python -m benchmarks.peers NAME INPUT OUTDIR THREADS CONTRACT` runs one; INPUT of DuckDB is a file of its statements,
+made by `duckdb_sql`. All write the columns and types of the table's files with snappy; those that can partition by
+month do so, as we do. An order without products keeps one row.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-OURS = "orders-etl"
+OURS, LOOP, POLARS, CHDB = "orders-etl", "loop + pandas", "polars", "chdb"
+DUCKDB, DUCKDB_JSON = "DuckDB", "DuckDB, JSON kept"
+MODULES = {OURS: "pyarrow", LOOP: "pandas", POLARS: "polars", CHDB: "chdb", DUCKDB: "duckdb", DUCKDB_JSON: "duckdb"}
+"""What has to be installed for each."""
 MODIFIED = datetime(2024, 12, 31)
 LINEAGE: dict[str, Any] = {
     "extra_fields": None,
@@ -24,51 +27,36 @@ LINEAGE: dict[str, Any] = {
 }
 
 
-def loop_pandas(source: Path, out: Path, threads: int) -> None:
+def loop_pandas(source: Path, out: Path, threads: int, contract: str) -> None:
     """Read all with json, append dicts in a loop, write one file: everybody's first version."""
     import pandas as pd
 
     rows = []
     for record_number, order in enumerate(json.loads(source.read_text("utf-8")), 1):
-        customer = order["customer"]
-        for line_number, product in enumerate(order["products"], 1):
+        customer = order.get("customer") or {}
+        buyer = customer.get("customer_id")
+        for line_number, product in enumerate(order["products"] or [{}], 1):
+            price, quantity = product.get("price"), product.get("quantity")
             rows.append(
                 {
                     "order_id": str(order["order_id"]),
                     "order_date": order["order_date"],
                     "total_amount": order["total_amount"],
-                    "customer_id": str(customer["customer_id"]),
-                    "customer_name": customer["name"],
-                    "customer_email": customer["email"],
-                    "customer_address": customer["address"],
-                    "line_number": line_number,
-                    "product_id": product["product_id"],
-                    "product_name": product["name"],
-                    "product_category": product["category"],
-                    "price": product["price"],
-                    "quantity": product["quantity"],
-                    "line_amount": product["price"] * product["quantity"],
+                    "customer_id": None if buyer is None else str(buyer),
+                    "customer_name": customer.get("name"),
+                    "customer_email": customer.get("email"),
+                    "customer_address": customer.get("address"),
+                    "line_number": line_number if product else None,
+                    "product_id": product.get("product_id"),
+                    "product_name": product.get("name"),
+                    "product_category": product.get("category"),
+                    "price": price,
+                    "quantity": quantity,
+                    "line_amount": price * quantity if product else None,
                     "record_number": record_number,
                 }
             )
     _write_frame(pd.DataFrame(rows), out)
-
-
-def json_normalize(source: Path, out: Path, threads: int) -> None:
-    """Let pandas take the nesting apart."""
-    import pandas as pd
-
-    of_customer = ("customer_id", "name", "email", "address")
-    meta: list[Any] = ["order_id", "order_date", "total_amount", *(["customer", key] for key in of_customer)]
-    orders = json.loads(source.read_text("utf-8"))
-    for record_number, order in enumerate(orders, 1):
-        order["record_number"] = record_number
-    frame = pd.json_normalize(orders, "products", [*meta, "record_number"])
-    frame["line_number"] = frame.groupby("record_number").cumcount() + 1
-    frame["line_amount"] = frame["price"] * frame["quantity"]
-    names = {"name": "product_name", "category": "product_category"}
-    names |= {f"customer.{key}": f"customer_{key.removeprefix('customer_')}" for key in of_customer}
-    _write_frame(frame.rename(columns=names), out)
 
 
 def _write_frame(frame: Any, out: Path) -> None:
@@ -77,24 +65,23 @@ def _write_frame(frame: Any, out: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from chalicelib.contracts import registry
     from chalicelib.flatten.schema import file_schema
+    from tests.contracts import ORDERS
 
-    for name in ("order_id", "customer_id"):
-        frame[name] = frame[name].astype(str)
     frame["order_date"] = pd.to_datetime(frame["order_date"]).dt.tz_localize(None).astype("datetime64[ms]")
-    frame["record_number"] = frame["record_number"].astype("int64")
     for name in ("total_amount", "price", "line_amount"):
         frame[name] = frame[name].astype(float).round(4)
+    for name in ("line_number", "quantity"):
+        frame[name] = frame[name].astype("Int64")
     for name, value in LINEAGE.items():
         frame[name] = value
-    schema = file_schema(registry.contract())
+    schema = file_schema(ORDERS.main)
     table = pa.Table.from_pandas(frame[schema.names], preserve_index=False).cast(schema)
     out.mkdir(parents=True)
     pq.write_table(table, out / "orders.parquet", compression="snappy")
 
 
-def polars(source: Path, out: Path, threads: int) -> None:
+def polars(source: Path, out: Path, threads: int, contract: str) -> None:
     """Read, explode and write with polars, one file: its threads are set by the environment."""
     import polars as pl
 
@@ -110,7 +97,7 @@ def polars(source: Path, out: Path, threads: int) -> None:
         .lazy()
         .with_columns(record_number=pl.int_range(1, pl.len() + 1, dtype=pl.Int64))
         .with_columns(line_number=pl.int_ranges(1, pl.col("products").list.len() + 1, dtype=pl.Int32))
-        .explode("products", "line_number")
+        .explode("products", "line_number", empty_as_null=True)
         .select(
             pl.col("order_id").cast(pl.String),
             pl.col("order_date").str.to_datetime("%Y-%m-%dT%H:%M:%SZ", time_unit="ms"),
@@ -140,49 +127,15 @@ def polars(source: Path, out: Path, threads: int) -> None:
     frame.write_parquet(out / "orders.parquet", compression="snappy")
 
 
-def duckdb_sql(source: Path, out: Path, threads: int) -> None:
-    """Read and unnest in DuckDB, write Parquet partitioned by month."""
-    import duckdb
-
-    connection = duckdb.connect()
-    connection.execute(f"SET threads = {threads}")
-    connection.execute("SET preserve_insertion_order = false")
-    line = "STRUCT(product_id VARCHAR, name VARCHAR, category VARCHAR, price DECIMAL(18,4), quantity BIGINT)"
-    customer = "STRUCT(customer_id VARCHAR, name VARCHAR, email VARCHAR, address VARCHAR)"
-    connection.execute(
-        f"""
-        COPY (
-          SELECT order_id, order_date, total_amount, customer.customer_id AS customer_id,
-            customer.name AS customer_name, customer.email AS customer_email, customer.address AS customer_address,
-            line_number::INTEGER AS line_number, product.product_id AS product_id, product.name AS product_name,
-            product.category AS product_category, product.price AS price, product.quantity AS quantity,
-            (product.price * product.quantity)::DECIMAL(18,4) AS line_amount, NULL::VARCHAR AS extra_fields,
-            '{LINEAGE["source_key"]}' AS source_key, '{LINEAGE["source_version"]}' AS source_version,
-            TIMESTAMP_MS '{MODIFIED}' AS source_modified_at, record_number,
-            strftime(order_date, '%Y-%m') AS order_month
-          FROM (
-            SELECT *, unnest(products) AS product, generate_subscripts(products, 1) AS line_number
-            FROM (
-              SELECT *, row_number() OVER () AS record_number
-              FROM read_json('{source}', maximum_object_size = 67108864, columns = {{
-                order_id: 'VARCHAR', order_date: 'TIMESTAMP_MS', total_amount: 'DECIMAL(18,4)',
-                customer: '{customer}', products: '{line}[]' }})
-            )
-          )
-        ) TO '{out}' (FORMAT parquet, PARTITION_BY (order_month), COMPRESSION snappy)
-        """
-    )
-
-
-def chdb(source: Path, out: Path, threads: int) -> None:
+def chdb(source: Path, out: Path, threads: int, contract: str) -> None:
     """Read, join the arrays and write Parquet by month with ClickHouse in the process."""
     import chdb as engine
 
-    line = "Tuple(product_id String, name String, category String, price Decimal(18,4), quantity Int64)"
-    customer = "Tuple(customer_id String, name String, email String, address String)"
+    text, amount = "Nullable(String)", "Nullable(Decimal(18,4))"
+    line = f"Tuple(product_id {text}, name {text}, category {text}, price {amount}, quantity Nullable(Int64))"
+    customer = f"Tuple(customer_id {text}, name {text}, email {text}, address {text})"
     structure = (
-        "order_id String, order_date DateTime64(3), total_amount Decimal(18,4), "
-        f"customer {customer}, products Array({line})"
+        f"order_id String, order_date DateTime64(3), total_amount {amount}, customer {customer}, products Array({line})"
     )
     out.mkdir(parents=True)
     for month in range(1, 13):
@@ -193,9 +146,10 @@ def chdb(source: Path, out: Path, threads: int) -> None:
         PARTITION BY formatDateTime(order_date, '%Y-%m')
         SELECT order_id, order_date, total_amount, customer.customer_id AS customer_id,
           customer.name AS customer_name, customer.email AS customer_email, customer.address AS customer_address,
-          toInt32(line_number) AS line_number, product.product_id AS product_id, product.name AS product_name,
+          nullIf(toInt32(line_number), 0) AS line_number,
+          product.product_id AS product_id, product.name AS product_name,
           product.category AS product_category, product.price AS price, product.quantity AS quantity,
-          toDecimal64(product.price * product.quantity, 4) AS line_amount,
+          CAST(product.price * product.quantity, 'Nullable(Decimal(18,4))') AS line_amount,
           CAST(NULL, 'Nullable(String)') AS extra_fields, '{LINEAGE["source_key"]}' AS source_key,
           '{LINEAGE["source_version"]}' AS source_version, toDateTime64('{MODIFIED}', 3, 'UTC') AS source_modified_at,
           toInt64(record_number) AS record_number
@@ -203,7 +157,7 @@ def chdb(source: Path, out: Path, threads: int) -> None:
           SELECT *, rowNumberInAllBlocks() + 1 AS record_number
           FROM file('{source}', 'JSONEachRow', '{structure}')
         )
-        ARRAY JOIN products AS product, arrayEnumerate(products) AS line_number
+        LEFT ARRAY JOIN products AS product, arrayEnumerate(products) AS line_number
         SETTINGS max_threads = {threads}, output_format_parquet_compression_method = 'snappy',
           session_timezone = 'UTC', date_time_input_format = 'best_effort', max_block_size = 65536,
           output_format_parquet_string_as_string = 1
@@ -211,32 +165,30 @@ def chdb(source: Path, out: Path, threads: int) -> None:
     )
 
 
-def ours(source: Path, out: Path, threads: int) -> None:
-    """Run this product's command."""
+def duckdb_sql(source: Path, out: Path, threads: int, contract: str) -> None:
+    """Run statements in DuckDB."""
+    import duckdb
+
+    duckdb.sql(source.read_text("utf-8"))
+
+
+def ours(source: Path, out: Path, threads: int, contract: str) -> None:
+    """Run this product's command; rejected records go beside `out`."""
     from chalicelib.contracts import registry
     from chalicelib.flatten.__main__ import flatten_file
 
-    flatten_file(str(source), out, None, registry.contract())
+    flatten_file(str(source), out, out.with_name(f"{out.name}.rejected"), registry.contract(contract))
 
 
-@dataclass(frozen=True)
-class Peer:
-    """A way of doing the work; `module` is what has to be installed for it."""
-
-    work: Callable[[Path, Path, int], None]
-    module: str
-    partitions: bool = False
-
-
-PEERS = {
-    "loop + pandas": Peer(loop_pandas, "pandas"),
-    "json_normalize": Peer(json_normalize, "pandas"),
-    "polars": Peer(polars, "polars"),
-    "chdb": Peer(chdb, "chdb", partitions=True),
-    "DuckDB": Peer(duckdb_sql, "duckdb", partitions=True),
-    OURS: Peer(ours, "pyarrow", partitions=True),
+PEERS: dict[str, Callable[[Path, Path, int, str], None]] = {
+    OURS: ours,
+    LOOP: loop_pandas,
+    POLARS: polars,
+    CHDB: chdb,
+    DUCKDB: duckdb_sql,
+    DUCKDB_JSON: duckdb_sql,
 }
 
 
 if __name__ == "__main__":
-    PEERS[sys.argv[1]].work(Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))
+    PEERS[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]), sys.argv[5])

@@ -9,18 +9,22 @@ from pathlib import Path
 from benchmarks.goals import Case, Figures
 from benchmarks.peers import OURS
 
-BAR, GAP, LABELS, WIDTH, VALUES, TOP = 16, 6, 190, 200, 62, 52
+BAR, GAP, LABELS, WIDTH, VALUES, TOP = 14, 4, 240, 190, 48, 52
+FILES = ("days", "wide", "store")
 OURS_COLOUR, THEIR_COLOUR, TEXT, QUIET = "#0f766e", "#a8b3bd", "#1f2933", "#5f6b76"
 
 
 def write(path: Path, figures: Figures) -> None:
-    """Draw the runs on the array of orders."""
+    """Draw the runs on the files of FILES."""
     path.write_text(svg(figures), "utf-8")
 
 
 def svg(figures: Figures) -> str:
     """Return the picture: MB a second at the left, peak memory at the right, a bar for each way."""
-    cases = sorted((case for case in figures.runs if case.form == "array"), key=figures.throughput, reverse=True)
+    cases: list[Case] = []
+    for file in FILES:
+        of = [case for case in figures.runs if case.file == file]
+        cases += sorted(of, key=figures.throughput, reverse=True)
     panel = WIDTH + VALUES
     width, height = LABELS + 2 * panel + 12, TOP + len(cases) * (BAR + GAP) + 8
     drawn = [
@@ -49,7 +53,7 @@ def _bars(cases: list[Case], value: Callable[[Case], float], x: int) -> Iterator
 
 
 def _label(case: Case) -> str:
-    return f"{case.peer}, {case.cores} core{'s' * (case.cores > 1)}"
+    return str(case)
 
 
 def _y(row: int) -> int:

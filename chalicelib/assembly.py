@@ -7,18 +7,17 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-import boto3
 import botocore
 
 from chalicelib import dataset
 from chalicelib.aws.glue import start_crawler
 from chalicelib.aws.runtime import check_botocore
 from chalicelib.aws.s3 import Storage, s3_client
+from chalicelib.aws.session import make_client
 from chalicelib.contracts import registry
 from chalicelib.dataset import Dataset, Prefixes
 from chalicelib.errors import AwsError, ContractError
 from chalicelib.loading.crawler_turn import CrawlerTurn
-from chalicelib.queries import saved
 from chalicelib.settings import Settings
 from chalicelib.telemetry.logs import log, measure
 
@@ -38,9 +37,12 @@ def datasets(settings: Settings) -> tuple[Dataset, ...]:
     return made
 
 
-def check_contracts(settings: Settings, folder: Path = registry.FOLDER) -> None:
+def check_contracts(settings: Settings, folder: Path | None = None) -> None:
     """Raise ContractError with everything for which a stage must not be deployed: as `datasets`, and saved queries."""
-    made, faults = _datasets(settings, folder)
+    # Asked for at a deployment, never in a function that loads.
+    from chalicelib.queries import saved
+
+    made, faults = _datasets(settings, folder or registry.FOLDER)
     faults += saved.faults(made)
     if faults:
         raise ContractError(faults)
@@ -77,7 +79,7 @@ def _have_crawler(settings: Settings, ask: Callable[[CrawlerTurn], str]) -> None
         storage(settings.bucket),
         settings.state_prefix,
         timedelta(seconds=settings.crawler_seconds),
-        lambda: start_crawler(boto3.client("glue"), settings.crawler),
+        lambda: start_crawler(make_client("glue"), settings.crawler),
     )
     try:
         outcome = ask(turn)

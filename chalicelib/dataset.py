@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,6 +91,11 @@ def dataset_of(key: str, datasets: Iterable[Dataset]) -> Dataset | None:
     return max(
         (each for each in datasets if key.startswith(each.incoming)), key=lambda each: len(each.incoming), default=None
     )
+
+
+def loaded_by(key: str, datasets: Sequence[Dataset]) -> Dataset:
+    """Return the dataset that loads a source key: what is in no contract's folder is quarantined by the first."""
+    return dataset_of(key, datasets) or datasets[0]
 
 
 def check(datasets: Iterable[Dataset]) -> tuple[Dataset, ...]:

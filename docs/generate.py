@@ -57,7 +57,10 @@ def main() -> int:
         elif path.name not in made:
             path.unlink()
     for name in stale:
-        print(f"docs/{name} is stale: run `python -m docs.generate`", file=sys.stderr)
+        print(
+            f"docs/{name} is not what code and contracts make: run `make docs` (python -m docs.generate)",
+            file=sys.stderr,
+        )
     return 1 if stale else 0
 
 

@@ -115,8 +115,7 @@ def _of_the_data(stage: Stage, dataset: Dataset) -> list[Request]:
     age = _math(
         "MAX([FILL(loaded, 0), FILL(waiting, 0)])",
         loaded=_own(stage, "FreshnessSeconds", period, "Maximum", dataset),
-        # Of the stage's oldest object, whatever its contract.
-        waiting=_own(stage, "OldestWaitingSeconds", period, "Maximum"),
+        waiting=_own(stage, "OldestWaitingSeconds", period, "Maximum", dataset),
     )
     return [
         _alarm(stage, "rejected", share, REJECTED_PERCENT, dataset=dataset),

@@ -39,12 +39,11 @@ def _of_the_data(stage: Stage, datasets: tuple[Dataset, ...]) -> list[Widget]:
     def lines(*drawn: tuple[str, str], right: bool = False) -> list[Line]:
         return [_own(stage, name, statistic, right, of) for of in datasets for name, statistic in drawn]
 
-    freshness = lines(("FreshnessSeconds", "p50"), ("FreshnessSeconds", "Maximum"))
+    freshness = lines(("FreshnessSeconds", "p50"), ("FreshnessSeconds", "Maximum"), ("OldestWaitingSeconds", "Maximum"))
     return [
         _graph("Orders", *lines(("OrdersLoaded", "Sum"), ("OrdersRejected", "Sum"))),
         _graph("Source objects", *lines(("ObjectsLoaded", "Sum"), ("ObjectsQuarantined", "Sum"))),
-        _graph("Freshness, seconds", *freshness, _own(stage, "OldestWaitingSeconds", "Maximum"))
-        | {"annotations": {"horizontal": [late]}},
+        _graph("Freshness, seconds", *freshness) | {"annotations": {"horizontal": [late]}},
         _graph("Bytes and rows", *lines(("SourceBytes", "Sum")), *lines(("RowsLoaded", "Sum"), right=True)),
     ]
 

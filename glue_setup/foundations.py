@@ -95,8 +95,11 @@ def apply(resources: Sequence[Resource], say: Say) -> None:
                 say(f"{resource.name}: not yet: {reason}")
                 continue
             done = resource.apply()
+            remains = resource.remains()
         made += done.word != "unchanged"
         say(f"{resource.name}: {_outcome(done)}")
+        for line in remains:
+            say(f"  = {line}")
     what = "All but what waits" if waiting else "Everything"
     say(f"{what} is in place." if made else f"{what} was in place: unchanged.")
 
@@ -138,6 +141,8 @@ def _plan_one(resource: Resource, say: Say) -> str:
             say(f"  ~ {change.field}: {_value(change.before)} -> {_value(change.after)}")
     for remark in [] if planned.creates else resource.remarks(planned.existing):
         say(f"  = {remark}")
+    for line in [] if planned.creates else resource.remains():
+        say(f"  = {line}")
     return planned.word
 
 

@@ -99,6 +99,13 @@ class Resource(ABC):
         """Return what a change of what `find` returned means for those who use it."""
         return []
 
+    def remains(self) -> list[str]:
+        """Return what an earlier version of the stage made here and nothing looks after any more, and how to remove it.
+
+        It is never removed without being asked for, since its files may be all that is left of somebody's data.
+        """
+        return []
+
     def waits(self) -> str | None:
         """Return why it cannot be made yet and what to do, or None when it can."""
         return None

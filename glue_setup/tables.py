@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from chalicelib.aws.glue import find_table, table_input
@@ -20,8 +22,11 @@ if TYPE_CHECKING:
 
 PARAMETER = "orders_etl_stage"
 """What the tag is elsewhere, on a Glue database, which has parameters and no tags."""
+STATEMENT = "orders_etl_statement"
+"""View parameter that holds the digest of the statement which made it and of the text that Athena made of that."""
 MADE_FOR = "orders_etl_bucket"
 """Database parameter that tells which stage made it, by its bucket: only that stage's destroy removes it."""
+MONTH = re.compile(r"\d{4}-\d{2}")
 DATABASE_INPUT = (
     *("Name", "Description", "LocationUri", "Parameters", "CreateTableDefaultPermissions"),
     *("TargetDatabase", "FederatedDatabase"),
@@ -93,12 +98,33 @@ class Database(Resource):
                 others = {key: value for key, value in parameters.items() if key != PARAMETER}
                 self._put_parameters(existing, others)
             return "kept: this stage did not make it"
-        pages = self._glue.get_paginator("get_tables").paginate(DatabaseName=self._database)
-        tables = [table["Name"] for page in pages for table in page["TableList"]]
+        tables = [table["Name"] for table in self._tables()]
         if tables:
             return f"kept: it also holds {', '.join(tables[:5])}"
         self._glue.delete_database(Name=self._database)
         return None
+
+    def remains(self) -> list[str]:
+        """Return the tables over the stage's bucket, and the views that it made, which no contract has any more."""
+        contracts = [dataset.contract for dataset in self.target.datasets]
+        claimed = {table.name for contract in contracts for table in contract.tables}
+        claimed |= {view for contract in contracts for view in contract.views}
+        lines = []
+        for table in self._tables():
+            name, location = table["Name"], table.get("StorageDescriptor", {}).get("Location", "")
+            is_view = STATEMENT in table.get("Parameters", {})
+            if name in claimed or not (is_view or f"{location}/".startswith(f"s3://{self.settings.bucket}/")):
+                continue
+            what, files = ("view", "") if is_view else ("table", f", and its files stay at {location}")
+            lines.append(
+                f"{what} {name} is of no contract here any more{files}; where nobody asks it, remove it by "
+                f"aws glue delete-table --database-name {self._database} --name {name}"
+            )
+        return lines
+
+    def _tables(self) -> list[TableTypeDef]:
+        pages = self._glue.get_paginator("get_tables").paginate(DatabaseName=self._database)
+        return [table for page in pages for table in page["TableList"]]
 
     def terraform(self) -> Blocks:
         """Return the database."""
@@ -152,10 +178,22 @@ class Table(Resource):
 
         Raises Refused when the files that are there could not be read after the change.
         """
-        reasons = incompatible(*_catalog(existing), self._table)
+        reasons = [*incompatible(*_catalog(existing), self._table), *self._vanishing(existing)]
         if reasons:
             raise Refused(self.name, reasons)
         return self._state(existing)
+
+    def _vanishing(self, existing: Any) -> Iterator[str]:
+        """Yield why months that can be queried could not be any more."""
+        key = f"projection.{self._table.partition.name}.range"
+        first, new = (
+            str(each.get("Parameters", {}).get(key, "")).partition(",")[0] for each in (existing, self._input)
+        )
+        if MONTH.fullmatch(first) and new and first < new:
+            yield (
+                f"earliest would move from {first} to {new}: the months before it would vanish from queries, since the "
+                "projection begins there; keep the date"
+            )
 
     def remarks(self, existing: Any) -> list[str]:
         """Return what readers see of the rows that are there after the change."""

@@ -11,14 +11,12 @@ from chalicelib.dataset import Dataset
 from glue_setup.clients import Clients
 from glue_setup.errors import Refused
 from glue_setup.resource import Plan, Resource, State
-from glue_setup.tables import input_of
+from glue_setup.tables import STATEMENT, input_of
 from glue_setup.target import Target
 
 if TYPE_CHECKING:
     from mypy_boto3_glue.type_defs import TableTypeDef
 
-STATEMENT = "orders_etl_statement"
-"""View parameter that holds the digest of the statement which made it and of the text that Athena made of that."""
 DDL_SECONDS = 120.0
 """How long one statement may take; they take a few seconds, behind whatever is queued."""
 

@@ -63,10 +63,10 @@ def main(names: Sequence[str]) -> int:
     return 1 if faults else 0
 
 
-def check_contracts(names: Sequence[str] = (), folder: Path = registry.FOLDER) -> list[Report]:
+def check_contracts(names: Sequence[str] = (), folder: Path | None = None) -> list[Report]:
     """Check the contracts that are named, by NAME or FILE; without any all of a folder, and these with one another."""
     if not names:
-        contracts, faults = registry.readable(folder)
+        contracts, faults = registry.readable(folder or registry.FOLDER)
         datasets = [dataset_of(each) for each in contracts]
         return [*map(check_contract, datasets), Report(faults=[*faults, *dataset.clashes(datasets)])]
     reports = []

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 
 from chalicelib.contracts import registry
 from chalicelib.contracts.contract import Contract, Table
-from chalicelib.contracts.reading import SAMPLE_NAME
+from chalicelib.contracts.reading import FILE_NAME, SAMPLE_NAME
 from chalicelib.counts import Counts
 from chalicelib.dataset import Dataset
 from chalicelib.flatten.columns import month_name
@@ -26,6 +27,8 @@ from local.sample_check import check_sample
 Row = dict[str, Any]
 
 FOLDER = PROJECT / "sample_data"
+MADE_FOR = "made_for.json"
+"""The file beside samples that has the digests of the contract and the queries that they were worked out for."""
 
 
 @dataclass(frozen=True)
@@ -58,18 +61,41 @@ class Samples:
 
     files: list[Sample]
     answers: dict[str, Any]
+    made_for: dict[str, str] = field(default_factory=dict)
+    """`digests` of the contract that they were made for; empty where that is not known."""
 
     @classmethod
     def of(cls, dataset: Dataset, queries: Iterable[SavedQuery]) -> Samples | None:
         """Read the samples of a dataset: `sample_data` for the default contract, else the folder in it that has the
-        contract's name. Where there is none, or its rows have other columns than the contract, the contract's own
+        contract's name. Where there is none, or it was made for another contract of that name, the contract's own
         sample. None where it has none, or one that does not load."""
         folder = FOLDER if dataset.name == registry.DEFAULT else FOLDER / dataset.name
         samples = cls.read(folder) if folder.exists() else None
-        columns = {column.name for column in dataset.contract.main.columns if not column.name.startswith("source_")}
-        if samples is not None and all(columns == set(row) for sample in samples.files for row in sample.rows):
-            return samples
-        return cls._of_contract(dataset.contract, [each for each in queries if each.contract == dataset.name])
+        asked = [each for each in queries if each.contract == dataset.name]
+        files = digests(dataset.contract.folder) if dataset.contract.folder else {}
+        if samples is not None and samples._are_of(dataset.contract, files):
+            return samples._with_answers_to(asked, files)
+        return cls._of_contract(dataset.contract, asked)
+
+    def _are_of(self, contract: Contract, files: Mapping[str, str]) -> bool:
+        """Tell whether they were made for this contract: for its text, where that is known, and for its columns."""
+        if self.made_for and self.made_for[FILE_NAME] != files.get(FILE_NAME):
+            return False
+        columns = {column.name for column in contract.main.columns if not column.name.startswith("source_")}
+        return all(columns == set(row) for sample in self.files for row in sample.rows)
+
+    def _with_answers_to(self, queries: Iterable[SavedQuery], files: Mapping[str, str]) -> Samples:
+        """Return them with the answers to these queries: of one that has another text than the one they were made for,
+        only that it answers."""
+        if not self.made_for:
+            return self
+        changed = [each for each in queries if self.made_for.get(_sql(each.name)) != files[_sql(each.name)]]
+        kept = {
+            name: answer
+            for name, answer in self.answers.items()
+            if self.made_for.get(_sql(name)) == files.get(_sql(name))
+        }
+        return replace(self, answers=kept | _any_answers(changed))
 
     @classmethod
     def _of_contract(cls, contract: Contract, queries: Iterable[SavedQuery]) -> Samples | None:
@@ -86,11 +112,7 @@ class Samples:
             for part in sample.flattened
             for row, month in zip(part.tables[0].rows.to_pylist(), part.tables[0].months, strict=True)
         ]
-        answers = {
-            each.name: {"parameters": {one.name: one.example for one in each.parameters if one.required}}
-            for each in queries
-        }
-        return cls([Sample(contract.folder / SAMPLE_NAME, rows, [])], answers)
+        return cls([Sample(contract.folder / SAMPLE_NAME, rows, [])], _any_answers(queries))
 
     @classmethod
     def read(cls, folder: Path) -> Samples:
@@ -102,6 +124,7 @@ class Samples:
                 if (rows := _lines(path.with_name(f"{path.stem}.expected.ndjson")))
             ],
             json.loads((folder / "answers.json").read_text("utf-8")),
+            json.loads((folder / MADE_FOR).read_text("utf-8")) if (folder / MADE_FOR).exists() else {},
         )
 
     def all_rows(self, columns: Sequence[str]) -> list[str]:
@@ -111,6 +134,28 @@ class Samples:
             for sample in self.files
             for row in sample.rows
         ]
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Return the digest of a contract and of each of its queries, by the file's path in the contract's folder."""
+    files = [*folder.glob(FILE_NAME), *sorted((folder / "queries").glob("*.sql"))]
+    return {file.relative_to(folder).as_posix(): _digest(file) for file in files}
+
+
+def _sql(query: str) -> str:
+    return f"queries/{query}.sql"
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_text("utf-8").encode()).hexdigest()
+
+
+def _any_answers(queries: Iterable[SavedQuery]) -> dict[str, Any]:
+    """Return what is asked of queries whose answers are not known."""
+    return {
+        each.name: {"parameters": {one.name: one.example for one in each.parameters if one.required}}
+        for each in queries
+    }
 
 
 def differences(what: str, expected: Any, actual: Any) -> list[Difference]:

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 from chalicelib import assembly
 from chalicelib.aws.athena import Athena
 from chalicelib.aws.s3 import Storage
-from chalicelib.contracts import registry
 from chalicelib.dataset import Dataset
 from chalicelib.loading.entry import Entry, read_entry
 from chalicelib.loading.models import FINISHED
@@ -50,11 +49,6 @@ class Pipeline:
     def datasets(self) -> tuple[Dataset, ...]:
         """The datasets that are deployed."""
         return assembly.datasets(self.settings)
-
-    @property
-    def orders(self) -> Dataset:
-        """The dataset of the default contract, which the files of sample_data are for."""
-        return next(each for each in self.datasets if each.name == registry.DEFAULT)
 
     @cached_property
     def s3(self) -> Any:

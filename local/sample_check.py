@@ -17,12 +17,12 @@ from chalicelib.contracts.reading import FILE_NAME, SAMPLE_NAME
 from chalicelib.contracts.toml_lines import Location, line_of, lines
 from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.errors import UnreadableFile
+from chalicelib.flatten.around import AroundDocument
 from chalicelib.flatten.flattener import Flattened, Flattener, Lineage, records_of
 from chalicelib.flatten.follow import holds
 from chalicelib.flatten.json_text import RejectedDocument, parsed
 from chalicelib.flatten.observations import Observations
 from chalicelib.flatten.schema import file_schema
-from chalicelib.flatten.strict import document_in
 from chalicelib.settings import MIB
 
 
@@ -126,10 +126,11 @@ def _unfilled(
 
 def _documents(contract: Contract, raws: list[bytes]) -> Iterator[tuple[Any, Any]]:
     """Yield each document and the record that it is in."""
+    around = AroundDocument(contract, Observations())
     for raw in raws:
         try:
             record = parsed(raw)
-            yield document_in(record, contract), record
+            yield around.document_in(record), record
         except RejectedDocument:
             continue
 

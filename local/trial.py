@@ -10,7 +10,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from chalicelib.aws.athena import Athena
 from chalicelib.contracts import registry
 from chalicelib.contracts.contract import Contract
 from chalicelib.contracts.reading import FILE_NAME
-from chalicelib.dataset import Dataset
+from chalicelib.dataset import Dataset, Prefixes
 from chalicelib.documents.decompress import is_supported
 from chalicelib.errors import ContractError
 from chalicelib.loading.entry import Entry
@@ -33,7 +33,7 @@ from local.errors import LocalError
 from local.pipeline import Pipeline, pipeline, wait_for
 from local.progress import Progress
 
-CONTRACTS = registry.FOLDER.relative_to(PROJECT)
+CONTRACTS = Path("chalicelib", "contracts")
 LOAD_SECONDS = 60.0
 BYTES_A_SECOND = 1_000_000
 """How long a load may take: so long, and for each million bytes a second more."""
@@ -62,7 +62,8 @@ def trial(file: Path, contract: str, keep: bool, progress: Progress) -> bool:
         except ContractError as problem:
             raise LocalError(f"the contract {folder.name} contradicts itself", str(problem)) from None
         with pipeline(progress, log=None, project=project) as running:
-            dataset = replace(running.orders, contract=read)
+            settings = running.settings
+            dataset = Dataset(read, settings.bucket, settings.database, Prefixes.of(settings))
             loaded = _Trial(running, dataset, file, progress, said).run()
         progress.say()
         for line in _next(file, folder.name, contract, _keep(folder) if keep and not contract else None):

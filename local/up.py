@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Iterator
 
 from local import env_file
 from local.emulator import PROJECT, Emulator, running
 from local.errors import LocalError
+from local.expected import Samples
 from local.patches import MINISTACK_VERSION
 from local.pipeline import ENV_FILE, LOG, Pipeline, pipeline
 from local.progress import Progress
@@ -57,6 +59,17 @@ def _stay(aws: Emulator, starter: int) -> None:
     )
 
 
+def drops(whole: Pipeline, curl: str) -> Iterator[str]:
+    """Yield how to drop a sample of each contract that has one."""
+    for dataset in whole.datasets:
+        samples = Samples.of(dataset, ())
+        if samples is not None:
+            file = samples.files[0].path
+            yield f"  # drop a file of the contract {dataset.name}"
+            yield f"  {curl}s3 -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' \\"
+            yield f'    -T {file.relative_to(PROJECT)} "$AWS_ENDPOINT_URL/$ETL_BUCKET/{dataset.incoming}{file.name}"'
+
+
 def _instructions(whole: Pipeline) -> list[str]:
     env = ENV_FILE.relative_to(PROJECT)
     curl = 'curl --user "$caller" --aws-sigv4 aws:amz:us-east-1:'
@@ -75,9 +88,7 @@ def _instructions(whole: Pipeline) -> list[str]:
         f"  set -a; . {env}; set +a",
         '  caller="$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"',
         "",
-        "  # drop a file of orders",
-        f"  {curl}s3 -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' \\",
-        f'    -T sample_data/orders_etl.json "$AWS_ENDPOINT_URL/$ETL_BUCKET/{whole.orders.incoming}orders_etl.json"',
+        *drops(whole, curl),
     ]
     if whole.deployment.api_url:
         lines += [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from chalicelib.telemetry.logs import log_to_stderr
 from operate import promote, redrive, replay
 
 COMMANDS = {"replay": replay.main, "redrive": redrive.main, "promote": promote.main}
@@ -16,7 +17,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not words or words[0] not in COMMANDS:
         print(f"usage: python -m operate {'|'.join(COMMANDS)} --stage STAGE ...", file=sys.stderr)
         return 0 if words[:1] in (["-h"], ["--help"]) else 2
-    return COMMANDS[words[0]](words[1:])
+    with log_to_stderr():
+        return COMMANDS[words[0]](words[1:])
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import boto3
 
+from chalicelib.contracts.reading import SAMPLE_NAME
+from chalicelib.queries import saved
 from chalicelib.stage import Stage, read_stage
 from glue_setup import foundations
 from glue_setup.clients import CONFIG, connect
@@ -153,17 +155,20 @@ class Deployer:
         settings = stage.settings
         url = (deployed.api_url if deployed else None) or "none"
         incoming = [f"s3://{settings.bucket}/{dataset.incoming}" for dataset in target.datasets]
+        sample = f"chalicelib/contracts/{target.datasets[0].name}/{SAMPLE_NAME}"
+        queries = saved.load(target.datasets[:1]).values()
+        ready = [f"/{each.name}" for each in queries if not any(one.required for one in each.parameters)]
         print(
             f"\nStage {stage.name} stands in account {target.account}, {target.region}.\n\n"
-            f"  Drop orders into  {', '.join(incoming)}\n"
+            f"  Drop files into   {', '.join(incoming)}\n"
             f"  REST API          {url}\n"
             f"  Athena            workgroup {settings.workgroup}, database {settings.database}\n"
             f"  Logs              aws logs tail {target.log_group('load')} --follow\n\n"
             "Try it:\n\n"
-            f"  aws s3 cp sample_data/orders_etl.json {incoming[0]}\n"
+            f"  aws s3 cp {sample} {incoming[0]}\n"
             '  eval "$(aws configure export-credentials --format env)"\n'
             '  curl --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \\\n'
             '    -H "x-amz-security-token: $AWS_SESSION_TOKEN" \\\n'
-            f'    --aws-sigv4 aws:amz:{target.region}:execute-api "{url}/queries/sales_by_month"\n',
+            f'    --aws-sigv4 aws:amz:{target.region}:execute-api "{url}/queries{next(iter(ready), "")}"\n',
             flush=True,
         )

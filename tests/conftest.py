@@ -1,11 +1,17 @@
-"""How pytest-xdist hands tests to its workers: file by file, but all on the shared embedded AWS to one of them."""
+"""For all tests: which contracts the product is asked with, and how pytest-xdist hands tests to its workers."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
+
+from chalicelib.contracts import registry
+from tests.contracts import lay
 
 SHARED = "tests/local/shared/"
 
@@ -19,6 +25,18 @@ class Scheduling(LoadFileScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         return SHARED if nodeid.startswith(SHARED) else str(super()._split_scope(nodeid))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have the product in this process read the tests' orders as the contract that is deployed.
+
+    Its own contracts are anybody's: whoever changes, adds or replaces them breaks no test. A process that a test starts
+    runs in a copy of the project with contracts of `tests.contracts`, or is given one as an argument. What is about the
+    contract that is shipped is in `tests/shipped`.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="orders-etl-contracts-"))
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    registry.FOLDER = lay(folder, "orders")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling | None:

@@ -1,6 +1,6 @@
 """The answers to the saved queries in plain Python, from expected rows: a second opinion that shares no code with SQL.
 
-`python -m tests.plain_answers` writes sample_data/answers.json anew.
+`python -m tests.plain_answers` writes sample_data/answers.json anew, and which contract and queries it is made for.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+from local.expected import MADE_FOR, digests
+from tests.contracts import ORDERS_FILE
 
 SAMPLES = Path(__file__).parent.parent / "sample_data"
 FILES = ("orders_etl", "orders_ugly")
@@ -176,5 +179,5 @@ def _repeat(orders: list[Row]) -> Answer:
 
 
 if __name__ == "__main__":
-    text = json.dumps(answers(), ensure_ascii=False, indent=1)
-    (SAMPLES / "answers.json").write_text(text + "\n", "utf-8")
+    for name, made in (("answers.json", answers()), (MADE_FOR, digests(ORDERS_FILE.parent))):
+        (SAMPLES / name).write_text(json.dumps(made, ensure_ascii=False, indent=1) + "\n", "utf-8")

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from chalicelib.api.upload_names import RANDOM_BYTES, UploadId, content_type, safe_name
 from chalicelib.aws.presigned import LinkBucket, ObjectVersion
-from chalicelib.contracts.registry import DEFAULT
+from chalicelib.contracts.registry import default
 from chalicelib.counts import Counts
 from chalicelib.dataset import Dataset
 from chalicelib.errors import RequestError, UnknownUpload, UnreadableEntry, shown
@@ -181,11 +181,8 @@ class Uploads:
         """Return the name of the contract to upload to. Raises RequestError, naming those there are."""
         there = ", ".join(self._folders)
         if name is None:
-            if len(self._folders) == 1:
-                (name,) = self._folders
-            elif DEFAULT in self._folders:
-                name = DEFAULT
-            else:
+            name = default(self._folders)
+            if name is None:
                 raise RequestError({"contract": f"is missing: give one of {there}"})
         if not isinstance(name, str):
             raise RequestError({"contract": f"{shown(json.dumps(name))} is not text: give one of {there}"})

@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.config import Config
 
 from chalicelib.aws.athena_results import Execution, Page, Typed, marked
 from chalicelib.aws.errors import edge, unless_code
+from chalicelib.aws.session import make_client
 from chalicelib.errors import DeadlinePassed, ExecutionNotFound, ParameterError, QueryFailed, Throttled
 from chalicelib.queries.saved import SavedQuery
 from chalicelib.settings import Settings
@@ -32,9 +32,13 @@ MAX_AGE_MINUTES = 7 * 24 * 60
 
 
 def athena_client(**options: Any) -> AthenaClient:
-    """Make a client that retries throttling and gives up on a silent connection. `options` go to `boto3.client`."""
+    """Make a client that retries throttling and gives up on a silent connection.
+
+    `options` are those of `boto3.client`.
+    """
     config = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=3, read_timeout=10)
-    return boto3.client("athena", config=config, **options)
+    made: AthenaClient = make_client("athena", config=config, **options)
+    return made
 
 
 @edge

@@ -6,9 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import boto3
-
 from chalicelib.aws.errors import raises_aws_error
+from chalicelib.aws.session import make_client
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -16,7 +15,8 @@ if TYPE_CHECKING:
 
 def lambda_client() -> LambdaClient:
     """Return a client for `hand_over`."""
-    return boto3.client("lambda")
+    made: LambdaClient = make_client("lambda")
+    return made
 
 
 @raises_aws_error

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import boto3
 from botocore.config import Config
 
 from chalicelib.aws.errors import NOT_FOUND, edge, unless_code
+from chalicelib.aws.session import make_client
 from chalicelib.loading.models import version_of
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def link_client(**options: Any) -> S3Client:
     """Return a client whose links are of Signature V4 and lead to the bucket's own region.
 
     Without the addressing style botocore signs links for the global address, which redirects a POST to a bucket in
-    another region. `options` go to `boto3.client`.
+    another region. `options` are those of `boto3.client`.
     """
     config = Config(
         signature_version="s3v4",
@@ -32,7 +32,8 @@ def link_client(**options: Any) -> S3Client:
         connect_timeout=3,
         read_timeout=10,
     )
-    return boto3.client("s3", config=config, **options)
+    made: S3Client = make_client("s3", config=config, **options)
+    return made
 
 
 @dataclass(frozen=True)

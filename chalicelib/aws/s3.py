@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError, ReadTimeoutError
 from urllib3.exceptions import HTTPError
 
 from chalicelib.aws.errors import BROKEN, NOT_FOUND, edge, error_code, unless_code
+from chalicelib.aws.session import make_client
 from chalicelib.errors import NotThereYet
 from chalicelib.loading.models import Arrival, ObjectSummary, Page, VersionedJson, version_of
 from chalicelib.settings import MIB
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CopySourceTypeDef
 
 PART_BYTES = 8 * MIB
+MOST_DELETED = 1000
+"""How many objects S3 removes by one request."""
 RESUMES = 3
 """How often in a row reading goes on after a connection that broke before it gave anything."""
 
@@ -41,9 +44,9 @@ _BROKEN = (HTTPClientError, IncompleteReadError, ReadTimeoutError, HTTPError, Co
 
 def s3_client(region: str | None = None) -> S3Client:
     """Return a client that retries what may pass."""
-    return boto3.client(
-        "s3", region_name=region, config=Config(retries={"mode": "standard", "max_attempts": 6}, read_timeout=60)
-    )
+    config = Config(retries={"mode": "standard", "max_attempts": 6}, read_timeout=60)
+    made: S3Client = make_client("s3", region_name=region, config=config)
+    return made
 
 
 @dataclass
@@ -200,9 +203,17 @@ class Storage:
         self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=_content_type(key))
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Remove objects; those that are not there are no error."""
-        for key in keys:
-            self._client.delete_object(Bucket=self._bucket, Key=key)
+        """Remove objects, many by one request; those that are not there are no error."""
+        for some in _batched(keys, MOST_DELETED):
+            if len(some) == 1:
+                self._client.delete_object(Bucket=self._bucket, Key=some[0])
+                continue
+            answer = self._client.delete_objects(
+                Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True}
+            )
+            for error in answer.get("Errors", ()):
+                # The answer as a whole is a good one, whatever became of each.
+                raise ClientError({"Error": {"Code": error.get("Code", "unknown")}}, "DeleteObjects")
 
     def copy(self, key: str, target: str) -> None:
         """Copy an object within the bucket; one that is there no more leaves nothing to be kept."""
@@ -241,6 +252,12 @@ class Storage:
         elif arrival.etag:
             get["IfMatch"] = f'"{arrival.etag}"'
         return get
+
+
+def _batched(keys: Iterable[str], size: int) -> Iterator[list[str]]:
+    remaining = iter(keys)
+    while batch := list(islice(remaining, size)):
+        yield batch
 
 
 def _parsed(body: bytes) -> Any:

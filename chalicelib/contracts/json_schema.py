@@ -3,11 +3,12 @@
 Every document that is accepted is valid. Not every valid one is accepted, since a schema cannot say all. What it leaves
 open, and the documents that it takes though they are rejected for it:
 
-- numbers: more decimals than a column's scale, a decimal in an integer column, a number too large where minor units
-  come from the document, products that do not fit;
+- numbers: more decimals than a column's scale, a decimal in an integer column, `1.0` as an identifier, which a schema
+  has for an integer, a number too small for a float, one too large where minor units come from the document, products
+  that do not fit;
 - dates: days that no calendar has, dates before `earliest` or a year after the file, texts that are no RFC 2822 date or
   do not match a strptime pattern;
-- minor units: an unknown currency, a wrong divisor or number of digits, or none;
+- minor units: an unknown currency, a wrong divisor or number of digits, or none, or what is no object on the way there;
 - numbers that mean NULL in a required column;
 - elements chosen by `[key=value]`: that it is the first which counts, and a condition on numbers;
 - columns with several paths that lie in different lists;

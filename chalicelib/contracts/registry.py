@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from chalicelib.contracts.reading import FILE_NAME, read
 from chalicelib.errors import ContractError, shown
 
 DEFAULT = "orders"
-"""The contract that a command works with where none is named."""
+"""The contract that is meant where none is named and there are several."""
 
 FOLDER = Path(__file__).parent
 """Where the contracts lie, one folder each."""
@@ -38,15 +39,27 @@ def readable(folder: Path) -> tuple[tuple[Contract, ...], list[str]]:
     return tuple(contracts), faults
 
 
+def default(names: Collection[str]) -> str | None:
+    """Return which contract of these names is meant where none is named: the only one, else DEFAULT, else None."""
+    if len(names) == 1:
+        return next(iter(names))
+    return DEFAULT if DEFAULT in names else None
+
+
 @cache
-def contract(name: str = DEFAULT) -> Contract:
+def contract(name: str | None = None) -> Contract:
     """Return the contract that is deployed under a name, or that a file or a folder at a path declares.
 
-    Raises ContractError where there is none, and for every fault in it.
+    Without a name it is the one that `default` chooses. Raises ContractError where there is none, and for every fault
+    in it.
     """
-    path = Path(name)
-    for file in (FOLDER / name / FILE_NAME, path / FILE_NAME, path):
-        if file.is_file():
-            return read(file)
-    names = ", ".join(each.parent.name for each in sorted(FOLDER.glob(f"*/{FILE_NAME}"))) or "none"
-    raise ContractError([f"there is no contract {shown(name)!r}: give the path of a contract.toml, or one of {names}"])
+    names = [each.parent.name for each in sorted(FOLDER.glob(f"*/{FILE_NAME}"))]
+    chosen = default(names) if name is None else name
+    if chosen is not None:
+        path = Path(chosen)
+        for file in (FOLDER / chosen / FILE_NAME, path / FILE_NAME, path):
+            if file.is_file():
+                return read(file)
+    problem = "no contract is named" if chosen is None else f"there is no contract {shown(chosen)!r}"
+    listed = f", or one of {', '.join(names)}" if names else f": {FOLDER} has none"
+    raise ContractError([f"{problem}: give the path of a {FILE_NAME}{listed}"])

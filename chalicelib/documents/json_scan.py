@@ -18,11 +18,16 @@ _SPACE = re.compile(rb"[ \t\r\n]*")
 _PLAIN = re.compile(rb'[^"\\\x00-\x1f]*')
 _ESCAPE = re.compile(rb'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})')
 _NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_ELEMENTS = re.compile(
-    rb"(?:,[ \t\r\n]*+(?:-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+|true|false|null|"
-    rb'"[^"\\\x00-\x1f]*+")[ \t\r\n]*+(?=[,\]])){1,1000}+'
+_SCALAR = (
+    rb"(?:-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+|true|false|null|NaN|-?Infinity|"
+    rb'"[^"\\\x00-\x1f]*+")[ \t\r\n]*+'
 )
+_MEMBER = rb'[ \t\r\n]*+"[^"\\\x00-\x1f]*+"[ \t\r\n]*+:[ \t\r\n]*+' + _SCALAR + rb"(?=[,}])"
+_ELEMENTS = re.compile(rb"(?:,[ \t\r\n]*+" + _SCALAR + rb"(?=[,\]])){1,1000}+")
 """Numbers, literals and plain texts in an array, each with the comma before it: a thousand are one step."""
+_MEMBERS = re.compile(rb"(?:," + _MEMBER + rb"){1,1000}+")
+"""Such values in an object, each with its key and the comma before it."""
+_FIRST_MEMBER = re.compile(_MEMBER)
 _NUMBER_BYTES = re.compile(rb"[-+.0-9eE]*")
 _LONGEST_NUMBER = 65536
 _LITERALS = {word[0]: word for word in (b"true", b"false", b"null", b"NaN", b"Infinity")}
@@ -108,9 +113,10 @@ class ValueScanner:
             self._expect = "value"
             return pos + 1, False
         if byte == _COMMA:
-            if self._stack[-1:] == b"[" and (run := _ELEMENTS.match(text, pos)) is not None:
+            in_array = self._stack[-1:] == b"["
+            if (run := (_ELEMENTS if in_array else _MEMBERS).match(text, pos)) is not None:
                 return run.end(), False
-            self._expect = "key" if self._stack[-1:] == b"{" else "value"
+            self._expect = "value" if in_array else "key"
             return pos + 1, False
         return self._close(byte, text, pos)
 
@@ -118,6 +124,9 @@ class ValueScanner:
         if byte in _OPEN:
             self._stack.append(byte)
             self.depth = max(self.depth, len(self._stack))
+            if byte == _OPEN[0] and (member := _FIRST_MEMBER.match(text, pos + 1)) is not None:
+                self._expect = "comma or end"
+                return member.end(), False
             self._expect = "key or end" if byte == _OPEN[0] else "value or end"
             return pos + 1, False
         if byte == _QUOTE:

@@ -15,7 +15,16 @@ from chalicelib.documents.decompress import UTF8_BOM
 from chalicelib.documents.envelope import EnvelopeReader
 from chalicelib.documents.json_scan import CUT_OFF, WHITESPACE, MalformedJson, ValueScanner
 from chalicelib.documents.members import AmbiguousEnvelope, MemberKind
-from chalicelib.documents.value_reader import NOT_UTF8, Text, ValueReader, line_end, several, value_end
+from chalicelib.documents.value_reader import (
+    LEAST_REACH,
+    NOT_UTF8,
+    Text,
+    ValueReader,
+    line_end,
+    several,
+    utf8_length,
+    value_end,
+)
 from chalicelib.errors import shown
 
 _MARK_AT_START = re.compile(rb"(?:\A|(?<=[\r\n]))(?:%b)+" % UTF8_BOM)
@@ -23,6 +32,13 @@ _MARK_AT_START = re.compile(rb"(?:\A|(?<=[\r\n]))(?:%b)+" % UTF8_BOM)
 
 LOOKAHEAD_BYTES = 256 * 1024
 """How far beyond its line the end of a record may be looked for in vain, in all and at first."""
+
+
+REACH_FACTOR = 3
+"""How many times the bytes that were sound between two lines that are not are looked at for the next of these."""
+
+MOST_LINES_BACK = 3
+"""How many lines before the one at whose end a text breaks are tried as the one that broke it, at a time."""
 
 
 class _BadLine(ValueError):
@@ -41,6 +57,7 @@ class LineReader:
         # Else each of a million lines with an open bracket would be followed for as long as a record may be. It grows
         # with what was read.
         self._lookahead_budget = min(LOOKAHEAD_BYTES, self._limit)
+        self._reach = buffer.chunk_bytes
 
     def read(self) -> Iterator[None]:
         """Read the records of all lines, pausing after each block.
@@ -58,7 +75,10 @@ class LineReader:
                 continue
             stop = buffer.offset + max(cut - buffer.pos, 1)
             while buffer.offset < stop and buffer.skip_marks(grow=False):
-                yield from self._read_line()
+                if self._read_sound_lines(buffer.pos + stop - buffer.offset):
+                    yield
+                else:
+                    yield from self._read_line()
 
     def _end_of_block(self) -> int:
         """Return where the last whole line in the buffer ends, at most a chunk from here."""
@@ -85,6 +105,31 @@ class LineReader:
         except AmbiguousEnvelope:
             return False
         return True
+
+    def _read_sound_lines(self, end: int) -> bool:
+        """Read the lines from here to the first that is not sound, at most to `end`; False where there are none.
+
+        No more is looked at than a few times what was sound the last time: who breaks every line pays for no others.
+        """
+        buffer = self._buffer
+        end = min(end, buffer.text.rfind(b"\n", buffer.pos, min(end, buffer.pos + self._reach)) + 1)
+        self._reach = LEAST_REACH
+        if end <= buffer.pos:
+            return False
+        sound = self._values.sound_end(several, buffer.pos, end)
+        back = 0
+        while sound > buffer.pos:
+            if self._read_lines(buffer.pos, sound):
+                self._reach = max(LEAST_REACH, REACH_FACTOR * (sound - buffer.pos))
+                buffer.pos = sound
+                return True
+            # What is cut off may seem to go on in the lines behind it, as far as these happen to fit.
+            back = 2 * back + 1
+            if back > MOST_LINES_BACK:
+                return False
+            for _ in range(back):
+                sound = buffer.text.rfind(b"\n", buffer.pos, max(sound - 1, buffer.pos)) + 1
+        return False
 
     def _read_line(self) -> Iterator[None]:
         """Read what the current line holds or begins; reject the line alone if it is not JSON."""
@@ -146,7 +191,7 @@ class LineReader:
         buffer = self._buffer
         line = buffer.text[buffer.pos : buffer.pos + length]
         if buffer.not_utf8 is not None and not is_utf8(line):
-            raise _BadLine(f"the line is {NOT_UTF8} (byte {_utf8_length(line)} of the line)")
+            raise _BadLine(f"the line is {NOT_UTF8} (byte {utf8_length(line)} of the line)")
         at: int | None = 0
         end = 0
         while at is not None:
@@ -206,12 +251,3 @@ class LineReader:
                 return after - buffer.pos
             if buffer.ended or after - buffer.pos > 2 * self._limit or not buffer.more():
                 return None
-
-
-def _utf8_length(text: bytes) -> int:
-    """Return how many bytes of a text that is not UTF-8 are, from its first."""
-    try:
-        text.decode()
-    except UnicodeDecodeError as problem:
-        return problem.start
-    return len(text)

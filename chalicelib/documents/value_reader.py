@@ -43,6 +43,7 @@ NOT_UTF8 = "not UTF-8 text: save the file as UTF-8"
 _BETWEEN_BYTES = 80
 _ONE = msgspec.json.Decoder(msgspec.Raw)
 _TRAILING = re.compile(r"trailing characters \(byte (\d+)\)")
+_BYTE = re.compile(r"\(byte (\d+)\)\Z")
 TRUNCATED = "truncated"
 _BETWEEN = re.compile(rb"[ \t\r\n]*+,?[ \t\r\n]*+")
 _VALUE = re.compile(rb'(?:[^",{\[]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"?)*+[,{\[]?', re.DOTALL)
@@ -70,6 +71,7 @@ class ValueReader:
         self._reach = buffer.chunk_bytes
         self._wait = 0
         self._singles = 0
+        self._scanned_value = -1, -1
 
     def read_block(self, decode: Decode) -> bool:
         """Read as many values as a guess covers; False where there is no guess, or a wrong one."""
@@ -108,6 +110,21 @@ class ValueReader:
         if len(text) > self.limit and any(memoryview(raw).nbytes > self.limit for raw in raws):
             return None
         return raws
+
+    def sound_end(self, decode: Decode, start: int, end: int) -> int:
+        """Return the end of the lines of the buffer's text, of those from `start` to `end`, that seem to be sound."""
+        text = memoryview(self._buffer.text)[start:end]
+        if self._buffer.not_utf8 is not None and not is_utf8(bytes(text)):
+            end = start + utf8_length(bytes(text))
+        try:
+            decode(text[: end - start])
+        except msgspec.DecodeError as problem:
+            # The number counts the byte that does not fit as read already.
+            match = _BYTE.search(str(problem))
+            end = start + int(match[1]) - 1 if match else end
+        except RecursionError:
+            return start
+        return self._buffer.text.rfind(b"\n", start, end) + 1
 
     def read_one(self, too_long: str | None = None) -> None:
         """Read the current value as the next record; `too_long` is the reason if it is longer than a record may be.
@@ -192,11 +209,16 @@ class ValueReader:
     def _scanned_end(self, at: int) -> tuple[int | None, bool]:
         """Do as `end_of_value` does, for a value that msgspec cannot decode."""
         buffer = self._buffer
+        begin = buffer.offset + at
+        if self._scanned_value[0] == begin:
+            # A line is checked as a whole before its values are read.
+            return self._scanned_value[1] - buffer.offset, True
         scanner = ValueScanner()
         scanned = 0
         while True:
             end = self._scanned(scanner, at + scanned)
             if end is not None:
+                self._scanned_value = begin, buffer.offset + at + scanned + end
                 return at + scanned + end, True
             scanned = len(buffer.text) - buffer.pos - at
             if scanned > self.limit or not buffer.more():
@@ -263,6 +285,15 @@ def line_end(text: bytes, start: int) -> int | None:
     """Return where the line of `start` ends: before LF, CR LF or CR. None where `text` holds no end of it."""
     match = _LINE_END.search(text, start)
     return match.start() if match else None
+
+
+def utf8_length(text: bytes) -> int:
+    """Return how many bytes of a text are UTF-8, from its first."""
+    try:
+        text.decode()
+    except UnicodeDecodeError as problem:
+        return problem.start
+    return len(text)
 
 
 def holds_too_many(raw: bytes) -> bool:

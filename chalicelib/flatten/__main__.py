@@ -51,8 +51,7 @@ def main(arguments: list[str] | None = None, contract: Contract | None = None) -
     parser.add_argument(
         "--contract",
         metavar="NAME|FILE",
-        default=registry.DEFAULT,
-        help="the contract: one that is deployed, or a contract.toml (default: %(default)s)",
+        help=f"the contract: one that is deployed, or a contract.toml (default: the only one, else {registry.DEFAULT})",
     )
     parser.add_argument(
         "--rejects", metavar="FILE", type=Path, help="where rejected records go (gzip if it ends in .gz)"

@@ -48,6 +48,12 @@ class Text:
         np.cumsum(np.fromiter(map(len, raws), np.int64, len(raws)) + 1, out=self.starts[1:])
         self.starts[1:] += self.starts[0]
 
+    def only(self, which: Int64s) -> Text:
+        """Return the text of these records alone."""
+        view = memoryview(self.data)
+        bounds = zip(self.starts[which].tolist(), self.starts[which + 1].tolist(), strict=True)
+        return Text(view[start : end - 1] for start, end in bounds)
+
     @cached_property
     def words(self) -> npt.NDArray[np.uint64]:
         """The eight bytes from each byte on, the first one lowest."""

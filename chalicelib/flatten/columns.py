@@ -37,6 +37,12 @@ def column_of(kind: pa.DataType, values: Sequence[Any]) -> pa.Array:
     return column(kind, numbers, None if valid.all() else valid)
 
 
+def texts(offsets: npt.NDArray[np.int32], data: pa.Buffer, valid: Bools) -> pa.Array:
+    """Return a column of the texts in `data`, each between one of the offsets and the next, NULL where not `valid`."""
+    bits = None if valid.all() else _bits(valid)
+    return pa.Array.from_buffers(pa.string(), len(valid), [bits, pa.py_buffer(offsets), data])
+
+
 def constant(text: str, length: int) -> pa.Array:
     """Return a column that says the same in every row."""
     data = pa.py_buffer(np.zeros(length, dtype=np.int8))

@@ -16,6 +16,7 @@ from chalicelib.flatten.scalars import InvalidValue, NumberText, exact, kind, nu
 MILLISECONDS_A_DAY = 86_400_000
 
 _EPOCH = datetime(1970, 1, 1)
+_EPOCH_DAY = _EPOCH.toordinal()
 _FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999
 _EPOCH_UTC = _EPOCH.replace(tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -163,22 +164,27 @@ def _iso(value: str) -> _Moment:
         raise InvalidValue(
             f"{shown(value)!r} is not an ISO 8601 date or date-time: send YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ"
         )
-    part = {name: int(fault) for name, fault in match.groupdict().items() if fault and fault.isdigit()}
+    year, _, month, day_of_month, hours, _, minutes, seconds, fraction, zone, sign, zone_hours, zone_minutes = (
+        match.groups()
+    )
+    hour, minute, second = int(hours or 0), int(minutes or 0), int(seconds or 0)
+    zone_hour, zone_minute = int(zone_hours or 0), int(zone_minutes or 0)
     try:
-        day = date(part["year"], part["month"], part["day"])
-        if part.get("hour", 0) > 23 or part.get("minute", 0) > 59 or part.get("second", 0) > 59:
+        day = date(int(year), int(month), int(day_of_month))
+        if hour > 23 or minute > 59 or second > 59:
             raise ValueError("the time is out of range")
-        if part.get("zone_hour", 0) > 23 or part.get("zone_minute", 0) > 59:
+        if zone_hour > 23 or zone_minute > 59:
             raise ValueError("the offset is out of range")
     except ValueError as problem:
         raise InvalidValue(f"{shown(value)!r} is not a date: {problem}") from None
-    seconds = part.get("hour", 0) * 3600 + part.get("minute", 0) * 60 + part.get("second", 0)
-    fraction = int((match["fraction"] or "0").ljust(3, "0")[:3])
-    local_ms = ((day - _EPOCH.date()).days * 86400 + seconds) * 1000 + fraction
-    if match["zone"] is None:
+    of_day = (hour * 60 + minute) * 60 + second
+    local_ms = ((day.toordinal() - _EPOCH_DAY) * 86400 + of_day) * 1000
+    if fraction is not None:
+        local_ms += int(fraction.ljust(3, "0")[:3])
+    if zone is None:
         return _Moment(local_ms)
-    offset = (part.get("zone_hour", 0) * 3600 + part.get("zone_minute", 0) * 60) * 1000
-    return _Moment(local_ms, -offset if match["sign"] == "-" else offset)
+    offset = (zone_hour * 60 + zone_minute) * 60_000
+    return _Moment(local_ms, -offset if sign == "-" else offset)
 
 
 def _rfc2822(value: str) -> _Moment:

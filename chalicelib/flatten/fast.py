@@ -1,8 +1,8 @@
 """The fast way to decode a batch: arrow-json parses all of it, numpy proves what the parser is too lax to check.
 
-A record that is not proven sound is left to the strict way (see strict.py); none is judged here. What is decoded here
-is exactly what the strict way would have made of it: a property test compares both with each other, and with a third
-reading of the JSON.
+A record that is not proven sound is left to the indexed way (see indexed.py), which leaves it to the strict one (see
+strict.py) where it cannot prove it either; none is judged here. What is decoded here is exactly what the strict way
+would have made of it: a property test compares them with one another, and with a third reading of the JSON.
 
 What the parser may read otherwise than the strict way does, and what proves that it did not:
 
@@ -20,23 +20,24 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
-from chalicelib.contracts.contract import Contract, Origin, Type
-from chalicelib.flatten import columns, date_values, raw_keys, spans, values
+from chalicelib.contracts.contract import Contract
+from chalicelib.flatten import columns, raw_keys, spans, values
 from chalicelib.flatten.batch_text import Text
 from chalicelib.flatten.columns import Bools, Int64s
-from chalicelib.flatten.hand_columns import HandColumn
+from chalicelib.flatten.decoded import Decoded, dates_of
+from chalicelib.flatten.fitting import FittingRecords
 from chalicelib.flatten.lax_parser import Form, Forms, LaxParser, Level, Raw
 from chalicelib.flatten.layout import Layout, Node, Unsupported
 from chalicelib.flatten.level_columns import LevelColumns
+from chalicelib.flatten.picked_columns import PickedColumns
 from chalicelib.flatten.proof import IntegerProof, check_zeros
-from chalicelib.flatten.table_rows import PART_BYTES, TableColumns, TooLarge, row_sizes, rows_of
+from chalicelib.flatten.table_rows import PART_BYTES, TooLarge, check_enclosing, row_sizes, rows_of
 from chalicelib.flatten.unnamed import UnnamedFields
 from chalicelib.flatten.unnamed_texts import UnnamedReader, UnnamedTexts
 
@@ -44,24 +45,11 @@ COUNTED_BATCHES = 8
 """One batch of so many is counted, though the one before had documents with other keys."""
 
 
-@dataclass
-class Decoded:
-    """Records of a batch as columns, one `TableColumns` for each table of the contract.
-
-    `positions` says which of the batch's records these are, `dates` the milliseconds of each one's date, None where the
-    contract has none.
-    """
-
-    positions: Int64s
-    dates: Int64s | None
-    tables: list[TableColumns]
-
-
 class FastDecoder:
     """Decodes batches of records of `contract`; documents dated after `latest_ms` are left to the strict way.
 
     `source` makes of a text what the parser reads: a path, or a binary file. Near misses are noted with `fields`.
-    Raises Unsupported for a contract that only the strict way reads.
+    Raises Unsupported for a contract that the parser cannot read.
     """
 
     def __init__(
@@ -74,44 +62,50 @@ class FastDecoder:
         self._contract = contract
         self._layout = Layout(contract)
         self._parser = LaxParser(self._layout, source)
+        self._fits = FittingRecords(self._layout)
         self._unnamed = UnnamedReader(self._layout, fields)
         self._columns = LevelColumns(self._layout, latest_ms)
         self._leaves = tuple(self._layout.leaves)
         self._proof = IntegerProof(self._layout)
-        self._hand = {column: HandColumn(self._layout, contract, column, latest_ms) for column in self._layout.by_hand}
-        self._raw_nodes = [node for hand in self._hand.values() for node in hand.nodes]
+        self._picked = PickedColumns(self._layout)
         self._forms: Forms | None = None
-        self._failed_last = False
         self._expects_unnamed = False
         self._batches = 0
 
     def decode(self, raws: Sequence[Raw]) -> Decoded | None:
         """Decode those of `raws`, each a JSON value, that can be proven sound; None when none can."""
         try:
-            if self._forms is None:
-                self._forms = self._parser.peek(raws)
-            text = Text(raws)
-            levels = None
-            if not self._failed_last and text.are_objects.all():
-                levels = self._parser.parse(text, self._forms)
-            self._failed_last = levels is None
-            fitting: Int64s | None = None
-            if levels is None:
-                self._forms = self._parser.peek(raws)
-                fitting = self._parser.fitting(raws, text, self._forms)
-                if len(fitting) == 0:
-                    return None
-                raws = [raws[i] for i in fitting.tolist()]
-                text = Text(raws)
-                levels = self._parser.parse(text, self._forms)
-            if levels is None:
-                return None
+            parsed = self._parsed(raws)
         except Unsupported:
             return None
-        decoded = self._proven(levels, text, raws, dict(zip(self._leaves, self._forms, strict=True)))
-        if decoded is not None and fitting is not None:
-            decoded.positions = fitting[decoded.positions]
+        if parsed is None:
+            return None
+        levels, text, which, forms = parsed
+        if len(which) < len(raws):
+            raws = [raws[i] for i in which.tolist()]
+        decoded = self._proven(levels, text, raws, dict(zip(self._leaves, forms, strict=True)))
+        if decoded is not None:
+            decoded.positions = which[decoded.positions]
         return decoded
+
+    def _parsed(self, raws: Sequence[Raw]) -> tuple[dict[str, Level], Text, Int64s, Forms] | None:
+        """Parse those of the records that hold what the parser expects; return also which they are, and as what."""
+        if self._forms is None:
+            self._forms = self._parser.peek(raws)
+        text = Text(raws)
+        fits = self._fits.unsuspected(text, self._forms)
+        part, levels = text, None
+        if np.count_nonzero(fits) * 2 > len(raws):
+            part = text if fits.all() else text.only(np.flatnonzero(fits))
+            levels = self._parser.parse(part, self._forms)
+        if levels is None:
+            self._forms = self._parser.peek(raws)
+            fits = self._fits.fitting(text, self._forms)
+            if not fits.any():
+                return None
+            part = text if fits.all() else text.only(np.flatnonzero(fits))
+            levels = self._parser.parse(part, self._forms)
+        return None if levels is None else (levels, part, np.flatnonzero(fits), self._forms)
 
     def _proven(
         self, levels: dict[str, Level], text: Text, raws: Sequence[Raw], forms: dict[Node, Form]
@@ -127,9 +121,8 @@ class FastDecoder:
         self._proof.check_integers(good, complete, levels, raw_keys.Keys(text), forms)
         if complete is not None:
             which = np.flatnonzero(~complete)
-            chosen = [raws[i] for i in which.tolist()]
             aside = {number: documents[which] for number, documents in aside.items()}
-            unnamed = self._unnamed.read(chosen, self._asked(forms), aside) if len(which) else None
+            unnamed = self._unnamed.read(text, which, self._asked(forms), aside) if len(which) else None
             if unnamed is None:
                 good[which] = False
             else:
@@ -138,7 +131,7 @@ class FastDecoder:
                 if form is Form.BYTES:
                     levels[leaf.level].arrays.setdefault(leaf.number, pa.nulls(len(levels[leaf.level]), pa.string()))
         check_zeros(good, text, levels, forms)
-        made = self._columns.make(levels, good, self._hand)
+        made = self._columns.make(levels, good, self._picked.read(levels))
         sizes: Int64s = np.sum([row_sizes(table, levels, made, texts) for table in self._contract.tables], axis=0)
         is_small: Bools = sizes <= values.MAX_ROWS_BYTES
         if int(sizes[good & is_small].sum()) > PART_BYTES and np.count_nonzero(good) > 1:
@@ -146,10 +139,11 @@ class FastDecoder:
         if not good.any() or not is_small[good].all():
             # What one document would repeat so often is for the strict way to judge, before it is made.
             return self._without(good & is_small, raws)
-        tables = [rows_of(self._contract, table, levels, made, texts, good) for table in self._contract.tables]
-        for table in tables:
-            table.keep(good)
-        dates = self._dates(made)
+        check_enclosing(self._contract, levels, good)
+        tables = [rows_of(self._contract, table, levels, made, texts) for table in self._contract.tables]
+        for rows in tables:
+            rows.keep(good)
+        dates = dates_of(self._contract, made)
         return Decoded(np.flatnonzero(good), None if dates is None else dates[good], tables)
 
     def _without(self, chosen: Bools, raws: Sequence[Raw]) -> Decoded | None:
@@ -160,18 +154,9 @@ class FastDecoder:
             decoded.positions = positions[decoded.positions]
         return decoded
 
-    def _dates(self, made: dict[tuple[str, str], pa.Array]) -> Int64s | None:
-        column = self._contract.date_column
-        if column.source is Origin.SOURCE_MODIFIED_AT:
-            return None
-        array = made[self._contract.main.name, column.name]
-        if column.type is Type.DATE:
-            return columns.numbers(array.cast(pa.int32()).cast(pa.int64())) * date_values.MILLISECONDS_A_DAY
-        return columns.numbers(array)
-
     def _asked(self, forms: dict[Node, Form]) -> list[Node]:
         leaves = [leaf for leaf, form in forms.items() if form in (Form.BYTES, Form.INTEGER)]
-        return list({node.number: node for node in (*leaves, *self._raw_nodes)}.values())
+        return list(dict.fromkeys([*leaves, *self._picked.nodes]))
 
     # Proofs ---------------------------------------------------------------------------------------------------------
 
@@ -188,7 +173,7 @@ class FastDecoder:
         self._batches += 1
         # Where most documents of a batch have other keys, those of the next mostly have, too: nothing is counted.
         skips = self._expects_unnamed and self._batches % COUNTED_BATCHES != 0
-        if skips or self._hand or any(form is Form.BYTES or not leaf.named for leaf, form in forms.items()):
+        if skips or self._picked or any(form is Form.BYTES or not leaf.named for leaf, form in forms.items()):
             return np.zeros(len(raws), dtype=np.bool_)
         unnamed = sum(int(level.values.sum()) for level in levels.values())
         texts = (
@@ -211,7 +196,7 @@ class FastDecoder:
     def _check_null_keys(self, complete: Bools, nulls: Int64s, raws: Sequence[Raw]) -> None:
         """Let pass, of the records with keys that hold null, those whose keys are all of the contract's."""
         assert self._forms is not None
-        decoder = self._parser.decoder(self._forms, forbid_unknown=True)
+        decoder = self._fits.decoder(self._forms, forbid_unknown=True)
         for i in np.flatnonzero(complete & (nulls > 0)).tolist():
             try:
                 decoder.decode(raws[i])
@@ -245,10 +230,11 @@ class FastDecoder:
         for name in objects:
             array = columns.filter_rows(unnamed.texts[name], usable[name])
             texts[name] = columns.spread(array, positions[name], len(levels[name]))
-        for node in self._raw_nodes:
+        for node in self._picked.nodes:
             level = levels[node.level]
             raws = spans.raw_texts(unnamed.data, unnamed.leaves[node.number], len(unnamed.documents[node.level]))
-            level.raws[node.number] = spans.spread_texts(raws, usable[node.level], positions[node.level], len(level))
+            usable_raws = columns.filter_rows(raws, usable[node.level])
+            level.raws[node.number] = columns.spread(usable_raws, positions[node.level], len(level))
         for leaf, form in forms.items():
             if leaf.is_element:
                 continue

@@ -8,6 +8,7 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from itertools import takewhile
 from typing import Any
 
@@ -21,7 +22,9 @@ from chalicelib.documents.decompress import ByteStream, Source
 from chalicelib.documents.records import Batch, Raw, Records
 from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.flatten import columns
-from chalicelib.flatten.fast import Decoded, FastDecoder
+from chalicelib.flatten.decoded import Decoded
+from chalicelib.flatten.fast import FastDecoder
+from chalicelib.flatten.indexed import IndexedDecoder
 from chalicelib.flatten.json_text import RejectedDocument
 from chalicelib.flatten.layout import Unsupported
 from chalicelib.flatten.observations import Observations
@@ -84,8 +87,9 @@ class Flattened:
 class Flattener:
     """Turns batches of one source object into rows.
 
-    Each record takes the fast way when it can be proven sound there, else the strict one; the rows are the same.
-    `source` hands the parser a text. `observations` is what the documents had.
+    Each record takes the first way on which it can be proven sound: the fast one by the parser, which `source` hands a
+    text (None for one without it), the indexed one, or with `fast` false from the start the strict one, which judges.
+    The rows are the same. `observations` is what the documents had.
     """
 
     def __init__(
@@ -94,16 +98,22 @@ class Flattener:
         contract: Contract,
         *,
         fast: bool = True,
-        source: Callable[[bytes], Any] = io.BytesIO,
+        source: Callable[[bytes], Any] | None = io.BytesIO,
     ) -> None:
         self._lineage = lineage
         self._contract = contract
         self.observations = Observations()
         self._strict = StrictDecoder(contract, lineage.latest_document_ms, self.observations)
+        self._is_fast = fast
         self._fast: FastDecoder | None = None
-        if fast:
+        if fast and source is not None:
             with contextlib.suppress(Unsupported):
                 self._fast = FastDecoder(contract, lineage.latest_document_ms, self._strict.unnamed, source)
+
+    @cached_property
+    def _indexed(self) -> IndexedDecoder:
+        # Not before it is needed: most sources do without.
+        return IndexedDecoder(self._contract, self._lineage.latest_document_ms, self._strict.unnamed)
 
     def flatten(self, batch: Batch) -> Iterator[Flattened]:
         """Flatten one batch, in parts where its rows are many. No record is lost: each is in the rows or rejected."""
@@ -124,13 +134,14 @@ class Flattener:
     def _flattened(self, batch: Batch) -> Flattened:
         numbers = np.array(batch.numbers, dtype=np.int64)
         rejected = list(batch.rejected)
-        fast = self._decoded_fast(batch)
         remaining = np.ones(len(batch.raws), dtype=np.bool_)
-        if fast is not None:
-            remaining[fast.positions] = False
-        strict = self._decoded_strictly(batch.raws, np.flatnonzero(remaining).tolist(), numbers, rejected)
+        parts: list[Decoded] = []
+        if self._fast is not None:
+            parts += _decoded(self._fast, batch, remaining)
+        if self._is_fast and remaining.any():
+            parts += _decoded(self._indexed, batch, remaining)
+        parts += self._decoded_strictly(batch.raws, np.flatnonzero(remaining).tolist(), numbers, rejected)
         rejected.sort(key=lambda each: each.record_number)
-        parts = [part for part in (fast, strict) if part is not None and len(part.positions)]
         tables = tuple(self._rows(i, table, parts, numbers) for i, table in enumerate(self._contract.tables))
         loaded = sum(len(part.positions) for part in parts)
         self._observe(tables, parts)
@@ -144,20 +155,9 @@ class Flattener:
             for name, array in zip(each.rows.column_names, each.rows.columns, strict=True):
                 seen.filled[each.table.name, name] += len(array) - array.null_count
 
-    def _decoded_fast(self, batch: Batch) -> Decoded | None:
-        if self._fast is None or not batch.raws:
-            return None
-        if not batch.unchecked:
-            return self._fast.decode(batch.raws)
-        sound = [i for i in range(len(batch.raws)) if i not in batch.unchecked]
-        decoded = self._fast.decode([batch.raws[i] for i in sound]) if sound else None
-        if decoded is not None:
-            decoded.positions = np.array(sound, dtype=np.int64)[decoded.positions]
-        return decoded
-
     def _decoded_strictly(
         self, raws: list[Raw], remaining: list[int], numbers: Int64s, rejected: list[RejectedRecord]
-    ) -> Decoded | None:
+    ) -> list[Decoded]:
         positions, documents, size = [], [], 0
         for i in remaining:
             raw = bytes(raws[i])
@@ -171,7 +171,7 @@ class Flattener:
                 raise TooLarge
             documents.append(document)
             positions.append(i)
-        return _columns_of(self._contract, documents, np.array(positions, dtype=np.int64)) if documents else None
+        return [_columns_of(self._contract, documents, np.array(positions, dtype=np.int64))] if documents else []
 
     def _rows(self, index: int, table: Table, parts: list[Decoded], numbers: Int64s) -> TableRows:
         made = [self._part(index, table, part, numbers) for part in parts]
@@ -203,6 +203,17 @@ class Flattener:
         dates = np.full(len(part.positions), self._lineage.modified_ms) if part.dates is None else part.dates
         months = columns.months_since_1970(dates)[given.documents]
         return pa.Table.from_arrays(arrays, schema=row_schema(table)), months, records
+
+
+def _decoded(way: FastDecoder | IndexedDecoder, batch: Batch, remaining: columns.Bools) -> list[Decoded]:
+    """Have one way decode what remains of a batch, but records of unchecked grammar; clear `remaining` for the rest."""
+    chosen = [i for i in np.flatnonzero(remaining).tolist() if i not in batch.unchecked]
+    decoded = way.decode([batch.raws[i] for i in chosen]) if chosen else None
+    if decoded is None:
+        return []
+    decoded.positions = np.array(chosen, dtype=np.int64)[decoded.positions]
+    remaining[decoded.positions] = False
+    return [decoded]
 
 
 def _columns_of(contract: Contract, documents: list[DecodedDocument], positions: Int64s) -> Decoded:

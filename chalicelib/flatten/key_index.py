@@ -13,12 +13,15 @@ So keys, values, and which object each belongs to come out of a handful of passe
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from chalicelib.flatten.columns import Bools, Int64s
+from chalicelib.flatten.json_text import quoted
 
 Int32s = npt.NDArray[np.int32]
 Words = npt.NDArray[np.uint64]
@@ -32,25 +35,37 @@ _MASKS = np.array([(1 << (8 * length)) - 1 for length in range(_WORD + 1)], dtyp
 _FACTORS = [np.uint64(f) for f in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93)]
 _QUOTE, _COLON, _COMMA, _BACKSLASH = b'":,\\'
 _OPEN, _CLOSE = ord("{") | 0x20, ord("}") | 0x20
-_OBJECT = ord("{")
+_OBJECT, _ARRAY = b"{["
 
 
 class KeyNames:
-    """Numbers for keys, by their bytes: the same over all batches. Number 0 is no key's."""
+    """Numbers for keys, by their bytes: the same over all batches. A key that has none is number 0."""
 
     BITS = 14
     MOST = 2000
-    """More different keys are no names but data: such documents are left to the strict way."""
+    """More different keys are no names but data, such as identifiers of what they hold."""
+    MANY = 200
+    """More new keys than these in one batch are mostly not to come again."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: Iterable[str] = ()) -> None:
         self.names: list[bytes] = [b""]
         # Of two keys that share a slot of the first table, the later one stands in the second, by other bits.
         self._tables = [np.zeros(1 << self.BITS, dtype=np.int32) for _ in range(2)]
         self._words = np.zeros((_LONGEST_KEY // _WORD, 64), dtype=np.uint64)
         self._lengths = np.full(64, -1, dtype=np.int64)
+        keys = [quoted(name).encode()[1:-1] for name in first]
+        data = b" ".join([*keys, b" " * _LONGEST_KEY])
+        lengths = np.fromiter(map(len, keys), np.int32, len(keys))
+        starts = (np.cumsum(lengths + 1) - lengths - 1).astype(np.int32)
+        self.numbers(data, words_of(data), starts, lengths, most_new=self.MOST)
 
-    def numbers(self, data: bytes, words: Words, starts: Int32s, lengths: Int32s) -> Int32s | None:
-        """Return the number of each key; 0 for one that is too long to have one. None where keys are too many."""
+    def numbers(
+        self, data: bytes, words: Words, starts: Int32s, lengths: Int32s, most_new: int = MANY
+    ) -> tuple[Int32s, Words]:
+        """Return the number of each key, 0 for one that has none, and words of which equal keys have the same.
+
+        Of more than `most_new` keys that are new, only those are numbered that are there more than once.
+        """
         parts = self._parts(words, starts, lengths)
         mixed = lengths.astype(np.uint64) * _FACTORS[2]
         for i, part in enumerate(parts):
@@ -60,27 +75,40 @@ class KeyNames:
         slots = (mixed >> np.uint64(64 - self.BITS)).astype(np.int32)
         numbers = self._tables[0][slots]
         unknown = np.flatnonzero(~self._are(numbers, parts, lengths))
-        if len(unknown) > self.MOST and len(np.unique(mixed[unknown])) > self.MOST:
-            return None
-        while len(unknown):
-            others = (mixed[unknown] >> np.uint64(64 - 2 * self.BITS)).astype(np.int32) & ((1 << self.BITS) - 1)
-            numbers[unknown] = self._tables[1][others]
-            same = self._are(numbers[unknown], [part[unknown] for part in parts], lengths[unknown])
-            unknown, others = unknown[~same], others[~same]
-            if len(unknown) == 0:
-                break
-            if len(self.names) > self.MOST:
-                return None
-            if not self._add(data, parts, starts, lengths, int(unknown[0]), int(slots[unknown[0]]), int(others[0])):
-                # A key that cannot have a number, and whatever else has the same bytes.
-                numbers[unknown[0]] = 0
-                unknown = unknown[1:]
+        others = (mixed[unknown] >> np.uint64(64 - 2 * self.BITS)).astype(np.int32) & ((1 << self.BITS) - 1)
+        numbers[unknown] = self._tables[1][others]
+        same = self._are(numbers[unknown], [part[unknown] for part in parts], lengths[unknown])
+        unknown = unknown[~same]
+        numbers[unknown] = 0
+        if len(unknown) and len(self.names) <= self.MOST:
+            _, firsts, times = np.unique(mixed[unknown], return_index=True, return_counts=True)
+            firsts = np.sort(firsts if len(firsts) <= most_new else firsts[times > 1])
+            self._number(data, parts, starts, lengths, mixed, numbers, unknown, unknown[firsts])
+        return numbers, mixed
+
+    def _number(
+        self,
+        data: bytes,
+        parts: list[Words],
+        starts: Int32s,
+        lengths: Int32s,
+        mixed: Words,
+        numbers: Int32s,
+        unknown: Int64s,
+        new: Int64s,
+    ) -> None:
+        """Give numbers to the `new` ones of the `unknown` keys, as far as there are any, and to equal ones."""
+        low = (1 << self.BITS) - 1
+        for i in new.tolist():
+            slot, other = (
+                int(mixed[i] >> np.uint64(64 - self.BITS)),
+                int(mixed[i] >> np.uint64(64 - 2 * self.BITS)) & low,
+            )
+            if len(self.names) > self.MOST or not self._add(data, parts, starts, lengths, i, slot, other):
                 continue
-            again = self._tables[0][slots[unknown]]
-            same = self._are(again, [part[unknown] for part in parts], lengths[unknown])
-            numbers[unknown[same]] = again[same]
-            unknown = unknown[~same]
-        return numbers
+            number = len(self.names) - 1
+            same = self._are(np.full(1, number), [part[unknown] for part in parts], lengths[unknown])
+            numbers[unknown[same]] = number
 
     def _are(self, numbers: Int32s, parts: list[Words], lengths: Int32s) -> Bools:
         same: Bools = self._lengths[numbers] == lengths
@@ -122,13 +150,17 @@ class KeyNames:
 class KeyIndex:
     """The keys of a batch, sorted by depth and then by position, and the objects and arrays that hold them.
 
-    For each key: `keys` is its number, `starts` and `ends` bound its value, `holders` is the number of its object.
+    For each key: `keys` is its number, `hashes` of equal keys are the same, `name_starts` is where it begins, two
+    characters before `starts` where it ends. `starts` and `ends` bound its value, `holders` is its object's number.
     Holders are numbered in the same order; the documents themselves come first, in their order. Of each, `opened_by`
     is the key whose value it is, or -1, `within` the array that it is an element of, or -1. `begins` is where it opens.
-    `depth_ends` says for each depth, from the documents' own, where its keys and holders end in these arrays.
+    `key_depths` and `holder_depths` say for each depth, from the documents' own, where its keys and holders end in
+    these arrays.
     """
 
     keys: Int32s
+    hashes: Words
+    name_starts: Int32s
     starts: Int32s
     ends: Int32s
     holders: Int32s
@@ -138,15 +170,26 @@ class KeyIndex:
     within: Int32s
     key_depths: Int64s
     holder_depths: Int64s
+    _tokens: tuple[Int32s, npt.NDArray[np.uint8], Int32s]
+
+    @cached_property
+    def elements(self) -> tuple[Int32s, Int32s, Int32s]:
+        """Elements of arrays, scalars too, by array: the holder that each lies in, and what bounds it."""
+        positions, kinds, holder_of = self._tokens
+        # Commas between documents are in no holder.
+        begins = np.flatnonzero(((kinds == _COMMA) | (kinds == _ARRAY)) & ~self.is_object[holder_of] & (holder_of >= 0))
+        starts, ends = positions[begins] + 1, positions[np.minimum(begins + 1, len(positions) - 1)]
+        full = starts < ends
+        return holder_of[begins][full], starts[full], ends[full]
 
 
 def index_keys(data: bytes, names: KeyNames) -> KeyIndex | None:
     """Index documents that are objects, one behind the other with a line feed between, padded at both ends.
 
-    Returns None for what cannot be indexed: nested too deep, or of too many different keys.
+    Returns None where one is nested too deep (see `is_too_deep`).
     """
     text = np.frombuffer(data, dtype=np.uint8)
-    words = np.ndarray((len(data) - _WORD + 1,), dtype="<u8", buffer=data, strides=(1,))
+    words = words_of(data)
     tokens, kinds = _tokens(data, text)
     structure = np.flatnonzero(kinds != _QUOTE).astype(np.int32)
     kinds = kinds[structure]
@@ -167,13 +210,13 @@ def index_keys(data: bytes, names: KeyNames) -> KeyIndex | None:
     opened_by, within = _enclosing(order, kinds, depths, holder_of, opening)
     closing_quotes = tokens[at[colons] - 1]
     starts_of_keys = tokens[at[colons] - 2] + 1
-    keys = names.numbers(data, words, starts_of_keys, closing_quotes - starts_of_keys)
-    if keys is None:
-        return None
+    keys, hashes = names.numbers(data, words, starts_of_keys, closing_quotes - starts_of_keys)
     depth_counts = np.bincount(depths[order][colons], minlength=2)[1:]
     holder_counts = np.bincount(depths[order][opening], minlength=2)[1:]
     return KeyIndex(
         keys,
+        hashes,
+        starts_of_keys,
         positions[colons] + 1,
         positions[np.minimum(colons + 1, len(positions) - 1)],
         holder_of[colons],
@@ -183,7 +226,21 @@ def index_keys(data: bytes, names: KeyNames) -> KeyIndex | None:
         within,
         np.cumsum(depth_counts),
         np.cumsum(holder_counts),
+        (positions, kinds, holder_of),
     )
+
+
+def words_of(data: bytes) -> Words:
+    """Return the eight bytes from each byte on, the first one lowest."""
+    return np.ndarray((len(data) - _WORD + 1,), dtype="<u8", buffer=data, strides=(1,))
+
+
+def is_too_deep(record: bytes) -> bool:
+    """Tell whether a record is nested deeper than can be indexed."""
+    _, kinds = _tokens(record, np.frombuffer(record, dtype=np.uint8))
+    folded = kinds | 0x20
+    depths = np.cumsum((folded == _OPEN).view(np.int8) - (folded == _CLOSE).view(np.int8), dtype=np.int32)
+    return bool(depths.max(initial=0) > MOST_LEVELS)
 
 
 def _enclosing(

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Annotated, Any
+from typing import Any
 
 import arro3.core
 import arro3.io
@@ -20,8 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from chalicelib.contracts.contract import Column, Dates, Type
-from chalicelib.flatten import raw_keys
-from chalicelib.flatten.batch_text import NUL, Text
+from chalicelib.flatten.batch_text import Text
 from chalicelib.flatten.columns import Bools, Int64s, lengths, list_items, validity
 from chalicelib.flatten.layout import Layout, Node, Unsupported
 
@@ -52,13 +51,6 @@ _ARROW = {
     Form.BOOLEAN: pa.bool_(),
     Form.TEXT: pa.string(),
 }
-_NUMERIC_TEXT = Annotated[str, msgspec.Meta(pattern=r"\A[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\Z")]
-_DECODED: dict[Form, Any] = {
-    Form.FLOAT: float | _NUMERIC_TEXT | None,
-    Form.INTEGER: Annotated[int, msgspec.Meta(ge=0, lt=10**raw_keys.MAX_DIGITS)] | None,
-    Form.BOOLEAN: bool | None,
-    Form.TEXT: str | None,
-}
 
 
 @dataclass
@@ -67,7 +59,7 @@ class Level:
 
     `parents` says of each element which of the level above encloses it, `documents` which record it is of. `present`
     says whether an element is an object, `values` how many of its values, nested objects and lists among them, are not
-    null.
+    null. `raws` has the JSON texts of values that are not parsed.
     """
 
     parents: Int64s
@@ -75,7 +67,7 @@ class Level:
     present: Bools
     values: Int64s
     arrays: dict[int, pa.Array]
-    raws: dict[int, list[str | None]] = field(default_factory=dict)
+    raws: dict[int, pa.Array] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.documents)
@@ -89,7 +81,6 @@ class LaxParser:
         self._source = source
         self._leaves = tuple(layout.leaves)
         self._schemas: dict[Forms, Any] = {}
-        self._decoders: dict[tuple[Forms, bool], Any] = {}
 
     def peek(self, raws: Sequence[Raw]) -> Forms:
         """Look at the first records: how are the values of each leaf written?"""
@@ -120,27 +111,6 @@ class LaxParser:
         if len(batches) != 1 or batches[0].num_rows != count:
             return None
         return self._levels(batches[0])
-
-    def fitting(self, raws: Sequence[Raw], text: Text, forms: Forms) -> Int64s:
-        """Return which records are objects that have what the parser expects."""
-        decode = self.decoder(forms, forbid_unknown=False).decode
-        fits = text.are_objects
-        for i, raw in enumerate(raws):
-            try:
-                decode(raw)
-            except (msgspec.DecodeError, RecursionError):
-                fits[i] = False
-        if text.holds_nul:
-            fits &= np.fromiter((NUL not in bytes(raw) for raw in raws), np.bool_, len(raws))
-        return np.flatnonzero(fits)
-
-    def decoder(self, forms: Forms, *, forbid_unknown: bool) -> Any:
-        """Return a msgspec decoder of records that have what the parser expects; nothing else if `forbid_unknown`."""
-        key = forms, forbid_unknown
-        if key not in self._decoders:
-            by_leaf = dict(zip(self._leaves, forms, strict=True))
-            self._decoders[key] = msgspec.json.Decoder(_struct(self._layout.record, by_leaf, forbid_unknown))
-        return self._decoders[key]
 
     def _schema(self, forms: Forms) -> Any:
         if forms not in self._schemas:
@@ -244,22 +214,3 @@ def _arrow(node: Node, forms: dict[Node, Form]) -> pa.DataType:
         else:
             fields.append((name, _arrow(child, forms)))
     return pa.struct(fields)
-
-
-def _struct(node: Node, forms: dict[Node, Form], forbid_unknown: bool) -> Any:
-    """Return a msgspec type with the keys of a node, whatever characters they are made of."""
-    fields: list[tuple[str, Any, Any]] = []
-    names = {}
-    for i, (key, child) in enumerate(node.children.items()):
-        if not child.is_parsed:
-            fields.append((f"f{i}", msgspec.Raw, msgspec.Raw()))
-        elif child.is_leaf:
-            kind = msgspec.Raw if forms[child] is Form.BYTES else _DECODED[forms[child]]
-            fields.append((f"f{i}", kind, msgspec.Raw() if kind is msgspec.Raw else None))
-        elif child.items is not None:
-            items = _DECODED[forms[child.items]] if child.items.is_leaf else _struct(child.items, forms, forbid_unknown)
-            fields.append((f"f{i}", list[items] | None, None))  # type: ignore[valid-type]
-        else:
-            fields.append((f"f{i}", _struct(child, forms, forbid_unknown) | None, None))
-        names[f"f{i}"] = key
-    return msgspec.defstruct("Fields", fields, rename=names, forbid_unknown_fields=forbid_unknown, gc=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -10,6 +11,9 @@ from chalicelib.contracts.contract import Column, Contract, CurrencyAt, DigitsAt
 from chalicelib.contracts.paths import JsonPath, Key
 from chalicelib.flatten.follow import generic_path
 from chalicelib.flatten.json_text import below
+
+_UNNAMEABLE = re.compile(r"[\"\\\x00-\x1f]")
+"""What no key may have that msgspec is to look for."""
 
 ROOT = ""
 """The level of the documents; the others are named by the path of their list, ending with `[]`."""
@@ -21,10 +25,9 @@ class Node:
 
     `number` is its own in the layout, `level` the one that it belongs to, `path` its path from there with a dot behind.
     A leaf is read by `columns`, as a number also where only `is_number` says so; one that is not `named` by any is read
-    because a column depends on it, and is an unnamed field all the same. `is_raw` says that columns are read by hand
-    from its bytes (see hand_columns.py): from single elements of a list, which stays an unnamed field as a whole.
-    `is_element` says that it is an element of a list, `is_around` that it lies around the document, where nothing is
-    an unnamed field.
+    because a column depends on it, and is an unnamed field all the same. `is_picked` says that columns are read from
+    single elements of a list here, which stays an unnamed field as a whole (see picked_columns.py). `is_element` says
+    that it is an element of a list, `is_around` that it lies around the document, where nothing is an unnamed field.
     """
 
     number: int
@@ -36,14 +39,14 @@ class Node:
     named: bool = False
     is_number: bool = False
     columns: list[Column] = field(default_factory=list)
-    is_raw: bool = False
+    is_picked: bool = False
     is_element: bool = False
     is_around: bool = False
 
     @property
     def is_aside(self) -> bool:
         """Whether it is an unnamed field, though something of it is read."""
-        is_read = self.is_raw or self.is_leaf
+        is_read = self.is_picked or self.is_leaf
         return is_read and not self.named and self.items is None and not self.is_around
 
     @property
@@ -57,14 +60,14 @@ class Unsupported(Exception):
 
 
 class Layout:
-    """The tree of a contract. Raises Unsupported for one that only the strict way reads."""
+    """The tree of a contract. Raises Unsupported for one that the parser cannot read."""
 
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
         self.nodes: list[Node] = []
         self.levels: dict[str, Node] = {}
-        self.by_hand: set[Column] = set()
-        """Columns that are read by hand, whatever documents hold."""
+        self.picked: list[Column] = []
+        """Columns that are read at elements of lists."""
         self._above: dict[str, str] = {}
         self.record = self._node(ROOT)
         self.document = self.record
@@ -83,10 +86,9 @@ class Layout:
                 self._list(rows.path)
             for column in table.columns:
                 self._add(column)
-        if any(
-            ((node.is_leaf or node.is_raw) and node.children) or (node.is_leaf and node.items) for node in self.nodes
-        ):
-            raise Unsupported
+        for node in self.nodes:
+            if ((node.is_leaf or node.is_picked) and node.children) or (node.is_leaf and node.items):
+                raise Unsupported
 
     def leaf(self, path: JsonPath, *, of_record: bool = False) -> Node:
         """Return the leaf at a path."""
@@ -112,8 +114,11 @@ class Layout:
         if len({path.list_path for path in source.paths}) > 1:
             raise Unsupported
         of_record = isinstance(source, FromRecord)
+        if of_record and len(source.paths) > 1:
+            # Nothing around the document is an unnamed field, also not the value that is not chosen.
+            raise Unsupported
         if not all(isinstance(step, Key) for path in source.paths for step in path.relative):
-            self._add_by_hand(column, source.paths, of_record)
+            self._pick(column, source.paths, of_record)
             return
         for path in source.paths:
             leaf = self._leaf(path, of_record=of_record)
@@ -123,21 +128,21 @@ class Layout:
             leaf = self._leaf(column.minor_units.path)
             leaf.is_number = leaf.is_number or not isinstance(column.minor_units, CurrencyAt)
 
-    def _add_by_hand(self, column: Column, paths: tuple[JsonPath, ...], of_record: bool) -> None:
-        if column.referred or any(raw_keys(path) == path.relative for path in paths):
+    def _pick(self, column: Column, paths: tuple[JsonPath, ...], of_record: bool) -> None:
+        if column.minor_units is not None or any(first_keys(path) == path.relative for path in paths):
             raise Unsupported
         for path in paths:
             node = self.record if of_record else self._list(path.list_path)
-            for key in raw_keys(path):
-                node = self._child(node, key.name)
-            node.is_raw = True
+            for key in first_keys(path):
+                node = self._outer(node, key.name) if of_record else self._child(node, key.name)
+            node.is_picked = True
             node.is_around = of_record
-        self.by_hand.add(column)
+        self.picked.append(column)
 
-    def raw(self, path: JsonPath, *, of_record: bool = False) -> Node:
-        """Return the node that a column is read by hand from: where its path first goes to an element of a list."""
+    def picked_at(self, path: JsonPath, *, of_record: bool = False) -> Node:
+        """Return the node of the list that a path first goes to an element of."""
         node = self.record if of_record else self.levels[str(path.list_path or ROOT)]
-        for key in raw_keys(path):
+        for key in first_keys(path):
             node = node.children[key.name]
         return node
 
@@ -146,7 +151,7 @@ class Layout:
         for step in path.relative:
             if not isinstance(step, Key):
                 raise Unsupported
-            node = self._child(node, step.name)
+            node = self._outer(node, step.name) if of_record else self._child(node, step.name)
         node.is_leaf = True
         return node
 
@@ -168,8 +173,17 @@ class Layout:
             self.levels[name] = node.items
         return self.levels[name]
 
+    def _outer(self, node: Node, name: str) -> Node:
+        """Return the node of a key around the document."""
+        if node is self.document:
+            # What is read as lying around the document, and lies in it, is an unnamed field of it all the same.
+            raise Unsupported
+        return self._child(node, name, around=True)
+
     def _child(self, node: Node, name: str, *, around: bool = False) -> Node:
         if name not in node.children:
+            if _UNNAMEABLE.search(name):
+                raise Unsupported
             child = self._node(node.level)
             child.path = f"{below(node.path, name)}."
             child.is_around = around
@@ -182,6 +196,6 @@ class Layout:
         return node
 
 
-def raw_keys(path: JsonPath) -> tuple[Key, ...]:
+def first_keys(path: JsonPath) -> tuple[Key, ...]:
     """Return the keys that a path begins with, from its level on."""
     return tuple(step for step in takewhile(lambda step: isinstance(step, Key), path.relative) if isinstance(step, Key))

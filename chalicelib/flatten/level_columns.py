@@ -23,7 +23,6 @@ from chalicelib.contracts.paths import JsonPath
 from chalicelib.flatten import columns, date_values, values
 from chalicelib.flatten.columns import Bools, Int64s
 from chalicelib.flatten.conversion import converted, exact_digits, whole, without_nulls
-from chalicelib.flatten.hand_columns import HandColumn
 from chalicelib.flatten.lax_parser import Level
 from chalicelib.flatten.layout import ROOT, Layout
 from chalicelib.flatten.schema import arrow_type
@@ -41,7 +40,7 @@ class LevelColumns:
         self._latest_ms = latest_ms
         self._earliest_ms = date_values.ms_of(self._contract.earliest)
 
-    def make(self, levels: dict[str, Level], good: Bools, by_hand: Mapping[Column, HandColumn]) -> Made:
+    def make(self, levels: dict[str, Level], good: Bools, picked: Mapping[Column, tuple[pa.Array, Bools]]) -> Made:
         """Return all columns that are read at a path, and clear `good` for documents with what is not certain."""
         made: Made = {}
         for table in self._contract.tables:
@@ -49,11 +48,14 @@ class LevelColumns:
                 if isinstance(column.source, FromDocument | FromRecord):
                     name, level = level_of(column, levels)
                     fine: Bools = level.present.copy()
-                    hand = by_hand.get(column)
-                    if hand is None:
-                        made[table.name, column.name] = self._column(column, name, levels, fine)
+                    if column in picked:
+                        array, certain = picked[column]
+                        fine &= certain
                     else:
-                        made[table.name, column.name] = _read_by_hand(column, hand, level, fine)
+                        array = self._column(column, name, levels, fine)
+                    if column == self._contract.date_column:
+                        self._check_date(column, array, fine)
+                    made[table.name, column.name] = array
                     good[level.documents[~fine]] = False
             for column in table.products:
                 self._multiply(table, column, levels, made, good)
@@ -89,12 +91,11 @@ class LevelColumns:
             made = self._decimal(column, name, array, levels, fine)
         else:
             made = converted(column, array, fine)
-        if column == self._contract.date_column:
-            ms = (
-                columns.numbers(made) if column.type is Type.TIMESTAMP else _days(made) * date_values.MILLISECONDS_A_DAY
-            )
-            fine &= (ms >= self._earliest_ms) & (ms <= self._latest_ms)
         return made
+
+    def _check_date(self, column: Column, array: pa.Array, fine: Bools) -> None:
+        ms = columns.numbers(array) if column.type is Type.TIMESTAMP else _days(array) * date_values.MILLISECONDS_A_DAY
+        fine &= (ms >= self._earliest_ms) & (ms <= self._latest_ms)
 
     def _chosen(self, column: Column, level: Level, fine: Bools) -> pa.Array:
         """Return the first value of the column's paths; where two hold one, the strict way tells what the other is."""
@@ -163,20 +164,9 @@ class LevelColumns:
             else columns.take(made[table.name, each.name], ancestors(deepest, name, self._layout, levels))
             for each, name in zip(ones, names, strict=True)
         ]
-        one, other = (columns.numbers(array) for array in arrays)
-        excess = sum(each.scale or 0 for each in ones) - (column.scale or 0)
-        fine = np.abs(one.astype(np.float64) * other) * 10.0 ** max(-excess, 0) < 9.2e18
-        units = one * other
-        if excess > 0:
-            fine &= units % 10**excess == 0
-            units = units // 10**excess
-        else:
-            units = units * 10**-excess
-        fine &= np.abs(units) <= values.MAX_UNITS
-        first, second = (columns.validity(array) for array in arrays)
-        valid = second if first is None else first if second is None else first & second
-        good[levels[deepest].documents[~fine if valid is None else ~fine & valid]] = False
-        made[table.name, column.name] = columns.column(arrow_type(column), np.where(fine, units, 0), valid)
+        fine: Bools = np.ones(len(levels[deepest]), np.bool_)
+        made[table.name, column.name] = product(column, ones, arrays, fine)
+        good[levels[deepest].documents[~fine]] = False
 
     def _level_name(self, table: Table, column: Column) -> str:
         level = table.level(column)
@@ -187,9 +177,22 @@ def _paths(column: Column) -> tuple[JsonPath, ...]:
     return column.source.paths if isinstance(column.source, FromDocument | FromRecord) else ()
 
 
-def _read_by_hand(column: Column, hand: HandColumn, level: Level, fine: Bools) -> pa.Array:
-    texts = [level.raws.get(node.number, [None] * len(level)) for node in hand.nodes]
-    return columns.column_of(arrow_type(column), hand.read(texts, fine))
+def product(column: Column, factors: list[Column], arrays: list[pa.Array], fine: Bools) -> pa.Array:
+    """Return the product of two columns, and clear `fine` where it does not fit."""
+    one, other = (columns.numbers(array) for array in arrays)
+    excess = sum(each.scale or 0 for each in factors) - (column.scale or 0)
+    fits = np.abs(one.astype(np.float64) * other) * 10.0 ** max(-excess, 0) < 9.2e18
+    units = one * other
+    if excess > 0:
+        fits &= units % 10**excess == 0
+        units = units // 10**excess
+    else:
+        units = units * 10**-excess
+    fits &= np.abs(units) <= values.MAX_UNITS
+    first, second = (columns.validity(array) for array in arrays)
+    valid = second if first is None else first if second is None else first & second
+    fine &= fits if valid is None else fits | ~valid
+    return columns.column(arrow_type(column), np.where(fits, units, 0), valid)
 
 
 def level_of(column: Column, levels: dict[str, Level]) -> tuple[str, Level]:

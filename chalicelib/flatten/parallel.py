@@ -7,8 +7,9 @@ sending them, and end with the process. A second process would copy both ways.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 
 from chalicelib.documents.records import Batch
 from chalicelib.flatten.flattener import Flattened, Flattener
@@ -34,7 +35,7 @@ def flattened(batches: Iterable[Batch], flattener: Callable[[], Flattener], core
     """
     if cores < LEAST_CORES:
         return _one_by_one(batches, flattener())
-    return _in_turns(batches, [flattener() for _ in range(WORKERS)], flattener())
+    return _in_turns(batches, flattener)
 
 
 def _one_by_one(batches: Iterable[Batch], flattener: Flattener) -> FlattenedBatches:
@@ -42,18 +43,30 @@ def _one_by_one(batches: Iterable[Batch], flattener: Flattener) -> FlattenedBatc
         yield batch, flattener.flatten(batch)
 
 
-def _in_turns(batches: Iterable[Batch], flatteners: list[Flattener], for_large: Flattener) -> FlattenedBatches:
+def _in_turns(batches: Iterable[Batch], flattener: Callable[[], Flattener]) -> FlattenedBatches:
+    remaining = iter(batches)
+    beginning = deque(islice(remaining, 2))
+    if len(beginning) < 2:
+        # Most sources are small, and making a flattener costs as much as its work on ten orders: one does.
+        yield from _one_by_one(beginning, flattener())
+        return
+    flatteners = [flattener() for _ in range(WORKERS)]
     threads = [ThreadPoolExecutor(max_workers=1, thread_name_prefix="flatten") for _ in flatteners]
     pending: deque[tuple[Batch, Future[Flattened | None]]] = deque()
+    for_large: list[Flattener] = []
 
     def first() -> tuple[Batch, Iterable[Flattened]]:
         batch, job = pending.popleft()
         whole = job.result()
+        if whole is not None:
+            return batch, (whole,)
+        if not for_large:
+            for_large.append(flattener())
         # What is large comes in parts, none of which is made before the one before is written.
-        return batch, for_large.flatten(batch) if whole is None else (whole,)
+        return batch, for_large[0].flatten(batch)
 
     try:
-        for i, batch in enumerate(batches):
+        for i, batch in enumerate(_all(beginning, remaining)):
             turn = i % len(threads)
             pending.append((batch, threads[turn].submit(flatteners[turn].whole, batch)))
             if len(pending) > AHEAD:
@@ -63,3 +76,10 @@ def _in_turns(batches: Iterable[Batch], flatteners: list[Flattener], for_large: 
     finally:
         for thread in threads:
             thread.shutdown(wait=True, cancel_futures=True)
+
+
+def _all(beginning: deque[Batch], remaining: Iterator[Batch]) -> Iterator[Batch]:
+    """Return all batches, holding none of them."""
+    while beginning:
+        yield beginning.popleft()
+    yield from remaining

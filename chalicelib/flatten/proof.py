@@ -17,7 +17,7 @@ class IntegerProof:
     def __init__(self, layout: Layout) -> None:
         self._last_keys = {leaf.number: name for node in layout.nodes for name, leaf in node.children.items()}
         keys = {self._last_keys[leaf.number] for leaf in layout.leaves if not leaf.is_element}
-        self._offsets = raw_keys.discriminating_offsets(keys)
+        self._offsets = raw_keys.discriminating_offsets(frozenset(keys))
 
     def check_integers(
         self,

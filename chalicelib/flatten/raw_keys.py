@@ -19,7 +19,8 @@ contract's: a field that the contract does not name may have the same key.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 import numpy as np
@@ -136,7 +137,8 @@ class Keys:
         return quotes if whole.all() else quotes[whole]
 
 
-def discriminating_offsets(names: Iterable[str]) -> dict[str, int]:
+@functools.lru_cache(maxsize=64)
+def discriminating_offsets(names: frozenset[str]) -> Mapping[str, int]:
     """Return for each key how far before its colon it has a byte that few others have there: many end in `_id`."""
     keys = {name: f'"{name}":'.encode() for name in names}
 

@@ -11,6 +11,7 @@ from chalicelib.contracts.contract import (
     Column,
     Contract,
     CurrencyAt,
+    DigitsAt,
     DivisorAt,
     FixedDigits,
     FromDocument,
@@ -21,6 +22,7 @@ from chalicelib.contracts.contract import (
     Type,
 )
 from chalicelib.contracts.currencies import MINOR_UNIT_DIGITS
+from chalicelib.contracts.paths import Key
 from chalicelib.errors import shown
 from chalicelib.flatten import date_values, values
 from chalicelib.flatten.diagnosis import absence
@@ -29,7 +31,7 @@ from chalicelib.flatten.json_text import RejectedDocument, compact
 from chalicelib.flatten.scalars import InvalidValue, kind
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Element:
     """The document, or an element of a list of rows: its value, its path (empty, or ending with a dot), its numbers."""
 
@@ -51,9 +53,34 @@ class ColumnReader:
         self._of_record = isinstance(column.source, FromRecord)
         self._is_date = column == contract.date_column
         self._read = values.reader(column) if column.type is not Type.JSON else None
+        self._plain = None if column.minor_units is not None or self._is_date else self._read
+        self._has_nulls = bool(column.nulls)
+        self._required = column.required
+        self._level = self.paths[0].level
+        steps = self.paths[0].relative
+        keys = tuple(step.name for step in steps if isinstance(step, Key))
+        self._keys = keys if len(self.paths) == 1 and len(keys) == len(steps) else None
+        """The keys of the only path; None where there are others, or where it goes to an element of a list."""
 
     def read(self, elements: list[Element], record: Any) -> Any:
         """Return the value, None for NULL. Raises RejectedDocument."""
+        if self._keys is None:
+            return self._read_first(elements, record)
+        value = record if self._of_record else elements[self._level].value
+        for key in self._keys:
+            if not isinstance(value, dict):
+                return self._read_first(elements, record)
+            value = value.get(key)
+        if value is None or value == "" or self._has_nulls:
+            return None if value is None and not self._required else self._read_first(elements, record)
+        try:
+            return self._converted(value, elements) if self._plain is None else self._plain(value)
+        except InvalidValue:
+            # Read again, it is rejected with its path, which nobody asks for otherwise.
+            return self._read_first(elements, record)
+
+    def _read_first(self, elements: list[Element], record: Any) -> Any:
+        """Return the value of the first path that has one, whatever lies on the way."""
         value, path = None, ""
         for each in self.paths:
             element = Element(record, "", ()) if self._of_record else elements[each.level]
@@ -100,18 +127,7 @@ class ColumnReader:
             return units.digits
         element = elements[units.path.level]
         value, path = follow(element.value, units.path.relative, element.path)
-        if isinstance(units, CurrencyAt):
-            digits = MINOR_UNIT_DIGITS.get(value.upper()) if isinstance(value, str) else None
-            if digits is None:
-                raise InvalidValue(f"its currency at {path} is {kind(value)}: send an ISO 4217 code, such as EUR")
-            return digits
-        number = values.integer(value) if isinstance(value, str) else -1
-        if isinstance(units, DivisorAt):
-            number = len(str(number)) - 1 if str(number).strip("0") == "1" else -1
-        if not 0 <= number <= values.MAX_DIGITS:
-            what = "a power of ten" if isinstance(units, DivisorAt) else "a number of digits"
-            raise InvalidValue(f"{path}, which says how many decimals it has, is {kind(value)}: send {what}")
-        return number
+        return digits_at(units, value, path)
 
     def _reject_absence(self, elements: list[Element]) -> NoReturn:
         """Raise RejectedDocument for a required value that is missing, null or empty."""
@@ -121,6 +137,22 @@ class ColumnReader:
             str(path) if path.level == 0 else element.path.removesuffix("."),
             absence(element.value, self._column, self._contract, path),
         )
+
+
+def digits_at(units: CurrencyAt | DigitsAt | DivisorAt, value: Any, path: str) -> int:
+    """Return how many decimals a value at `path` says that an amount has. Raises InvalidValue."""
+    if isinstance(units, CurrencyAt):
+        digits = MINOR_UNIT_DIGITS.get(value.upper()) if isinstance(value, str) else None
+        if digits is None:
+            raise InvalidValue(f"its currency at {path} is {kind(value)}: send an ISO 4217 code, such as EUR")
+        return digits
+    number = values.integer(value) if isinstance(value, str) else -1
+    if isinstance(units, DivisorAt):
+        number = len(str(number)) - 1 if str(number).strip("0") == "1" else -1
+    if not 0 <= number <= values.MAX_DIGITS:
+        what = "a power of ten" if isinstance(units, DivisorAt) else "a number of digits"
+        raise InvalidValue(f"{path}, which says how many decimals it has, is {kind(value)}: send {what}")
+    return number
 
 
 class ProductReader:

@@ -31,12 +31,12 @@ class Spans:
     ends: Int32s
 
 
-def raw_texts(data: bytes, spans: Spans, count: int) -> list[str | None]:
-    """Return the JSON texts of a node's values for all `count` elements of its level, None where there is none."""
-    texts: list[str | None] = [None] * count
-    for i, start, end in zip(spans.elements.tolist(), spans.starts.tolist(), spans.ends.tolist(), strict=True):
-        texts[i] = data[start:end].decode()
-    return texts
+def raw_texts(data: bytes, spans: Spans, count: int) -> pa.Array:
+    """Return the JSON texts of a node's values for all `count` elements of its level, NULL where there is none."""
+    index_of = np.zeros(count, dtype=np.int64)
+    has = np.zeros(count, dtype=np.bool_)
+    index_of[spans.elements], has[spans.elements] = 2 * np.arange(len(spans.elements)), True
+    return columns.take(cut_out(data, spans.starts, spans.ends), index_of, has)
 
 
 def kept_as_sent(data: bytes, spans: Spans, nulls: Nulls, sound_elements: Bools) -> pa.Array:
@@ -78,14 +78,6 @@ def are_plain_digits(data: bytes, spans: Spans) -> tuple[Int64s, Bools]:
     for i in range(min(int(sizes.max(initial=0)), MAX_DIGITS)):
         good &= (text[spans.starts + i] - np.uint8(ord("0")) < 10) | (sizes <= i)
     return spans.elements, good | (text[spans.starts] == _NULL)
-
-
-def spread_texts(texts: list[str | None], usable: Bools, positions: Int64s, count: int) -> list[str | None]:
-    """Return `count` texts with the usable ones of `texts` at `positions`, None elsewhere."""
-    spread: list[str | None] = [None] * count
-    for position, i in zip(positions.tolist(), np.flatnonzero(usable).tolist(), strict=True):
-        spread[position] = texts[i]
-    return spread
 
 
 def with_escapes(data: bytes, starts: Int32s, ends: Int32s) -> Int64s:

@@ -22,12 +22,12 @@ from chalicelib.contracts.contract import (
     Type,
 )
 from chalicelib.flatten import date_values, values
-from chalicelib.flatten.diagnosis import no_document
+from chalicelib.flatten.around import AroundDocument
 from chalicelib.flatten.follow import follow, holds
 from chalicelib.flatten.json_text import RejectedDocument, parsed, with_own
 from chalicelib.flatten.observations import Observations
 from chalicelib.flatten.readers import ColumnReader, Element, ProductReader
-from chalicelib.flatten.scalars import NumberText, kind
+from chalicelib.flatten.scalars import kind
 from chalicelib.flatten.unnamed import UnnamedFields
 
 
@@ -60,7 +60,9 @@ class StrictDecoder:
 
     def __init__(self, contract: Contract, latest_ms: int, observations: Observations | None = None) -> None:
         self._contract = contract
-        self.unnamed = UnnamedFields(contract, observations or Observations())
+        observations = observations or Observations()
+        self.unnamed = UnnamedFields(contract, observations)
+        self._around = AroundDocument(contract, observations)
         self._tables = [_TableReader(contract, table, self.unnamed, latest_ms) for table in contract.tables]
         self._date = None if contract.date_column.source is Origin.SOURCE_MODIFIED_AT else contract.date_column
         self._date_is_date = contract.date_column.type is Type.DATE
@@ -68,7 +70,7 @@ class StrictDecoder:
     def decode(self, raw: bytes) -> DecodedDocument:
         """Decode one record. Raises RejectedDocument for the first thing that breaks the contract."""
         record = parsed(raw)
-        document = document_in(record, self._contract)
+        document = self._around.document_in(record)
         if not isinstance(document, dict):
             raise RejectedDocument(str(self._contract.at or ""), f"expected a JSON object, found {kind(document)}")
         tables, elements, size = [], [], 0
@@ -86,30 +88,11 @@ class StrictDecoder:
         return value * date_values.MILLISECONDS_A_DAY if self._date_is_date else value
 
 
-def document_in(record: Any, contract: Contract) -> Any:
-    """Return the document of a record: at `contract.at`, where a text on the way is JSON. Raises RejectedDocument."""
-    if contract.at is None:
-        return record
-    document, path = record, ""
-    for step in contract.at.relative:
-        document, path = follow(document, (step,), path)
-        if isinstance(document, str) and not isinstance(document, NumberText):
-            try:
-                document = parsed(document.encode())
-            except RejectedDocument as problem:
-                raise RejectedDocument(path, f"the text is to be JSON: {problem.reason}") from None
-        path += "."
-    if document is None:
-        raise RejectedDocument(str(contract.at), no_document(record, contract))
-    return document
-
-
 class _TableReader:
     """Reads the rows of one table from a document."""
 
     def __init__(self, contract: Contract, table: Table, unnamed: UnnamedFields, latest_ms: int) -> None:
         self._table = table
-        self._unnamed = unnamed
         columns = read_columns(table)
         self.positions = {column.name: i for i, column in enumerate(columns)}
         self._readers: list[list[ColumnReader]] = [[] for _ in range(table.depth + 1)]
@@ -127,8 +110,14 @@ class _TableReader:
             for level, readers in enumerate(self._readers[1:], 1)
         ]
         self._products = [ProductReader(table, column, self.positions) for column in table.products]
+        self._texts = [i for i, column in enumerate(columns) if column.glue_type == "string"]
         self._extra = self.positions[table.of(Origin.EXTRA_FIELDS).name]
-        self._keeps = [keeps_unnamed(contract, table, level) for level in range(table.depth + 1)]
+        self._unnamed = [
+            unnamed.reader(table.lists[level - 1].path if level else None)
+            if keeps_unnamed(contract, table, level)
+            else None
+            for level in range(table.depth + 1)
+        ]
 
     def read(self, document: dict[str, Any], record: Any) -> tuple[list[list[Any]], int, int]:
         """Return a document's rows, at least one, how many elements made, and about how many bytes they take."""
@@ -179,17 +168,21 @@ class _TableReader:
         level = len(elements) - 1
         for reader in self._readers[level]:
             row[reader.position] = reader.read(elements, record)
-        if self._keeps[level]:
-            rows = self._table.lists[level - 1].path if level else None
-            own = self._unnamed.of(elements[-1].value, rows, elements[-1].path)
-            row[self._extra] = with_own(fields, own)
+        unnamed = self._unnamed[level]
+        if unnamed is not None:
+            row[self._extra] = with_own(fields, unnamed(elements[-1].value, elements[-1].path))
 
     def _finish(self, row: list[Any], element: Element, numbers: list[tuple[int, int, _Numbers]]) -> int:
         for i, level, numbering in numbers:
             row[i] = numbering.get(element.indexes[:level]) if len(element.indexes) >= level else None
         for product in self._products:
             product.multiply(row, element.path)
-        return values.ROW_BYTES + sum(len(each.encode()) for each in row if isinstance(each, str))
+        size = values.ROW_BYTES
+        for i in self._texts:
+            text = row[i]
+            if text is not None:
+                size += len(text) if text.isascii() else len(text.encode())
+        return size
 
 
 _Numbers = dict[tuple[int, ...], int]

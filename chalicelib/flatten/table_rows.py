@@ -46,12 +46,9 @@ class TableColumns:
 
 
 def rows_of(
-    contract: Contract, table: Table, levels: dict[str, Level], made: Made, texts: dict[str, pa.Array], good: Bools
+    contract: Contract, table: Table, levels: dict[str, Level], made: Made, texts: dict[str, pa.Array]
 ) -> TableColumns:
-    """Return the rows of a table; clear `good` for documents of which an element is in no row.
-
-    `texts` are the unnamed fields of each level's elements, JSON objects without braces.
-    """
+    """Return the rows of a table. `texts` are the unnamed fields of each level's elements: objects without braces."""
     names = [ROOT, *(str(rows.path) for rows in table.lists)]
     count = len(levels[ROOT])
     deepest = levels[names[-1]]
@@ -64,12 +61,11 @@ def rows_of(
         for name in reversed(names[1:]):
             element_of_row[name] = _placed(elements, has)
             elements = levels[name].parents[elements]
-    _check_enclosing(contract, table, levels, good)
     valid = None if has.all() else has
     arrays: dict[str, pa.Array] = {}
     for column in table.columns:
         source = column.source
-        if isinstance(source, RowNumber):
+        if isinstance(source, RowNumber) and (table.name, column.name) not in made:
             level = levels[str(source.of)]
             numbers = _numbers(level, count)[_elements(element_of_row, str(source.of))]
             arrays[column.name] = columns.column(pa.int32(), numbers, valid)
@@ -130,15 +126,15 @@ def _numbers(level: Level, count: int) -> Int64s:
     return elements
 
 
-def _check_enclosing(contract: Contract, table: Table, levels: dict[str, Level], good: Bools) -> None:
-    """Clear `good` for documents with an element that encloses rows of this table, has none, and makes none itself."""
-    for rows, inner in zip(table.lists[:-1], table.lists[1:], strict=True):
-        if any(other.rows == rows.path for other in contract.tables):
-            continue
-        level = levels[str(rows.path)]
-        used = np.zeros(len(level), dtype=np.bool_)
-        used[levels[str(inner.path)].parents] = True
-        good[level.documents[~used]] = False
+def check_enclosing(contract: Contract, levels: dict[str, Level], good: Bools) -> None:
+    """Clear `good` for documents with an element that encloses rows of a table, has none, and makes none itself."""
+    for table in contract.tables:
+        for rows, inner in zip(table.lists[:-1], table.lists[1:], strict=True):
+            if not any(other.rows == rows.path for other in contract.tables):
+                level = levels[str(rows.path)]
+                used = np.zeros(len(level), dtype=np.bool_)
+                used[levels[str(inner.path)].parents] = True
+                good[level.documents[~used]] = False
 
 
 def _joined(parts: list[tuple[pa.Array, Int64s, str]], has: Bools) -> pa.Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import takewhile
@@ -51,6 +52,11 @@ class Node:
         return {_folded(key): key for key in self.children}
 
     @cached_property
+    def makes_rows_of_all(self) -> bool:
+        """Whether the key's value is a list of which each element makes a row of some table, whatever it is."""
+        return any(table.lists[level].where is None and level + 1 == table.depth for table, level in self.lists)
+
+    @cached_property
     def flat(self) -> frozenset[str]:
         """The keys whose values are taken whole."""
         return frozenset(key for key, node in self.children.items() if node.is_named)
@@ -61,7 +67,8 @@ class UnnamedFields:
 
     def __init__(self, contract: Contract, observations: Observations) -> None:
         self._observations = observations
-        self._roots: dict[JsonPath | None, Node] = {}
+        self.roots: dict[JsonPath | None, Node] = {}
+        """What the contract names in the document, and in the elements of its lists, by their paths."""
         self._by_path: dict[tuple[str, str], Node] = {}
         for table in contract.tables:
             for column in table.columns:
@@ -75,18 +82,23 @@ class UnnamedFields:
                 if node is not None:
                     node.lists.append((table, level))
 
-    def of(self, element: Any, rows: JsonPath | None, prefix: str) -> Fields:
-        """Return the unnamed fields of the document (`rows` is None), or of an element of the list `rows`.
+    def reader(self, rows: JsonPath | None) -> Callable[[Any, str], Fields]:
+        """Return what reads the unnamed fields of a document (`rows` is None), or of an element of the list `rows`.
 
-        `prefix` is the path of the element with its number, empty for the document, else ending with a dot; fields are
-        keyed by the path without numbers. Raises RejectedDocument for a key that is given twice, and for what no JSON
-        text can hold.
+        It is given the document or element, and the path of it with its number, empty for the document, else ending
+        with a dot; fields are keyed by the path without numbers. It raises RejectedDocument for a key that is given
+        twice, and for what no JSON text can hold.
         """
-        fields: Fields = {}
-        if isinstance(element, dict):
-            generic = f"{generic_path(rows)}." if rows else ""
-            self._collect(element, self._roots.setdefault(rows, Node()), prefix, generic, fields, element)
-        return fields
+        root = self.roots.setdefault(rows, Node())
+        generic = f"{generic_path(rows)}." if rows else ""
+
+        def read(element: Any, prefix: str) -> Fields:
+            fields: Fields = {}
+            if isinstance(element, dict):
+                self._collect(element, root, prefix, generic, fields, element)
+            return fields
+
+        return read
 
     def _collect(
         self, value: dict[str, Any], node: Node, path: str, generic: str, fields: Fields, element: Any
@@ -98,13 +110,15 @@ class UnnamedFields:
         for key, inner in value.items():
             child = node.children.get(key)
             if child is None:
-                self._note(key, node, generic)
+                self.note_in(key, node, generic)
                 fields[below(generic, key)] = compact(inner, below(path, key))
-            elif inner is not None and not child.is_named and not _is_chosen(child, element):
+            elif inner is not None and not child.is_named and not (child.choices and _is_chosen(child, element)):
                 self._collect_known(inner, child, below(path, key), below(generic, key), fields, element)
 
     def _collect_known(self, value: Any, node: Node, path: str, generic: str, fields: Fields, element: Any) -> None:
         """Collect from a value that the contract knows, and that no column takes whole."""
+        if node.makes_rows_of_all:
+            return
         if node.lists:
             unused = [each for each in _elements(value) if not _makes_rows(each, node.lists)]
             if unused and isinstance(value, list | dict):
@@ -118,9 +132,13 @@ class UnnamedFields:
         """Remember a key that an object of the contract does not have; `path` ends with a dot, `level` is its list."""
         node = self._by_path.get((level, path))
         if node is not None:
-            self._note(key, node, path)
+            self.note_in(key, node, path)
 
-    def _note(self, key: str, node: Node, generic: str) -> None:
+    def note_around(self, path: str) -> None:
+        """Remember the path of what lies around a document, on no path of the contract."""
+        self._observations.note_around(path)
+
+    def note_in(self, key: str, node: Node, generic: str) -> None:
         """Remember a key that `node` does not have: as a near miss if it has one that is nearly the same."""
         if key in node.others or len(key) > _LONGEST_KEY or len(node.others) >= _MOST_OTHERS:
             return
@@ -156,7 +174,7 @@ class UnnamedFields:
             return None
         level = str(rows or "")
         path = f"{generic_path(rows)}." if rows else ""
-        node = self._roots.setdefault(rows, Node())
+        node = self.roots.setdefault(rows, Node())
         self._by_path[level, path] = node
         for step in steps:
             node.is_object = True

@@ -1,45 +1,50 @@
-"""Cuts the unnamed fields out of a batch of documents as they were sent, for all documents at once.
+"""Cuts the unnamed fields out of a batch of documents, for all documents at once.
 
-What the strict way does field by field (see unnamed.py), this does by positions: each key of the batch is found (see
-key_index.py), its place in the contract's layout follows from that of its object, and where it has none, its value is a
-run of bytes that is copied. Documents of which that is not sure are told: keys written with escapes, keys given twice.
+What the strict way does field by field (see unnamed.py), compiled code does in one pass over the batch's bytes (see
+native/unnamed_fields.c). It is given the layout of the contract as tables, and learns the keys that it meets: each gets
+a slot, as the contract's own keys have, with the literal that stands before its value. Documents of which it is not
+certain that the strict way would say the same are not sound: keys given twice or written with escapes, halves of
+surrogate pairs, deep nesting.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import ctypes
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from chalicelib.flatten import columns
-from chalicelib.flatten.columns import Bools
-from chalicelib.flatten.json_text import RejectedDocument, below, compact, parsed, quoted
-from chalicelib.flatten.key_index import Int32s, KeyIndex, KeyNames, index_keys
+from chalicelib.flatten.batch_text import Text
+from chalicelib.flatten.columns import Bools, Int64s
+from chalicelib.flatten.key_slots import KeySlots
 from chalicelib.flatten.layout import Layout, Node
-from chalicelib.flatten.spans import Spans, cut_out, with_escapes
+from chalicelib.flatten.native_library import DONE, FULL, HASHES, NAME, SEEN, SPAN, LevelStruct, ScanStruct, library
+from chalicelib.flatten.spans import Spans
 from chalicelib.flatten.unnamed import UnnamedFields
+from chalicelib.settings import MIB
+
+MOST_BYTES = 128 * MIB
+"""No more room than this is made for the unnamed fields of a batch: beyond, a document repeats long paths."""
+
+TOO_ROOMY = 8
+"""How many times what a batch needs is given back: what one large document needed."""
 
 PADDING = b" " * 64
-MOST_CELLS = 1 << 25
-"""How many bytes may be spent on noticing keys that are given twice."""
-MAX_DIGITS = 18
-"""Longer integers may not fit 64 bits."""
-
-_UNNAMED = -1
-_OPEN_OBJECT, _NULL = b"{n"
+_FIRST_CAPACITY = 1 << 12
 
 
 @dataclass(frozen=True)
 class UnnamedTexts:
-    """What was found of a batch: which documents are `sound`, and of each level the unnamed fields of its elements.
+    """What was read of a batch: which documents are `sound`, and of each level the unnamed fields of its elements.
 
     `texts` are JSON objects without their braces, NULL where an element has no such field. `documents` says of each
-    level which document each element is of, `leaves` where the values of leaves lie that were asked for.
+    level which document each element is of, `leaves` where in `data` the values of nodes are that were asked for, as
+    compact JSON. What is not sound has no elements but the document itself.
     """
 
     data: bytes
@@ -53,202 +58,143 @@ class UnnamedReader:
     """Reads the unnamed fields of batches. Near misses are noted with `fields`."""
 
     def __init__(self, layout: Layout, fields: UnnamedFields) -> None:
+        self._library = library()
         self._layout = layout
-        self._fields = fields
-        self._names = KeyNames()
-        self._learned = 0
-        nodes = layout.nodes
-        self._inside = len(nodes)
-        """The number of what lies in a named leaf or an unnamed field."""
-        self._children = np.full((len(nodes) + 1, KeyNames.MOST + 1), _UNNAMED, dtype=np.int32)
-        self._children[self._inside] = self._inside
-        self._literals: list[bytes] = []
-        self._literal_of = np.full((len(nodes), KeyNames.MOST + 1), -1, dtype=np.int32)
-        self._is_aside = np.array([node.is_aside for node in nodes] + [False])
-        """Nodes whose values are unnamed fields, though something of them is read."""
-        self._escaped = np.zeros(KeyNames.MOST + 1, dtype=np.bool_)
-        self._escaped[0] = True
-        self._items = np.array([node.items.number if node.items else -1 for node in nodes] + [-1], dtype=np.int32)
-        self._is_object = np.array([bool(node.children) for node in nodes] + [False])
-        levels = {name: i for i, name in enumerate(layout.levels)}
-        self._levels = list(levels)
-        self._level_of = np.array([levels[node.level] for node in nodes], dtype=np.int32)
-        for node in nodes:
-            if node.is_around:
-                self._children[node.number] = self._inside
-
-    def read(self, raws: Sequence[Any], asked: Sequence[Node], aside: dict[int, Bools]) -> UnnamedTexts | None:
-        """Read a batch of records that are objects. Returns None if it cannot.
-
-        `asked` are leaves whose bytes are wanted, `aside` says of leaves which documents' values are unnamed fields.
-        """
-        data = b"".join(
-            [PADDING, memoryview(msgspec.json.format(b"[" + b",".join(raws) + b"]", indent=-1))[1:-1], PADDING]
-        )
-        index = index_keys(data, self._names)
-        if index is None or index.holder_depths[0] != len(raws):
-            return None
-        self._learn()
-        resolved = self._resolve(index)
-        for number, documents in aside.items():
-            mine = np.flatnonzero(resolved.keys == number)
-            resolved.keys[mine[documents[resolved.documents[index.holders[mine]]]]] = _UNNAMED
-        sound = np.ones(len(raws), dtype=np.bool_)
-        sound[resolved.documents[index.holders[self._escaped[index.keys]]]] = False
-        if not self._check_repeated(index, resolved, sound):
-            return None
-        self._check_objects(data, index, resolved, sound)
-        texts = {name: self._texts(data, index, resolved, i, sound) for i, name in enumerate(self._levels)}
-        leaves = {leaf.number: _spans(index, resolved, leaf.number) for leaf in asked}
-        of_elements = {
-            name: resolved.documents[resolved.nodes == self._layout.levels[name].number]
-            if name
-            else np.arange(len(raws))
-            for name in self._levels
+        self._slots = KeySlots(self._library, layout, fields) if self._library else None
+        self._levels = [_Level() for _ in layout.levels]
+        self._arrays: dict[str, npt.NDArray[Any]] = {
+            "spans": np.empty(_FIRST_CAPACITY, SPAN),
+            "names": np.empty(_FIRST_CAPACITY, NAME),
+            "values": np.empty(_FIRST_CAPACITY, np.uint8),
+            "hashes": np.empty(HASHES, np.uint64),
+            "seen": np.zeros(SEEN, np.uint64),
         }
-        return UnnamedTexts(data, sound, texts, of_elements, leaves)
+        self._scan = ScanStruct(record=layout.record.number, levels_count=len(layout.levels), epoch=1)
 
-    def _learn(self) -> None:
-        """Put keys that were not seen before into the table."""
-        for number in range(max(self._learned, 1), len(self._names.names)):
-            key = self._names.names[number]
-            self._escaped[number] = b"\\" in key
-            name = key.decode()
-            for node in self._layout.nodes:
-                child = node.children.get(name)
-                if child is not None:
-                    self._children[node.number, number] = child.number
-        self._learned = len(self._names.names)
+    def read(self, text: Text, which: Int64s, asked: Sequence[Node], aside: Mapping[int, Bools]) -> UnnamedTexts | None:
+        """Read those of the records of a text that `which` says, all of them objects. Returns None if it cannot.
 
-    def _resolve(self, index: KeyIndex) -> _Resolved:
-        holders = len(index.begins)
-        nodes = np.full(holders, self._inside, dtype=np.int32)
-        elements = np.zeros(holders, dtype=np.int32)
-        documents = np.zeros(holders, dtype=np.int32)
-        keys = np.empty(len(index.keys), dtype=np.int32)
-        first = int(index.holder_depths[0])
-        nodes[:first] = self._layout.record.number
-        elements[:first] = documents[:first] = np.arange(first)
-        counts = [0] * len(self._levels)
-        counts[0] = first
-        key_ends = [0, *index.key_depths.tolist()]
-        holder_ends = [*index.holder_depths.tolist()]
-        for depth in range(len(holder_ends)):
-            if depth + 1 < len(key_ends):
-                here = slice(key_ends[depth], key_ends[depth + 1])
-                keys[here] = self._children[nodes[index.holders[here]], index.keys[here]]
-            if depth + 1 == len(holder_ends):
-                break
-            inner = slice(holder_ends[depth], holder_ends[depth + 1])
-            opened_by, within, is_object = index.opened_by[inner], index.within[inner], index.is_object[inner]
-            by_key = opened_by >= 0
-            outer = np.where(by_key, index.holders[opened_by], within)
-            documents[inner] = documents[outer]
-            of_key = np.where(by_key, keys[opened_by], self._inside)
-            of_key[of_key == _UNNAMED] = self._inside
-            of_list = np.where(by_key, -1, self._items[nodes[within]])
-            fits = np.where(is_object, self._is_object[of_key], self._items[of_key] >= 0)
-            node = np.where(by_key & fits, of_key, self._inside)
-            is_item = (of_list >= 0) & is_object
-            node[is_item] = of_list[is_item]
-            nodes[inner] = node
-            element = elements[outer]
-            for items in np.unique(of_list[is_item]).tolist():
-                which = is_item & (of_list == items)
-                count = int(np.count_nonzero(which))
-                element[which] = np.arange(count)
-                counts[self._level_of[items]] = count
-            elements[inner] = element
-        return _Resolved(keys, nodes, elements, documents, counts)
+        `asked` are nodes whose values are wanted, `aside` says of nodes in which of the records their values are
+        unnamed fields.
+        """
+        if self._slots is None:
+            return None
+        sound = np.zeros(len(which), np.bool_)
+        inputs: dict[str, npt.NDArray[Any]] = {
+            "data": text.bytes,
+            "starts": text.starts[which],
+            "ends": text.starts[which + 1] - 1,
+            "nodes": self._slots.nodes(asked, list(aside)),
+            "choices": np.array([aside[number] for number in aside], dtype=np.bool_),
+            "sound": sound,
+        }
+        scan = self._scan
+        scan.documents, scan.document, scan.may_learn = len(which), 0, not self._slots.are_all_taken
+        scan.spans_count = scan.values_size = 0
+        for level in self._levels:
+            level.begin(len(which), len(text.data))
+        self._arrays["values"] = _fitting(self._arrays["values"], len(text.data))
+        while (state := self._run(inputs)) != DONE:
+            if state == FULL:
+                if not self._grow():
+                    return None
+            else:
+                names = self._arrays["names"][: scan.names_count]
+                scan.may_learn = self._slots.learn(text.data, names)
+                inputs["nodes"] = self._slots.nodes(asked, list(aside))
+        return self._texts(sound, asked)
 
-    def _check_objects(self, data: bytes, index: KeyIndex, resolved: _Resolved, sound: Bools) -> None:
-        """Clear `sound` where something else than an object or null stands where an object is due."""
-        which = np.flatnonzero(self._is_object[resolved.keys])
-        first = np.frombuffer(data, dtype=np.uint8)[index.starts[which]]
-        others = which[(first != _OPEN_OBJECT) & (first != _NULL)]
-        sound[resolved.documents[index.holders[others]]] = False
+    def _run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> int:
+        assert self._library is not None
+        assert self._slots is not None
+        scan = self._scan
+        self._slots.point(scan)
+        for name, array in (*inputs.items(), *self._arrays.items()):
+            setattr(scan, name, array.ctypes.data)
+        scan.spans_capacity, scan.values_capacity, scan.names_capacity = (
+            len(self._arrays[name]) for name in ("spans", "values", "names")
+        )
+        structs = (LevelStruct * len(self._levels))(*(level.struct for level in self._levels))
+        scan.levels = structs
+        state = int(self._library.read_documents(ctypes.byref(scan)))
+        for level, struct in zip(self._levels, structs, strict=True):
+            level.struct = struct
+        return state
 
-    def _check_repeated(self, index: KeyIndex, resolved: _Resolved, sound: Bools) -> bool:
-        """Clear `sound` where a key is given twice in one object; False where that would take too much."""
-        names = len(self._names.names)
-        if len(index.begins) * names > MOST_CELLS:
-            return False
-        cells = index.holders * names + index.keys
-        seen = np.zeros(len(index.begins) * names, dtype=np.bool_)
-        seen[cells] = True
-        if np.count_nonzero(seen) < len(cells):
-            times = np.bincount(cells, minlength=len(seen))
-            sound[resolved.documents[np.flatnonzero(times > 1) // names]] = False
-        return True
+    def _grow(self) -> bool:
+        """Make twice the room for everything; False where that would be too much."""
+        for name, used in (("spans", self._scan.spans_count), ("values", self._scan.values_size)):
+            self._arrays[name] = _twice(self._arrays[name], used)
+        for level in self._levels:
+            level.grow()
+        sizes = [len(self._arrays["values"]), *(level.struct.capacity for level in self._levels)]
+        return all(size <= MOST_BYTES for size in sizes)
 
-    def _texts(self, data: bytes, index: KeyIndex, resolved: _Resolved, level: int, sound: Bools) -> pa.Array:
-        count = resolved.counts[level]
-        which = np.flatnonzero((resolved.keys == _UNNAMED) | self._is_aside[resolved.keys])
-        nodes = resolved.nodes[index.holders[which]]
-        here = self._level_of[nodes] == level
-        which, nodes = which[here], nodes[here]
-        if len(which) == 0:
-            return pa.nulls(count, pa.string())
-        order = np.argsort(index.starts[which], kind="stable")
-        which, nodes = which[order], nodes[order]
-        elements = resolved.elements[index.holders[which]]
-        names = index.keys[which]
-        literals = self._literal_of[nodes, names]
-        if (literals < 0).any():
-            self._name(nodes, names, literals)
-            literals = self._literal_of[nodes, names]
-        starts, ends = index.starts[which], index.ends[which]
-        is_first = np.ones(len(which), dtype=np.bool_)
-        is_first[1:] = elements[1:] != elements[:-1]
-        written = [*self._literals, *(each[1:] for each in self._literals)]
-        escaped = with_escapes(data, starts, ends)
-        order_of_pieces = np.empty(2 * len(which), dtype=np.int64)
-        order_of_pieces[0::2] = literals + is_first * len(self._literals)
-        mended = []
-        for i in escaped.tolist():
-            try:
-                mended.append(compact(parsed(data[starts[i] : ends[i]])).encode())
-            except RejectedDocument:
-                mended.append(b"")
-                sound[resolved.documents[index.holders[which[i]]]] = False
-        small = pa.array([*written, *mended], pa.binary())
-        order_of_pieces[1::2] = len(small) + 2 * np.arange(len(which))
-        order_of_pieces[2 * escaped + 1] = len(written) + np.arange(len(escaped))
-        cut = columns.take(pa.concat_arrays([small, cut_out(data, starts, ends)]), order_of_pieces)
-        offsets = np.frombuffer(cut.buffers()[1], dtype=np.int32)
-        bounds = np.append(offsets[2 * np.flatnonzero(is_first)], offsets[len(cut)])
-        firsts = elements[is_first]
-        joined = pa.StringArray.from_buffers(len(firsts), pa.py_buffer(bounds.astype(np.int32)), cut.buffers()[2])
-        if len(firsts) == count:
-            return joined
-        index_of = np.zeros(count, dtype=np.int64)
-        has = np.zeros(count, dtype=np.bool_)
-        index_of[firsts], has[firsts] = np.arange(len(firsts)), True
-        return columns.take(joined, index_of, has)
-
-    def _name(self, nodes: Int32s, names: Int32s, literals: Int32s) -> None:
-        """Make the literals of fields that were not seen before: a comma, the path in quotes and a colon."""
-        new = np.flatnonzero(literals < 0)
-        for node_number, name in {(int(nodes[i]), int(names[i])) for i in new.tolist()}:
-            node, key = self._layout.nodes[node_number], self._names.names[name].decode()
-            if key not in node.children:
-                self._fields.note(key, node.level, node.path)
-            self._literal_of[node_number, name] = len(self._literals)
-            self._literals.append(f",{quoted(below(node.path, key))}:".encode())
+    def _texts(self, sound: Bools, asked: Sequence[Node]) -> UnnamedTexts:
+        spans: npt.NDArray[Any] = self._arrays["spans"][: self._scan.spans_count]
+        data = self._arrays["values"][: self._scan.values_size].tobytes() + PADDING
+        leaves = {}
+        for i, node in enumerate(asked):
+            mine = spans[spans["asked"] == i]
+            leaves[node.number] = Spans(mine["element"].astype(np.int64), mine["start"].copy(), mine["end"].copy())
+        names = list(self._layout.levels)
+        return UnnamedTexts(
+            data,
+            sound,
+            {name: level.made() for name, level in zip(names, self._levels, strict=True)},
+            {
+                name: level.documents[: level.struct.count].copy()
+                for name, level in zip(names, self._levels, strict=True)
+            },
+            leaves,
+        )
 
 
-@dataclass(frozen=True)
-class _Resolved:
-    """For each key the node of its value, for each holder its node, element and document; elements of each level."""
+class _Level:
+    """The elements of a level, and room for more."""
 
-    keys: Int32s
-    nodes: Int32s
-    elements: Int32s
-    documents: Int32s
-    counts: list[int]
+    def __init__(self) -> None:
+        self.documents = np.empty(_FIRST_CAPACITY, np.int32)
+        self._ends = np.empty(_FIRST_CAPACITY, np.int32)
+        self._text = np.empty(_FIRST_CAPACITY, np.uint8)
+        self.struct = LevelStruct()
+
+    def begin(self, documents: int, size: int) -> None:
+        """Empty it, with room for one element a document and for `size` bytes of text."""
+        self.struct.size = self.struct.count = 0
+        self.documents, self._ends = _fitting(self.documents, documents), _fitting(self._ends, documents)
+        self._text = _fitting(self._text, size)
+        self._point()
+
+    def grow(self) -> None:
+        """Make twice the room."""
+        count = self.struct.count
+        self.documents, self._ends = _twice(self.documents, count), _twice(self._ends, count)
+        self._text = _twice(self._text, self.struct.size)
+        self._point()
+
+    def _point(self) -> None:
+        self.struct.text, self.struct.capacity = self._text.ctypes.data, len(self._text)
+        self.struct.documents, self.struct.ends = self.documents.ctypes.data, self._ends.ctypes.data
+        self.struct.most = min(len(self.documents), len(self._ends))
+
+    def made(self) -> pa.Array:
+        """Return the texts of all elements, NULL for those without."""
+        count = self.struct.count
+        offsets = np.zeros(count + 1, np.int32)
+        offsets[1:] = self._ends[:count]
+        data = pa.py_buffer(self._text[: self.struct.size].tobytes())
+        return columns.texts(offsets, data, offsets[1:] > offsets[:-1])
 
 
-def _spans(index: KeyIndex, resolved: _Resolved, leaf: int) -> Spans:
-    which = np.flatnonzero(resolved.keys == leaf)
-    which = which[np.argsort(index.starts[which], kind="stable")]
-    return Spans(resolved.elements[index.holders[which]].astype(np.int64), index.starts[which], index.ends[which])
+def _fitting(array: npt.NDArray[Any], length: int) -> npt.NDArray[Any]:
+    """Return an array with room for `length` values, whatever they are: this one unless it is too small or large."""
+    length = max(length, _FIRST_CAPACITY)
+    return array if length <= len(array) <= TOO_ROOMY * length else np.empty(length, array.dtype)
+
+
+def _twice(array: npt.NDArray[Any], used: int) -> npt.NDArray[Any]:
+    """Return an array of twice the length that begins with the `used` first values of this one."""
+    longer = np.empty(2 * len(array), array.dtype)
+    longer[:used] = array[:used]
+    return longer

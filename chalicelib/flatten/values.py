@@ -122,6 +122,9 @@ def double(value: object) -> float:
 def decimal_units(value: object, scale: int, digits: int = 0) -> int:
     """A number, or numeric text, in units of 10^-scale, exact. `digits` of its own are decimals: 1234 of 2 is 12.34."""
     most = scale - digits
+    units = _short_units(value, most)
+    if units is not None:
+        return units
     excess = f"more than {max(most, 0)} decimals: round it"
     if digits and most <= 0:
         excess = "not a whole number of minor units"
@@ -130,6 +133,9 @@ def decimal_units(value: object, scale: int, digits: int = 0) -> int:
 
 def integer(value: object) -> int:
     """A whole number of 64 bits; `2.0` is 2."""
+    units = _short_units(value, 0)
+    if units is not None:
+        return units
     return _units(value, 0, (-MAX_INTEGER - 1, MAX_INTEGER), "not a whole number: send an integer", WHOLE_NOISE)
 
 
@@ -145,13 +151,21 @@ def _plain_text(value: object, expected: str) -> str:
     return value
 
 
+def _short_units(value: object, shift: int) -> int | None:
+    """Return a number of few digits times 10^`shift`; None where that, or the value, takes a closer look."""
+    short = _SHORT_DECIMAL.fullmatch(value) if isinstance(value, str) else None
+    if short is None:
+        return None
+    whole, decimals = short[1], short[2] or ""
+    if len(decimals) <= shift <= 9 and len(whole) + shift < 18:
+        return int(whole + decimals.ljust(shift, "0"))
+    return None
+
+
 def _units(value: object, shift: int, limits: tuple[int, int], excess: str, most_noise: Decimal | None = None) -> int:
     """Return a number times 10^`shift` as a whole number within `limits`; more than noise is an `excess`."""
     if not isinstance(value, str):
         raise InvalidValue(f"expected a number, found {kind(value)}")
-    short = _SHORT_DECIMAL.fullmatch(value) if shift else None
-    if short and len(short[2] or "") <= shift <= 9 and (len(short[1]) + shift) < 18:
-        return int(short[1] + (short[2] or "").ljust(shift, "0"))
     match = numeric(value)
     excess = f"{shown(value)} {'has' if excess.startswith('more') else 'is'} {excess}"
     largest = limits[1]

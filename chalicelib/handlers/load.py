@@ -11,12 +11,13 @@ from typing import Any
 
 from chalicelib.assembly import datasets, request_crawl, storage
 from chalicelib.cores import cores
-from chalicelib.dataset import Dataset, dataset_of
+from chalicelib.dataset import Dataset, loaded_by
 from chalicelib.errors import kind_of, redacted_message
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.ingest import Clock, Ingest
 from chalicelib.loading.models import DELETED, FINISHED, QUARANTINED, WITH_ROWS, Arrival
 from chalicelib.loading.notifications import arrivals, other_shapes
+from chalicelib.loading.side_by_side import AT_ONCE, load_all
 from chalicelib.settings import Settings
 from chalicelib.telemetry.logs import log, measure, memory_peak_megabytes
 from chalicelib.writing.convert import Limits
@@ -31,23 +32,20 @@ NOT_UNDERSTOOD = (
 def load_event(event: object, settings: Settings, time_left: Callable[[], float] | None = None) -> list[str]:
     """Load all objects of one event; return what was done with each.
 
-    `time_left` returns the seconds until Lambda stops the process. One that fails does not keep the others from being
-    loaded; its error is raised when all have been tried, so that Lambda delivers the event again, and those that were
-    loaded are then duplicates. An event that S3 did not send is not raised for, since it would come again just the
-    same: it is a warning and a metric.
+    `time_left` returns the seconds until Lambda stops the process. Small objects are loaded side by side. One that
+    fails does not keep the others from being loaded; its error is raised when all have been tried, so that Lambda
+    delivers the event again, and those that were loaded are then duplicates. An event that S3 did not send is not
+    raised for, since it would come again just the same: it is a warning and a metric.
     """
-    outcomes, failures = [], []
     for shape in other_shapes(event):
         log("event not understood", level="WARNING", kind=shape, reason=NOT_UNDERSTOOD)
         measure({"EventsNotUnderstood": 1}, stage=settings.stage)
-    for arrival in arrivals(event, settings.incoming_prefix, settings.delete_propagates):
-        try:
-            outcomes.append(load_one(arrival, settings, time_left))
-        except Exception as error:
-            what = {"key": arrival.key, "version": arrival.version, "reason": redacted_message(error)}
-            log("load failed", level="ERROR", kind=kind_of(error), **what)
-            measure({"LoadFailures": 1}, stage=settings.stage, kind=kind_of(error))
-            failures.append(error)
+    announced = arrivals(event, settings.incoming_prefix, settings.delete_propagates)
+    # With less than a core there is less memory as well.
+    at_once = AT_ONCE if cores(os.environ) >= 1 else 1
+    ends = load_all(announced, lambda arrival: _load_and_log_failure(arrival, settings, time_left), at_once)
+    outcomes = [end for end in ends if isinstance(end, str)]
+    failures = [end for end in ends if isinstance(end, Exception)]
     if {*WITH_ROWS, DELETED} & set(outcomes):
         request_crawl(settings)
     if failures:
@@ -57,14 +55,23 @@ def load_event(event: object, settings: Settings, time_left: Callable[[], float]
 
 def load_one(arrival: Arrival, settings: Settings, time_left: Callable[[], float] | None = None) -> str:
     """Load one object; return what was done with it, which is logged and measured."""
-    # What lies in no contract's folder is quarantined with that reason, whichever dataset looks at it.
-    dataset = dataset_of(arrival.key, datasets(settings)) or datasets(settings)[0]
+    dataset = loaded_by(arrival.key, datasets(settings))
     outcome, entry = ingest(settings, dataset).load(arrival, time_left=time_left)
     log("source object", outcome=outcome, key=arrival.key, version=arrival.version, **_facts(entry))
     if entry is not None and outcome == entry.state and outcome in FINISHED:
         measure(_measured(entry), stage=settings.stage, contract=dataset.name)
         measure({"MemoryPeakMegabytes": memory_peak_megabytes()}, stage=settings.stage)
     return outcome
+
+
+def _load_and_log_failure(arrival: Arrival, settings: Settings, time_left: Callable[[], float] | None) -> str:
+    try:
+        return load_one(arrival, settings, time_left)
+    except Exception as error:
+        what = {"key": arrival.key, "version": arrival.version, "reason": redacted_message(error)}
+        log("load failed", level="ERROR", kind=kind_of(error), **what)
+        measure({"LoadFailures": 1}, stage=settings.stage, kind=kind_of(error))
+        raise
 
 
 def ingest(settings: Settings, dataset: Dataset, limits: Limits | None = None) -> Ingest:

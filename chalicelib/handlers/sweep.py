@@ -10,6 +10,7 @@ from typing import Any
 
 from chalicelib.assembly import catch_up_crawler, datasets, storage
 from chalicelib.aws.functions import hand_over, lambda_client
+from chalicelib.dataset import loaded_by
 from chalicelib.loading.sweep import Sweep
 from chalicelib.loading.sweep_cursor import Rules, SweepReport
 from chalicelib.settings import Settings
@@ -31,7 +32,7 @@ def sweep_bucket(settings: Settings, function: str, time_left: Callable[[], floa
     report = sweep.run(time_left)
     facts = asdict(report) | {"seconds": round(time.monotonic() - began, 3)}
     log("sweep", level="WARNING" if report.notes else "INFO", **facts)
-    _measure(report, facts["seconds"], settings.stage)
+    _measure(report, facts["seconds"], settings)
     catch_up_crawler(settings)
     return facts
 
@@ -49,10 +50,11 @@ def rules(settings: Settings) -> Rules:
         deletes=settings.delete_propagates,
         most_removals=settings.sweep_most_removals,
         most_percent=settings.sweep_most_percent,
+        contract_of=lambda key: loaded_by(key, datasets(settings)).name,
     )
 
 
-def _measure(report: SweepReport, seconds: float, stage: str) -> None:
+def _measure(report: SweepReport, seconds: float, settings: Settings) -> None:
     measure(
         {
             "SweepAnnounced": report.announced,
@@ -62,7 +64,9 @@ def _measure(report: SweepReport, seconds: float, stage: str) -> None:
             "LedgerEntriesUnreadable": report.unreadable,
             "ForeignFilesInTable": report.foreign,
             "SweepSeconds": seconds,
-            "OldestWaitingSeconds": report.oldest_waiting,
         },
-        stage=stage,
+        stage=settings.stage,
     )
+    for dataset in datasets(settings):
+        waiting = report.oldest_waiting.get(dataset.name, 0.0)
+        measure({"OldestWaitingSeconds": waiting}, stage=settings.stage, contract=dataset.name)

@@ -22,7 +22,8 @@ class LedgerSession:
 
     `ledger` is the prefix of all entries, `reload` has what is loaded already loaded again. `supersede` removes files
     from the table, `set_aside` is called with the source key and the reason where its entry cannot be read.
-    `generation` is that of the file names that the load writes.
+    `generation` is that of the file names that the load writes. `has_begun` says that the ledger tells of the load: it
+    does so from `begin` on, or after `assume_new` from the first thing that is written.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class LedgerSession:
     ) -> None:
         self.arrival = arrival
         self.generation = 0
+        self.has_begun = False
         self._store = store
         self._ledger = ledger
         self._name = f"{ledger}{ledger_name(arrival.key)}"
@@ -47,39 +49,52 @@ class LedgerSession:
         self.decision = Decision.LOAD
         self._etag: str | None = None
 
-    def begin(self) -> tuple[Decision, Entry | None]:
+    def assume_new(self) -> None:
+        """Take the key for one that the ledger does not know, without asking: the first write finds out."""
+        self.entry, self._etag = Entry.first(self.arrival), None
+
+    def begin(self) -> Decision:
         """Decide by the ledger, and say there what has begun."""
         for _ in range(RACES):
             self._read()
-            decision = self._fenced() or self._decided(self._reload)
-            if decision is Decision.SKIP_DUPLICATE:
-                return decision, self._remember_sequencer()
-            if decision in (Decision.DELETE, Decision.FORGET):
+            self.decision = self._fenced() or self._decided(self._reload)
+            if self.decision in (Decision.DELETE, Decision.FORGET):
                 entry = self.entry or Entry.first(self.arrival)
-                deletes = decision is Decision.DELETE
+                deletes = self.decision is Decision.DELETE
                 if self._write(entry.deleting(self.arrival) if deletes else entry.forgetting(self.arrival)):
-                    return decision, self.entry
-            elif not decision.loads:
-                return decision, self.entry
-            elif self._write(begun := self._begun(decision)):
+                    return self.decision
+            elif not self.decision.loads:
+                return self.decision
+            elif self._write(begun := self._begun(self.decision)):
                 self.generation = begun.generation_of(self.arrival.version)
-                return decision, self.entry
+                return self.decision
         raise LostRace(self.arrival.key)
 
-    def announce(self, files: tuple[str, ...]) -> bool:
-        """Say in the ledger which files are about to appear; return False where a newer version made them superfluous.
+    def end(self) -> tuple[Outcome, Entry | None]:
+        """Return why nothing is loaded, or that rows were removed; what earlier loads left to be removed is."""
+        if self.decision is Decision.SKIP_DUPLICATE:
+            self._remember_sequencer()
+        deleted = self.decision in (Decision.DELETE, Decision.FORGET)
+        outcome = Outcome.DELETED if deleted else Outcome(self.decision.value)
+        return outcome, None if self.entry is None else self.remove_superseded(self.entry)
 
-        Raises LostRace where their names were burned meanwhile: somebody may be about to remove them.
+    def announce(self, files: tuple[str, ...]) -> bool:
+        """Say in the ledger which files are about to appear; return False where the decision is another one by now.
+
+        It may be to load all the same: a key that was taken for a new one has files of this version that were removed,
+        so that their names are to be others. Raises LostRace where names were burned meanwhile: somebody may be about
+        to remove them.
         """
         for _ in range(RACES):
             entry = self.entry or Entry.first(self.arrival)
             if entry.generation_of(self.arrival.version) != self.generation:
-                break
+                if self.has_begun:
+                    break
+                self.begin()
+                return False
             if self._write(entry.announcing(files)):
                 return True
-            self._read()
-            self.decision = self._decided(self._reload)
-            if not self.decision.loads:
+            if not self._decide_again(self._reload).loads:
                 return False
         raise LostRace(self.arrival.key)
 
@@ -88,29 +103,33 @@ class LedgerSession:
         if self.entry is not None:
             self._write(self.entry.renewed())
 
-    def fail(self, reason: str) -> None:
-        """Keep why this attempt ended. The failure itself is raised, whatever becomes of this."""
+    def fail(self, reason: str) -> bool:
+        """Keep why this attempt ended; return False where it was no news, so that nothing has failed.
+
+        The failure itself is to be raised, whatever becomes of this.
+        """
         try:
-            entry = self.entry
-            if entry is not None and entry.version == self.arrival.version:
-                self._write(entry.failing(reason))
+            if not self.has_begun and not self.begin().loads:
+                return False
+            if self.entry is not None and self.entry.version == self.arrival.version:
+                self._write(self.entry.failing(reason))
         except Exception:  # noqa: S110 - it must not hide the failure that it is about
             pass
+        return True
 
-    def conclude(self, result: Result) -> tuple[Outcome, Entry]:
+    def conclude(self, result: Result) -> tuple[Outcome, Entry | None]:
         """Write what was done; where another was quicker, decide again."""
         for _ in range(RACES):
             if self.entry is None:
                 raise LostRace(self.arrival.key)
             if self._write(self.entry.concluding(self.arrival, result)):
                 return Outcome(result.state), self.remove_superseded(self.entry)
-            self._read()
+            decision = self._decide_again(reload=False)
             entry = self.entry
-            decision = self._decided(reload=False)
             ours = set(result.files) - set(entry.files if entry else ())
             if entry is not None and decision in (Decision.SKIP_STALE, Decision.SKIP_DUPLICATE):
                 self._drop(ours)
-                return Outcome(decision.value), self.entry or entry
+                return self.end()
             if entry is None or ours - set(entry.publishing):
                 # The sweep may have given us up and removed our files: they have to be published again.
                 self._drop(ours)
@@ -152,6 +171,7 @@ class LedgerSession:
         if etag is None:
             return False
         self.entry, self._etag = entry, etag
+        self.has_begun = True
         return True
 
     def _fenced(self) -> Decision | None:
@@ -169,6 +189,14 @@ class LedgerSession:
             later_than_loaded=lambda: self._was_written_after(loaded),
             reload=reload,
         )
+
+    def _decide_again(self, reload: bool) -> Decision:
+        """Decide by what another has written meanwhile, or long ago where the key was taken for a new one."""
+        self._read()
+        self.decision = self._decided(reload)
+        if self.decision.loads and not self.has_begun:
+            self.entry = self._begun(self.decision)
+        return self.decision
 
     def _is_later(self) -> bool:
         """Ask S3, where sequencers cannot tell, whether what arrived came after what the ledger tells of."""
@@ -201,15 +229,14 @@ class LedgerSession:
         # A late version does not become what the entry tells of; its writing here takes the ETag all the same.
         return self.entry.renewed() if decision is Decision.CATCH_UP else self.entry.beginning(self.arrival)
 
-    def _remember_sequencer(self) -> Entry | None:
+    def _remember_sequencer(self) -> None:
         """Keep the sequencer of a version that came without one: the sweep found it, or it was replayed."""
         entry = self.entry
         if entry is None or not (sequencer := entry.sequencer_of(self.arrival)):
-            return entry
+            return
         if entry.version == self.arrival.version and not entry.sequencer:
             entry = replace(entry, sequencer=sequencer)
         if entry.loaded_version == self.arrival.version and not entry.loaded_sequencer:
             entry = replace(entry, loaded_sequencer=sequencer)
         if entry != self.entry:
             self._write(entry)
-        return self.entry

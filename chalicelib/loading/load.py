@@ -25,7 +25,7 @@ PART_BYTES = 8 * MIB
 """Compressed bytes of rejected records that wait in memory; beyond, they are staged in S3 in parts of this size.
 S3 takes no part below 5 MiB but the last, and no more than 10,000."""
 
-MOST_HINTS = 10
+MOST_HINTS = 30
 """How many sentences about a load its ledger entry keeps."""
 
 Watch = Callable[[int], None]
@@ -47,11 +47,13 @@ class Load:
         self._source = source
         self._writer = writer
         self.hints: tuple[str, ...] = ()
-        self._quarantine = f"{dataset.prefixes.quarantine}{names_of(arrival, source).prefix}"
-        self._rejected = _RejectedFile(store, f"{self._quarantine}.ndjson.gz")
+        quarantine = f"{dataset.prefixes.quarantine}{names_of(arrival, source).prefix}"
+        self._report_key = f"{quarantine}.report.json"
+        self._problem: UnreadableFile | None = None
+        self._rejected = _RejectedFile(store, f"{quarantine}.ndjson.gz")
 
     def read(self, limits: Limits, watch: Watch) -> Result:
-        """Read the source to its end, publishing nothing of it; a source quarantined whole is quarantined here.
+        """Read the source to its end, publishing nothing of it.
 
         Returns what becomes of it once it is published. Raises CountMismatch, and what the store and `watch` raise.
         """
@@ -81,6 +83,9 @@ class Load:
 
     def publish(self, result: Result) -> None:
         """Let everything appear: what is rejected first, which is never less safe than what is loaded."""
+        if self._problem is not None:
+            self._store.put(self._report_key, self._report(self._problem))
+            return
         if result.quarantine is not None:
             self._rejected.publish()
         self._writer.publish()
@@ -105,6 +110,10 @@ class Load:
             )
 
     def _quarantined(self, problem: UnreadableFile) -> Result:
+        self._problem = problem
+        return replace(self._result(QUARANTINED), quarantine=self._report_key, reason=str(problem))
+
+    def _report(self, problem: UnreadableFile) -> bytes:
         report = {
             "source_key": self._arrival.key,
             "source_version": self._arrival.version,
@@ -113,9 +122,7 @@ class Load:
             "reason": problem.reason,
             "byte_offset": problem.byte_offset,
         }
-        quarantine = f"{self._quarantine}.report.json"
-        self._store.put(quarantine, json.dumps(report, ensure_ascii=False, indent=1).encode("utf-8", "replace"))
-        return replace(self._result(QUARANTINED), quarantine=quarantine, reason=str(problem))
+        return json.dumps(report, ensure_ascii=False, indent=1).encode("utf-8", "replace")
 
     def _result(self, state: str) -> Result:
         return Result(state, source_bytes=self._source.size, source_modified_at=self._source.modified_at.isoformat())

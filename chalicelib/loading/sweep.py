@@ -141,7 +141,7 @@ class Sweep:
             return
         if entry is not None and stored is not None and entry.version == arrival.version and self._alive(entry, stored):
             return
-        self._wait_for(now - listed.modified_at)
+        self._wait_for(listed.key, now - listed.modified_at)
         self._claim(arrival, entry, stored)
 
     def _alive(self, entry: Entry, stored: VersionedJson) -> bool:
@@ -162,8 +162,9 @@ class Sweep:
             self._announce(announcement(replace(arrival, ledger_etag=etag)))
             self._report.announced += 1
 
-    def _wait_for(self, age: timedelta) -> None:
-        self._report.oldest_waiting = max(self._report.oldest_waiting, age.total_seconds())
+    def _wait_for(self, key: str, age: timedelta) -> None:
+        contract, seconds = self._rules.contract_of(key), age.total_seconds()
+        self._report.oldest_waiting[contract] = max(self._report.oldest_waiting.get(contract, 0.0), seconds)
 
     # Ledger entries -----------------------------------------------------------------------------------------------
 
@@ -194,7 +195,7 @@ class Sweep:
             self._unfinished(name, entry, stored)
         elif entry.state in (GONE, DELETED) and (current := self._store.current(entry.key)) is not None:
             # What was announced is gone, and what there is now may have come a long time ago.
-            self._wait_for(stored.age)
+            self._wait_for(entry.key, stored.age)
             self._claim(current, entry, stored)
         elif entry.publishing or entry.superseded:
             self._clean_up(name, entry, stored)
@@ -208,7 +209,7 @@ class Sweep:
         if arrival is None and self._rules.deletes:
             self._announce_removal(entry)
             return
-        self._wait_for(stored.age)
+        self._wait_for(entry.key, stored.age)
         # Where the key was deleted meanwhile, S3 may still have the version that was being loaded.
         arrival = arrival or _version(entry, entry.version, self._rules.bucket)
         if _is_given_up(entry, arrival):

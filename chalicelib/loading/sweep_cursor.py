@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,7 +24,7 @@ class Rules:
     is left alone. `lookback` is how far before the last whole round an object is looked at again. With `deletes` a
     dropped object that is gone takes its rows along. Where a round finds more than `most_removals` orphans, and they
     are more than `most_percent` of the table's files, none is removed; a ledger that lost more than `most_percent` of
-    its entries has it so as well.
+    its entries has it so as well. `contract_of` names the contract that an object is loaded by.
     """
 
     bucket: str
@@ -36,6 +37,7 @@ class Rules:
     deletes: bool = False
     most_removals: int = 100
     most_percent: int = 10
+    contract_of: Callable[[str], str] = lambda key: ""
 
 
 @dataclass
@@ -44,8 +46,8 @@ class SweepReport:
 
     `foreign` counts files in the table's prefix that no load wrote. `left_alone` counts files that no entry knows and
     that were not removed, since nothing proves that they are nobody's, and entries that the ledger lost: it may be
-    lost, or elsewhere. `unreadable` counts entries that could not be read. `oldest_waiting` is in seconds: since when
-    the oldest unfinished object waits.
+    lost, or elsewhere. `unreadable` counts entries that could not be read. `oldest_waiting` is in seconds, by
+    contract: since when its oldest unfinished object waits.
     """
 
     looked: int = 0
@@ -55,7 +57,7 @@ class SweepReport:
     foreign: int = 0
     left_alone: int = 0
     unreadable: int = 0
-    oldest_waiting: float = 0.0
+    oldest_waiting: dict[str, float] = field(default_factory=dict)
     whole: bool = False
     notes: list[tuple[str, str]] = field(default_factory=list)
 

@@ -96,7 +96,15 @@ def _propose(source: str, name: str, output: Path | None, *, is_schema: bool) ->
     for line in outcome.lines():
         print(line, file=sys.stderr)
     _say_how_to_go_on(proposal)
-    return 0 if outcome.is_complete and not proposal.limits else 1
+    loaded = outcome.converted.counts.orders_loaded
+    if are_others := outcome.is_complete and loaded != proposal.documents:
+        print(
+            f"{proposal.documents} documents were found, and a load takes {loaded}: an object around an array that has "
+            f"a value for {', '.join(proposal.identity)} itself counts as a document; name another identity, or let "
+            "that object be the document",
+            file=sys.stderr,
+        )
+    return 0 if outcome.is_complete and not are_others and not proposal.limits else 1
 
 
 def _proposal(
@@ -158,7 +166,7 @@ def name_of(source: str) -> str:
 
 def _say(p: Proposal) -> None:
     """Say on standard error what was taken for what, and what to look at."""
-    print(f"{p.documents} documents", file=sys.stderr)
+    print(p.source, file=sys.stderr)
     rows = p.main.scope.path or "one row a document"
     for role, value in (
         ("records", ".".join(p.records)),

@@ -53,7 +53,17 @@ def typed(of: Field, scope: Scope) -> Typed:
         if found is not None:
             return found
     nulls: list[Any] = [False] if _false_is_none(node) else []
-    return Typed("text", {"null": nulls} if nulls else {}, look=_date_look(of))
+    return Typed("text", {"null": nulls} if nulls else {}, look=_date_look(of) or _amount_look(of))
+
+
+def _amount_look(of: Field) -> str:
+    node = of.node
+    if not (node.written_amounts and words.is_money(of.words)):
+        return ""
+    return (
+        f"{node.written_amounts} of {node.scalars} are amounts with a decimal comma, separators or a currency, which "
+        "no decimal column takes: have them sent as 1234.56"
+    )
 
 
 def _boolean(of: Field, scope: Scope) -> Typed | None:

@@ -12,6 +12,10 @@ def of_column(each: Field, kind: Typed) -> str:
     node = each.node
     if each.names:
         return f"in {node.present} of {each.base}; {kind.why}"
+    if node.declared:
+        need = "required" if node.present == each.base else "optional"
+        is_seen = kind.why.startswith(("dates as", "without a value"))
+        return ", ".join([need, node.declared, *([kind.why] if kind.why and not is_seen else [])])
     parts = [f"in {node.values} of {each.base}" if node.values < each.base else f"in all {each.base}"]
     if types := _types(node):
         parts.append(types)
@@ -45,7 +49,7 @@ def _types(node: Node) -> str:
 
 
 def of_table(scope: Scope) -> list[str]:
-    if scope.parent is None:
+    if scope.parent is None or scope.element.declared:
         return []
     around = scope.chain[1]
     enclosing = f"elements of {around.path}" if around.parent else "documents"

@@ -24,13 +24,13 @@ def written(proposal: Proposal) -> str:
 
 
 def _lines(p: Proposal) -> Iterator[str]:
-    yield from _comment(f"Proposed from {p.documents} documents. {_HEAD}")
+    yield from _comment(f"Proposed from {p.source}. {_HEAD}")
     for limit in p.limits:
         yield from _comment(f"NOT EXPRESSED: {limit}")
     for look in p.looks:
         yield from _comment(f"LOOK: {look}")
     yield ""
-    yield f"description = {toml_value(f'Documents of {p.name}.')}"
+    yield f"description = {toml_value(p.description or f'Documents of {p.name}.')}"
     yield ""
     yield "[document]"
     if p.records:

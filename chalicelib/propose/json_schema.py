@@ -1,15 +1,19 @@
 """From a JSON Schema to a profile, as if documents of its shape had been read: a contract can then be proposed from it.
 
 A schema knows types, formats and what is required, but neither how long numbers are nor how often a value is there: a
-property that is required counts as always there, any other as there in half of the documents.
+property that is required counts as always there, any other as there in half of the documents. What its descriptions
+say goes along.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 from chalicelib.contracts.currencies import MINOR_UNIT_DIGITS
+from chalicelib.errors import shown
 from chalicelib.propose.profile import MOST_DEPTH, MOST_NODES, Dates, Node, Numbers, Profile
 from chalicelib.propose.scalars import DateShape
 
@@ -24,6 +28,9 @@ _FORMATS = {
     "date": DateShape("iso date", "9999-99-99", 2024),
 }
 _SOME_DIGITS = 6
+LONGEST_DESCRIPTION = 255
+MOST_LISTED, LONGEST_LISTED = 6, 30
+"""How many values of an enum are shown, where none is longer."""
 
 
 def profile_of(schema: Any) -> Profile:
@@ -38,6 +45,11 @@ def profile_of(schema: Any) -> Profile:
         return profile
     profile.documents = COUNT
     profile.left_out = builder.left_out
+    profile.is_declared = True
+    profile.description = _description(shape)
+    profile.looks += [
+        f"{reference} is not in the schema: what it describes stays in extra_fields" for reference in builder.outside
+    ]
     return profile
 
 
@@ -47,6 +59,8 @@ class _Builder:
         self._nodes = 0
         self._steps = 0
         self.left_out = 0
+        self.outside: dict[str, None] = {}
+        """References that lead to nothing inside the schema."""
 
     def resolved(self, schema: Any, seen: tuple[str, ...] = ()) -> dict[str, Any]:
         """Return a schema with what it refers to, and with its alternatives together."""
@@ -68,6 +82,8 @@ class _Builder:
     def add(self, node: Node, schema: dict[str, Any], count: int, depth: int) -> None:
         """Count `count` values of a schema."""
         types = list(_types(schema))
+        node.description = _description(schema)
+        node.declared = _declared(schema)
         node.present += count
         # Different in each value, and from those of other paths.
         node.distinct.update(range(2 * COUNT * self._nodes, 2 * COUNT * self._nodes + min(count, COUNT)))
@@ -111,11 +127,15 @@ class _Builder:
                 continue
             node.children[key] = child
             self.add(child, self.resolved(below), count if key in named else max(1, count // 2), depth + 1)
-        if not node.children and isinstance(schema.get("additionalProperties"), dict):
+        if not node.children:
+            # Its keys are not said: they may be any.
             node.is_map = True
-            node.items = self._new(depth)
+            patterns = schema.get("patternProperties")
+            below = [schema.get("additionalProperties"), *(patterns.values() if isinstance(patterns, dict) else ())]
+            some = next((each for each in below if isinstance(each, dict)), None)
+            node.items = self._new(depth) if some is not None else None
             if node.items is not None:
-                self.add(node.items, self.resolved(schema["additionalProperties"]), count, depth + 1)
+                self.add(node.items, self.resolved(some), count, depth + 1)
 
     def _add_list(self, node: Node, schema: dict[str, Any], count: int, depth: int) -> None:
         node.lists += count
@@ -137,12 +157,15 @@ class _Builder:
 
     def _target(self, reference: str) -> Any:
         """Return what a reference inside the schema names; nothing for any other."""
-        if not reference.startswith("#"):
-            return {}
-        target = self._root
+        target = self._root if reference.startswith("#") else None
         for part in reference[1:].split("/")[1:]:
             part = part.replace("~1", "/").replace("~0", "~")
-            target = target.get(part) if isinstance(target, dict) else None
+            if isinstance(target, list) and part.isdecimal() and int(part) < len(target):
+                target = target[int(part)]
+            else:
+                target = target.get(part) if isinstance(target, dict) else None
+        if not isinstance(target, dict | bool) and len(self.outside) < MOST_LISTED:
+            self.outside.setdefault(str(shown(reference, 120)))
         return target
 
 
@@ -165,7 +188,9 @@ def _types(schema: dict[str, Any]) -> Iterator[str]:
     if isinstance(named, str):
         yield named
     elif isinstance(named, list):
-        yield from (each for each in named if isinstance(each, str))
+        # An empty text, and false alone, stand for none.
+        none = {"string": schema.get("maxLength") == 0, "boolean": schema.get("not") == {"const": True}}
+        yield from (each for each in named if isinstance(each, str) and not (len(named) > 1 and none.get(each)))
     elif "properties" in schema or "additionalProperties" in schema:
         yield "object"
     elif "items" in schema:
@@ -189,16 +214,19 @@ def _count_numbers(numbers: Numbers, schema: dict[str, Any], name: str, count: i
     numbers.count += count
     numbers.whole = max(numbers.whole, _SOME_DIGITS)
     step = schema.get("multipleOf")
-    if name == "number":
-        text = repr(step) if isinstance(step, float) and 0 < step < 1 and "e" not in repr(step) else "0.01"
-        numbers.decimals = max(numbers.decimals, len(text) - 2)
+    if name == "number" and not (isinstance(step, int) and step > 0):
+        exponent = step.as_tuple().exponent if isinstance(step, Decimal) and 0 < step < 1 else -2
+        numbers.decimals = max(numbers.decimals, -exponent if isinstance(exponent, int) else 2)
         numbers.fractions += count
 
 
 def _add_text(node: Node, schema: dict[str, Any], count: int) -> None:
     node.texts += count
     listed = schema.get("enum")
-    shape = _FORMATS.get(str(schema.get("format")))
+    shape = _FORMATS.get(str(schema.get("format"))) or _shape_of(schema.get("pattern"))
+    if _takes_only(schema.get("pattern"), "12.50", "7"):
+        node.text_numbers = node.text_numbers or Numbers()
+        _count_numbers(node.text_numbers, schema, "number", count)
     if shape is not None:
         node.dates = node.dates or Dates()
         node.dates.add(shape, count)
@@ -206,3 +234,41 @@ def _add_text(node: Node, schema: dict[str, Any], count: int) -> None:
     codes = isinstance(listed, list) and listed and all(str(each).upper() in MINOR_UNIT_DIGITS for each in listed)
     if codes or schema.get("pattern") in ("^[A-Z]{3}$", "^[a-z]{3}$"):
         node.currency_texts += count
+
+
+def _shape_of(pattern: Any) -> DateShape | None:
+    """Return the shape of dates that a pattern is of; None for any other."""
+    if _takes_only(pattern, "2024-07-05T10:15:00Z"):
+        return _FORMATS["date-time"]
+    return _FORMATS["date"] if _takes_only(pattern, "2024-07-05") else None
+
+
+def _takes_only(pattern: Any, *texts: str) -> bool:
+    """Tell whether a pattern takes these texts, and neither a word nor an identifier."""
+    if not isinstance(pattern, str) or len(pattern) > LONGEST_DESCRIPTION:
+        return False
+    try:
+        compiled = re.compile(pattern)
+    except (re.error, RecursionError, OverflowError):
+        return False
+    return all(map(compiled.search, texts)) and not any(map(compiled.search, ("word", "A-7 b")))
+
+
+def _description(schema: dict[str, Any]) -> str:
+    """Return what a schema says of itself, on one line."""
+    text = schema.get("description", schema.get("title", ""))
+    return str(shown(" ".join(text.split()), LONGEST_DESCRIPTION)) if isinstance(text, str) else ""
+
+
+def _declared(schema: dict[str, Any]) -> str:
+    """Return the type that a schema declares, in words."""
+    types = list(dict.fromkeys(_types(schema)))
+    parts = [" or ".join(types) if types != ["null"] or "type" in schema else "of any type"]
+    if isinstance(schema.get("format"), str):
+        parts.append(str(shown(schema["format"], LONGEST_LISTED)))
+    listed = schema.get("enum")
+    if isinstance(listed, list):
+        values = [str(each) for each in listed[:MOST_LISTED] if each is not None]
+        if all(len(each) <= LONGEST_LISTED for each in values):
+            parts.append(f"one of {', '.join(values)}{' and others' * (len(listed) > MOST_LISTED)}")
+    return ", ".join(parts)

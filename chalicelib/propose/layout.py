@@ -25,6 +25,9 @@ LIST_KEYS = ("edges", "nodes", "data", "items", "item", "elements", "results", "
 """Keys that hold a list in an object that is about nothing else."""
 OLD = frozenset(("before", "old", "previous", "oldimage", "previous_attributes", "original"))
 
+_WEAK_IDENTITIES = frozenset(("name", "key", "code"))
+"""Names of what identifies a document, and of much else."""
+
 _ENVELOPES = (
     ("detail-type", "detail"),
     ("specversion", "data"),
@@ -32,7 +35,7 @@ _ENVELOPES = (
     ("before", "after"),
     ("Type", "Message"),
 )
-"""Keys of objects that events come in: none of them is a document."""
+"""Keys of objects that events come in: none of them is a document. Of two, the second holds the document."""
 
 _ID_LIKE = re.compile(
     r"\d+|-(?=[^\d]{0,100}\d)[\w-]+|(?=[^\d]{0,100}\d)[\w:.-]{12,}|[^@]*@.*|[A-Za-z]{1,8}[-_:#]\d[\w-]*"
@@ -111,13 +114,28 @@ def _loss(document: dict[str, Any], parents: list[dict[str, Any]], layout: Layou
     parent = parents[-1]
     around = plain({key: value for key, value in parent.items() if not layout.at or key != layout.at[-1]})
     if not isinstance(around, dict) or _is_envelope(parent):
-        return 0
+        payloads = {keys[1] for keys in _ENVELOPES if len(keys) > 1 and all(key in parent for key in keys)}
+        return 4 if payloads and layout.at and layout.at[-1] not in payloads else 0
     has_id, has_date, has_money, has_list = _traits(around)
     if not layout.at and layout.records:
-        return 3 if has_id and (has_date or has_money) else 0
+        # An object that has the identity of its elements counts as a document itself, whatever lists it holds.
+        key = _identity_key(document)
+        is_same = key is not None and key == _identity_key(parents[0])
+        return (8 if is_same else 3) if has_id and (has_date or has_money) else 0
     own = plain(document)
     own_id, _, _, own_list = _traits(own) if isinstance(own, dict) else (False,) * 4
     return 4 * (has_id and not own_id) + 4 * (has_list and not own_list)
+
+
+def _identity_key(value: dict[str, Any]) -> str | None:
+    """Return the key that identifies an object, by the names of identities."""
+    own = plain(value)
+    found = [
+        (words.IDENTITIES.index(name), key)
+        for key, each in (own.items() if isinstance(own, dict) else ())
+        if (name := " ".join(words.words(key))) in words.IDENTITIES and _is_id(words.words(key), each)
+    ]
+    return min(found)[1] if found else None
 
 
 def _traits(value: dict[str, Any]) -> tuple[bool, bool, bool, bool]:
@@ -180,13 +198,14 @@ def score(document: dict[str, Any]) -> float:
         return 0
     split = {key: words.words(key) for key in value}
     has_id, has_date, has_money, _ = _traits(value)
+    is_weak = not any(_is_id(of, value[key]) and " ".join(of) not in _WEAK_IDENTITIES for key, of in split.items())
     lists = [elements for each in value.values() if (elements := _list(each))]
     has_lines = any(_is_line(element) for each in lists for element in each[:2])
     named_lines = any(" ".join(split[key]) in words.LINES and _list(each) for key, each in value.items())
     has_party = any(set(each) & words.PARTY for each in split.values())
     is_line = _is_line(value) and not lists
     return (
-        3.0 * has_id
+        (1.5 if is_weak else 3) * has_id
         + 2 * has_date
         + 2 * has_money
         + 2 * bool(lists)

@@ -129,6 +129,8 @@ class Node:
     empty_texts: int = 0
     boolean_texts: int = 0
     currency_texts: int = 0
+    written_amounts: int = 0
+    """Texts that are amounts as people write them, and no numbers."""
     json_texts: int = 0
     """Texts that are JSON by their first and last character."""
     objects: int = 0
@@ -152,6 +154,9 @@ class Node:
     """Depth or number of paths went beyond the bound below here."""
     distinct: set[int] = field(default_factory=set)
     most_distinct: int = MOST_DISTINCT
+    description: str = ""
+    declared: str = ""
+    """What a JSON Schema says of it: its description, and its type in words; nothing of what is read from documents."""
     names: dict[str, int] | None = None
     """Of a list of names and values: how many lists hold each name. For a contract, see `stable_names`."""
 
@@ -214,6 +219,8 @@ class Node:
         self.dates = _merged(self.dates, other.dates, Dates)
         self.number_dates = _merged(self.number_dates, other.number_dates, Dates)
         self.is_map |= other.is_map
+        self.description = self.description or other.description
+        self.declared = self.declared or other.declared
         self.truncated |= other.truncated
         self.most_distinct = max(self.most_distinct, other.most_distinct)
         self.distinct = set(list(self.distinct | other.distinct)[: self.most_distinct])
@@ -237,6 +244,7 @@ _COUNTS = (
     "boolean_texts",
     "currency_texts",
     "json_texts",
+    "written_amounts",
     "objects",
     "empty_objects",
     "lists",
@@ -282,6 +290,10 @@ class Profile:
         self.root = Node()
         self.documents = 0
         self.not_objects = 0
+        self.is_declared = False
+        """Whether it is of a JSON Schema, with the description of its documents, and what to look at."""
+        self.description = ""
+        self.looks: list[str] = []
         self.left_out = 0
         """How many keys went uncounted because there were too many paths."""
         self._nodes = 1
@@ -372,6 +384,8 @@ class Profile:
             node.boolean_texts += 1
         elif text[0] in "{[" and text[-1] in "}]":
             node.json_texts += 1
+        elif len(text) <= 24 and scalars.WRITTEN_AMOUNT.fullmatch(text):
+            node.written_amounts += 1
 
     def _add_number(self, node: Node, number: int | Decimal) -> None:
         is_integer = isinstance(number, int)

@@ -63,6 +63,7 @@ class Table:
 class Proposal:
     """A contract to write. `limits` says what of the file no contract can express; `looks` what to look at.
 
+    `documents` counts those that were read: none where it is made from a JSON Schema, of which `description` is.
     `date` is a column of the main table, the first of `tables`; the partition's name is `month`.
     """
 
@@ -70,6 +71,7 @@ class Proposal:
     records: tuple[str, ...]
     at: str
     documents: int
+    description: str = ""
     identity: list[str] = field(default_factory=list)
     date: str = "source_modified_at"
     month: str = "document_month"
@@ -86,6 +88,11 @@ class Proposal:
     limits: list[str] = field(default_factory=list)
     is_readable: bool = True
     """Whether the contract reads documents at all; where it does not, `limits` says why."""
+
+    @property
+    def source(self) -> str:
+        """What it was made from, in words."""
+        return f"{self.documents} documents" if self.documents else "a JSON Schema"
 
     @property
     def main(self) -> Table:

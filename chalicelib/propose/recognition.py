@@ -35,6 +35,8 @@ MOST_COMMENTED_TABLES = 12
 MOST_COLUMNS = 1_000
 """Columns that are written, those commented out too: a contract.toml has at most a million bytes."""
 LONGEST_PATH = 300
+UNSURE_IDENTITY = 15
+"""From which rank on a name says little of whether it identifies a document."""
 LINEAGE = ("extra_fields", "source_key", "source_version", "source_modified_at", "record_number")
 _OF_DOCUMENTS = ("line_count", "line_total", "lines_without_amount", "row_number", "line_number")
 _NOT_LINES = words.word_set(
@@ -45,6 +47,14 @@ _NOT_LINES = words.word_set(
 )
 _OTHER_CURRENCY = words.word_set("base default store presentment settlement global customer price adjustment")
 """Words of a currency that the totals of a document are not in."""
+_NOT_PARTY = words.word_set("order seller merchant vendor store shop staff employee created updated modified")
+"""Words of a customer's, or user's, field that is not about whom a document is for."""
+_NOT_OWN_DATE = words.word_set(
+    "birth birthday dob due expiry expires expired expiration valid until end ended start started delivery deliver "
+    "delivered ship shipped shipping estimated expected promised scheduled updated update modified changed last next "
+    "cancel canceled cancelled refunded returned deleted closed exported synced paid settled"
+)
+"""Words of dates that a document has beside its own."""
 _CATEGORY = words.word_set("channel source type category brand vendor method country region warehouse location store")
 
 
@@ -68,7 +78,10 @@ class _Recognition:
         self._outer = scopes(outer.root, outer.documents)[0] if outer is not None else None
         self._types: dict[int, Typed] = {}
         at = str(JsonPath(tuple(map(Key, layout.at)))) if layout.at else ""
-        self._proposal = Proposal(name, layout.records, at, profile.documents)
+        self._proposal = Proposal(name, layout.records, at, 0 if profile.is_declared else profile.documents)
+        self._proposal.description = profile.description
+        self._proposal.looks += profile.looks
+        self._always = "required" if profile.is_declared else "in every document"
         self._truncated = profile.left_out
         self._columns = 0
         self._keyed_by_id = layout.keyed_by_id
@@ -161,7 +174,8 @@ class _Recognition:
                 continue
             is_around = rows is not None and scope in rows.chain
             has_numbers = any(self._typed(each, scope).is_money for each in scope.fields if len(each.keys) <= 2)
-            is_wanted = not scope.is_names and (is_around or (scope.level == 1 and has_numbers))
+            is_near = scope.level == 1 or (rows is not None and scope.parent in self._carriers(rows))
+            is_wanted = not scope.is_names and (is_around or (is_near and has_numbers))
             is_wanted = is_wanted and taken < MOST_TABLES
             if not is_wanted and commented >= MOST_COMMENTED_TABLES:
                 continue
@@ -169,6 +183,11 @@ class _Recognition:
             table = self._table(scope, is_main=False, names=names)
             table.taken = is_wanted
             p.tables.append(table)
+
+    def _carriers(self, rows: Scope) -> list[Scope]:
+        """Return the lists whose elements' own lists are tables too: those around the rows, rows without amounts."""
+        main = self._proposal.main
+        return [*rows.chain[1:-1], *([] if main.price or main.line_amount else [rows])]
 
     # Tables and columns
 
@@ -244,6 +263,8 @@ class _Recognition:
             by_whole = "_".join((prefix, *whole) if prefix else whole)
             name = names.name(wanted, of_list, by_whole) if not brief else names.name(of_list, by_whole)
             declared: dict[str, object] = {"path": _paths(each), "type": kind.type, **kind.options}
+            if each.node.description:
+                declared["description"] = each.node.description
             taken = self._is_taken(each, scope, kind, small)
             table.columns.append(Column(name, declared, comments.of_column(each, kind), kind.look, taken, each))
 
@@ -301,9 +322,17 @@ class _Recognition:
                     f"identity: {again} of {node.present} documents have the {column.name} of another: the later "
                     "replaces the earlier as a whole"
                 )
+            elif (self._identity_rank(column) or 0) >= UNSURE_IDENTITY and (
+                others := [each.name for each in ranked[1:3] if is_unique(each)]
+            ):
+                p.looks.append(
+                    f"identity: {column.name} was taken, and {' and '.join(others)} would do as well: documents with "
+                    "the same replace one another"
+                )
             elif self._documents == 1:
                 p.looks.append(f"identity: {column.name} by its name alone, as the sample has one document")
-            p.reasons["identity"] = f"{column.declared['path']}: in every document, {distinct_values(node)}"
+            differs = "" if node.declared else f", {distinct_values(node)}"
+            p.reasons["identity"] = f"{column.declared['path']}: {self._always}{differs}"
             return
         pair = self._pair(main)
         if pair:
@@ -369,18 +398,22 @@ class _Recognition:
         full = [dated[i] for _, i in ranked if self._dates_documents(node_of(dated[i]))]
         column = full[0] if full else self._outer_date(main)
         if column is None:
+            column = next((c for c in dated if self._may_be_own_date(c)), None)
+            if column is not None:
+                p.looks.append(f"date: {column.name} was taken; no date is by its name the document's own")
+        if column is None:
             other = [dated[i] for _, i in ranked] or dated
             p.reasons["date"] = "no date is in every document: the file's own last-modified time chooses the month"
             hint = f" ({other[0].name} is in {node_of(other[0]).values} of {self._documents})" if other else ""
-            p.looks.append(
-                f"date: no date is in every document{hint}: the month is that of the file's last-modified time"
-            )
+            if other and self._dates_documents(node_of(other[0])):
+                p.reasons["date"] = "no date is by its name the document's own: the file's last-modified time is taken"
+            p.looks.append(f"date: {p.reasons['date']}{hint}")
             return
         demand(column)
         p.date = column.name
         node = node_of(column)
         first = min(each.first_year for each in (node.dates, node.number_dates) if each)
-        p.reasons["date"] = f"{column.declared.get('path', column.declared.get('outer'))}: in every document"
+        p.reasons["date"] = f"{column.declared.get('path', column.declared.get('outer'))}: {self._always}"
         if first < 2000:
             p.earliest = f"{max(first, 1):04}-01-01"
             p.looks.append(f"earliest: the sample has documents from before 2000, so that it is {p.earliest}")
@@ -391,6 +424,12 @@ class _Recognition:
     def _is_date(self, column: Column) -> bool:
         each = column.field
         return each is not None and each in self._document.fields and column.type in ("date", "timestamp")
+
+    def _may_be_own_date(self, column: Column) -> bool:
+        each = column.field
+        assert each is not None
+        is_other = _NOT_OWN_DATE & set(each.all_words)
+        return len(each.keys) == 1 and not is_other and self._dates_documents(each.node)
 
     def _dates_documents(self, node: Node) -> bool:
         """Tell whether a node has the date of every document, none of them too far ahead."""
@@ -453,15 +492,22 @@ class _Recognition:
         currencies = [
             c for c in document if c.field and words.is_currency(c.field.all_words) and node_of(c).currency_texts
         ]
-        currencies.sort(
-            key=lambda c: (len(c.field.keys), bool(_OTHER_CURRENCY & set(c.field.all_words))) if c.field else (9, True)
-        )
+        of_total = main.column(p.total).field if p.total else None
+        around_total = of_total.keys[:-1] if of_total else ()
+
+        def distance(column: Column) -> tuple[bool, int, bool]:
+            """Return how far a currency is from the total: that of another amount is not the total's."""
+            assert column.field is not None
+            keys = column.field.keys
+            return keys[:-1] != around_total, len(keys), bool(_OTHER_CURRENCY & set(column.field.all_words))
+
+        currencies.sort(key=distance)
         p.currency = currencies[0].name if currencies else ""
         p.status = next((c.name for c in document if c.taken and c.field and c.field.joined in words.STATUSES), "")
         parties = [
             c for c in document if c.field and set(c.field.all_words) & words.PARTY and c.field.kind is Kind.SCALAR
         ]
-        parties = [c for c in parties if c.field and "order" not in c.field.all_words]
+        parties = [c for c in parties if c.field and not _NOT_PARTY & set(c.field.all_words)]
         for end in (("id", "value"), ("number", "no"), ("email",)):
             found = next((c for c in parties if c.field and c.field.all_words[-1] in end and c.type != "json"), None)
             if found is None:

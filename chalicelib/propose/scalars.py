@@ -9,6 +9,11 @@ from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 NUMERIC_TEXT = re.compile(r"[+-]?\d{1,40}(?:\.\d{1,40})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_MARK = r"(?:[A-Z]{3}|[$\u20ac\u00a3\u00a5])"
+WRITTEN_AMOUNT = re.compile(
+    rf"(?:{_MARK}\s?)?-?\d{{1,3}}(?:[.,'\s]?\d{{3}}){{0,5}}(?:[.,]\d{{1,4}})?(?:\s?{_MARK})?", re.ASCII
+)
+"""An amount as people write it, with a decimal comma, separators or a currency: no number to a contract."""
 MOST_DECIMALS = 9
 """The largest scale of a decimal column."""
 NOISE = Decimal("1e-9")

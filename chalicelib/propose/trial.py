@@ -105,9 +105,9 @@ class Trial:
             )
         for table, rows in self.converted.rows.items():
             yield f"  {table}: {rows} rows"
-        hints = self.converted.observations.hints(self.contract)
-        yield from (f"hint: {hint}" for hint in hints)
-        if hints:
+        observations = self.converted.observations
+        yield from (f"hint: {hint}" for hint in observations.hints(self.contract))
+        if any(observations.unfilled(self.contract)):
             yield "  give a column that stays empty the path that holds its value, or delete its line"
 
 

@@ -142,6 +142,12 @@ DATES = (
     "creation time",
     "created date",
     "created time",
+    "created date time",
+    "creation date time",
+    "order date time",
+    "date add",
+    "date added",
+    "added at",
     "created on",
     "create timestamp",
     "created timestamp",
@@ -165,11 +171,19 @@ DATES = (
     "event timestamp",
     "event time",
     "event date",
+    "collector tstamp",
     "timestamp",
     "ts",
+    "time stamp",
     "date",
     "datetime",
+    "date time",
     "time",
+    "placed",
+    "ordered",
+    "purchased",
+    "sold",
+    "issued",
     "processed at",
     "submitted at",
     "submitted on",
@@ -210,6 +224,15 @@ VERSIONS = (
     "changed at",
     "write date",
     "date last modified",
+    "last updated date",
+    "last modified time",
+    "last modified date time",
+    "last modified on",
+    "last change date",
+    "last change date time",
+    "updated date time",
+    "date upd",
+    "system modstamp",
     "version",
     "revision",
     "etag version",
@@ -354,4 +377,6 @@ def is_date(of: tuple[str, ...]) -> bool:
 
 def is_currency(of: tuple[str, ...]) -> bool:
     """Tell whether the words name a currency's code."""
-    return bool(of) and (of[-1] in CURRENCY or (of[-1] in ("code", "iso", "id", "value") and "currency" in of[-3:-1]))
+    return bool(of) and (
+        of[-1] in CURRENCY or (of[-1] in ("code", "iso", "id", "value", "name") and "currency" in of[-3:-1])
+    )

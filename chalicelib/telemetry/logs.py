@@ -1,15 +1,18 @@
 """One structured log line for each thing that happened, and metrics. Nothing of an order's content is ever written.
 
 Both are lines on standard output, which Lambda sends to CloudWatch Logs: no call to AWS is made for them, so that
-neither can be throttled or fail a load.
+neither can be throttled or fail a load. A command whose standard output is its answer sends log lines to standard
+error.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import resource
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +21,22 @@ from chalicelib.telemetry import metrics
 
 STATUS = Path("/proc/self/status")
 
+_line = threading.Lock()
+"""Held for a line: what threads print at the same time gets mixed up, and CloudWatch passes over the metrics in it."""
+
+_to_stderr = False
+
+
+@contextlib.contextmanager
+def log_to_stderr() -> Iterator[None]:
+    """Have all log lines of this process go to standard error within the `with` block."""
+    global _to_stderr
+    before, _to_stderr = _to_stderr, True
+    try:
+        yield
+    finally:
+        _to_stderr = before
+
 
 def log(event: str, *, level: Literal["INFO", "WARNING", "ERROR"] = "INFO", **facts: Any) -> None:
     """Print one line of JSON, which CloudWatch Logs Insights reads field by field.
@@ -25,7 +44,8 @@ def log(event: str, *, level: Literal["INFO", "WARNING", "ERROR"] = "INFO", **fa
     Powertools' Logger is not used: its import costs the REST side tens of milliseconds for what is one call here.
     """
     line = json.dumps({"level": level, "event": event, **facts}, ensure_ascii=False, default=str)
-    print(line, file=sys.stdout, flush=True)
+    with _line:
+        print(line, file=sys.stderr if _to_stderr else sys.stdout, flush=True)
 
 
 def measure(values: Mapping[str, float], *, stage: str, **dimensions: str) -> None:
@@ -49,7 +69,8 @@ def measure(values: Mapping[str, float], *, stage: str, **dimensions: str) -> No
         line.add_dimensions(**{metrics.STAGE: of_stage}, **dimensions)
     for name, value in values.items():
         line.add_metric(name, metrics.METRICS[name].unit, value)
-    line.flush_metrics()
+    with _line:
+        line.flush_metrics()
 
 
 def memory_peak_megabytes() -> float:

@@ -61,7 +61,7 @@ METRICS: dict[str, Metric] = {
     "ForeignFilesInTable": Metric("Count", "Files in the table's prefix that the pipeline did not write."),
     "LedgerEntriesUnreadable": Metric("Count", "Ledger entries that could not be read and were set aside."),
     "SweepSeconds": Metric("Seconds", "How long one run of the sweep took; written when it ends."),
-    "OldestWaitingSeconds": Metric("Seconds", "The age of the oldest source object that is not loaded yet."),
+    "OldestWaitingSeconds": Metric("Seconds", "The age of the oldest source object that is not loaded yet.", CONTRACT),
 }
 
 

@@ -124,7 +124,7 @@ def convert(
     except BaseException:
         writer.abort()
         raise
-    observations = Observations()
+    observations = Observations(beside=batches.beside)
     for one in flatteners:
         observations += one.observations
     return Converted(counts, rows, observations)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +15,21 @@ from chalicelib.dataset import Dataset, Prefixes, check
 from chalicelib.settings import Settings
 
 FOLDER = Path(__file__).parent
-
-ORDERS = read(FOLDER / "orders" / FILE_NAME)
-ORDERS_TEXT = (FOLDER / "orders" / FILE_NAME).read_text("utf-8")
+ORDERS_FILE = FOLDER / "orders" / FILE_NAME
+ORDERS = read(ORDERS_FILE)
+OF_ORDERS = ("--contract", str(ORDERS_FILE))
+"""The argument of `python -m chalicelib.flatten` in a process of its own, which has the contracts that are shipped."""
+ORDERS_TEXT = ORDERS_FILE.read_text("utf-8")
 NAMES = sorted(file.parent.name for file in FOLDER.glob(f"*/{FILE_NAME}"))
+
+
+def lay(contracts: Path, *names: str) -> Path:
+    """Have a folder hold the tests' contracts of these names in place of those that are in it; return it."""
+    for file in list(contracts.glob(f"*/{FILE_NAME}")):
+        shutil.rmtree(file.parent)
+    for name in names:
+        shutil.copytree(FOLDER / name, contracts / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return contracts
 
 
 def contract(name: str) -> Contract:

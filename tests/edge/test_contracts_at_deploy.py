@@ -15,7 +15,7 @@ from chalicelib.errors import ContractError
 from chalicelib.settings import Settings
 from local.deploy import NOT_COPIED, copy_project
 from local.emulator import PROJECT
-from tests.contracts import FOLDER
+from tests.contracts import FOLDER, lay
 
 SETTINGS = Settings(bucket="orders-etl-test")
 QUERY = "-- title: T\n-- description: D\nSELECT 1\n"
@@ -70,7 +70,8 @@ def project(tmp_path: Path) -> Path:
     folder = tmp_path / "project"
     copy_project(PROJECT, folder)
     shutil.copytree(PROJECT / "release", folder / "release", ignore=NOT_COPIED)
-    beside = folder / "chalicelib" / "contracts" / "beside"
+    contracts = lay(folder / "chalicelib" / "contracts", "orders")
+    beside = contracts / "beside"
     shutil.copytree(FOLDER / "orders", beside)
     shutil.rmtree(beside / "queries")
     (beside / "queries").mkdir()

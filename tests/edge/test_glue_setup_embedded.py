@@ -133,7 +133,7 @@ def upload(client: Any, key: str) -> Any:
 
 def parquet() -> Any:
     """Make a file of the table with one order without lines, in the contract's schema."""
-    schema = file_schema(ORDERS)
+    schema = file_schema(ORDERS.main)
     row = {"order_id": "1", "order_date": datetime(2024, 7, 5), "source_key": "k", "source_version": "v"}
     row |= {"source_modified_at": datetime(2024, 7, 6), "record_number": 1, "total_amount": Decimal("1.5000")}
     made = io.BytesIO()

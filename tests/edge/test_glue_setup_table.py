@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, cast
@@ -13,7 +14,7 @@ from chalicelib.contracts.contract import Column, Contract, FromDocument, Type
 from chalicelib.contracts.paths import parse
 from glue_setup.errors import Refused, SetupError
 from glue_setup.resource import Plan
-from tests.contracts import ORDERS, with_column_changed, with_columns
+from tests.contracts import ORDERS, returns_contract, with_column_changed, with_columns
 from tests.edge.glue_setup_world import BUCKET, World, world
 
 ADDED = Column("coupon", Type.TEXT, FromDocument((parse("coupon"),)), "A voucher's code.")
@@ -83,8 +84,12 @@ def test_an_int_that_becomes_a_bigint_is_applied_since_athena_reads_it_over_olde
             with_column_changed(ORDERS, "order_month", name="month"),
             "the partition would change from order_month string to month string",
         ),
+        (
+            replace(ORDERS, earliest=datetime.date(2020, 3, 1)),
+            "earliest would move from 2000-01 to 2020-03: the months before it would vanish from queries",
+        ),
     ],
-    ids=["another type", "renamed", "removed", "another partition"],
+    ids=["another type", "renamed", "removed", "another partition", "a later beginning"],
 )
 def test_a_change_that_old_files_cannot_follow_is_refused_and_touches_nothing(
     stage: World, contract: Contract, reason: str
@@ -99,6 +104,24 @@ def test_a_change_that_old_files_cannot_follow_is_refused_and_touches_nothing(
         stage.apply()
     assert stage.writes == []
     assert stage.table() == before
+
+
+def test_what_no_contract_has_any_more_is_named_with_the_way_to_remove_it_and_never_removed(stage: World) -> None:
+    stage.contracts = (ORDERS, returns_contract())
+    stage.apply()
+    stage.glue.create_table(DatabaseName="etl_pipeline", TableInput={"Name": "somebody_elses"})
+    assert not [line for line in stage.plan() if "any more" in line]
+    stage.contracts = (ORDERS,)
+    remove = "where nobody asks it, remove it by aws glue delete-table --database-name etl_pipeline --name"
+    expected = [
+        f"  = view return_lines is of no contract here any more; {remove} return_lines",
+        f"  = view returned is of no contract here any more; {remove} returned",
+        "  = table returns is of no contract here any more, and its files stay at "
+        f"s3://{BUCKET}/returns/; {remove} returns",
+    ]
+    for lines in (stage.plan(), stage.apply()):
+        assert sorted(line for line in lines if "any more" in line) == sorted(expected)
+    assert stage.table("returns")["Name"] == "returns"
 
 
 def test_what_others_wrote_into_the_table_survives_a_change(stage: World) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse, HTTPHeaders
 from botocore.config import Config
 from moto import mock_aws
 
@@ -200,3 +201,20 @@ def test_a_network_that_is_down_is_raised_as_our_error() -> None:
     for call in (lambda: Storage(client, BUCKET).current(KEY), lambda: LinkBucket(client, BUCKET).head(KEY)):
         with pytest.raises(ServiceUnavailable, match=r"^EndpointConnectionError$"):
             call()
+
+
+def test_many_objects_are_removed_by_one_request_and_one_that_is_not_is_an_error(s3: Any) -> None:
+    store = Storage(s3, BUCKET)
+    keys = [f"table/{i}.parquet" for i in range(3)]
+    for key in keys:
+        store.put(key, b"x")
+    store.delete([*keys, "table/never.parquet"])
+    assert store.list("table/").objects == ()
+
+    def refuse(**_: Any) -> Any:
+        refused = {"Key": keys[1], "Code": "AccessDenied", "Message": "no"}
+        return AWSResponse("https://s3", 200, HTTPHeaders(), None), {"Errors": [refused], "ResponseMetadata": {}}
+
+    s3.meta.events.register("before-call.s3.DeleteObjects", refuse)
+    with pytest.raises(AwsError, match="AccessDenied"):
+        store.delete(keys)

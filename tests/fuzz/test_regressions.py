@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.contracts import OF_ORDERS
+
 PROJECT = Path(__file__).parents[2]
 BEGIN = b'{"order_id":1,"order_date":"2024-07-05"'
 LIMITED = """
@@ -58,6 +60,7 @@ def flattened(data: bytes, directory: Path) -> subprocess.CompletedProcess[bytes
         str(directory / "out"),
         "--rejects",
         str(directory / "rejects"),
+        *OF_ORDERS,
     ]
     return subprocess.run(command, cwd=PROJECT, input=data, capture_output=True, timeout=40)
 

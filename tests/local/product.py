@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from chalicelib.contracts import registry
-from chalicelib.contracts.reading import FILE_NAME
 from chalicelib.dataset import Dataset
 from chalicelib.loading.entry import Entry
 from chalicelib.settings import LOCAL_STAGE
@@ -23,7 +22,7 @@ from local.deploy import NOT_COPIED, copy_project, deploy, run_module
 from local.emulator import PROJECT, running
 from local.expected import table_rows
 from local.pipeline import Pipeline, wait_for
-from tests.contracts import FOLDER, datasets_of
+from tests.contracts import ORDERS, datasets_of, lay
 
 NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 
@@ -89,11 +88,7 @@ def copied(folder: Path) -> Path:
 
 def with_contracts(project: Path, *names: str) -> Path:
     """Give a copy of the project the tests' contracts of these names in place of its own, which anybody may change."""
-    contracts = project / "chalicelib" / "contracts"
-    for file in list(contracts.glob(f"*/{FILE_NAME}")):
-        shutil.rmtree(file.parent)
-    for name in names:
-        shutil.copytree(FOLDER / name, contracts / name, ignore=NOT_COPIED)
+    lay(project / "chalicelib" / "contracts", *names)
     return project
 
 
@@ -134,9 +129,15 @@ class Product(Pipeline):
         assert not faults
         return datasets_of(self.settings, *contracts)
 
+    @property
+    def orders(self) -> Dataset:
+        """The dataset of the tests' orders."""
+        return next(each for each in self.datasets if each.name == ORDERS.name)
+
     def command(self, module: str, command: str, *arguments: str) -> list[str]:
-        """Run a command of a module as an operator does; return the lines it printed."""
-        return run_module(self.aws, self.deployment.workspace, module, command, *arguments).splitlines()
+        """Run a command of a module as an operator does; return the lines it printed, but log lines."""
+        output = run_module(self.aws, self.deployment.workspace, module, command, *arguments)
+        return [line for line in output.splitlines() if not line.startswith('{"level": ')]
 
     def drop(self, name: str, body: bytes | str | list[Any]) -> str:
         """Put a file into the incoming prefix; return its key."""

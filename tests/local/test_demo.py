@@ -47,9 +47,11 @@ def test_one_wrong_figure_fails_the_demo_and_is_named(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_demo_leaves_no_process_and_no_files(tmp_path: Path) -> None:
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    project, home = clone(tmp_path / "project"), tmp_path / "home"
+    home.mkdir()
+    environment = {**os.environ, "TMPDIR": str(home)}
     demo = subprocess.Popen(
-        DEMO, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, env=environment
+        DEMO, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, env=environment
     )
     assert demo.stdout is not None
     try:
@@ -66,10 +68,10 @@ def test_an_interrupted_demo_leaves_no_process_and_no_files(tmp_path: Path) -> N
     assert output.splitlines()[-1] == "Stopped."
     assert "Traceback" not in output
     deadline = time.monotonic() + 10
-    while (alive(demo.pid) or temporary_files(tmp_path)) and time.monotonic() < deadline:
+    while (alive(demo.pid) or temporary_files(home)) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not alive(demo.pid)
-    assert temporary_files(tmp_path) == []
+    assert temporary_files(home) == []
 
 
 def test_ctrl_c_while_python_still_imports_shows_no_stack_trace(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from chalicelib.contracts.contract import Column, Type
+from chalicelib.contracts.reading import read
 from chalicelib.counts import Counts
+from chalicelib.queries import saved
 from local.expected import Samples
-from tests.contracts import contract, with_columns
+from tests.contracts import contract, lay, with_columns
 from tests.local.athena_memory_lake import ORDERS, QUERIES
 
 
@@ -37,6 +39,45 @@ def test_a_contract_with_a_further_column_has_its_own_sample_and_asks_its_querie
     assert [each.path.name for each in samples.files] == ["sample.json"]
     assert samples.answers["order_lines_of"] == {"parameters": {"order_id": "1001"}}
     assert samples.answers["preview"] == {"parameters": {}}
+
+
+def changed(folder: Path, file: str, old: str, new: str) -> Samples:
+    """Return the samples of the orders with one file of their contract changed."""
+    copy = lay(folder, "orders") / "orders"
+    text = (copy / file).read_text("utf-8")
+    assert old in text
+    (copy / file).write_text(text.replace(old, new), "utf-8")
+    of = replace(ORDERS, contract=read(copy / "contract.toml"))
+    samples = Samples.of(of, saved.load((of,)).values())
+    assert samples is not None
+    return samples
+
+
+def test_a_contract_whose_columns_come_from_elsewhere_has_its_own_sample(tmp_path: Path) -> None:
+    samples = changed(tmp_path, "contract.toml", 'path = "products[].price"', 'path = "products[].quantity"')
+    assert [each.path for each in samples.files] == [tmp_path / "orders" / "sample.json"]
+
+
+def test_of_a_query_that_was_changed_no_rows_are_expected_and_the_others_are_compared(tmp_path: Path) -> None:
+    samples = changed(tmp_path, "queries/top_products.sql", "ORDER BY sales_rank", "ORDER BY sales_rank DESC")
+    assert [each.path.name for each in samples.files] == ["orders_etl.json", "orders_ugly.ndjson"]
+    assert samples.answers["top_products"] == {"parameters": {}}
+    assert samples.answers["sales_by_month"]["rows"]
+    assert samples.answers["total_per_customer"]["rows"]
+
+
+def test_a_query_that_is_gone_is_not_asked_and_a_new_one_is(tmp_path: Path) -> None:
+    samples = changed(tmp_path, "queries/preview.sql", "SELECT", "SELECT")
+    assert not {"preview", "latest_orders"} & samples.answers.keys()
+    folder = tmp_path / "orders" / "queries"
+    (folder / "preview.sql").rename(folder / "latest_orders.sql")
+    (folder / "top_products.sql").unlink()
+    of = replace(ORDERS, contract=replace(ORDERS.contract, folder=folder.parent))
+    found = Samples.of(of, saved.load((of,)).values())
+    assert found is not None
+    assert found.answers["latest_orders"] == {"parameters": {}}
+    assert "top_products" not in found.answers
+    assert found.answers["sales_by_month"] == samples.answers["sales_by_month"]
 
 
 def test_a_contract_without_a_sample_has_none(tmp_path: Path) -> None:

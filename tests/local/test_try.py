@@ -117,7 +117,7 @@ def test_a_file_that_no_contract_reads_is_said_to_be_one_and_starts_nothing(
 
 def test_a_contract_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) -> None:
     (tmp_path / "mine.json").write_text(json.dumps([order(1)]))
-    status, said = attempt(PROJECT, tmp_path / "mine.json", "--contract", "nowhere")
+    status, said = attempt(clone(tmp_path / "project"), tmp_path / "mine.json", "--contract", "nowhere")
     assert status == 1
     assert "there is no contract 'nowhere'" in said
     assert "orders" in said.splitlines()[-1]

@@ -13,9 +13,11 @@ from pathlib import Path
 import boto3
 import pytest
 
-from local import env_file
+from chalicelib.settings import Settings
+from local import env_file, up
 from local.emulator import HOST
-from local.pipeline import wait_for
+from local.pipeline import Pipeline, wait_for
+from tests.contracts import ORDERS, contract, datasets_of
 from tests.local.product import clone
 
 pytestmark = pytest.mark.aws
@@ -104,6 +106,18 @@ def test_it_tells_where_it_is_and_leaves_nothing(project: Path, start: Start) ->
     with socket.socket() as probe:
         assert probe.connect_ex((HOST, port)) != 0
     assert files(project) - before == {project / ".local", project / ".local" / "aws.log"}
+
+
+def test_it_says_how_to_drop_a_sample_of_each_contract() -> None:
+    class Standing(Pipeline):
+        datasets = datasets_of(Settings(bucket="any"), contract("woocommerce"), ORDERS)
+
+    lines = list(up.drops(Standing(None, None), "curl "))  # type: ignore[arg-type]
+    drop, incoming = "    -T", '"$AWS_ENDPOINT_URL/$ETL_BUCKET/orders_json_incoming'
+    assert [line for line in lines if line.startswith(drop)] == [
+        f'{drop} tests/contracts/woocommerce/sample.json {incoming}/woocommerce/sample.json"',
+        f'{drop} sample_data/orders_etl.json {incoming}/orders_etl.json"',
+    ]
 
 
 def test_it_ends_when_make_was_killed(project: Path, start: Start) -> None:

@@ -11,14 +11,19 @@ from pathlib import Path
 from chalicelib.settings import LOCAL_STAGE
 from local.deploy import CHALICE, copy_project
 from local.emulator import PROJECT
+from tests.contracts import ORDERS, lay
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 NOBODY = {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none", "AWS_DEFAULT_REGION": REGION}
 
 
 def build(folder: Path, with_requirements: bool) -> Path:
-    """Build the package in `folder` and return the zip file. With the requirements it asks the package index."""
+    """Build the package with the tests' orders in `folder` and return the zip file.
+
+    With the requirements it asks the package index.
+    """
     copy_project(PROJECT, folder / "project")
+    lay(folder / "project" / "chalicelib" / "contracts", ORDERS.name)
     if not with_requirements:
         (folder / "project" / "requirements.txt").write_text("")
     stage = ("--stage", LOCAL_STAGE)

@@ -16,6 +16,7 @@ import pytest
 
 from local.emulator import PROJECT
 from release import layers
+from tests.contracts import OF_ORDERS
 from tests.package.built import NOBODY, build
 
 pytestmark = [
@@ -144,6 +145,6 @@ groups = [pq.ParquetFile(file).metadata.row_group(0) for file in files]
 print(json.dumps([len(files), sorted({g.column(i).compression for g in groups for i in range(g.num_columns)})]))
 """
     source = str(PROJECT / "sample_data" / "orders_etl.json")
-    files, codecs = run(lambda_paths, code, source, "-o", str(tmp_path / "out"))
+    files, codecs = run(lambda_paths, code, source, "-o", str(tmp_path / "out"), *OF_ORDERS)
     assert files == 3
     assert {codec.lower() for codec in codecs} <= layers.CODECS

@@ -10,6 +10,7 @@ import pytest
 
 from local.emulator import PROJECT
 from release import layers
+from tests.contracts import ORDERS_FILE
 from tests.package.built import build, imports
 
 RUNTIME = {"boto3", "botocore", "urllib3"}
@@ -24,11 +25,17 @@ def pinned(name: str) -> dict[str, str]:
     return dict(line.split("==") for line in lines if "==" in line)
 
 
+def files_in(folder: Path) -> list[Path]:
+    files = (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return [path.relative_to(folder) for path in files]
+
+
 def ours() -> set[str]:
-    """Return the files of ours that belong into the package."""
-    files = (PROJECT / "chalicelib").rglob("*")
-    kept = [path for path in files if path.is_file() and "__pycache__" not in path.parts]
-    return {str(path.relative_to(PROJECT)) for path in [PROJECT / "app.py", *kept]}
+    """Return the files of ours that belong into the package, with the tests' orders as the only contract."""
+    contracts, orders = Path("contracts"), ORDERS_FILE.parent
+    library = [path for path in files_in(PROJECT / "chalicelib") if contracts not in path.parents[1:]]
+    library += [contracts / orders.name / path for path in files_in(orders)]
+    return {"app.py", *(str("chalicelib" / path) for path in library)}
 
 
 def test_of_our_code_the_package_holds_the_app_and_its_library_and_nothing_else(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from local.emulator import PROJECT
 from release import terraforming
 from release.configuration import configured
 from release.terraform import template_of
-from tests.contracts import ORDERS, contract, returns_contract
+from tests.contracts import ORDERS, contract, lay, returns_contract
 from tests.edge.glue_setup_world import target_with
 from tests.goldens.golden import assert_golden
 from tests.package.built import ACCOUNT, NOBODY, REGION
@@ -44,6 +44,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose stage prod is configured, with a crawler and somebody who is told of alarms."""
     folder = tmp_path_factory.mktemp("terraform")
     copy_project(PROJECT, folder)
+    lay(folder / "chalicelib" / "contracts", ORDERS.name)
     (folder / "requirements.txt").write_text("")
     path = folder / ".chalice" / "config.json"
     config = json.loads(configured(path.read_text("utf-8"), "prod", "orders-etl-test", ARN))
@@ -216,6 +217,7 @@ def test_each_contract_has_its_table_its_alarms_and_no_foundation_of_another_twi
 
 def test_a_stage_without_a_layer_is_shown_how_to_get_one(target: Target, tmp_path: Path) -> None:
     copy_project(PROJECT, tmp_path)
+    lay(tmp_path / "chalicelib" / "contracts", ORDERS.name)
     with pytest.raises(SetupError, match="stage prod has no layer yet: python -m release configure --stage prod"):
         terraforming.write(tmp_path, target, tmp_path / "out")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.contracts import OF_ORDERS
 from tests.unit.hostile import HOSTILE, LARGE
 
 PROJECT = Path(__file__).parents[2]
@@ -35,7 +36,7 @@ def check_cost(data: bytes, directory: Path) -> None:
     source = directory / "hostile.ndjson"
     source.write_bytes(data)
     command = [sys.executable, "-c", MEASURED, str(source), "-o", str(directory / "out")]
-    command += ["--rejects", str(directory / "rejects.ndjson")]
+    command += ["--rejects", str(directory / "rejects.ndjson"), *OF_ORDERS]
     megabytes = max(len(data), len(gzip.decompress(data)) if data.startswith(b"\x1f\x8b") else 0) / 1_000_000
     allowed = MOST_SECONDS_FOR_A_MEGABYTE * max(megabytes, 1)
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=20 * allowed)

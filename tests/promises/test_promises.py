@@ -15,7 +15,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import boto3
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -175,7 +174,7 @@ def test_promise_5_a_catalog_that_answers_with_errors_fails_no_load(
 
     store = MemoryStore()
     monkeypatch.setattr(assembly, "storage", lambda bucket: store)
-    monkeypatch.setattr(boto3, "client", lambda name: Glue())
+    monkeypatch.setattr(assembly, "make_client", lambda name: Glue())
     stage = Settings.from_environment({"ETL_BUCKET": BUCKET, "ETL_STAGE": "test", "GLUE_CRAWLER": "c"})
     assembly.request_crawl(stage)
     printed = capsys.readouterr().out

@@ -143,8 +143,10 @@ class DrawnContract(random.Random):
             return [*lines, f'{name} = {{ product = ["{name}_f", "{name}_g"]{own} }}']
         if what < 0.2 and level.fields:
             return [self.column(name, self.choice(level.fields))]
-        if what < 0.3:
-            return [self.alternatives(name, level)]
+        if what < 0.24 and level.fields:
+            return [self.read_otherwise(name, self.choice(level.fields))]
+        if what < 0.32:
+            return [self.alternatives(name, level if self.random() < 0.7 else None, chain)]
         if what < 0.38 and self.at:
             return [self.around(name)]
         return [self.column(name, self.new_field(level, self.kind()))]
@@ -165,10 +167,25 @@ class DrawnContract(random.Random):
         kind = "decimal" if field_.kind == "minor" else field_.kind
         return f"{name} = {{ path = {json.dumps(field_.path)}, type = {json.dumps(kind)}{options} }}"
 
-    def alternatives(self, name: str, level: Level) -> str:
-        """Return a column of two paths."""
-        kind = self.choice(["identifier", "text", "decimal", "integer", "json"])
-        paths = [self.new_field(level, kind).path for _ in range(2)]
+    def read_otherwise(self, name: str, field_: Field) -> str:
+        """Return a column that reads a field as it was sent, or an object that a field lies in."""
+        inner = field_.keys[-1]
+        around = field_.path.removesuffix(f".{path_key(inner)}")
+        if len(field_.keys) > 1 and around != field_.path and self.random() < 0.5:
+            return f'{name} = {{ path = {json.dumps(around)}, type = "json" }}'
+        kind = self.choice(["text", "json"])
+        return f"{name} = {{ path = {json.dumps(field_.path)}, type = {json.dumps(kind)} }}"
+
+    def alternatives(self, name: str, level: Level | None, chain: list[Level]) -> str:
+        """Return a column of two paths: in a level, one of them in an object that the other is, or in any levels."""
+        kind = self.choice(["identifier", "text", "decimal", "integer", "json", "boolean", "double"])
+        if level and self.random() < 0.25:
+            keys = self.keys_in(level)
+            path = level.below(".".join(map(path_key, keys)))
+            makes: list[Make] = [self.maker("integer"), lambda: Pairs([("$n", self.randrange(99))])]
+            level.fields.append(Field(keys, lambda: self.choice(makes)(), path, "integer"))
+            return f'{name} = {{ path = {json.dumps([f"{path}.$n", path])}, type = "integer" }}'
+        paths = [self.new_field(level or self.choice(chain), kind).path for _ in range(2)]
         null = f", null = {self.choice(NULLS)}" if self.random() < 0.3 else ""
         return f'{name} = {{ path = {json.dumps(paths)}, type = "{kind}"{null} }}'
 

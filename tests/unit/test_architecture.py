@@ -74,13 +74,13 @@ def test_the_saved_queries_need_no_columns_and_parsers() -> None:
 
 
 def test_the_loader_starts_with_all_that_it_works_with_and_without_the_rest_side() -> None:
-    rest = ("chalicelib.api.service", "chalicelib.aws.athena", "chalicelib.api.uploads", "pandas")
-    loaded = loaded_by("import app", "chalicelib.handlers.load", "pyarrow", "boto3", *rest, _HANDLER="app.load")
-    assert loaded == ["chalicelib.handlers.load", "pyarrow", "boto3"]
+    rest = ("boto3", "chalicelib.api.service", "chalicelib.aws.athena", "chalicelib.api.uploads", "pandas")
+    works_with = ["chalicelib.handlers.load", "pyarrow", "botocore.session"]
+    assert loaded_by("import app", *works_with, *rest, _HANDLER="app.load") == works_with
 
 
 def test_where_no_function_starts_nothing_is_imported_ahead() -> None:
-    assert loaded_by("import app", "boto3", "chalicelib.api.service", "chalicelib.handlers.load") == []
+    assert loaded_by("import app", "botocore.session", "chalicelib.api.service", "chalicelib.handlers.load") == []
 
 
 def test_every_function_has_what_it_works_with(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.contracts import OF_ORDERS
+
 PROJECT = Path(__file__).parents[2]
 
 LOADED = """
@@ -19,7 +21,7 @@ print("pandas" in sys.modules, code)
 
 
 def test_flattening_a_file_does_not_import_pandas(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", LOADED, "sample_data/orders_ugly.ndjson", "-o", str(tmp_path / "out")]
+    command = [sys.executable, "-c", LOADED, "sample_data/orders_ugly.ndjson", "-o", str(tmp_path / "out"), *OF_ORDERS]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60)
     assert done.stdout.splitlines()[-1] == "False 0", done.stderr
 

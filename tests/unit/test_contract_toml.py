@@ -30,9 +30,9 @@ from chalicelib.contracts.paths import Each, Index, JsonPath, Key, Where, parse
 from chalicelib.contracts.reading import as_name, read, read_text
 from chalicelib.contracts.toml_lines import line_of, lines
 from chalicelib.flatten.schema import file_schema
+from tests.contracts import ORDERS_FILE
 
 ROOT = Path(__file__).parents[2]
-DEFAULT = ROOT / "chalicelib/contracts/orders/contract.toml"
 FIXTURES = sorted((ROOT / "tests/contracts").glob("*/contract.toml"))
 
 
@@ -55,8 +55,8 @@ def one_table(columns: str, rows: str = "lines[]", document: str = "", table: st
 
 
 def test_the_default_contract_says_what_the_table_of_orders_is() -> None:
-    contract = read(DEFAULT)
-    assert (contract.name, contract.incoming, contract.folder) == ("orders", "", DEFAULT.parent)
+    contract = read(ORDERS_FILE)
+    assert (contract.name, contract.incoming, contract.folder) == ("orders", "", ORDERS_FILE.parent)
     assert contract.records == (parse("orders"),)
     assert (contract.identity, contract.date, contract.version) == (("order_id",), "order_date", None)
     assert contract.earliest == datetime.date(2000, 1, 1)
@@ -400,7 +400,7 @@ def test_a_file_of_any_name_makes_a_contract_with_a_name(text: str, name: str) -
 
 
 def test_the_name_is_that_of_the_folder_or_the_file(tmp_path: Path) -> None:
-    text = DEFAULT.read_text()
+    text = ORDERS_FILE.read_text()
     (tmp_path / "shop").mkdir()
     for file in (tmp_path / "shop/contract.toml", tmp_path / "Other Shop.toml"):
         file.write_text(text)
@@ -411,5 +411,5 @@ def test_the_name_is_that_of_the_folder_or_the_file(tmp_path: Path) -> None:
 
 def test_a_file_with_a_byte_order_mark_and_other_line_ends_is_read(tmp_path: Path) -> None:
     file = tmp_path / "shop.toml"
-    file.write_bytes(b"\xef\xbb\xbf" + DEFAULT.read_bytes().replace(b"\n", b"\r\n"))
-    assert read(file, "orders") == read(DEFAULT)
+    file.write_bytes(b"\xef\xbb\xbf" + ORDERS_FILE.read_bytes().replace(b"\n", b"\r\n"))
+    assert read(file, "orders") == read(ORDERS_FILE)

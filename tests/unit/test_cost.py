@@ -51,7 +51,7 @@ def test_a_slower_core_costs_in_proportion() -> None:
 
 def test_waiting_for_s3_costs_by_the_memory_that_waits() -> None:
     waiting, small = Work(0.0, request_seconds=0.03), Drop(size=10_000, orders=16, files=1)
-    assert load_seconds(waiting, small, 512) == load_seconds(waiting, small, 1769) == pytest.approx(7 * 0.03)
+    assert load_seconds(waiting, small, 512) == load_seconds(waiting, small, 1769) == pytest.approx(4 * 0.03)
     requests = lambda_dollars(Work(0.0), small, 512)
     little = lambda_dollars(waiting, small, 512) - requests
     assert lambda_dollars(waiting, small, 1024) - requests == pytest.approx(2 * little)
@@ -59,7 +59,12 @@ def test_waiting_for_s3_costs_by_the_memory_that_waits() -> None:
 
 def test_requests_are_paid_even_by_an_empty_load() -> None:
     nothing = lambda_dollars(Work(0.0), Drop(size=1, orders=1, files=1), 512)
-    assert nothing == pytest.approx(0.0000002 + 4 * 0.000005 + 3 * 0.0000004)
+    assert nothing == pytest.approx(0.0000002 + 3 * 0.000005 + 1 * 0.0000004)
+
+
+def test_a_larger_object_takes_one_request_of_either_kind_more() -> None:
+    small, larger = Drop(1 << 20, orders=1, files=2), Drop((1 << 20) + 1, orders=1, files=2)
+    assert (small.puts, small.gets, larger.puts, larger.gets) == (4, 1, 5, 2)
 
 
 def test_firehose_bills_a_small_order_as_five_kilobytes() -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 import pyarrow.dataset as ds
 import pytest
 
+from tests.contracts import OF_ORDERS
+
 PROJECT = Path(__file__).parents[2]
 LINE = {"product_id": "p", "name": "Pen", "category": "Office", "price": 1.5, "quantity": 2}
 CUSTOMER = {"customer_id": "c", "name": "Ann", "email": "a@x", "address": "Main St"}
@@ -23,7 +25,7 @@ BROKEN = '{"order_id": 8,  "note": "Zoë" }'
 
 def flatten(*arguments: object, stdin: bytes = b"", **environment: str) -> tuple[int, str, str]:
     done = subprocess.run(
-        [sys.executable, "-m", "chalicelib.flatten", *map(str, arguments)],
+        [sys.executable, "-m", "chalicelib.flatten", *map(str, arguments), *OF_ORDERS],
         cwd=PROJECT,
         input=stdin,
         capture_output=True,

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from chalicelib.flatten.__main__ import main
+from tests.contracts import lay
 
 ORDER = {"order_id": 1, "order_date": "2024-07-05"}
 
@@ -89,7 +90,7 @@ def test_a_run_that_dies_between_its_new_files_and_the_old_ones_leaves_both_and_
 def test_a_contract_that_contradicts_itself_is_said_in_words(tmp_path: Path) -> None:
     project = Path(__file__).parents[2]
     shutil.copytree(project / "chalicelib", tmp_path / "chalicelib", ignore=shutil.ignore_patterns("__pycache__"))
-    contract = tmp_path / "chalicelib" / "contracts" / "orders" / "contract.toml"
+    contract = lay(tmp_path / "chalicelib" / "contracts", "orders") / "orders" / "contract.toml"
     contract.write_text(contract.read_text("utf-8").replace("\nprice =", "\nPrice ="), "utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "chalicelib.flatten", "-", "-o", "out"],

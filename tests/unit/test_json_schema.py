@@ -98,6 +98,50 @@ def test_unusual_documents_are_valid_where_they_are_accepted_and_invalid_without
             assert listed, (text, drawn.text)
 
 
+LEFT_OPEN = (
+    *("the key appears twice", "is too large", "is not a whole number", "is not an integer", "is out of range"),
+    *(
+        "has more than ",
+        "its currency at ",
+        "its divisor at ",
+        "its digits at ",
+        "a date in none of",
+        "is not a date as",
+    ),
+    *("is no RFC 2822 date", "is nested", "half of a surrogate"),
+)
+"""What a schema cannot say, by the reasons of rejection: the module names each."""
+
+
+@pytest.mark.thorough
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from([0.05, 0.3]))
+def test_what_is_rejected_is_invalid_but_for_what_a_schema_cannot_say(seed: int, ugliness: float) -> None:
+    drawn = DrawnContract(seed)
+    contract = read_text(drawn.text, "drawn")
+    if contract.at is not None:
+        # What lies there may be a text of JSON, in which a schema looks at nothing.
+        return
+    schema = validator(contract)
+    referred = {str(path) for _, column in contract.columns() for path in column.referred}
+    for text in drawn.batch(ugliness):
+        reason = rejection(contract, text)
+        is_open = reason is None or any(each in reason for each in LEFT_OPEN)
+        try:
+            record = json.loads(text)
+        except ValueError:
+            continue
+        if is_open or "\\n" in text or "e-" in text.lower() or _is_on_the_way(reason or "", referred):
+            continue
+        assert not schema.is_valid(record), (reason, text, drawn.text)
+
+
+def _is_on_the_way(reason: str, paths: set[str]) -> bool:
+    """Tell whether an object was due at a place that only minor units are read from."""
+    where, _, rest = reason.partition(": ")
+    return rest.startswith("expected an ") and any(path.startswith(where) for path in paths)
+
+
 def orders() -> Contract:
     return ORDERS
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.orders import orders
+from tests.contracts import OF_ORDERS
 
 PROJECT = Path(__file__).parents[2]
 GIGABYTE = 10**9
@@ -40,7 +41,7 @@ def test_a_gigabyte_is_flattened_within_two_hundred_and_twenty_megabytes(tmp_pat
         for i in range(copies):
             file.write((between if i else b"") + some)
         file.write(b"]" if form == "array" else b"")
-    command = [sys.executable, "-c", MEASURED, str(source), "-o", str(tmp_path / "out")]
+    command = [sys.executable, "-c", MEASURED, str(source), "-o", str(tmp_path / "out"), *OF_ORDERS]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     summary, peak = done.stdout.splitlines()

@@ -146,3 +146,18 @@ def test_powertools_is_imported_only_to_measure_and_pulls_no_columns() -> None:
     )
     done = subprocess.run([sys.executable, "-c", look], cwd=PROJECT, capture_output=True, text=True, timeout=60)
     assert done.stdout.splitlines()[-1] == "[] ['aws_lambda_powertools']", done.stderr
+
+
+def test_a_commands_answer_on_standard_output_is_not_mixed_with_log_lines() -> None:
+    program = """
+from chalicelib.telemetry.logs import log, log_to_stderr
+with log_to_stderr():
+    log("hints")
+    print("answer")
+log("after it")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    answer, after = done.stdout.splitlines()
+    assert answer == "answer"
+    assert json.loads(done.stderr)["event"] == "hints"
+    assert json.loads(after)["event"] == "after it", "what runs in the same process later is as it was"

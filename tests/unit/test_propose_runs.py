@@ -113,10 +113,7 @@ def test_a_payload_loads_completely_when_everything_that_is_commented_out_is_tak
     assert_loads(uncommented(made.text), made, content)
 
 
-QUOTES = pytest.mark.xfail(reason="the fast way takes no keys with quotes", raises=ValueError)
-
-
-@pytest.mark.parametrize("name", [pytest.param(n, marks=QUOTES) if n == "keys" else n for n in sorted(SHAPES)])
+@pytest.mark.parametrize("name", sorted(SHAPES))
 def test_a_made_up_shape_loads_completely(name: str) -> None:
     content = SHAPES[name][0] if isinstance(SHAPES[name][0], bytes) else json.dumps(SHAPES[name][0]).encode()
     made = proposed(content)

@@ -383,7 +383,9 @@ def test_keys_with_dots_quotes_and_brackets_are_written_in_quotes_and_their_colu
 
 def test_rows_two_lists_deep_come_with_a_table_of_what_encloses_them() -> None:
     made = shape("toast")
-    assert [str(table.rows) for table in made.contract.tables] == ["checks[].selections[]", "checks[]"]
+    assert [str(table.rows) for table in made.contract.tables] == [
+        *("checks[].selections[]", "checks[]", "checks[].payments[]")
+    ]
     assert str(getattr(made.column["check_number"].source, "of", "")) == "checks[]"
     assert made.column["quantity"].scale == 4
 

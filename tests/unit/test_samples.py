@@ -10,7 +10,8 @@ import pyarrow.dataset as ds
 import pytest
 
 from chalicelib.flatten.__main__ import flatten_file
-from tests.contracts import ORDERS
+from local.expected import MADE_FOR, digests
+from tests.contracts import ORDERS, ORDERS_FILE
 from tests.plain_answers import SAMPLES, answers, expected_rows
 
 FILES = {"orders_etl": "orders_etl.json", "orders_ugly": "orders_ugly.ndjson"}
@@ -40,3 +41,7 @@ def test_a_sample_becomes_its_expected_rows_and_refusals(stem: str, tmp_path: Pa
 
 def test_the_answers_follow_from_the_expected_rows() -> None:
     assert json.loads((SAMPLES / "answers.json").read_text("utf-8")) == answers()
+
+
+def test_the_samples_know_the_contract_and_the_queries_that_they_are_made_for() -> None:
+    assert json.loads((SAMPLES / MADE_FOR).read_text("utf-8")) == digests(ORDERS_FILE.parent)

@@ -43,7 +43,7 @@ def test_an_announcement_that_somebody_was_quicker_than_is_left_to_him() -> None
     store = MemoryStore()
     event = store.drop(KEY, body(order(1)))
     (announced,) = sweep(store)[1]
-    died(store, event)
+    died(store, event, calls=4)
     assert ingest(store).load(announced)[0] == "overtaken"
     assert ingest(store).load(event)[0] == "loaded"
 
@@ -56,7 +56,7 @@ def test_a_load_that_died_is_announced_again_after_the_grace_time_and_not_before
     assert sweep(store)[1] == []
     store.pass_time(minutes=20)
     report, (announced,) = sweep(store)
-    assert report.oldest_waiting >= 3600
+    assert report.oldest_waiting[""] >= 3600
     assert ingest(store).load(announced)[0] == "loaded"
 
 
@@ -114,7 +114,7 @@ def test_a_file_that_no_entry_knows_is_removed_after_the_grace_time_and_not_befo
 def test_a_file_whose_load_is_about_to_finish_is_known() -> None:
     store = MemoryStore()
     arrival = store.drop(KEY, body(order(1)))
-    died(store, arrival, calls=5)
+    died(store, arrival)
     assert [key for key in store.objects if key.startswith("table/")] == list(entry(store).publishing)
     store.pass_time(hours=2)
     sweep(store)
@@ -251,3 +251,14 @@ def test_a_round_over_two_tables_goes_on_in_the_table_where_it_was() -> None:
 def test_a_cursor_is_read_as_it_was_written() -> None:
     cursor = SweepCursor("table", "x", 1, MemoryStore().now, None, orphans=("a", "b"))
     assert SweepCursor.from_json(json.loads(json.dumps(cursor.as_json()))) == cursor
+
+
+def test_how_long_the_oldest_object_waits_is_told_by_contract() -> None:
+    store = MemoryStore()
+    for hours, key in ((1, f"{PREFIX}shop/old.json"), (1, f"{PREFIX}new.json")):
+        died(store, store.drop(key, body(order(1))))
+        store.pass_time(minutes=60 * hours)
+    rules = replace(RULES, contract_of=lambda key: "shop" if "/shop/" in key else "orders")
+    store.pass_time(minutes=10)
+    report, _ = sweep(store, rules)
+    assert {name: seconds // 3600 for name, seconds in report.oldest_waiting.items()} == {"shop": 2, "orders": 1}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-import boto3
 import pytest
 
+from chalicelib.aws import functions
 from chalicelib.file_names import ledger_name
 from chalicelib.handlers import load, sweep
 from chalicelib.settings import Settings
@@ -25,7 +25,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
     monkeypatch.setattr(load, "storage", lambda bucket: made)
     monkeypatch.setattr(sweep, "storage", lambda bucket: made)
     monkeypatch.setattr(sweep, "hand_over", lambda *_: None)
-    monkeypatch.setattr(boto3, "client", lambda name: None)
+    monkeypatch.setattr(functions, "make_client", lambda name: None)
     return made
 
 

@@ -96,6 +96,17 @@ def split(steps: tuple[Step, ...]) -> list[tuple[Step, ...]]:
     return [tuple(part) for part in parts]
 
 
+def takes_scalars(table: dict[str, Any]) -> bool:
+    """Tell whether a column is an element itself, which then need not be an object."""
+    for column in table["columns"].values():
+        paths = column.get("path", [])
+        for path in paths if isinstance(paths, list) else [paths]:
+            *_, last = split(steps_of(path))
+            if not last:
+                return True
+    return False
+
+
 def follow(value: Any, steps: Iterable[Step]) -> Any:
     """Return what steps lead to, None where there is nothing. Raises NotOnTheWay."""
     for step in steps:
@@ -215,11 +226,13 @@ class Reading:
         value = follow(way[-1], steps)
         if isinstance(value, dict) and table.get("one_or_many"):
             value = [value]
-        if value is None or value == "":
+        if value is None or value is False or value == "":
             return []
         if not isinstance(value, list):
             raise Rejected("not a list")
         chosen = [(i, each) for i, each in enumerate(value) if where is None or holds(each, where)]
+        if any(not isinstance(each, dict) for _, each in chosen) and not (len(lists) == 1 and takes_scalars(table)):
+            raise Rejected("an element is no object")
         ways = [Way([*way, each], (*way.indexes, i)) for i, each in chosen]
         return [made for each in ways for made in self.elements(table, each, lists[1:])]
 
@@ -309,8 +322,8 @@ class Reading:
         if len(way) <= len(plain):
             return None
         counting = next((each for each in self.tables.values() if plain_way(each["way"]) == plain), None)
-        lists = counting["way"] if counting else plain
-        counted = [each.indexes for each in self.elements({"one_or_many": True}, Way([document]), lists)]
+        counted_by = (counting or {"way": plain, "columns": {}}) | {"one_or_many": True}
+        counted = [each.indexes for each in self.elements(counted_by, Way([document]), counted_by["way"])]
         own = way.indexes[: len(plain)]
         return counted.index(own) + 1 if own in counted else None
 
@@ -403,10 +416,11 @@ class Reading:
                 paths = column.get("path")
                 if not isinstance(paths, list) or len(paths) < 2:
                     continue
-                for path in paths:
-                    steps = split(steps_of(path))
-                    if plain_way(steps[:-1]) != lists:
-                        break
+                ways = [split(steps_of(path)) for path in paths]
+                if any(plain_way(steps[:-1]) != lists for steps in ways):
+                    # One value may be taken for some of the elements and not for others: it is kept.
+                    continue
+                for steps in ways:
                     try:
                         held = follow(element, steps[-1])
                     except NotOnTheWay:

@@ -1,0 +1,37 @@
+"""Records that one way has decoded, as columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from chalicelib.contracts.contract import Contract, Origin, Type
+from chalicelib.flatten import columns, date_values
+from chalicelib.flatten.columns import Int64s
+from chalicelib.flatten.level_columns import Made
+from chalicelib.flatten.table_rows import TableColumns
+
+
+@dataclass
+class Decoded:
+    """Records of a batch as columns, one `TableColumns` for each table of the contract.
+
+    `positions` says which of the batch's records these are, `dates` the milliseconds of each one's date, None where the
+    contract has none.
+    """
+
+    positions: Int64s
+    dates: Int64s | None
+    tables: list[TableColumns]
+
+
+def dates_of(contract: Contract, made: Made) -> Int64s | None:
+    """Return the milliseconds of each document's date, from the columns of the main table; None where there is none."""
+    column = contract.date_column
+    if column.source is Origin.SOURCE_MODIFIED_AT:
+        return None
+    array = made[contract.main.name, column.name]
+    if column.type is Type.DATE:
+        return columns.numbers(array.cast(pa.int32()).cast(pa.int64())) * date_values.MILLISECONDS_A_DAY
+    return columns.numbers(array)

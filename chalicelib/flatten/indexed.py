@@ -1,0 +1,229 @@
+"""The indexed way to decode a batch: every key of it is looked up in the contract's plan, every value read in place.
+
+It takes what the parser of the fast way does not know, or stumbles over: elements of lists chosen by a key, several
+paths of a column, values of changing type, filtered rows. What it cannot prove sound is left to the strict way, each
+document for itself; a property test holds the two against each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from chalicelib.contracts.contract import (
+    Column,
+    Contract,
+    FixedDigits,
+    FromDocument,
+    FromRecord,
+    Product,
+    RowNumber,
+    Table,
+)
+from chalicelib.contracts.paths import JsonPath
+from chalicelib.flatten import columns, date_values, values
+from chalicelib.flatten.columns import Bools
+from chalicelib.flatten.decoded import Decoded, dates_of
+from chalicelib.flatten.key_index import is_too_deep
+from chalicelib.flatten.level_columns import Made, product
+from chalicelib.flatten.opened import Opener
+from chalicelib.flatten.plan import Plan, PlanNode, paths_of
+from chalicelib.flatten.plan_keys import PADDING, PlanKeys
+from chalicelib.flatten.plan_unnamed import UnnamedTexts
+from chalicelib.flatten.plan_values import PlanValues, Spans
+from chalicelib.flatten.readers import digits_at
+from chalicelib.flatten.scalars import InvalidValue
+from chalicelib.flatten.span_columns import SpanColumns
+from chalicelib.flatten.table_rows import PART_BYTES, TooLarge, row_sizes, rows_of
+from chalicelib.flatten.unnamed import UnnamedFields
+from chalicelib.flatten.views import View, Views, ancestors
+
+Raw = bytes | msgspec.Raw
+
+_OPEN = ord("{")
+
+
+class IndexedDecoder:
+    """Decodes batches of records of `contract`; documents dated after `latest_ms` are left to the strict way.
+
+    Near misses are noted with `fields`.
+    """
+
+    def __init__(self, contract: Contract, latest_ms: int, fields: UnnamedFields) -> None:
+        self._contract = contract
+        self._earliest_ms, self._latest_ms = date_values.ms_of(contract.earliest), latest_ms
+        self._plan = Plan(contract, fields)
+        self._unnamed = UnnamedTexts(self._plan, fields)
+        self._opener = Opener(contract, self._plan)
+        self._keys = PlanKeys(self._plan)
+
+    def decode(self, raws: Sequence[Raw]) -> Decoded | None:
+        """Decode those of `raws`, each a JSON value, that can be proven sound; None when none can."""
+        objects = [i for i, raw in enumerate(raws) if memoryview(raw)[0] == _OPEN]
+        if not objects:
+            return None
+        chosen = raws if len(objects) == len(raws) else [raws[i] for i in objects]
+        # Between objects there are commas, around all of them brackets, which the padding takes.
+        text = memoryview(msgspec.json.format(b"[" + b",".join(chosen) + b"]", indent=-1))[1:-1]
+        batch = self._keys.values(b"".join([PADDING, text, PADDING]))
+        if batch is None:
+            return self._without(np.array([not is_too_deep(bytes(raw)) for raw in raws]), raws)
+        decoded = self._decoded(batch, chosen)
+        if decoded is not None and len(objects) < len(raws):
+            decoded.positions = np.array(objects, dtype=np.int64)[decoded.positions]
+        return decoded
+
+    def _decoded(self, batch: PlanValues, raws: Sequence[Raw]) -> Decoded | None:
+        opened = self._opener.open(batch)
+        if opened:
+            return self.decode([opened.get(i, raw) for i, raw in enumerate(raws)])
+        good: Bools = np.ones(len(raws), dtype=np.bool_)
+        self._keys.check(batch, good)
+        views = Views(self._contract, self._plan, batch, good)
+        by_table = [[views.of(table, level) for level in range(table.depth + 1)] for table in self._contract.tables]
+        reader = _Columns(self._contract, self._plan, batch, views, good, (self._earliest_ms, self._latest_ms))
+        made: Made = {}
+        for table, own in zip(self._contract.tables, by_table, strict=True):
+            reader.make(table, own, made)
+        fields = self._unnamed.make(batch, self._keys.names, views, reader.chosen, good)
+        levels = [
+            {name: view.level for name, view in zip(_names(table), own, strict=True)}
+            for table, own in zip(self._contract.tables, by_table, strict=True)
+        ]
+        texts = [
+            {
+                name: columns.take(fields[name], np.maximum(view.members, 0))
+                for name, view in zip(_names(table), own, strict=True)
+            }
+            for table, own in zip(self._contract.tables, by_table, strict=True)
+        ]
+        every = list(zip(self._contract.tables, levels, texts, strict=True))
+        sizes = np.sum([row_sizes(table, own, made, own_texts) for table, own, own_texts in every], axis=0)
+        is_small: Bools = sizes <= values.MAX_ROWS_BYTES
+        if int(sizes[good & is_small].sum()) > PART_BYTES and np.count_nonzero(good) > 1:
+            raise TooLarge
+        if not good.any() or not is_small[good].all():
+            # What one document would repeat so often is for the strict way to judge, before it is made.
+            return self._without(good & is_small, raws)
+        tables = [rows_of(self._contract, table, own, made, own_texts) for table, own, own_texts in every]
+        for rows in tables:
+            rows.keep(good)
+        dates = dates_of(self._contract, made)
+        return Decoded(np.flatnonzero(good), None if dates is None else dates[good], tables)
+
+    def _without(self, chosen: Bools, raws: Sequence[Raw]) -> Decoded | None:
+        """Decode the chosen of the records alone."""
+        positions = np.flatnonzero(chosen)
+        decoded = self.decode([raws[i] for i in positions.tolist()]) if len(positions) else None
+        if decoded is not None:
+            decoded.positions = positions[decoded.positions]
+        return decoded
+
+
+def _names(table: Table) -> list[str]:
+    return ["", *(str(rows.path) for rows in table.lists)]
+
+
+class _Columns:
+    """Makes the columns of one batch, and clears `good` for documents with what is not certain."""
+
+    def __init__(
+        self,
+        contract: Contract,
+        plan: Plan,
+        batch: PlanValues,
+        views: Views,
+        good: Bools,
+        dates: tuple[int, int],
+    ) -> None:
+        self._contract = contract
+        self._plan = plan
+        self._batch = batch
+        self._views = views
+        self._good = good
+        self._dates = dates
+        self._spans = SpanColumns(batch.data)
+
+    def make(self, table: Table, views: list[View], made: Made) -> None:
+        """Make the columns of a table that documents give, each as long as its level has elements."""
+        for column in table.columns:
+            view = views[table.level(column)]
+            fine: Bools = np.ones(len(view), dtype=np.bool_)
+            if isinstance(column.source, FromDocument | FromRecord):
+                made[table.name, column.name] = self._read(table, column, views, fine)
+            elif isinstance(column.source, RowNumber):
+                numbers, has = self._views.numbers(table, column.source)
+                made[table.name, column.name] = columns.column(pa.int32(), numbers, None if has.all() else has)
+            self._good[view.documents[~fine]] = False
+        for column in table.products:
+            assert isinstance(column.source, Product)
+            level = table.level(column)
+            factors = [table[name] for name in column.source.factors]
+            arrays = [
+                columns.take(made[table.name, each.name], ancestors(views, level, table.level(each)))
+                for each in factors
+            ]
+            fine = np.ones(len(views[level]), dtype=np.bool_)
+            made[table.name, column.name] = product(column, factors, arrays, fine)
+            self._good[views[level].documents[~fine]] = False
+
+    def chosen(self, column: Column, node: PlanNode) -> Mapping[JsonPath, Bools]:
+        """Return which values of a level's node have a column's value at each of its paths: at the first with one."""
+        elements = np.arange(len(self._batch.elements[node.counting]))
+        free = np.ones(len(elements), dtype=np.bool_)
+        chosen = {}
+        for path in column.paths:
+            walk = self._batch.walk(node, path.relative, elements)
+            spans = self._spans.without_nulls(self._batch.at(walk.node, walk.here), column.nulls)
+            chosen[path] = free & (spans.starts >= 0)
+            free &= ~chosen[path]
+        return chosen
+
+    def _read(self, table: Table, column: Column, views: list[View], fine: Bools) -> pa.Array:
+        level = table.level(column)
+        of_record = isinstance(column.source, FromRecord)
+        values = [self._at(path, views, level, of_record=of_record) for path in paths_of(column)]
+        chosen = self._spans.chosen(column, values, fine)
+        if column.minor_units is not None:
+            return self._minor_units(column, chosen, views, level, fine)
+        made = self._spans.column(column, chosen, fine)
+        if column == self._contract.date_column:
+            ms = dates_of(self._contract, {(self._contract.main.name, column.name): made})
+            assert ms is not None
+            fine &= (ms >= self._dates[0]) & (ms <= self._dates[1])
+        return made
+
+    def _at(self, path: JsonPath, views: list[View], level: int, of_record: bool = False) -> tuple[Spans, Bools]:
+        """Return the values at a path for each element of a level, which may lie below the path's."""
+        view = views[path.level]
+        if of_record:
+            walk = self._batch.walk(self._plan.record, path.relative, np.arange(len(view)))
+        else:
+            walk = self._batch.walk(view.node, path.relative, view.members)
+        elements = ancestors(views, level, path.level)
+        return self._batch.at(walk.node, walk.here[elements]), walk.strange[elements]
+
+    def _minor_units(self, column: Column, chosen: Spans, views: list[View], level: int, fine: Bools) -> pa.Array:
+        units = column.minor_units
+        assert units is not None
+        needed = chosen.starts >= 0
+        if isinstance(units, FixedDigits):
+            return self._spans.decimals(column, chosen, np.full(len(fine), units.digits), fine)
+        spans, strange = self._at(units.path, views, level)
+        fine &= ~strange | ~needed
+
+        def digits(value: Any) -> int:
+            try:
+                return digits_at(units, value, "")
+            except InvalidValue:
+                return -1
+
+        exponents = np.array(self._spans.distinct(spans, digits), dtype=np.int64)
+        fine &= (exponents >= 0) | ~needed
+        usable = needed & fine
+        sent = Spans(np.where(usable, chosen.starts, -1), chosen.ends)
+        return self._spans.decimals(column, sent, np.maximum(exponents, 0), fine)
