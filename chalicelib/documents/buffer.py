@@ -148,6 +148,15 @@ def _end_of_character(piece: bytes) -> int:
     return len(piece)
 
 
+def utf8_length(text: bytes) -> int:
+    """Return how many bytes of a text are UTF-8, from its first."""
+    try:
+        text.decode()
+    except UnicodeDecodeError as problem:
+        return problem.start
+    return len(text)
+
+
 def is_utf8(piece: bytes, end: int | None = None) -> bool:
     """Tell whether the bytes up to `end` are UTF-8, as Arrow checks a column of one text: without making the text."""
     if piece.isascii():

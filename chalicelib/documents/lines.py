@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from chalicelib.documents.batches import BatchBuilder
-from chalicelib.documents.buffer import MARKS, Buffer, is_utf8
+from chalicelib.documents.buffer import MARKS, Buffer, is_utf8, utf8_length
 from chalicelib.documents.decompress import UTF8_BOM
 from chalicelib.documents.envelope import EnvelopeReader
 from chalicelib.documents.json_scan import CUT_OFF, WHITESPACE, MalformedJson, ValueScanner
@@ -22,7 +22,6 @@ from chalicelib.documents.value_reader import (
     ValueReader,
     line_end,
     several,
-    utf8_length,
     value_end,
 )
 from chalicelib.errors import shown

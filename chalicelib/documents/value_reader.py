@@ -13,7 +13,7 @@ from itertools import islice
 import msgspec
 
 from chalicelib.documents.batches import BatchBuilder
-from chalicelib.documents.buffer import Buffer, is_utf8
+from chalicelib.documents.buffer import Buffer, is_utf8, utf8_length
 from chalicelib.documents.json_scan import WHITESPACE, MalformedJson, ValueScanner
 from chalicelib.documents.rejected import SpooledRaw
 from chalicelib.errors import UnreadableFile
@@ -285,15 +285,6 @@ def line_end(text: bytes, start: int) -> int | None:
     """Return where the line of `start` ends: before LF, CR LF or CR. None where `text` holds no end of it."""
     match = _LINE_END.search(text, start)
     return match.start() if match else None
-
-
-def utf8_length(text: bytes) -> int:
-    """Return how many bytes of a text are UTF-8, from its first."""
-    try:
-        text.decode()
-    except UnicodeDecodeError as problem:
-        return problem.start
-    return len(text)
 
 
 def holds_too_many(raw: bytes) -> bool:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from chalicelib.flatten.columns import Bools, Int64s
 
-NUL = rb"\u0000"
+MISREAD = re.compile(rb"\\u(?:0000|[dD](?:8[4-9a-fA-F]|[9abAB][0-9a-fA-F])[0-9a-fA-F])")
+"""Escapes that the parser misreads: NUL ends its texts, and beyond U+1FFFF it makes another character."""
 
 PADDING = b" " * 48
 """Stands before and behind the batch's bytes, so that reading around a position never leaves them."""
@@ -61,14 +62,14 @@ class Text:
 
     @cached_property
     def holds_low_escapes(self) -> bool:
-        """Whether a character below U+0100 may be written as an escape: NUL and the colon are among them."""
+        """Whether a character below U+0100 may be written as an escape: the colon is among them."""
         # Most texts have no escape at all, which is seen ten times as fast.
         return b"\\" in self.data and b"\\u00" in self.data
 
     @property
-    def holds_nul(self) -> bool:
-        """Whether a NUL is written as an escape; as itself it is not JSON."""
-        return self.holds_low_escapes and NUL in self.data
+    def holds_misread(self) -> bool:
+        """Whether there is an escape that the parser misreads."""
+        return b"\\u" in self.data and MISREAD.search(self.data) is not None
 
     @cached_property
     def may_hold_tiny_numbers(self) -> Bools:

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from chalicelib.flatten import raw_keys
-from chalicelib.flatten.batch_text import NUL, Text
+from chalicelib.flatten.batch_text import MISREAD, Text
 from chalicelib.flatten.columns import Bools
 from chalicelib.flatten.lax_parser import Form, Forms
 from chalicelib.flatten.layout import Layout, Node
@@ -23,7 +23,7 @@ from chalicelib.flatten.layout import Layout, Node
 AT_ONCE = 1000
 """How many records are decoded in one run: all of them are in memory until its end."""
 
-_PLACE = re.compile(r"at `\$\[(\d+)\](.*)`\Z", re.DOTALL)
+_POSITION = re.compile(r"at `\$\[(\d+)\](.*)`\Z", re.DOTALL)
 _INDEX = re.compile(r"\[\d+\]")
 _NUMERIC_TEXT = Annotated[str, msgspec.Meta(pattern=r"\A[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\Z")]
 _DECODED: dict[Form, Any] = {
@@ -76,7 +76,7 @@ class FittingRecords:
         """Clear `fits` for records that do not fit; return the nodes where they do not."""
         decode = self.decoder(forms, forbid_unknown=False, only=only).decode_lines
         data, starts = memoryview(text.data), text.starts.tolist()
-        found: set[str] = set()
+        paths: set[str] = set()
         first, count = 0, len(fits)
         while first < count:
             end = min(first + AT_ONCE, count)
@@ -84,14 +84,14 @@ class FittingRecords:
                 decode(data[starts[first] : starts[end]])
                 first = end
             except (msgspec.DecodeError, RecursionError) as problem:
-                place = _PLACE.search(str(problem))
-                if place is None:
+                position = _POSITION.search(str(problem))
+                if position is None:
                     first = self._skip_one_by_one(decode, data, starts, fits, first, end)
                     continue
-                fits[first + int(place[1])] = False
-                first += int(place[1]) + 1
-                found.add(place[2])
-        nodes = (self._by_path.get(_INDEX.sub("[]", path)) for path in found)
+                fits[first + int(position[1])] = False
+                first += int(position[1]) + 1
+                paths.add(position[2])
+        nodes = (self._by_path.get(_INDEX.sub("[]", path)) for path in paths)
         return frozenset(node.number for node in nodes if node is not None)
 
     @staticmethod
@@ -106,11 +106,11 @@ class FittingRecords:
 
 
 def _are_parsed(text: Text) -> Bools:
-    """Return which records are objects without a NUL, which the parser is not given."""
+    """Return which records are objects without an escape that the parser misreads."""
     fits = text.are_objects
-    if text.holds_nul:
-        places = [match.start() for match in re.finditer(re.escape(NUL), text.data)]
-        fits[text.record_of(np.array(places, dtype=np.int64))] = False
+    if text.holds_misread:
+        escaped = [match.start() for match in MISREAD.finditer(text.data)]
+        fits[text.record_of(np.array(escaped, dtype=np.int64))] = False
     return fits
 
 

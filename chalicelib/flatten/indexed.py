@@ -28,13 +28,15 @@ from chalicelib.contracts.paths import JsonPath
 from chalicelib.flatten import columns, date_values, values
 from chalicelib.flatten.columns import Bools
 from chalicelib.flatten.decoded import Decoded, dates_of
+from chalicelib.flatten.json_text import below
 from chalicelib.flatten.key_index import is_too_deep
 from chalicelib.flatten.level_columns import Made, product
+from chalicelib.flatten.observations import MOST_AROUND
 from chalicelib.flatten.opened import Opener
 from chalicelib.flatten.plan import Plan, PlanNode, paths_of
 from chalicelib.flatten.plan_keys import PADDING, PlanKeys
 from chalicelib.flatten.plan_unnamed import UnnamedTexts
-from chalicelib.flatten.plan_values import PlanValues, Spans
+from chalicelib.flatten.plan_values import NO_NODE, PlanValues, Spans
 from chalicelib.flatten.readers import digits_at
 from chalicelib.flatten.scalars import InvalidValue
 from chalicelib.flatten.span_columns import SpanColumns
@@ -60,6 +62,9 @@ class IndexedDecoder:
         self._unnamed = UnnamedTexts(self._plan, fields)
         self._opener = Opener(contract, self._plan)
         self._keys = PlanKeys(self._plan)
+        self._fields = fields
+        self._around = self._plan.around() if contract.at is not None else {}
+        self._is_around = np.isin(np.arange(len(self._plan.nodes) + 1), list(self._around))
 
     def decode(self, raws: Sequence[Raw]) -> Decoded | None:
         """Decode those of `raws`, each a JSON value, that can be proven sound; None when none can."""
@@ -81,6 +86,7 @@ class IndexedDecoder:
         opened = self._opener.open(batch)
         if opened:
             return self.decode([opened.get(i, raw) for i, raw in enumerate(raws)])
+        self._note_around(batch)
         good: Bools = np.ones(len(raws), dtype=np.bool_)
         self._keys.check(batch, good)
         views = Views(self._contract, self._plan, batch, good)
@@ -114,6 +120,19 @@ class IndexedDecoder:
             rows.keep(good)
         dates = dates_of(self._contract, made)
         return Decoded(np.flatnonzero(good), None if dates is None else dates[good], tables)
+
+    def _note_around(self, batch: PlanValues) -> None:
+        """Note the paths of what lies around the documents and is on no path of the contract."""
+        if not self._around:
+            return
+        index = batch.index
+        which = np.flatnonzero((batch.keys == NO_NODE) & self._is_around[batch.holders[index.holders]])
+        nodes = batch.holders[index.holders[which]]
+        _, first = np.unique(index.hashes[which] ^ nodes.astype(np.uint64), return_index=True)
+        for i in first[:MOST_AROUND].tolist():
+            key = batch.data[index.name_starts[which[i]] : index.starts[which[i]] - 2]
+            name = str(msgspec.json.decode(b'"' + key + b'"'))
+            self._fields.note_around(below(self._around[int(nodes[i])], name))
 
     def _without(self, chosen: Bools, raws: Sequence[Raw]) -> Decoded | None:
         """Decode the chosen of the records alone."""

@@ -94,8 +94,8 @@ class LaxParser:
 
     def parse(self, text: Text, forms: Forms) -> dict[str, Level] | None:
         """Return the levels of a batch by their names, or None where the parser finds what it does not expect."""
-        # Errors quote the input, and one with a NUL in it aborts the process on its way to pyarrow.
-        if text.holds_nul:
+        # Errors quote the input, too, and one with a NUL in it aborts the process on its way to pyarrow.
+        if text.holds_misread:
             return None
         count = len(text.starts) - 1
         try:

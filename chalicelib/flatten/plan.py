@@ -85,6 +85,7 @@ class Plan(Tree):
     """The tree of a contract. `document` is where the document is, `levels` has the elements of each list of rows."""
 
     def __init__(self, contract: Contract, fields: unnamed.UnnamedFields) -> None:
+        self._contract = contract
         super().__init__()
         self.document = self.walk(self.record, contract.at.relative if contract.at else ())
         self.levels: dict[str, PlanNode] = {"": self.document}
@@ -103,6 +104,30 @@ class Plan(Tree):
         for rows_path in dict.fromkeys([None, *(rows.path for table in contract.tables for rows in table.lists)]):
             names = fields.roots.setdefault(rows_path, unnamed.Node())
             _collect(self.levels[str(rows_path or "")], names, f"{generic_path(rows_path)}." if rows_path else "")
+
+    def around(self) -> dict[int, str]:
+        """Return the nodes of objects that lie around the document, by their number, with their paths."""
+        document = self.levels[""]
+        whole = {
+            self._end(path)
+            for _, column in self._contract.columns()
+            for path in (column.source.paths if isinstance(column.source, FromRecord) else ())
+        }
+        around: dict[int, str] = {}
+        stack = [(self.record, "")]
+        while stack:
+            node, path = stack.pop()
+            if node is not document and node not in whole:
+                around[node.number] = path
+                stack += [(child, f"{below(path, key)}.") for key, child in node.children.items()]
+        return around
+
+    def _end(self, path: JsonPath) -> PlanNode | None:
+        """Return the node that a path leads to by keys, None where it goes to an element of a list."""
+        node: PlanNode | None = self.record
+        for step in path.steps:
+            node = node.children.get(step.name) if node is not None and isinstance(step, Key) else None
+        return node
 
     def start(self, column: Column, path: JsonPath) -> PlanNode:
         """Return the value that a column's path goes on from."""

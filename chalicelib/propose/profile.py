@@ -378,8 +378,8 @@ class Profile:
         if shape is not None:
             node.dates = node.dates or Dates()
             node.dates.add(shape)
-        elif len(text) == 3:
-            node.currency_texts += text.upper() in MINOR_UNIT_DIGITS
+        elif len(text) == 3 and text.upper() in MINOR_UNIT_DIGITS:
+            node.currency_texts += 1
         elif text in ("true", "false"):
             node.boolean_texts += 1
         elif text[0] in "{[" and text[-1] in "}]":

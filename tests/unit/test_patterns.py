@@ -92,7 +92,7 @@ def test_the_patterns_are_found() -> None:
     modules = {name.partition(".")[0].partition(":")[0] for name in FOUND.values()}
     assert {
         "values",
-        "lax_parser",
+        "fitting",
         "json_scan",
         "value_reader",
         "date_values",

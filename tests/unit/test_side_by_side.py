@@ -22,8 +22,7 @@ from chalicelib.documents.decompress import Source
 from chalicelib.documents.records import Batch, Records
 from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.errors import UnreadableFile
-from chalicelib.flatten import flattener as flatten_module
-from chalicelib.flatten import parallel
+from chalicelib.flatten import fast, flattener, indexed, parallel
 from chalicelib.flatten.flattener import Flattener, Lineage
 from chalicelib.flatten.memory_file import MemoryFile
 from chalicelib.writing.convert import Limits, convert
@@ -66,7 +65,8 @@ def test_files_and_rejected_orders_are_the_same_on_any_number_of_cores(dirty: by
 def test_batches_whose_rows_are_many_come_in_parts_here_too(
     dirty: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flatten_module, "PART_BYTES", 300_000)
+    for module in (fast, indexed, flattener):
+        monkeypatch.setattr(module, "PART_BYTES", 300_000)
     whole = Flattener.whole
     too_large: list[bool] = []
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -144,3 +146,15 @@ def test_identifiers_come_out_the_same_either_way_wherever_and_however_they_are_
     )
     assert_ways_agree([sound] * 9 + [record])
     assert_ways_agree([record] * 3)
+
+
+@pytest.mark.parametrize("plane", range(17))
+def test_escaped_characters_of_every_plane_are_those_that_were_sent(plane: int) -> None:
+    names = [chr(plane * 0x10000 + low) for low in (0x20, 0x3FF, 0x400, 0xABCD, 0xFFFD)]
+    records = [
+        json.dumps({"order_id": i, "order_date": "2024-07-05", "customer": {"name": name}, "products": []})
+        for i, name in enumerate(names)
+    ]
+    for fast in (False, True):
+        rows, _, rejected, _ = flattened(f"[{','.join(records)}]".encode(), fast)
+        assert ([row["customer_name"] for row in rows], rejected) == (names, [])
