@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,10 @@ from chalicelib.writing.parquet import MonthFile, MonthFiles
 
 KEPT_BYTES = 96 * MIB
 """Finished files of a load that stay on disk until they are published; beyond, files are staged in the store."""
+
+PENDING_BYTES = 32 * MIB
+"""Arrow bytes of the rows of all tables and months that may wait for a row group; beyond, the largest are written as
+they are. The more wait, the fewer and larger row groups are where rows come in any order."""
 
 
 class FileStore(Protocol):
@@ -60,6 +65,7 @@ class HiveWriter:
         self._keys: list[str] = []
         self._kept: list[tuple[str, Path]] = []
         self._kept_bytes = 0
+        self._lock = threading.Lock()
         self._staged: list[Any] = []
         self._tables = {
             table.name: MonthFiles(
@@ -80,9 +86,14 @@ class HiveWriter:
     def write(self, table: str, rows: pa.Table, months: npt.NDArray[np.int64]) -> None:
         """Take rows of a table, each of the month (since 1970) that `months` says."""
         self._tables[table].add(rows, months)
+        tables = self._tables.values()
+        while (excess := sum(each.waiting_bytes for each in tables) - PENDING_BYTES) > 0:
+            max(tables, key=lambda each: each.waiting_bytes).write_largest(excess)
 
     def close(self) -> None:
-        """Finish all files."""
+        """Finish all files, those of all tables at once."""
+        for table in self._tables.values():
+            table.finish()
         for table in self._tables.values():
             table.close()
 
@@ -91,7 +102,7 @@ class HiveWriter:
         for upload in self._staged:
             self._sink.store.complete(upload)
         self._staged = []
-        for key, path in self._kept:
+        for key, path in sorted(self._kept):
             self._sink.store.put_file(key, path)
 
     def abort(self) -> None:
@@ -105,9 +116,11 @@ class HiveWriter:
     def _keep(self, folder: str, file: MonthFile) -> None:
         """Have a finished file wait. Called in its table's thread."""
         key = f"{folder}{in_generation(file.relative_path, self._generation)}"
-        self._keys.append(key)
-        if self._kept_bytes + file.size <= KEPT_BYTES:
-            self._kept.append((key, file.path))
-            self._kept_bytes += file.size
-        else:
+        with self._lock:
+            self._keys.append(key)
+            is_kept = self._kept_bytes + file.size <= KEPT_BYTES
+            if is_kept:
+                self._kept.append((key, file.path))
+                self._kept_bytes += file.size
+        if not is_kept:
             self._staged.append(self._sink.store.stage(key, file.path))

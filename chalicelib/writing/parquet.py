@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,25 +15,20 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow._parquet import ParquetWriter
 
-from chalicelib.contracts.contract import Origin, Table, Type
+from chalicelib.contracts.contract import Table
 from chalicelib.file_names import FileNames
-from chalicelib.flatten import columns
 from chalicelib.flatten.columns import month_name
 from chalicelib.flatten.schema import row_schema
 from chalicelib.settings import MIB
+from chalicelib.writing.encodings import writer_options
+from chalicelib.writing.month_rows import MonthRows, Part, held_bytes
 
 ROW_GROUP_BYTES = 12 * MIB
 """Arrow bytes of a month's rows that make a row group: about 60,000 rows. More would be fewer requests for Athena and
 as much more memory here, twice over, since one group is gathered while the one before is written."""
 
-PENDING_BYTES = 24 * MIB
-"""Arrow bytes of all months' rows that may wait for a row group; beyond, the largest is written as it is."""
-
 SPLIT_BYTES = 6 * MIB
-"""Arrow bytes that are split by month at once: splitting costs by the number of months, not of rows."""
-
-TABLE_BYTES = 16 * 1024
-"""What a table takes however few rows it has, about: arrays, buffers and their rounding up, for each column."""
+"""Arrow bytes that are split by month at once. With less, each month's part costs more than its rows."""
 
 OPEN_BYTES = 192 * MIB
 """What all unfinished files may take on disk; beyond, the largest is finished. Lambda has 512 MB."""
@@ -72,24 +68,30 @@ class _Writer:
 
 
 @dataclass
+class _Waiting:
+    """The rows of a month that wait for its next row group, which are `size` bytes."""
+
+    parts: list[Part] = field(default_factory=list)
+    size: int = 0
+
+
+@dataclass
 class _Open:
-    """The file of a month that is being written, and the rows that wait for its next row group."""
+    """The file of a month that is being written, or was: only the writing thread looks at it."""
 
     part: int = 0
     rows: int = 0
-    writer: Any = None
+    writer: _Writer | None = None
     path: Path = Path()
     size: int = 0
     groups: int = 0
-    waiting: list[pa.Table] = field(default_factory=list)
-    waiting_bytes: int = 0
 
 
 class MonthFiles:
     """Parquet files of a source object and table, month by month, in `directory`: `add` rows, then `close` or `abort`.
 
     Rows are written in a thread of their own, since encoding them leaves the interpreter free to parse. `closed` is
-    called there with each finished file.
+    called there with each finished file. How many rows may wait is up to the caller, by `write_largest`.
     """
 
     def __init__(
@@ -108,11 +110,14 @@ class MonthFiles:
         self._roll_bytes = roll_bytes
         self._closed = closed
         self._partition = table.partition.name
+        self._table = table
         self._schema = row_schema(table)
-        self._options = _writer_options(table)
+        self._options: dict[str, Any] = {}
         self._row_group_bytes = row_group_bytes
         self._open_bytes = open_bytes
-        self._months: dict[int, _Open] = {}
+        self._rows = MonthRows(self._schema)
+        self._open: dict[int, _Open] = {}
+        self._waiting: dict[int, _Waiting] = {}
         self._unsplit: list[tuple[pa.Table, npt.NDArray[np.int64]]] = []
         self._unsplit_bytes = 0
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="parquet")
@@ -126,20 +131,32 @@ class MonthFiles:
             # As in a file that was written day by day: nothing to split, nothing to copy.
             self._split()
             self._wait_for_group(int(months[0]), rows)
-            self._keep_within_bounds()
             return
         self._unsplit.append((rows, months))
         self._unsplit_bytes += held_bytes(rows)
         if self._unsplit_bytes >= SPLIT_BYTES:
             self._split()
 
-    def close(self) -> None:
-        """Finish all files and end the thread."""
-        try:
+    @property
+    def waiting_bytes(self) -> int:
+        """What the rows take that wait for their row groups."""
+        return self._unsplit_bytes + sum(each.size for each in self._waiting.values())
+
+    def write_largest(self, excess: int) -> None:
+        """Write the largest row groups, of `excess` bytes or more: few large ones cost less than many small ones."""
+        if not self._waiting:
             self._split()
-            for month in sorted(self._months):
-                self._flush(month)
-                self._submit(partial(self._close, month))
+        self._submit(partial(self._write_all, self._take(excess)))
+
+    def finish(self) -> None:
+        """Begin to finish all files; no rows may come any more."""
+        self._split()
+        self._submit(partial(self._finish, self._take()))
+
+    def close(self) -> None:
+        """Finish all files, where that has not begun yet, and end the thread."""
+        try:
+            self.finish()
             self._wait()
         finally:
             self.abort()
@@ -147,7 +164,7 @@ class MonthFiles:
     def abort(self) -> None:
         """Drop unfinished files and end the thread; what is finished stays."""
         self._thread.shutdown(wait=True, cancel_futures=True)
-        for each in self._months.values():
+        for each in self._open.values():
             if each.writer is not None:
                 writer, each.writer = each.writer, None
                 writer.close()
@@ -159,37 +176,28 @@ class MonthFiles:
         rows = pa.concat_tables([rows for rows, _ in self._unsplit])
         months = np.concatenate([months for _, months in self._unsplit])
         self._unsplit, self._unsplit_bytes = [], 0
-        if (months == months[0]).all():
-            self._wait_for_group(int(months[0]), rows)
-        else:
-            # One chunk, since taking from many is slow and takes memory for each.
-            rows = rows.combine_chunks()
-            for month in columns.distinct(months):
-                # A copy, not a slice, which would keep the whole batch alive until the rarest month is written.
-                self._wait_for_group(month, columns.take(rows, np.flatnonzero(months == month)))
-        self._keep_within_bounds()
+        for month, part in self._rows.split(rows, months):
+            self._wait_for_group(month, part)
 
-    def _keep_within_bounds(self) -> None:
-        while sum(each.waiting_bytes for each in self._months.values()) > PENDING_BYTES:
-            self._flush(max(self._months, key=lambda month: (self._months[month].waiting_bytes, month)))
+    def _wait_for_group(self, month: int, part: Part) -> None:
+        waiting = self._waiting.setdefault(month, _Waiting())
+        waiting.parts.append(part)
+        waiting.size += held_bytes(part)
+        if waiting.size >= self._row_group_bytes:
+            self._submit(partial(self._write, month, self._waiting.pop(month).parts))
 
-    def _wait_for_group(self, month: int, rows: pa.Table) -> None:
-        open_ = self._months.setdefault(month, _Open())
-        open_.waiting.append(rows)
-        open_.waiting_bytes += held_bytes(rows)
-        if open_.waiting_bytes >= self._row_group_bytes:
-            self._flush(month)
-
-    def _flush(self, month: int) -> None:
-        open_ = self._months[month]
-        if not open_.waiting:
-            return
-        rows = pa.concat_tables(open_.waiting)
-        open_.waiting, open_.waiting_bytes = [], 0
-        self._submit(partial(self._write, month, rows))
+    def _take(self, least: float = math.inf) -> list[tuple[int, list[Part]]]:
+        """Return the largest row groups that wait, until they are `least` bytes; they wait no more."""
+        groups = []
+        for month, waiting in sorted(self._waiting.items(), key=lambda each: (-each[1].size, each[0])):
+            if least <= 0:
+                break
+            least -= waiting.size
+            groups.append((month, self._waiting.pop(month).parts))
+        return groups
 
     def _submit(self, job: Callable[[], None]) -> None:
-        """Run `job` in the writing thread once the one before is done: at most one row group is in flight."""
+        """Run `job` in the writing thread once the one before is done: no more is in flight than one of them writes."""
         self._wait()
         self._job = self._thread.submit(job)
 
@@ -198,13 +206,27 @@ class MonthFiles:
             job, self._job = self._job, None
             job.result()
 
-    def _write(self, month: int, rows: pa.Table) -> None:
-        open_ = self._months[month]
+    def _finish(self, groups: list[tuple[int, list[Part]]]) -> None:
+        for month, parts in groups:
+            self._write(month, parts)
+            self._close(month)
+        for month in self._open:
+            self._close(month)
+
+    def _write_all(self, groups: list[tuple[int, list[Part]]]) -> None:
+        for month, parts in groups:
+            self._write(month, parts)
+
+    def _write(self, month: int, parts: list[Part]) -> None:
+        rows = self._rows.table(parts)
+        open_ = self._open.setdefault(month, _Open())
         if open_.writer is None:
             open_.part += 1
             open_.rows = 0
             open_.path = self._directory / f"{self._partition}={month_name(month)}" / self._name.of(open_.part)
             open_.path.parent.mkdir(parents=True, exist_ok=True)
+            # The first group, of the month of most rows, speaks for all: to look at each would cost as much as a file.
+            self._options = self._options or writer_options(self._table, rows)
             open_.writer = _Writer(open_.path, self._schema, self._options)
         open_.writer.write(rows)
         open_.rows += rows.num_rows
@@ -212,13 +234,13 @@ class MonthFiles:
         open_.size = open_.path.stat().st_size
         if open_.size >= self._roll_bytes:
             self._close(month)
-        while sum(each.size for each in self._months.values()) > self._open_bytes:
-            self._close(max(self._months, key=lambda each: (self._months[each].size, each)))
-        if sum(each.groups for each in self._months.values()) > OPEN_GROUPS:
-            self._close(max(self._months, key=lambda each: (self._months[each].groups, each)))
+        while sum(each.size for each in self._open.values()) > self._open_bytes:
+            self._close(max(self._open, key=lambda each: (self._open[each].size, each)))
+        if sum(each.groups for each in self._open.values()) > OPEN_GROUPS:
+            self._close(max(self._open, key=lambda each: (self._open[each].groups, each)))
 
     def _close(self, month: int) -> None:
-        open_ = self._months[month]
+        open_ = self._open[month]
         if open_.writer is None:
             return
         open_.writer.close()
@@ -226,51 +248,3 @@ class MonthFiles:
         open_.size = open_.groups = 0
         relative_path = open_.path.relative_to(self._directory).as_posix()
         self._closed(MonthFile(open_.path, relative_path, open_.rows, open_.path.stat().st_size))
-
-
-def held_bytes(rows: pa.Table) -> int:
-    """Return about how much memory rows take while they wait."""
-    return int(rows.nbytes) + TABLE_BYTES
-
-
-def _writer_options(table: Table) -> dict[str, Any]:
-    texts = (Type.IDENTIFIER, Type.TEXT, Type.JSON)
-    return {
-        # The only good codec that the Lambda layer's pyarrow has.
-        "compression": "snappy",
-        "version": "2.6",
-        "writer_engine_version": "V2",
-        # Eight bytes and integer encodings instead of sixteen fixed ones; every reader knows decimals on INT64.
-        "store_decimal_as_integer": True,
-        # The types stand in the Parquet schema; Arrow's own copy only makes the footer longer.
-        "store_schema": False,
-        # Lets Athena skip pages within a row group.
-        "write_page_index": True,
-        # Least and greatest of texts that come in no order would only cost time: they span everything in each file.
-        "write_statistics": [
-            column.name for column in table.file_columns if column.type not in texts or column.name in table.identity
-        ],
-        **_encodings(table),
-    }
-
-
-def _encodings(table: Table) -> dict[str, Any]:
-    """Return the encoding of each column: the difference to the row before where rows of one document stand together.
-
-    A document's identity, dates and number repeat on its rows and mostly grow from document to document: differences
-    take a quarter of a dictionary's bytes, and every question reads the identity of all months to find the latest
-    versions.
-    """
-    of_documents = table.at_level(0)
-    differences = dict.fromkeys(table.identity, "DELTA_BYTE_ARRAY")
-    differences |= {
-        column.name: "DELTA_BINARY_PACKED"
-        for column in of_documents
-        if column.source is Origin.RECORD_NUMBER or (column.required and column.type is Type.TIMESTAMP)
-    }
-    # Of amounts that a document has once, nearly each document's is another: a dictionary would only be on top of it.
-    plain = {column.name for column in of_documents if column.type in (Type.DECIMAL, Type.DOUBLE, Type.BOOLEAN)}
-    return {
-        "use_dictionary": [c.name for c in table.file_columns if c.name not in differences.keys() | plain],
-        "column_encoding": differences,
-    }

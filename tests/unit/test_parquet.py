@@ -8,6 +8,7 @@ import random
 import threading
 from collections import Counter
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,10 @@ from chalicelib.file_names import FileNames, in_generation, ledger_name, parse_n
 from chalicelib.flatten.columns import month_name
 from chalicelib.flatten.flattener import Flattener, Lineage, TableRows, records_of
 from chalicelib.flatten.schema import file_schema
-from chalicelib.writing import parquet
+from chalicelib.writing import hive, month_rows, parquet
+from chalicelib.writing.folder import Folder
+from chalicelib.writing.hive import HiveSink
+from chalicelib.writing.month_rows import held_bytes
 from chalicelib.writing.parquet import MonthFile, MonthFiles
 from tests.contracts import ORDERS
 
@@ -70,8 +74,18 @@ def write(directory: Path, parts: list[TableRows], cut: int = 200, **options: An
     return files
 
 
+def rows_in(path: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pq.ParquetFile(path).read().to_pylist()
+    return rows
+
+
 def rows_of(files: list[MonthFile]) -> list[dict[str, Any]]:
-    return [row for file in files for row in pq.ParquetFile(file.path).read().to_pylist()]
+    return [row for file in files for row in rows_in(file.path)]
+
+
+def held_by(files: MonthFiles) -> int:
+    parts = [part for each in files._waiting.values() for part in each.parts]
+    return sum(held_bytes(part) for part in [*parts, *(rows for rows, _ in files._unsplit)])
 
 
 def keyed(rows: list[dict[str, Any]]) -> list[Any]:
@@ -119,6 +133,35 @@ def test_rows_of_a_month_keep_the_order_of_the_source(tmp_path: Path) -> None:
     for file in write(tmp_path, flattened(orders(2000)), row_group_bytes=20_000):
         positions = [(row["record_number"], row["line_number"] or 0) for row in rows_of([file])]
         assert positions == sorted(positions)
+
+
+def test_rows_are_there_once_and_in_order_whether_they_come_by_month_or_mixed_and_are_written_early_or_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hive, "PENDING_BYTES", 150_000)
+    monkeypatch.setattr(parquet, "SPLIT_BYTES", 40_000)
+    parts = flattened(orders(2000, months=7))
+    rows = pa.concat_tables([part.rows for part in parts])
+    writer = HiveSink(Folder(tmp_path / "out"), {TABLE: ""}, 15_000).writer(tmp_path / "files", NAMES)
+    draw = random.Random(5)
+    start = 0
+    months = np.concatenate([part.months for part in parts])
+    # As a file may be: for a while day by day, then in any order, then day by day again.
+    for run in range(0, len(rows), 700):
+        if draw.random() < 0.5:
+            months[run : run + 700] = months[run]
+    while start < len(rows):
+        count = draw.randrange(1, 90)
+        writer.write(TABLE.name, rows.slice(start, count), months[start : start + count])
+        start += count
+    writer.close()
+    writer.publish()
+    found = {folder.name: sorted(folder.iterdir()) for folder in (tmp_path / "out").iterdir()}
+    assert max(len(paths) for paths in found.values()) > 1
+    for month in set(months.tolist()):
+        of_month = [row for path in found.pop(f"order_month={month_name(month)}") for row in rows_in(path)]
+        assert of_month == rows.filter(pa.array(months == month)).to_pylist()
+    assert not found
 
 
 def test_the_same_source_makes_the_same_bytes(tmp_path: Path) -> None:
@@ -190,25 +233,26 @@ def test_a_file_is_rolled_at_a_size_and_its_parts_are_numbered(tmp_path: Path) -
 
 
 @pytest.mark.thorough
-def test_rows_that_wait_are_bounded_however_many_months_there_are(
+def test_rows_that_wait_are_bounded_however_many_months_and_tables_there_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parquet, "PENDING_BYTES", 300_000)
+    monkeypatch.setattr(hive, "PENDING_BYTES", 300_000)
     parts = flattened(orders(1500, months=300))
+    folders = {table: f"{table.name}/" for table in (TABLE, replace(TABLE, name="same"))}
+    writer = HiveSink(Folder(tmp_path / "out"), folders, 1 << 30).writer(tmp_path / "files", NAMES)
     most = 0
-    files: list[MonthFile] = []
-    with closing(MonthFiles(tmp_path, NAMES, table=TABLE, roll_bytes=1 << 30, closed=files.append)) as month_files:
-        for part in parts:
-            for start in range(0, part.rows.num_rows, 200):
-                month_files.add(part.rows.slice(start, 200), part.months[start : start + 200])
-                waiting = sum(each.waiting_bytes for each in month_files._months.values())
-                assert waiting == sum(
-                    parquet.held_bytes(table) for o in month_files._months.values() for table in o.waiting
-                )
-                most = max(most, waiting)
+    for part in parts:
+        for start in range(0, part.rows.num_rows, 200):
+            for table in folders:
+                writer.write(table.name, part.rows.slice(start, 200), part.months[start : start + 200])
+                most = max(most, sum(held_by(files) for files in writer._tables.values()))
+    writer.close()
+    writer.publish()
     assert 200_000 < most <= 300_000
-    assert len({file.relative_path.split("/")[0] for file in files}) > 280
-    assert keyed(rows_of(files)) == keyed([row for part in parts for row in part.rows.to_pylist()])
+    for table in folders:
+        rows = [row for file in (tmp_path / "out" / table.name).rglob("*.parquet") for row in rows_in(file)]
+        assert keyed(rows) == keyed([row for part in parts for row in part.rows.to_pylist()])
+        assert len(list((tmp_path / "out" / table.name).iterdir())) > 280
 
 
 def test_waiting_rows_hold_no_more_than_themselves(tmp_path: Path) -> None:
@@ -218,16 +262,10 @@ def test_waiting_rows_hold_no_more_than_themselves(tmp_path: Path) -> None:
         rows = flattened(orders(3000, months=100))[0]
         month_files.add(rows.rows, rows.months)
         month_files._split()
-        for open_ in month_files._months.values():
-            for table in open_.waiting:
-                held = sum(
-                    buffer.size
-                    for column in table.columns
-                    for chunk in column.chunks
-                    for buffer in chunk.buffers()
-                    if buffer
-                )
-                assert held < 2 * table.nbytes + 64 * 40
+        waiting = [part for each in month_files._waiting.values() for part in each.parts]
+        assert len(waiting) == 100
+        assert all(isinstance(part, pa.Buffer) for part in waiting)
+        assert sum(held_bytes(part) for part in waiting) < 1.3 * rows.rows.nbytes
 
 
 def test_unfinished_files_are_bounded_on_disk(tmp_path: Path) -> None:
@@ -325,6 +363,6 @@ def test_tables_of_a_row_count_for_what_they_take(tmp_path: Path, months: int, m
     ) as files:
         for i in range(part.rows.num_rows):
             files.add(part.rows.slice(i, 1), part.months[i : i + 1] if months == 1 else np.array([i % 2]))
-            waiting = [table for each in files._months.values() for table in each.waiting]
+            waiting = [part for each in files._waiting.values() for part in each.parts]
             most = max(most, len(waiting) + len(files._unsplit))
-    assert most <= 2 * (2 << 20) // parquet.TABLE_BYTES
+    assert most <= 2 * (2 << 20) // month_rows.TABLE_BYTES
