@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chalicelib.flatten.memory_file import MemoryFile
 
 from benchmarks import broken, orders
 from chalicelib.cores import cores
@@ -24,7 +25,6 @@ from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.errors import UnreadableFile
 from chalicelib.flatten import fast, flattener, indexed, parallel
 from chalicelib.flatten.flattener import Flattener, Lineage
-from chalicelib.flatten.memory_file import MemoryFile
 from chalicelib.writing.convert import Limits, convert
 from tests.builders import folder_writer
 from tests.contracts import ORDERS
