@@ -40,13 +40,13 @@ typedef struct {
 enum {
     OPENS = 1,      /* the members of an object are looked at */
     IS_ONE = 2,     /* an object is a list of one */
-    COLLECTS = 4,   /* fields of an object that have no node, or one that is RECORDED, are noted */
+    COLLECTS = 4,   /* fields of an object that have no node, or one that is RECORDED, are kept */
     RECORDED = 8,
-    IS_AROUND = 16, /* names that have no node are noted, not their values */
+    IS_AROUND = 16, /* names that have no node are noted */
 };
 
 /* A value that the plan reads. Values are told apart by the element of `level` that they lie in; of each element,
-   `column` numbers the values, -1 for the element itself. `items` is the node of a list's elements, or -1. */
+   `column` numbers the values, -1 for the element itself; null is none. `items` is the node of a list's elements, or -1. */
 typedef struct {
     int32_t level, column, items, flags;
 } Node;
@@ -69,6 +69,13 @@ typedef struct {
     int32_t node, start, length;
 } Name;
 
+/* Names that have no node, each the first time that it is met: `table` has tags of all that were met before. */
+typedef struct {
+    Name *names;
+    uint64_t *table;
+    int32_t count, capacity, met, padding;
+} Names;
+
 typedef struct {
     Bytes data;
     const int64_t *starts, *ends;
@@ -78,11 +85,11 @@ typedef struct {
     Level *levels;
     Field *fields;
     uint8_t *sound, *scratch;
-    Name *names;
-    uint64_t *noted, *hashes, *seen;
+    Names *around;
+    uint64_t *hashes, *seen;
     int64_t slot_mask;
     int32_t documents, levels_count, record, document;
-    int32_t fields_count, fields_capacity, names_count, names_capacity, noted_count;
+    int32_t fields_count, fields_capacity;
     /* Of the document that is being read: */
     int32_t is_full, hashes_count, seen_count;
     uint64_t epoch;
@@ -389,17 +396,17 @@ int64_t free_slot(const Slot *slots, int64_t mask, int32_t node, uint64_t hash) 
 }
 
 /* Note a name that has no node, the first time that it is met. */
-static void note(Scan *s, int32_t node, uint64_t hash, Bytes key, int32_t length) {
+static void note(Names *names, int32_t node, uint64_t hash, int32_t start, int32_t length) {
     uint64_t tag = (hash ^ (uint64_t)node * 0xD6E8FEB86659FD93u) | 1, i = tag ^ tag >> 32;
     for (;; i++) {
-        uint64_t *slot = &s->noted[i & (NAMES - 1)];
+        uint64_t *slot = &names->table[i & (NAMES - 1)];
         if (*slot == tag) return;
         if (*slot) continue;
-        if (s->noted_count == MOST_NAMES || s->names_count == s->names_capacity) return;
+        if (names->met == MOST_NAMES || names->count == names->capacity) return;
         *slot = tag;
-        s->noted_count++;
-        Name name = {node, (int32_t)(key - s->data), length};
-        s->names[s->names_count++] = name;
+        names->met++;
+        Name name = {node, start, length};
+        names->names[names->count++] = name;
         return;
     }
 }
@@ -449,7 +456,7 @@ static Bytes members(Scan *s, Bytes p, const Node *node, int32_t element, int32_
         if (*p != ':') return 0;
         p = white(s, p + 1);
         int32_t child = child_of(s, number, hash, key, length);
-        if (child < 0 && node->flags & (COLLECTS | IS_AROUND)) note(s, number, hash, begin, written);
+        if (child < 0 && node->flags & IS_AROUND) note(s->around, number, hash, (int32_t)(begin - s->data), written);
         if (node->flags & COLLECTS && (child < 0 || s->nodes[child].flags & RECORDED)) {
             if (s->fields_count == s->fields_capacity) {
                 s->is_full = 1;
@@ -468,8 +475,11 @@ static Bytes members(Scan *s, Bytes p, const Node *node, int32_t element, int32_
             const Node *node_of_value = &s->nodes[child];
             p = read_value(s, p, node_of_value, element, field, depth + 1);
             if (!p) return 0;
-            spans[2 * node_of_value->column] = (int32_t)(start - s->data);
-            spans[2 * node_of_value->column + 1] = (int32_t)(p - s->data);
+            /* A null is no value. */
+            if (*start != 'n') {
+                spans[2 * node_of_value->column] = (int32_t)(start - s->data);
+                spans[2 * node_of_value->column + 1] = (int32_t)(p - s->data);
+            }
         }
         if (field >= 0) s->fields[field].end = (int32_t)(p - s->data);
         p = white(s, p);
@@ -789,6 +799,7 @@ typedef struct {
     const int64_t *documents;
     uint8_t *sound, *out;
     int32_t *ends;
+    Names *names;
     int64_t count, elements;
 } Join;
 
@@ -797,7 +808,7 @@ static Out put_part(Out out, Bytes from, const int32_t *ends, int32_t number, in
 }
 
 /* Write the unnamed fields of each element one behind the other; return how many bytes they take. Clears `sound` for
-   documents with a value that cannot be written. */
+   documents with a value that cannot be written, and notes names. */
 int64_t join_fields(const Join *j) {
     int64_t i = 0;
     Out out = j->out;
@@ -805,6 +816,10 @@ int64_t join_fields(const Join *j) {
         Out begin = out;
         for (; i < j->count && j->fields[j->order[i]].element == element; i++) {
             const Field *field = &j->fields[j->order[i]];
+            if (field->child < 0) {
+                uint64_t hash = hash_key(j->data + field->key_start, field->key_length);
+                note(j->names, field->node, hash, field->key_start, field->key_length);
+            }
             /* The first field of an element goes without the comma. */
             int32_t skipped = out == begin;
             if (j->literal[i] >= 0) {

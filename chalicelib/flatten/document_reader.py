@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from chalicelib.flatten.columns import Bools, Int64s
 from chalicelib.flatten.json_text import below, quoted
+from chalicelib.flatten.names import Names
 from chalicelib.flatten.native_library import (
     COLLECTS,
     FIELD,
@@ -19,8 +20,6 @@ from chalicelib.flatten.native_library import (
     HASHES,
     IS_AROUND,
     IS_ONE,
-    NAME,
-    NAMES,
     NO_NODE,
     NODE,
     OPENS,
@@ -37,7 +36,6 @@ from chalicelib.flatten.plan_values import Elements, PlanValues, Spans
 from chalicelib.flatten.unnamed import UnnamedFields
 
 _FIRST_CAPACITY = 1024
-_MOST_NAMES_AT_ONCE = 100
 MOST_BYTES = 192 * 1024 * 1024
 """What the elements and fields of a batch may take; the documents of a larger one are read in parts."""
 
@@ -47,13 +45,14 @@ class TooMany(Exception):
 
 
 class DocumentReader:
-    """Reads batches of one plan. Names that the contract does not have are noted with `fields`, once each."""
+    """Reads batches of one plan. Names of what lies around documents are noted with `fields`, once each."""
 
     def __init__(self, library: ctypes.CDLL, plan: Plan, fields: UnnamedFields) -> None:
         self._library = library
         self._plan = plan
-        self._note = fields
+        self._noted = fields
         self._around = plan.around()
+        self._names = Names()
         self._counting = [node for node in plan.nodes if node.counted is None]
         numbers = {node: i for i, node in enumerate(self._counting)}
         self._columns: dict[PlanNode, list[PlanNode]] = {node: [] for node in self._counting}
@@ -69,9 +68,7 @@ class DocumentReader:
         self._slots, self._keys = self._slots_of_keys()
         self._levels = [_Level(len(self._columns[node])) for node in self._counting]
         self._fields = np.empty(_FIRST_CAPACITY, FIELD)
-        self._work = {
-            "names": np.empty(_MOST_NAMES_AT_ONCE, NAME),
-            "noted": np.zeros(NAMES, np.uint64),
+        self._work: dict[str, npt.NDArray[Any]] = {
             "hashes": np.empty(HASHES, np.uint64),
             "seen": np.zeros(SEEN, np.uint64),
             "scratch": np.empty(SCRATCH, np.uint8),
@@ -79,7 +76,6 @@ class DocumentReader:
         self._scan = ScanStruct()
         self._scan.slot_mask = len(self._slots) - 1
         self._scan.levels_count, self._scan.record = len(self._levels), plan.record.number
-        self._scan.names_capacity = _MOST_NAMES_AT_ONCE
 
     def read(self, raws: Sequence[bytes | msgspec.Raw]) -> tuple[PlanValues, Bools]:
         """Return the values of a batch, and which of its records are sound. Raises TooMany."""
@@ -100,10 +96,19 @@ class DocumentReader:
 
     def _read(self, data: bytes, starts: Int64s, ends: Int64s, sound: Bools) -> None:
         scan = self._scan
-        scan.document = scan.fields_count = scan.names_count = 0
+        scan.document = scan.fields_count = 0
+        scan.around = ctypes.pointer(self._names.struct)
         scan.documents = len(starts)
-        given = {"starts": starts, "ends": ends, "sound": sound, "nodes": self._nodes, "slots": self._slots}
-        given |= {"keys": self._keys, "data": np.frombuffer(data, np.uint8), **self._work}
+        given: dict[str, npt.NDArray[Any]] = {
+            "data": np.frombuffer(data, np.uint8),
+            "starts": starts,
+            "ends": ends,
+            "sound": sound,
+            "nodes": self._nodes,
+            "slots": self._slots,
+            "keys": self._keys,
+            **self._work,
+        }
         for name, array in given.items():
             setattr(scan, name, array.ctypes.data)
         for level in self._levels:
@@ -118,7 +123,8 @@ class DocumentReader:
             if state != FULL:
                 break
             self._grow()
-        self._note_names(data)
+        for number, key in self._names.taken(data):
+            self._noted.note_around(below(self._around[number], key))
 
     def _grow(self) -> None:
         for level in self._levels:
@@ -130,15 +136,6 @@ class DocumentReader:
             self._fields = np.empty(_FIRST_CAPACITY, FIELD)
             self._levels = [_Level(len(self._columns[node])) for node in self._counting]
             raise TooMany
-
-    def _note_names(self, data: bytes) -> None:
-        for number, start, length in self._work["names"][: self._scan.names_count].tolist():
-            node = self._plan.nodes[number]
-            key = str(msgspec.json.decode(b'"' + data[start : start + length] + b'"'))
-            if node.collects and node.names is not None:
-                self._note.note_in(key, node.names, node.path)
-            elif number in self._around:
-                self._note.note_around(below(self._around[number], key))
 
     def _flags(self, node: PlanNode) -> int:
         is_named = node.names is not None and node.names.is_named
@@ -201,7 +198,7 @@ class _Level:
             self._arrays[name][: self.struct.count].astype(np.int64)
             for name in ("starts", "ends", "parents", "documents")
         )
-        return Elements(Spans(starts, ends), parents, documents)
+        return Elements(Spans(starts, ends, may_be_null=True), parents, documents)
 
     def values(self) -> npt.NDArray[np.int32]:
         """Return where the values of each element lie: element, column, start and end."""

@@ -63,7 +63,7 @@ class FastDecoder:
         self._dates = date_values.ms_of(contract.earliest), latest_ms
         self._plan = Plan(contract, fields)
         self._reader = DocumentReader(compiled, self._plan, fields)
-        self._unnamed = UnnamedTexts(compiled, self._plan)
+        self._unnamed = UnnamedTexts(compiled, self._plan, fields)
         self._opener = Opener(contract, self._plan)
 
     def decode(self, raws: Sequence[Raw]) -> Decoded | None:
@@ -201,6 +201,8 @@ class _Columns:
             walk = self._batch.walk(self._plan.record, path.relative, np.arange(len(view)))
         else:
             walk = self._batch.walk(view.node, path.relative, view.members)
+        if level == path.level:
+            return self._batch.at(walk.node, walk.here), walk.strange
         elements = ancestors(views, level, path.level)
         return self._batch.at(walk.node, walk.here[elements]), walk.strange[elements]
 

@@ -46,7 +46,7 @@ ROOM = 16
 """Bytes that are written behind what is written, at most."""
 
 NAMES, HASHES, SEEN, SCRATCH = 1 << 13, 1 << 17, 1 << 18, 1 << 13
-"""Sizes of the arrays `noted`, `hashes`, `seen` and `scratch`."""
+"""Sizes of a table of names, and of the arrays `hashes`, `seen` and `scratch`."""
 
 
 def _fields(kind: Any, names: str) -> list[tuple[str, Any]]:
@@ -59,16 +59,24 @@ class LevelStruct(Structure):
     _fields_ = _fields(c_void_p, "spans starts ends parents documents") + _fields(c_int32, "count capacity width begin")
 
 
+class NamesStruct(Structure):
+    """Names that are noted once each."""
+
+    _fields_ = [*_fields(c_void_p, "names table"), *_fields(c_int32, "count capacity met padding")]
+
+
 class ScanStruct(Structure):
     """All that `read_documents` works on."""
 
     _fields_ = [
         *_fields(c_void_p, "data starts ends nodes slots keys"),
         ("levels", POINTER(LevelStruct)),
-        *_fields(c_void_p, "fields sound scratch names noted hashes seen"),
+        *_fields(c_void_p, "fields sound scratch"),
+        ("around", POINTER(NamesStruct)),
+        *_fields(c_void_p, "hashes seen"),
         ("slot_mask", c_int64),
         *_fields(c_int32, "documents levels_count record document"),
-        *_fields(c_int32, "fields_count fields_capacity names_count names_capacity noted_count"),
+        *_fields(c_int32, "fields_count fields_capacity"),
         *_fields(c_int32, "is_full hashes_count seen_count"),
         ("epoch", c_uint64),
         ("end", c_void_p),
@@ -87,6 +95,7 @@ class JoinStruct(Structure):
     _fields_ = [
         *_fields(c_void_p, "data fields order prefixes literals replaced prefix_ends literal_ends replaced_ends"),
         *_fields(c_void_p, "literal replacement documents sound out ends"),
+        ("names", POINTER(NamesStruct)),
         *_fields(c_int64, "count elements"),
     ]
 

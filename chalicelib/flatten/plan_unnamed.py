@@ -17,9 +17,11 @@ from chalicelib.contracts.paths import JsonPath
 from chalicelib.flatten import columns
 from chalicelib.flatten.columns import Bools, Int64s
 from chalicelib.flatten.json_text import below, quoted
+from chalicelib.flatten.names import Names
 from chalicelib.flatten.native_library import NO_NODE, PADDING, ROOM, JoinStruct
 from chalicelib.flatten.plan import Plan, PlanNode
 from chalicelib.flatten.plan_values import PlanValues, Spans
+from chalicelib.flatten.unnamed import UnnamedFields
 from chalicelib.flatten.views import Views
 
 _OBJECT, _ARRAY, _NULL = b"{[n"
@@ -32,9 +34,11 @@ Used = Mapping[PlanNode, Bools]
 
 
 class UnnamedTexts:
-    """Makes texts of unnamed fields by the nodes of a plan."""
+    """Makes texts of unnamed fields by the nodes of a plan. Their names are noted with `fields`, once each."""
 
-    def __init__(self, library: ctypes.CDLL, plan: Plan) -> None:
+    def __init__(self, library: ctypes.CDLL, plan: Plan, fields: UnnamedFields) -> None:
+        self._noted = fields
+        self._names = Names()
         self._library = library
         self._plan = plan
         nodes = [*plan.nodes, PlanNode(NO_NODE)]
@@ -61,14 +65,14 @@ class UnnamedTexts:
         """
         fields = values.fields
         kept = ~self._is_known[fields["child"]]
-        known = np.flatnonzero(~kept)
-        nodes, starts = fields["child"][known], fields["start"][known].astype(np.int64)
+        read = np.flatnonzero(~kept)
+        nodes, starts = fields["child"][read], fields["start"][read].astype(np.int64)
         first = values.text[starts]
-        as_object = (first == _OBJECT) | values.is_empty(Spans(starts, fields["end"][known].astype(np.int64)))
+        as_object = (first == _OBJECT) | values.is_empty(Spans(starts, fields["end"][read].astype(np.int64)))
         as_object &= self._is_object[nodes]
         is_list = self._is_list[nodes]
-        kept[known] = (first != _NULL) & ~is_list & ~as_object
-        lists = known[is_list & ((first == _OBJECT) | (first == _ARRAY))]
+        kept[read] = (first != _NULL) & ~is_list & ~as_object
+        lists = read[is_list & ((first == _OBJECT) | (first == _ARRAY))]
         unused = self._unused(values, lists, views.used())
         kept[list(unused)] = True
         if self._choices:
@@ -144,17 +148,21 @@ class UnnamedTexts:
         for names, blob in (("prefix", self._prefixes), ("literal", literals), ("replaced", replaced)):
             plural = {"prefix": "prefixes", "literal": "literals"}.get(names, names)
             arrays |= {plural: blob.data, f"{names}_ends": blob.ends}
-        join = JoinStruct(count=len(which), elements=len(elements))
+        join = JoinStruct(count=len(which), elements=len(elements), names=ctypes.pointer(self._names.struct))
         for name, array in arrays.items():
             setattr(join, name, array.ctypes.data)
         size = self._library.join_fields(ctypes.byref(join))
+        for number, key in self._names.taken(values.data):
+            node = self._plan.nodes[number]
+            assert node.names is not None
+            self._noted.note_in(key, node.names, node.path)
         return columns.texts(offsets, pa.py_buffer(out[:size]), offsets[1:] > offsets[:-1])
 
     @staticmethod
     def _numbered(which: Int64s, texts: Mapping[int, bytes]) -> tuple[npt.NDArray[np.int32], _Blob]:
         """Return for each field the number of its text, -1 for none, and the texts."""
         numbers = np.full(len(which), -1, dtype=np.int32)
-        own = np.flatnonzero(np.isin(which, list(texts))) if texts else []
+        own: Int64s = np.flatnonzero(np.isin(which, list(texts)))
         numbers[own] = np.arange(len(own))
         return numbers, _Blob(texts[i] for i in which[own].tolist()) if len(own) else _Blob([])
 

@@ -20,10 +20,11 @@ _NONE = np.empty(0, dtype=np.int64)
 
 @dataclass(frozen=True)
 class Spans:
-    """Where values lie in a text, one for each element; -1 where an element has none."""
+    """Where values lie in a text, one for each element; -1 where an element has none. Some may be null."""
 
     starts: Int64s
     ends: Int64s
+    may_be_null: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class PlanValues:
         self._spans_of = spans_of
         self._spans: dict[PlanNode, Spans] = {}
         self._picks: dict[tuple[PlanNode, Index | Where], Int64s] = {}
+        self._wrongs: dict[tuple[PlanNode, bool], Bools | None] = {}
 
     def record_bounds(self, number: int) -> tuple[int, int]:
         """Return where a record begins and ends."""
@@ -108,11 +110,15 @@ class PlanValues:
     def at(self, node: PlanNode, elements: Int64s) -> Spans:
         """Return where these of a node's values lie, none for -1."""
         spans = self.spans(node)
+        if is_everyone(elements, len(spans.starts)):
+            return spans
         if len(spans.starts) == 0:
             return Spans(np.full(len(elements), -1), np.full(len(elements), -1))
         none = elements < 0
         starts, ends = spans.starts[elements], spans.ends[elements]
-        return Spans(np.where(none, -1, starts), np.where(none, -1, ends)) if none.any() else Spans(starts, ends)
+        if none.any():
+            starts, ends = np.where(none, -1, starts), np.where(none, -1, ends)
+        return Spans(starts, ends, spans.may_be_null)
 
     def is_empty(self, spans: Spans, *, list_due: bool = False) -> Bools:
         """Tell where a program wrote that there is nothing: an empty text, false, or a list without elements."""
@@ -131,13 +137,15 @@ class PlanValues:
 
     def _wrong(self, node: PlanNode, *, list_due: bool) -> Bools | None:
         """Tell which values of a node are something else than an object, or a list, is due; None where none is."""
-        spans = self.spans(node)
-        first = self.first(spans)
-        wrong = (first != (_ARRAY if list_due else _OBJECT)) & (first != _NULL)
-        if not wrong.any():
-            return None
-        wrong &= ~self.is_empty(spans, list_due=list_due)
-        return wrong if wrong.any() else None
+        key = node, list_due
+        if key not in self._wrongs:
+            spans = self.spans(node)
+            first = self.first(spans)
+            wrong = (first != (_ARRAY if list_due else _OBJECT)) & (first != _NULL)
+            if wrong.any():
+                wrong &= ~self.is_empty(spans, list_due=list_due)
+            self._wrongs[key] = wrong if wrong.any() else None
+        return self._wrongs[key]
 
     def _pick(self, node: PlanNode, step: Index | Where) -> Int64s:
         """Return for each value of a node which of its elements a step takes, -1 for none."""
@@ -173,3 +181,10 @@ class PlanValues:
                 answers[value] = holds({"": parsed(value)}, Where(("",), where.text, where.number, where.boolean))
             held[i] = answers[value]
         return held
+
+
+def is_everyone(elements: Int64s, count: int) -> bool:
+    """Tell whether elements are all of so many, in their order."""
+    return len(elements) == count and (
+        count == 0 or (elements[0] == 0 and elements[-1] == count - 1 and bool((elements[1:] > elements[:-1]).all()))
+    )

@@ -52,6 +52,8 @@ class SpanColumns:
 
     def without_nulls(self, spans: Spans, nulls: Nulls) -> Spans:
         """Return values without those that mean NULL."""
+        if not nulls and not spans.may_be_null:
+            return spans
         which = np.flatnonzero(spans.starts >= 0)
         first = self._text[spans.starts[which]]
         means = first == _NULL
@@ -225,9 +227,9 @@ class SpanColumns:
         if column.formats[0] in _EPOCHS and is_instant:
             self._epochs(column.formats[0], spans, ms, sure)
         before_iso = column.formats[: column.formats.index(Dates.ISO)] if Dates.ISO in column.formats else None
-        if before_iso is not None and set(before_iso) <= _NOT_DASHED and column.zone in (None, "UTC"):
-            if column.type is Type.TIMESTAMP:
-                self._instants(spans, ms, sure)
+        is_dashed_iso = before_iso is not None and set(before_iso) <= _NOT_DASHED
+        if is_dashed_iso and column.type is Type.TIMESTAMP and column.zone in (None, "UTC"):
+            self._instants(spans, ms, sure)
         remaining = Spans(np.where(sure, -1, spans.starts), spans.ends)
         valid = spans.starts >= 0
         units = ms // date_values.MILLISECONDS_A_DAY if column.type is Type.DATE else ms

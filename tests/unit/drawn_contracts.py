@@ -78,7 +78,9 @@ class DrawnContract(random.Random):
     def keys_in(self, level: Level) -> tuple[str, ...]:
         """Return the keys to a new value of a level: no other value lies on the way to it, and it on that to none."""
         while True:
-            keys = tuple(self.choice(KEYS) for _ in range(self.choice([1, 1, 1, 2, 3])))
+            # Where all of the keys lead to values there are others.
+            names = [*KEYS, f"key {len(level.named)}"]
+            keys = tuple(self.choice(names) for _ in range(self.choice([1, 1, 1, 2, 3])))
             ways = [keys[:i] for i in range(1, len(keys))]
             if keys not in level.named and not any(level.named.get(way) for way in ways):
                 level.named[keys] = True
