@@ -123,7 +123,7 @@ class DocumentReader:
             if state != FULL:
                 break
             self._grow()
-        for number, key in self._names.taken(data):
+        for number, key in self._names.fresh(data):
             self._noted.note_around(below(self._around[number], key))
 
     def _grow(self) -> None:

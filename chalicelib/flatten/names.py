@@ -20,7 +20,7 @@ class Names:
         self._table = np.zeros(NAMES, np.uint64)
         self.struct = NamesStruct(self._names.ctypes.data, self._table.ctypes.data, 0, _MOST_AT_ONCE)
 
-    def taken(self, data: bytes) -> Iterator[tuple[int, str]]:
+    def fresh(self, data: bytes) -> Iterator[tuple[int, str]]:
         """Return the names that are new, which lie in `data`, with the node of the object that each was in."""
         count, self.struct.count = self.struct.count, 0
         for number, start, length in self._names[:count].tolist():

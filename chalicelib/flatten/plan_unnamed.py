@@ -78,6 +78,7 @@ class UnnamedTexts:
         if self._choices:
             kept &= ~self._are_chosen(values, chosen)
         which = np.flatnonzero(kept)
+        self._note_read(fields[which[fields["child"][which] >= 0]])
         counting = self._counting[fields["node"][which]]
         stepped_into = views.stepped_into()
         texts = {}
@@ -87,6 +88,16 @@ class UnnamedTexts:
                 own = own[stepped_into[root][fields["element"][own]]]
             texts[name] = self._texts(values, own, root, unused, sound)
         return texts
+
+    def _note_read(self, fields: npt.NDArray[Any]) -> None:
+        """Note fields that are read, to choose elements, and not named all the same."""
+        fields = fields[~self._is_known[fields["child"]]]
+        count = len(self._plan.nodes)
+        for both in np.unique(fields["node"].astype(np.int64) * count + fields["child"]).tolist():
+            node = self._plan.nodes[both // count]
+            assert node.names is not None
+            (key,) = (key for key, child in node.children.items() if child.number == both % count)
+            self._noted.note_in(key, node.names, node.path)
 
     def _are_chosen(self, values: PlanValues, chosen: Callable[[Column, PlanNode], Mapping[JsonPath, Bools]]) -> Bools:
         """Return which fields a column takes as one of several, and what is in these."""
@@ -152,7 +163,7 @@ class UnnamedTexts:
         for name, array in arrays.items():
             setattr(join, name, array.ctypes.data)
         size = self._library.join_fields(ctypes.byref(join))
-        for number, key in self._names.taken(values.data):
+        for number, key in self._names.fresh(values.data):
             node = self._plan.nodes[number]
             assert node.names is not None
             self._noted.note_in(key, node.names, node.path)
