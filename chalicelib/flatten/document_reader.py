@@ -36,7 +36,7 @@ from chalicelib.flatten.plan_values import Elements, PlanValues, Spans
 from chalicelib.flatten.unnamed import UnnamedFields
 
 _FIRST_CAPACITY = 1024
-MOST_BYTES = 192 * 1024 * 1024
+MOST_BYTES = 48 * 1024 * 1024
 """What the elements and fields of a batch may take; the documents of a larger one are read in parts."""
 
 

@@ -32,7 +32,7 @@ from chalicelib.flatten.native_library import library
 from chalicelib.flatten.opened import Opener
 from chalicelib.flatten.plan import Plan, PlanNode, paths_of
 from chalicelib.flatten.plan_unnamed import UnnamedTexts
-from chalicelib.flatten.plan_values import PlanValues, Spans
+from chalicelib.flatten.plan_values import PlanValues, Spans, is_everyone
 from chalicelib.flatten.products import product
 from chalicelib.flatten.readers import digits_at
 from chalicelib.flatten.scalars import InvalidValue
@@ -86,26 +86,20 @@ class FastDecoder:
         for table, own in zip(self._contract.tables, by_table, strict=True):
             reader.make(table, own, made)
         fields = self._unnamed.make(batch, views, reader.chosen, good)
-        levels = [
-            {name: view.level for name, view in zip(_names(table), own, strict=True)}
-            for table, own in zip(self._contract.tables, by_table, strict=True)
-        ]
-        texts = [
-            {
-                name: columns.take(fields[name], np.maximum(view.members, 0))
-                for name, view in zip(_names(table), own, strict=True)
-            }
-            for table, own in zip(self._contract.tables, by_table, strict=True)
-        ]
-        every = list(zip(self._contract.tables, levels, texts, strict=True))
-        sizes = np.sum([row_sizes(table, own, made, own_texts) for table, own, own_texts in every], axis=0)
+        every = []
+        for table, own in zip(self._contract.tables, by_table, strict=True):
+            names = ["", *(str(rows.path) for rows in table.lists)]
+            levels = {name: view.level for name, view in zip(names, own, strict=True)}
+            texts = {name: _texts_of(view, fields[name]) for name, view in zip(names, own, strict=True)}
+            every.append((table, levels, texts))
+        sizes = np.sum([row_sizes(table, levels, made, texts) for table, levels, texts in every], axis=0)
         is_small: Bools = sizes <= values.MAX_ROWS_BYTES
         if int(sizes[good & is_small].sum()) > PART_BYTES and np.count_nonzero(good) > 1:
             raise TooLarge
         if not good.any() or not is_small[good].all():
             # What one document would repeat so often is for the strict way to judge, before it is made.
             return self._without(good & is_small, raws)
-        tables = [rows_of(self._contract, table, own, made, own_texts) for table, own, own_texts in every]
+        tables = [rows_of(self._contract, table, levels, made, texts) for table, levels, texts in every]
         for rows in tables:
             rows.keep(good)
         dates = dates_of(self._contract, made)
@@ -120,8 +114,11 @@ class FastDecoder:
         return decoded
 
 
-def _names(table: Table) -> list[str]:
-    return ["", *(str(rows.path) for rows in table.lists)]
+def _texts_of(view: View, fields: pa.Array) -> pa.Array:
+    """Return the unnamed fields of a view's elements, given those of all elements of its node."""
+    if is_everyone(view.members, len(fields)):
+        return fields
+    return columns.take(fields, np.maximum(view.members, 0)) if len(fields) else pa.nulls(len(view), pa.string())
 
 
 class _Columns:
