@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,8 +16,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from chalicelib.contracts import registry
-from chalicelib.contracts.contract import EARLIEST, Contract
+from chalicelib.contracts.contract import EARLIEST, Column, Contract
 from chalicelib.contracts.json_schema import json_schema
+from chalicelib.contracts.paths import Where
 from chalicelib.contracts.reading import read_text
 from chalicelib.flatten.json_text import RejectedDocument
 from chalicelib.flatten.strict import StrictDecoder
@@ -105,12 +107,13 @@ LEFT_OPEN = (
     "is not a whole number",
     "is not an integer",
     "is out of range",
+    "is out of the range of dates",
     "has more than ",
     "its currency at ",
     "which says how many decimals it has",
     "a date in none of",
     "is not a date as",
-    "is no RFC 2822 date",
+    "is not an RFC 2822 date",
     "is nested",
     "half of a surrogate",
 )
@@ -127,7 +130,7 @@ def test_what_is_rejected_is_invalid_but_for_what_a_schema_cannot_say(seed: int,
         # What lies there may be a text of JSON, in which a schema looks at nothing.
         return
     schema = validator(contract)
-    referred = {str(path) for _, column in contract.columns() for path in column.referred}
+    amounts = [column for _, column in contract.columns() if _is_told_elsewhere(column)]
     for text in drawn.batch(ugliness):
         reason = rejection(contract, text)
         is_open = reason is None or any(each in reason for each in LEFT_OPEN)
@@ -135,15 +138,34 @@ def test_what_is_rejected_is_invalid_but_for_what_a_schema_cannot_say(seed: int,
             record = json.loads(text)
         except ValueError:
             continue
-        if is_open or "\\n" in text or "e-" in text.lower() or _is_on_the_way(reason or "", referred):
+        if is_open or "\\n" in text or "e-" in text.lower() or _is_of_an(amounts, reason or ""):
             continue
         assert not schema.is_valid(record), (reason, text, drawn.text)
 
 
-def _is_on_the_way(reason: str, paths: set[str]) -> bool:
-    """Tell whether an object was due at a place that only minor units are read from."""
+def _is_told_elsewhere(column: Column) -> bool:
+    """Tell whether what says how many decimals an amount has is not beside it, as far as a schema can tell."""
+    levels = {path.level for path in (*column.paths, *column.referred)}
+    chosen = any(isinstance(step, Where) for path in column.paths for step in path.relative)
+    return bool(column.referred) and (len(levels) > 1 or chosen)
+
+
+def _is_of_an(amounts: list[Column], reason: str) -> bool:
+    """Tell whether a reason is what lies, elsewhere than an amount, in the place of its decimals or on the way there.
+
+    The strict way may name the amount for it.
+    """
     where, _, rest = reason.partition(": ")
-    return rest.startswith("expected an ") and any(path.startswith(where) for path in paths)
+    if rest.startswith("expected an "):
+        return any(_bare(path).startswith(_bare(where)) for column in amounts for path in column.referred)
+    return "is not a finite number" in rest and any(
+        _bare(path) == _bare(where) for column in amounts for path in column.paths
+    )
+
+
+def _bare(path: object) -> str:
+    """Return the keys of a path, whether written by a contract or in a reason."""
+    return re.sub(r'\[\d*\]|[\[\]".]', "", str(path))
 
 
 def orders() -> Contract:
@@ -196,6 +218,35 @@ def test_an_order_without_identity_lacks_a_required_property() -> None:
 def test_what_counts_as_missing_and_what_no_column_has_is_valid(fine: dict[str, Any]) -> None:
     assert rejection(orders(), json.dumps(SOUND | fine)) is None
     assert errors(validator(orders()), SOUND | fine) == []
+
+
+@pytest.mark.parametrize(
+    ("document", "error"),
+    [
+        ({"price": 1250, "decimals": "two"}, "'two' does not match"),
+        ({"price": 1250, "decimals": -1}, "-1 is less than the minimum of 0"),
+        ({"price": 1250}, "'decimals' is a required property"),
+        ({"price": 1250, "decimals": "2"}, None),
+        ({"price": None}, None),
+        ({"price": -1}, None),
+        ({"fees": [5, 7]}, "'of' is a required property"),
+        ({"fees": [5, 7], "of": {"fee": None}}, "None is not of type 'string'"),
+        ({"fees": [5], "of": {}}, None),
+    ],
+)
+def test_an_amount_in_minor_units_needs_what_says_how_many_decimals_it_has(
+    document: dict[str, Any], error: str | None
+) -> None:
+    contract = read_text(
+        '[document]\nidentity = "id"\n[tables.t.columns]\nid = { path = "id", type = "identifier", required = true }\n'
+        'price = { path = "price", type = "decimal", digits = "decimals", null = [-1] }\n'
+        'fee = { path = "fees[1]", type = "decimal", digits = { currency = "of.fee" } }\n',
+        "minor",
+    )
+    assert (rejection(contract, json.dumps({"id": 1} | document)) is None) is (error is None)
+    listed = errors(validator(contract), {"id": 1} | document)
+    assert len(listed) == (error is not None)
+    assert all(error in each for each in listed if error)
 
 
 @pytest.mark.parametrize("path", CONTRACTS, ids=lambda path: path.removeprefix(str(ROOT)))
