@@ -112,6 +112,7 @@ LEFT_OPEN = (
     "its currency at ",
     "which says how many decimals it has",
     "a date in none of",
+    "is not a date: ",
     "is not a date as",
     "is not an RFC 2822 date",
     "is nested",
@@ -148,7 +149,8 @@ def _is_left_open(contract: Contract, reason: str) -> bool:
     for _, column in contract.columns():
         chosen = [step for path in column.paths for step in path.relative if isinstance(step, Where)]
         read = any(_bare(path).startswith(_bare(where)) for path in column.paths)
-        if read and any(step.number is not None for step in chosen):
+        in_several_lists = len({path.level for path in column.paths}) > 1
+        if read and (in_several_lists or any(step.number is not None for step in chosen)):
             return True
         if column.required and column.nulls.numbers and reason.endswith(f" needs its {column.name}"):
             return True
