@@ -30,6 +30,7 @@ enum { MOST_NAMES = 2000 };          /* names that are noted, of all batches */
 enum { LONGEST_KEY = 4000 };         /* of those that are written with escapes */
 enum { MOST_PROBES = 64 };
 enum { NO_NODE = -1 };
+enum { NOTHING = -1, NO_FIELDS = -2 };   /* what is full, but for the number of a level */
 
 /* A key of a node, and the node of its value. */
 typedef struct {
@@ -91,7 +92,7 @@ typedef struct {
     int32_t documents, levels_count, record, document;
     int32_t fields_count, fields_capacity;
     /* Of the document that is being read: */
-    int32_t is_full, hashes_count, seen_count;
+    int32_t full, hashes_count, seen_count;
     uint64_t epoch;
     Bytes end;
 } Scan;
@@ -424,7 +425,7 @@ static int is_plain(Bytes key, int32_t length) {
 static int32_t open_element(Scan *s, int32_t level_number, int32_t parent, Bytes p) {
     Level *level = &s->levels[level_number];
     if (level->count == level->capacity) {
-        s->is_full = 1;
+        s->full = level_number;
         return -1;
     }
     int32_t element = level->count++;
@@ -459,7 +460,7 @@ static Bytes members(Scan *s, Bytes p, const Node *node, int32_t element, int32_
         if (child < 0 && node->flags & IS_AROUND) note(s->around, number, hash, (int32_t)(begin - s->data), written);
         if (node->flags & COLLECTS && (child < 0 || s->nodes[child].flags & RECORDED)) {
             if (s->fields_count == s->fields_capacity) {
-                s->is_full = 1;
+                s->full = NO_FIELDS;
                 return 0;
             }
             field = s->fields_count++;
@@ -519,13 +520,15 @@ static Bytes read_value(Scan *s, Bytes p, const Node *node, int32_t element, int
     return p < s->end ? p + 1 : 0;
 }
 
-/* Read the documents from `document` on. After FULL, the document that had no room is read again by the next call. */
+/* Read the documents from `document` on. After FULL, `full` says what had no room, and the next call reads the document
+   again. */
 int32_t read_documents(Scan *s) {
     const Node *record = &s->nodes[s->record];
     for (; s->document < s->documents; s->document++) {
         int32_t fields = s->fields_count;
         for (int32_t i = 0; i < s->levels_count; i++) s->levels[i].begin = s->levels[i].count;
-        s->is_full = s->hashes_count = 0;
+        s->hashes_count = 0;
+        s->full = NOTHING;
         s->end = s->data + s->ends[s->document];
         Bytes begin = s->data + s->starts[s->document], p = 0;
         int32_t element = open_element(s, record->level, s->document, begin);
@@ -534,7 +537,7 @@ int32_t read_documents(Scan *s) {
         if (!p) {
             s->fields_count = fields;
             for (int32_t i = 0; i < s->levels_count; i++) s->levels[i].count = s->levels[i].begin;
-            if (s->is_full) return FULL;
+            if (s->full != NOTHING) return FULL;
             element = open_element(s, record->level, s->document, begin);
         }
         s->levels[record->level].ends[element] = (int32_t)(s->end - s->data);

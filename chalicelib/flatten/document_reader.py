@@ -20,6 +20,7 @@ from chalicelib.flatten.native_library import (
     HASHES,
     IS_AROUND,
     IS_ONE,
+    NO_FIELDS,
     NO_NODE,
     NODE,
     OPENS,
@@ -127,11 +128,10 @@ class DocumentReader:
             self._noted.note_around(below(self._around[number], key))
 
     def _grow(self) -> None:
-        for level in self._levels:
-            if level.struct.count * 2 > level.struct.capacity:
-                level.grow()
-        if self._scan.fields_count * 2 > len(self._fields):
+        if self._scan.full == NO_FIELDS:
             self._fields = _longer(self._fields, self._scan.fields_count, 2 * len(self._fields))
+        else:
+            self._levels[self._scan.full].grow()
         if self._fields.nbytes + sum(level.size for level in self._levels) > MOST_BYTES:
             self._fields = np.empty(_FIRST_CAPACITY, FIELD)
             self._levels = [_Level(len(self._columns[node])) for node in self._counting]

@@ -26,6 +26,8 @@ AS_SENT, TEXT, IDENTIFIER, JSON = range(4)
 """The kinds of text that `read_texts` makes."""
 
 NO_NODE = -1
+NO_FIELDS = -2
+"""What `full` says where there was no room for more fields; else it is the number of a level."""
 
 BINARIES = Path(__file__).parent / "binaries"
 
@@ -77,7 +79,7 @@ class ScanStruct(Structure):
         ("slot_mask", c_int64),
         *_fields(c_int32, "documents levels_count record document"),
         *_fields(c_int32, "fields_count fields_capacity"),
-        *_fields(c_int32, "is_full hashes_count seen_count"),
+        *_fields(c_int32, "full hashes_count seen_count"),
         ("epoch", c_uint64),
         ("end", c_void_p),
     ]
