@@ -97,7 +97,7 @@ lock: $(READY) ## requirements-dev.lock anew from the requirements files, for ev
 	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --no-annotate requirements-dev.txt -o requirements-dev.lock
 
-native: $(READY) ## the compiled part of the flattening anew, for every system, from native/unnamed_fields.c
+native: $(READY) ## the compiled part of the flattening anew, for every system, from native/documents.c
 	@$(BIN)/python -m venv --clear $(VENV)/native
 	@$(VENV)/native/bin/python -m pip install --quiet --disable-pip-version-check ziglang==0.17.1
 	@$(VENV)/native/bin/python native/build.py

@@ -20,7 +20,7 @@ RESULTS = Path(__file__).resolve().parent / "results"
 PAGE = RESULTS.parents[1] / "docs" / "performance.md"
 BEGIN, END = "<!-- figures: written by make bench -->", "<!-- end of figures -->"
 DEAREST = 5
-VERSIONS = ("pyarrow", "numpy", "arro3-io", "msgspec", "pandas", "duckdb", "polars", "chdb-core")
+VERSIONS = ("pyarrow", "numpy", "msgspec", "pandas", "duckdb", "polars", "chdb-core")
 
 
 def markdown(figures: Figures, goals: Iterable[Goal]) -> str:

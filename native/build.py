@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SOURCE = Path(__file__).with_name("unnamed_fields.c")
+SOURCE = Path(__file__).with_name("documents.c")
 BINARIES = SOURCE.parents[1] / "chalicelib" / "flatten" / "binaries"
 
 TARGETS = {
@@ -40,7 +40,7 @@ def main() -> None:
         define = f'-DSOURCE_DIGEST="{source_digest()}"'
         zig = [sys.executable, "-m", "ziglang", "cc", "-target", target, *OPTIONS, define]
         if "macos" in target:
-            zig += ["-Wl,-install_name,@rpath/unnamed_fields.so"]
+            zig += ["-Wl,-install_name,@rpath/documents.so"]
         subprocess.run([*zig, "-o", str(out), SOURCE.name], cwd=SOURCE.parent, check=True)
         out.chmod(0o644)
         print(f"{out.name}: {out.stat().st_size} bytes")

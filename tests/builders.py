@@ -165,12 +165,9 @@ def flattened(text: bytes, fast: bool, contract: Contract = ORDERS) -> Flattened
     return rows, months, rejected, loaded
 
 
-def flattened_tables(text: bytes, fast: bool, contract: Contract, parser: bool = True) -> FlattenedTables:
-    """Return rows and months of each table, rejected records, how many documents were loaded, and what they had.
-
-    With `parser` false the fast way does without it: only the indexed way is there before the strict one.
-    """
-    flattener = Flattener(LINEAGE, contract, fast=fast, source=io.BytesIO if parser else None)
+def flattened_tables(text: bytes, fast: bool, contract: Contract) -> FlattenedTables:
+    """Return rows and months of each table, rejected records, how many documents were loaded, and what they had."""
+    flattener = Flattener(LINEAGE, contract, fast=fast)
     batches = records_of(io.BytesIO(text), 1 << 20, 1 << 30, contract)
     parts = [part for batch in batches for part in flattener.flatten(batch)]
     tables: dict[str, Rows] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -9,11 +10,14 @@ from typing import Any
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
+from xdist.workermanage import WorkerController
 
 from chalicelib.contracts import registry
 from tests.contracts import lay
 
 SHARED = "tests/local/shared/"
+LONG = re.compile(r"\bmark\.(thorough|aws)\b")
+"""What a file with tests that take a second or more has."""
 
 
 class Scheduling(LoadFileScheduling):  # type: ignore[misc]
@@ -25,6 +29,17 @@ class Scheduling(LoadFileScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         return SHARED if nodeid.startswith(SHARED) else str(super()._split_scope(nodeid))
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        """Give a worker the next file: those with long tests first, so that no worker ends long after the others."""
+        self.workqueue.move_to_end(min(self.workqueue, key=self._turn), last=False)
+        super()._assign_work_unit(node)
+
+    def _turn(self, scope: str) -> int:
+        """Return when a file's turn is; of those that have it together, the one of most tests is first."""
+        if scope == SHARED:
+            return 0
+        return 1 if LONG.search((self.config.rootpath / scope).read_text("utf-8")) else 2
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -8,7 +8,8 @@ open, and the documents that it takes though they are rejected for it:
   that do not fit;
 - dates: days that no calendar has, dates before `earliest` or a year after the file, texts that are no RFC 2822 date or
   do not match a strptime pattern;
-- minor units: an unknown currency, a wrong divisor or number of digits, or none, or what is no object on the way there;
+- minor units: an unknown currency, a divisor that is no power of ten, too many digits; any of them, or none, where it
+  lies outside of the list's element that has the amount, or the amount is in an element chosen by `[key=value]`;
 - numbers that mean NULL in a required column;
 - elements chosen by `[key=value]`: that it is the first which counts, and a condition on numbers;
 - columns with several paths that lie in different lists;
@@ -24,11 +25,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
 
-from chalicelib.contracts.contract import Column, Contract, FromDocument, FromRecord, RowList, Table
+from chalicelib.contracts.contract import Column, Contract, FixedDigits, FromDocument, FromRecord, RowList, Table
 from chalicelib.contracts.paths import Index, JsonPath, Key, Where
 from chalicelib.contracts.schema_values import (
     Schema,
     any_of,
+    decimals_schema,
     documented,
     has_value,
     merged,
@@ -43,6 +45,9 @@ _JSON_TEXT: Schema = {"type": ["string"], "contentMediaType": "application/json"
 
 _NOTHING: Schema = {"type": ["null", "string", "boolean"], "maxLength": 0, "not": {"const": True}}
 """What programs write where an object or an array is due and they have none."""
+
+_FAR = 100
+"""Positions from here on are not written out."""
 
 Steps = Sequence[Key | Index | Where]
 
@@ -79,7 +84,7 @@ def _level(table: Table, level: int) -> Schema:
         source = column.source
         # Which of paths in several lists is read depends on more than one element.
         if isinstance(source, FromDocument) and all(path.level == level for path in source.paths):
-            schema = merged(schema, _column(column, source.paths))
+            schema = merged(merged(schema, _column(column, source.paths)), _decimals(column, source.paths))
     if level < table.depth:
         schema = merged(schema, _list(table, table.lists[level], _level(table, level + 1)))
     return schema
@@ -116,6 +121,23 @@ def _column(column: Column, paths: tuple[JsonPath, ...]) -> Schema:
     if column.required:
         schema = merged(schema, {"anyOf": [_holds(path.relative, has_value(column.nulls)) for path in paths]})
     return schema
+
+
+def _decimals(column: Column, paths: tuple[JsonPath, ...]) -> Schema:
+    """Return what says how many decimals an amount in minor units has, if it has the amount."""
+    units = column.minor_units
+    if units is None or isinstance(units, FixedDigits) or units.path.level != paths[0].level:
+        return {}
+    if not all(_is_told_exactly(step) for path in paths for step in path.relative):
+        return {}
+    value = has_value(column.nulls, certainly=True)
+    amount = any_of(*(_holds(path.relative, value) for path in paths))
+    return {"if": amount, "then": _holds(units.path.relative, decimals_schema(units))}
+
+
+def _is_told_exactly(step: Key | Index | Where) -> bool:
+    """Tell whether only what has a value at a step is what `_holds` returns for it."""
+    return isinstance(step, Key) or (isinstance(step, Index) and step.position < _FAR)
 
 
 def _valid(steps: Steps, value: Schema, *, strictly: bool = True) -> Schema:
@@ -156,8 +178,8 @@ def _holds(steps: Steps, value: Schema) -> Schema:
 
 
 def _at_index(position: int, inner: Schema) -> Schema:
-    """Return what has `inner` at a position, where there is one. A far one is not written out."""
-    return {"prefixItems": [*({} for _ in range(position)), inner]} if inner and position < 100 else {}
+    """Return what has `inner` at a position, where there is one."""
+    return {"prefixItems": [*({} for _ in range(position)), inner]} if inner and position < _FAR else {}
 
 
 def _matches(where: Where, *, certainly: bool) -> Schema:

@@ -11,8 +11,11 @@ from chalicelib.contracts.contract import (
     DECIMAL_PRECISION,
     TAKES,
     Column,
+    CurrencyAt,
     DateFormat,
     Dates,
+    DigitsAt,
+    DivisorAt,
     FixedDigits,
     Nulls,
     Type,
@@ -70,6 +73,11 @@ def value_schema(column: Column) -> Schema:
     return any_of(schema, nulls)
 
 
+def decimals_schema(units: CurrencyAt | DigitsAt | DivisorAt) -> Schema:
+    """Return the schema of what says how many decimals an amount in minor units has."""
+    return _TEXT if isinstance(units, CurrencyAt) else _NUMBER | {"minimum": int(isinstance(units, DivisorAt))}
+
+
 def documented(column: Column) -> Schema:
     """Return what tells people of a column's values."""
     takes = TAKES[column.type] if column.minor_units is None else f"{TAKES[column.type]}, in minor units"
@@ -79,13 +87,18 @@ def documented(column: Column) -> Schema:
     return {"description": f"{column.description.rstrip('.')}. Takes {takes}.".removeprefix(". ")}
 
 
-def has_value(nulls: Nulls, *, also_empty: bool = False) -> Schema:
+def has_value(nulls: Nulls, *, also_empty: bool = False, certainly: bool = False) -> Schema:
     """Return what takes every value that is none of NULL's (nor the empty text), and some numbers that are.
 
-    Numbers that mean NULL are let through, since a float that equals one may be another number as it is written.
+    Numbers that mean NULL are let through, since a float that equals one may be another number as it is written. With
+    `certainly` they are not, nor is what equals one.
     """
     texts = nulls.texts if also_empty else nulls.texts | {""}
-    return {"not": {"enum": [None, *sorted(texts), *sorted(nulls.booleans)]}}
+    absent: list[object] = [None, *sorted(texts), *sorted(nulls.booleans)]
+    numbers = [number(each) for each in sorted(nulls.numbers)] if certainly else []
+    if None in numbers:
+        return {"not": any_of({"enum": absent}, {"type": ["number"]})}
+    return {"not": {"enum": [*absent, *numbers]}}
 
 
 def number(value: Decimal) -> int | float | None:

@@ -17,6 +17,7 @@ from chalicelib.documents.json_scan import CUT_OFF, WHITESPACE, MalformedJson, V
 from chalicelib.documents.members import AmbiguousEnvelope, MemberKind
 from chalicelib.documents.value_reader import (
     LEAST_REACH,
+    MOST_SINGLES,
     NOT_UTF8,
     Text,
     ValueReader,
@@ -35,6 +36,9 @@ LOOKAHEAD_BYTES = 256 * 1024
 
 REACH_FACTOR = 3
 """How many times the bytes that were sound between two lines that are not are looked at for the next of these."""
+
+FEW_MISSES = 4
+"""How many attempts to read sound lines may be in vain before lines are read one by one in between."""
 
 MOST_LINES_BACK = 3
 """How many lines before the one at whose end a text breaks are tried as the one that broke it, at a time."""
@@ -57,6 +61,8 @@ class LineReader:
         # with what was read.
         self._lookahead_budget = min(LOOKAHEAD_BYTES, self._limit)
         self._reach = buffer.chunk_bytes
+        # How often no sound line was found in a row, and how many lines are read one by one until the next attempt.
+        self._misses = self._singles = 0
 
     def read(self) -> Iterator[None]:
         """Read the records of all lines, pausing after each block.
@@ -109,7 +115,17 @@ class LineReader:
         """Read the lines from here to the first that is not sound, at most to `end`; False where there are none.
 
         No more is looked at than a few times what was sound the last time: who breaks every line pays for no others.
+        After some attempts in vain there are fewer of them.
         """
+        if self._singles > 0:
+            self._singles -= 1
+            return False
+        is_sound = self._read_up_to(end)
+        self._misses = 0 if is_sound else self._misses + 1
+        self._singles = min(2 ** max(self._misses - FEW_MISSES, 0) - 1, MOST_SINGLES)
+        return is_sound
+
+    def _read_up_to(self, end: int) -> bool:
         buffer = self._buffer
         end = min(end, buffer.text.rfind(b"\n", buffer.pos, min(end, buffer.pos + self._reach)) + 1)
         self._reach = LEAST_REACH

@@ -9,8 +9,7 @@ import pyarrow as pa
 from chalicelib.contracts.contract import Contract, Origin, Type
 from chalicelib.flatten import columns, date_values
 from chalicelib.flatten.columns import Int64s
-from chalicelib.flatten.level_columns import Made
-from chalicelib.flatten.table_rows import TableColumns
+from chalicelib.flatten.table_rows import Made, TableColumns
 
 
 @dataclass

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import calendar
 import contextlib
-import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from itertools import takewhile
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,10 +20,8 @@ from chalicelib.documents.records import Batch, Raw, Records
 from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.flatten import columns
 from chalicelib.flatten.decoded import Decoded
-from chalicelib.flatten.fast import FastDecoder
-from chalicelib.flatten.indexed import IndexedDecoder
+from chalicelib.flatten.fast import FastDecoder, Unsupported
 from chalicelib.flatten.json_text import RejectedDocument
-from chalicelib.flatten.layout import Unsupported
 from chalicelib.flatten.observations import Observations
 from chalicelib.flatten.schema import arrow_type, row_schema
 from chalicelib.flatten.strict import DecodedDocument, StrictDecoder, read_columns
@@ -87,33 +82,19 @@ class Flattened:
 class Flattener:
     """Turns batches of one source object into rows.
 
-    Each record takes the first way on which it can be proven sound: the fast one by the parser, which `source` hands a
-    text (None for one without it), the indexed one, or with `fast` false from the start the strict one, which judges.
-    The rows are the same. `observations` is what the documents had.
+    Records that the fast way can prove sound are decoded by it, all others by the strict one, which judges; with `fast`
+    false all are. The rows are the same. `observations` is what the documents had.
     """
 
-    def __init__(
-        self,
-        lineage: Lineage,
-        contract: Contract,
-        *,
-        fast: bool = True,
-        source: Callable[[bytes], Any] | None = io.BytesIO,
-    ) -> None:
+    def __init__(self, lineage: Lineage, contract: Contract, *, fast: bool = True) -> None:
         self._lineage = lineage
         self._contract = contract
         self.observations = Observations()
         self._strict = StrictDecoder(contract, lineage.latest_document_ms, self.observations)
-        self._is_fast = fast
         self._fast: FastDecoder | None = None
-        if fast and source is not None:
+        if fast:
             with contextlib.suppress(Unsupported):
-                self._fast = FastDecoder(contract, lineage.latest_document_ms, self._strict.unnamed, source)
-
-    @cached_property
-    def _indexed(self) -> IndexedDecoder:
-        # Not before it is needed: most sources do without.
-        return IndexedDecoder(self._contract, self._lineage.latest_document_ms, self._strict.unnamed)
+                self._fast = FastDecoder(contract, lineage.latest_document_ms, self._strict.unnamed)
 
     def flatten(self, batch: Batch) -> Iterator[Flattened]:
         """Flatten one batch, in parts where its rows are many. No record is lost: each is in the rows or rejected."""
@@ -138,8 +119,6 @@ class Flattener:
         parts: list[Decoded] = []
         if self._fast is not None:
             parts += _decoded(self._fast, batch, remaining)
-        if self._is_fast and remaining.any():
-            parts += _decoded(self._indexed, batch, remaining)
         parts += self._decoded_strictly(batch.raws, np.flatnonzero(remaining).tolist(), numbers, rejected)
         rejected.sort(key=lambda each: each.record_number)
         tables = tuple(self._rows(i, table, parts, numbers) for i, table in enumerate(self._contract.tables))
@@ -205,10 +184,10 @@ class Flattener:
         return pa.Table.from_arrays(arrays, schema=row_schema(table)), months, records
 
 
-def _decoded(way: FastDecoder | IndexedDecoder, batch: Batch, remaining: columns.Bools) -> list[Decoded]:
-    """Have one way decode what remains of a batch, but records of unchecked grammar; clear `remaining` for the rest."""
+def _decoded(fast: FastDecoder, batch: Batch, remaining: columns.Bools) -> list[Decoded]:
+    """Decode what can be of a batch, but records of unchecked grammar; clear `remaining` for these."""
     chosen = [i for i in np.flatnonzero(remaining).tolist() if i not in batch.unchecked]
-    decoded = way.decode([batch.raws[i] for i in chosen]) if chosen else None
+    decoded = fast.decode([batch.raws[i] for i in chosen]) if chosen else None
     if decoded is None:
         return []
     decoded.positions = np.array(chosen, dtype=np.int64)[decoded.positions]

@@ -1,4 +1,4 @@
-"""The compiled part of the flattening: what native/unnamed_fields.c exports, for ctypes.
+"""The compiled part of the flattening: what native/documents.c exports, for ctypes.
 
 A binary for each system lies in `binaries`. It stands on no library, so that one serves every distribution and every
 Python; `make native` builds them, and a test compares them with their source (docs/decisions has the reasons).
@@ -16,19 +16,39 @@ from typing import Any
 
 import numpy as np
 
-DONE, NEW_NAMES, FULL = range(3)
+DONE, FULL = range(2)
 """What `read_documents` returns."""
 
+OPENS, IS_ONE, COLLECTS, RECORDED, IS_AROUND = (1 << i for i in range(5))
+"""The flags of a node."""
+
+AS_SENT, TEXT, IDENTIFIER, JSON = range(4)
+"""The kinds of text that `read_texts` makes."""
+
 NO_NODE = -1
+NO_FIELDS = -2
+"""What `full` says where there was no room for more fields; else it is the number of a level."""
 
 BINARIES = Path(__file__).parent / "binaries"
 
 SLOT = np.dtype([("hash", "u8"), ("node", "i4"), ("key_start", "i4"), ("key_length", "i4"), ("child", "i4")])
-SPAN = np.dtype([(name, "i4") for name in ("asked", "element", "start", "end")])
-NAME = np.dtype([(name, "i4") for name in ("node", "start", "length")])
-NODE = np.dtype(
-    [(name, "i4") for name in ("level", "items", "literal", "choice", "asked", "is_object", "is_around", "is_leaf")]
+NODE = np.dtype([(name, "i4") for name in ("level", "column", "items", "flags")])
+FIELD = np.dtype(
+    [
+        (name, "i4")
+        for name in ("node", "child", "element", "parent", "key_start", "key_length", "is_plain", "start", "end")
+    ]
 )
+NAME = np.dtype([(name, "i4") for name in ("node", "start", "length")])
+
+PADDING = b" " * 64
+"""Has to stand before and behind the documents' bytes."""
+
+ROOM = 16
+"""Bytes that are written behind what is written, at most."""
+
+NAMES, HASHES, SEEN, SCRATCH = 1 << 13, 1 << 17, 1 << 18, 1 << 13
+"""Sizes of a table of names, and of the arrays `hashes`, `seen` and `scratch`."""
 
 
 def _fields(kind: Any, names: str) -> list[tuple[str, Any]]:
@@ -36,30 +56,62 @@ def _fields(kind: Any, names: str) -> list[tuple[str, Any]]:
 
 
 class LevelStruct(Structure):
-    """The elements of a level, and the text of their unnamed fields."""
+    """Elements that are numbered, and where their values lie."""
 
-    _fields_ = _fields(c_void_p, "text documents ends") + _fields(c_int32, "size capacity count most begin padding")
+    _fields_ = _fields(c_void_p, "spans starts ends parents documents") + _fields(c_int32, "count capacity width begin")
+
+
+class NamesStruct(Structure):
+    """Names that are noted once each."""
+
+    _fields_ = [*_fields(c_void_p, "names table"), *_fields(c_int32, "count capacity met padding")]
 
 
 class ScanStruct(Structure):
     """All that `read_documents` works on."""
 
     _fields_ = [
-        *_fields(c_void_p, "data starts ends nodes slots keys literals choices literal_ends"),
+        *_fields(c_void_p, "data starts ends nodes slots keys"),
         ("levels", POINTER(LevelStruct)),
-        *_fields(c_void_p, "spans values sound names hashes seen"),
+        *_fields(c_void_p, "fields sound scratch"),
+        ("around", POINTER(NamesStruct)),
+        *_fields(c_void_p, "hashes seen"),
         ("slot_mask", c_int64),
         *_fields(c_int32, "documents levels_count record document"),
-        *_fields(c_int32, "spans_count spans_capacity values_size values_capacity names_count names_capacity"),
-        *_fields(c_int32, "may_learn is_full hashes_count seen_count"),
+        *_fields(c_int32, "fields_count fields_capacity"),
+        *_fields(c_int32, "full hashes_count seen_count"),
         ("epoch", c_uint64),
         ("end", c_void_p),
     ]
 
 
-HASHES = 1 << 17
-SEEN = 1 << 18
-"""Sizes of the arrays `hashes` and `seen`."""
+class ValuesStruct(Structure):
+    """Values that a column is made of."""
+
+    _fields_ = [*_fields(c_void_p, "data starts ends certain"), ("count", c_int64)]
+
+
+class JoinStruct(Structure):
+    """All that `join_fields` works on."""
+
+    _fields_ = [
+        *_fields(c_void_p, "data fields order prefixes literals replaced prefix_ends literal_ends replaced_ends"),
+        *_fields(c_void_p, "literal replacement documents sound out ends"),
+        ("names", POINTER(NamesStruct)),
+        *_fields(c_int64, "count elements"),
+    ]
+
+
+_FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
+    "read_documents": (c_int32, [POINTER(ScanStruct)]),
+    "hash_key": (c_uint64, [c_void_p, c_int32]),
+    "free_slot": (c_int64, [c_void_p, c_int64, c_int32, c_uint64]),
+    "read_texts": (None, [POINTER(ValuesStruct), c_int32, c_void_p, c_void_p]),
+    "read_units": (None, [POINTER(ValuesStruct), c_void_p, c_uint64, c_uint64, c_void_p]),
+    "read_doubles": (None, [POINTER(ValuesStruct), c_void_p]),
+    "read_instants": (None, [POINTER(ValuesStruct), c_void_p]),
+    "join_fields": (c_int64, [POINTER(JoinStruct)]),
+}
 
 
 def binary_name(system: str, machine: str) -> str:
@@ -70,17 +122,14 @@ def binary_name(system: str, machine: str) -> str:
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """Load the binary for this machine. None where there is none: documents then go the indexed way."""
+    """Load the binary for this machine. None where there is none: documents then go the strict way."""
     if sys.byteorder != "little":
         return None
     try:
         loaded = ctypes.CDLL(str(BINARIES / binary_name(platform.system(), platform.machine())))
     except OSError:
         return None
-    loaded.read_documents.argtypes = [POINTER(ScanStruct)]
-    loaded.read_documents.restype = c_int32
-    loaded.hash_key.argtypes = [c_void_p, c_int32]
-    loaded.hash_key.restype = c_uint64
-    loaded.free_slot.argtypes = [c_void_p, c_int64, c_int32, c_uint64]
-    loaded.free_slot.restype = c_int64
+    for name, (result, arguments) in _FUNCTIONS.items():
+        function = getattr(loaded, name)
+        function.restype, function.argtypes = result, arguments
     return loaded

@@ -1,4 +1,4 @@
-"""A contract as a tree of what is read at the values of a record: what the indexed way looks up each key in."""
+"""A contract as a tree of what is read at the values of a record: what the fast way looks up each key in."""
 
 from __future__ import annotations
 

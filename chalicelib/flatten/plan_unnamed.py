@@ -2,197 +2,206 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Mapping
+from itertools import accumulate
+from typing import Any
 
+import msgspec
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from chalicelib.contracts.contract import Column
 from chalicelib.contracts.paths import JsonPath
 from chalicelib.flatten import columns
 from chalicelib.flatten.columns import Bools, Int64s
-from chalicelib.flatten.json_text import RejectedDocument, below, compact, parsed, quoted
+from chalicelib.flatten.json_text import below, quoted
+from chalicelib.flatten.names import Names
+from chalicelib.flatten.native_library import NO_NODE, PADDING, ROOM, JoinStruct
 from chalicelib.flatten.plan import Plan, PlanNode
-from chalicelib.flatten.plan_values import NO_NODE, PlanValues
-from chalicelib.flatten.plan_values import Spans as ElementSpans
-from chalicelib.flatten.spans import cut_out, with_escapes
+from chalicelib.flatten.plan_values import PlanValues, Spans
 from chalicelib.flatten.unnamed import UnnamedFields
 from chalicelib.flatten.views import Views
 
 _OBJECT, _ARRAY, _NULL = b"{[n"
+
+MOST_LITERALS = 10_000
+"""How many odd keys are remembered as they are written in a path."""
 
 Used = Mapping[PlanNode, Bools]
 """For lists of rows, by their nodes, which of the elements make a row of some table."""
 
 
 class UnnamedTexts:
-    """Makes texts of unnamed fields by the nodes of a plan. Near misses are noted with `fields`."""
+    """Makes texts of unnamed fields by the nodes of a plan. Their names are noted with `fields`, once each."""
 
-    def __init__(self, plan: Plan, fields: UnnamedFields) -> None:
+    def __init__(self, library: ctypes.CDLL, plan: Plan, fields: UnnamedFields) -> None:
+        self._noted = fields
+        self._names = Names()
+        self._library = library
         self._plan = plan
-        self._fields = fields
         nodes = [*plan.nodes, PlanNode(NO_NODE)]
-        self._collects = np.array([node.collects for node in nodes])
         self._is_known = np.array([node.names is not None for node in nodes])
-        self._is_named = np.array([node.names is not None and node.names.is_named for node in nodes])
         self._is_object = np.array([node.names is not None and node.names.is_object for node in nodes])
         self._is_list = np.array([node.names is not None and bool(node.names.lists) for node in nodes])
         self._choices = [node for node in plan.nodes if node.names is not None and node.names.choices]
         self._counting = np.array([node.counting.number for node in nodes])
         self._root_of = {node.number: root for root in plan.levels.values() for node in _own(root)}
-        self._written: list[bytes] = []
-        self._literals: dict[tuple[int, int], int] = {}
+        self._prefixes = _Blob(f",{quoted(node.path)[:-1]}".encode() for node in plan.nodes)
+        self._literals: dict[tuple[int, bytes], bytes] = {}
 
     def make(
         self,
         values: PlanValues,
-        names: list[str],
         views: Views,
         chosen: Callable[[Column, PlanNode], Mapping[JsonPath, Bools]],
         sound: Bools,
     ) -> dict[str, pa.Array]:
         """Return for each level the unnamed fields of its elements: objects without their braces, NULL for none.
 
-        `names` are those of the keys' numbers; `chosen` tells of a column, and the node of a level, which of the
-        level's elements have the value at each of the column's paths. Clear `sound` for documents of which no text
-        can be made.
+        `chosen` tells of a column, and the node of a level, which of the level's elements have the value at each of the
+        column's paths. Clear `sound` for documents of which no text can be made.
         """
-        index = values.index
-        which = np.flatnonzero(self._collects[values.holders[index.holders]])
+        fields = values.fields
+        kept = ~self._is_known[fields["child"]]
+        read = np.flatnonzero(~kept)
+        nodes, starts = fields["child"][read], fields["start"][read].astype(np.int64)
+        first = values.text[starts]
+        as_object = (first == _OBJECT) | values.is_empty(Spans(starts, fields["end"][read].astype(np.int64)))
+        as_object &= self._is_object[nodes]
+        is_list = self._is_list[nodes]
+        kept[read] = (first != _NULL) & ~is_list & ~as_object
+        lists = read[is_list & ((first == _OBJECT) | (first == _ARRAY))]
+        unused = self._unused(values, lists, views.used())
+        kept[list(unused)] = True
         if self._choices:
-            which = self._without_chosen(values, which, chosen)
-        nodes = values.keys[which]
-        first = values.text[index.starts[which]]
-        spans = ElementSpans(index.starts[which].astype(np.int64), index.ends[which].astype(np.int64))
-        kept = ~self._is_known[nodes]
-        perhaps = ~kept & ~self._is_named[nodes] & (first != _NULL)
-        as_object = self._is_object[nodes] & ((first == _OBJECT) | values.is_empty(spans))
-        kept |= perhaps & ~self._is_list[nodes] & ~as_object
-        lists = perhaps & self._is_list[nodes] & ((first == _OBJECT) | (first == _ARRAY))
-        unused = self._unused(values, which[lists], views.used(), sound)
-        kept[np.flatnonzero(lists)[[key in unused for key in which[lists].tolist()]]] = True
-        which = which[kept]
-        counting = self._counting[values.holders[index.holders[which]]]
+            kept &= ~self._are_chosen(values, chosen)
+        which = np.flatnonzero(kept)
+        self._note_read(fields[which[fields["child"][which] >= 0]])
+        counting = self._counting[fields["node"][which]]
         stepped_into = views.stepped_into()
         texts = {}
         for name, root in self._plan.levels.items():
             own = which[counting == root.counting.number]
             if root in stepped_into and not stepped_into[root].all():
-                own = own[stepped_into[root][values.numbers_of(index.holders[own])]]
-            texts[name] = self._texts(values, names, own, root, unused, sound)
+                own = own[stepped_into[root][fields["element"][own]]]
+            texts[name] = self._texts(values, own, root, unused, sound)
         return texts
 
-    def _without_chosen(
-        self,
-        values: PlanValues,
-        which: Int64s,
-        chosen: Callable[[Column, PlanNode], Mapping[JsonPath, Bools]],
-    ) -> Int64s:
-        """Return the keys without those whose values a column takes as one of several, and without what is in these."""
-        index = values.index
-        gone = np.zeros(len(index.keys), dtype=np.bool_)
+    def _note_read(self, fields: npt.NDArray[Any]) -> None:
+        """Note fields that are read, to choose elements, and not named all the same."""
+        fields = fields[~self._is_known[fields["child"]]]
+        count = len(self._plan.nodes)
+        for both in np.unique(fields["node"].astype(np.int64) * count + fields["child"]).tolist():
+            node = self._plan.nodes[both // count]
+            assert node.names is not None
+            (key,) = (key for key, child in node.children.items() if child.number == both % count)
+            self._noted.note_in(key, node.names, node.path)
+
+    def _are_chosen(self, values: PlanValues, chosen: Callable[[Column, PlanNode], Mapping[JsonPath, Bools]]) -> Bools:
+        """Return which fields a column takes as one of several, and what is in these."""
+        fields = values.fields
+        gone = np.zeros(len(fields), dtype=np.bool_)
         for node in self._choices:
             assert node.names is not None
-            keys = values.keys_of(node)
-            elements = values.numbers_of(index.holders[keys])
+            mine = np.flatnonzero(fields["child"] == node.number)
             for column, path in node.names.choices:
-                gone[keys] |= chosen(column, self._root_of[node.number])[path][elements]
-        if not gone.any():
-            return which
-        inside = np.where(index.opened_by >= 0, gone[index.opened_by], False)
-        outer = np.where(index.opened_by >= 0, index.holders[index.opened_by], index.within)
-        inside &= self._collects[values.holders]
-        while inside.any():
-            # What is inside an object that is taken, and collects nothing any more.
-            deeper = inside | (np.where(outer >= 0, inside[outer], False) & (index.opened_by >= 0))
-            if (deeper == inside).all():
+                gone[mine] |= chosen(column, self._root_of[node.number])[path][fields["element"][mine]]
+        while gone.any():
+            deeper = gone | (gone[fields["parent"]] & (fields["parent"] >= 0))
+            if (deeper == gone).all():
                 break
-            inside = deeper
-        return which[~gone[which] & ~inside[index.holders[which]]]
+            gone = deeper
+        return gone
 
-    def _unused(self, values: PlanValues, keys: Int64s, used: Used, sound: Bools) -> dict[int, bytes]:
-        """Return the elements of lists that make no row of any table, as one array, by the keys that hold the lists."""
+    def _unused(self, values: PlanValues, lists: Int64s, used: Used) -> dict[int, bytes]:
+        """Return the elements of lists that make no row of any table, as one array, by the fields of the lists."""
         unused: dict[int, list[bytes]] = {}
         for node in self._plan.lists:
             if node.items is None or node not in used or used[node].all():
                 continue
-            mine = keys[values.keys[keys] == node.number]
+            mine = lists[values.fields["child"][lists] == node.number]
             elements = values.elements[node.items]
-            key_of = np.full(len(values.spans(node).starts), -1, dtype=np.int64)
-            key_of[values.numbers_of(values.index.holders[mine])] = mine
+            field_of = np.full(len(values.spans(node).starts), -1, dtype=np.int64)
+            field_of[values.fields["element"][mine]] = mine
             for i in np.flatnonzero(~used[node]).tolist():
-                key = int(key_of[elements.parents[i]])
-                text = values.data[elements.spans.starts[i] : elements.spans.ends[i]]
-                if key >= 0:
-                    unused.setdefault(key, []).append(_compact(text, elements.documents[i], sound))
-        return {key: b"[" + b",".join(texts) + b"]" for key, texts in unused.items()}
+                field = int(field_of[elements.parents[i]])
+                if field >= 0:
+                    text = values.data[elements.spans.starts[i] : elements.spans.ends[i]]
+                    unused.setdefault(field, []).append(text)
+        return {field: b"[" + b",".join(texts) + b"]" for field, texts in unused.items()}
 
     def _texts(
-        self,
-        values: PlanValues,
-        names: list[str],
-        which: Int64s,
-        root: PlanNode,
-        unused: dict[int, bytes],
-        sound: Bools,
+        self, values: PlanValues, which: Int64s, root: PlanNode, unused: dict[int, bytes], sound: Bools
     ) -> pa.Array:
-        count = len(values.elements[root.counting])
+        elements = values.elements[root.counting]
         if len(which) == 0:
-            return pa.nulls(count, pa.string())
-        index, data = values.index, values.data
-        which = which[np.argsort(index.starts[which], kind="stable")]
-        starts, ends = index.starts[which], index.ends[which]
-        elements = values.numbers_of(index.holders[which])
-        is_first = np.ones(len(which), dtype=np.bool_)
-        is_first[1:] = elements[1:] != elements[:-1]
-        literals, written = self._literals_of(values, names, which)
-        mended: dict[int, bytes] = {}
-        for i in with_escapes(data, starts, ends).tolist():
-            document = values.documents[index.holders[which[i]]]
-            mended[i] = _compact(data[starts[i] : ends[i]], document, sound)
-        if unused:
-            mended |= {i: unused[key] for i, key in enumerate(which.tolist()) if key in unused}
-        small = pa.array([*written, *(each[1:] for each in written), *mended.values()], pa.binary())
-        pieces = np.empty(2 * len(which), dtype=np.int64)
-        pieces[0::2] = literals + is_first * len(written)
-        pieces[1::2] = len(small) + 2 * np.arange(len(which))
-        if mended:
-            pieces[2 * np.array(list(mended)) + 1] = 2 * len(written) + np.arange(len(mended))
-        cut = columns.take(pa.concat_arrays([small, cut_out(data, starts, ends)]), pieces)
-        offsets = np.frombuffer(cut.buffers()[1], dtype=np.int32)
-        bounds = np.append(offsets[2 * np.flatnonzero(is_first)], offsets[len(cut)])
-        joined = pa.StringArray.from_buffers(
-            int(is_first.sum()), pa.py_buffer(bounds.astype(np.int32)), cut.buffers()[2]
-        )
-        return columns.spread(joined, elements[is_first], count)
+            return pa.nulls(len(elements), pa.string())
+        fields = values.fields
+        literal, literals = self._numbered(which, self._literals_of(values, which))
+        replacement, replaced = self._numbered(which, unused)
+        sizes = fields["end"][which] - fields["start"][which] + fields["key_length"][which] + 2
+        room = int(sizes.sum() + self._prefixes.sizes[fields["node"][which]].sum())
+        out = np.empty(room + literals.size + replaced.size + ROOM, dtype=np.uint8)
+        offsets = np.zeros(len(elements) + 1, dtype=np.int32)
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "data": values.text,
+            "fields": fields,
+            "order": which,
+            "literal": literal,
+            "replacement": replacement,
+            "documents": elements.documents,
+            "sound": sound,
+            "out": out,
+            "ends": offsets[1:],
+        }
+        for names, blob in (("prefix", self._prefixes), ("literal", literals), ("replaced", replaced)):
+            plural = {"prefix": "prefixes", "literal": "literals"}.get(names, names)
+            arrays |= {plural: blob.data, f"{names}_ends": blob.ends}
+        join = JoinStruct(count=len(which), elements=len(elements), names=ctypes.pointer(self._names.struct))
+        for name, array in arrays.items():
+            setattr(join, name, array.ctypes.data)
+        size = self._library.join_fields(ctypes.byref(join))
+        for number, key in self._names.fresh(values.data):
+            node = self._plan.nodes[number]
+            assert node.names is not None
+            self._noted.note_in(key, node.names, node.path)
+        return columns.texts(offsets, pa.py_buffer(out[:size]), offsets[1:] > offsets[:-1])
 
-    def _literals_of(self, values: PlanValues, names: list[str], which: Int64s) -> tuple[Int64s, list[bytes]]:
-        """Return for each key which of the texts before values is its own, a comma, path and colon, and these texts."""
-        index = values.index
-        nodes = values.holders[index.holders[which]].astype(np.int64)
-        distinct, inverse = np.unique(nodes * len(names) + index.keys[which], return_inverse=True)
-        numbers = np.zeros(len(distinct), dtype=np.int64)
-        for i, (node, name) in enumerate(zip(*(each.tolist() for each in divmod(distinct, len(names))), strict=True)):
-            if name and (node, name) not in self._literals:
-                self._literals[node, name] = len(self._written)
-                self._written.append(self._literal(node, names[name]))
-            numbers[i] = self._literals.get((node, name), 0)
-        literals, written = numbers[inverse], list(self._written)
-        further: dict[tuple[int, bytes], int] = {}
-        for i in np.flatnonzero(index.keys[which] == 0).tolist():
-            key = values.data[index.name_starts[which[i]] : index.starts[which[i]] - 2]
-            literals[i] = further.setdefault((int(nodes[i]), key), len(written))
-            if literals[i] == len(written):
-                written.append(self._literal(int(nodes[i]), key.decode()))
-        return literals, written
+    @staticmethod
+    def _numbered(which: Int64s, texts: Mapping[int, bytes]) -> tuple[npt.NDArray[np.int32], _Blob]:
+        """Return for each field the number of its text, -1 for none, and the texts."""
+        numbers = np.full(len(which), -1, dtype=np.int32)
+        own: Int64s = np.flatnonzero(np.isin(which, list(texts)))
+        numbers[own] = np.arange(len(own))
+        return numbers, _Blob(texts[i] for i in which[own].tolist()) if len(own) else _Blob([])
 
-    def _literal(self, number: int, key: str) -> bytes:
-        """Return what stands before the value of an unnamed field, and note it."""
-        node = self._plan.nodes[number]
-        assert node.names is not None
-        if key not in node.names.children:
-            self._fields.note_in(key, node.names, node.path)
-        return f",{quoted(below(node.path, key))}:".encode()
+    def _literals_of(self, values: PlanValues, which: Int64s) -> dict[int, bytes]:
+        """Return what stands before the values of fields whose keys are written in a path by rules of their own."""
+        fields = values.fields
+        literals = {}
+        for i in which[fields["is_plain"][which] == 0].tolist():
+            node, start, length = (int(fields[name][i]) for name in ("node", "key_start", "key_length"))
+            key = node, values.data[start : start + length]
+            if key not in self._literals:
+                if len(self._literals) == MOST_LITERALS:
+                    self._literals.clear()
+                name = str(msgspec.json.decode(b'"' + key[1] + b'"'))
+                self._literals[key] = f",{quoted(below(self._plan.nodes[node].path, name))}:".encode()
+            literals[i] = self._literals[key]
+        return literals
+
+
+class _Blob:
+    """Texts one behind the other, and where each ends."""
+
+    def __init__(self, texts: Any) -> None:
+        texts = list(texts)
+        self.data = np.frombuffer(b"".join([*texts, PADDING]), dtype=np.uint8)
+        self.ends = np.array([*accumulate(map(len, texts))], dtype=np.int32)
+        self.sizes = np.array([*map(len, texts)], dtype=np.int64)
+        self.size = int(self.sizes.sum())
 
 
 def _own(root: PlanNode) -> list[PlanNode]:
@@ -201,14 +210,3 @@ def _own(root: PlanNode) -> list[PlanNode]:
     for node in nodes:
         nodes += node.children.values()
     return nodes
-
-
-def _compact(text: bytes, document: int, sound: Bools) -> bytes:
-    """Return a value as the strict way writes it."""
-    if b"\\" not in text:
-        return text
-    try:
-        return compact(parsed(text)).encode()
-    except RejectedDocument:
-        sound[document] = False
-        return b"null"

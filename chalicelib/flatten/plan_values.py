@@ -1,8 +1,9 @@
-"""Where the values of a plan lie in a batch of documents: for all documents at once, from an index of their keys."""
+"""Where the values of a plan lie in a batch of documents: for all documents at once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,11 +12,7 @@ from chalicelib.contracts.paths import Index, Key, Where
 from chalicelib.flatten.columns import Bools, Int64s
 from chalicelib.flatten.follow import holds
 from chalicelib.flatten.json_text import parsed
-from chalicelib.flatten.key_index import Int32s, KeyIndex
-from chalicelib.flatten.plan import PlanNode, Steps, Tree
-
-NO_NODE = -1
-"""The node of a value that the plan does not have, and of what lies in one."""
+from chalicelib.flatten.plan import PlanNode, Steps
 
 _OBJECT, _ARRAY, _QUOTE, _FALSE, _NULL = b'{["fn'
 _NONE = np.empty(0, dtype=np.int64)
@@ -23,10 +20,11 @@ _NONE = np.empty(0, dtype=np.int64)
 
 @dataclass(frozen=True)
 class Spans:
-    """Where values lie in a text, one for each element; -1 where an element has none."""
+    """Where values lie in a text, one for each element; -1 where an element has none. Some may be null."""
 
     starts: Int64s
     ends: Int64s
+    may_be_null: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,54 +54,41 @@ class Elements:
 class PlanValues:
     """The values of a batch by the nodes of a plan.
 
-    `children` says of each node, and of each key's number, which node the key's value is. `holders` is the node of each
-    object and array, `keys` that of each key's value.
+    `elements` holds those that are numbered, `spans_of` where the values of the other nodes lie, by the number of the
+    element that they lie in: a start and an end each. `fields` are the fields that may be unnamed ones, as
+    `read_documents` notes them, and `bounds` where each record lies.
     """
 
-    def __init__(self, plan: Tree, data: bytes, index: KeyIndex, children: Int32s) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        bounds: tuple[Int64s, Int64s],
+        elements: dict[PlanNode, Elements],
+        spans_of: dict[PlanNode, npt.NDArray[np.int32]],
+        fields: npt.NDArray[Any],
+    ) -> None:
         self.data = data
-        self.index = index
         self.text = np.frombuffer(data, dtype=np.uint8)
-        self._plan = plan
-        self._roots = np.arange(len(index.begins))
-        self.keys = np.empty(len(index.keys), dtype=np.int32)
-        self.holders = np.full(len(index.begins), NO_NODE, dtype=np.int32)
-        self.documents = np.zeros(len(index.begins), dtype=np.int64)
-        self._resolve(children)
-        self._order = np.argsort(self.keys.astype(np.int16), kind="stable")
-        self._bounds = np.searchsorted(self.keys[self._order], np.arange(len(plan.nodes) + 1))
-        self.numbers = np.zeros(len(index.begins), dtype=np.int64)
-        """The number of each element that is an object, or of an array of elements, by its holder."""
-        self.elements: dict[PlanNode, Elements] = {}
+        self.elements = elements
+        self.fields = fields
+        self._bounds = bounds
+        self._spans_of = spans_of
         self._spans: dict[PlanNode, Spans] = {}
         self._picks: dict[tuple[PlanNode, Index | Where], Int64s] = {}
-        self._number_elements()
+        self._wrongs: dict[tuple[PlanNode, bool], Bools | None] = {}
 
     def record_bounds(self, number: int) -> tuple[int, int]:
-        """Return where a record begins and ends. There is a comma between records, and space behind the last one."""
-        begins = self.index.begins[: int(self.index.holder_depths[0]) + 1]
-        is_last = number + 1 == int(self.index.holder_depths[0])
-        return int(begins[number]), len(self.data) if is_last else int(begins[number + 1]) - 1
-
-    def numbers_of(self, holders: Int32s | Int64s) -> Int64s:
-        """Return the number of the element that each object or array lies in."""
-        return self.numbers[self._roots[holders]]
-
-    def keys_of(self, node: PlanNode) -> Int64s:
-        """Return the keys whose values are those of a node."""
-        return self._order[self._bounds[node.number] : self._bounds[node.number + 1]]
+        """Return where a record begins and ends."""
+        starts, ends = self._bounds
+        return int(starts[number]), int(ends[number])
 
     def spans(self, node: PlanNode) -> Spans:
         """Return where the values of a node lie, one for each value that they are numbered by."""
         if node.counted is None:
             return self.elements[node].spans
         if node not in self._spans:
-            count = len(self.elements[node.counted])
-            starts, ends = np.full(count, -1, dtype=np.int64), np.full(count, -1, dtype=np.int64)
-            keys = self.keys_of(node)
-            elements = self.numbers_of(self.index.holders[keys])
-            starts[elements], ends[elements] = self.index.starts[keys], self.index.ends[keys]
-            self._spans[node] = Spans(starts, ends)
+            both = self._spans_of[node]
+            self._spans[node] = Spans(both[:, 0].astype(np.int64), both[:, 1].astype(np.int64))
         return self._spans[node]
 
     def walk(self, node: PlanNode, steps: Steps, elements: Int64s) -> Walk:
@@ -125,11 +110,15 @@ class PlanValues:
     def at(self, node: PlanNode, elements: Int64s) -> Spans:
         """Return where these of a node's values lie, none for -1."""
         spans = self.spans(node)
+        if is_everyone(elements, len(spans.starts)):
+            return spans
         if len(spans.starts) == 0:
             return Spans(np.full(len(elements), -1), np.full(len(elements), -1))
         none = elements < 0
         starts, ends = spans.starts[elements], spans.ends[elements]
-        return Spans(np.where(none, -1, starts), np.where(none, -1, ends)) if none.any() else Spans(starts, ends)
+        if none.any():
+            starts, ends = np.where(none, -1, starts), np.where(none, -1, ends)
+        return Spans(starts, ends, spans.may_be_null)
 
     def is_empty(self, spans: Spans, *, list_due: bool = False) -> Bools:
         """Tell where a program wrote that there is nothing: an empty text, false, or a list without elements."""
@@ -148,13 +137,15 @@ class PlanValues:
 
     def _wrong(self, node: PlanNode, *, list_due: bool) -> Bools | None:
         """Tell which values of a node are something else than an object, or a list, is due; None where none is."""
-        spans = self.spans(node)
-        first = self.first(spans)
-        wrong = (first != (_ARRAY if list_due else _OBJECT)) & (first != _NULL)
-        if not wrong.any():
-            return None
-        wrong &= ~self.is_empty(spans, list_due=list_due)
-        return wrong if wrong.any() else None
+        key = node, list_due
+        if key not in self._wrongs:
+            spans = self.spans(node)
+            first = self.first(spans)
+            wrong = (first != (_ARRAY if list_due else _OBJECT)) & (first != _NULL)
+            if wrong.any():
+                wrong &= ~self.is_empty(spans, list_due=list_due)
+            self._wrongs[key] = wrong if wrong.any() else None
+        return self._wrongs[key]
 
     def _pick(self, node: PlanNode, step: Index | Where) -> Int64s:
         """Return for each value of a node which of its elements a step takes, -1 for none."""
@@ -191,68 +182,9 @@ class PlanValues:
             held[i] = answers[value]
         return held
 
-    def _resolve(self, children: Int32s) -> None:
-        """Find the nodes of all values, from the outermost to the innermost."""
-        index, nodes = self.index, self._plan.nodes
-        items = np.array([node.items.number if node.items else NO_NODE for node in nodes] + [NO_NODE], dtype=np.int32)
-        opens = np.array([bool(node.children) or node.collects for node in nodes] + [False])
-        is_one = np.array([node.takes_one for node in nodes] + [False])
-        first = int(index.holder_depths[0])
-        self.holders[:first] = self._plan.record.number
-        self.documents[:first] = np.arange(first)
-        key_ends = [0, *index.key_depths.tolist()]
-        holder_ends = index.holder_depths.tolist()
-        for depth in range(len(holder_ends)):
-            if depth + 1 < len(key_ends):
-                keys = slice(key_ends[depth], key_ends[depth + 1])
-                self.keys[keys] = children[self.holders[index.holders[keys]], index.keys[keys]]
-            if depth + 1 == len(holder_ends):
-                break
-            inner = slice(holder_ends[depth], holder_ends[depth + 1])
-            opened_by, within, is_object = index.opened_by[inner], index.within[inner], index.is_object[inner]
-            by_key = opened_by >= 0
-            outer = np.where(by_key, index.holders[opened_by], within)
-            self.documents[inner] = self.documents[outer]
-            node = np.where(by_key, self.keys[opened_by], items[self.holders[within]])
-            is_single = is_object & is_one[node]
-            is_element = ~by_key & (node != NO_NODE)
-            self._roots[inner] = np.where(is_single | is_element, self._roots[inner], self._roots[outer])
-            node = np.where(is_single, items[node], node)
-            self.holders[inner] = np.where(np.where(is_object, opens[node], items[node] != NO_NODE), node, NO_NODE)
 
-    def _number_elements(self) -> None:
-        """Number the elements of each list that is read, by their position."""
-        first = int(self.index.holder_depths[0])
-        everyone = np.arange(first)
-        self.numbers[:first] = everyone
-        begins = self.index.begins[:first].astype(np.int64)
-        self.elements[self._plan.record] = Elements(Spans(begins, begins + 1), everyone, everyone)
-        arrays, starts, ends = self.index.elements
-        array_nodes = np.where(self.index.is_object, NO_NODE, self.holders)[arrays] if len(arrays) else arrays
-        for node in self._plan.lists:
-            assert node.items is not None
-            which = np.flatnonzero(array_nodes == node.number)
-            holders = arrays[which]
-            element_starts, element_ends = starts[which].astype(np.int64), ends[which].astype(np.int64)
-            outer = self.numbers_of(holders)
-            if node.takes_one:
-                spans = self.spans(node)
-                single = np.flatnonzero(self.first(spans) == _OBJECT)
-                element_starts = np.append(element_starts, spans.starts[single])
-                element_ends = np.append(element_ends, spans.ends[single])
-                outer = np.append(outer, single)
-            # Lists below a list that may be of one, without brackets, are not all of the same depth.
-            order = np.argsort(element_starts, kind="stable")
-            element_starts, element_ends, outer = element_starts[order], element_ends[order], outer[order]
-            counted = self.elements[node.counting]
-            documents = counted.documents[outer] if len(outer) else _NONE
-            self.elements[node.items] = Elements(Spans(element_starts, element_ends), outer, documents)
-            inner = np.flatnonzero(self._is_element(node))
-            self.numbers[inner] = np.searchsorted(element_starts, self.index.begins[inner])
-
-    def _is_element(self, node: PlanNode) -> Bools:
-        """Tell which holders are elements of a list, arrays among them."""
-        assert node.items is not None
-        are: Bools = self.holders == node.items.number
-        are &= self._roots == np.arange(len(self.holders))
-        return are
+def is_everyone(elements: Int64s, count: int) -> bool:
+    """Tell whether elements are all of so many, in their order."""
+    return len(elements) == count and (
+        count == 0 or (elements[0] == 0 and elements[-1] == count - 1 and bool((elements[1:] > elements[:-1]).all()))
+    )

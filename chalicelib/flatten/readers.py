@@ -146,7 +146,10 @@ def digits_at(units: CurrencyAt | DigitsAt | DivisorAt, value: Any, path: str) -
         if digits is None:
             raise InvalidValue(f"its currency at {path} is {kind(value)}: send an ISO 4217 code, such as EUR")
         return digits
-    number = values.integer(value) if isinstance(value, str) else -1
+    try:
+        number = values.integer(value) if isinstance(value, str) else -1
+    except InvalidValue:
+        number = -1
     if isinstance(units, DivisorAt):
         number = len(str(number)) - 1 if str(number).strip("0") == "1" else -1
     if not 0 <= number <= values.MAX_DIGITS:

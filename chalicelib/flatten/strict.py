@@ -124,9 +124,11 @@ class _TableReader:
         root = Element(document, "", ())
         first: list[Any] = [None] * len(self.positions)
         self._fill(first, [root], record, None)
-        numbers = [(i, level, _numbering(document, lists)) for i, level, lists in self._numbers]
+        numbers: list[tuple[int, int, _Numbers]] | None = None
         rows, size = [], 0
         for element, row in self._rows([root], first, record) if self._table.depth else [(root, first)]:
+            # Not before an element is sound: a million that are none would be numbered for nothing.
+            numbers = self._numberings(document) if numbers is None else numbers
             size += self._finish(row, element, numbers)
             if size > values.MAX_ROWS_BYTES and self._table.depth:
                 raise RejectedDocument(
@@ -136,8 +138,11 @@ class _TableReader:
                 )
             rows.append(row)
         if not rows:
-            return [first], 0, self._finish(first, root, numbers)
+            return [first], 0, self._finish(first, root, self._numberings(document))
         return rows, len(rows), size
+
+    def _numberings(self, document: dict[str, Any]) -> list[tuple[int, int, _Numbers]]:
+        return [(i, level, _numbering(document, lists)) for i, level, lists in self._numbers]
 
     def _rows(self, elements: list[Element], row: list[Any], record: Any) -> Iterator[tuple[Element, list[Any]]]:
         """Yield the row of each element below the last of `elements`, whose values so far are in `row`."""

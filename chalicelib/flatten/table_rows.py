@@ -11,10 +11,13 @@ from pyarrow._compute import JoinOptions, call_function
 from chalicelib.contracts.contract import Contract, Origin, RowNumber, Table
 from chalicelib.flatten import columns, values
 from chalicelib.flatten.columns import Bools, Int64s
-from chalicelib.flatten.lax_parser import Level
-from chalicelib.flatten.layout import ROOT
-from chalicelib.flatten.level_columns import Made
 from chalicelib.flatten.strict import keeps_unnamed
+
+ROOT = ""
+"""The name of the level of documents; that of a list's elements is its path."""
+
+Made = dict[tuple[str, str], pa.Array]
+"""Columns by table and name, each as long as its level has elements."""
 
 PART_BYTES = 16 * 1024 * 1024
 """What the rows of more than one document may take together, about, before a batch is flattened in parts."""
@@ -22,6 +25,20 @@ PART_BYTES = 16 * 1024 * 1024
 
 class TooLarge(Exception):
     """The rows of a batch would take more than PART_BYTES."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """The elements of one level, of all records one after the other.
+
+    `parents` says of each element which of the level above encloses it, `documents` which record it is of.
+    """
+
+    parents: Int64s
+    documents: Int64s
+
+    def __len__(self) -> int:
+        return len(self.documents)
 
 
 @dataclass
@@ -124,17 +141,6 @@ def _numbers(level: Level, count: int) -> Int64s:
     numbers = np.arange(len(level)) - np.repeat(np.cumsum(totals) - totals, totals) + 1
     elements: Int64s = numbers.astype(np.int64) if len(numbers) else np.zeros(1, dtype=np.int64)
     return elements
-
-
-def check_enclosing(contract: Contract, levels: dict[str, Level], good: Bools) -> None:
-    """Clear `good` for documents with an element that encloses rows of a table, has none, and makes none itself."""
-    for table in contract.tables:
-        for rows, inner in zip(table.lists[:-1], table.lists[1:], strict=True):
-            if not any(other.rows == rows.path for other in contract.tables):
-                level = levels[str(rows.path)]
-                used = np.zeros(len(level), dtype=np.bool_)
-                used[levels[str(inner.path)].parents] = True
-                good[level.documents[~used]] = False
 
 
 def _joined(parts: list[tuple[pa.Array, Int64s, str]], has: Bools) -> pa.Array:

@@ -8,9 +8,9 @@ import numpy as np
 
 from chalicelib.contracts.contract import Contract, RowList, RowNumber, Table
 from chalicelib.flatten.columns import Bools, Int64s
-from chalicelib.flatten.lax_parser import Level
 from chalicelib.flatten.plan import Plan, PlanNode, list_node, paths_of
 from chalicelib.flatten.plan_values import PlanValues
+from chalicelib.flatten.table_rows import Level
 
 _OBJECT, _ARRAY, _NULL = b"{[n"
 
@@ -33,7 +33,7 @@ class View:
     @property
     def level(self) -> Level:
         """The view as a level, of which rows are made."""
-        return Level(self.parents, self.documents, np.ones(len(self), np.bool_), self.members, {})
+        return Level(self.parents, self.documents)
 
 
 Lists = tuple[RowList, ...]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.errors import UnreadableFile
 from chalicelib.flatten import arrow, parallel
 from chalicelib.flatten.flattener import Flattener, Lineage, records_of
-from chalicelib.flatten.memory_file import MemoryFile
 from chalicelib.flatten.observations import Observations
 from chalicelib.settings import MIB
 from chalicelib.writing.sink import SinkWriter
@@ -94,9 +92,7 @@ def convert(
     flatteners: list[Flattener] = []
 
     def flattener() -> Flattener:
-        # Alone, a thread reads as fast from an object: it has the interpreter to itself.
-        source = MemoryFile().holding if limits.cores >= parallel.LEAST_CORES else io.BytesIO
-        flatteners.append(Flattener(lineage, contract, source=source))
+        flatteners.append(Flattener(lineage, contract))
         return flatteners[-1]
 
     batches = records_of(stream, limits.max_record_bytes, limits.max_decompressed_bytes, contract)

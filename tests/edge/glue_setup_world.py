@@ -9,6 +9,8 @@ from dataclasses import replace
 from typing import Any, cast
 
 import boto3
+import botocore.session
+from botocore.loaders import create_loader
 from moto import mock_aws
 
 from chalicelib.contracts.contract import Contract
@@ -24,6 +26,8 @@ from tests.contracts import ORDERS, datasets_of
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
 BUCKET = "orders-etl-test"
+LOADER = create_loader()
+"""What AWS's services look like, read once for the clients of every world."""
 READS = re.compile(r"(Get|List|Head|Describe)")
 
 
@@ -79,7 +83,9 @@ class World:
     def __init__(self, **settings: Any) -> None:
         self.settings = Settings(bucket=BUCKET, **settings)
         self.app, self.name = "orders-etl", "test"
-        self.session = boto3.Session(region_name=REGION)
+        core = botocore.session.Session()
+        core.register_component("data_loader", LOADER)
+        self.session = boto3.Session(region_name=REGION, botocore_session=core)
         self.s3 = self.client("s3")
         self.glue = self.client("glue")
         self.iam = self.client("iam")

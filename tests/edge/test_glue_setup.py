@@ -194,12 +194,13 @@ def test_over_plain_http_the_tls_only_statement_is_left_out(stage: World) -> Non
 
 
 @pytest.mark.thorough
-def test_an_apply_that_stops_at_any_call_is_finished_by_the_next() -> None:
+@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.slow)])
+def test_an_apply_that_stops_at_any_call_is_finished_by_the_next(every: int) -> None:
     with world() as whole:
         whole.apply()
         writes = len(whole.writes)
     assert writes > 20
-    for fails_at in range(1, writes + 1):
+    for fails_at in range(1, writes + 1, every):
         with world() as stopped:
             stop_at(stopped, fails_at)
             stopped.apply()

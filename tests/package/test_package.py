@@ -50,12 +50,9 @@ def test_everything_that_the_handlers_import_is_in_the_package_the_layer_or_the_
     packaged = {
         module for module, makers in modules.items() if {each.lower().replace("_", "-") for each in makers} & required
     }
-    # arro3 is a namespace that two distributions share.
-    brought = packaged | {"arro3"} | layers.MODULES | RUNTIME | {"chalicelib", "chalice"}
+    brought = packaged | layers.MODULES | RUNTIME | {"chalicelib", "chalice"}
     unknown = {module: files for module, files in imports().items() if module not in brought}
     assert unknown == COMMAND_LINE
-    assert "arro3-core" in required
-    assert "arro3-io" in required
 
 
 def test_the_package_is_asked_for_nothing_that_the_layer_or_the_runtime_brings() -> None:

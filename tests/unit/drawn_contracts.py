@@ -76,9 +76,14 @@ class DrawnContract(random.Random):
             self.nest([*chain, level], more - 1)
 
     def keys_in(self, level: Level) -> tuple[str, ...]:
-        """Return the keys to a new value of a level: no other value lies on the way to it, and it on that to none."""
+        """Return the keys to a new value of a level: no other value lies on the way to it, and it on that to none.
+
+        Where values have taken all of KEYS, it gets a key of its own.
+        """
         while True:
             keys = tuple(self.choice(KEYS) for _ in range(self.choice([1, 1, 1, 2, 3])))
+            if all(level.named.get((key,)) for key in KEYS):
+                keys = (f"x{len(level.named)}",)
             ways = [keys[:i] for i in range(1, len(keys))]
             if keys not in level.named and not any(level.named.get(way) for way in ways):
                 level.named[keys] = True

@@ -12,7 +12,7 @@ import pytest
 PROJECT = Path(__file__).parents[2]
 LIBRARY = PROJECT / "chalicelib"
 
-HEAVY = ("pyarrow", "pandas", "numpy", "msgspec", "arro3", "aws_lambda_powertools")
+HEAVY = ("pyarrow", "pandas", "numpy", "msgspec", "aws_lambda_powertools")
 
 
 KNOW_THE_TIME = {"assembly", "handlers", "aws"}

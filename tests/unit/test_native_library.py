@@ -40,7 +40,7 @@ def test_binaries_are_named_as_systems_name_themselves(system: str, machine: str
 
 def test_both_sides_have_arrays_of_the_same_size() -> None:
     source = SOURCE.read_text()
-    for name in ("HASHES", "SEEN"):
+    for name in ("HASHES", "SEEN", "NAMES"):
         (shift,) = re.findall(rf"{name} = 1 << (\d+)", source)
         assert getattr(native_library, name) == 1 << int(shift)
 
@@ -69,5 +69,5 @@ def test_a_binary_that_cannot_be_loaded_is_as_good_as_none(monkeypatch: pytest.M
 
 
 def test_structures_have_the_same_size_as_in_c() -> None:
-    assert ctypes.sizeof(native_library.LevelStruct) == 48
-    assert (native_library.SLOT.itemsize, native_library.NODE.itemsize) == (24, 32)
+    assert ctypes.sizeof(native_library.LevelStruct) == 56
+    assert (native_library.SLOT.itemsize, native_library.NODE.itemsize) == (24, 16)

@@ -44,6 +44,9 @@ NESTED: dict[str, Callable[[int], bytes]] = {
     "spaces": lambda n: b'{"a":{' + filled(b" ", n) + b'"a":{"a":[]' + filled(b" ", n) + b"}}" + filled(b" ", n) + b"}",
 }  # fmt: skip
 
+REJECTED = ("pages whose array comes twice", "pages that are cut off")
+"""Of which nothing is read: rejecting costs many times what reading does."""
+
 
 def read_nested(file: bytes) -> None:
     with contextlib.suppress(UnreadableFile):
@@ -53,7 +56,7 @@ def read_nested(file: bytes) -> None:
 @pytest.mark.thorough
 @pytest.mark.parametrize("kind", NESTED)
 def test_nested_envelopes_are_read_in_linear_time(kind: str) -> None:
-    assert_linear(lambda size: read_nested(NESTED[kind](size)), 200_000)
+    assert_linear(lambda size: read_nested(NESTED[kind](size)), 50_000 if kind in REJECTED else 200_000)
 
 
 @pytest.mark.thorough
@@ -61,7 +64,7 @@ def test_nested_envelopes_are_read_in_linear_time(kind: str) -> None:
     "kind", ["objects in objects", "many other keys before the array", "many keys behind the array"]
 )
 def test_an_envelope_of_much_else_is_not_kept_in_memory_key_by_key(kind: str) -> None:
-    size = 4_000_000
+    size = 1_000_000
     file = NESTED[kind](size)
     tracemalloc.start()
     try:

@@ -92,7 +92,6 @@ def test_the_patterns_are_found() -> None:
     modules = {name.partition(".")[0].partition(":")[0] for name in FOUND.values()}
     assert {
         "values",
-        "fitting",
         "json_scan",
         "value_reader",
         "date_values",

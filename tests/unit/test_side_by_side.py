@@ -22,9 +22,8 @@ from chalicelib.documents.decompress import Source
 from chalicelib.documents.records import Batch, Records
 from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.errors import UnreadableFile
-from chalicelib.flatten import fast, flattener, indexed, parallel
+from chalicelib.flatten import fast, flattener, parallel
 from chalicelib.flatten.flattener import Flattener, Lineage
-from chalicelib.flatten.memory_file import MemoryFile
 from chalicelib.writing.convert import Limits, convert
 from tests.builders import folder_writer
 from tests.contracts import ORDERS
@@ -65,7 +64,7 @@ def test_files_and_rejected_orders_are_the_same_on_any_number_of_cores(dirty: by
 def test_batches_whose_rows_are_many_come_in_parts_here_too(
     dirty: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (fast, indexed, flattener):
+    for module in (fast, flattener):
         monkeypatch.setattr(module, "PART_BYTES", 300_000)
     whole = Flattener.whole
     too_large: list[bool] = []
@@ -116,17 +115,3 @@ def test_a_lambda_has_cores_by_its_memory_whatever_it_shows(memory: str, expecte
 
 def test_elsewhere_the_cores_are_counted_that_this_process_may_use() -> None:
     assert cores({}) == len(os.sched_getaffinity(0))
-
-
-def test_a_file_in_memory_holds_one_text_after_the_other() -> None:
-    file = MemoryFile()
-    for text in (b"long " * 100_000, b"short", b""):
-        held = file.holding(text)
-        assert (held.read() if isinstance(held, io.BytesIO) else Path(held).read_bytes()) == text
-
-
-def test_without_files_in_memory_the_text_is_handed_out_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(os, "memfd_create")
-    held = MemoryFile().holding(b"text")
-    assert isinstance(held, io.BytesIO)
-    assert held.read() == b"text"

@@ -6,13 +6,12 @@ import contextlib
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
-import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.contracts.contract import Dates
-from chalicelib.flatten import date_values, dates, values
+from chalicelib.flatten import date_values, values
 from chalicelib.flatten.scalars import InvalidValue, NumberText
 from tests.unit.growth import assert_linear
 
@@ -247,20 +246,3 @@ pieces = st.sampled_from([*DATES, *NO_DATES]) | st.builds(
     st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)),
     st.sampled_from(["", "Z", "+05:45", "-12:00", "+00:00", "+23:59"]),
 )
-
-
-@pytest.mark.thorough
-@settings(max_examples=300, deadline=None)
-@given(st.lists(st.none() | pieces, max_size=8), st.integers(0, 3))
-def test_a_column_of_dates_is_parsed_as_each_is(sent: list[str | None], offset: int) -> None:
-    ms, parsed = dates.parse_dates(pa.array(sent, pa.string())[offset:])
-    for text, result, is_parsed in zip(sent[offset:], ms.tolist(), parsed.tolist(), strict=True):
-        if is_parsed:
-            assert text is not None
-            assert date_values.timestamp_ms(text) == result
-
-
-def test_the_usual_shapes_of_dates_need_no_second_look() -> None:
-    usual = ["2024-07-05", "2024-07-05T10:15:00Z", "2024-07-05 10:15:00", "2024-07-05T10:15:00.123+02:00"]
-    assert dates.parse_dates(pa.array(usual))[1].all()
-    assert not dates.parse_dates(pa.array(["2024-02-30", "2023-02-29", "2024-07-05x10:15:00"]))[1].any()

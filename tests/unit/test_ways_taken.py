@@ -1,14 +1,12 @@
-"""Sound documents of every kind of contract are decoded by one of the fast ways: the strict one is for the others."""
+"""Sound documents of every kind of contract are decoded by the fast way: the strict one is for the others."""
 
 from __future__ import annotations
 
 import io
 import json
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,12 +15,10 @@ from chalicelib.contracts import registry
 from chalicelib.contracts.contract import Contract
 from chalicelib.contracts.reading import read_text
 from chalicelib.documents.records import Batch
+from chalicelib.flatten.fast import FastDecoder
 from chalicelib.flatten.flattener import records_of
-from chalicelib.flatten.indexed import IndexedDecoder
 from chalicelib.flatten.json_text import RejectedDocument
-from chalicelib.flatten.key_index import MOST_LEVELS, KeyNames, words_of
 from chalicelib.flatten.observations import Observations
-from chalicelib.flatten.span_numbers import parse_numbers
 from chalicelib.flatten.strict import StrictDecoder
 from chalicelib.flatten.unnamed import UnnamedFields
 from tests.builders import flattened, flattened_tables
@@ -33,6 +29,9 @@ from tests.example_rows import EXAMPLES
 from tests.example_rows import NAMES as EXAMPLE_NAMES
 from tests.unit.drawn_contracts import DrawnContract
 
+MANY_KEYS = 2000
+MOST_LEVELS = 120
+"""Of nesting, that compiled code looks into (see native/documents.c)."""
 LATEST_MS = 4_000_000_000_000
 """Beyond the dates of all samples."""
 
@@ -53,21 +52,20 @@ def sound(made_for: Contract, raws: Iterable[bytes]) -> list[bytes]:
 
 
 def decoded_fast(made_for: Contract, raws: Sequence[bytes]) -> int:
-    """Return how many of the records the indexed way decodes; it is there for whatever the parser does not know."""
-    decoder = IndexedDecoder(made_for, LATEST_MS, UnnamedFields(made_for, Observations()))
+    """Return how many of the records the fast way decodes."""
+    decoder = FastDecoder(made_for, LATEST_MS, UnnamedFields(made_for, Observations()))
     decoded = decoder.decode(raws) if raws else None
     return 0 if decoded is None else len(decoded.positions)
 
 
 def assert_fast(made_for: Contract, documents: Iterable[object], expected: int | None = None) -> None:
-    """Assert that so many documents, all unless told, are decoded fast, and that all ways make the same of them."""
+    """Assert that so many documents, all unless told, are decoded fast, and that both ways make the same of them."""
     raws = [json.dumps(each).encode() for each in documents]
     assert decoded_fast(made_for, raws) == (len(raws) if expected is None else expected)
     text = b"[" + b",".join(raws) + b"]"
     strict = flattened_tables(text, False, made_for)
     assert strict[2] == len(raws)
-    for parser in (True, False):
-        assert flattened_tables(text, True, made_for, parser=parser) == strict
+    assert flattened_tables(text, True, made_for) == strict
 
 
 @pytest.mark.parametrize("folder", [*(FOLDER / name for name in NAMES), *(EXAMPLES / name for name in EXAMPLE_NAMES)])
@@ -102,8 +100,7 @@ def test_whatever_a_contract_declares_comes_out_the_same_either_way(
     raws = [json.dumps(drawn_record(made_for, seed + i, ugliness)).encode() for i in range(8)]
     text = b"[" + b",".join(raws) + b"]"
     tables, rejected, loaded, _ = flattened_tables(text, False, made_for)
-    for parser in (True, False):
-        assert repr(flattened_tables(text, True, made_for, parser=parser)[:3]) == repr((tables, rejected, loaded))
+    assert repr(flattened_tables(text, True, made_for)[:3]) == repr((tables, rejected, loaded))
     if ugliness == 0:
         raws = sound(made_for, raws)
         assert decoded_fast(made_for, raws) == len(raws)
@@ -172,10 +169,10 @@ def test_a_value_around_the_document_that_is_not_chosen_is_no_unnamed_field() ->
 def test_identifiers_as_keys_keep_no_document_from_the_fast_way(top: bool) -> None:
     plain = contract_with('note = { path = "note", type = "text" }')
     documents = []
-    for i in range(3 * KeyNames.MOST):
+    for i in range(3 * MANY_KEYS):
         by_id = {f"id-{i}": {f"key-{i}": i}, f"\u00e9-{i}": i}
         documents.append({**DATED, "note": "x", **(by_id if top else {"by_id": by_id})})
-    decoder = IndexedDecoder(plain, LATEST_MS, UnnamedFields(plain, Observations()))
+    decoder = FastDecoder(plain, LATEST_MS, UnnamedFields(plain, Observations()))
     for start in range(0, len(documents), 1000):
         raws = [json.dumps(each, ensure_ascii=False).encode() for each in documents[start : start + 1000]]
         decoded = decoder.decode(raws)
@@ -192,7 +189,7 @@ def test_one_document_that_is_nested_too_deep_leaves_the_others_to_the_fast_way(
 
 
 def test_a_key_that_comes_twice_is_left_to_the_strict_way_wherever_it_stands() -> None:
-    keys = [f"k{i}" for i in range(3 * KeyNames.MOST)]
+    keys = [f"k{i}" for i in range(3 * MANY_KEYS)]
     many = ",".join(f'"{key}": 1' for key in keys)
     repeated = [
         '"x": {"a": 1, "a": 2}',
@@ -203,21 +200,3 @@ def test_a_key_that_comes_twice_is_left_to_the_strict_way_wherever_it_stands() -
     for record in records:
         assert decoded_fast(ORDERS, [record]) == 0
     assert decoded_fast(ORDERS, [f'{{"order_id": 1, "order_date": "2024-07-05", "x": {{{many}}}}}'.encode()]) == 1
-
-
-numbers = st.from_regex(r"-?[0-9]{0,20}(\.[0-9]{0,20})?([eE]-?[0-9])?|[0-9.+ -]{0,24}", fullmatch=True)
-
-
-@given(st.lists(numbers, min_size=1, max_size=30))
-def test_numbers_are_parsed_exactly_or_not_at_all(texts: list[str]) -> None:
-    padding = b" " * 64
-    data = padding + b",".join(text.encode() for text in texts) + padding
-    sizes = np.array([len(text) for text in texts])
-    starts = 64 + np.cumsum(sizes + 1) - sizes - 1
-    parsed = parse_numbers(np.frombuffer(data, dtype=np.uint8), words_of(data), starts, starts + sizes)
-    for i, text in enumerate(texts):
-        if parsed.plain[i]:
-            assert Decimal(text) == Decimal(int(parsed.units[i])).scaleb(-int(parsed.decimals[i]))
-            assert parsed.is_negative[i] == text.startswith("-")
-        elif text.removeprefix("-").isdecimal():
-            assert len(text.removeprefix("-")) > 16

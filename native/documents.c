@@ -1,0 +1,849 @@
+/* Reads JSON documents along a plan, the tree of what a contract reads, and makes columns of the values.
+
+   `read_documents` passes over each document once. It notes where the value of each node of the plan lies, numbers the
+   elements of the lists that are read, and notes the fields of the document's objects that may be unnamed ones. The
+   other functions make columns of values at such positions, all of a batch at once: texts, numbers, instants, and the
+   unnamed fields as JSON behind their paths.
+
+   The documents' grammar has been checked before. All the same, nothing is read behind a document's end but padding,
+   and nothing is written beyond a capacity: what does not fit the grammar makes its document unsound, and so do keys
+   that are given twice in an object, and nesting that is too deep. Unsound documents leave nothing behind. A value of
+   which a function is not certain is marked, for its caller to judge.
+
+   No library is needed, not even C's: the result loads on every system of its processor. */
+
+#include <stdint.h>
+
+/* Which source a binary was built from: a test compares it with this file's. */
+const char source_digest[] = SOURCE_DIGEST;
+
+typedef const uint8_t *Bytes;
+
+enum { DONE, FULL };                 /* what read_documents returns */
+enum { MOST_LEVELS = 120 };          /* of nesting */
+enum { FEW_KEYS = 48 };              /* of an object, that are compared one by one */
+enum { MOST_KEYS = 1 << 15 };        /* of an object */
+enum { HASHES = 1 << 17 };           /* room for the keys of all objects that are open at once */
+enum { SEEN = 1 << 18 };             /* slots of the table of keys of large objects */
+enum { NAMES = 1 << 13 };            /* slots of the table of names that were noted */
+enum { MOST_NAMES = 2000 };          /* names that are noted, of all batches */
+enum { LONGEST_KEY = 4000 };         /* of those that are written with escapes */
+enum { MOST_PROBES = 64 };
+enum { NO_NODE = -1 };
+enum { NOTHING = -1, NO_FIELDS = -2 };   /* what is full, but for the number of a level */
+
+/* A key of a node, and the node of its value. */
+typedef struct {
+    uint64_t hash;
+    int32_t node, key_start, key_length, child;
+} Slot;
+
+enum {
+    OPENS = 1,      /* the members of an object are looked at */
+    IS_ONE = 2,     /* an object is a list of one */
+    COLLECTS = 4,   /* fields of an object that have no node, or one that is RECORDED, are kept */
+    RECORDED = 8,
+    IS_AROUND = 16, /* names that have no node are noted */
+};
+
+/* A value that the plan reads. Values are told apart by the element of `level` that they lie in; of each element,
+   `column` numbers the values, -1 for the element itself; null is none. `items` is the node of a list's elements, or -1. */
+typedef struct {
+    int32_t level, column, items, flags;
+} Node;
+
+/* Elements that are numbered: documents, or those of a list. Each lies from `starts` to `ends` in the data, in the
+   element `parents` of the level around it, in the document `documents`. Of its `width` values each has a start and an
+   end in `spans`, or -1. `begin` is the number of the first one of the document that is being read. */
+typedef struct {
+    int32_t *spans, *starts, *ends, *parents, *documents;
+    int32_t count, capacity, width, begin;
+} Level;
+
+/* A field of an object that collects: `node` is the object's, `child` the value's or -1, `element` the number of the
+   element that the object lies in, `parent` the field whose value the object is, or -1. */
+typedef struct {
+    int32_t node, child, element, parent, key_start, key_length, is_plain, start, end;
+} Field;
+
+typedef struct {
+    int32_t node, start, length;
+} Name;
+
+/* Names that have no node, each the first time that it is met: `table` has tags of all that were met before. */
+typedef struct {
+    Name *names;
+    uint64_t *table;
+    int32_t count, capacity, met, padding;
+} Names;
+
+typedef struct {
+    Bytes data;
+    const int64_t *starts, *ends;
+    const Node *nodes;
+    const Slot *slots;
+    Bytes keys;
+    Level *levels;
+    Field *fields;
+    uint8_t *sound, *scratch;
+    Names *around;
+    uint64_t *hashes, *seen;
+    int64_t slot_mask;
+    int32_t documents, levels_count, record, document;
+    int32_t fields_count, fields_capacity;
+    /* Of the document that is being read: */
+    int32_t full, hashes_count, seen_count;
+    uint64_t epoch;
+    Bytes end;
+} Scan;
+
+static uint64_t load(Bytes p) {
+    uint64_t word;
+    __builtin_memcpy(&word, p, 8);
+    return word;
+}
+
+static void store(uint8_t *p, uint64_t word) { __builtin_memcpy(p, &word, 8); }
+
+uint64_t hash_key(Bytes key, int32_t length) {
+    uint64_t hash = (uint64_t)length * 0x9E3779B97F4A7C15u;
+    for (; length > 0; key += 8, length -= 8) {
+        uint64_t word = load(key);
+        if (length < 8) word &= ((uint64_t)1 << (8 * length)) - 1;
+        hash = (hash ^ word) * 0xC2B2AE3D27D4EB4Fu;
+        hash ^= hash >> 29;
+    }
+    return hash | 1;
+}
+
+static int is_same(Bytes a, Bytes b, int32_t length) {
+    for (int32_t i = 0; i < length; i++)
+        if (a[i] != b[i]) return 0;
+    return 1;
+}
+
+static Bytes white(const Scan *s, Bytes p) {
+    while (*p <= ' ' && p < s->end) p++;
+    return p;
+}
+
+/* Which bytes of a word are a quote or a backslash: the high bit of each, from the lowest that is. */
+static uint64_t specials(uint64_t word) {
+    const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
+    uint64_t quotes = word ^ (ones * '"'), backslashes = word ^ (ones * '\\');
+    return (((quotes - ones) & ~quotes) | ((backslashes - ones) & ~backslashes)) & highs;
+}
+
+/* Keys that are given twice ---------------------------------------------------------------------------------------- */
+
+/* The keys of an object that is open: their hashes are those from `first` on. Those of a large one are in the table,
+   too, for as long as the table is that of `epoch`. */
+typedef struct {
+    int32_t first;
+    uint64_t epoch;
+} Keys;
+
+static int insert(Scan *s, uint64_t tag) {
+    uint64_t i = (tag ^ tag >> 32) & (SEEN - 1);
+    while (s->seen[i]) {
+        if (s->seen[i] == tag) return 0;
+        i = (i + 1) & (SEEN - 1);
+    }
+    s->seen[i] = tag;
+    s->seen_count++;
+    return 1;
+}
+
+static uint64_t tag_of(const Keys *keys, uint64_t hash) {
+    return (hash + (uint64_t)keys->first * 0x165667B19E3779F9u + keys->epoch * 0x27D4EB2F165667C5u) | 1;
+}
+
+static int insert_all(Scan *s, Keys *keys) {
+    if (s->seen_count > SEEN / 2) {
+        for (int32_t i = 0; i < SEEN; i++) s->seen[i] = 0;
+        s->seen_count = 0;
+    }
+    /* Each large object has an epoch of its own, and a new one when it returns to the table after another's. */
+    keys->epoch = ++s->epoch;
+    for (int32_t i = keys->first; i < s->hashes_count; i++)
+        if (!insert(s, tag_of(keys, s->hashes[i]))) return 0;
+    return 1;
+}
+
+/* Add a key to its object; 0 if it may have it already, or if there are too many. */
+static int add_key(Scan *s, Keys *keys, uint64_t hash) {
+    int32_t count = s->hashes_count - keys->first;
+    if (s->hashes_count == HASHES || count == MOST_KEYS) return 0;
+    if (count < FEW_KEYS) {
+        uint64_t same = 0;
+        for (int32_t i = keys->first; i < s->hashes_count; i++) same |= s->hashes[i] == hash;
+        s->hashes[s->hashes_count++] = hash;
+        return !same;
+    }
+    s->hashes[s->hashes_count++] = hash;
+    if (count == FEW_KEYS || keys->epoch != s->epoch || s->seen_count > SEEN / 2) return insert_all(s, keys);
+    return insert(s, tag_of(keys, hash));
+}
+
+/* Texts ------------------------------------------------------------------------------------------------------------- */
+
+/* Where something is written to; never more than what it is made of. */
+typedef uint8_t *Out;
+
+static int hex(uint8_t c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static int32_t code_unit(Bytes p) {
+    int32_t value = 0;
+    for (int i = 0; i < 4; i++) {
+        int digit = hex(p[i]);
+        if (digit < 0) return -1;
+        value = value << 4 | digit;
+    }
+    return value;
+}
+
+static Out put_escape(Out out, int32_t code) {
+    static const char short_forms[] = "btn.fr";
+    *out++ = '\\';
+    if (code == '"' || code == '\\') {
+        *out++ = (uint8_t)code;
+    } else if (code >= 8 && code <= 13 && code != 11) {
+        *out++ = (uint8_t)short_forms[code - 8];
+    } else {
+        *out++ = 'u', *out++ = '0', *out++ = '0';
+        *out++ = (uint8_t)('0' + (code >> 4));
+        *out++ = (uint8_t)("0123456789abcdef"[code & 15]);
+    }
+    return out;
+}
+
+static Out put_code_point(Out out, int32_t code, int as_json) {
+    if (as_json && (code < 0x20 || code == 0x22 || code == 0x5C)) return put_escape(out, code);
+    if (code < 0x80) {
+        *out++ = (uint8_t)code;
+    } else if (code < 0x800) {
+        *out++ = (uint8_t)(0xC0 | code >> 6);
+        *out++ = (uint8_t)(0x80 | (code & 0x3F));
+    } else if (code < 0x10000) {
+        *out++ = (uint8_t)(0xE0 | code >> 12);
+        *out++ = (uint8_t)(0x80 | (code >> 6 & 0x3F));
+        *out++ = (uint8_t)(0x80 | (code & 0x3F));
+    } else {
+        *out++ = (uint8_t)(0xF0 | code >> 18);
+        *out++ = (uint8_t)(0x80 | (code >> 12 & 0x3F));
+        *out++ = (uint8_t)(0x80 | (code >> 6 & 0x3F));
+        *out++ = (uint8_t)(0x80 | (code & 0x3F));
+    }
+    return out;
+}
+
+/* Copy an escape, `*p` being behind its backslash, the way the strict reading writes the character in JSON. */
+static Out copy_escape(Bytes *p, Bytes end, Out out, int as_json) {
+    uint8_t c = *(*p)++;
+    int32_t code;
+    if (c != 'u') {
+        if (as_json && c != '/') {
+            *out++ = '\\', *out++ = c;
+            return out;
+        }
+        static const uint8_t letters[] = "bfnrt", codes[] = "\b\f\n\r\t";
+        for (int i = 0; i < 5; i++)
+            if (c == letters[i]) c = codes[i];
+        *out++ = c;
+        return out;
+    }
+    if (end - *p < 4) return 0;
+    code = code_unit(*p);
+    *p += 4;
+    if (code >= 0xD800 && code < 0xDC00 && end - *p >= 6 && (*p)[0] == '\\' && (*p)[1] == 'u') {
+        int32_t low = code_unit(*p + 2);
+        if (low < 0xDC00 || low > 0xDFFF) return 0;
+        *p += 6;
+        code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+    } else if (code < 0 || (code >= 0xD800 && code < 0xE000)) {
+        return 0;
+    }
+    return put_code_point(out, code, as_json);
+}
+
+/* Copy what is within a text, `*p` being behind its opening quote, up to its closing one, behind which it then is. Up to
+   ROOM bytes more may be written than what it is. */
+static Out copy_text(Bytes *p, Bytes end, Out out, int as_json) {
+    while (*p < end) {
+        uint64_t word = load(*p), found = specials(word);
+        store(out, word);
+        if (!found) {
+            *p += 8, out += 8;
+            continue;
+        }
+        int length = __builtin_ctzll(found) >> 3;
+        *p += length, out += length;
+        if (*p >= end) return 0;
+        if (*(*p)++ == '"') return out;
+        out = copy_escape(p, end, out, as_json);
+        if (!out) return 0;
+    }
+    return 0;
+}
+
+/* Return the closing quote of the text that begins at `p`, behind its opening one; NULL if there is none. */
+static Bytes text_end(Bytes p, Bytes end, int *has_escapes) {
+    while (p < end) {
+        uint64_t found = specials(load(p));
+        if (!found) {
+            p += 8;
+            continue;
+        }
+        p += __builtin_ctzll(found) >> 3;
+        if (*p == '"') return p < end ? p : 0;
+        *has_escapes = 1;
+        p += 2;
+    }
+    return 0;
+}
+
+/* Values that are passed over -------------------------------------------------------------------------------------- */
+
+/* Take the key that begins at `p`, behind its opening quote, and add it to its object. Returns its closing quote;
+   NULL if the object has it already. `key` and `length` are what it is in JSON without needless escapes. */
+static Bytes take_key(Scan *s, Bytes p, Keys *keys, Bytes *key, int32_t *length, uint64_t *hash) {
+    int has_escapes = 0;
+    Bytes close = text_end(p, s->end, &has_escapes);
+    if (!close) return 0;
+    *key = p;
+    *length = (int32_t)(close - p);
+    if (has_escapes) {
+        Bytes source = p;
+        if (*length > LONGEST_KEY) return 0;
+        Out end = copy_text(&source, s->end, s->scratch, 1);
+        if (!end) return 0;
+        store(end, 0);
+        *key = s->scratch;
+        *length = (int32_t)(end - s->scratch);
+    }
+    *hash = hash_key(*key, *length);
+    return add_key(s, keys, *hash) ? close : 0;
+}
+
+static int is_scalar(uint8_t c) { return c > ' ' && c != ',' && c != '}' && c != ']' && c != '"' && c != ':'; }
+
+/* Return what follows the value at `p`; NULL if it is unsound. */
+static Bytes skip(Scan *s, Bytes p, int depth) {
+    if (depth > MOST_LEVELS || p >= s->end) return 0;
+    if (*p == '"') {
+        int has_escapes;
+        p = text_end(p + 1, s->end, &has_escapes);
+        return p ? p + 1 : 0;
+    }
+    if (*p != '{' && *p != '[') {
+        Bytes start = p;
+        while (is_scalar(*p) && p < s->end) p++;
+        return p > start ? p : 0;
+    }
+    int is_object = *p == '{';
+    uint8_t close = is_object ? '}' : ']';
+    Keys keys = {s->hashes_count, 0};
+    p = white(s, p + 1);
+    while (*p != close) {
+        if (is_object) {
+            Bytes key;
+            int32_t length;
+            uint64_t hash;
+            if (*p != '"') return 0;
+            p = take_key(s, p + 1, &keys, &key, &length, &hash);
+            if (!p) return 0;
+            p = white(s, p + 1);
+            if (*p != ':') return 0;
+            p = white(s, p + 1);
+        }
+        p = skip(s, p, depth + 1);
+        if (!p) return 0;
+        p = white(s, p);
+        if (*p == close) break;
+        if (*p != ',') return 0;
+        p = white(s, p + 1);
+    }
+    if (p >= s->end) return 0;
+    s->hashes_count = keys.first;
+    return p + 1;
+}
+
+/* What the plan reads ---------------------------------------------------------------------------------------------- */
+
+static uint64_t first_probe(int32_t node, uint64_t hash) { return hash ^ hash >> 32 ^ (uint64_t)node * 0x9E3779B1u; }
+
+static int32_t child_of(const Scan *s, int32_t node, uint64_t hash, Bytes key, int32_t length) {
+    uint64_t i = first_probe(node, hash);
+    for (int probe = 0; probe < MOST_PROBES; probe++, i++) {
+        const Slot *slot = &s->slots[i & s->slot_mask];
+        if (slot->node < 0) return NO_NODE;
+        if (slot->hash == hash && slot->node == node && slot->key_length == length &&
+            is_same(s->keys + slot->key_start, key, length))
+            return slot->child;
+    }
+    return NO_NODE;
+}
+
+/* Return the free slot in which `child_of` will look for a key of a node; -1 if it would not get so far. */
+int64_t free_slot(const Slot *slots, int64_t mask, int32_t node, uint64_t hash) {
+    uint64_t i = first_probe(node, hash);
+    for (int probe = 0; probe < MOST_PROBES; probe++, i++)
+        if (slots[i & mask].node < 0) return i & mask;
+    return -1;
+}
+
+/* Note a name that has no node, the first time that it is met. */
+static void note(Names *names, int32_t node, uint64_t hash, int32_t start, int32_t length) {
+    uint64_t tag = (hash ^ (uint64_t)node * 0xD6E8FEB86659FD93u) | 1, i = tag ^ tag >> 32;
+    for (;; i++) {
+        uint64_t *slot = &names->table[i & (NAMES - 1)];
+        if (*slot == tag) return;
+        if (*slot) continue;
+        if (names->met == MOST_NAMES || names->count == names->capacity) return;
+        *slot = tag;
+        names->met++;
+        Name name = {node, start, length};
+        names->names[names->count++] = name;
+        return;
+    }
+}
+
+/* Whether a key stands in a path as it is: those with other characters are looked at by the caller. */
+static int is_plain(Bytes key, int32_t length) {
+    if (length == 0) return 0;
+    for (int32_t i = 0; i < length; i++) {
+        uint8_t c = key[i];
+        if (c <= ' ' || c >= 0x7F || c == '.' || c == '[' || c == ']' || c == '"' || c == '\\') return 0;
+    }
+    return 1;
+}
+
+static int32_t open_element(Scan *s, int32_t level_number, int32_t parent, Bytes p) {
+    Level *level = &s->levels[level_number];
+    if (level->count == level->capacity) {
+        s->full = level_number;
+        return -1;
+    }
+    int32_t element = level->count++;
+    level->starts[element] = (int32_t)(p - s->data);
+    level->parents[element] = parent;
+    level->documents[element] = s->document;
+    int32_t *spans = level->spans + (int64_t)element * level->width * 2;
+    for (int32_t i = 0; i < level->width * 2; i++) spans[i] = -1;
+    return element;
+}
+
+static Bytes read_value(Scan *s, Bytes p, const Node *node, int32_t element, int32_t field, int depth);
+
+static Bytes members(Scan *s, Bytes p, const Node *node, int32_t element, int32_t parent, int depth) {
+    Keys keys = {s->hashes_count, 0};
+    int32_t number = (int32_t)(node - s->nodes);
+    Level *level = &s->levels[node->level];
+    int32_t *spans = level->spans + (int64_t)element * level->width * 2;
+    p = white(s, p);
+    while (*p != '}') {
+        if (*p++ != '"') return 0;
+        Bytes key, begin = p;
+        int32_t length, field = -1;
+        uint64_t hash;
+        p = take_key(s, p, &keys, &key, &length, &hash);
+        if (!p) return 0;
+        int32_t written = (int32_t)(p - begin);
+        p = white(s, p + 1);
+        if (*p != ':') return 0;
+        p = white(s, p + 1);
+        int32_t child = child_of(s, number, hash, key, length);
+        if (child < 0 && node->flags & IS_AROUND) note(s->around, number, hash, (int32_t)(begin - s->data), written);
+        if (node->flags & COLLECTS && (child < 0 || s->nodes[child].flags & RECORDED)) {
+            if (s->fields_count == s->fields_capacity) {
+                s->full = NO_FIELDS;
+                return 0;
+            }
+            field = s->fields_count++;
+            Field made = {number, child,   element, parent, (int32_t)(begin - s->data),
+                          written, is_plain(key, length) && key == begin, (int32_t)(p - s->data), 0};
+            s->fields[field] = made;
+        }
+        Bytes start = p;
+        if (child < 0) {
+            p = skip(s, p, depth + 1);
+            if (!p) return 0;
+        } else {
+            const Node *node_of_value = &s->nodes[child];
+            p = read_value(s, p, node_of_value, element, field, depth + 1);
+            if (!p) return 0;
+            /* A null is no value. */
+            if (*start != 'n') {
+                spans[2 * node_of_value->column] = (int32_t)(start - s->data);
+                spans[2 * node_of_value->column + 1] = (int32_t)(p - s->data);
+            }
+        }
+        if (field >= 0) s->fields[field].end = (int32_t)(p - s->data);
+        p = white(s, p);
+        if (*p == '}') break;
+        if (*p != ',') return 0;
+        p = white(s, p + 1);
+    }
+    if (p >= s->end) return 0;
+    s->hashes_count = keys.first;
+    return p + 1;
+}
+
+/* Read the value at `p` as an element of a list, which lies in the element `parent` of the level around it. */
+static Bytes read_element(Scan *s, Bytes p, int32_t items, int32_t parent, int depth) {
+    const Node *node = &s->nodes[items];
+    int32_t element = open_element(s, node->level, parent, p);
+    if (element < 0) return 0;
+    p = read_value(s, p, node, element, -1, depth);
+    if (p) s->levels[node->level].ends[element] = (int32_t)(p - s->data);
+    return p;
+}
+
+static Bytes read_value(Scan *s, Bytes p, const Node *node, int32_t element, int32_t field, int depth) {
+    if (depth > MOST_LEVELS || p >= s->end) return 0;
+    if (*p == '{' && node->flags & IS_ONE) return read_element(s, p, node->items, element, depth + 1);
+    if (*p == '{' && node->flags & OPENS) return members(s, p + 1, node, element, field, depth);
+    if (*p != '[' || node->items < 0) return skip(s, p, depth);
+    p = white(s, p + 1);
+    while (*p != ']') {
+        p = read_element(s, p, node->items, element, depth + 1);
+        if (!p) return 0;
+        p = white(s, p);
+        if (*p == ']') break;
+        if (*p != ',') return 0;
+        p = white(s, p + 1);
+    }
+    return p < s->end ? p + 1 : 0;
+}
+
+/* Read the documents from `document` on. After FULL, `full` says what had no room, and the next call reads the document
+   again. */
+int32_t read_documents(Scan *s) {
+    const Node *record = &s->nodes[s->record];
+    for (; s->document < s->documents; s->document++) {
+        int32_t fields = s->fields_count;
+        for (int32_t i = 0; i < s->levels_count; i++) s->levels[i].begin = s->levels[i].count;
+        s->hashes_count = 0;
+        s->full = NOTHING;
+        s->end = s->data + s->ends[s->document];
+        Bytes begin = s->data + s->starts[s->document], p = 0;
+        int32_t element = open_element(s, record->level, s->document, begin);
+        if (element >= 0) p = read_value(s, white(s, begin), record, element, -1, 1);
+        s->sound[s->document] = p != 0;
+        if (!p) {
+            s->fields_count = fields;
+            for (int32_t i = 0; i < s->levels_count; i++) s->levels[i].count = s->levels[i].begin;
+            if (s->full != NOTHING) return FULL;
+            element = open_element(s, record->level, s->document, begin);
+        }
+        s->levels[record->level].ends[element] = (int32_t)(s->end - s->data);
+    }
+    return DONE;
+}
+
+/* Columns of values ------------------------------------------------------------------------------------------------ */
+
+/* Values of a column: `starts` and `ends` of each in the data, -1 where there is none. `certain` is cleared for those
+   that the caller has to judge. */
+typedef struct {
+    Bytes data;
+    const int64_t *starts, *ends;
+    uint8_t *certain;
+    int64_t count;
+} Values;
+
+/* Copy a value as JSON without white space; NULL if a text in it is no Unicode. */
+static Out copy_json(Bytes p, Bytes end, Out out) {
+    while (p < end) {
+        uint8_t c = *p++;
+        if (c > ' ') *out++ = c;
+        if (c != '"') continue;
+        out = copy_text(&p, end, out, 1);
+        if (!out) return 0;
+        *out++ = '"';
+    }
+    return out;
+}
+
+static Out put(Out out, Bytes from, int32_t start, int32_t end) {
+    for (int32_t i = start; i < end; i += 8) store(out + (i - start), load(from + i));
+    return out + (end - start);
+}
+
+enum { AS_SENT, TEXT, IDENTIFIER, JSON };
+
+static int is_integer(Bytes p, Bytes end) {
+    p += *p == '-';
+    if (p >= end) return 0;
+    while (p < end && *p >= '0' && *p <= '9') p++;
+    return p == end;
+}
+
+/* Write values as texts, one behind the other: those of JSON without quotes, for `kind` TEXT scalars as they are sent,
+   for IDENTIFIER integers, for JSON whatever there is. */
+void read_texts(const Values *v, int32_t kind, uint8_t *out, int32_t *ends) {
+    Out start = out;
+    for (int64_t i = 0; i < v->count; i++) {
+        Bytes p = v->data + v->starts[i], end = v->data + v->ends[i];
+        Out written = 0;
+        if (v->starts[i] >= 0) {
+            if (kind == AS_SENT) {
+                written = put(out, p, 0, (int32_t)(end - p));
+            } else if (*p == '"') {
+                p++;
+                written = copy_text(&p, end, out, 0);
+            } else if (kind == JSON ? 1 : kind == TEXT ? *p != '{' && *p != '[' : is_integer(p, end)) {
+                written = copy_json(p, end, out);
+            }
+            v->certain[i] = written != 0;
+            if (written) out = written;
+        }
+        ends[i] = (int32_t)(out - start);
+    }
+}
+
+/* A number as `digits` times 10 to the power of `exponent`. */
+typedef struct {
+    uint64_t digits;
+    int64_t exponent;
+    int is_negative;
+} Number;
+
+enum { MOST_DIGITS = 18, MOST_EXPONENT_DIGITS = 4 };
+
+/* Read a number, or a text of one; 0 for what is no number of at most MOST_DIGITS digits, written as JSON has it. */
+static int read_number(Bytes p, Bytes end, Number *n) {
+    int digits = 0, any = 0;
+    if (*p == '"') p++, end--;
+    n->is_negative = p < end && *p == '-';
+    p += n->is_negative;
+    n->digits = 0;
+    n->exponent = 0;
+    for (; p < end && *p >= '0' && *p <= '9'; p++, any = 1) {
+        n->digits = 10 * n->digits + (*p - '0');
+        digits += digits || *p != '0';
+        if (digits > MOST_DIGITS) return 0;
+    }
+    if (!any) return 0;
+    if (p < end && *p == '.') {
+        Bytes point = p++;
+        for (; p < end && *p >= '0' && *p <= '9'; p++) {
+            n->digits = 10 * n->digits + (*p - '0');
+            digits += digits || *p != '0';
+            if (digits > MOST_DIGITS) return 0;
+        }
+        n->exponent = point + 1 - p;
+        if (!n->exponent) return 0;
+    }
+    if (p < end && (*p | 0x20) == 'e') {
+        int is_below = 0, count = 0;
+        int64_t exponent = 0;
+        p++;
+        if (p < end && (*p == '+' || *p == '-')) is_below = *p++ == '-';
+        for (; p < end && *p >= '0' && *p <= '9'; p++)
+            if (++count <= MOST_EXPONENT_DIGITS) exponent = 10 * exponent + (*p - '0');
+        if (!count || count > MOST_EXPONENT_DIGITS) return 0;
+        n->exponent += is_below ? -exponent : exponent;
+    }
+    return p == end;
+}
+
+static const uint64_t tens[] = {1,
+                                10,
+                                100,
+                                1000,
+                                10000,
+                                100000,
+                                1000000,
+                                10000000,
+                                100000000,
+                                1000000000,
+                                10000000000,
+                                100000000000,
+                                1000000000000,
+                                10000000000000,
+                                100000000000000,
+                                1000000000000000,
+                                10000000000000000,
+                                100000000000000000,
+                                1000000000000000000};
+
+/* Make numbers times 10 to the power of `shifts` whole. Less than a part in `noise` of the number is rounded away, half
+   to even, and never more than a part in `unit_noise` of a unit; 0 for no limit of its own. */
+void read_units(const Values *v, const int64_t *shifts, uint64_t noise, uint64_t unit_noise, int64_t *units) {
+    for (int64_t i = 0; i < v->count; i++) {
+        Number n;
+        units[i] = 0;
+        if (v->starts[i] < 0) continue;
+        v->certain[i] = 0;
+        if (!read_number(v->data + v->starts[i], v->data + v->ends[i], &n)) continue;
+        int64_t shift = shifts[i] + n.exponent;
+        uint64_t whole = n.digits;
+        if (whole == 0) {
+            v->certain[i] = 1;
+            continue;
+        }
+        if (shift >= 0) {
+            if (shift > MOST_DIGITS || whole >= tens[MOST_DIGITS - shift]) continue;
+            whole *= tens[shift];
+        } else {
+            if (shift < -MOST_DIGITS) continue;
+            uint64_t unit = tens[-shift];
+            uint64_t rest = whole % unit;
+            whole /= unit;
+            int is_up = rest > unit - rest || (rest == unit - rest && whole & 1);
+            if (is_up) {
+                rest = unit - rest;
+                whole++;
+            }
+            if (rest) {
+                if (whole == 0 || (unsigned __int128)rest * noise > n.digits) continue;
+                if (unit_noise && (unsigned __int128)rest * unit_noise > unit) continue;
+            }
+            if (whole >= tens[MOST_DIGITS]) continue;
+        }
+        v->certain[i] = 1;
+        units[i] = n.is_negative ? -(int64_t)whole : (int64_t)whole;
+    }
+}
+
+/* Make numbers floats, where both their digits and the power of ten are exact floats: then one operation is exact. */
+void read_doubles(const Values *v, double *doubles) {
+    static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    for (int64_t i = 0; i < v->count; i++) {
+        Number n;
+        doubles[i] = 0;
+        if (v->starts[i] < 0) continue;
+        v->certain[i] = read_number(v->data + v->starts[i], v->data + v->ends[i], &n) &&
+                        n.digits <= (uint64_t)1 << 53 && n.exponent >= -22 && n.exponent <= 22;
+        if (!v->certain[i]) continue;
+        double number = n.exponent < 0 ? (double)n.digits / powers[-n.exponent] : (double)n.digits * powers[n.exponent];
+        doubles[i] = n.is_negative ? -number : number;
+    }
+}
+
+/* Read so many digits; -1 if there are others. */
+static int32_t digits_at(Bytes p, int count) {
+    int32_t number = 0;
+    for (int i = 0; i < count; i++) {
+        if (p[i] < '0' || p[i] > '9') return -1;
+        number = 10 * number + (p[i] - '0');
+    }
+    return number;
+}
+
+/* Return days since 1970 of a date `YYYY-MM-DD`; INT64_MIN if it is none. */
+static int64_t days_at(Bytes p) {
+    static const uint8_t lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int32_t year = digits_at(p, 4), month = digits_at(p + 5, 2), day = digits_at(p + 8, 2);
+    if (p[4] != '-' || p[7] != '-' || year < 1 || month < 1 || month > 12 || day < 1) return INT64_MIN;
+    int is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    if (day > lengths[month - 1] + (month == 2 && is_leap)) return INT64_MIN;
+    /* Years that begin in March have their leap day last. */
+    int32_t of_march = year - (month <= 2), months = (month + 9) % 12;
+    return 365 * of_march + of_march / 4 - of_march / 100 + of_march / 400 + (153 * months + 2) / 5 + day - 1 - 719468;
+}
+
+/* Make texts `YYYY-MM-DD`, with `Thh:mm:ss` behind it or not (or a space for the T), up to nine decimals of which three
+   count, and nothing, `Z` or an offset `±hh:mm`, milliseconds since 1970. */
+void read_instants(const Values *v, int64_t *ms) {
+    for (int64_t i = 0; i < v->count; i++) {
+        ms[i] = 0;
+        if (v->starts[i] < 0) continue;
+        Bytes p = v->data + v->starts[i], end = v->data + v->ends[i] - 1;
+        v->certain[i] = 0;
+        if (*p++ != '"' || end - p < 10) continue;
+        int64_t days = days_at(p), time = 0;
+        if (days == INT64_MIN) continue;
+        if (end - p > 10) {
+            if (end - p < 19 || (p[10] != 'T' && p[10] != ' ') || p[13] != ':' || p[16] != ':') continue;
+            int32_t hour = digits_at(p + 11, 2), minute = digits_at(p + 14, 2), second = digits_at(p + 17, 2);
+            if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59) continue;
+            time = (hour * 3600 + minute * 60 + second) * 1000;
+            p += 19;
+            if (p < end && *p == '.') {
+                int32_t unit = 100;
+                Bytes first = ++p;
+                for (; p < end && *p >= '0' && *p <= '9'; p++, unit /= 10) time += unit * (*p - '0');
+                if (p == first || p - first > 9) continue;
+            }
+            if (p < end && *p == 'Z') {
+                p++;
+            } else if (p < end) {
+                if (end - p != 6 || (*p != '+' && *p != '-') || p[3] != ':') continue;
+                int32_t hours = digits_at(p + 1, 2), minutes = digits_at(p + 4, 2);
+                if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) continue;
+                time += (*p == '-' ? 1 : -1) * (hours * 60 + minutes) * 60000;
+                p += 6;
+            }
+            if (p != end) continue;
+        }
+        v->certain[i] = 1;
+        ms[i] = days * 86400000 + time;
+    }
+}
+
+/* Unnamed fields --------------------------------------------------------------------------------------------------- */
+
+/* Fields that are unnamed ones, `order` of all, which is that of their elements. Before a value stands a comma, the path
+   of its object and its key: `prefixes` has what stands before a plain key by node, `literals` whole ones for the
+   fields whose `literal` is not -1. Values that are not as sent are in `replaced`. */
+typedef struct {
+    Bytes data;
+    const Field *fields;
+    const int64_t *order;
+    Bytes prefixes, literals, replaced;
+    const int32_t *prefix_ends, *literal_ends, *replaced_ends, *literal, *replacement;
+    const int64_t *documents;
+    uint8_t *sound, *out;
+    int32_t *ends;
+    Names *names;
+    int64_t count, elements;
+} Join;
+
+static Out put_part(Out out, Bytes from, const int32_t *ends, int32_t number, int32_t skipped) {
+    return put(out, from, (number ? ends[number - 1] : 0) + skipped, ends[number]);
+}
+
+/* Write the unnamed fields of each element one behind the other; return how many bytes they take. Clears `sound` for
+   documents with a value that cannot be written, and notes names. */
+int64_t join_fields(const Join *j) {
+    int64_t i = 0;
+    Out out = j->out;
+    for (int64_t element = 0; element < j->elements; element++) {
+        Out begin = out;
+        for (; i < j->count && j->fields[j->order[i]].element == element; i++) {
+            const Field *field = &j->fields[j->order[i]];
+            if (field->child < 0) {
+                uint64_t hash = hash_key(j->data + field->key_start, field->key_length);
+                note(j->names, field->node, hash, field->key_start, field->key_length);
+            }
+            /* The first field of an element goes without the comma. */
+            int32_t skipped = out == begin;
+            if (j->literal[i] >= 0) {
+                out = put_part(out, j->literals, j->literal_ends, j->literal[i], skipped);
+            } else {
+                out = put_part(out, j->prefixes, j->prefix_ends, field->node, skipped);
+                out = put(out, j->data, field->key_start, field->key_start + field->key_length);
+                *out++ = '"', *out++ = ':';
+            }
+            Bytes from = j->data;
+            int32_t start = field->start, end = field->end, replacement = j->replacement[i];
+            if (replacement >= 0) {
+                from = j->replaced;
+                start = replacement ? j->replaced_ends[replacement - 1] : 0;
+                end = j->replaced_ends[replacement];
+            }
+            Out value = copy_json(from + start, from + end, out);
+            if (value) out = value;
+            else j->sound[j->documents[element]] = 0;
+        }
+        j->ends[element] = (int32_t)(out - j->out);
+    }
+    return out - j->out;
+}
