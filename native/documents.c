@@ -556,12 +556,25 @@ typedef struct {
     int64_t count;
 } Values;
 
+/* Which bytes of a word are a quote or at most a space: the high bit of each, from the lowest that is. */
+static uint64_t quotes_and_spaces(uint64_t word) {
+    const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
+    uint64_t quotes = word ^ (ones * '"');
+    return (((quotes - ones) & ~quotes) | ((word - ones * (' ' + 1)) & ~word)) & highs;
+}
+
 /* Copy a value as JSON without white space; NULL if a text in it is no Unicode. */
 static Out copy_json(Bytes p, Bytes end, Out out) {
     while (p < end) {
+        uint64_t word = load(p), found = quotes_and_spaces(word);
+        store(out, word);
+        int length = found ? __builtin_ctzll(found) >> 3 : 8;
+        if (length > end - p) length = (int)(end - p);
+        p += length, out += length;
+        if (p >= end || length == 8) continue;
         uint8_t c = *p++;
-        if (c > ' ') *out++ = c;
-        if (c != '"') continue;
+        if (c <= ' ') continue;
+        *out++ = c;
         out = copy_text(&p, end, out, 1);
         if (!out) return 0;
         *out++ = '"';
@@ -846,4 +859,27 @@ int64_t join_fields(const Join *j) {
         j->ends[element] = (int32_t)(out - j->out);
     }
     return out - j->out;
+}
+
+/* The unnamed fields of a level's elements, one behind the other, and which element each row is of, or -1. */
+typedef struct {
+    Bytes data;
+    const int32_t *offsets;
+    const int64_t *elements;
+} Part;
+
+/* Write the unnamed fields of each row as one object, nothing where it has none: those of the elements that it is of. */
+void join_rows(const Part *parts, int64_t parts_count, int64_t rows, uint8_t *out, int32_t *ends) {
+    Out start = out;
+    for (int64_t row = 0; row < rows; row++) {
+        Out begin = out;
+        for (int64_t i = 0; i < parts_count; i++) {
+            int64_t element = parts[i].elements[row];
+            if (element < 0 || parts[i].offsets[element] == parts[i].offsets[element + 1]) continue;
+            *out = out == begin ? '{' : ',';
+            out = put(out + 1, parts[i].data, parts[i].offsets[element], parts[i].offsets[element + 1]);
+        }
+        if (out > begin) *out++ = '}';
+        ends[row] = (int32_t)(out - start);
+    }
 }

@@ -99,7 +99,7 @@ class FastDecoder:
         if not good.any() or not is_small[good].all():
             # What one document would repeat so often is for the strict way to judge, before it is made.
             return self._without(good & is_small, raws)
-        tables = [rows_of(self._contract, table, levels, made, texts) for table, levels, texts in every]
+        tables = [rows_of(self._library, self._contract, table, levels, made, texts) for table, levels, texts in every]
         for rows in tables:
             rows.keep(good)
         dates = dates_of(self._contract, made)

@@ -102,6 +102,12 @@ class JoinStruct(Structure):
     ]
 
 
+class PartStruct(Structure):
+    """The unnamed fields of a level's elements, and of which element each row is."""
+
+    _fields_ = _fields(c_void_p, "data offsets elements")
+
+
 _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "read_documents": (c_int32, [POINTER(ScanStruct)]),
     "hash_key": (c_uint64, [c_void_p, c_int32]),
@@ -111,6 +117,7 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "read_doubles": (None, [POINTER(ValuesStruct), c_void_p]),
     "read_instants": (None, [POINTER(ValuesStruct), c_void_p]),
     "join_fields": (c_int64, [POINTER(JoinStruct)]),
+    "join_rows": (None, [POINTER(PartStruct), c_int64, c_int64, c_void_p, c_void_p]),
 }
 
 

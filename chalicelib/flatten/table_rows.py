@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from pyarrow._compute import JoinOptions, call_function
 
-from chalicelib.contracts.contract import Contract, Origin, RowNumber, Table
+from chalicelib.contracts.contract import Contract, Origin, Table
 from chalicelib.flatten import columns, values
 from chalicelib.flatten.columns import Bools, Int64s
+from chalicelib.flatten.native_library import ROOM, PartStruct
 from chalicelib.flatten.strict import keeps_unnamed
 
 ROOT = ""
@@ -63,7 +64,12 @@ class TableColumns:
 
 
 def rows_of(
-    contract: Contract, table: Table, levels: dict[str, Level], made: Made, texts: dict[str, pa.Array]
+    library: ctypes.CDLL,
+    contract: Contract,
+    table: Table,
+    levels: dict[str, Level],
+    made: Made,
+    texts: dict[str, pa.Array],
 ) -> TableColumns:
     """Return the rows of a table. `texts` are the unnamed fields of each level's elements: objects without braces."""
     names = [ROOT, *(str(rows.path) for rows in table.lists)]
@@ -82,17 +88,15 @@ def rows_of(
     arrays: dict[str, pa.Array] = {}
     for column in table.columns:
         source = column.source
-        if isinstance(source, RowNumber) and (table.name, column.name) not in made:
-            level = levels[str(source.of)]
-            numbers = _numbers(level, count)[_elements(element_of_row, str(source.of))]
-            arrays[column.name] = columns.column(pa.int32(), numbers, valid)
-        elif (table.name, column.name) in made:
+        if (table.name, column.name) in made:
             array = made[table.name, column.name]
             name = names[table.level(column)]
             arrays[column.name] = columns.take(array, _elements(element_of_row, name), valid if name != ROOT else None)
         elif source is Origin.EXTRA_FIELDS:
             kept = [name for level, name in enumerate(names) if name in texts and keeps_unnamed(contract, table, level)]
-            arrays[column.name] = _joined([(texts[name], _elements(element_of_row, name), name) for name in kept], has)
+            arrays[column.name] = _joined(
+                library, len(has), [(texts[name], _members(element_of_row, name, has)) for name in kept]
+            )
     return TableColumns(arrays, documents, totals)
 
 
@@ -135,27 +139,34 @@ def _elements(element_of_row: dict[str, Int64s | None], name: str) -> Int64s:
     return elements
 
 
-def _numbers(level: Level, count: int) -> Int64s:
-    """Return the number of each element within its document, from 1; one more where there is no element."""
-    totals = np.bincount(level.documents, minlength=count)
-    numbers = np.arange(len(level)) - np.repeat(np.cumsum(totals) - totals, totals) + 1
-    elements: Int64s = numbers.astype(np.int64) if len(numbers) else np.zeros(1, dtype=np.int64)
-    return elements
+def _members(element_of_row: dict[str, Int64s | None], name: str, has: Bools) -> Int64s:
+    """Return for each row the element of a level that it is of, -1 where the document has none."""
+    elements = _elements(element_of_row, name)
+    return elements if name == ROOT or has.all() else np.where(has, elements, -1)
 
 
-def _joined(parts: list[tuple[pa.Array, Int64s, str]], has: Bools) -> pa.Array:
-    """Return the unnamed fields of all levels of each row as one JSON object, NULL where there are none."""
-    valid = None if has.all() else has
-    texts_of_rows = [
-        columns.take(array, element_of_row, None if name == ROOT else valid)
-        for array, element_of_row, name in parts
-        if array.null_count < len(array)
-    ]
-    if not texts_of_rows:
-        return pa.nulls(len(has), pa.string())
-    emit_null = JoinOptions(null_handling="emit_null")
-    text = texts_of_rows[0]
-    for other in texts_of_rows[1:]:
-        both = call_function("binary_join_element_wise", [text, other, ","], emit_null)
-        text = call_function("coalesce", [both, text, other])
-    return call_function("binary_join_element_wise", ["{", text, "}", ""], emit_null)
+def _joined(library: ctypes.CDLL, count: int, parts: list[tuple[pa.Array, Int64s]]) -> pa.Array:
+    """Return the unnamed fields of all levels of `count` rows, as one JSON object each, NULL for none.
+
+    With the fields of each level's elements comes which element each row is of, -1 for none.
+    """
+    parts = [(fields, elements) for fields, elements in parts if fields.null_count < len(fields)]
+    if not parts:
+        return pa.nulls(count, pa.string())
+    room = ROOM + count * (len(parts) + 1)
+    structs = (PartStruct * len(parts))()
+    held = []
+    for struct, (fields, elements) in zip(structs, parts, strict=True):
+        room += int(columns.lengths(fields)[elements[elements >= 0]].sum())
+        offsets = np.frombuffer(fields.buffers()[1], dtype=np.int32)[fields.offset :]
+        elements = np.ascontiguousarray(elements)
+        held.append((offsets, elements))
+        struct.data, struct.offsets, struct.elements = (
+            fields.buffers()[2].address,
+            offsets.ctypes.data,
+            elements.ctypes.data,
+        )
+    out = np.empty(room, dtype=np.uint8)
+    ends = np.zeros(count + 1, dtype=np.int32)
+    library.join_rows(structs, len(parts), count, out.ctypes.data, ends[1:].ctypes.data)
+    return columns.texts(ends, pa.py_buffer(out[: ends[-1]]), ends[1:] > ends[:-1])
