@@ -115,11 +115,8 @@ class Flattener:
     def _flattened(self, batch: Batch) -> Flattened:
         numbers = np.array(batch.numbers, dtype=np.int64)
         rejected = list(batch.rejected)
-        remaining = np.ones(len(batch.raws), dtype=np.bool_)
-        parts: list[Decoded] = []
-        if self._fast is not None:
-            parts += _decoded(self._fast, batch, remaining)
-        parts += self._decoded_strictly(batch.raws, np.flatnonzero(remaining).tolist(), numbers, rejected)
+        parts, remaining = ([], list(range(len(batch.raws)))) if self._fast is None else _decoded(self._fast, batch)
+        parts += self._decoded_strictly(batch.raws, remaining, numbers, rejected)
         rejected.sort(key=lambda each: each.record_number)
         tables = tuple(self._rows(i, table, parts, numbers) for i, table in enumerate(self._contract.tables))
         loaded = sum(len(part.positions) for part in parts)
@@ -184,15 +181,18 @@ class Flattener:
         return pa.Table.from_arrays(arrays, schema=row_schema(table)), months, records
 
 
-def _decoded(fast: FastDecoder, batch: Batch, remaining: columns.Bools) -> list[Decoded]:
-    """Decode what can be of a batch, but records of unchecked grammar; clear `remaining` for these."""
-    chosen = [i for i in np.flatnonzero(remaining).tolist() if i not in batch.unchecked]
-    decoded = fast.decode([batch.raws[i] for i in chosen]) if chosen else None
+def _decoded(fast: FastDecoder, batch: Batch) -> tuple[list[Decoded], list[int]]:
+    """Decode what can be of a batch, but records of unchecked grammar; return also the positions of what is left."""
+    everyone = range(len(batch.raws))
+    chosen: Sequence[int] = [i for i in everyone if i not in batch.unchecked] if batch.unchecked else everyone
+    decoded = fast.decode(batch.raws if chosen is everyone else [batch.raws[i] for i in chosen]) if chosen else None
     if decoded is None:
-        return []
-    decoded.positions = np.array(chosen, dtype=np.int64)[decoded.positions]
+        return [], list(everyone)
+    if chosen is not everyone:
+        decoded.positions = np.array(chosen, dtype=np.int64)[decoded.positions]
+    remaining = np.ones(len(everyone), dtype=np.bool_)
     remaining[decoded.positions] = False
-    return [decoded]
+    return [decoded], np.flatnonzero(remaining).tolist()
 
 
 def _columns_of(contract: Contract, documents: list[DecodedDocument], positions: Int64s) -> Decoded:
