@@ -7,6 +7,7 @@ each other.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -65,6 +66,7 @@ class FastDecoder:
         self._reader = DocumentReader(compiled, self._plan, fields)
         self._unnamed = UnnamedTexts(compiled, self._plan, fields)
         self._opener = Opener(contract, self._plan)
+        self._same = _same_columns(contract)
 
     def decode(self, raws: Sequence[Raw]) -> Decoded | None:
         """Decode those of `raws`, each a JSON value, that can be proven sound; None when none can. Raises TooLarge."""
@@ -79,9 +81,8 @@ class FastDecoder:
             return self.decode([opened.get(i, raw) for i, raw in enumerate(raws)])
         views = Views(self._contract, self._plan, batch, good)
         by_table = [[views.of(table, level) for level in range(table.depth + 1)] for table in self._contract.tables]
-        reader = _Columns(
-            self._contract, self._plan, batch, views, good, self._dates, SpanColumns(self._library, batch.data)
-        )
+        spans = SpanColumns(self._library, batch.data)
+        reader = _Columns(self._contract, self._plan, batch, views, good, self._dates, spans, self._same)
         made: Made = {}
         for table, own in zip(self._contract.tables, by_table, strict=True):
             reader.make(table, own, made)
@@ -121,6 +122,21 @@ def _texts_of(view: View, fields: pa.Array) -> pa.Array:
     return columns.take(fields, np.maximum(view.members, 0)) if len(fields) else pa.nulls(len(view), pa.string())
 
 
+def _same_columns(contract: Contract) -> dict[tuple[str, str], tuple[str, str]]:
+    """Return columns of documents that read what one of a table before reads, in the same way, with that one."""
+    first: dict[Column, tuple[str, str]] = {}
+    same = {}
+    for table in contract.tables:
+        for column in table.columns:
+            if isinstance(column.source, FromDocument | FromRecord) and table.level(column) == 0:
+                key = table.name, column.name
+                one = first.setdefault(replace(column, name="", description=""), key)
+                # Of the date it is looked at whether it may be, too.
+                if one != key and column != contract.date_column:
+                    same[key] = one
+    return same
+
+
 class _Columns:
     """Makes the columns of one batch, and clears `good` for documents with what is not certain."""
 
@@ -133,6 +149,7 @@ class _Columns:
         good: Bools,
         dates: tuple[int, int],
         spans: SpanColumns,
+        same: Mapping[tuple[str, str], tuple[str, str]],
     ) -> None:
         self._contract = contract
         self._plan = plan
@@ -141,13 +158,16 @@ class _Columns:
         self._good = good
         self._dates = dates
         self._spans = spans
+        self._same = same
 
     def make(self, table: Table, views: list[View], made: Made) -> None:
         """Make the columns of a table that documents give, each as long as its level has elements."""
         for column in table.columns:
             view = views[table.level(column)]
             fine: Bools = np.ones(len(view), dtype=np.bool_)
-            if isinstance(column.source, FromDocument | FromRecord):
+            if (table.name, column.name) in self._same:
+                made[table.name, column.name] = made[self._same[table.name, column.name]]
+            elif isinstance(column.source, FromDocument | FromRecord):
                 made[table.name, column.name] = self._read(table, column, views, fine)
             elif isinstance(column.source, RowNumber):
                 numbers, has = self._views.numbers(table, column.source)
