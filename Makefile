@@ -51,7 +51,7 @@ destroy: $(READY) ## take a stage away: STAGE=dev; bucket and data stay, unless 
 test: $(READY) ## all tests but the slow ones
 	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
-test-fast: $(READY) ## tests in memory, in half a minute: nothing started, no deploy
+test-fast: $(READY) ## tests in memory, in a minute: nothing started, no deploy
 	@$(BIN)/python -m pytest tests/unit tests/app -m "not slow and not aws and not thorough" -n 2 --dist loadfile
 
 test-slow: $(READY) ## the slow proof
