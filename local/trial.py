@@ -119,15 +119,16 @@ def _keep(folder: Path) -> Path:
 
 
 def _next(file: Path, name: str, contract: str, kept: Path | None) -> Iterator[str]:
+    quoted = shlex.quote(str(file))
     yield "Everything was stopped and removed. What to do next:"
     yield ""
     if kept:
         yield f"  look at the lines marked LOOK in {kept / FILE_NAME}, and delete the # of the columns you want"
         name = kept.name
     elif not contract:
-        yield f"  make try FILE={shlex.quote(str(file))} KEEP=1     writes the contract into the project, as {CONTRACTS / name}/"
+        yield f"  make try FILE={quoted} KEEP=1     writes the contract into the project, as {CONTRACTS / name}/"
         return
-    yield f"  make try FILE={shlex.quote(str(file))} CONTRACT={shlex.quote(name)}     tries the file again, by the contract as it then is"
+    yield f"  make try FILE={quoted} CONTRACT={name}     tries the file again, by the contract as it then is"
     yield "  make deploy STAGE=dev BUCKET=...     deploys it into your AWS account, beside the others"
 
 
