@@ -16,6 +16,7 @@ from xdist.workermanage import WorkerController
 
 from chalicelib.contracts import registry
 from tests.contracts import lay
+from tests.examples import MANY  # noqa: F401  (registers the profile before hypothesis loads it)
 
 SHARED = "tests/local/shared/"
 LONG = re.compile(r"\bmark\.(thorough|aws)\b")

@@ -12,7 +12,8 @@ from typing import Any, cast
 
 import boto3
 from moto import mock_aws
-from moto.iam.models import AWSManagedPolicy, aws_managed_policies_data, iam_backends
+from moto.iam.aws_managed_policies import aws_managed_policies_data
+from moto.iam.models import AWSManagedPolicy, iam_backends
 
 from chalicelib.contracts.contract import Contract
 from chalicelib.settings import Settings
