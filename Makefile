@@ -56,6 +56,7 @@ test-fast: $(READY) ## tests in memory, in a minute: nothing started, no deploy
 
 test-slow: $(READY) ## the slow proof
 	@$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
+	@$(BIN)/python -m pytest tests/unit -m "thorough and not slow" -n 2 --dist loadfile --hypothesis-profile many
 
 check: lint types check-contracts ## format, lint, types, layers, generated docs, your contracts
 
