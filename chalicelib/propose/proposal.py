@@ -21,6 +21,8 @@ class Column:
     comment: str = ""
     look: str = ""
     taken: bool = True
+    is_said: bool = False
+    """Whether the command says its look, too, and not only the contract."""
     field: Field | None = None
 
     @property
@@ -93,6 +95,13 @@ class Proposal:
     def source(self) -> str:
         """What it was made from, in words."""
         return f"{self.documents} documents" if self.documents else "a JSON Schema"
+
+    def looked_at(self) -> Iterator[tuple[str, Column]]:
+        """Return the columns with something to look at, those of further tables under the table's name."""
+        for table in self.tables:
+            for column in table.columns:
+                if column.look:
+                    yield column.name if table is self.main else f"{table.name}.{column.name}", column
 
     @property
     def main(self) -> Table:

@@ -70,7 +70,7 @@ def node_of(column: Column) -> Node:
 def is_unique(column: Column) -> bool:
     """Tell whether all values are different, as far as they were counted."""
     node = node_of(column)
-    return len(node.distinct) >= min(node.present, node.most_distinct)
+    return len(node.distinct) >= min(node.scalars or node.present, node.most_distinct)
 
 
 def demand(column: Column) -> None:
@@ -82,6 +82,6 @@ def demand(column: Column) -> None:
 
 def distinct_values(node: Node) -> str:
     """Say how many values are different."""
-    if node.present > len(node.distinct) == node.most_distinct:
+    if node.scalars > len(node.distinct) == node.most_distinct:
         return f"different in the first {len(node.distinct)}"
-    return "different in each" if len(node.distinct) == node.present else f"{len(node.distinct)} different"
+    return "different in each" if len(node.distinct) >= node.scalars else f"{len(node.distinct)} different"

@@ -1,0 +1,77 @@
+"""What propose does where nearly all of a file fits, or where it cannot tell: what it takes, and what it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.contracts.contract import Type
+from chalicelib.propose.__main__ import main
+from tests.unit.proposing import lines, proposed
+
+
+def order(number: int, **more: Any) -> dict[str, Any]:
+    date = f"2024-01-{number % 28 + 1:02}T10:00:00Z"
+    return {"order_id": f"o{number}", "order_date": date, "total_amount": 12.5, "note": "n", **more}
+
+
+def orders(count: int, **of: Any) -> list[dict[str, Any]]:
+    """Return orders of which three have a fault each: no identity, a date in words, an amount that is none."""
+    made = [order(number) for number in range(count)]
+    del made[3]["order_id"]
+    made[4]["order_date"] = of.get("date", "soon")
+    made[5]["total_amount"] = of.get("amount", "n/a")
+    return made
+
+
+def said(tmp_path: Path, capsys: pytest.CaptureFixture[str], documents: list[dict[str, Any]]) -> tuple[int, str]:
+    source = tmp_path / "shop.json"
+    source.write_bytes(lines(*documents))
+    status = main([str(source)])
+    return status, capsys.readouterr().err
+
+
+# Nearly all
+
+
+@pytest.mark.parametrize("odd", [{}, {"date": [], "amount": {}}, {"date": 5, "amount": True}])
+def test_three_faulty_documents_of_400_leave_identity_date_and_money_to_the_others(odd: dict[str, Any]) -> None:
+    made = proposed(lines(*orders(400, **odd)))
+    assert (made.contract.identity, made.contract.date) == (("order_id",), "order_date")
+    assert made.column["total_amount"].type is Type.DECIMAL
+
+
+def test_what_nearly_all_documents_have_is_said_to_reject_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, err = said(tmp_path, capsys, orders(400))
+    assert "look: identity: order_id is in 399 of 400 documents: the other is rejected" in err
+    assert "look: date: order_date is in 399 of 400 documents: the other is rejected" in err
+    assert "look at total_amount: a number in 399 of 400: the other is rejected; make it text to take them" in err
+    assert "400 read, 397 loaded, 3 rejected" in err
+    assert status == 1
+
+
+def test_a_fault_in_one_document_of_ten_takes_the_safe_side_and_says_what_nearly_fits(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = proposed(lines(*orders(10)))
+    assert (made.contract.identity, made.contract.date) == (("source_key", "record_number"), "source_modified_at")
+    assert made.column["total_amount"].type is Type.TEXT
+    status, err = said(tmp_path, capsys, orders(10))
+    assert "order_id is in 9 of 10 documents, different in each" in err
+    assert "(`order_date` is a date in 9 of 10 documents)" in err
+    assert "look at total_amount: a number in 9 of 10" in err
+    assert status == 0
+
+
+def test_an_identity_in_all_documents_is_preferred_to_one_in_nearly_all() -> None:
+    made = proposed(lines(*({**each, "order_number": number} for number, each in enumerate(orders(400)))))
+    assert made.contract.identity == ("order_number",)
+
+
+def test_a_field_of_texts_that_are_mostly_digits_stays_text() -> None:
+    made = proposed(lines(*(order(number, size="XL" if number == 7 else str(number)) for number in range(100))))
+    assert made.column["size"].type is Type.TEXT
