@@ -182,8 +182,8 @@ def _say(p: Proposal) -> None:
             print(f"{role}: {value}{reason}", file=sys.stderr)
     for look in p.looks if p.is_readable else ():
         print(f"look: {look}", file=sys.stderr)
-    for name, column in p.looked_at() if p.is_readable else ():
-        if column.is_said:
+    for name, column in p.looked_at():
+        if column.is_said and column.taken:
             print(f"look at {name}: {column.look}", file=sys.stderr)
     for limit in p.limits:
         print(f"cannot be expressed: {limit}", file=sys.stderr)

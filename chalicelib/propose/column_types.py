@@ -6,6 +6,7 @@ sent, a date without a zone is read as UTC, digits with leading zeros stay text.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,9 @@ _DIGITS_KEYS = frozenset(
 _FEW_DIGITS = frozenset(map(hash, range(SCALE + 1)))
 _POWERS_OF_TEN = frozenset(hash(10**digits) for digits in range(SCALE + 1))
 """Hashes, as a node has them, of how amounts may be divided and still fit a decimal of the usual scale."""
+LEAST_MARKERS = 5
+MARKER_TIMES = 5
+"""How often 0 stands, and how much more often than another value on average, where it means none."""
 _NO_ID = frozenset(("parent", "variation", "variant"))
 _ISO = frozenset(("iso", "iso local", "iso date"))
 
@@ -302,12 +306,22 @@ def _identifier(of: Field, scope: Scope) -> Typed | None:
         return None
     none: list[Any] = []
     is_party = bool(set(of.all_words) & (words.PARTY | _NO_ID)) and of.words[-1] == "id"
-    why = ""
+    why, look = "", ""
     if is_party and node.all_numbers.zeros:
-        none = [zero for zero, count in ((0, _zeros(node.numbers)), ("0", _zeros(node.text_numbers))) if count]
-        why = "0 means none"
-    kind = Typed("identifier", _nulls(node, none), why)
+        zeros = [zero for zero, count in ((0, _zeros(node.numbers)), ("0", _zeros(node.text_numbers))) if count]
+        none, look = _none_or_zero(node, zeros)
+        why = "0 means none" if none else ""
+    kind = Typed("identifier", _nulls(node, none), why).warned(look)
     return kind.warned(_rejecting(breaking, node, "an identifier", "mend them"))
+
+
+def _none_or_zero(node: Node, zeros: list[Any]) -> tuple[list[Any], str]:
+    """Return the zeros that mean none, which are far more frequent than other values; and what to look at."""
+    count, option = node.all_numbers.zeros, f"null = {json.dumps(zeros)}"
+    others, kinds = node.scalars - count, max(1, len(node.distinct) - len(zeros))
+    if others and not (count >= LEAST_MARKERS and count * kinds >= MARKER_TIMES * others):
+        return [], f"0 in {count} of {node.scalars} stays 0: if it means none, add {option}"
+    return zeros, f"0 in {count} of {node.scalars} is read as none: if 0 is one of them, delete {option}"
 
 
 def _number(of: Field, scope: Scope) -> Typed | None:

@@ -97,8 +97,10 @@ class Proposal:
         return f"{self.documents} documents" if self.documents else "a JSON Schema"
 
     def looked_at(self) -> Iterator[tuple[str, Column]]:
-        """Return the columns with something to look at, those of further tables under the table's name."""
-        for table in self.tables:
+        """Return the columns of the tables taken with something to look at, with the table's name but for the main."""
+        for table in self.tables if self.is_readable else ():
+            if not table.taken:
+                continue
             for column in table.columns:
                 if column.look:
                     yield column.name if table is self.main else f"{table.name}.{column.name}", column

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chalicelib.contracts.contract import Type
+from chalicelib.contracts.contract import Nulls, Type
 from chalicelib.propose.__main__ import main
 from tests.unit.proposing import lines, proposed
 
@@ -75,3 +76,21 @@ def test_an_identity_in_all_documents_is_preferred_to_one_in_nearly_all() -> Non
 def test_a_field_of_texts_that_are_mostly_digits_stays_text() -> None:
     made = proposed(lines(*(order(number, size="XL" if number == 7 else str(number)) for number in range(100))))
     assert made.column["size"].type is Type.TEXT
+
+
+# 0 that may mean none
+
+
+@pytest.mark.parametrize("of", [int, str])
+def test_a_customer_0_that_is_as_frequent_as_others_stays_a_customer(of: type) -> None:
+    made = proposed(lines(*(order(number, customer_id=of(number % 999)) for number in range(1998))))
+    assert made.column["customer_id"].nulls == Nulls()
+    assert any("0 in 2 of 1998 stays 0" in column.look for _, column in made.proposal.looked_at())
+
+
+def test_a_0_that_is_far_more_frequent_than_any_customer_is_none_and_said_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    several = [order(number, customer_id=number if number % 3 else 0) for number in range(90)]
+    assert proposed(lines(*several)).column["customer_id"].nulls == Nulls(numbers=frozenset((Decimal(0),)))
+    assert "look at customer_id: 0 in 30 of 90 is read as none" in said(tmp_path, capsys, several)[1]
