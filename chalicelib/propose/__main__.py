@@ -182,9 +182,8 @@ def _say(p: Proposal) -> None:
             print(f"{role}: {value}{reason}", file=sys.stderr)
     for look in p.looks if p.is_readable else ():
         print(f"look: {look}", file=sys.stderr)
-    for name, column in p.looked_at():
-        if column.is_said and column.taken:
-            print(f"look at {name}: {column.look}", file=sys.stderr)
+    for look, names in p.looks_to_say().items():
+        print(f"look at {', '.join(names)}: {look}", file=sys.stderr)
     for limit in p.limits:
         print(f"cannot be expressed: {limit}", file=sys.stderr)
 

@@ -226,7 +226,7 @@ def _money(of: Field, scope: Scope) -> Typed | None:
     if fit is None:
         return Typed("text", _nulls(node, [])).warned("too many digits for an exact decimal of 18: kept as text")
     options = {**fit, **minor.options, **_nulls(node, [])}
-    kind = Typed("decimal", options, minor.why or _noise(numbers), minor.look, is_money=True)
+    kind = Typed("decimal", options, minor.why or _noise(numbers), minor.look, is_money=True, is_said=minor.is_said)
     return kind.warned(_rejecting(breaking, node, "a number"))
 
 
@@ -253,23 +253,31 @@ def _minor_units(of: Field, scope: Scope, numbers: Numbers) -> Typed:
         path = str(JsonPath((*of.above, Key(key))))
         if sibling.is_numeric and _is_beside(of, sibling):
             if " ".join(words.words(key)) in _DIGITS_KEYS and sibling.distinct <= _FEW_DIGITS:
-                return Typed("decimal", {"digits": path}, f"whole numbers, with their decimals in {key}")
+                return _in_minor({"digits": path}, f"whole numbers, with their decimals in {key}")
             if words.words(key)[-1:] == ("divisor",) and sibling.distinct <= _POWERS_OF_TEN:
-                return Typed("decimal", {"divide_by": path}, f"whole numbers, with {key}")
+                return _in_minor({"divide_by": path}, f"whole numbers, with {key}")
     currency = _currency_path(of, scope)
     if "micros" in of.words:
-        return Typed("decimal", {"scale": 6, "divide_by": 1_000_000}, "millionths, by its name")
-    is_named = bool({"cent", "cents", "minor", "pence"} & set(of.words))
+        return _in_minor({"scale": 6, "divide_by": 1_000_000}, "millionths, by its name")
+    is_named = bool(words.MINOR & set(of.words)) and "per" not in of.words
     is_square = len(of.keys) > 1 and words.words(of.keys[-2])[-1:] == ("money",)
     if is_named or is_square or _is_stripe(scope):
         why = "cents, by its name" if is_named else "minor units, as Square and Stripe write money"
         if currency:
-            return Typed("decimal", {"digits": {"currency": currency}}, f"{why}: check one against an invoice")
-        return Typed("decimal", {"divide_by": 100}, why, "divided by 100: no currency beside it tells the decimals")
+            return _in_minor({"digits": {"currency": currency}}, why)
+        return _in_minor({"divide_by": 100}, why, "no currency beside it tells the decimals")
     if numbers.count > numbers.zeros and numbers.whole >= 3:
         by = f'digits = {{ currency = "{currency}" }}' if currency else "divide_by = 100"
         return Typed("decimal", look=f"whole numbers only: if they are cents, add {by}; as it is, they stay as sent")
     return none
+
+
+def _in_minor(options: dict[str, Any], why: str, besides: str = "check one against an invoice") -> Typed:
+    """Return a decimal of whole numbers that are read as minor units, which is said."""
+    by = options.get("digits", options.get("divide_by"))
+    if isinstance(by, dict):
+        by = f"the decimals of {by['currency']}"
+    return Typed("decimal", options, why).warned(f"whole numbers read as minor units, divided by {by}: {besides}")
 
 
 def _is_stripe(scope: Scope) -> bool:

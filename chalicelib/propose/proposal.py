@@ -105,6 +105,14 @@ class Proposal:
                 if column.look:
                     yield column.name if table is self.main else f"{table.name}.{column.name}", column
 
+    def looks_to_say(self) -> dict[str, list[str]]:
+        """Return what the command says of columns, each with the names of those that it is said of."""
+        said: dict[str, list[str]] = {}
+        for name, column in self.looked_at():
+            if column.is_said and column.taken:
+                said.setdefault(column.look, []).append(name)
+        return said
+
     @property
     def main(self) -> Table:
         """The table whose rows are the documents' lines, or the documents."""

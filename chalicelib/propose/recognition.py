@@ -265,7 +265,11 @@ class _Recognition:
             of_list = f"{prefix}_{wanted}" if prefix else "_".join(snake_case(key) for key in each.keys)
             whole = [snake_case(key) for key in each.keys]
             by_whole = "_".join((prefix, *whole) if prefix else whole)
-            name = names.name(wanted, of_list, by_whole) if not brief else names.name(of_list, by_whole)
+            spelled = (of_list, by_whole) if brief else (wanted, of_list, by_whole)
+            if kind.options.keys() & {"digits", "divide_by"} and _without_minor(wanted) != wanted:
+                others = {_column_name(other) for other in scope.fields if other is not each}
+                spelled = (*(name for name in map(_without_minor, spelled) if name not in others), *spelled)
+            name = names.name(*spelled)
             declared: dict[str, object] = {"path": _paths(each), "type": kind.type, **kind.options}
             if each.node.description:
                 declared["description"] = each.node.description
@@ -602,6 +606,11 @@ def _column_name(each: Field) -> str:
     if is_amount and any(words.is_currency(words.words(key)) for key in each.siblings):
         parts.pop()
     return "_".join(parts) or "field"
+
+
+def _without_minor(name: str) -> str:
+    """Return the name of a column whose values are no longer in minor units."""
+    return "_".join(words.without_minor(tuple(name.split("_")))) or "amount"
 
 
 def _paths(each: Field) -> str | list[str]:

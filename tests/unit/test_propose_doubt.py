@@ -94,3 +94,32 @@ def test_a_0_that_is_far_more_frequent_than_any_customer_is_none_and_said_so(
     several = [order(number, customer_id=number if number % 3 else 0) for number in range(90)]
     assert proposed(lines(*several)).column["customer_id"].nulls == Nulls(numbers=frozenset((Decimal(0),)))
     assert "look at customer_id: 0 in 30 of 90 is read as none" in said(tmp_path, capsys, several)[1]
+
+
+# Minor units
+
+
+def test_whole_numbers_read_as_minor_units_are_said_to_be_looked_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    several = [order(number, total_cents=12346, tax_cents=946, currency="EUR") for number in range(3)]
+    err = said(tmp_path, capsys, several)[1]
+    assert "look at total, tax: whole numbers read as minor units, divided by the decimals of currency: check" in err
+    assert "LOOK at total: whole numbers read as minor units" in proposed(several).text
+
+
+@pytest.mark.parametrize("key", ["total_cents", "totalInCents", "total_minor", "TotalPence"])
+def test_an_amount_in_cents_is_named_as_what_it_becomes_and_is_the_total(key: str) -> None:
+    made = proposed([{"id": number, "created_at": "2024-01-02", key: 12346} for number in range(3)])
+    assert made.proposal.total == "total"
+
+
+def test_an_amount_in_cents_keeps_its_key_where_the_name_is_another_fields() -> None:
+    made = proposed([{"id": number, "created_at": "2024-01-02", "total_cents": 100, "total": 1.5} for number in (1, 2)])
+    assert {"total", "total_cents"} <= made.column.keys()
+    assert made.proposal.total == "total"
+
+
+def test_a_rate_per_cent_is_not_divided() -> None:
+    made = proposed([{"id": number, "created_at": "2024-01-02", "discount_per_cent": 10} for number in (1, 2)])
+    assert made.column["discount_per_cent"].minor_units is None
