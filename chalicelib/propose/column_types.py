@@ -253,31 +253,30 @@ def _minor_units(of: Field, scope: Scope, numbers: Numbers) -> Typed:
         path = str(JsonPath((*of.above, Key(key))))
         if sibling.is_numeric and _is_beside(of, sibling):
             if " ".join(words.words(key)) in _DIGITS_KEYS and sibling.distinct <= _FEW_DIGITS:
-                return _in_minor({"digits": path}, f"whole numbers, with their decimals in {key}")
+                why = f"whole numbers, with their decimals in {key}"
+                return _in_minor({"digits": path}, why, f"with the decimals that {key} says")
             if words.words(key)[-1:] == ("divisor",) and sibling.distinct <= _POWERS_OF_TEN:
-                return _in_minor({"divide_by": path}, f"whole numbers, with {key}")
+                return _in_minor({"divide_by": path}, f"whole numbers, with {key}", f"divided by {key}")
     currency = _currency_path(of, scope)
     if "micros" in of.words:
-        return _in_minor({"scale": 6, "divide_by": 1_000_000}, "millionths, by its name")
+        return _in_minor({"scale": 6, "divide_by": 1_000_000}, "millionths, by its name", "divided by 1000000")
     is_named = bool(words.MINOR & set(of.words)) and "per" not in of.words
     is_square = len(of.keys) > 1 and words.words(of.keys[-2])[-1:] == ("money",)
     if is_named or is_square or _is_stripe(scope):
         why = "cents, by its name" if is_named else "minor units, as Square and Stripe write money"
         if currency:
-            return _in_minor({"digits": {"currency": currency}}, why)
-        return _in_minor({"divide_by": 100}, why, "no currency beside it tells the decimals")
+            return _in_minor({"digits": {"currency": currency}}, why, "with the decimals of their currency")
+        return _in_minor({"divide_by": 100}, why, "divided by 100, as no currency beside it tells the decimals")
     if numbers.count > numbers.zeros and numbers.whole >= 3:
         by = f'digits = {{ currency = "{currency}" }}' if currency else "divide_by = 100"
         return Typed("decimal", look=f"whole numbers only: if they are cents, add {by}; as it is, they stay as sent")
     return none
 
 
-def _in_minor(options: dict[str, Any], why: str, besides: str = "check one against an invoice") -> Typed:
+def _in_minor(options: dict[str, Any], why: str, by: str) -> Typed:
     """Return a decimal of whole numbers that are read as minor units, which is said."""
-    by = options.get("digits", options.get("divide_by"))
-    if isinstance(by, dict):
-        by = f"the decimals of {by['currency']}"
-    return Typed("decimal", options, why).warned(f"whole numbers read as minor units, divided by {by}: {besides}")
+    look = f"whole numbers read as minor units, {by}: check one against an invoice"
+    return Typed("decimal", options, why).warned(look)
 
 
 def _is_stripe(scope: Scope) -> bool:

@@ -112,6 +112,8 @@ class _Recognition:
         self._version(main)
         self._roles(main)
         self._further_tables(rows)
+        for table in p.tables:
+            self._take_currencies(table)
         if self._truncated:
             p.looks.append(
                 f"{self._truncated} paths are too many, too deep or too long to be listed: they stay in extra_fields"
@@ -276,6 +278,15 @@ class _Recognition:
             taken = self._is_taken(each, scope, kind, small)
             comment = comments.of_column(each, kind)
             table.columns.append(Column(name, declared, comment, kind.look, taken, kind.is_said, each))
+
+    def _take_currencies(self, table: Table) -> None:
+        """Take the currencies that stand beside amounts that are taken: one tells nothing without the other."""
+        taken = [c.field for c in table.taken_columns() if c.field is not None]
+        beside = {id(each.parent) for each in taken if self._typed(each, table.scope).is_money}
+        for column in table.columns:
+            each = column.field
+            if each is not None and id(each.parent) in beside and words.is_currency(words.words(each.keys[-1])):
+                column.taken = column.taken or bool(each.node.currency_texts)
 
     def _is_taken(self, each: Field, scope: Scope, kind: Typed, small: bool) -> bool:
         """Tell whether a field becomes a column; the others stay in `extra_fields`, and in the text, commented out."""

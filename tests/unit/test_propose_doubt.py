@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.contracts.contract import Nulls, Type
 from chalicelib.propose.__main__ import main
-from tests.unit.proposing import lines, proposed
+from tests.unit.proposing import lines, payload, proposed
 
 
 def order(number: int, **more: Any) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def test_whole_numbers_read_as_minor_units_are_said_to_be_looked_at(
 ) -> None:
     several = [order(number, total_cents=12346, tax_cents=946, currency="EUR") for number in range(3)]
     err = said(tmp_path, capsys, several)[1]
-    assert "look at total, tax: whole numbers read as minor units, divided by the decimals of currency: check" in err
+    assert "look at total, tax: whole numbers read as minor units, with the decimals of their currency: check" in err
     assert "LOOK at total: whole numbers read as minor units" in proposed(several).text
 
 
@@ -123,3 +123,17 @@ def test_an_amount_in_cents_keeps_its_key_where_the_name_is_another_fields() -> 
 def test_a_rate_per_cent_is_not_divided() -> None:
     made = proposed([{"id": number, "created_at": "2024-01-02", "discount_per_cent": 10} for number in (1, 2)])
     assert made.column["discount_per_cent"].minor_units is None
+
+
+@pytest.mark.parametrize("name", ["amazon_items", "commercetools", "stripe_invoice", "dynamodb_export"])
+def test_a_currency_is_taken_wherever_the_amount_beside_it_is(name: str) -> None:
+    for table in payload(name).proposal.tables:
+        amounts = {id(c.field.parent) for c in table.columns if c.field and c.taken and c.type == "decimal"}
+        beside = [c for c in table.columns if c.field and id(c.field.parent) in amounts and c.field.node.currency_texts]
+        assert [c.name for c in beside if not c.taken] == []
+
+
+def test_the_currencies_of_two_payloads_are_taken_with_their_amounts() -> None:
+    amazon, commercetools = payload("amazon_items"), payload("commercetools")
+    assert {"buyer_info_gift_wrap_price", "buyer_info_gift_wrap_price_currency_code"} <= amazon.column.keys()
+    assert {"price_value", "price_value_currency_code"} <= commercetools.column.keys()
