@@ -6,12 +6,13 @@ from collections.abc import Iterable
 
 from chalicelib.contracts.paths import quoted_key
 from chalicelib.propose import words
-from chalicelib.propose.fields import Field, Kind
+from chalicelib.propose.fields import Field, Kind, Scope
 from chalicelib.propose.profile import Node
 from chalicelib.propose.proposal import Column
 from chalicelib.propose.ranking import date_rank, distinct_values, is_unique, node_of
 
 MOST_NAMED = 3
+MOST_LISTS = 8
 
 
 def no_identity(columns: list[Column], documents: int, *, is_one_named: bool) -> str:
@@ -56,6 +57,26 @@ def no_date(columns: list[Column], documents: int, latest_year: int) -> tuple[st
     named = [c for c in full if not is_of_party(c)]
     hint = f" ({_named(named[:1])} is in every document)" if named else ""
     return "no date is by its name the document's own", hint
+
+
+def lists_not_taken(scopes: list[Scope], taken: set[str]) -> list[str]:
+    """Name the lists of objects that make no rows, those in the elements of such a list aside."""
+    lists = [f"{each.paths[0]}[]" for scope in scopes for each in scope.fields if _holds_objects(each)]
+    out = [path for path in lists if path not in taken]
+    outermost = [path for path in out if not any(path.startswith(f"{other}.") for other in out)]
+    if not outermost:
+        return []
+    more = f" and {len(outermost) - MOST_LISTS} more" if len(outermost) > MOST_LISTS else ""
+    one = len(outermost) == 1
+    return [
+        f"lists: {', '.join(outermost[:MOST_LISTS])}{more} {'has' if one else 'have'} elements that make no rows: "
+        f"{'it stays' if one else 'they stay'} in extra_fields"
+    ]
+
+
+def _holds_objects(each: Field) -> bool:
+    items = each.node.items
+    return each.kind in (Kind.LIST, Kind.MIXED) and each.node.lists > 0 and items is not None and items.objects > 0
 
 
 def _last_year(node: Node) -> int:

@@ -137,3 +137,50 @@ def test_the_currencies_of_two_payloads_are_taken_with_their_amounts() -> None:
     amazon, commercetools = payload("amazon_items"), payload("commercetools")
     assert {"buyer_info_gift_wrap_price", "buyer_info_gift_wrap_price_currency_code"} <= amazon.column.keys()
     assert {"price_value", "price_value_currency_code"} <= commercetools.column.keys()
+
+
+# What is said is true
+
+
+def test_a_field_that_would_identify_documents_is_named_where_no_key_is_like_an_identity() -> None:
+    made = proposed([{"Bestell-Nr": f"B{number}", "order_date": "2024-01-02", "n": 1} for number in range(30)])
+    assert made.proposal.reasons["identity"] == (
+        "no key is named like an identity; `Bestell-Nr` is in every document and different in each"
+    )
+    alike = proposed([{"Bestell-Nr": "B", "order_date": "2024-01-02", "n": 1} for _ in range(30)])
+    assert alike.proposal.reasons["identity"] == "no field is in every document and different in each"
+
+
+def test_a_date_whose_day_and_month_cannot_be_told_apart_is_said_to_be_one() -> None:
+    made = proposed([{"id": number, "orderDate": f"0{number}/02/2024"} for number in range(1, 9)])
+    assert made.proposal.reasons["date"] == (
+        "`orderDate` is a date in every document, and day and month cannot be told apart: "
+        "the file's own last-modified time chooses the month"
+    )
+
+
+def test_a_date_that_no_load_takes_is_said_to_be_too_far_ahead() -> None:
+    made = proposed([{"id": number, "order_date": "9999-12-31"} for number in range(1, 9)])
+    assert "`order_date` is a date in every document, and some are after 2027" in made.proposal.reasons["date"]
+
+
+@pytest.mark.parametrize("of", [{"customer_created_at": "2020-01-02"}, {"customer": {"created_at": "2020-01-02"}}])
+def test_a_date_of_the_customer_is_no_date_of_the_document_and_not_offered_as_one(of: dict[str, Any]) -> None:
+    made = proposed([{"id": number, "total": 1.5, **of} for number in range(1, 9)])
+    assert made.contract.date == "source_modified_at"
+    assert "no date is by its name the document's own" in made.proposal.reasons["date"]
+    assert not any("customer" in look for look in made.proposal.looks)
+    dated = proposed([{"id": number, "order_date": "2024-01-02", **of} for number in range(1, 9)])
+    assert dated.proposal.reasons["date"] == "order_date: in every document"
+
+
+@pytest.mark.parametrize("elements", [[{"x": 1, "y": "b"}], [{"x": 1}, "text"]])
+def test_a_list_whose_elements_make_no_rows_is_named(
+    elements: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    several = [order(number, remarks=elements) for number in range(3)]
+    assert (
+        "look: lists: remarks[] has elements that make no rows: it stays in extra_fields"
+        in (said(tmp_path, capsys, several)[1])
+    )
+    assert "LOOK: lists: remarks[] has elements" in proposed(several).text
