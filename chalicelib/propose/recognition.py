@@ -117,7 +117,7 @@ class _Recognition:
         p.looks += lists_not_taken(self._scopes, {table.scope.path for table in p.tables if table.taken})
         if self._truncated:
             p.looks.append(
-                f"{self._truncated} paths are too many, too deep or too long to be listed: they stay in extra_fields"
+                f"paths: {self._truncated} are too many, too deep or too long to be listed: they stay in extra_fields"
             )
         return p
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -184,3 +185,27 @@ def test_a_list_whose_elements_make_no_rows_is_named(
         in (said(tmp_path, capsys, several)[1])
     )
     assert "LOOK: lists: remarks[] has elements" in proposed(several).text
+
+
+# How many lines are marked, and counts of one
+
+
+def test_how_many_lines_are_marked_and_of_which_columns_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    several = [order(number, total=12346, tax=946, remarks=[{"x": 1}]) for number in range(30)]
+    err = said(tmp_path, capsys, several)[1]
+    assert "3 lines are marked LOOK: lists, total, tax\n" in err
+    assert len(re.findall("LOOK(?: at|:)", proposed(several).text)) == 3
+
+
+def test_counts_of_one_are_said_in_the_singular(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one = {**order(1), "total_amount": 1.5, "tags": ["a"], "lines": [{"sku": "a", "qty": 1, "price": 2.5}]}
+    err = said(tmp_path, capsys, [one])[1]
+    text = proposed([one]).text
+    assert err.startswith("1 document\n")
+    assert "shop_raw: 1 row\n" in err
+    assert "1 column is commented out in the contract, and its fields stay" in err
+    assert "up to 1 digit and 1 decimal" in text
+    assert "lines[]: 1 element in 1 document." in text
+    assert re.findall(r"\b1 (?:documents|elements|decimals|digits|columns|tables|rows|lines)\b", err + text) == []
