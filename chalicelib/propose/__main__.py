@@ -17,6 +17,7 @@ from chalicelib.contracts.names import name_fault
 from chalicelib.contracts.reading import FILE_NAME, as_name, read_text
 from chalicelib.errors import EtlError, UnreadableFile, shown
 from chalicelib.propose import contract_text, json_schema, made_up, saved_queries, trial
+from chalicelib.propose.counting import counted
 from chalicelib.propose.json_values import decode
 from chalicelib.propose.layout import Layout
 from chalicelib.propose.names import LONGEST, snake_case
@@ -27,6 +28,8 @@ from chalicelib.propose.sample import Sample
 from chalicelib.settings import Settings
 
 NO_DOCUMENT = "there is no document in it: no record is an object"
+MOST_NAMED = 12
+"""How many columns with something to look at are named."""
 MOST_SCHEMA_BYTES = 16 * 1024 * 1024
 _SUFFIXES = (".gz", ".json", ".ndjson", ".jsonl", ".schema")
 
@@ -85,8 +88,9 @@ def _propose(source: str, name: str, output: Path | None, *, is_schema: bool) ->
         for reason in sample.reasons:
             print(f"not read: {reason}", file=sys.stderr)
         if sample.unread:
-            count = f"{sample.unread} of {sample.values} records were"
-            print(f"{count} not read, as they would be rejected", file=sys.stderr)
+            records = f"{sample.unread} of {counted(sample.values, 'record')}"
+            are = "was not read, as it" if sample.values == 1 else "were not read, as they"
+            print(f"{records} {are} would be rejected", file=sys.stderr)
         proposal = _proposal(profile, outer, layout, name, source, NO_DOCUMENT)
         if proposal is None:
             return 1
@@ -99,9 +103,9 @@ def _propose(source: str, name: str, output: Path | None, *, is_schema: bool) ->
     loaded = outcome.converted.counts.orders_loaded
     if are_others := outcome.is_complete and loaded != proposal.documents:
         print(
-            f"{proposal.documents} documents were found, and a load takes {loaded}: an object around an array that has "
-            f"a value for {', '.join(proposal.identity)} itself counts as a document; name another identity, or let "
-            "that object be the document",
+            f"{counted(proposal.documents, 'document')} found, and a load takes {loaded}: an object around an array "
+            f"that has a value for {', '.join(proposal.identity)} itself counts as a document; name another "
+            "identity, or let that object be the document",
             file=sys.stderr,
         )
     return 0 if outcome.is_complete and not are_others and not proposal.limits else 1
@@ -122,12 +126,19 @@ def _proposal(
 def _say_how_to_go_on(p: Proposal) -> None:
     columns = sum(not column.taken for table in p.tables if table.taken for column in table.columns)
     lists = sum(not table.taken for table in p.tables)
-    if columns or lists:
+    parts = [counted(count, noun) for count, noun in ((columns, "column"), (lists, "table")) if count]
+    if parts:
+        is_one = columns + lists == 1
         print(
-            f"{columns} columns and {lists} tables are commented out in the contract, and their fields stay in "
-            "extra_fields: delete the leading # of those you want",
+            f"{' and '.join(parts)} {'is' if is_one else 'are'} commented out in the contract, and "
+            f"{'its' if is_one else 'their'} fields stay in extra_fields: delete the leading # of those you want",
             file=sys.stderr,
         )
+    if marked := p.marked():
+        lines = f"{counted(len(marked), 'line')} {'is' if len(marked) == 1 else 'are'}"
+        names = list(dict.fromkeys(marked))
+        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        print(f"{lines} marked LOOK: {', '.join(names[:MOST_NAMED])}{more}", file=sys.stderr)
 
 
 @contextlib.contextmanager
@@ -182,6 +193,8 @@ def _say(p: Proposal) -> None:
             print(f"{role}: {value}{reason}", file=sys.stderr)
     for look in p.looks if p.is_readable else ():
         print(f"look: {look}", file=sys.stderr)
+    for look, names in p.looks_to_say().items() if p.is_readable else ():
+        print(f"look at {', '.join(names)}: {look}", file=sys.stderr)
     for limit in p.limits:
         print(f"cannot be expressed: {limit}", file=sys.stderr)
 

@@ -6,11 +6,13 @@ sent, a date without a zone is read as UTC, digits with leading zeros stay text.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.contracts.paths import JsonPath, Key
 from chalicelib.propose import scalars, words
+from chalicelib.propose.counting import is_nearly_all
 from chalicelib.propose.fields import Field, Kind, Scope
 from chalicelib.propose.profile import Dates, Node, Numbers
 
@@ -22,6 +24,9 @@ _DIGITS_KEYS = frozenset(
 _FEW_DIGITS = frozenset(map(hash, range(SCALE + 1)))
 _POWERS_OF_TEN = frozenset(hash(10**digits) for digits in range(SCALE + 1))
 """Hashes, as a node has them, of how amounts may be divided and still fit a decimal of the usual scale."""
+LEAST_MARKERS = 5
+MARKER_TIMES = 5
+"""How often 0 stands, and how much more often than another value on average, where it means none."""
 _NO_ID = frozenset(("parent", "variation", "variant"))
 _ISO = frozenset(("iso", "iso local", "iso date"))
 
@@ -35,6 +40,14 @@ class Typed:
     why: str = ""
     look: str = ""
     is_money: bool = False
+    is_said: bool = False
+    """Whether the command says `look`, too, and not only the contract."""
+
+    def warned(self, look: str) -> Typed:
+        """Return it with a warning more, which the command says, too; as it is where there is none."""
+        if look:
+            self.look, self.is_said = "; ".join(filter(None, (look, self.look))), True
+        return self
 
 
 def typed(of: Field, scope: Scope) -> Typed:
@@ -52,8 +65,36 @@ def typed(of: Field, scope: Scope) -> Typed:
         found = reading(of, scope)
         if found is not None:
             return found
+    if node.objects or node.lists:
+        return Typed("json", _nulls(node, []), "values of several kinds")
     nulls: list[Any] = [False] if _false_is_none(node) else []
-    return Typed("text", {"null": nulls} if nulls else {}, look=_date_look(of) or _amount_look(of))
+    text = Typed("text", {"null": nulls} if nulls else {}, look=_date_look(of) or _amount_look(of))
+    return text.warned(_almost(of))
+
+
+def _breaking(count: int, node: Node) -> int | None:
+    """Return how many values are not among those that fit a type: none or few; None where it is not the type."""
+    count += node.false if _false_is_none(node) else 0
+    return node.filled - count if count == node.filled or is_nearly_all(count, node.filled) else None
+
+
+def _rejecting(breaking: int, node: Node, kind: str, instead: str = "make it text to take them") -> str:
+    """Say that the few values that break a type are rejected."""
+    if not breaking:
+        return ""
+    are = "the other is" if breaking == 1 else "the others are"
+    return f"{kind} in {node.filled - breaking} of {node.filled}: {are} rejected; {instead}"
+
+
+def _almost(of: Field) -> str:
+    """Say that a field which stays text is a date, or a number, in most of its values."""
+    node = of.node
+    dates = node.all_dates if node.dates is not None else 0
+    numbers = node.all_numbers.count if words.is_money(of.words) or node.numbers is not None else 0
+    count, kind = (dates, "a date") if dates >= numbers else (numbers, "a number")
+    if not node.filled / 2 <= count < node.filled:
+        return ""
+    return f"{kind} in {count} of {node.filled}, too few for its type: kept as text"
 
 
 def _amount_look(of: Field) -> str:
@@ -88,11 +129,14 @@ def _nulls(node: Node, more: list[Any]) -> dict[str, Any]:
 
 def _date(of: Field, scope: Scope) -> Typed | None:
     node, dates = of.node, of.node.dates
-    if dates is None or dates.count + (node.false if _false_is_none(node) else 0) != node.scalars:
-        return _mixed_dates(of)
-    formats = set(dates.formats)
-    if any(each.startswith("ambiguous") for each in formats) or formats == {"none"}:
+    mixed = _mixed_dates(of)
+    if mixed is not None or dates is None:
+        return mixed
+    formats = {each for each in dates.formats if not each.startswith("ambiguous")}
+    breaking = _breaking(sum(dates.formats[each] for each in formats), node)
+    if breaking is None or formats == {"none"} or (breaking and words.is_identifier(of.words)):
         return None
+    few = _rejecting(breaking, node, "a date")
     zeros = [mask.replace("9", "0") for mask in dates.masks] if "none" in formats else []
     zeros = [zero for zero in zeros if zero.startswith("0000-00-00")]
     options = {} if formats - {"none"} <= _ISO else {"format": _formats(formats - {"none"})}
@@ -102,24 +146,29 @@ def _date(of: Field, scope: Scope) -> Typed | None:
     look = ""
     in_utc = [key for key in of.siblings if key.lower() in (f"{of.keys[-1].lower()}_{end}" for end in ("gmt", "utc"))]
     if in_utc:
-        return Typed("date" if is_day else "timestamp", options, f"a local time; {in_utc[0]} is in UTC")
+        return Typed("date" if is_day else "timestamp", options, f"a local time; {in_utc[0]} is in UTC").warned(few)
     if local and not {"gmt", "utc"} & set(of.words):
         look = (
             f"no offset in {local} of {dates.count}: read as UTC; if it is the local time of a place, add "
             'zone = "Europe/Berlin" or the like'
         )
-    return Typed("date" if is_day else "timestamp", options, f"dates as {_masks(dates)}", look)
+    return Typed("date" if is_day else "timestamp", options, f"dates as {_masks(dates)}", look).warned(few)
 
 
 def _mixed_dates(of: Field) -> Typed | None:
     """Return a timestamp of values that are dates as texts and as numbers, such as MongoDB's."""
     node, texts, numbers = of.node, of.node.dates, of.node.number_dates
-    if not (texts and numbers and words.is_date(of.all_words)) or texts.count + numbers.count != node.scalars:
+    if not (texts and numbers and words.is_date(of.all_words)) or node.all_numbers.count != numbers.count:
+        return None
+    breaking = _breaking(texts.count + numbers.count, node)
+    if breaking is None:
         return None
     formats = set(texts.formats) | set(numbers.formats)
     if any(each.startswith("ambiguous") or each == "none" for each in formats) or len(numbers.formats) > 1:
         return None
-    return Typed("timestamp", {"format": _formats(formats)} | _nulls(node, []), f"dates as {_masks(texts)} and numbers")
+    why = f"dates as {_masks(texts)} and numbers"
+    kind = Typed("timestamp", {"format": _formats(formats)} | _nulls(node, []), why)
+    return kind.warned(_rejecting(breaking, node, "a date"))
 
 
 def _number_date(of: Field, scope: Scope) -> Typed | None:
@@ -128,13 +177,16 @@ def _number_date(of: Field, scope: Scope) -> Typed | None:
         # Numbers of two sizes cannot be told apart: the first format would take them all.
         return None
     zeros = node.all_numbers.zeros
-    if dates.count + zeros + (node.false if _false_is_none(node) else 0) != node.scalars:
+    breaking = _breaking(dates.count + zeros, node)
+    if breaking is None or dates.count + zeros != node.all_numbers.count:
+        # A number that is no date by its size would be taken for one.
         return None
     none: list[Any] = []
     if zeros:
         none = [zero for zero, count in ((0, _zeros(node.numbers)), ("0", _zeros(node.text_numbers))) if count]
     options = {"format": _formats(set(dates.formats))} | _nulls(node, none)
-    return Typed("timestamp", options, f"{next(iter(dates.formats))} by their size")
+    kind = Typed("timestamp", options, f"{next(iter(dates.formats))} by their size")
+    return kind.warned(_rejecting(breaking, node, "a date"))
 
 
 def _zeros(numbers: Numbers | None) -> int:
@@ -165,20 +217,17 @@ def _date_look(of: Field) -> str:
 
 def _money(of: Field, scope: Scope) -> Typed | None:
     node = of.node
-    if not words.is_money(of.words) or not _all_numbers(node):
-        return None
     numbers = node.all_numbers
+    breaking = _breaking(numbers.count, node)
+    if not words.is_money(of.words) or not numbers.count or breaking is None:
+        return None
     minor = _minor_units(of, scope, numbers)
     fit = _decimal(numbers)
     if fit is None:
-        return Typed("text", _nulls(node, []), look="too many digits for an exact decimal of 18: kept as text")
+        return Typed("text", _nulls(node, [])).warned("too many digits for an exact decimal of 18: kept as text")
     options = {**fit, **minor.options, **_nulls(node, [])}
-    return Typed("decimal", options, minor.why or _noise(numbers), minor.look, is_money=True)
-
-
-def _all_numbers(node: Node) -> bool:
-    count = node.all_numbers.count
-    return 0 < count == node.scalars - (node.false if _false_is_none(node) else 0)
+    kind = Typed("decimal", options, minor.why or _noise(numbers), minor.look, is_money=True, is_said=minor.is_said)
+    return kind.warned(_rejecting(breaking, node, "a number"))
 
 
 def _decimal(numbers: Numbers) -> dict[str, Any] | None:
@@ -204,23 +253,30 @@ def _minor_units(of: Field, scope: Scope, numbers: Numbers) -> Typed:
         path = str(JsonPath((*of.above, Key(key))))
         if sibling.is_numeric and _is_beside(of, sibling):
             if " ".join(words.words(key)) in _DIGITS_KEYS and sibling.distinct <= _FEW_DIGITS:
-                return Typed("decimal", {"digits": path}, f"whole numbers, with their decimals in {key}")
+                why = f"whole numbers, with their decimals in {key}"
+                return _in_minor({"digits": path}, why, f"with the decimals that {key} says")
             if words.words(key)[-1:] == ("divisor",) and sibling.distinct <= _POWERS_OF_TEN:
-                return Typed("decimal", {"divide_by": path}, f"whole numbers, with {key}")
+                return _in_minor({"divide_by": path}, f"whole numbers, with {key}", f"divided by {key}")
     currency = _currency_path(of, scope)
     if "micros" in of.words:
-        return Typed("decimal", {"scale": 6, "divide_by": 1_000_000}, "millionths, by its name")
-    is_named = bool({"cent", "cents", "minor", "pence"} & set(of.words))
+        return _in_minor({"scale": 6, "divide_by": 1_000_000}, "millionths, by its name", "divided by 1000000")
+    is_named = bool(words.MINOR & set(of.words)) and "per" not in of.words
     is_square = len(of.keys) > 1 and words.words(of.keys[-2])[-1:] == ("money",)
     if is_named or is_square or _is_stripe(scope):
         why = "cents, by its name" if is_named else "minor units, as Square and Stripe write money"
         if currency:
-            return Typed("decimal", {"digits": {"currency": currency}}, f"{why}: check one against an invoice")
-        return Typed("decimal", {"divide_by": 100}, why, "divided by 100: no currency beside it tells the decimals")
+            return _in_minor({"digits": {"currency": currency}}, why, "with the decimals of their currency")
+        return _in_minor({"divide_by": 100}, why, "divided by 100, as no currency beside it tells the decimals")
     if numbers.count > numbers.zeros and numbers.whole >= 3:
         by = f'digits = {{ currency = "{currency}" }}' if currency else "divide_by = 100"
         return Typed("decimal", look=f"whole numbers only: if they are cents, add {by}; as it is, they stay as sent")
     return none
+
+
+def _in_minor(options: dict[str, Any], why: str, by: str) -> Typed:
+    """Return a decimal of whole numbers that are read as minor units, which is said."""
+    look = f"whole numbers read as minor units, {by}: check one against an invoice"
+    return Typed("decimal", options, why).warned(look)
 
 
 def _is_stripe(scope: Scope) -> bool:
@@ -252,35 +308,51 @@ def _is_currency(key: str, node: Node) -> bool:
 
 def _identifier(of: Field, scope: Scope) -> Typed | None:
     node = of.node
-    if not words.is_identifier(of.words) or node.floats or node.true or (node.false and not _false_is_none(node)):
+    breaking = _breaking(node.identifiers, node)
+    if not words.is_identifier(of.words) or breaking is None:
         return None
     none: list[Any] = []
     is_party = bool(set(of.all_words) & (words.PARTY | _NO_ID)) and of.words[-1] == "id"
-    why = ""
+    why, look = "", ""
     if is_party and node.all_numbers.zeros:
-        none = [zero for zero, count in ((0, _zeros(node.numbers)), ("0", _zeros(node.text_numbers))) if count]
-        why = "0 means none"
-    return Typed("identifier", _nulls(node, none), why)
+        zeros = [zero for zero, count in ((0, _zeros(node.numbers)), ("0", _zeros(node.text_numbers))) if count]
+        none, look = _none_or_zero(node, zeros)
+        why = "0 means none" if none else ""
+    kind = Typed("identifier", _nulls(node, none), why).warned(look)
+    return kind.warned(_rejecting(breaking, node, "an identifier", "mend them"))
+
+
+def _none_or_zero(node: Node, zeros: list[Any]) -> tuple[list[Any], str]:
+    """Return the zeros that mean none, which are far more frequent than other values; and what to look at."""
+    count, option = node.all_numbers.zeros, f"null = {json.dumps(zeros)}"
+    others, kinds = node.scalars - count, max(1, len(node.distinct) - len(zeros))
+    if others and not (count >= LEAST_MARKERS and count * kinds >= MARKER_TIMES * others):
+        return [], f"0 in {count} of {node.scalars} stays 0: if it means none, add {option}"
+    return zeros, f"0 in {count} of {node.scalars} is read as none: if 0 is one of them, delete {option}"
 
 
 def _number(of: Field, scope: Scope) -> Typed | None:
     """Return the type of numbers; of texts of digits only where their name or their decimals say that they count."""
     node, numbers = of.node, of.node.all_numbers
-    if not _all_numbers(node):
+    breaking = _breaking(numbers.count, node)
+    if not numbers.count or breaking is None:
         return None
+    if breaking and node.text_numbers and not words.is_quantity(of.words):
+        return None
+    few = _rejecting(breaking, node, "a number")
     if not of.is_number and node.text_numbers and not _counts(of, node.text_numbers):
         return None
     if not numbers.fractions and not node.floats and not numbers.beyond_64_bit and not numbers.exponents:
         look = ""
         if words.is_whole_quantity(of.words):
             look = 'whole in all of the sample; if goods are sold by weight, type = "decimal"'
-        return Typed("integer", _nulls(node, []), look=look)
+        return Typed("integer", _nulls(node, []), look=look).warned(few)
     fit = _decimal(numbers)
     if fit is None:
         if node.text_numbers or numbers.beyond_64_bit:
             return Typed("text", _nulls(node, []), look="more digits than an exact decimal of 18 has: kept as text")
-        return Typed("double", _nulls(node, []), "more decimals than a decimal has")
-    return Typed("decimal", {**fit, **_nulls(node, [])}, _noise(numbers))
+        return Typed("double", _nulls(node, []), "more decimals than a decimal has").warned(few)
+    return Typed("decimal", {**fit, **_nulls(node, [])}, _noise(numbers)).warned(few)
 
 
 def _counts(of: Field, texts: Numbers) -> bool:

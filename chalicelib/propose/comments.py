@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chalicelib.propose.column_types import Typed
+from chalicelib.propose.counting import counted
 from chalicelib.propose.fields import Field, Scope
 from chalicelib.propose.profile import Node
 
@@ -21,8 +22,8 @@ def of_column(each: Field, kind: Typed) -> str:
         parts.append(types)
     numbers = node.all_numbers
     if numbers.count and kind.type not in ("timestamp", "date", "boolean"):
-        decimals = f" and {numbers.decimals} decimals" if numbers.decimals else ""
-        parts.append(f"up to {numbers.whole} digits{decimals}")
+        decimals = f" and {counted(numbers.decimals, 'decimal')}" if numbers.decimals else ""
+        parts.append(f"up to {counted(numbers.whole, 'digit')}{decimals}")
         if numbers.leading_zeros:
             parts.append(f"{numbers.leading_zeros} with leading zeros")
         if numbers.beyond_64_bit:
@@ -52,8 +53,9 @@ def of_table(scope: Scope) -> list[str]:
     if scope.parent is None or scope.element.declared:
         return []
     around = scope.chain[1]
-    enclosing = f"elements of {around.path}" if around.parent else "documents"
-    comments = [f"{scope.path}: {scope.count} elements in {around.count} {enclosing}."]
+    enclosing = f"{counted(around.count, 'element')} of {around.path}" if around.parent else ""
+    enclosing = enclosing or counted(around.count, "document")
+    comments = [f"{scope.path}: {counted(scope.count, 'element')} in {enclosing}."]
     if scope.one_or_many:
         comments.append("An object stands where a list of one is meant, as in JSON made of XML.")
     return comments

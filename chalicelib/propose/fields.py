@@ -8,6 +8,7 @@ from enum import Enum
 
 from chalicelib.contracts.paths import Each, JsonPath, Key, Step, Where
 from chalicelib.propose import words
+from chalicelib.propose.counting import is_nearly_all
 from chalicelib.propose.layout import LIST_KEYS, is_id_like
 from chalicelib.propose.profile import NAME_KEYS, VALUE_KEYS, Node
 
@@ -162,11 +163,19 @@ def _kind(node: Node, keys: tuple[str, ...]) -> Kind | None:
         return Kind.MAP
     if node.scalars:
         # An empty object or list is no scalar, though it holds nothing.
-        return Kind.MIXED if node.objects or node.lists else Kind.SCALAR
+        return Kind.MIXED if (node.objects or node.lists) and not _is_nearly_scalar(node, keys) else Kind.SCALAR
     if node.items is None:
         return Kind.LIST if _is_lone_line(node, keys) else None
     is_mixed = node.objects and (node.empty_objects or node.items.scalars or node.items.lists or not node.items.objects)
     return Kind.MIXED if is_mixed else Kind.LIST
+
+
+def _is_nearly_scalar(node: Node, keys: tuple[str, ...]) -> bool:
+    """Tell whether so many values are dates, numbers or identifiers that the objects and lists are the mistake."""
+    counts = [node.all_dates, node.all_numbers.count]
+    if words.is_identifier(words.words(keys[-1])):
+        counts.append(node.identifiers)
+    return any(is_nearly_all(count, node.filled) for count in counts)
 
 
 def _visit_list(scope: Scope, node: Node, steps: tuple[Step, ...], keys: tuple[str, ...], found: list[Scope]) -> None:

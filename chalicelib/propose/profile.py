@@ -171,6 +171,16 @@ class Node:
         return self.true + self.false + self.integers + self.floats + self.texts - self.empty_texts
 
     @property
+    def filled(self) -> int:
+        """How many are neither null nor an empty text."""
+        return self.scalars + self.objects + self.lists
+
+    @property
+    def identifiers(self) -> int:
+        """How many are a text that is not empty, or a whole number."""
+        return self.integers + self.texts - self.empty_texts
+
+    @property
     def stable_names(self) -> tuple[str, ...]:
         """The names that are in every other list of names and values, and in two: they stand for keys."""
         lists = self.lists - self.empty_lists
@@ -190,11 +200,14 @@ class Node:
         """Tell whether all values are numbers or numeric texts, and there are some."""
         return 0 < self.scalars == self.all_numbers.count and not self.objects and not self.lists
 
-    def dates_in_all(self, count: int) -> bool:
-        """Tell whether there are so many values, and all are dates."""
-        dates = sum(each.count for each in (self.dates, self.number_dates) if each is not None)
-        is_none = self.dates is not None and "none" in self.dates.formats
-        return self.present == count == dates and self.scalars == count and not is_none
+    @property
+    def all_dates(self) -> int:
+        """How many are dates: texts and numbers, those that stand for none or are ambiguous aside."""
+        texts = self.dates.formats if self.dates is not None else {}
+        numbers = self.number_dates.count if self.number_dates is not None else 0
+        return numbers + sum(
+            count for name, count in texts.items() if name != "none" and not name.startswith("ambiguous")
+        )
 
     @property
     def element(self) -> Node:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from chalicelib.propose.counting import counted
 from chalicelib.propose.fields import Field, Scope
 
 
@@ -21,6 +22,8 @@ class Column:
     comment: str = ""
     look: str = ""
     taken: bool = True
+    is_said: bool = False
+    """Whether the command says its look, too, and not only the contract."""
     field: Field | None = None
 
     @property
@@ -92,7 +95,29 @@ class Proposal:
     @property
     def source(self) -> str:
         """What it was made from, in words."""
-        return f"{self.documents} documents" if self.documents else "a JSON Schema"
+        return counted(self.documents, "document") if self.documents else "a JSON Schema"
+
+    def looked_at(self) -> list[tuple[str, Column]]:
+        """Return the columns with something to look at, the commented ones too, under the names they are said by."""
+        return [
+            (column.name if table is self.main else f"{table.name}.{column.name}", column)
+            for table in self.tables
+            for column in table.columns
+            if column.look
+        ]
+
+    def looks_to_say(self) -> dict[str, list[str]]:
+        """Return what the command says of columns that are taken, each with the names of those that it is said of."""
+        taken = {id(column) for table in self.tables if table.taken for column in table.taken_columns()}
+        said: dict[str, list[str]] = {}
+        for name, column in self.looked_at():
+            if column.is_said and id(column) in taken:
+                said.setdefault(column.look, []).append(name)
+        return said
+
+    def marked(self) -> list[str]:
+        """Return what each line of the contract that is marked LOOK is about: a column, or a part of the document."""
+        return [*(look.partition(": ")[0] for look in self.looks), *(name for name, _ in self.looked_at())]
 
     @property
     def main(self) -> Table:

@@ -23,23 +23,26 @@ def is_of_goods(column: Column) -> bool:
 
 def first_of(columns: list[Column], wanted: tuple[str, ...], fits: Callable[[Column], bool]) -> str:
     """Return the name of the column whose words come first in `wanted`, the shallowest of equals; empty where none."""
-    best: tuple[int, int, int] | None = None
+    best: tuple[int, int, bool, int] | None = None
     name = ""
     for position, column in enumerate(columns):
         each = column.field
         if each is None or each.kind is not Kind.SCALAR or not fits(column):
             continue
         ranks = [rank for text in _spellings(each) if (rank := place_of(text, wanted)) is not None]
-        if ranks and (best is None or (len(each.keys), min(ranks), position) < best):
-            best, name = (len(each.keys), min(ranks), position), column.name
+        if not ranks:
+            continue
+        place = (len(each.keys), min(ranks), bool(words.MINOR & set(each.all_words)), position)
+        if best is None or place < best:
+            best, name = place, column.name
     return name
 
 
 def _spellings(each: Field) -> list[str]:
     """Return the words that may name a field: its own, and where it is the amount in an object, the object's."""
-    own = each.joined
+    own = " ".join(words.without_minor(tuple(each.joined.split())))
     above = [" ".join(words.words(key)) for key in each.keys[:-1]]
-    if own in ("amount", "value", "cent amount", "n") or _LANGUAGE.fullmatch(own):
+    if own in ("", "amount", "value", "n") or _LANGUAGE.fullmatch(own):
         return above or [own]
     return [own]
 
@@ -70,7 +73,7 @@ def node_of(column: Column) -> Node:
 def is_unique(column: Column) -> bool:
     """Tell whether all values are different, as far as they were counted."""
     node = node_of(column)
-    return len(node.distinct) >= min(node.present, node.most_distinct)
+    return len(node.distinct) >= min(node.scalars or node.present, node.most_distinct)
 
 
 def demand(column: Column) -> None:
@@ -82,6 +85,6 @@ def demand(column: Column) -> None:
 
 def distinct_values(node: Node) -> str:
     """Say how many values are different."""
-    if node.present > len(node.distinct) == node.most_distinct:
+    if node.scalars > len(node.distinct) == node.most_distinct:
         return f"different in the first {len(node.distinct)}"
-    return "different in each" if len(node.distinct) == node.present else f"{len(node.distinct)} different"
+    return "different in each" if len(node.distinct) >= node.scalars else f"{len(node.distinct)} different"

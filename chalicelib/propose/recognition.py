@@ -8,6 +8,8 @@ from chalicelib.contracts.paths import JsonPath, Key, quoted_key
 from chalicelib.errors import shown
 from chalicelib.propose import comments, words
 from chalicelib.propose.column_types import PRECISION, SCALE, Typed, typed
+from chalicelib.propose.counting import is_nearly_all
+from chalicelib.propose.explanations import is_of_party, lists_not_taken, no_date, no_identity
 from chalicelib.propose.fields import Field, Kind, Scope, is_line, scopes
 from chalicelib.propose.layout import Layout
 from chalicelib.propose.limits import lines_out_of_reach, separate_records
@@ -35,6 +37,8 @@ MOST_COMMENTED_TABLES = 12
 MOST_COLUMNS = 1_000
 """Columns that are written, those commented out too: a contract.toml has at most a million bytes."""
 LONGEST_PATH = 300
+NEARLY = 20
+"""How many ranks further back what is in nearly all documents stands than what is in all of them."""
 UNSURE_IDENTITY = 15
 """From which rank on a name says little of whether it identifies a document."""
 LINEAGE = ("extra_fields", "source_key", "source_version", "source_modified_at", "record_number")
@@ -108,9 +112,12 @@ class _Recognition:
         self._version(main)
         self._roles(main)
         self._further_tables(rows)
+        for table in p.tables:
+            self._take_currencies(table)
+        p.looks += lists_not_taken(self._scopes, {table.scope.path for table in p.tables if table.taken})
         if self._truncated:
             p.looks.append(
-                f"{self._truncated} paths are too many, too deep or too long to be listed: they stay in extra_fields"
+                f"paths: {self._truncated} are too many, too deep or too long to be listed: they stay in extra_fields"
             )
         return p
 
@@ -261,12 +268,26 @@ class _Recognition:
             of_list = f"{prefix}_{wanted}" if prefix else "_".join(snake_case(key) for key in each.keys)
             whole = [snake_case(key) for key in each.keys]
             by_whole = "_".join((prefix, *whole) if prefix else whole)
-            name = names.name(wanted, of_list, by_whole) if not brief else names.name(of_list, by_whole)
+            spelled = (of_list, by_whole) if brief else (wanted, of_list, by_whole)
+            if kind.options.keys() & {"digits", "divide_by"} and _without_minor(wanted) != wanted:
+                others = {_column_name(other) for other in scope.fields if other is not each}
+                spelled = (*(name for name in map(_without_minor, spelled) if name not in others), *spelled)
+            name = names.name(*spelled)
             declared: dict[str, object] = {"path": _paths(each), "type": kind.type, **kind.options}
             if each.node.description:
                 declared["description"] = each.node.description
             taken = self._is_taken(each, scope, kind, small)
-            table.columns.append(Column(name, declared, comments.of_column(each, kind), kind.look, taken, each))
+            comment = comments.of_column(each, kind)
+            table.columns.append(Column(name, declared, comment, kind.look, taken, kind.is_said, each))
+
+    def _take_currencies(self, table: Table) -> None:
+        """Take the currencies that stand beside amounts that are taken: one tells nothing without the other."""
+        taken = [c.field for c in table.taken_columns() if c.field is not None]
+        beside = {id(each.parent) for each in taken if self._typed(each, table.scope).is_money}
+        for column in table.columns:
+            each = column.field
+            if each is not None and id(each.parent) in beside and words.is_currency(words.words(each.keys[-1])):
+                column.taken = column.taken or bool(each.node.currency_texts)
 
     def _is_taken(self, each: Field, scope: Scope, kind: Typed, small: bool) -> bool:
         """Tell whether a field becomes a column; the others stay in `extra_fields`, and in the text, commented out."""
@@ -316,10 +337,11 @@ class _Recognition:
             demand(column)
             p.identity = [column.name]
             node = node_of(column)
+            p.looks += self._missing("identity", column, node.identifiers)
             if not is_unique(column):
-                again = node.present - len(node.distinct)
+                again = node.scalars - len(node.distinct)
                 p.looks.append(
-                    f"identity: {again} of {node.present} documents have the {column.name} of another: the later "
+                    f"identity: {again} of {node.scalars} documents have the {column.name} of another: the later "
                     "replaces the earlier as a whole"
                 )
             elif (self._identity_rank(column) or 0) >= UNSURE_IDENTITY and (
@@ -332,7 +354,7 @@ class _Recognition:
             elif self._documents == 1:
                 p.looks.append(f"identity: {column.name} by its name alone, as the sample has one document")
             differs = "" if node.declared else f", {distinct_values(node)}"
-            p.reasons["identity"] = f"{column.declared['path']}: {self._always}{differs}"
+            p.reasons["identity"] = f"{column.declared['path']}: {self._in(node.identifiers)}{differs}"
             return
         pair = self._pair(main)
         if pair:
@@ -340,11 +362,35 @@ class _Recognition:
             p.reasons["identity"] = "the two keys of the documents"
             return
         p.identity = ["source_key", "record_number"]
-        p.reasons["identity"] = "no field is in every document and different in each"
+        almost = self._almost_identity(main)
+        columns = self._document_columns(main)
+        p.reasons["identity"] = no_identity(columns, self._documents, is_one_named=bool(almost or ranked))
         p.looks.append(
             "identity: no field identifies a document, so that its place in its file does, and a document that comes "
-            "again in another file is another one: name the column, or columns, that tell"
+            f"again in another file is another one: name the column, or columns, that tell{almost}"
         )
+
+    def _missing(self, role: str, column: Column, count: int) -> list[str]:
+        """Say that the few documents without a value for a role are rejected."""
+        lacking = self._documents - count
+        if lacking <= 0:
+            return []
+        are = "the other is" if lacking == 1 else "the others are"
+        path = column.declared.get("path", column.declared.get("outer"))
+        return [f"{role}: {path} is in {count} of {self._documents} documents: {are} rejected"]
+
+    def _in(self, count: int) -> str:
+        """Say in how many documents a value is."""
+        return self._always if count >= self._documents else f"in {count} of {self._documents} documents"
+
+    def _almost_identity(self, main: Table) -> str:
+        """Say which field named like an identity is in most documents, but in too few."""
+        there = [c for c in main.columns if self._identity_rank(c, self._documents / 2) is not None and is_unique(c)]
+        if not there:
+            return ""
+        best = min(there, key=lambda c: self._identity_rank(c, self._documents / 2) or 0)
+        count = node_of(best).identifiers
+        return f" ({best.declared['path']} is {self._in(count)}, {distinct_values(node_of(best))})"
 
     def _ranked_identities(self, main: Table) -> list[Column]:
         ranked: list[tuple[float, int, Column]] = []
@@ -354,22 +400,22 @@ class _Recognition:
                 ranked.append((rank, position, column))
         return [column for _, _, column in sorted(ranked, key=lambda each: each[:2])]
 
-    def _identity_rank(self, column: Column) -> float | None:
-        """Return how unlikely a column is the identity, None where it cannot be."""
+    def _identity_rank(self, column: Column, least: float | None = None) -> float | None:
+        """Return how unlikely a column is the identity, None where it cannot be.
+
+        It has to be in all documents, or nearly all; in `least` where that is given.
+        """
         each = column.field
         if each is None or each not in self._document.fields or each.kind is not Kind.SCALAR or len(each.keys) > 2:
             return None
         node = each.node
-        is_full = node.scalars == node.present == self._documents
-        if (
-            not is_full
-            or node.true
-            or node.false
-            or node.floats
-            or column.type not in ("identifier", "text", "integer")
-        ):
+        is_full = node.identifiers == node.present == self._documents
+        is_enough = is_nearly_all(node.identifiers, self._documents) if least is None else node.identifiers >= least
+        if not (is_full or is_enough) or column.type not in ("identifier", "text", "integer"):
             return None
         differs = is_unique(column)
+        if not is_full and not (differs or is_nearly_all(len(node.distinct), node.identifiers)):
+            return None
         rank = place_of(each.joined, words.IDENTITIES)
         if rank is None and each.joined.endswith((" id", " reference")) and not set(each.words) & words.PARTY:
             rank = 15 if each.joined.endswith("order id") else 40
@@ -377,7 +423,7 @@ class _Recognition:
             return None
         if node.longest_text > 100 or (each.joined in ("name", "key", "code") and len(each.keys) > 1):
             return None
-        return rank + 50 * (len(each.keys) - 1) + (0 if differs else 200)
+        return rank + 50 * (len(each.keys) - 1) + (0 if differs else 200) + (0 if is_full else NEARLY)
 
     def _pair(self, main: Table) -> list[Column]:
         """Return the two columns that DynamoDB calls partition key and sort key."""
@@ -393,8 +439,12 @@ class _Recognition:
 
     def _date(self, main: Table) -> None:
         p = self._proposal
-        dated = [c for c in main.columns if self._is_date(c)]
-        ranked = sorted((rank, i) for i, c in enumerate(dated) if (rank := date_rank(c, words.DATES)) is not None)
+        dated = [c for c in main.columns if self._is_date(c) and not is_of_party(c)]
+        ranked = sorted(
+            (rank + (0 if node_of(c).all_dates == self._documents else 4 * NEARLY), i)
+            for i, c in enumerate(dated)
+            if (rank := date_rank(c, words.DATES)) is not None
+        )
         full = [dated[i] for _, i in ranked if self._dates_documents(node_of(dated[i]))]
         column = full[0] if full else self._outer_date(main)
         if column is None:
@@ -402,24 +452,26 @@ class _Recognition:
             if column is not None:
                 p.looks.append(f"date: {column.name} was taken; no date is by its name the document's own")
         if column is None:
-            other = [dated[i] for _, i in ranked] or dated
-            p.reasons["date"] = "no date is in every document: the file's own last-modified time chooses the month"
-            hint = f" ({other[0].name} is in {node_of(other[0]).values} of {self._documents})" if other else ""
-            if other and self._dates_documents(node_of(other[0])):
-                p.reasons["date"] = "no date is by its name the document's own: the file's last-modified time is taken"
+            why, hint = no_date(self._document_columns(main), self._documents, self._latest_year)
+            p.reasons["date"] = f"{why}: the file's own last-modified time chooses the month"
             p.looks.append(f"date: {p.reasons['date']}{hint}")
             return
         demand(column)
         p.date = column.name
         node = node_of(column)
         first = min(each.first_year for each in (node.dates, node.number_dates) if each)
-        p.reasons["date"] = f"{column.declared.get('path', column.declared.get('outer'))}: {self._always}"
+        p.looks += self._missing("date", column, node.all_dates)
+        p.reasons["date"] = f"{column.declared.get('path', column.declared.get('outer'))}: {self._in(node.all_dates)}"
         if first < 2000:
             p.earliest = f"{max(first, 1):04}-01-01"
             p.looks.append(f"earliest: the sample has documents from before 2000, so that it is {p.earliest}")
         others = [c.name for c in full[1:3]]
         if others:
             p.reasons["date"] += f"; {', '.join(others)} would do as well"
+
+    def _document_columns(self, main: Table) -> list[Column]:
+        """Return the columns that are read of the document itself, and not of a list's elements."""
+        return [c for c in main.columns if c.field is not None and c.field in self._document.fields]
 
     def _is_date(self, column: Column) -> bool:
         each = column.field
@@ -432,9 +484,10 @@ class _Recognition:
         return len(each.keys) == 1 and not is_other and self._dates_documents(each.node)
 
     def _dates_documents(self, node: Node) -> bool:
-        """Tell whether a node has the date of every document, none of them too far ahead."""
+        """Tell whether a node has the date of every document, or nearly every, none of them too far ahead."""
         last = max((each.last_year for each in (node.dates, node.number_dates) if each), default=0)
-        return node.dates_in_all(self._documents) and last <= self._latest_year
+        is_in_all = node.all_dates == node.present == self._documents
+        return (is_in_all or is_nearly_all(node.all_dates, self._documents)) and last <= self._latest_year
 
     def _outer_date(self, main: Table) -> Column | None:
         """Return a date of the record around the document, as a new column."""
@@ -459,6 +512,7 @@ class _Recognition:
             f"of the record around the document; {comments.of_column(each, kind)}",
             kind.look,
             True,
+            kind.is_said,
             each,
         )
         main.columns.insert(0, column)
@@ -487,7 +541,7 @@ class _Recognition:
 
     def _roles(self, main: Table) -> None:
         p = self._proposal
-        document = [c for c in main.columns if c.field is not None and c.field in self._document.fields]
+        document = self._document_columns(main)
         p.total = first_of(document, words.TOTALS, lambda c: c.type == "decimal" and self._is_money(c))
         currencies = [
             c for c in document if c.field and words.is_currency(c.field.all_words) and node_of(c).currency_texts
@@ -564,6 +618,11 @@ def _column_name(each: Field) -> str:
     if is_amount and any(words.is_currency(words.words(key)) for key in each.siblings):
         parts.pop()
     return "_".join(parts) or "field"
+
+
+def _without_minor(name: str) -> str:
+    """Return the name of a column whose values are no longer in minor units."""
+    return "_".join(words.without_minor(tuple(name.split("_")))) or "amount"
 
 
 def _paths(each: Field) -> str | list[str]:

@@ -18,6 +18,7 @@ from chalicelib.documents.decompress import ByteStream
 from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.errors import shown
 from chalicelib.flatten.flattener import Lineage
+from chalicelib.propose.counting import counted
 from chalicelib.settings import Settings
 from chalicelib.writing.convert import Converted, Limits, convert
 
@@ -69,7 +70,7 @@ class Rejections:
             times = f"{count} rejected, the first" if count > 1 else "1 rejected,"
             yield f"{times} record {first.record_number}{where}: {first.reason}"
         if len(self.kinds) > MOST_REASONS:
-            yield f"{len(self.kinds) - MOST_REASONS} further reasons"
+            yield counted(len(self.kinds) - MOST_REASONS, "further reason")
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class Trial:
                 "send the array alone, or name another identity"
             )
         for table, rows in self.converted.rows.items():
-            yield f"  {table}: {rows} rows"
+            yield f"  {table}: {counted(rows, 'row')}"
         observations = self.converted.observations
         yield from (f"hint: {hint}" for hint in observations.hints(self.contract))
         if any(observations.unfilled(self.contract)):

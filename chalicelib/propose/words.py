@@ -36,6 +36,8 @@ _NOT_MONEY = word_set(
     "postcode city state version year month ship items units exchange decimals"
 )
 _BUT_MONEY = word_set("price amount cost money cents")
+MINOR = word_set("cent cents minor pence micros")
+"""Words of a key whose amounts are in minor units of their currency, or in millionths."""
 QUANTITY = word_set("quantity qty quantities units pieces")
 _PARTIAL = word_set(
     "canceled cancelled refunded shipped invoiced returned fulfillable fulfilled backordered current min max available "
@@ -358,6 +360,12 @@ def is_money(of: tuple[str, ...]) -> bool:
         return False
     excluded = found & _NOT_MONEY
     return not excluded or (excluded <= {"items", "service", "set", "lines", "ship"} and bool(found & _BUT_MONEY))
+
+
+def without_minor(of: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words without those that say minor units: total for total_cents, price for price_in_cents."""
+    left = [each for each in of if each not in MINOR]
+    return tuple(left[:-1] if len(left) < len(of) and left[-1:] == ["in"] else left)
 
 
 def is_quantity(of: tuple[str, ...]) -> bool:

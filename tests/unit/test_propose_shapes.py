@@ -360,8 +360,8 @@ def test_integers_beside_a_currency_stay_as_sent_and_are_said_to_be_looked_at() 
 
 def test_amounts_whose_name_says_cents_are_divided() -> None:
     made = proposed([{"id": 1, "date": "2024-01-02", "total_cents": 1099, "fee_micros": 1_500_000}])
-    assert made.column["total_cents"].minor_units == FixedDigits(2)
-    assert (made.column["fee_micros"].minor_units, made.column["fee_micros"].scale) == (FixedDigits(6), 6)
+    assert made.column["total"].minor_units == FixedDigits(2)
+    assert (made.column["fee"].minor_units, made.column["fee"].scale) == (FixedDigits(6), 6)
 
 
 def test_one_line_that_is_no_list_is_a_list_of_one() -> None:
