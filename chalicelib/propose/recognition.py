@@ -344,8 +344,10 @@ class _Recognition:
                     f"identity: {again} of {node.scalars} documents have the {column.name} of another: the later "
                     "replaces the earlier as a whole"
                 )
-            elif (self._identity_rank(column) or 0) >= UNSURE_IDENTITY and (
-                others := [each.name for each in ranked[1:3] if is_unique(each)]
+            elif (
+                node.identifiers == self._documents
+                and (self._identity_rank(column) or 0) >= UNSURE_IDENTITY
+                and (others := [each.name for each in ranked[1:3] if is_unique(each)])
             ):
                 p.looks.append(
                     f"identity: {column.name} was taken, and {' and '.join(others)} would do as well: documents with "
@@ -353,6 +355,8 @@ class _Recognition:
                 )
             elif self._documents == 1:
                 p.looks.append(f"identity: {column.name} by its name alone, as the sample has one document")
+            if len(column.field.keys if column.field else ()) > 1 and (almost := self._almost_identity(main)):
+                p.looks.append(f"identity: {column.name} was taken, as no key of the document itself is in all{almost}")
             differs = "" if node.declared else f", {distinct_values(node)}"
             p.reasons["identity"] = f"{column.declared['path']}: {self._in(node.identifiers)}{differs}"
             return
@@ -419,7 +423,11 @@ class _Recognition:
         rank = place_of(each.joined, words.IDENTITIES)
         if rank is None and each.joined.endswith((" id", " reference")) and not set(each.words) & words.PARTY:
             rank = 15 if each.joined.endswith("order id") else 40
-        if rank is None or (not differs and rank > 20):
+        if (
+            rank is None
+            or (not differs and rank > 20)
+            or set(each.all_words[: -len(each.joined.split())]) & words.PARTY
+        ):
             return None
         if node.longest_text > 100 or (each.joined in ("name", "key", "code") and len(each.keys) > 1):
             return None
