@@ -218,3 +218,15 @@ def test_a_customers_id_never_identifies_a_document() -> None:
     made = proposed(lines(*several))
     assert made.contract.identity == ("source_key", "record_number")
     assert any("(order_id is in 30 of 40 documents, different in each)" in look for look in made.proposal.looks)
+
+
+@pytest.mark.parametrize("fault", ["none", ["x"]])
+def test_a_list_of_lines_makes_the_rows_though_one_document_has_none(
+    fault: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    several = [order(number, items=[{"sku": "a", "qty": 1, "price": 2.5}]) for number in range(60)]
+    several[7]["items"] = fault
+    assert proposed(lines(*several)).rows == "items[]"
+    err = said(tmp_path, capsys, several)[1]
+    assert "look: rows: items[] holds objects but for 1 other value: documents with such are rejected" in err
+    assert "60 read, 59 loaded, 1 rejected" in err
