@@ -7,7 +7,7 @@ sent, a date without a zone is read as UTC, digits with leading zeros stay text.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chalicelib.contracts.paths import JsonPath, Key
@@ -68,8 +68,9 @@ def typed(of: Field, scope: Scope) -> Typed:
     if node.objects or node.lists:
         return Typed("json", _nulls(node, []), "values of several kinds")
     nulls: list[Any] = [False] if _false_is_none(node) else []
-    text = Typed("text", {"null": nulls} if nulls else {}, look=_date_look(of) or _amount_look(of))
-    return text.warned(_almost(of))
+    almost = _almost(of)
+    text = Typed("text", {"null": nulls} if nulls else {})
+    return text.warned(almost) if almost else replace(text, look=_date_look(of) or _amount_look(of))
 
 
 def _breaking(count: int, node: Node) -> int | None:
@@ -83,13 +84,14 @@ def _rejecting(breaking: int, node: Node, kind: str, instead: str = "make it tex
     if not breaking:
         return ""
     are = "the other is" if breaking == 1 else "the others are"
+    instead = instead.replace("them", "it") if breaking == 1 else instead
     return f"{kind} in {node.filled - breaking} of {node.filled}: {are} rejected; {instead}"
 
 
 def _almost(of: Field) -> str:
     """Say that a field which stays text is a date, or a number, in most of its values."""
     node = of.node
-    dates = node.all_dates if node.dates is not None else 0
+    dates = node.dates.count - node.dates.formats.get("none", 0) if node.dates is not None else 0
     numbers = node.all_numbers.count if words.is_money(of.words) or node.numbers is not None else 0
     count, kind = (dates, "a date") if dates >= numbers else (numbers, "a number")
     if not node.filled / 2 <= count < node.filled:

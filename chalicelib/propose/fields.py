@@ -88,6 +88,8 @@ class Scope:
     one_or_many: bool = False
     is_names: bool = False
     """The elements are names with values."""
+    others: int = 0
+    """How many values are no objects, in the list or in its stead: so few that they are the mistake."""
 
     @property
     def level(self) -> int:
@@ -162,6 +164,8 @@ def _kind(node: Node, keys: tuple[str, ...]) -> Kind | None:
     if is_map(node):
         return Kind.MAP
     if node.scalars:
+        if is_nearly_all(node.lists, node.filled) and node.items is not None and not node.objects:
+            return Kind.LIST
         # An empty object or list is no scalar, though it holds nothing.
         return Kind.MIXED if (node.objects or node.lists) and not _is_nearly_scalar(node, keys) else Kind.SCALAR
     if node.items is None:
@@ -188,10 +192,14 @@ def _visit_list(scope: Scope, node: Node, steps: tuple[Step, ...], keys: tuple[s
         element = element.children["M"]
         _open_below(scope, element, steps, keys, found, one_or_many)
         return
-    if not element.objects or element.scalars or element.lists or not element.children or is_map(element):
+    others = element.scalars + element.lists
+    if not element.objects or not element.children or is_map(element):
+        return
+    if others and not is_nearly_all(element.objects, element.filled):
         return
     names = node.stable_names
     below = Scope(steps, element, element.present, keys, parent=scope, one_or_many=one_or_many)
+    below.others = others + node.scalars
     if node.names is not None:
         below.is_names = True
         _add_named(scope, element, steps[:-1], keys, names, node)

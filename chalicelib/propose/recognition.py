@@ -8,7 +8,7 @@ from chalicelib.contracts.paths import JsonPath, Key, quoted_key
 from chalicelib.errors import shown
 from chalicelib.propose import comments, words
 from chalicelib.propose.column_types import PRECISION, SCALE, Typed, typed
-from chalicelib.propose.counting import is_nearly_all
+from chalicelib.propose.counting import counted, is_nearly_all
 from chalicelib.propose.explanations import is_of_party, lists_not_taken, no_date, no_identity
 from chalicelib.propose.fields import Field, Kind, Scope, is_line, scopes
 from chalicelib.propose.layout import Layout
@@ -183,7 +183,7 @@ class _Recognition:
             has_numbers = any(self._typed(each, scope).is_money for each in scope.fields if len(each.keys) <= 2)
             is_near = scope.level == 1 or (rows is not None and scope.parent in self._carriers(rows))
             is_wanted = not scope.is_names and (is_around or (is_near and has_numbers))
-            is_wanted = is_wanted and taken < MOST_TABLES
+            is_wanted = is_wanted and taken < MOST_TABLES and not (scope.others and not is_around)
             if not is_wanted and commented >= MOST_COMMENTED_TABLES:
                 continue
             taken, commented = taken + is_wanted, commented + (not is_wanted)
@@ -237,6 +237,12 @@ class _Recognition:
         _line_roles(table, self, taken_names)
         if is_main:
             self._look_at_kinds(scope)
+            p.looks += [
+                f"rows: {each.path} holds objects but for {counted(each.others, 'other value')}: documents with such "
+                "are rejected"
+                for each in scope.chain
+                if each.others
+            ]
         self._add_origins(table)
         return table
 
@@ -344,8 +350,10 @@ class _Recognition:
                     f"identity: {again} of {node.scalars} documents have the {column.name} of another: the later "
                     "replaces the earlier as a whole"
                 )
-            elif (self._identity_rank(column) or 0) >= UNSURE_IDENTITY and (
-                others := [each.name for each in ranked[1:3] if is_unique(each)]
+            elif (
+                node.identifiers == self._documents
+                and (self._identity_rank(column) or 0) >= UNSURE_IDENTITY
+                and (others := [each.name for each in ranked[1:3] if is_unique(each)])
             ):
                 p.looks.append(
                     f"identity: {column.name} was taken, and {' and '.join(others)} would do as well: documents with "
@@ -353,6 +361,8 @@ class _Recognition:
                 )
             elif self._documents == 1:
                 p.looks.append(f"identity: {column.name} by its name alone, as the sample has one document")
+            if len(column.field.keys if column.field else ()) > 1 and (almost := self._almost_identity(main)):
+                p.looks.append(f"identity: {column.name} was taken, as no key of the document itself is in all{almost}")
             differs = "" if node.declared else f", {distinct_values(node)}"
             p.reasons["identity"] = f"{column.declared['path']}: {self._in(node.identifiers)}{differs}"
             return
@@ -385,10 +395,12 @@ class _Recognition:
 
     def _almost_identity(self, main: Table) -> str:
         """Say which field named like an identity is in most documents, but in too few."""
-        there = [c for c in main.columns if self._identity_rank(c, self._documents / 2) is not None and is_unique(c)]
-        if not there:
+        ranked = [(self._identity_rank(c, self._documents / 2), i) for i, c in enumerate(main.columns)]
+        there = [(rank, main.columns[i]) for rank, i in ranked if rank is not None and is_unique(main.columns[i])]
+        partly = [each for each in there if node_of(each[1]).identifiers < self._documents]
+        if not partly:
             return ""
-        best = min(there, key=lambda c: self._identity_rank(c, self._documents / 2) or 0)
+        best = min(partly, key=lambda each: each[0])[1]
         count = node_of(best).identifiers
         return f" ({best.declared['path']} is {self._in(count)}, {distinct_values(node_of(best))})"
 
@@ -419,7 +431,8 @@ class _Recognition:
         rank = place_of(each.joined, words.IDENTITIES)
         if rank is None and each.joined.endswith((" id", " reference")) and not set(each.words) & words.PARTY:
             rank = 15 if each.joined.endswith("order id") else 40
-        if rank is None or (not differs and rank > 20):
+        is_partys = any(set(words.words(key)) & words.PARTY for key in each.keys[:-1])
+        if rank is None or (not differs and rank > 20) or is_partys:
             return None
         if node.longest_text > 100 or (each.joined in ("name", "key", "code") and len(each.keys) > 1):
             return None

@@ -51,7 +51,7 @@ def test_what_nearly_all_documents_have_is_said_to_reject_the_others(
     status, err = said(tmp_path, capsys, orders(400))
     assert "look: identity: order_id is in 399 of 400 documents: the other is rejected" in err
     assert "look: date: order_date is in 399 of 400 documents: the other is rejected" in err
-    assert "look at total_amount: a number in 399 of 400: the other is rejected; make it text to take them" in err
+    assert "look at total_amount: a number in 399 of 400: the other is rejected; make it text to take it" in err
     assert "400 read, 397 loaded, 3 rejected" in err
     assert status == 1
 
@@ -209,3 +209,24 @@ def test_counts_of_one_are_said_in_the_singular(tmp_path: Path, capsys: pytest.C
     assert "up to 1 digit and 1 decimal" in text
     assert "lines[]: 1 element in 1 document." in text
     assert re.findall(r"\b1 (?:documents|elements|decimals|digits|columns|tables|rows|lines)\b", err + text) == []
+
+
+def test_a_customers_id_never_identifies_a_document() -> None:
+    several = [order(number, customer={"id": number}) for number in range(40)]
+    for each in several[::4]:
+        del each["order_id"]
+    made = proposed(lines(*several))
+    assert made.contract.identity == ("source_key", "record_number")
+    assert any("(order_id is in 30 of 40 documents, different in each)" in look for look in made.proposal.looks)
+
+
+@pytest.mark.parametrize("fault", ["none", ["x"]])
+def test_a_list_of_lines_makes_the_rows_though_one_document_has_none(
+    fault: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    several = [order(number, items=[{"sku": "a", "qty": 1, "price": 2.5}]) for number in range(60)]
+    several[7]["items"] = fault
+    assert proposed(lines(*several)).rows == "items[]"
+    err = said(tmp_path, capsys, several)[1]
+    assert "look: rows: items[] holds objects but for 1 other value: documents with such are rejected" in err
+    assert "60 read, 59 loaded, 1 rejected" in err

@@ -102,7 +102,9 @@ def rejecting(made: Proposed) -> set[str]:
     for role, names in (("identity", p.identity), ("date", [p.date])):
         if any(look.startswith(f"{role}: ") and "rejected" in look for look in p.looks):
             columns += [p.main.column(name) for name in names]
-    return {str(column.declared["path"]).split(".")[0].split("[")[0] for column in columns}
+    rows = [str(p.main.scope.path)] if any(look.startswith("rows: ") and "rejected" in look for look in p.looks) else []
+    paths = [*rows, *(str(column.declared["path"]) for column in columns)]
+    return {path.split(".")[0].split("[")[0] for path in paths}
 
 
 def assert_loads_but_for_what_is_said(made: Proposed, content: bytes) -> None:
