@@ -14,7 +14,7 @@ from chalicelib.contracts.paths import JsonPath, Key
 from chalicelib.propose import scalars, words
 from chalicelib.propose.counting import is_nearly_all
 from chalicelib.propose.fields import Field, Kind, Scope
-from chalicelib.propose.profile import Dates, Node, Numbers
+from chalicelib.propose.profile import Dates, Node, Numbers, orders_of
 
 PRECISION = 18
 SCALE = 4
@@ -134,11 +134,12 @@ def _date(of: Field, scope: Scope) -> Typed | None:
     mixed = _mixed_dates(of)
     if mixed is not None or dates is None:
         return mixed
-    formats = {each for each in dates.formats if not each.startswith("ambiguous")}
-    breaking = _breaking(sum(dates.formats[each] for each in formats), node)
+    settled = dates.settled
+    formats = {each for each in settled if not each.startswith("ambiguous")}
+    breaking = _breaking(sum(settled[each] for each in formats), node)
     if breaking is None or formats == {"none"} or (breaking and words.is_identifier(of.words)):
         return None
-    few = _rejecting(breaking, node, "a date")
+    few = "; ".join(filter(None, (_rejecting(breaking, node, "a date"), _order_look(dates))))
     zeros = [mask.replace("9", "0") for mask in dates.masks] if "none" in formats else []
     zeros = [zero for zero in zeros if zero.startswith("0000-00-00")]
     options = {} if formats - {"none"} <= _ISO else {"format": _formats(formats - {"none"})}
@@ -204,15 +205,24 @@ def _masks(dates: Dates) -> str:
     return ", ".join(dates.masks)
 
 
+def _order_look(dates: Dates) -> str:
+    """Say that day and month of some dates are read as those of others that can be read in but one way."""
+    settled = dates.settled
+    for name, count in dates.formats.items():
+        if name not in settled:
+            (order,) = (each for each in orders_of(name) if each in settled)
+            first = "day" if order.startswith("%d") else "month"
+            return f"{first} first, as in {dates.formats[order]}: {count} others could be read either way"
+    return ""
+
+
 def _date_look(of: Field) -> str:
     dates = of.node.dates
     if dates is None:
         return ""
-    ambiguous = next((each for each in dates.formats if each.startswith("ambiguous")), None)
+    ambiguous = next((each for each in dates.settled if each.startswith("ambiguous")), None)
     if ambiguous and dates.count == of.node.scalars:
-        separator, clock = ambiguous.removeprefix("ambiguous ")[0], ambiguous.removeprefix("ambiguous ")[1:]
-        month_first = separator.join(("%m", "%d", "%Y")) + clock
-        day_first = separator.join(("%d", "%m", "%Y")) + clock
+        month_first, day_first = orders_of(ambiguous)
         return f'day and month cannot be told apart: type = "timestamp", format = "{month_first}" or "{day_first}"'
     return f"{dates.count} of {of.node.scalars} are dates, the others are not"
 

@@ -51,7 +51,7 @@ def no_date(columns: list[Column], documents: int, latest_year: int) -> tuple[st
             continue
         if _last_year(node) > latest_year:
             return f"{is_in_every} some are after {latest_year}, which no load takes", ""
-        if node.dates is not None and any(each.startswith("ambiguous") for each in node.dates.formats):
+        if node.dates is not None and any(each.startswith("ambiguous") for each in node.dates.settled):
             return f"{is_in_every} day and month cannot be told apart", ""
         return f"{is_in_every} its numbers are of several sizes", ""
     named = [c for c in full if not is_of_party(c)]

@@ -80,6 +80,14 @@ class Numbers:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
+def orders_of(name: str) -> tuple[str, ...]:
+    """Return the formats that an ambiguous one may be, month first and day first; nothing for any other."""
+    if not name.startswith("ambiguous "):
+        return ()
+    separator, clock = name.removeprefix("ambiguous ")[0], name.removeprefix("ambiguous ")[1:]
+    return tuple(separator.join((*order, "%Y")) + clock for order in (("%m", "%d"), ("%d", "%m")))
+
+
 @dataclass(slots=True)
 class Dates:
     """Values of one path that are dates by their shape, by format."""
@@ -93,6 +101,23 @@ class Dates:
     def count(self) -> int:
         """How many values are dates."""
         return sum(self.formats.values())
+
+    @property
+    def settled(self) -> dict[str, int]:
+        """How many are of each format, ambiguous ones as those read that can be read in but one way.
+
+        Where day and month of 05/06/2024 could be either, 13/06/2024 settles it, if such are one in four of the
+        others and none has the other order.
+        """
+        settled = {name: count for name, count in self.formats.items() if not name.startswith("ambiguous")}
+        for name, count in self.formats.items():
+            orders = orders_of(name)
+            proven = [each for each in orders if each in settled]
+            if len(proven) == 1 and 4 * self.formats[proven[0]] >= count:
+                settled[proven[0]] += count
+            elif orders:
+                settled[name] = count
+        return settled
 
     def add(self, shape: DateShape, count: int = 1) -> None:
         """Count a date."""
@@ -203,7 +228,7 @@ class Node:
     @property
     def all_dates(self) -> int:
         """How many are dates: texts and numbers, those that stand for none or are ambiguous aside."""
-        texts = self.dates.formats if self.dates is not None else {}
+        texts = self.dates.settled if self.dates is not None else {}
         numbers = self.number_dates.count if self.number_dates is not None else 0
         return numbers + sum(
             count for name, count in texts.items() if name != "none" and not name.startswith("ambiguous")

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.contract import Nulls, Type
+from chalicelib.contracts.contract import Nulls, Strptime, Type
 from chalicelib.propose.__main__ import main
-from tests.unit.proposing import lines, payload, proposed
+from tests.unit.proposing import lines, payload, proposed, refused
 
 
 def order(number: int, **more: Any) -> dict[str, Any]:
@@ -230,3 +230,16 @@ def test_a_list_of_lines_makes_the_rows_though_one_document_has_none(
     err = said(tmp_path, capsys, several)[1]
     assert "look: rows: items[] holds objects but for 1 other value: documents with such are rejected" in err
     assert "60 read, 59 loaded, 1 rejected" in err
+
+
+@pytest.mark.parametrize(
+    ("date", "pattern"), [("{day:02}/{month:02}/2024", "%d/%m/%Y"), ("{month}-{day}-2024 10:11", "%m-%d-%Y %H:%M")]
+)
+def test_dates_that_can_be_read_in_but_one_way_settle_those_that_cannot(date: str, pattern: str) -> None:
+    days = [{"day": number % 28 + 1, "month": number % 12 + 1} for number in range(60)]
+    several = [order(number, order_date=date.format(**of)) for number, of in enumerate(days)]
+    made = proposed(lines(*several))
+    assert (made.contract.date, made.column["order_date"].formats) == ("order_date", (Strptime(pattern),))
+    (look,) = (column.look for _, column in made.proposal.looked_at())
+    assert "others could be read either way" in look
+    assert refused(made.contract, made.documents) == []
