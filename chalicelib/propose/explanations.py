@@ -47,9 +47,9 @@ def no_date(columns: list[Column], documents: int, latest_year: int) -> tuple[st
         return "no date is in every document", f" ({_named([best])} is a date in {count} of {documents} documents)"
     for column in full:
         node, is_in_every = node_of(column), f"{_named([column])} is a date in every document, and"
-        if is_of_party(column) or (column.type in ("date", "timestamp") and _last_year(node) <= latest_year):
+        if is_of_party(column) or (column.type in ("date", "timestamp") and not node.dates_after(latest_year)):
             continue
-        if _last_year(node) > latest_year:
+        if node.dates_after(latest_year):
             return f"{is_in_every} some are after {latest_year}, which no load takes", ""
         if node.dates is not None and any(each.startswith("ambiguous") for each in node.dates.settled):
             return f"{is_in_every} day and month cannot be told apart", ""
@@ -77,10 +77,6 @@ def lists_not_taken(scopes: list[Scope], taken: set[str]) -> list[str]:
 def _holds_objects(each: Field) -> bool:
     items = each.node.items
     return each.kind in (Kind.LIST, Kind.MIXED) and each.node.lists > 0 and items is not None and items.objects > 0
-
-
-def _last_year(node: Node) -> int:
-    return max((each.last_year for each in (node.dates, node.number_dates) if each), default=0)
 
 
 def _dates(node: Node, of: Field) -> int:

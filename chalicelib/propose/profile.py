@@ -29,6 +29,7 @@ MOST_IDENTITIES = 20_000
 IDENTITY_PATHS = 40
 IDENTITY_DEPTH = 3
 MOST_KINDS = 12
+MOST_YEARS = 100
 LONGEST_KEY = 200
 MOST_NAMES = 40
 
@@ -94,8 +95,14 @@ class Dates:
 
     formats: dict[str, int] = field(default_factory=dict)
     masks: dict[str, None] = field(default_factory=dict)
+    years: dict[int, int] = field(default_factory=dict)
+    """How many are of each year, as far as there is room."""
     first_year: int = 9999
     last_year: int = 0
+
+    def after(self, year: int) -> int:
+        """Return how many are later than a year."""
+        return max(sum(count for each, count in self.years.items() if each > year), self.last_year > year)
 
     @property
     def count(self) -> int:
@@ -127,11 +134,18 @@ class Dates:
         if len(self.masks) < 3:
             self.masks[shape.mask] = None
         if shape.format != "none":
+            self._add_year(shape.year, count)
             self.first_year = min(self.first_year, shape.year)
             self.last_year = max(self.last_year, shape.year)
 
+    def _add_year(self, year: int, count: int) -> None:
+        if year in self.years or len(self.years) < MOST_YEARS:
+            self.years[year] = self.years.get(year, 0) + count
+
     def merge(self, other: Dates) -> None:
         """Add another's counts."""
+        for year, count in other.years.items():
+            self._add_year(year, count)
         for name, count in other.formats.items():
             if name in self.formats or len(self.formats) < MOST_KINDS:
                 self.formats[name] = self.formats.get(name, 0) + count
@@ -233,6 +247,10 @@ class Node:
         return numbers + sum(
             count for name, count in texts.items() if name != "none" and not name.startswith("ambiguous")
         )
+
+    def dates_after(self, year: int) -> int:
+        """Return how many dates are later than a year."""
+        return sum(each.after(year) for each in (self.dates, self.number_dates) if each is not None)
 
     @property
     def element(self) -> Node:

@@ -474,6 +474,11 @@ class _Recognition:
         node = node_of(column)
         first = min(each.first_year for each in (node.dates, node.number_dates) if each)
         p.looks += self._missing("date", column, node.all_dates)
+        if late := node.dates_after(self._latest_year):
+            p.looks.append(
+                f"date: {column.name} is after {self._latest_year} in {late} of {self._documents} documents, which no "
+                "load takes: rejected"
+            )
         p.reasons["date"] = f"{column.declared.get('path', column.declared.get('outer'))}: {self._in(node.all_dates)}"
         if first < 2000:
             p.earliest = f"{max(first, 1):04}-01-01"
@@ -497,10 +502,9 @@ class _Recognition:
         return len(each.keys) == 1 and not is_other and self._dates_documents(each.node)
 
     def _dates_documents(self, node: Node) -> bool:
-        """Tell whether a node has the date of every document, or nearly every, none of them too far ahead."""
-        last = max((each.last_year for each in (node.dates, node.number_dates) if each), default=0)
-        is_in_all = node.all_dates == node.present == self._documents
-        return (is_in_all or is_nearly_all(node.all_dates, self._documents)) and last <= self._latest_year
+        """Tell whether a node has the date of every document, or nearly every, those too far ahead not counted."""
+        dated = node.all_dates - node.dates_after(self._latest_year)
+        return dated == node.present == self._documents or is_nearly_all(dated, self._documents)
 
     def _outer_date(self, main: Table) -> Column | None:
         """Return a date of the record around the document, as a new column."""

@@ -243,3 +243,14 @@ def test_dates_that_can_be_read_in_but_one_way_settle_those_that_cannot(date: st
     (look,) = (column.look for _, column in made.proposal.looked_at())
     assert "others could be read either way" in look
     assert refused(made.contract, made.documents) == []
+
+
+def test_one_date_too_far_ahead_leaves_the_date_to_the_other_documents(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    several = [order(number) for number in range(60)]
+    several[7]["order_date"] = "9999-12-31T00:00:00Z"
+    assert proposed(lines(*several)).contract.date == "order_date"
+    err = said(tmp_path, capsys, several)[1]
+    assert "in 1 of 60 documents, which no load takes: rejected" in err
+    assert "60 read, 59 loaded, 1 rejected" in err
