@@ -51,11 +51,12 @@ destroy: $(READY) ## take a stage away: STAGE=dev; bucket and data stay, unless 
 test: $(READY) ## all tests but the slow ones
 	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
-test-fast: $(READY) ## tests in memory, in half a minute: nothing started, no deploy
+test-fast: $(READY) ## tests in memory, in a minute: nothing started, no deploy
 	@$(BIN)/python -m pytest tests/unit tests/app -m "not slow and not aws and not thorough" -n 2 --dist loadfile
 
 test-slow: $(READY) ## the slow proof
 	@$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
+	@$(BIN)/python -m pytest tests/unit -m "thorough and not slow" -n 2 --dist loadfile --hypothesis-profile many
 
 check: lint types check-contracts ## format, lint, types, layers, generated docs, your contracts
 

@@ -7,9 +7,10 @@ import gzip
 import io
 import itertools
 import json
+import shlex
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -118,16 +119,27 @@ def _keep(folder: Path) -> Path:
 
 
 def _next(file: Path, name: str, contract: str, kept: Path | None) -> Iterator[str]:
+    quoted = shlex.quote(str(file))
     yield "Everything was stopped and removed. What to do next:"
     yield ""
     if kept:
         yield f"  look at the lines marked LOOK in {kept / FILE_NAME}, and delete the # of the columns you want"
         name = kept.name
     elif not contract:
-        yield f"  make try FILE={file} KEEP=1     writes the contract into the project, as {CONTRACTS / name}/"
+        yield f"  make try FILE={quoted} KEEP=1     writes the contract into the project, as {CONTRACTS / name}/"
         return
-    yield f"  make try FILE={file} CONTRACT={name}     tries the file again, by the contract as it then is"
+    yield f"  make try FILE={quoted} CONTRACT={name}     tries the file again, by the contract as it then is"
     yield "  make deploy STAGE=dev BUCKET=...     deploys it into your AWS account, beside the others"
+
+
+def fitting(widths: Mapping[str, int], room: int) -> list[str]:
+    """Return the names that fit beside each other, in their order, at least the first: one that is too wide is left."""
+    names: list[str] = []
+    for name, width in widths.items():
+        if width <= room or not names:
+            names.append(name)
+            room -= width
+    return names
 
 
 def _counted(count: int, what: str) -> str:
@@ -168,7 +180,7 @@ class _Trial:
             if hint not in self.said:
                 self.progress.say(f"    hint: {hint}")
         if entry.quarantine and counts.orders_rejected:
-            self._show_rejected(entry.quarantine)
+            self._show_rejected(entry.quarantine, counts.orders_rejected)
         if not counts.orders_loaded:
             return False
         with self.progress.step("Count the rows of each table"):
@@ -199,11 +211,13 @@ class _Trial:
             is_gzip = opened.read(2) == b"\x1f\x8b"
         return f"{self.file.name}.json{'.gz' * is_gzip}"
 
-    def _show_rejected(self, key: str) -> None:
+    def _show_rejected(self, key: str, count: int) -> None:
         body = self.running.s3.get_object(Bucket=self.dataset.bucket, Key=key)["Body"]
         with gzip.open(body) as lines:
             few = [json.loads(line) for line in itertools.islice(lines, FEW_REJECTED)]
         self.progress.console.print(rejected_table(few, "document"))
+        if count > len(few):
+            self.progress.say(f"    {_counted(count - len(few), 'document')} more")
 
     def _ask_saved(self, query: SavedQuery) -> None:
         """Ask a saved query, with the values of the first document for parameters that have to be given."""
@@ -234,16 +248,15 @@ class _Trial:
 
         Of rows as they lie in the table, what identifies a document comes first, then its line, then the rest.
         """
-        shown: list[str] = []
-        width = 4
         filled = [(i, c) for i, c in enumerate(columns) if any(row[i] is not None for row in rows) or not rows]
         if set(columns) <= self.contract.main.by_name.keys():
             filled.sort(key=lambda each: self._rank(each[1]))
-        for i, column in filled:
-            width += 2 + max(len(column), *(len(cut(short(row[i]), LONGEST)) for row in rows), 0)
-            if column not in _ASIDE and (width <= self.progress.console.width or not shown):
-                shown.append(column)
-        return shown
+        widths = {
+            column: 2 + max(len(column), *(len(cut(short(row[i]), LONGEST)) for row in rows), 0)
+            for i, column in filled
+            if column not in _ASIDE
+        }
+        return fitting(widths, self.progress.console.width - 4)
 
     def _rank(self, name: str) -> int:
         """Return how late a column of the main table is shown."""

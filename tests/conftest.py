@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import botocore.loaders
 import pytest
 from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
 from chalicelib.contracts import registry
 from tests.contracts import lay
+from tests.examples import MANY  # noqa: F401  (registers the profile before hypothesis loads it)
 
 SHARED = "tests/local/shared/"
 LONG = re.compile(r"\bmark\.(thorough|aws)\b")
@@ -40,6 +43,10 @@ class Scheduling(LoadFileScheduling):  # type: ignore[misc]
         if scope == SHARED:
             return 0
         return 1 if LONG.search((self.config.rootpath / scope).read_text("utf-8")) else 2
+
+
+botocore.loaders.create_loader = cache(botocore.loaders.create_loader)
+"""What AWS's services look like is read once for all clients: each session by itself takes a tenth of a second."""
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -126,8 +126,11 @@ def flatten_file(source: str, output: Path, rejects: Path | None, contract: Cont
 
 
 def _earlier_files(output: Path, contract: Contract, identity: str) -> set[str]:
-    """Return the files of a source below `output`, by their paths in it."""
-    patterns = [f"{folder}{table.partition.name}=*/*" for table, folder in _folders(contract).items()]
+    """Return the files of a source below `output`, by their paths in it.
+
+    A table that is the only one has no folder of its own, and gets one once there is a second: both are looked at.
+    """
+    patterns = [f"{folder}{each.partition.name}=*/*" for each in contract.tables for folder in ("", f"{each.name}/")]
     files = [file for pattern in patterns for file in output.glob(pattern)]
     return {file.relative_to(output).as_posix() for file in files if is_of(file.name, identity)}
 

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 from unittest import mock
 
@@ -134,16 +135,22 @@ class Body:
         return self.content
 
 
+@cache
+def signing_client() -> Any:
+    """Return the one client that signs the links of every test: it makes no call, and takes longer than most of them to
+    make.
+    """
+    return link_client(aws_access_key_id="x", aws_secret_access_key="x", region_name="eu-central-1")
+
+
 class FakeS3:
     """Objects in memory, links by a real client that makes no call. `fails` is raised by every call."""
 
     def __init__(self) -> None:
         self.objects: dict[str, tuple[bytes, datetime]] = {}
         self.fails: Exception | None = None
-        keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "eu-central-1"}
-        self._links = link_client(**keys)
-        self.generate_presigned_post = self._links.generate_presigned_post
-        self.generate_presigned_url = self._links.generate_presigned_url
+        self.generate_presigned_post = signing_client().generate_presigned_post
+        self.generate_presigned_url = signing_client().generate_presigned_url
 
     def put(self, key: str, content: bytes, at: datetime = NOW) -> None:
         self.objects[key] = (content, at)

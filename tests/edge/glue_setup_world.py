@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from typing import Any, cast
 
 import boto3
-import botocore.session
-from botocore.loaders import create_loader
 from moto import mock_aws
+from moto.iam.aws_managed_policies import aws_managed_policies_data
+from moto.iam.models import AWSManagedPolicy, iam_backends
 
 from chalicelib.contracts.contract import Contract
 from chalicelib.settings import Settings
@@ -19,6 +21,7 @@ from chalicelib.stage import Stage
 from glue_setup import foundations
 from glue_setup.alarms import alarms, needs_data
 from glue_setup.clients import Clients
+from glue_setup.crawler import MANAGED_POLICY
 from glue_setup.resource import Resource
 from glue_setup.target import Target
 from tests.contracts import ORDERS, datasets_of
@@ -26,8 +29,6 @@ from tests.contracts import ORDERS, datasets_of
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
 BUCKET = "orders-etl-test"
-LOADER = create_loader()
-"""What AWS's services look like, read once for the clients of every world."""
 READS = re.compile(r"(Get|List|Head|Describe)")
 
 
@@ -83,9 +84,7 @@ class World:
     def __init__(self, **settings: Any) -> None:
         self.settings = Settings(bucket=BUCKET, **settings)
         self.app, self.name = "orders-etl", "test"
-        core = botocore.session.Session()
-        core.register_component("data_loader", LOADER)
-        self.session = boto3.Session(region_name=REGION, botocore_session=core)
+        self.session = boto3.Session(region_name=REGION)
         self.s3 = self.client("s3")
         self.glue = self.client("glue")
         self.iam = self.client("iam")
@@ -164,9 +163,18 @@ class World:
         self.settings = replace(self.settings, **settings)
 
 
+@cache
+def _managed_by_aws() -> dict[str, Any]:
+    """Return the policies managed by AWS that a world knows: the crawler's and one of others."""
+    policies = json.loads(aws_managed_policies_data)
+    return {name: policies[name] for name in (MANAGED_POLICY.rpartition("/")[2], "ReadOnlyAccess")}
+
+
 @contextlib.contextmanager
 def world(**settings: Any) -> Iterator[World]:
-    # Without this moto knows no policy that AWS manages, such as the crawler's role has; it takes seconds to load.
-    crawls = settings.get("catalog_mode") == "crawler"
-    with mock_aws(config={"iam": {"load_aws_managed_policies": crawls}}):
+    """Play AWS with moto. Of the policies managed by AWS it knows two: all of them take a second to load."""
+    with mock_aws(config={"iam": {"load_aws_managed_policies": False}}):
+        for name, data in _managed_by_aws().items():
+            policy = AWSManagedPolicy.from_data(name, ACCOUNT, REGION, data)
+            iam_backends[ACCOUNT]["aws"].managed_policies[policy.arn] = policy
         yield World(**settings)

@@ -11,11 +11,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from chalicelib.aws.athena import Athena
@@ -246,9 +244,9 @@ class Roles:
         ]["Arn"]
         iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps(policy))
         got = self.stage.aws.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
-        session = boto3.Session(got["AccessKeyId"], got["SecretAccessKey"], got["SessionToken"], self.stage.aws.region)
-        config = Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1})
-        return lambda service: session.client(service, endpoint_url=self.stage.aws.endpoint_url, config=config)
+        names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+        credentials = dict(zip(names, (got["AccessKeyId"], got["SecretAccessKey"], got["SessionToken"]), strict=True))
+        return lambda service: self.stage.aws.client(service, credentials)
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from local.emulator import PROJECT
+from local.trial import fitting
 from tests.local.product import clone
 
 pytestmark = pytest.mark.aws
@@ -121,3 +122,8 @@ def test_a_contract_that_is_not_there_is_told_with_those_that_are(tmp_path: Path
     assert status == 1
     assert "there is no contract 'nowhere'" in said
     assert "orders" in said.splitlines()[-1]
+
+
+def test_a_column_that_is_too_wide_takes_no_room_from_those_behind_it() -> None:
+    assert fitting({"id": 10, "note": 90, "total": 12, "currency": 10}, 30) == ["id", "total"]
+    assert fitting({"note": 90, "total": 12}, 30) == ["note"]

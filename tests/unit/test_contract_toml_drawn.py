@@ -19,6 +19,7 @@ from chalicelib.contracts.toml_lines import Location, lines
 from chalicelib.errors import ContractError
 from tests.contract_text import as_toml, dumped, values
 from tests.drawn_contracts import ANY_TEXT, completed, declared_contracts
+from tests.examples import examples
 
 pytestmark = pytest.mark.thorough
 
@@ -105,7 +106,7 @@ def test_a_text_with_anything_changed_is_read_or_named_its_faults(declared: Cont
     )
 
 
-@settings(max_examples=300, deadline=None)
+@examples(120, many=300)
 @given(st.text(max_size=40) | st.text("[]{}=\"'.,#\n ab1", max_size=40))
 def test_any_text_is_read_or_named_its_faults(text: str) -> None:
     _assert_read_or_named(text)
@@ -141,7 +142,7 @@ def test_every_value_of_a_text_has_a_line(declared: Contract) -> None:
         assert json.dumps(key, ensure_ascii=False)[1:-1] in text.split("\n")[by_location[location] - 1]
 
 
-@settings(max_examples=500, deadline=None)
+@examples(200, many=500)
 @given(st.text(max_size=20) | st.text('[]."=\\ab10 ', max_size=20))
 def test_any_text_is_a_path_that_is_printed_and_read_back_or_none(text: str) -> None:
     try:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.contracts.reading import read_text
 from tests.builders import LINEAGE, Rows, flattened_tables
+from tests.examples import examples
 from tests.unit import third_reading
 from tests.unit.drawn_contracts import DrawnContract
 
@@ -40,14 +41,14 @@ def assert_third_agrees(text: str, records: list[str], tables: dict[str, Rows], 
 
 
 @pytest.mark.thorough
-@settings(max_examples=300, deadline=None)
+@examples(120, many=300)
 @given(seeds, st.sampled_from([0.05, 0.2, 0.2, 0.6]))
 def test_odd_and_broken_documents_of_any_contract_come_out_the_same_either_way(seed: int, ugliness: float) -> None:
     assert_ways_agree(DrawnContract(seed), ugliness)
 
 
 @pytest.mark.thorough
-@settings(max_examples=200, deadline=None)
+@examples(80, many=200)
 @given(seeds)
 def test_sound_documents_of_any_contract_come_out_the_same_either_way(seed: int) -> None:
     assert_ways_agree(DrawnContract(seed), 0)

@@ -7,7 +7,7 @@ import json
 import tracemalloc
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.documents.decompress import Source
@@ -15,6 +15,7 @@ from chalicelib.documents.records import Records
 from chalicelib.errors import UnreadableFile
 from chalicelib.flatten.flattener import records_of
 from tests.contracts import ORDERS
+from tests.examples import examples
 from tests.unit.reading import WRAPPINGS, pretty, raw_of, read
 
 A, B, C = b'{"order_id":1}', b'{"order_id":2,"x":"\\"orders\\":[}"}', b'{"order_id":3,"orders":[{"order_id":4}]}'
@@ -35,7 +36,7 @@ def laid_out(piece: bytes | tuple[bytes, list[bytes], bytes, bytes]) -> tuple[by
 
 
 @pytest.mark.thorough
-@settings(max_examples=400, deadline=None)
+@examples(160, many=400)
 @given(
     st.lists(orders | envelopes, min_size=1, max_size=10),
     st.sampled_from(JOINS),
@@ -183,7 +184,7 @@ def outcome(file: bytes, chunk_bytes: int) -> object:
 
 
 @pytest.mark.thorough
-@settings(max_examples=400, deadline=None)
+@examples(160, many=400)
 @given(st.lists(st.sampled_from(PIECES), max_size=14), st.booleans())
 def test_whatever_a_file_holds_it_is_read_the_same_in_chunks_of_any_size(pieces: list[bytes], lines: bool) -> None:
     file = (A + b"\n" if lines else b"") + b"".join(pieces)

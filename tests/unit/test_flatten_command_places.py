@@ -110,3 +110,18 @@ def test_rejects_of_a_good_file_are_an_empty_file(tmp_path: Path) -> None:
     (tmp_path / "good.json").write_text(json.dumps(ORDER))
     assert main([str(tmp_path / "good.json"), "-o", str(tmp_path / "out"), "--rejects", str(tmp_path / "r")]) == 0
     assert (tmp_path / "r").read_bytes() == b""
+
+
+def test_a_contract_that_gets_or_loses_its_second_table_leaves_no_row_twice(tmp_path: Path, source: Path) -> None:
+    one = '[document]\nidentity = "id"\ndate = "at"\n[tables.ones]\n[tables.ones.columns]\n'
+    one += 'id = { path = "order_id", type = "identifier", required = true }\n'
+    one += 'at = { path = "order_date", type = "date" }\n'
+    more = '[tables.others]\nrows = "l[]"\n[tables.others.columns]\nk = { path = "l[].k", type = "text" }\n'
+    source.write_text(json.dumps([ORDER]))
+    (tmp_path / "one.toml").write_text(one)
+    (tmp_path / "two.toml").write_text(one + more)
+    out = tmp_path / "out"
+    for contract, folder in (("one.toml", ""), ("two.toml", "ones"), ("one.toml", "")):
+        assert main([str(source), "-o", str(out), "--contract", str(tmp_path / contract)]) == 0
+        (file,) = {path.parent.parent for path in out.rglob("*.parquet") if "others" not in path.parts}
+        assert file == (out / folder if folder else out)

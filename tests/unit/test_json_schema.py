@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -25,6 +25,7 @@ from chalicelib.flatten.strict import StrictDecoder
 from tests.contracts import NAMES, ORDERS
 from tests.drawn_contracts import completed, declared_contracts
 from tests.drawn_documents import drawn_record
+from tests.examples import examples
 from tests.unit.drawn_contracts import DrawnContract
 
 ROOT = Path(__file__).parents[2]
@@ -67,7 +68,7 @@ def sample(contract: Contract) -> list[Any]:
 
 
 @pytest.mark.thorough
-@settings(max_examples=150, deadline=None)
+@examples(60, many=150)
 @given(declared_contracts(), st.integers(0, 2**32), st.sampled_from([0, 0.02, 0.05, 0.2]))
 def test_what_is_accepted_by_a_drawn_contract_is_valid(declared: Contract, seed: int, ugliness: float) -> None:
     contract = completed(replace(declared, earliest=EARLIEST))
@@ -79,7 +80,7 @@ def test_what_is_accepted_by_a_drawn_contract_is_valid(declared: Contract, seed:
 
 
 @pytest.mark.thorough
-@settings(max_examples=150, deadline=None)
+@examples(60, many=150)
 @given(st.integers(0, 2**32), st.sampled_from([0, 0.05, 0.3]))
 def test_unusual_documents_are_valid_where_they_are_accepted_and_invalid_without_what_they_need(
     seed: int, ugliness: float
@@ -87,6 +88,9 @@ def test_unusual_documents_are_valid_where_they_are_accepted_and_invalid_without
     drawn = DrawnContract(seed)
     contract = read_text(drawn.text, "drawn")
     schema = validator(contract)
+    # Which of several chosen elements counts is left open.
+    needed = [path for _, column in contract.columns() if column.required for path in column.paths]
+    needs_chosen = any(isinstance(step, Where) for path in needed for step in path.steps)
     for text in drawn.batch(ugliness):
         try:
             record = json.loads(text)
@@ -96,7 +100,7 @@ def test_unusual_documents_are_valid_where_they_are_accepted_and_invalid_without
         listed = [error.message for error in schema.iter_errors(record)]
         if reason is None:
             assert listed == [], (text, drawn.text)
-        elif "missing: a document needs" in reason and contract.at is None:
+        elif "missing: a document needs" in reason and contract.at is None and not needs_chosen:
             assert listed, (text, drawn.text)
 
 
@@ -122,7 +126,7 @@ LEFT_OPEN = (
 
 
 @pytest.mark.thorough
-@settings(max_examples=300, deadline=None)
+@examples(120, many=300)
 @given(st.integers(0, 2**32), st.sampled_from([0.05, 0.3]))
 def test_what_is_rejected_is_invalid_but_for_what_a_schema_cannot_say(seed: int, ugliness: float) -> None:
     drawn = DrawnContract(seed)

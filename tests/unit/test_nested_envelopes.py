@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chalicelib.contracts.contract import Contract, FromDocument
@@ -19,6 +19,7 @@ from chalicelib.documents.path_tree import KeyPath
 from chalicelib.errors import UnreadableFile
 from chalicelib.flatten.flattener import records_of
 from tests.contracts import ORDERS
+from tests.examples import examples
 from tests.unit.reading import Read, Trickle, raw_of, read
 
 CHUNKS = [1, 7, 40, 333, 1 << 21]
@@ -268,7 +269,7 @@ def unambiguous(file: bytes, chunk_bytes: int, records: list[KeyPath], identity:
 
 
 @pytest.mark.thorough
-@settings(max_examples=500, deadline=None)
+@examples(200, many=500)
 @given(
     files(),
     st.sampled_from(["\n", "\r\n", "", " "]),

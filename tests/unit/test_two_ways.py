@@ -14,6 +14,7 @@ from chalicelib.flatten.observations import Observations
 from chalicelib.flatten.unnamed import UnnamedFields
 from tests.builders import LINEAGE, flattened
 from tests.contracts import ORDERS, ORDERS_TEXT, contract_with
+from tests.examples import examples
 from tests.unit import third_reading
 from tests.unit.ugly_orders import UglyOrders
 
@@ -32,7 +33,7 @@ def assert_ways_agree(records: list[str]) -> None:
 
 
 @pytest.mark.thorough
-@settings(max_examples=400, deadline=None)
+@examples(160, many=400)
 @given(seeds, st.sampled_from([0.02, 0.1, 0.1, 0.5]))
 def test_odd_and_broken_orders_come_out_the_same_either_way(seed: int, ugliness: float) -> None:
     assert_ways_agree(UglyOrders(seed).batch(ugliness))
