@@ -60,7 +60,7 @@ def typed(of: Field, scope: Scope) -> Typed:
         why = {Kind.LIST: "a list", Kind.MAP: "an object whose keys are ids", Kind.MIXED: "values of several kinds"}
         if of.names:
             return Typed("text", why="a value beside its name")
-        return Typed("json", _nulls(node, []), why[of.kind])
+        return Typed("json", _nulls(node, []), why[of.kind]).warned(_object_look(node))
     for reading in (_boolean, _date, _number_date, _money, _identifier, _number):
         found = reading(of, scope)
         if found is not None:
@@ -71,6 +71,13 @@ def typed(of: Field, scope: Scope) -> Typed:
     almost = _almost(of)
     text = Typed("text", {"null": nulls} if nulls else {})
     return text.warned(almost) if almost else replace(text, look=_date_look(of) or _amount_look(of))
+
+
+def _object_look(node: Node) -> str:
+    """Say that few values which are no objects keep the fields of the others from being columns."""
+    if not node.scalars + node.lists or 2 * node.objects < node.filled:
+        return ""
+    return f"an object in {node.objects} of {node.filled}: its fields are no columns, as the other values have none"
 
 
 def _breaking(count: int, node: Node) -> int | None:
@@ -145,7 +152,7 @@ def _date(of: Field, scope: Scope) -> Typed | None:
     options = {} if formats - {"none"} <= _ISO else {"format": _formats(formats - {"none"})}
     options |= _nulls(node, zeros)
     is_day = formats - {"none"} == {"iso date"}
-    local = dates.formats.get("iso local", 0) + sum(n for name, n in dates.formats.items() if name.startswith("%"))
+    local = settled.get("iso local", 0) + sum(n for name, n in settled.items() if name.startswith("%"))
     look = ""
     in_utc = [key for key in of.siblings if key.lower() in (f"{of.keys[-1].lower()}_{end}" for end in ("gmt", "utc"))]
     if in_utc:

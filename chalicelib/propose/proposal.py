@@ -107,8 +107,12 @@ class Proposal:
         ]
 
     def looks_to_say(self) -> dict[str, list[str]]:
-        """Return what the command says of columns that are taken, each with the names of those that it is said of."""
-        taken = {id(column) for table in self.tables if table.taken for column in table.taken_columns()}
+        """Return what the command says of columns of tables that are taken, each with the names of those.
+
+        Of commented columns it says why JSON is all that they could be.
+        """
+        columns = [column for table in self.tables if table.taken for column in table.columns]
+        taken = {id(column) for column in columns if column.taken or column.type == "json"}
         said: dict[str, list[str]] = {}
         for name, column in self.looked_at():
             if column.is_said and id(column) in taken:

@@ -242,6 +242,7 @@ def test_dates_that_can_be_read_in_but_one_way_settle_those_that_cannot(date: st
     assert (made.contract.date, made.column["order_date"].formats) == ("order_date", (Strptime(pattern),))
     (look,) = (column.look for _, column in made.proposal.looked_at())
     assert "others could be read either way" in look
+    assert "no offset in 60 of 60" in look
     assert refused(made.contract, made.documents) == []
 
 
@@ -254,3 +255,13 @@ def test_one_date_too_far_ahead_leaves_the_date_to_the_other_documents(
     err = said(tmp_path, capsys, several)[1]
     assert "in 1 of 60 documents, which no load takes: rejected" in err
     assert "60 read, 59 loaded, 1 rejected" in err
+
+
+def test_an_object_that_a_few_documents_have_as_a_text_is_said_to_give_no_columns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    several = [order(number, customer={"id": number}) for number in range(60)]
+    several[7]["customer"] = "guest"
+    status, err = said(tmp_path, capsys, several)
+    assert "look at customer: an object in 59 of 60: its fields are no columns" in err
+    assert status == 0
