@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from pyarrow._compute import CastOptions, FilterOptions, TakeOptions, call_function
+from pyarrow._compute import FilterOptions, TakeOptions, call_function
 
 from chalicelib.flatten.schema import CONSTANT
 
@@ -82,67 +82,18 @@ def lengths(array: pa.Array) -> Int64s:
     return values if valid is None else np.where(valid, values, 0)
 
 
-def text_bytes(array: pa.Array) -> npt.NDArray[np.uint8]:
-    """Return the bytes of all texts of a column, one after the other."""
-    if len(array) == 0 or array.buffers()[2] is None:
-        return np.empty(0, dtype=np.uint8)
-    offsets = np.frombuffer(array.buffers()[1], dtype=np.int32)
-    first, end = offsets[array.offset], offsets[array.offset + len(array)]
-    return np.frombuffer(array.buffers()[2], dtype=np.uint8)[first:end]
-
-
-def list_items(lists: pa.ListArray) -> pa.Array:
-    """Return the items of all lists, one after the other."""
-    if len(lists) == 0 or lists.buffers()[1] is None:
-        return lists.values.slice(0, 0)
-    offsets = np.frombuffer(lists.buffers()[1], dtype=np.int32)
-    first, end = int(offsets[lists.offset]), int(offsets[lists.offset + len(lists)])
-    # A list that is NULL may still stand on items, which are nobody's.
-    return lists.values.slice(first, end - first) if lengths(lists).sum() == end - first else lists.flatten()
-
-
 def filter_rows(array: pa.Array, keep: Bools) -> pa.Array:
     """Return those values of an array that are to be kept."""
     return call_function("filter", [array, _flags(keep)], FilterOptions())
-
-
-def choose(first: Bools, one: pa.Array, other: pa.Array) -> pa.Array:
-    """Return the values of `one` where `first` says so, else those of `other`."""
-    return call_function("if_else", [_flags(first), one, other])
-
-
-def as_text(array: pa.Array) -> pa.Array:
-    """Return a column as texts, integers as their digits."""
-    return array if array.type == pa.string() else call_function("cast", [array], CastOptions.safe(pa.string()))
 
 
 def _flags(which: Bools) -> pa.Array:
     return pa.Array.from_buffers(pa.bool_(), len(which), [None, _bits(which)])
 
 
-def distinct(small: Int64s) -> list[int]:
-    """Return which of the small numbers from 0 occur, in order."""
-    return np.flatnonzero(np.bincount(small)).tolist()
-
-
-def equals(array: pa.Array, value: Any) -> Bools:
-    """Return which values are equal to one; NULL is to none."""
-    same = call_function("equal", [array, pa.scalar(value, array.type)])
-    bits = np.frombuffer(same.buffers()[1], dtype=np.uint8)
-    values: Bools = np.unpackbits(bits, count=same.offset + len(same), bitorder="little")[same.offset :].view(np.bool_)
-    valid = validity(array)
-    return values if valid is None else values & valid
-
-
 def keep_valid(array: pa.Array, valid: Bools) -> pa.Array:
     """Return an array that is NULL where not `valid`."""
     return call_function("if_else", [_flags(valid), array, pa.scalar(None, array.type)])
-
-
-def booleans(truths: Bools, valid: Bools | None = None) -> pa.Array:
-    """Return a column of booleans, NULL where not `valid`."""
-    bits = None if valid is None else _bits(valid)
-    return pa.Array.from_buffers(pa.bool_(), len(truths), [bits, _bits(truths)])
 
 
 def dictionary(array: pa.Array) -> pa.DictionaryArray:
@@ -168,13 +119,3 @@ def _bits(which: Bools) -> pa.Buffer:
 def month_name(month: int) -> str:
     """Return a month since 1970 as `YYYY-MM`."""
     return f"{1970 + month // 12:04d}-{month % 12 + 1:02d}"
-
-
-def spread(array: pa.Array, positions: Int64s, count: int) -> pa.Array:
-    """Return an array of `count` values with those of `array` at `positions`, NULL elsewhere."""
-    if len(positions) == count:
-        return array
-    sources = np.zeros(count, dtype=np.int64)
-    has = np.zeros(count, dtype=np.bool_)
-    sources[positions], has[positions] = np.arange(len(positions)), True
-    return take(array, sources, has)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import platform
 import sys
+import warnings
 from ctypes import POINTER, Structure, c_int32, c_int64, c_uint64, c_void_p
 from functools import cache
 from pathlib import Path
@@ -129,12 +130,15 @@ def binary_name(system: str, machine: str) -> str:
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """Load the binary for this machine. None where there is none: documents then go the strict way."""
+    """Load the binary for this machine. None, with a warning, where there is none: documents then go the strict way."""
     if sys.byteorder != "little":
         return None
+    name = binary_name(platform.system(), platform.machine())
     try:
-        loaded = ctypes.CDLL(str(BINARIES / binary_name(platform.system(), platform.machine())))
-    except OSError:
+        loaded = ctypes.CDLL(str(BINARIES / name))
+    except OSError as problem:
+        reason = f"{name} cannot be loaded ({problem}): documents are read many times slower, with the same result"
+        warnings.warn(reason, RuntimeWarning, stacklevel=2)
         return None
     for name, (result, arguments) in _FUNCTIONS.items():
         function = getattr(loaded, name)

@@ -15,7 +15,6 @@ from chalicelib.flatten.json_text import parsed
 from chalicelib.flatten.plan import PlanNode, Steps
 
 _OBJECT, _ARRAY, _QUOTE, _FALSE, _NULL = b'{["fn'
-_NONE = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)

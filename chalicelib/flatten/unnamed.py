@@ -69,7 +69,6 @@ class UnnamedFields:
         self._observations = observations
         self.roots: dict[JsonPath | None, Node] = {}
         """What the contract names in the document, and in the elements of its lists, by their paths."""
-        self._by_path: dict[tuple[str, str], Node] = {}
         for table in contract.tables:
             for column in table.columns:
                 for path in column.paths:
@@ -128,12 +127,6 @@ class UnnamedFields:
         elif value not in ("", [], False) or not node.is_object:
             fields[generic] = compact(value, path)
 
-    def note(self, key: str, level: str, path: str) -> None:
-        """Remember a key that an object of the contract does not have; `path` ends with a dot, `level` is its list."""
-        node = self._by_path.get((level, path))
-        if node is not None:
-            self.note_in(key, node, path)
-
     def note_around(self, path: str) -> None:
         """Remember the path of what lies around a document, on no path of the contract."""
         self._observations.note_around(path)
@@ -172,15 +165,10 @@ class UnnamedFields:
         if len(keys) < len(steps):
             self._know_object(rows, tuple(keys[:-1]))
             return None
-        level = str(rows or "")
-        path = f"{generic_path(rows)}." if rows else ""
         node = self.roots.setdefault(rows, Node())
-        self._by_path[level, path] = node
         for step in steps:
             node.is_object = True
             node = node.children.setdefault(step.name, Node())
-            path = f"{below(path, step.name)}."
-            self._by_path[level, path] = node
         return node
 
 

@@ -59,10 +59,10 @@ def no_date(columns: list[Column], documents: int, latest_year: int) -> tuple[st
     return "no date is by its name the document's own", hint
 
 
-def lists_not_taken(scopes: list[Scope], taken: set[str]) -> list[str]:
+def lists_without_rows(scopes: list[Scope], with_rows: set[str]) -> list[str]:
     """Name the lists of objects that make no rows, those in the elements of such a list aside."""
     lists = [f"{each.paths[0]}[]" for scope in scopes for each in scope.fields if _holds_objects(each)]
-    out = [path for path in lists if path not in taken]
+    out = [path for path in lists if path not in with_rows]
     outermost = [path for path in out if not any(path.startswith(f"{other}.") for other in out)]
     if not outermost:
         return []

@@ -130,12 +130,12 @@ def _loss(document: dict[str, Any], parents: list[dict[str, Any]], layout: Layou
 def _identity_key(value: dict[str, Any]) -> str | None:
     """Return the key that identifies an object, by the names of identities."""
     own = plain(value)
-    found = [
+    candidates = [
         (words.IDENTITIES.index(name), key)
         for key, each in (own.items() if isinstance(own, dict) else ())
         if (name := " ".join(words.words(key))) in words.IDENTITIES and _is_id(words.words(key), each)
     ]
-    return min(found)[1] if found else None
+    return min(candidates)[1] if candidates else None
 
 
 def _traits(value: dict[str, Any]) -> tuple[bool, bool, bool, bool]:

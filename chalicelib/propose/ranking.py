@@ -32,9 +32,9 @@ def first_of(columns: list[Column], wanted: tuple[str, ...], fits: Callable[[Col
         ranks = [rank for text in _spellings(each) if (rank := place_of(text, wanted)) is not None]
         if not ranks:
             continue
-        place = (len(each.keys), min(ranks), bool(words.MINOR & set(each.all_words)), position)
-        if best is None or place < best:
-            best, name = place, column.name
+        order = (len(each.keys), min(ranks), bool(words.MINOR & set(each.all_words)), position)
+        if best is None or order < best:
+            best, name = order, column.name
     return name
 
 

@@ -9,7 +9,7 @@ from chalicelib.errors import shown
 from chalicelib.propose import comments, words
 from chalicelib.propose.column_types import PRECISION, SCALE, Typed, typed
 from chalicelib.propose.counting import counted, is_nearly_all
-from chalicelib.propose.explanations import is_of_party, lists_not_taken, no_date, no_identity
+from chalicelib.propose.explanations import is_of_party, lists_without_rows, no_date, no_identity
 from chalicelib.propose.fields import Field, Kind, Scope, is_line, scopes
 from chalicelib.propose.layout import Layout
 from chalicelib.propose.limits import lines_out_of_reach, separate_records
@@ -114,7 +114,7 @@ class _Recognition:
         self._further_tables(rows)
         for table in p.tables:
             self._take_currencies(table)
-        p.looks += lists_not_taken(self._scopes, {table.scope.path for table in p.tables if table.taken})
+        p.looks += lists_without_rows(self._scopes, {table.scope.path for table in p.tables if table.taken})
         if self._truncated:
             p.looks.append(
                 f"paths: {self._truncated} are too many, too deep or too long to be listed: they stay in extra_fields"
