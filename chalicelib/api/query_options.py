@@ -33,3 +33,6 @@ PAGE_SIZE = QueryOption("page_size", "rows", MAX_PAGE, 1, MAX_PAGE, "Rows of the
 
 QUERY_OPTIONS = (WAIT, MAX_AGE, PAGE_SIZE)
 """The options of /queries/{name}: no parameter of a saved query may have such a name."""
+
+SOURCES_SIZE = QueryOption("page_size", "sources", 25, 1, 100, "Sources of the page, at most.")
+REJECTED_SIZE = QueryOption("page_size", "records", 100, 1, 500, "Rejected records of the page, at most.")
