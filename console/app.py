@@ -1,0 +1,93 @@
+"""The console's pages and downloads, put together and served."""
+
+from __future__ import annotations
+
+import asyncio
+import webbrowser
+from pathlib import Path
+
+from nicegui import app, ui
+from starlette.background import BackgroundTask
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+
+from console.errors import ConsoleError
+from console.guard import HOST, Guard
+from console.pages.ask import ask_page
+from console.pages.drop import drop_page
+from console.pages.fix import fix_page
+from console.pages.health import health_page
+from console.pages.sources import source_page, sources_page
+from console.pages.tables import tables_page
+from console.state import Console
+
+FAVICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#0f6e7c"/>'
+    '<path d="M8 11h16M8 16h16M8 21h10" stroke="#fff" stroke-width="3" stroke-linecap="round"/></svg>'
+)
+
+
+def serve(console: Console, port: int, token: str, *, browser: bool) -> None:
+    """Serve the console on this machine alone, until the process is stopped. `browser`: open a page of it."""
+    ui.page("/")(lambda: drop_page(console))
+    ui.page("/fix")(lambda key="": fix_page(console, key))
+    ui.page("/sources")(lambda contains="": sources_page(console, contains))
+    ui.page("/source")(lambda key="": source_page(console, key))
+    ui.page("/ask")(lambda query="": ask_page(console, query))
+    ui.page("/tables")(lambda: tables_page(console))
+    ui.page("/health")(lambda: health_page(console))
+
+    async def csv(request: Request) -> Response:
+        execution = request.path_params["execution_id"]
+        return await _stored(console, f"/executions/{execution}/download", {}, "url", f"{execution}.csv")
+
+    async def quarantine(request: Request) -> Response:
+        key = request.query_params.get("key", "")
+        return await _stored(console, "/rejected", {"key": key, "page_size": 1}, "quarantine_url", _name(key))
+
+    app.add_route("/csv/{execution_id}", csv)
+    app.add_route("/quarantine", quarantine)
+    app.add_middleware(Guard, port=port, token=token)
+    address = f"http://{HOST}:{port}/?token={token}"
+
+    def started() -> None:
+        print(f"The console of stage {console.stage.name}: {address}\nStop it with Ctrl-C.", flush=True)
+        if browser:
+            webbrowser.open(_doorway(console.folder, address).as_uri())
+
+    app.on_startup(started)
+    ui.run(
+        host=HOST,
+        port=port,
+        title="Orders console",
+        favicon=FAVICON,
+        dark=None,
+        language="en-US",
+        reload=False,
+        show=False,
+        show_welcome_message=False,
+        tailwind=False,
+    )
+
+
+def _doorway(folder: Path, address: str) -> Path:
+    """Return a page of the person's own that leads to the console: others could read an argument of the browser."""
+    page = folder / "console.html"
+    page.touch(mode=0o600)
+    page.write_text(f'<meta http-equiv="refresh" content="0; url={address}">', "utf-8")
+    return page
+
+
+async def _stored(console: Console, path: str, query: dict[str, str | int], field: str, name: str) -> Response:
+    """Fetch what a link of the API leads to, and hand it to the browser: it gets no link of AWS's."""
+    target = console.folder / f"download-{id(query)}"
+    try:
+        answer = await asyncio.to_thread(lambda: console.api.call("GET", path, query=query))
+        await asyncio.to_thread(console.api.download, answer[field], target)
+    except ConsoleError as error:
+        return PlainTextResponse(f"{error.problem}: {error.remedy}", 502)
+    return FileResponse(target, filename=name, background=BackgroundTask(target.unlink, missing_ok=True))
+
+
+def _name(key: str) -> str:
+    return f"{key.rpartition('/')[2]}.rejected.ndjson.gz"

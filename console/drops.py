@@ -1,0 +1,151 @@
+"""Files on their way: sent by an upload link, and watched until they are loaded or are not. No page here."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from nicegui import background_tasks
+
+from console import records
+from console.api import Api, Json
+from console.errors import ConsoleError
+from console.words import name_of
+
+ENDED = ("loaded", "partly_loaded", "quarantined", "failed")
+PAUSE, LONGEST_PAUSE = 0.3, 3.0
+"""Seconds between two looks at a file, growing from the one to the other."""
+MOST_KEPT = 200
+"""How many files the list of a run has: older ones are in Sources."""
+
+Sent = dict[int, str]
+"""By the number of a rejected record, the file that it was sent again in."""
+
+
+@dataclass
+class Drop:
+    """One file that was dropped; `told` is what the API last told of it, `error` why that is not known."""
+
+    name: str
+    size: int
+    contract: str | None = None
+    status: str = "sending"
+    told: Json = field(default_factory=dict)
+    upload_id: str = ""
+    error: ConsoleError | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more is to come."""
+        return self.status in ENDED or self.error is not None
+
+
+class Drops:
+    """The files of this run of the console, newest first. `changes` counts what happened, for pages to look at."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self.files: list[Drop] = []
+        self.changes = 0
+        self.sent: dict[str, Sent] = {}
+
+    def add(self, name: str, size: int, contract: str | None, opened: Callable[[], BinaryIO]) -> Drop:
+        """Send a file and watch it, in the background. `opened` gives its bytes; they are closed."""
+        drop = Drop(name, size, contract)
+        self.files.insert(0, drop)
+        del self.files[MOST_KEPT:]
+        self.changes += 1
+        background_tasks.create(self._follow(drop, opened), name=f"drop {name}")
+        return drop
+
+    def add_path(self, name: str, path: Path, contract: str | None) -> Drop:
+        """Send a file that lies on disk, and remove it."""
+
+        def opened() -> BinaryIO:
+            file = path.open("rb")
+            path.unlink()
+            return file
+
+        return self.add(name, path.stat().st_size, contract, opened)
+
+    def look_again(self, drop: Drop) -> None:
+        """Go on watching a file that was sent, after an error."""
+        drop.error = None
+        background_tasks.create(self._watch(drop), name=f"watch {drop.name}")
+
+    def sent_of(self, source: Json) -> Sent:
+        """Return which rejected records of a version of a source were sent again, in which file."""
+        return self.sent.setdefault(f"{source['key']}\n{source.get('received_at')}", {})
+
+    def resend(self, source: Json, corrected: dict[int, str], contract: str | None) -> Drop | None:
+        """Send corrected records, by their numbers, in a file of their own; those that were sent are left out.
+
+        Nothing is awaited between the look at what was sent and the note of it, so a second click finds the note.
+        Returns None where nothing is left to send.
+        """
+        sent = self.sent_of(source)
+        unsent = {number: text for number, text in corrected.items() if number not in sent}
+        if not unsent:
+            return None
+        name = records.fixed_name(name_of(source["key"]), self._names())
+        sent |= dict.fromkeys(unsent, name)
+        body = records.as_lines(unsent.values())
+        drop = self.add(name, len(body), contract, lambda: io.BytesIO(body))
+        background_tasks.create(self._forget_if_not_sent(drop, sent, unsent), name=f"resend {name}")
+        return drop
+
+    def _names(self) -> Collection[str]:
+        return {drop.name for drop in self.files}
+
+    async def _forget_if_not_sent(self, drop: Drop, sent: Sent, numbers: Collection[int]) -> None:
+        """Let records be sent again whose file never reached S3."""
+        while not drop.ended and drop.status == "sending":
+            await asyncio.sleep(PAUSE)
+        if drop.status == "sending":
+            for number in numbers:
+                sent.pop(number, None)
+            self.changes += 1
+
+    async def _follow(self, drop: Drop, opened: Callable[[], BinaryIO]) -> None:
+        try:
+            with opened() as file:
+                body = {"filename": drop.name} | ({"contract": drop.contract} if drop.contract else {})
+                link = await asyncio.to_thread(self._api.call, "POST", "/uploads", body=body)
+                await asyncio.to_thread(self._api.send, link, file, drop.name)
+        except ConsoleError as error:
+            drop.error = error
+        except OSError as error:
+            drop.error = ConsoleError(f"{drop.name} could not be read ({error})", "drop it again")
+        else:
+            drop.upload_id, drop.status = link["upload_id"], "waiting"
+            await self._watch(drop)
+        self.changes += 1
+
+    async def _watch(self, drop: Drop) -> None:
+        pause = PAUSE
+        while not drop.ended:
+            self.changes += 1
+            try:
+                drop.told = await asyncio.to_thread(self._api.get, f"/uploads/{drop.upload_id}")
+            except ConsoleError as error:
+                drop.error = error
+            else:
+                drop.status = drop.told["status"]
+            if not drop.ended:
+                await asyncio.sleep(pause)
+                pause = min(pause * 1.3, LONGEST_PAUSE)
+        self.changes += 1
+
+
+async def pages(ask: Callable[[dict[str, Any]], Awaitable[Json]], key: str, most: int) -> tuple[list[Json], Json]:
+    """Return up to `most` items of a call that answers in pages, and its first answer."""
+    first = answer = await ask({})
+    items = list(answer[key])
+    while answer["next_page_token"] and len(items) < most:
+        answer = await ask({"page_token": answer["next_page_token"]})
+        items += answer[key]
+    return items, first

@@ -1,0 +1,156 @@
+"""Drop: files go in by drag or by keyboard, and each is watched until it is loaded or is not."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from urllib.parse import quote
+
+from nicegui import ui
+from nicegui.events import UploadEventArguments
+
+from console.drops import Drop
+from console.pages.layout import badge, card, empty, error_card, fact, frame, loaded
+from console.state import Console
+from console.words import count, dollars, load_cost, moment, seconds, size
+
+LOOK_SECONDS = 0.25
+AUTOMATIC = "the default contract"
+ACCEPTED = ".json, .ndjson or .jsonl, each also as .gz"
+
+
+def drop_page(console: Console) -> None:
+    """Draw the page."""
+    with frame(console, "/", "Drop files", "Drop files of documents and watch them become rows."):
+        chosen = _contract(console)
+        with ui.element("section").classes("card drop") as zone:
+            ui.icon("upload_file", size="40px", color="primary")
+            ui.label("Drop files here, or choose them").style("font-weight: 500; font-size: 1.05rem")
+            ui.label(f"{ACCEPTED}; an array, one document a line, or one document.").classes("muted small")
+
+            async def take(event: UploadEventArguments) -> None:
+                path = console.folder / secrets.token_hex(8)
+                await event.file.save(path)
+                console.drops.add_path(event.file.name, path, chosen.value or None)
+
+            upload = ui.upload(multiple=True, auto_upload=True, on_upload=take).props("aria-hidden=true tabindex=-1")
+            upload.on_multi_upload(lambda: upload.reset())
+            button = ui.button("Choose files", icon="folder_open").props("unelevated id=choose")
+            button.on("click", js_handler=f"() => getElement({upload.id}).pickFiles()")
+            # A file that is dropped goes to the uploader, which lies invisible below what is read.
+            zone.on("dragover", js_handler="(e) => { e.preventDefault(); e.currentTarget.classList.add('over'); }")
+            zone.on("dragleave", js_handler="(e) => e.currentTarget.classList.remove('over')")
+            zone.on(
+                "drop",
+                js_handler=f"(e) => {{ e.preventDefault(); e.currentTarget.classList.remove('over');"
+                f" getElement({upload.id}).addFiles([...e.dataTransfer.files]); }}",
+            )
+        nothing = ("Nothing dropped yet", "Drop a file above. sample_data/orders_etl.json is one to begin with.")
+        watched(console, lambda: console.drops.files, *nothing)
+
+
+def _contract(console: Console) -> ui.select:
+    options = {"": "Default"}
+    choice = (
+        ui.select(options, value="", label="Contract").props("outlined dense").style("max-width: 420px; width: 100%")
+    )
+    choice.set_visibility(False)
+
+    async def fill() -> None:
+        answer = await asyncio.to_thread(console.api.get, "/contracts")
+        contracts = answer["contracts"]
+        choice.set_options(
+            {"": "Default: the only one, else orders"} | {each["name"]: _words(each) for each in contracts}
+        )
+        choice.set_visibility(len(contracts) > 1)
+
+    loaded(fill)
+    return choice
+
+
+def _words(contract: dict[str, str]) -> str:
+    return f"{contract['name']} – {contract['description']}"[:90]
+
+
+def watched(console: Console, files: Callable[[], list[Drop]], *nothing: str) -> None:
+    """Draw files that are on their way, anew whenever something happened; `nothing` is what is said of none."""
+    seen = [-1]
+
+    @ui.refreshable
+    def listed() -> None:
+        drops = files()
+        if not drops and nothing:
+            empty(*nothing)
+        for drop in drops:
+            _draw(console, drop)
+
+    def look() -> None:
+        if seen[0] != console.drops.changes:
+            seen[0] = console.drops.changes
+            listed.refresh()
+
+    with ui.element("div").classes("stack").props("aria-live=polite"):
+        listed()
+    ui.timer(LOOK_SECONDS, look)
+
+
+def _draw(console: Console, drop: Drop) -> None:
+    told = drop.told
+    with card("", "file").props(f'data-file="{quote(drop.name)}" data-status={drop.status}'):
+        with ui.element("div").classes("bar"):
+            with ui.element("div").classes("grow"):
+                ui.label(drop.name).classes("wrap").style("font-weight: 600")
+                ui.label(_about(drop)).classes("muted small wrap")
+            if not drop.ended:
+                ui.spinner(size="18px")
+            badge("failed" if drop.error else drop.status)
+        if drop.error is not None:
+            again = (lambda: console.drops.look_again(drop)) if drop.upload_id else None
+            error_card(drop.error, again)
+        if told.get("reason"):
+            ui.label(told["reason"]).classes("note wrap")
+        if drop.status in ("loaded", "partly_loaded"):
+            ended(console, told)
+        if drop.status in ("loaded", "partly_loaded", "quarantined"):
+            links(told)
+
+
+def ended(console: Console, told: dict[str, object]) -> None:
+    """Draw the figures of a load that has ended."""
+    figures = {
+        name: int(str(told[name])) for name in ("orders_read", "orders_loaded", "orders_rejected", "rows", "files")
+    }
+    took = told["seconds"]
+    duration = float(str(took)) if took is not None else None
+    with ui.element("div").classes("facts"):
+        fact(f"{figures['orders_loaded']:,} of {figures['orders_read']:,}", "documents loaded")
+        fact(f"{figures['orders_rejected']:,}", "rejected")
+        fact(f"{figures['rows']:,}", f"rows in {count(figures['files'], 'file')}")
+        fact(seconds(duration), "to load")
+        fact(dollars(load_cost(duration, console.stage.memory("load"))), "about, of Lambda's time")
+    hints = told["hints"]
+    if isinstance(hints, list) and hints:
+        with ui.expansion(f"{count(len(hints), 'hint')} about the contract").classes("muted"):
+            for hint in hints:
+                ui.label(str(hint)).classes("small wrap")
+
+
+def links(source: dict[str, object]) -> None:
+    """Draw where to go from a source object."""
+    key = quote(str(source["key"]), safe="")
+    rejected = int(str(source["orders_rejected"]))
+    with ui.element("div").classes("bar"):
+        if source["status"] == "partly_loaded" and rejected:
+            ui.link(f"See and fix {count(rejected, 'rejected record')}", f"/fix?key={key}").style("font-weight: 500")
+        ui.link("History", f"/source?key={key}")
+
+
+def _about(drop: Drop) -> str:
+    arrived = drop.told.get("received_at")
+    parts = [size(drop.size)]
+    if drop.told.get("contract") or drop.contract:
+        parts.append(f"contract {drop.told.get('contract') or drop.contract}")
+    if arrived:
+        parts.append(f"arrived {moment(arrived)}")
+    return " · ".join(parts)
