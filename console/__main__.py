@@ -7,6 +7,7 @@ import contextlib
 import os
 import secrets
 import signal
+import socket
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from chalicelib.settings import LOCAL_STAGE
 from console.app import serve
 from console.connection import Connection, deployed, embedded
 from console.errors import ConsoleError
+from console.guard import HOST
 from console.state import Console
 from glue_setup.errors import SetupError
 from local import env_file
@@ -35,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A shell starts what is in its background with SIGINT ignored; what was started has to be stopped with us.
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)
+    if _is_taken(options.port):
+        print(f"port {options.port} is taken: set CONSOLE_PORT to another", file=sys.stderr)
+        return 1
     token = options.token or secrets.token_urlsafe(24)
     try:
         with _connection(options) as connection:
@@ -80,6 +85,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--env-file", type=Path, default=ENV_FILE, help=argparse.SUPPRESS)
     parser.add_argument("--token", help=argparse.SUPPRESS)
     return parser
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port that was just left is free
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return True
+    return False
 
 
 def _port(text: str) -> int:

@@ -87,6 +87,8 @@ def chart_options(
         "barMaxWidth": 56,
     }
     line = {"lineStyle": {"color": GREY, "opacity": 0.25}}
+    labels = ["–" if row[x] is None else str(row[x]) for row in shown]
+    slanted = {"rotate": 30, "interval": 0} if len(labels) > 6 and max(map(len, labels)) > 8 else {}
     return {
         "animation": False,
         "aria": {"enabled": True},
@@ -96,8 +98,8 @@ def chart_options(
         "title": {"text": chart["y"], "textStyle": {"color": GREY, "fontSize": 12, "fontWeight": "normal"}, "left": 8},
         "xAxis": {
             "type": "category",
-            "data": ["–" if row[x] is None else str(row[x]) for row in shown],
-            "axisLabel": {"color": GREY, "hideOverlap": True, "width": 110, "overflow": "truncate"},
+            "data": labels,
+            "axisLabel": {"color": GREY, "hideOverlap": True, "width": 110, "overflow": "truncate"} | slanted,
             "axisLine": line,
             "axisTick": {"show": False},
         },

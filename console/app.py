@@ -6,7 +6,7 @@ import asyncio
 import webbrowser
 from pathlib import Path
 
-from nicegui import app, ui
+from nicegui import app, background_tasks, ui
 from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
@@ -25,6 +25,8 @@ FAVICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#0f6e7c"/>'
     '<path d="M8 11h16M8 16h16M8 21h10" stroke="#fff" stroke-width="3" stroke-linecap="round"/></svg>'
 )
+
+LOOK_SECONDS = 0.05
 
 
 def serve(console: Console, port: int, token: str, *, browser: bool) -> None:
@@ -50,12 +52,15 @@ def serve(console: Console, port: int, token: str, *, browser: bool) -> None:
     app.add_middleware(Guard, port=port, token=token)
     address = f"http://{HOST}:{port}/?token={token}"
 
-    def started() -> None:
+    async def announce() -> None:
+        # NiceGUI's own start-up is over before the port is listened on.
+        while not await _listens(port):
+            await asyncio.sleep(LOOK_SECONDS)
         print(f"The console of stage {console.stage.name}: {address}\nStop it with Ctrl-C.", flush=True)
         if browser:
             webbrowser.open(_doorway(console.folder, address).as_uri())
 
-    app.on_startup(started)
+    app.on_startup(lambda: background_tasks.create(announce(), name="announce"))
     ui.run(
         host=HOST,
         port=port,
@@ -68,6 +73,15 @@ def serve(console: Console, port: int, token: str, *, browser: bool) -> None:
         show_welcome_message=False,
         tailwind=False,
     )
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(HOST, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 def _doorway(folder: Path, address: str) -> Path:

@@ -82,9 +82,12 @@ class Watcher:
         return sum(int(attributes.get(name, 0)) for name in names)
 
     def last_sweep(self) -> datetime | None:
-        """Return by when the last sweep of the last two days had ended, None where there was none."""
+        """Return by when the last sweep of the last two days had ended, None where there was none.
+
+        A deployment writes a first value, of no seconds, which is no sweep.
+        """
         minutes = timedelta(minutes=5)
-        times, values = self._series([_metric("SweepSeconds", "SampleCount", self._of_stage(), minutes)], 2 * DAY)["m0"]
+        times, values = self._series([_metric("SweepSeconds", "Maximum", self._of_stage(), minutes)], 2 * DAY)["m0"]
         return max((time + minutes for time, value in zip(times, values, strict=True) if value), default=None)
 
     def day(self, contracts: Sequence[str]) -> Day:

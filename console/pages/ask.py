@@ -11,7 +11,7 @@ from console.answers import chart_options, curl_line, table_columns, table_rows
 from console.api import Json
 from console.asking import Run
 from console.errors import ConsoleError
-from console.pages.layout import badge, card, copyable, empty, error_card, fact, frame, heading, loaded
+from console.pages.layout import button, card, copyable, empty, error_card, fact, frame, heading, loaded
 from console.state import Console
 from console.words import count, dollars, size
 
@@ -24,6 +24,7 @@ INPUTS = {
 """How a browser takes values of a parameter's type; others are texts."""
 CHART_COLOURS = {False: "#0f6e7c", True: "#4cc0cf", None: "#2a8c9a"}
 ROWS_AT_ONCE = 25
+SORTING_HEADING = '<q-th :props="props"><button type="button" class="sort">{{ props.col.label }}</button></q-th>'
 
 
 def ask_page(console: Console, name: str = "") -> None:
@@ -80,8 +81,8 @@ class Form:
                     for parameter in query["parameters"]:
                         self._inputs[parameter["name"]] = _input(parameter)
                 with ui.element("div").classes("bar"):
-                    self._button = ui.button("Run", icon="play_arrow").props("unelevated type=submit")
-                    self._cancel = ui.button("Cancel", icon="stop", on_click=self._stop).props("outline type=button")
+                    self._button = button("Run", "play_arrow", primary=True).props("type=submit")
+                    self._cancel = button("Cancel", "stop", self._stop).props("type=button")
                     self._cancel.set_visibility(False)
                     self._spinner = ui.spinner(size="20px")
                     self._spinner.set_visibility(False)
@@ -151,12 +152,10 @@ class Form:
         self._answer.clear()
         with self._answer:
             with card():
-                with ui.element("div").classes("bar"):
-                    badge("loaded").clear()
-                    with ui.element("div").classes("facts"):
-                        fact(f"{len(answer.rows):,}{' and more' if answer.next_page else ''}", "rows")
-                        fact(size(answer.execution["scanned_bytes"]), "scanned")
-                        fact(dollars(answer.execution["cost_usd"]), "about, for the scan")
+                with ui.element("div").classes("facts"):
+                    fact(f"{len(answer.rows):,}{' and more' if answer.next_page else ''}", "rows")
+                    fact(size(answer.execution["scanned_bytes"]), "scanned")
+                    fact(dollars(answer.execution["cost_usd"]), "about, for the scan")
                 if answer.execution["reused"]:
                     ui.label("An earlier result was reused, at no cost.").classes("muted small")
             if not answer.rows:
@@ -185,17 +184,21 @@ class Form:
                     "muted small grow"
                 )
                 if answer.next_page:
-                    ui.button("Read more rows", on_click=lambda: self._more(answer)).props(
-                        "outline dense padding='4px 12px'"
-                    )
+                    button("Read more rows", "expand_more", lambda: self._more(answer))
                 link = ui.link("Download CSV", f"/csv/{answer.execution['execution_id']}").props("download")
                 link.style("font-weight: 500")
-            ui.table(
-                columns=table_columns(answer.columns),
-                rows=table_rows(answer.columns, answer.rows),
-                row_key="id",
-                pagination=ROWS_AT_ONCE,
-            ).props("flat dense binary-state-sort :rows-per-page-options=[10,25,100,0]").classes("rows")
+            table = (
+                ui.table(
+                    columns=table_columns(answer.columns),
+                    rows=table_rows(answer.columns, answer.rows),
+                    row_key="id",
+                    pagination=ROWS_AT_ONCE,
+                )
+                .props("flat dense binary-state-sort :rows-per-page-options=[10,25,100,0]")
+                .classes("rows")
+            )
+            # A button bubbles its click to the heading, which sorts: so the keyboard sorts too.
+            table.add_slot("header-cell", SORTING_HEADING)
 
     async def _more(self, answer: Run) -> None:
         try:

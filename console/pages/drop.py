@@ -11,7 +11,7 @@ from nicegui import ui
 from nicegui.events import UploadEventArguments
 
 from console.drops import Drop
-from console.pages.layout import badge, card, empty, error_card, fact, frame, loaded
+from console.pages.layout import badge, button, card, empty, error_card, fact, frame, loaded
 from console.state import Console
 from console.words import count, dollars, load_cost, moment, seconds, size
 
@@ -36,15 +36,15 @@ def drop_page(console: Console) -> None:
 
             upload = ui.upload(multiple=True, auto_upload=True, on_upload=take).props("aria-hidden=true tabindex=-1")
             upload.on_multi_upload(lambda: upload.reset())
-            button = ui.button("Choose files", icon="folder_open").props("unelevated id=choose")
-            button.on("click", js_handler=f"() => getElement({upload.id}).pickFiles()")
+            choose = button("Choose files", "folder_open", primary=True).props("id=choose")
+            choose.on("click", js_handler=f"() => runMethod({upload.id}, 'pickFiles', [])")
             # A file that is dropped goes to the uploader, which lies invisible below what is read.
             zone.on("dragover", js_handler="(e) => { e.preventDefault(); e.currentTarget.classList.add('over'); }")
             zone.on("dragleave", js_handler="(e) => e.currentTarget.classList.remove('over')")
             zone.on(
                 "drop",
                 js_handler=f"(e) => {{ e.preventDefault(); e.currentTarget.classList.remove('over');"
-                f" getElement({upload.id}).addFiles([...e.dataTransfer.files]); }}",
+                f" runMethod({upload.id}, 'addFiles', [[...e.dataTransfer.files]]); }}",
             )
         nothing = ("Nothing dropped yet", "Drop a file above. sample_data/orders_etl.json is one to begin with.")
         watched(console, lambda: console.drops.files, *nothing)
@@ -136,14 +136,15 @@ def ended(console: Console, told: dict[str, object]) -> None:
                 ui.label(str(hint)).classes("small wrap")
 
 
-def links(source: dict[str, object]) -> None:
+def links(source: dict[str, object], *, history: bool = True) -> None:
     """Draw where to go from a source object."""
     key = quote(str(source["key"]), safe="")
     rejected = int(str(source["orders_rejected"]))
     with ui.element("div").classes("bar"):
         if source["status"] == "partly_loaded" and rejected:
             ui.link(f"See and fix {count(rejected, 'rejected record')}", f"/fix?key={key}").style("font-weight: 500")
-        ui.link("History", f"/source?key={key}")
+        if history:
+            ui.link("History", f"/source?key={key}")
 
 
 def _about(drop: Drop) -> str:

@@ -13,7 +13,7 @@ from nicegui import ui
 from console.api import Json
 from console.drops import Drop, pages
 from console.pages.drop import watched
-from console.pages.layout import card, empty, frame, loaded, text_of
+from console.pages.layout import button, card, empty, frame, loaded, text_of
 from console.records import kind_of, problem_with
 from console.state import Console
 from console.words import count, name_of
@@ -114,9 +114,9 @@ def fix_page(console: Console, key: str) -> None:
                 return
             _draw_desk(Desk(console, source, first, records), drops)
 
-        loaded(draw)
-        with ui.element("div").classes("stack resent"):
+        with ui.element("div").classes("resent"):
             watched(console, lambda: drops)
+        loaded(draw)
 
 
 def _files_of(console: Console, key: str) -> set[str]:
@@ -124,19 +124,18 @@ def _files_of(console: Console, key: str) -> set[str]:
 
 
 def _draw_desk(desk: Desk, drops: list[Drop]) -> None:
-    button: ui.button
-    with ui.element("div").classes("bar"):
+    with ui.element("div").classes("bar tools"):
         choice = ui.select(desk.kinds, value=ALL, label="Filter by reason").props("outlined dense options-dense")
         choice.classes("grow")
-        button = ui.button("Send again", icon="send").props("unelevated id=send")
+        sending = button("Send again", "send", primary=True).props("id=send")
         if desk.quarantine_url:
             ui.link("Download all", f"/quarantine?key={quote(desk.source['key'], safe='')}").classes("small")
     hint = ui.label().classes("muted small")
 
     def count_ready() -> None:
         ready = len(desk.ready)
-        button.set_text(f"Send {count(ready, 'record')} again")
-        button.set_enabled(ready > 0)
+        sending.set_text(f"Send {count(ready, 'record')} again")
+        sending.set_enabled(ready > 0)
         rest = desk.total - len(desk.all)
         beyond = f" These are the first {len(desk.all):,} of {desk.total:,}." if rest > 0 else ""
         hint.set_text(
@@ -149,7 +148,7 @@ def _draw_desk(desk: Desk, drops: list[Drop]) -> None:
         for each in matching[: desk.shown]:
             _record(desk, each, count_ready)
         if len(matching) > desk.shown:
-            ui.button(f"Show {min(AT_ONCE, len(matching) - desk.shown)} more", on_click=more).props("outline")
+            button(f"Show {min(AT_ONCE, len(matching) - desk.shown)} more", "expand_more", more)
 
     def more() -> None:
         desk.shown += AT_ONCE
@@ -169,7 +168,7 @@ def _draw_desk(desk: Desk, drops: list[Drop]) -> None:
         ui.run_javascript("document.querySelector('.resent').scrollIntoView({block: 'nearest'})")
 
     choice.on_value_change(chosen)
-    button.on_click(send)
+    sending.on_click(send)
     with ui.element("div").classes("stack"):
         records()
     count_ready()
@@ -193,9 +192,7 @@ def _record(desk: Desk, editing: Editing, changed: Any) -> None:
                     lambda event: _set(editing, "leave_out", event.value, changed)
                 )
         ui.label(record["reason"]).classes("wrap")
-        area = ui.textarea(value=editing.text).props(
-            "outlined dense autogrow debounce=200 spellcheck=false input-class=code"
-        )
+        area = ui.textarea(value=editing.text).props("outlined dense autogrow debounce=200 spellcheck=false")
         area.props(f'aria-label="Record {editing.number}"')
         area.classes("raw").style("width: 100%")
         problem = ui.label(editing.problem or "").classes("small wrap").style("color: var(--bad)")

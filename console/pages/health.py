@@ -96,7 +96,7 @@ def _alarms(alarms: list[Alarm]) -> None:
     ringing = [alarm for alarm in alarms if alarm.state == "ALARM"]
     with card(f"Alarms: {count(len(ringing), 'rings', 'ring')}" if ringing else "Alarms: none rings"):
         for alarm in alarms:
-            with ui.element("div").classes("bar").style("align-items: flex-start; flex-wrap: nowrap"):
+            with ui.element("div").classes("alarm"):
                 badge(alarm.state)
                 with ui.element("div").style("min-width: 0"):
                     ui.label(alarm.name).style("font-weight: 500").classes("wrap")

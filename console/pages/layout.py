@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,11 +15,16 @@ from console.words import STATES, TONES
 
 CSS = (Path(__file__).parents[1] / "style.css").read_text("utf-8")
 PAGES = {"/": "Drop", "/sources": "Sources", "/ask": "Ask", "/tables": "Tables", "/health": "Health"}
+UNEXPECTED = ConsoleError("the console failed at something it was not made for", "its terminal says at what")
 THEMES = {
     None: ("brightness_auto", "Colours follow the system"),
     False: ("light_mode", "Light colours"),
     True: ("dark_mode", "Dark colours"),
 }
+
+
+LONG = 14
+"""Characters of a figure above which it is drawn smaller."""
 
 
 @contextmanager
@@ -36,7 +42,7 @@ def frame(console: Console, page: str, title: str, lead: str = "") -> Iterator[N
                 if path == page:
                     link.props('aria-current="page"')
         ui.label(f"stage {console.stage.name}").classes("stage").tooltip(console.api.url)
-        switch = ui.button().props("flat round dense color=grey-7")
+        switch = ui.button(color=None).props("flat round dense")
 
         def show() -> None:
             icon, words = THEMES[console.dark]
@@ -88,7 +94,7 @@ def badge(state: str) -> ui.element:
 def fact(value: str, words: str) -> None:
     """Draw a figure with what it says."""
     with ui.element("div").classes("fact"):
-        with ui.element("b"):
+        with ui.element("b").classes("long" if len(value) > LONG else ""):
             text_of(value)
         with ui.element("span"):
             text_of(words)
@@ -101,15 +107,21 @@ def empty(title: str, *lines: str) -> None:
             ui.label(line)
 
 
+def button(
+    words: str, icon: str = "", action: Callable[..., object] | None = None, *, primary: bool = False
+) -> ui.button:
+    """Draw a button; `primary` is the one that a page is for."""
+    made = ui.button(words, icon=icon or None, on_click=action, color=None)
+    return made.classes("btn primary" if primary else "btn").props("unelevated no-caps")
+
+
 def error_card(error: ConsoleError, again: Callable[[], object] | None = None) -> None:
     """Draw what went wrong, what to do about it, and a button to try again."""
     with card("", "error").props("role=alert"):
         heading(f"{error.problem[:1].upper()}{error.problem[1:]}.", 2)
         ui.label(f"{error.remedy[:1].upper()}{error.remedy[1:]}.").classes("wrap")
         if again is not None:
-            ui.button("Try again", on_click=again, icon="refresh").props("outline dense padding='4px 14px'").style(
-                "align-self: flex-start"
-            )
+            button("Try again", "refresh", again).style("align-self: flex-start")
 
 
 def loaded(draw: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
@@ -130,10 +142,12 @@ def loaded(draw: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]
         try:
             with fresh:
                 await draw()
-        except ConsoleError as error:
+        except Exception as error:
+            if not isinstance(error, ConsoleError):
+                logging.exception("a page could not be drawn")
             fresh.clear()
             with fresh:
-                error_card(error, fill)
+                error_card(error if isinstance(error, ConsoleError) else UNEXPECTED, fill)
         # Of two that overlap, the later one shows.
         if turn != turns[0]:
             fresh.delete()
@@ -151,9 +165,8 @@ def copyable(text: str, words: str) -> None:
     """Draw a text to be copied."""
     with ui.element("pre").classes("code"):
         text_of(text)
-    ui.button("Copy", icon="content_copy").props(f"flat dense aria-label='{words}'").style("align-self: flex-start").on(
-        "click", js_handler=f"() => navigator.clipboard.writeText({_js(text)})"
-    )
+    made = button("Copy", "content_copy").props(f'aria-label="{words}"').style("align-self: flex-start")
+    made.on("click", js_handler=f"() => navigator.clipboard.writeText({_js(text)})")
 
 
 def _js(text: str) -> str:

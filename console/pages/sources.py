@@ -11,7 +11,7 @@ from nicegui import ui
 
 from console.api import Json
 from console.pages.drop import ended, links
-from console.pages.layout import badge, card, empty, fact, frame, loaded, text_of
+from console.pages.layout import badge, button, card, empty, fact, frame, loaded, text_of
 from console.state import Console
 from console.words import ago, count, moment, name_of, size
 
@@ -29,7 +29,7 @@ def sources_page(console: Console, contains: str = "") -> None:
                 "outlined dense clearable debounce=400 type=search"
             )
             search.classes("grow")
-            ui.button("Reload", icon="refresh", on_click=lambda: begin()).props("outline")
+            button("Reload", "refresh", lambda: begin())
 
         async def draw() -> None:
             query: dict[str, str | int] = {"page_size": 25}
@@ -44,7 +44,7 @@ def sources_page(console: Console, contains: str = "") -> None:
             _draw_list(shown, page, asked["contains"])
             token = page["next_page_token"]
             if token:
-                ui.button("Show older ones", on_click=lambda: begin(token)).props("outline")
+                button("Show older ones", "expand_more", lambda: begin(token))
 
         fill = loaded(draw)
 
@@ -113,7 +113,7 @@ def source_page(console: Console, key: str) -> None:
                     fact(moment(source["received_at"]), "arrived")
                     fact(moment(source["finished_at"]), "finished")
                     fact(size(source["source_bytes"]), "file")
-                links(source)
+                links(source, history=False)
             _receipt(source)
             _versions(source["versions"])
 
