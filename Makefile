@@ -6,9 +6,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.bench-ready
 LOCAL_PORT ?= 4566
+CONSOLE_PORT ?= 8080
 in-region = $(if $(REGION),AWS_DEFAULT_REGION=$(REGION) )
 
-.PHONY: help demo try local test test-fast test-slow check lint types check-contracts format docs bench bench-latency lock native aws deploy destroy smoke terraform clean
+.PHONY: help demo try local console test test-fast test-slow check lint types check-contracts format docs bench bench-latency lock native aws deploy destroy smoke terraform clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -29,6 +30,10 @@ try: $(READY) ## your own file from a proposed contract to answers: FILE=my_orde
 local: export LOCAL_PORT := $(LOCAL_PORT)
 local: $(READY) ## the embedded AWS with the app deployed, kept up; LOCAL_PORT chooses the port
 	@$(BIN)/python -m local up
+
+console: export LOCAL_PORT := $(LOCAL_PORT)
+console: $(READY) ## the page for people, on 127.0.0.1: of the embedded AWS that is up, else of one of its own; STAGE=prod with your AWS credentials; CONSOLE_PORT
+	@$(in-region)$(BIN)/python -m console --stage $(or $(STAGE),local) --port $(CONSOLE_PORT)
 
 aws: export LOCAL_PORT := $(LOCAL_PORT)
 aws: $(READY) ## the embedded AWS alone and empty, kept up, to deploy into

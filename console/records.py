@@ -21,9 +21,12 @@ def kind_of(reason: str) -> str:
 def problem_with(text: str) -> str | None:
     """Return why a record cannot be sent, None where it can: it has to be one JSON value."""
     try:
+        text.encode()
         json.loads(text)
     except json.JSONDecodeError as problem:
         return f"not JSON: {problem.msg.lower()} at line {problem.lineno}, column {problem.colno}"
+    except UnicodeEncodeError:
+        return "not UTF-8: it holds half of a character"
     except RecursionError:
         return "not JSON that can be read: it is nested too deeply"
     return None

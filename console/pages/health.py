@@ -30,7 +30,7 @@ def health_page(console: Console) -> None:
         async def day() -> None:
             contracts = (await asyncio.to_thread(console.api.get, "/contracts"))["contracts"]
             names = [each["name"] for each in contracts]
-            _day(console, await asyncio.to_thread(watcher.day, names))
+            _day(await asyncio.to_thread(watcher.day, names))
 
         async def now() -> None:
             with card("Now"), ui.element("div").classes("facts"):
@@ -57,7 +57,7 @@ async def _part(look: Callable[[], T]) -> T | None:
         return None
 
 
-def _day(console: Console, day: Day) -> None:
+def _day(day: Day) -> None:
     totals = day.totals
     with card("The last day"):
         with ui.element("div").classes("facts"):
@@ -82,8 +82,8 @@ def _day(console: Console, day: Day) -> None:
                 "xAxis": {"type": "category", "data": hours, "axisLabel": {"color": GREY}, "axisLine": line},
                 "yAxis": {"type": "value", "axisLabel": {"color": GREY}, "splitLine": line},
                 "series": [
-                    bars | {"name": "loaded", "data": day.loaded, "itemStyle": {"color": CHART_COLOURS[console.dark]}},
-                    bars | {"name": "rejected", "data": day.rejected, "itemStyle": {"color": "#d1803b"}},
+                    bars | {"name": "loaded", "data": day.loaded, "itemStyle": {"color": CHART_COLOURS[0]}},
+                    bars | {"name": "rejected", "data": day.rejected, "itemStyle": {"color": CHART_COLOURS[1]}},
                 ],
             }
         ).classes("chart").style("height: 260px").props('role=img aria-label="Documents by the hour"')

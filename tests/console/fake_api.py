@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 Answer = tuple[int, Any]
 EXECUTION = "0b1c2d3e-4f50-4a61-8b72-9c8d0e1f2a3b"
-QUERY = {
+QUERY: dict[str, Any] = {
     "name": "preview",
     "contract": "orders",
     "title": "Ten rows",

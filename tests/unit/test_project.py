@@ -53,7 +53,7 @@ def test_pre_commit_needs_no_environment_of_ours_and_formats_as_make_does() -> N
 
 
 def test_the_lock_file_holds_every_requirement_of_the_developer_with_a_hash() -> None:
-    wanted = pins("requirements.txt", "requirements-runtime.txt", "requirements-dev.txt")
+    wanted = pins("requirements.txt", "requirements-runtime.txt", "requirements-console.txt", "requirements-dev.txt")
     assert wanted - pins("requirements-dev.lock") == set()
     lock = (PROJECT / "requirements-dev.lock").read_text("utf-8")
     requirements = [block for block in re.split(r"\n(?=\S)", lock) if not block.startswith("#")]
@@ -90,7 +90,7 @@ def test_both_drawings_of_the_house_have_every_room_in_them() -> None:
     rooms = {path.stem for path in library if path.suffix == ".py" or (path / "__init__.py").exists()} - {"__init__"}
     drawings = re.findall(r"```mermaid\n(.*?)```", (PROJECT / "docs" / "architecture.md").read_text("utf-8"), re.DOTALL)
     of_rooms, journey = (set(re.findall(r"\w+", drawing)) for drawing in drawings)
-    assert rooms | {"app", "glue_setup", "operate", "release", "local"} <= of_rooms
+    assert rooms | {"app", "glue_setup", "operate", "release", "local", "console"} <= of_rooms
     assert rooms - {"version", "propose"} <= journey
 
 
