@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.bench-ready
+CONSOLE_READY := $(VENV)/.console-ready
 LOCAL_PORT ?= 4566
 CONSOLE_PORT ?= 8080
 in-region = $(if $(REGION),AWS_DEFAULT_REGION=$(REGION) )
@@ -21,6 +22,10 @@ $(READY): requirements-dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
+$(CONSOLE_READY): $(READY) requirements-console.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-console.lock
+	@touch $@
+
 demo: $(READY) ## the main job on the embedded AWS, from nothing to checked answers
 	@$(BIN)/python -m local demo
 
@@ -32,7 +37,7 @@ local: $(READY) ## the embedded AWS with the app deployed, kept up; LOCAL_PORT c
 	@$(BIN)/python -m local up
 
 console: export LOCAL_PORT := $(LOCAL_PORT)
-console: $(READY) ## the page for people, on 127.0.0.1: of the embedded AWS that is up, else of one of its own; STAGE=prod with your AWS credentials; CONSOLE_PORT
+console: $(CONSOLE_READY) ## the page for people, on 127.0.0.1: of the embedded AWS that is up, else of one of its own; STAGE=prod with your AWS credentials; CONSOLE_PORT
 	@$(in-region)$(BIN)/python -m console --stage $(or $(STAGE),local) --port $(CONSOLE_PORT)
 
 aws: export LOCAL_PORT := $(LOCAL_PORT)
@@ -97,11 +102,14 @@ bench: $(BENCH_READY) ## ours and the peers side by side; BENCH="--only wide --r
 bench-latency: $(READY) ## from put to queryable on the embedded AWS, step by step
 	@$(BIN)/python -m benchmarks.latency
 
-lock: $(READY) ## requirements-dev.lock anew from the requirements files, for every Python and machine
+locked = UV_CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-annotate
+
+lock: $(READY) ## the lock files anew from the requirements files, for every Python and machine
 	@$(BIN)/python -m venv --clear $(VENV)/lock
 	@$(VENV)/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
-	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 \
-		--generate-hashes --no-annotate requirements-dev.txt -o requirements-dev.lock
+	@$(locked) requirements-dev.txt -o requirements-dev.lock
+	@$(locked) -c requirements-dev.lock requirements-console.txt -o requirements-console.lock
 
 native: $(READY) ## the compiled part of the flattening anew, for every system, from native/documents.c
 	@$(BIN)/python -m venv --clear $(VENV)/native

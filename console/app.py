@@ -1,4 +1,4 @@
-"""The console's pages and downloads, put together and served."""
+"""The console's pages, put together and served."""
 
 from __future__ import annotations
 
@@ -7,11 +7,7 @@ import webbrowser
 from pathlib import Path
 
 from nicegui import app, background_tasks, ui
-from starlette.background import BackgroundTask
-from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
 
-from console.errors import ConsoleError
 from console.guard import HOST, Guard
 from console.pages.ask import ask_page
 from console.pages.drop import drop_page
@@ -39,16 +35,6 @@ def serve(console: Console, port: int, token: str, *, browser: bool) -> None:
     ui.page("/tables")(lambda: tables_page(console))
     ui.page("/health")(lambda: health_page(console))
 
-    async def csv(request: Request) -> Response:
-        execution = request.path_params["execution_id"]
-        return await _stored(console, f"/executions/{execution}/download", {}, "url", f"{execution}.csv")
-
-    async def quarantine(request: Request) -> Response:
-        key = request.query_params.get("key", "")
-        return await _stored(console, "/rejected", {"key": key, "page_size": 1}, "quarantine_url", _name(key))
-
-    app.add_route("/csv/{execution_id}", csv)
-    app.add_route("/quarantine", quarantine)
     app.add_middleware(Guard, port=port, token=token)
     address = f"http://{HOST}:{port}/?token={token}"
 
@@ -90,18 +76,3 @@ def _doorway(folder: Path, address: str) -> Path:
     page.touch(mode=0o600)
     page.write_text(f'<meta http-equiv="refresh" content="0; url={address}">', "utf-8")
     return page
-
-
-async def _stored(console: Console, path: str, query: dict[str, str | int], field: str, name: str) -> Response:
-    """Fetch what a link of the API leads to, and hand it to the browser: it gets no link of AWS's."""
-    target = console.folder / f"download-{id(query)}"
-    try:
-        answer = await asyncio.to_thread(lambda: console.api.call("GET", path, query=query))
-        await asyncio.to_thread(console.api.download, answer[field], target)
-    except ConsoleError as error:
-        return PlainTextResponse(f"{error.problem}: {error.remedy}", 502)
-    return FileResponse(target, filename=name, background=BackgroundTask(target.unlink, missing_ok=True))
-
-
-def _name(key: str) -> str:
-    return f"{key.rpartition('/')[2]}.rejected.ndjson.gz"

@@ -11,6 +11,7 @@ from console.answers import MOST_BARS, chart_options, curl_line, table_columns, 
 from console.api import Json
 from console.asking import Run
 from console.errors import ConsoleError
+from console.pages.download import download_answer
 from console.pages.layout import button, card, copyable, empty, error_card, fact, frame, heading, loaded
 from console.state import Console
 from console.words import count, dollars, size
@@ -197,8 +198,8 @@ class Form:
                 )
                 if answer.next_page:
                     button("Read more rows", "expand_more", lambda: self._more(answer))
-                link = ui.link("Download CSV", f"/csv/{answer.execution['execution_id']}").props("download")
-                link.style("font-weight: 500")
+                execution = answer.execution["execution_id"]
+                button("Download CSV", "download", lambda: download_answer(self._console, execution, answer.query))
             table = (
                 ui.table(
                     columns=table_columns(answer.columns),

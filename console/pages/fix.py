@@ -6,12 +6,12 @@ import asyncio
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from nicegui import ui
 
 from console.api import Json
 from console.drops import Drop, pages
+from console.pages.download import download_quarantine
 from console.pages.drop import watched
 from console.pages.layout import button, card, empty, frame, loaded, text_of
 from console.records import kind_of, problem_with
@@ -129,7 +129,7 @@ def _draw_desk(desk: Desk, drops: list[Drop]) -> None:
         choice.classes("grow")
         sending = button("Send again", "send", primary=True).props("id=send")
         if desk.quarantine_url:
-            ui.link("Download all", f"/quarantine?key={quote(desk.source['key'], safe='')}").classes("small")
+            button("Download all", "download", lambda: download_quarantine(desk.console, desk.source))
     hint = ui.label().classes("muted small")
 
     def count_ready() -> None:

@@ -108,7 +108,7 @@ def test_nobody_uses_the_console_without_its_token_from_another_site_or_under_an
 ) -> None:
     base = start(api.environment)
     cookie = {"Cookie": f"console_{base.rpartition(':')[2]}={TOKEN}"}
-    pages = ["/", "/ask", "/csv/x", "/quarantine?key=x", "/_nicegui_ws/socket.io/?EIO=4&transport=polling"]
+    pages = ["/", "/ask", "/fix?key=x", "/_nicegui_ws/socket.io/?EIO=4&transport=polling"]
     with httpx.Client(base_url=base, trust_env=False) as http:
         for page in pages:
             assert http.get(page).status_code == 403

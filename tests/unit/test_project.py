@@ -52,12 +52,14 @@ def test_pre_commit_needs_no_environment_of_ours_and_formats_as_make_does() -> N
     assert set(re.findall(r"ruff==[\d.]+", hooks)) == {name for name in pins("requirements-dev.txt") if "ruff" in name}
 
 
-def test_the_lock_file_holds_every_requirement_of_the_developer_with_a_hash() -> None:
+def test_the_lock_files_hold_every_requirement_of_the_developer_with_a_hash() -> None:
     wanted = pins("requirements.txt", "requirements-runtime.txt", "requirements-console.txt", "requirements-dev.txt")
     assert wanted - pins("requirements-dev.lock") == set()
-    lock = (PROJECT / "requirements-dev.lock").read_text("utf-8")
-    requirements = [block for block in re.split(r"\n(?=\S)", lock) if not block.startswith("#")]
-    assert [block.split()[0] for block in requirements if "--hash=sha256:" not in block] == []
+    assert pins("requirements-console.txt") <= pins("requirements-console.lock") <= pins("requirements-dev.lock")
+    for name in ("requirements-console.lock", "requirements-dev.lock"):
+        lock = (PROJECT / name).read_text("utf-8")
+        requirements = [block for block in re.split(r"\n(?=\S)", lock) if not block.startswith("#")]
+        assert [block.split()[0] for block in requirements if "--hash=sha256:" not in block] == []
 
 
 def paths_in(text: str) -> set[str]:
