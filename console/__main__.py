@@ -33,7 +33,7 @@ PORT = 8080
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve the console until it is stopped; return the exit status."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     # A shell starts what is in its background with SIGINT ignored; what was started has to be stopped with us.
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)
@@ -72,19 +72,21 @@ def _connection(options: argparse.Namespace) -> Iterator[Connection]:
         yield embedded(options.project, options.env_file)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m console", description=__doc__, epilog="example: python -m console --stage prod --port 8090"
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    made = argparse.ArgumentParser(
+        prog="python -m console",
+        description=__doc__,
+        epilog="example:\n  python -m console --stage prod --port 8090",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--stage", default=LOCAL_STAGE, help="default: local, the embedded AWS")
-    parser.add_argument("--port", type=_port, default=os.environ.get("CONSOLE_PORT") or PORT, help=f"default: {PORT}")
-    parser.add_argument(
-        "--no-browser", dest="browser", action="store_false", help="open no page, only print its address"
-    )
-    parser.add_argument("--project", type=Path, default=PROJECT, help=argparse.SUPPRESS)
-    parser.add_argument("--env-file", type=Path, default=ENV_FILE, help=argparse.SUPPRESS)
-    parser.add_argument("--token", help=argparse.SUPPRESS)
-    return parser
+    made.add_argument("--stage", default=LOCAL_STAGE, help="default: local, the embedded AWS")
+    made.add_argument("--port", type=_port, default=os.environ.get("CONSOLE_PORT") or PORT, help=f"default: {PORT}")
+    made.add_argument("--no-browser", dest="browser", action="store_false", help="open no page, only print its address")
+    made.add_argument("--project", type=Path, default=PROJECT, help=argparse.SUPPRESS)
+    made.add_argument("--env-file", type=Path, default=ENV_FILE, help=argparse.SUPPRESS)
+    made.add_argument("--token", help=argparse.SUPPRESS)
+    return made
 
 
 def _is_taken(port: int) -> bool:

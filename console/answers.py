@@ -36,8 +36,8 @@ def ranks(values: Sequence[Any], numeric: bool) -> list[int]:
         return (1, str(value))
 
     order = sorted(set(map(key, values)))
-    place = {each: i for i, each in enumerate(order)}
-    return [place[key(value)] for value in values]
+    rank_of = {each: i for i, each in enumerate(order)}
+    return [rank_of[key(value)] for value in values]
 
 
 def table_columns(columns: Sequence[Column]) -> list[dict[str, Any]]:
@@ -62,7 +62,7 @@ def table_rows(columns: Sequence[Column], rows: Sequence[Row]) -> list[dict[str,
     return [
         {"id": number}
         | {f"c{i}": None if value is None else str(value) for i, value in enumerate(row)}
-        | {f"r{i}": places[number] for i, places in enumerate(ranked)}
+        | {f"r{i}": of_column[number] for i, of_column in enumerate(ranked)}
         for number, row in enumerate(rows)
     ]
 

@@ -75,5 +75,5 @@ def deployed(project: Path, name: str, environment: Mapping[str, str] = os.envir
 
 
 def _recorded(project: Path, stage: str, endpoint: str | None = None) -> str | None:
-    found = record.read(project, stage, endpoint)
-    return found.api_url if found else None
+    deployment = record.read(project, stage, endpoint)
+    return deployment.api_url if deployment else None

@@ -28,13 +28,13 @@ Sent = dict[int, str]
 
 @dataclass
 class Drop:
-    """One file that was dropped; `told` is what the API last told of it, `error` why that is not known."""
+    """One file that was dropped; `answer` is what the API last said of it, `error` why that is not known."""
 
     name: str
     size: int
     contract: str | None = None
     status: str = "sending"
-    told: Json = field(default_factory=dict)
+    answer: Json = field(default_factory=dict)
     upload_id: str = ""
     error: ConsoleError | None = None
 
@@ -130,11 +130,11 @@ class Drops:
         while not drop.ended:
             self.changes += 1
             try:
-                drop.told = await asyncio.to_thread(self._api.get, f"/uploads/{drop.upload_id}")
+                drop.answer = await asyncio.to_thread(self._api.get, f"/uploads/{drop.upload_id}")
             except ConsoleError as error:
                 drop.error = error
             else:
-                drop.status = drop.told["status"]
+                drop.status = drop.answer["status"]
             if not drop.ended:
                 await asyncio.sleep(pause)
                 pause = min(pause * 1.3, LONGEST_PAUSE)

@@ -60,7 +60,7 @@ class Watcher:
         prefix = f"{self._stage.app}-{self._stage.name}-"
         with _in_words("cloudwatch:DescribeAlarms"):
             pages = self._client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=prefix)
-            found = [alarm for page in pages for alarm in page["MetricAlarms"]]
+            listed = [alarm for page in pages for alarm in page["MetricAlarms"]]
         alarms = [
             Alarm(
                 each["AlarmName"].removeprefix(prefix),
@@ -68,7 +68,7 @@ class Watcher:
                 each.get("AlarmDescription", ""),
                 each.get("StateUpdatedTimestamp"),
             )
-            for each in found
+            for each in listed
         ]
         return sorted(alarms, key=lambda alarm: (alarm.state != "ALARM", alarm.name))
 
@@ -115,16 +115,16 @@ class Watcher:
             query["Id"] = f"m{i}"
         end = datetime.now(UTC)
         start = (end - back).replace(minute=0, second=0, microsecond=0)
-        found: dict[str, tuple[list[datetime], list[float]]] = {query["Id"]: ([], []) for query in queries}
+        series: dict[str, tuple[list[datetime], list[float]]] = {query["Id"]: ([], []) for query in queries}
         with _in_words("cloudwatch:GetMetricData"):
             paginator = self._client("cloudwatch").get_paginator("get_metric_data")
             for i in range(0, len(queries), 500):
                 some: Any = queries[i : i + 500]
                 for page in paginator.paginate(MetricDataQueries=some, StartTime=start, EndTime=end):
                     for result in page["MetricDataResults"]:
-                        found[result["Id"]][0].extend(result["Timestamps"])
-                        found[result["Id"]][1].extend(result["Values"])
-        return found
+                        series[result["Id"]][0].extend(result["Timestamps"])
+                        series[result["Id"]][1].extend(result["Values"])
+        return series
 
     def _client(self, service: Any) -> Any:
         # Made anew for each look: new credentials count at once.

@@ -40,7 +40,7 @@ def as_lines(records: Iterable[str]) -> bytes:
     return "".join(f"{LINE_BREAKS.sub(' ', text.strip())}\n" for text in records).encode()
 
 
-def fixed_name(name: str, taken: Collection[str]) -> str:
+def fixed_name(name: str, used: Collection[str]) -> str:
     """Return the name of the next file with corrected records of a file: `NAME-fixed-N.ndjson`."""
     stem = name
     lower = name.lower()
@@ -50,6 +50,6 @@ def fixed_name(name: str, taken: Collection[str]) -> str:
             break
     stem = re.sub(r"-fixed-\d+$", "", stem)
     number = 1
-    while (made := f"{stem}-fixed-{number}.ndjson") in taken:
+    while (made := f"{stem}-fixed-{number}.ndjson") in used:
         number += 1
     return made

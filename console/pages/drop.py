@@ -96,7 +96,7 @@ def watched(console: Console, files: Callable[[], list[Drop]], *nothing: str) ->
 
 
 def _draw(console: Console, drop: Drop) -> None:
-    told = drop.told
+    answer = drop.answer
     with card("", "file").props(f'data-file="{quote(drop.name)}" data-status={drop.status}'):
         with ui.element("div").classes("bar"):
             with ui.element("div").classes("grow"):
@@ -108,20 +108,20 @@ def _draw(console: Console, drop: Drop) -> None:
         if drop.error is not None:
             again = (lambda: console.drops.look_again(drop)) if drop.upload_id else None
             error_card(drop.error, again)
-        if told.get("reason"):
-            ui.label(told["reason"]).classes("note wrap")
+        if answer.get("reason"):
+            ui.label(answer["reason"]).classes("note wrap")
         if drop.status in ("loaded", "partly_loaded"):
-            ended(console, told)
+            ended(console, answer)
         if drop.status in ("loaded", "partly_loaded", "quarantined"):
-            links(told)
+            links(answer)
 
 
-def ended(console: Console, told: dict[str, object]) -> None:
+def ended(console: Console, answer: dict[str, object]) -> None:
     """Draw the figures of a load that has ended."""
     figures = {
-        name: int(str(told[name])) for name in ("orders_read", "orders_loaded", "orders_rejected", "rows", "files")
+        name: int(str(answer[name])) for name in ("orders_read", "orders_loaded", "orders_rejected", "rows", "files")
     }
-    took = told["seconds"]
+    took = answer["seconds"]
     duration = float(str(took)) if took is not None else None
     with ui.element("div").classes("facts"):
         fact(f"{figures['orders_loaded']:,} of {figures['orders_read']:,}", "documents loaded")
@@ -129,7 +129,7 @@ def ended(console: Console, told: dict[str, object]) -> None:
         fact(f"{figures['rows']:,}", f"rows in {count(figures['files'], 'file')}")
         fact(seconds(duration), "to load")
         fact(dollars(load_cost(duration, console.stage.memory("load"))), "about, of Lambda's time")
-    hints = told["hints"]
+    hints = answer["hints"]
     if isinstance(hints, list) and hints:
         with ui.expansion(f"{count(len(hints), 'hint')} about the contract").classes("muted"):
             for hint in hints:
@@ -148,10 +148,10 @@ def links(source: dict[str, object], *, history: bool = True) -> None:
 
 
 def _about(drop: Drop) -> str:
-    arrived = drop.told.get("received_at")
+    arrived = drop.answer.get("received_at")
     parts = [size(drop.size)]
-    if drop.told.get("contract") or drop.contract:
-        parts.append(f"contract {drop.told.get('contract') or drop.contract}")
+    if drop.answer.get("contract") or drop.contract:
+        parts.append(f"contract {drop.answer.get('contract') or drop.contract}")
     if arrived:
         parts.append(f"arrived {moment(arrived)}")
     return " · ".join(parts)

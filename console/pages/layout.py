@@ -126,8 +126,8 @@ def error_card(error: ConsoleError, again: Callable[[], object] | None = None) -
 
 def loaded(draw: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
     """Make a place that `draw` fills once the page is there; return what fills it anew. Errors show in its stead."""
-    place = ui.element("div").classes("stack")
-    with place:
+    area = ui.element("div").classes("stack")
+    with area:
         waiting = ui.row().classes("items-center muted")
         with waiting:
             ui.spinner(size="20px")
@@ -138,7 +138,7 @@ def loaded(draw: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]
         turns[0] += 1
         turn = turns[0]
         fresh = ui.element("div").classes("stack").style("display: none")
-        fresh.move(place)
+        fresh.move(area)
         try:
             with fresh:
                 await draw()
@@ -152,7 +152,7 @@ def loaded(draw: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]
         if turn != turns[0]:
             fresh.delete()
             return
-        for child in list(place.default_slot.children):
+        for child in list(area.default_slot.children):
             if child is not fresh:
                 child.delete()
         fresh.style(remove="display: none")
