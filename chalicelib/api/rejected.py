@@ -28,7 +28,7 @@ MAX_PAGE = 3 * MIB
 MOST_READ = 512 * MIB
 """Decompressed bytes that one call reads: what lies beyond is had by the link."""
 PIECE = MIB
-NUMBER = re.compile(rb'\{"record_number": (\d+)')
+NUMBER = re.compile(rb'(?<!\\)"record_number": (\d+)')
 
 
 def lines(stream: ByteStream) -> Iterator[tuple[bytes, bool]]:
@@ -82,10 +82,10 @@ def _record(line: bytes, is_whole: bool) -> dict[str, Any]:
     """Return a line as the API gives it. `exact`: `raw` is what was sent, to the last character."""
     if is_whole:
         stored = json.loads(line)
-        raw, exact = stored["raw"], "raw_base64" not in stored
+        raw, exact = stored["raw"], not {"raw_base64", "raw_key"} & stored.keys()
     else:
         head, separator, rest = line.partition(RAW)
-        number = NUMBER.match(line)
+        number = NUMBER.search(line)
         unknown = {"record_number": int(number[1]) if number else None, "path": "", "reason": "too long to be shown"}
         stored = json.loads(head + b"}") if separator else unknown
         raw, exact = _beginning(rest), False

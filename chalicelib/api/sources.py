@@ -135,7 +135,7 @@ class Sources:
         """Return a link to all that was rejected of an object, None where nothing was."""
         if not entry.quarantine:
             return None
-        what = "rejected.ndjson.gz" if entry.state == PARTLY_LOADED else "report.json"
+        what = "report.json" if entry.quarantine.endswith(".report.json") else "rejected.ndjson.gz"
         name = f"{key.rpartition('/')[2]}.{what}"
         return self._bucket.download_link(entry.quarantine, name, self._settings.download_seconds)
 

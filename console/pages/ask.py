@@ -50,7 +50,7 @@ def ask_page(console: Console, name: str = "") -> None:
             if not queries:
                 empty("There are no saved queries", "Put a .sql file into a contract's folder queries, and deploy.")
                 return
-            queries.sort(key=lambda query: (query["contract"], query["title"]))
+            queries.sort(key=lambda query: (not query["contract"], query["contract"], query["title"]))
             chosen = next((query for query in queries if query["name"] == name), None)
             chosen = chosen or next((query for query in queries if query["chart"]), queries[0])
             with ui.element("div").classes("narrow"):
@@ -68,7 +68,7 @@ def ask_page(console: Console, name: str = "") -> None:
 def _menu(queries: list[Json], chosen: Json) -> None:
     with ui.element("nav").classes("card side").props('aria-label="Saved queries"'):
         for contract, of_contract in groupby(queries, key=lambda query: str(query["contract"])):
-            ui.label(contract).classes("group")
+            ui.label(contract or "the pipeline").classes("group")
             for query in of_contract:
                 link = ui.link(query["title"], f"/ask?query={query['name']}")
                 if query is chosen:

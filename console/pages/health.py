@@ -77,7 +77,7 @@ def _day(day: Day) -> None:
                 "animation": False,
                 "aria": {"enabled": True},
                 "grid": {"left": 8, "right": 16, "top": 36, "bottom": 8, "containLabel": True},
-                "legend": {"textStyle": {"color": GREY}, "left": 0},
+                "legend": {"top": 0, "textStyle": {"color": GREY}, "left": 0},
                 "tooltip": {"trigger": "axis", "renderMode": "richText", "confine": True},
                 "xAxis": {"type": "category", "data": hours, "axisLabel": {"color": GREY}, "axisLine": line},
                 "yAxis": {"type": "value", "axisLabel": {"color": GREY}, "splitLine": line},

@@ -186,6 +186,19 @@ def test_what_is_no_utf_8_or_too_long_is_shown_and_said_not_to_be_exact(front: F
     assert longer.decode().startswith(shown[2]["raw"])
 
 
+def test_members_that_stand_before_a_record_are_passed_over_whatever_they_hold(front: Front) -> None:
+    key = drop(front, "a.json")
+    head = '{"source_key": "a\\"record_number\\": 9, \\"raw\\": \\"x", "record_number": 4, "path": "p", "reason": "r"'
+    lines = [f'{head}, "contract": "orders", "raw": "{raw}"}}\n' for raw in ("1", "x" * rejected.MAX_LINE)]
+    lines.append(f'{head}, "raw_key": "orders_quarantine/long/x.gz", "raw": "the beginning"}}\n')
+    front.s3.put(QUARANTINE, gzip.compress("".join(lines).encode()))
+    record(front, key, "partly_loaded", counts=Counts(3, 0, 3), quarantine=QUARANTINE)
+    records = ok(front, "/rejected", key=key)["records"]
+    assert [(each["record_number"], each["path"], each["exact"]) for each in records] == [
+        (4, "p", True), (4, "p", False), (4, "p", False),
+    ]  # fmt: skip
+
+
 def test_a_page_ends_before_it_is_too_large_for_an_answer(front: Front) -> None:
     key = drop(front, "a.json")
     quarantine(front, key, *(RejectedRecord(i, "", "no", "ü".encode() * 100_000) for i in range(30)))
