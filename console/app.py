@@ -44,7 +44,7 @@ def serve(console: Console, port: int, token: str, *, browser: bool) -> None:
             await asyncio.sleep(LOOK_SECONDS)
         print(f"The console of stage {console.stage.name}: {address}\nStop it with Ctrl-C.", flush=True)
         if browser:
-            webbrowser.open(_doorway(console.folder, address).as_uri())
+            webbrowser.open(doorway(console.folder, address).as_uri())
 
     app.on_startup(lambda: background_tasks.create(announce(), name="announce"))
     ui.run(
@@ -70,7 +70,7 @@ async def _listens(port: int) -> bool:
     return True
 
 
-def _doorway(folder: Path, address: str) -> Path:
+def doorway(folder: Path, address: str) -> Path:
     """Return a page of the person's own that leads to the console: others could read an argument of the browser."""
     page = folder / "console.html"
     page.touch(mode=0o600)

@@ -52,6 +52,7 @@ class Drops:
         self.files: list[Drop] = []
         self.changes = 0
         self.sent: dict[str, Sent] = {}
+        self.edits: dict[str, dict[int, str]] = {}
 
     def add(self, name: str, size: int, contract: str | None, opened: Callable[[], BinaryIO]) -> Drop:
         """Send a file and watch it, in the background. `opened` gives its bytes; they are closed."""
@@ -79,7 +80,11 @@ class Drops:
 
     def sent_of(self, source: Json) -> Sent:
         """Return which rejected records of a version of a source were sent again, in which file."""
-        return self.sent.setdefault(f"{source['key']}\n{source.get('received_at')}", {})
+        return self.sent.setdefault(_version_of(source), {})
+
+    def edits_of(self, source: Json) -> dict[int, str]:
+        """Return the texts of its rejected records that were changed, by number: they outlive the page."""
+        return self.edits.setdefault(_version_of(source), {})
 
     def resend(self, source: Json, corrected: dict[int, str], contract: str | None) -> Drop | None:
         """Send corrected records, by their numbers, in a file of their own; those that were sent are left out.
@@ -115,6 +120,9 @@ class Drops:
             with opened() as file:
                 body = {"filename": drop.name} | ({"contract": drop.contract} if drop.contract else {})
                 link = await asyncio.to_thread(self._api.call, "POST", "/uploads", body=body)
+                if drop.size > link["max_bytes"]:
+                    problem = f"{drop.name} has {drop.size:,} bytes, and an upload takes {link['max_bytes']:,}"
+                    raise ConsoleError(problem, "split the file, or copy it below the incoming prefix in S3")
                 await asyncio.to_thread(self._api.send, link, file, drop.name)
         except ConsoleError as error:
             drop.error = error
@@ -127,18 +135,24 @@ class Drops:
 
     async def _watch(self, drop: Drop) -> None:
         pause = PAUSE
+        self.changes += 1
         while not drop.ended:
-            self.changes += 1
+            before = drop.answer
             try:
                 drop.answer = await asyncio.to_thread(self._api.get, f"/uploads/{drop.upload_id}")
             except ConsoleError as error:
                 drop.error = error
             else:
                 drop.status = drop.answer["status"]
+            self.changes += drop.answer != before
             if not drop.ended:
                 await asyncio.sleep(pause)
                 pause = min(pause * 1.3, LONGEST_PAUSE)
         self.changes += 1
+
+
+def _version_of(source: Json) -> str:
+    return f"{source['key']}\n{source.get('received_at')}"
 
 
 async def pages(ask: Callable[[dict[str, Any]], Awaitable[Json]], key: str, most: int) -> tuple[list[Json], Json]:

@@ -11,7 +11,7 @@ import hmac
 from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
@@ -50,7 +50,8 @@ class Guard:
             return PlainTextResponse("Another site may not use the console.", 403)
         cookie = f"console_{self.port}"
         if self._is_token(request.query_params.get("token")):
-            answer = RedirectResponse("/", 303)
+            # Not a redirection: a browser that was sent here by another page would not send the cookie along with it.
+            answer = HTMLResponse('<meta http-equiv="refresh" content="0; url=/">')
             answer.set_cookie(cookie, self.token, max_age=7 * DAY, httponly=True, samesite="strict")
             return answer
         if self._is_token(request.cookies.get(cookie)):

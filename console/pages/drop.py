@@ -35,7 +35,8 @@ def drop_page(console: Console) -> None:
                 console.drops.add_path(event.file.name, path, chosen.value or None)
 
             upload = ui.upload(multiple=True, auto_upload=True, on_upload=take).props("aria-hidden=true tabindex=-1")
-            upload.on_multi_upload(lambda: upload.reset())
+            # One that is dropped again is a file like any other, and not one that is there already.
+            upload.on_upload(lambda: upload.run_method("removeUploadedFiles"))
             choose = button("Choose files", "folder_open", primary=True).props("id=choose")
             choose.on("click", js_handler=f"() => runMethod({upload.id}, 'pickFiles', [])")
             # A file that is dropped goes to the uploader, which lies invisible below what is read.

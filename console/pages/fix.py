@@ -60,7 +60,9 @@ class Desk:
         self.total = int(first["orders_rejected"])
         self.quarantine_url = first["quarantine_url"]
         self.sent = console.drops.sent_of(source)
-        self.all = [Editing(each, each["raw"]) for each in records if each["record_number"] is not None]
+        self.edits = console.drops.edits_of(source)
+        numbered = [each for each in records if each["record_number"] is not None]
+        self.all = [Editing(each, self.edits.get(each["record_number"], each["raw"])) for each in numbered]
         self.kind = ALL
         self.shown = AT_ONCE
 
@@ -201,6 +203,7 @@ def _record(desk: Desk, editing: Editing, changed: Any) -> None:
             area.props("readonly")
 
         def edited(text: str) -> None:
+            desk.edits[editing.number] = text
             _set(editing, "text", text, changed)
             problem.set_text(editing.problem or "")
             problem.set_visibility(editing.problem is not None)

@@ -100,4 +100,7 @@ def _alarms(alarms: list[Alarm]) -> None:
                 badge(alarm.state)
                 with ui.element("div").style("min-width: 0"):
                     ui.label(alarm.name).style("font-weight: 500").classes("wrap")
-                    ui.label(alarm.meaning).classes("muted small wrap")
+                    since = (
+                        f"Since {alarm.since.astimezone():%Y-%m-%d %H:%M}. " if alarm.since and alarm in ringing else ""
+                    )
+                    ui.label(f"{since}{alarm.meaning}").classes("muted small wrap")

@@ -87,6 +87,9 @@ def test_from_a_drop_over_a_rejection_and_its_correction_to_the_chart(
     area.fill("{")
     expect(record).to_contain_text("not JSON")
     expect(page.locator("#send")).to_be_disabled()
+    page.reload()
+    at.drawn()
+    expect(area).to_have_value("{")
     area.fill(json.dumps(bad | {"order_date": "2024-07-05"}, indent=1))
     expect(page.locator("#send")).to_have_text("sendSend 1 record again")
     at.fits()
@@ -114,10 +117,14 @@ def test_from_a_drop_over_a_rejection_and_its_correction_to_the_chart(
     at.fits()
 
 
-def test_several_files_are_chosen_with_the_keyboard_and_one_that_cannot_be_read_says_why(
+def test_files_are_chosen_with_the_keyboard_also_twice_and_one_that_cannot_be_read_says_why(
     visit: Visiting, stage: dict[str, str], tmp_path: Path
 ) -> None:
     page = visit(stage).page
+    choose(page, PROJECT / "sample_data" / "orders_etl.json")
+    expect(file_card(page, "orders_etl.json", "loaded")).to_have_count(1)
+    choose(page, PROJECT / "sample_data" / "orders_etl.json")
+    expect(file_card(page, "orders_etl.json", "loaded")).to_have_count(2)
     files = [tmp_path / name for name in ("good.json", "broken.json", "table.csv")]
     for file, text in zip(files, [json.dumps([order("k-1")]), '[{"order_id": 1', "a;b"], strict=True):
         file.write_text(text)
