@@ -62,7 +62,8 @@ class Desk:
         self.sent = console.drops.sent_of(source)
         self.edits = console.drops.edits_of(source)
         numbered = [each for each in records if each["record_number"] is not None]
-        self.all = [Editing(each, self.edits.get(each["record_number"], each["raw"])) for each in numbered]
+        texts = {each["record_number"]: str(each["raw"]) for each in numbered} | self.edits
+        self.all = [Editing(each, texts[each["record_number"]]) for each in numbered]
         self.kind = ALL
         self.shown = AT_ONCE
 

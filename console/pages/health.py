@@ -100,7 +100,6 @@ def _alarms(alarms: list[Alarm]) -> None:
                 badge(alarm.state)
                 with ui.element("div").style("min-width: 0"):
                     ui.label(alarm.name).style("font-weight: 500").classes("wrap")
-                    since = (
-                        f"Since {alarm.since.astimezone():%Y-%m-%d %H:%M}. " if alarm.since and alarm in ringing else ""
-                    )
-                    ui.label(f"{since}{alarm.meaning}").classes("muted small wrap")
+                    if alarm.since and alarm in ringing:
+                        ui.label(f"since {alarm.since.astimezone():%Y-%m-%d %H:%M}").classes("small")
+                    ui.label(alarm.meaning).classes("muted small wrap")

@@ -79,7 +79,7 @@ def _console(environment: Mapping[str, str], path: Path) -> Iterator[str]:
         Thread(target=process.stdout.read, daemon=True).start()
         yield f"http://127.0.0.1:{port}"
     finally:
-        process.terminate()
+        process.kill()
         process.wait(10)
 
 
