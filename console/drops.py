@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -45,10 +45,16 @@ class Drop:
 
 
 class Drops:
-    """The files of this run of the console, newest first. `changes` counts what happened, for pages to look at."""
+    """The files of this run of the console, newest first. `changes` counts what happened, for pages to look at.
 
-    def __init__(self, api: Api) -> None:
+    `spawn` runs a coroutine in the background.
+    """
+
+    def __init__(
+        self, api: Api, spawn: Callable[[Coroutine[Any, Any, None]], object] = background_tasks.create
+    ) -> None:
         self._api = api
+        self._spawn = spawn
         self.files: list[Drop] = []
         self.changes = 0
         self.sent: dict[str, Sent] = {}
@@ -60,7 +66,7 @@ class Drops:
         self.files.insert(0, drop)
         del self.files[MOST_KEPT:]
         self.changes += 1
-        background_tasks.create(self._follow(drop, opened), name=f"drop {name}")
+        self._spawn(self._follow(drop, opened))
         return drop
 
     def add_path(self, name: str, path: Path, contract: str | None) -> Drop:
@@ -76,7 +82,7 @@ class Drops:
     def look_again(self, drop: Drop) -> None:
         """Go on watching a file that was sent, after an error."""
         drop.error = None
-        background_tasks.create(self._watch(drop), name=f"watch {drop.name}")
+        self._spawn(self._watch(drop))
 
     def sent_of(self, source: Json) -> Sent:
         """Return which rejected records of a version of a source were sent again, in which file."""
@@ -100,7 +106,7 @@ class Drops:
         sent |= dict.fromkeys(unsent, name)
         body = records.as_lines(unsent.values())
         drop = self.add(name, len(body), contract, lambda: io.BytesIO(body))
-        background_tasks.create(self._forget_if_not_sent(drop, sent, unsent), name=f"resend {name}")
+        self._spawn(self._forget_if_not_sent(drop, sent, unsent))
         return drop
 
     def _names(self) -> Collection[str]:
@@ -153,13 +159,3 @@ class Drops:
 
 def _version_of(source: Json) -> str:
     return f"{source['key']}\n{source.get('received_at')}"
-
-
-async def pages(ask: Callable[[dict[str, Any]], Awaitable[Json]], key: str, most: int) -> tuple[list[Json], Json]:
-    """Return up to `most` items of a call that answers in pages, and its first answer."""
-    first = answer = await ask({})
-    items = list(answer[key])
-    while answer["next_page_token"] and len(items) < most:
-        answer = await ask({"page_token": answer["next_page_token"]})
-        items += answer[key]
-    return items, first

@@ -3,119 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 from nicegui import ui
 
 from console.api import Json
-from console.drops import Drop, pages
+from console.desk import ALL, MOST_RECORDS, Desk, Editing
+from console.drops import Drop
+from console.errors import ConsoleError
 from console.pages.download import download_quarantine
 from console.pages.drop import watched
 from console.pages.layout import button, card, empty, frame, loaded, text_of
-from console.records import kind_of, problem_with
 from console.state import Console
 from console.words import count, name_of
 
-MOST_RECORDS = 1000
-"""How many rejected records one visit reads: the first of them are sent, then the next are there."""
 AT_ONCE = 20
-"""How many are drawn at once, each in an editor."""
-ALL = "all reasons"
-
-
-@dataclass
-class Editing:
-    """A rejected record with the text that is to be sent in its stead."""
-
-    record: Json
-    text: str
-    leave_out: bool = False
-
-    @property
-    def number(self) -> int:
-        """Its number in its file."""
-        return int(self.record["record_number"])
-
-    @property
-    def problem(self) -> str | None:
-        """Why it cannot be sent, None where it can."""
-        if not self.record["exact"]:
-            return "not all of it can be shown here: download the quarantine, correct it there, and drop it as a file"
-        return problem_with(self.text)
-
-    @property
-    def changed(self) -> bool:
-        """Whether it is still what was sent and rejected."""
-        return bool(self.text != self.record["raw"])
-
-
-class Desk:
-    """The rejected records of one source object, and what is done with them."""
-
-    def __init__(self, console: Console, source: Json, first: Json, records: list[Json]) -> None:
-        self.console = console
-        self.source = source
-        self.total = int(first["orders_rejected"])
-        self.quarantine_url = first["quarantine_url"]
-        self.sent = console.drops.sent_of(source)
-        self.edits = console.drops.edits_of(source)
-        numbered = [each for each in records if each["record_number"] is not None]
-        texts = {each["record_number"]: str(each["raw"]) for each in numbered} | self.edits
-        self.all = [Editing(each, texts[each["record_number"]]) for each in numbered]
-        self.kind = ALL
-        self.shown = AT_ONCE
-
-    @property
-    def kinds(self) -> dict[str, str]:
-        """The kinds of reasons with how many records have each, for a choice."""
-        numbers = Counter(kind_of(each.record["reason"]) for each in self.all)
-        every = {ALL: f"All reasons ({len(self.all)})"}
-        return every | {kind: f"{kind} ({number})" for kind, number in numbers.most_common()}
-
-    @property
-    def matching(self) -> list[Editing]:
-        """The records of the kind that is chosen."""
-        return [each for each in self.all if self.kind in (ALL, kind_of(each.record["reason"]))]
-
-    @property
-    def ready(self) -> list[Editing]:
-        """The records that would be sent now: corrected, JSON, not left out and not sent yet."""
-        return [
-            each
-            for each in self.matching
-            if each.changed and not each.leave_out and each.problem is None and each.number not in self.sent
-        ]
-
-    def send(self) -> Drop | None:
-        """Send them."""
-        corrected = {each.number: each.text for each in self.ready}
-        return self.console.drops.resend(self.source, corrected, self.source["contract"])
+"""How many records are drawn at once, each in an editor."""
+LEAD = "Correct what was rejected, and send it again as a file of its own."
 
 
 def fix_page(console: Console, key: str) -> None:
     """Draw the page."""
-    with frame(
-        console, "/", f"Fix {name_of(key)}", "Correct what was rejected, and send it again as a file of its own."
-    ):
+    with frame(console, "/", f"Fix {name_of(key)}", LEAD):
         drops: list[Drop] = [each for each in console.drops.files if each.name in _files_of(console, key)]
 
         async def draw() -> None:
             source = await asyncio.to_thread(lambda: console.api.get("/source", key=key))
+            desk = Desk(console.drops, source)
 
-            async def ask(more: dict[str, Any]) -> Json:
-                answer: Json = await asyncio.to_thread(
-                    lambda: console.api.get("/rejected", key=key, page_size=200, **more)
-                )
-                return answer
+            def ask(more: dict[str, Any]) -> Json:
+                return console.api.get("/rejected", key=key, page_size=200, **more)
 
-            records, first = await pages(ask, "records", MOST_RECORDS)
-            if not records:
+            await asyncio.to_thread(desk.read, ask)
+            if not desk.all:
                 reason = source["reason"] or "Every document of this file is in the tables."
                 empty("No rejected records", f"{reason[:1].upper()}{reason[1:]}")
                 return
-            _draw_desk(Desk(console, source, first, records), drops)
+            Editors(console, desk, drops, lambda: desk.read(ask)).draw()
 
         with ui.element("div").classes("resent"):
             watched(console, lambda: drops)
@@ -126,92 +51,111 @@ def _files_of(console: Console, key: str) -> set[str]:
     return {name for each, sent in console.drops.sent.items() if each.startswith(f"{key}\n") for name in sent.values()}
 
 
-def _draw_desk(desk: Desk, drops: list[Drop]) -> None:
-    with ui.element("div").classes("bar tools"):
-        choice = ui.select(desk.kinds, value=ALL, label="Filter by reason").props("outlined dense options-dense")
-        choice.classes("grow")
-        sending = button("Send again", "send", primary=True).props("id=send")
-        if desk.quarantine_url:
-            button("Download all", "download", lambda: download_quarantine(desk.console, desk.source))
-    hint = ui.label().classes("muted small")
+class Editors:
+    """The editors of a desk's records, and what is above them."""
 
-    def count_ready() -> None:
-        ready = len(desk.ready)
-        sending.set_text(f"Send {count(ready, 'record')} again")
-        sending.set_enabled(ready > 0)
-        rest = desk.total - len(desk.all)
-        beyond = f" These are the first {len(desk.all):,} of {desk.total:,}." if rest > 0 else ""
-        hint.set_text(
-            f"A record is sent once its text is changed and is JSON. {len(desk.sent)} sent again so far.{beyond}"
+    def __init__(self, console: Console, desk: Desk, drops: list[Drop], read: Callable[[], None]) -> None:
+        self._console = console
+        self._desk = desk
+        self._drops = drops
+        self._read = read
+        self._shown = AT_ONCE
+
+    def draw(self) -> None:
+        """Draw them."""
+        with ui.element("div").classes("bar tools"):
+            self._choice = ui.select(self._desk.kinds, value=ALL, label="Filter by reason")
+            self._choice.props("outlined dense options-dense").classes("grow").on_value_change(self._choose)
+            self._sending = button("Send again", "send", self._send, primary=True).props("id=send")
+            if self._desk.quarantine_url:
+                button("Download all", "download", lambda: download_quarantine(self._console, self._desk.source))
+        self._hint = ui.label().classes("muted small")
+        with ui.expansion("Replace a text in all of them"), ui.element("div").classes("bar"):
+            old = ui.input("Text").props("outlined dense").classes("grow raw")
+            new = ui.input("Becomes").props("outlined dense").classes("grow raw")
+            button("Replace", "find_replace", lambda: self._replace(old.value or "", new.value or ""))
+        with ui.element("div").classes("stack"):
+            self._records()
+        self._count()
+
+    @ui.refreshable_method
+    def _records(self) -> None:
+        matching = self._desk.matching
+        for each in matching[: self._shown]:
+            self._record(each)
+        if len(matching) > self._shown:
+            button(f"Show {min(AT_ONCE, len(matching) - self._shown)} more", "expand_more", self._more)
+        elif self._desk.next_page:
+            button(f"Read {MOST_RECORDS:,} more", "expand_more", self._read_more)
+
+    def _count(self) -> None:
+        desk, ready = self._desk, len(self._desk.ready)
+        self._sending.set_text(f"Send {count(ready, 'record')} again")
+        self._sending.set_enabled(ready > 0)
+        beyond = f" These are the first {len(desk.all):,} of {desk.total:,}." if desk.next_page else ""
+        self._hint.set_text(
+            f"A record is sent once its text is changed and is JSON. {len(desk.sent):,} sent again so far.{beyond}"
         )
 
-    @ui.refreshable
-    def records() -> None:
-        matching = desk.matching
-        for each in matching[: desk.shown]:
-            _record(desk, each, count_ready)
-        if len(matching) > desk.shown:
-            button(f"Show {min(AT_ONCE, len(matching) - desk.shown)} more", "expand_more", more)
+    def _redraw(self) -> None:
+        self._records.refresh()
+        self._count()
 
-    def more() -> None:
-        desk.shown += AT_ONCE
-        records.refresh()
+    def _more(self) -> None:
+        self._shown += AT_ONCE
+        self._redraw()
 
-    def chosen() -> None:
-        desk.kind, desk.shown = choice.value or ALL, AT_ONCE
-        records.refresh()
-        count_ready()
+    async def _read_more(self) -> None:
+        try:
+            await asyncio.to_thread(self._read)
+        except ConsoleError as error:
+            ui.notify(f"{error.problem}: {error.remedy}", type="negative")
+        self._choice.set_options(self._desk.kinds)
+        self._more()
 
-    def send() -> None:
-        drop = desk.send()
+    def _choose(self) -> None:
+        self._desk.kind, self._shown = self._choice.value or ALL, AT_ONCE
+        self._redraw()
+
+    def _replace(self, old: str, new: str) -> None:
+        ui.notify(f"Replaced in {count(self._desk.replace(old, new), 'record')}.")
+        self._redraw()
+
+    def _send(self) -> None:
+        drop = self._desk.send()
         if drop is not None:
-            drops.insert(0, drop)
-        records.refresh()
-        count_ready()
+            self._drops.insert(0, drop)
+        self._redraw()
         ui.run_javascript("document.querySelector('.resent').scrollIntoView({block: 'nearest'})")
 
-    choice.on_value_change(chosen)
-    sending.on_click(send)
-    with ui.element("div").classes("stack"):
-        records()
-    count_ready()
+    def _record(self, editing: Editing) -> None:
+        record, sent_in = editing.record, self._desk.sent.get(editing.number)
+        with card("", "record", *(("sent",) if sent_in else ())).props(f"data-record={editing.number}"):
+            with ui.element("div").classes("bar"):
+                with ui.element("b"):
+                    text_of(f"Record {editing.number}")
+                if record["path"]:
+                    with ui.element("code"):
+                        text_of(record["path"])
+                ui.element("span").classes("grow")
+                if sent_in:
+                    ui.label(f"sent again in {sent_in}").classes("badge good wrap")
+                else:
+                    out = ui.checkbox("Leave out", value=editing.leave_out).props("dense")
+                    out.on_value_change(lambda event: self._leave_out(editing, bool(event.value)))
+            ui.label(record["reason"]).classes("wrap")
+            area = ui.textarea(value=editing.text).props("outlined dense autogrow debounce=200 spellcheck=false")
+            area.props(f'aria-label="Record {editing.number}"').classes("raw").style("width: 100%")
+            problem = ui.label(editing.problem or "").classes("small wrap problem")
+            if sent_in or not record["exact"]:
+                area.props("readonly")
+            area.on_value_change(lambda event: self._edit(editing, event.value or "", problem))
 
+    def _edit(self, editing: Editing, text: str, problem: ui.label) -> None:
+        self._desk.edit(editing, text)
+        problem.set_text(editing.problem or "")
+        self._count()
 
-def _record(desk: Desk, editing: Editing, changed: Any) -> None:
-    record = editing.record
-    sent_in = desk.sent.get(editing.number)
-    with card("", "record", *(("sent",) if sent_in else ())).props(f"data-record={editing.number}"):
-        with ui.element("div").classes("bar"):
-            with ui.element("b"):
-                text_of(f"Record {editing.number}")
-            if record["path"]:
-                with ui.element("code"):
-                    text_of(record["path"])
-            ui.element("span").classes("grow")
-            if sent_in:
-                ui.label(f"sent again in {sent_in}").classes("badge good wrap")
-            else:
-                ui.checkbox("Leave out", value=editing.leave_out).props("dense").on_value_change(
-                    lambda event: _set(editing, "leave_out", event.value, changed)
-                )
-        ui.label(record["reason"]).classes("wrap")
-        area = ui.textarea(value=editing.text).props("outlined dense autogrow debounce=200 spellcheck=false")
-        area.props(f'aria-label="Record {editing.number}"')
-        area.classes("raw").style("width: 100%")
-        problem = ui.label(editing.problem or "").classes("small wrap").style("color: var(--bad)")
-        problem.set_visibility(editing.problem is not None)
-        if sent_in or not record["exact"]:
-            area.props("readonly")
-
-        def edited(text: str) -> None:
-            desk.edits[editing.number] = text
-            _set(editing, "text", text, changed)
-            problem.set_text(editing.problem or "")
-            problem.set_visibility(editing.problem is not None)
-
-        area.on_value_change(lambda event: edited(event.value or ""))
-
-
-def _set(editing: Editing, name: str, value: object, changed: Any) -> None:
-    setattr(editing, name, value)
-    changed()
+    def _leave_out(self, editing: Editing, leave_out: bool) -> None:
+        editing.leave_out = leave_out
+        self._count()
