@@ -243,6 +243,14 @@ class RowTooLarge(EtlError):
         super().__init__(f"a row of execution {execution_id} is too large for an answer: download the CSV instead")
 
 
+class ResultTooLarge(EtlError):
+    """A result is larger than what can be made of it for a spreadsheet."""
+
+    def __init__(self, size: str, limit: str) -> None:
+        self.size, self.limit = size, limit
+        super().__init__(f"format=excel takes up to {limit}, and this result has {size}: leave format out for the CSV")
+
+
 def kind_of(error: Exception) -> str:
     """Return what logs and metrics count an error as: AWS's code, else the name of its class."""
     return error.kind if isinstance(error, AwsError) else type(error).__name__
