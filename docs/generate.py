@@ -15,6 +15,7 @@ from chalicelib.contracts.contract import Contract
 from chalicelib.contracts.reading import read
 from chalicelib.dataset import Dataset
 from chalicelib.flatten.notebook import flatten_orders
+from chalicelib.help_text import examples
 from chalicelib.queries import saved
 from chalicelib.settings import Settings
 from docs.contract_pages import contract_page, queries_page, table
@@ -38,9 +39,7 @@ EXAMPLE_ORDER = {
 
 def main() -> int:
     """Write or check the documents; exit status 1 when one is stale."""
-    parser = argparse.ArgumentParser(prog="python -m docs.generate", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="change nothing; fail when a document is stale")
-    options = parser.parse_args()
+    options = parser().parse_args()
     stale = []
     made = documents()
     for name, text in made.items():
@@ -62,6 +61,14 @@ def main() -> int:
             file=sys.stderr,
         )
     return 1 if stale else 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
+    prog = "python -m docs.generate"
+    made = argparse.ArgumentParser(prog=prog, description=__doc__, **examples(f"{prog} --check"))
+    made.add_argument("--check", action="store_true", help="change nothing; fail when a document is stale")
+    return made
 
 
 def documents(settings: Settings = SETTINGS) -> dict[str, str]:

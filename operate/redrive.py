@@ -13,6 +13,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.errors import shown
+from chalicelib.help_text import examples
 from chalicelib.stage import read_stage
 from glue_setup import command_line
 from glue_setup.clients import connect
@@ -80,7 +81,7 @@ class Summary:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status: 0 done, 1 something failed or was left, 2 wrong usage."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     return command_line.run("redrive", lambda: _run(options))
 
 
@@ -226,15 +227,17 @@ def _objects(event: Any) -> tuple[str, ...]:
         raise NotAnEvent("its event announces no object") from None
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
+    made = argparse.ArgumentParser(
         prog="python -m operate redrive",
+        **examples("python -m operate redrive --stage dev --dry-run"),
         description="Send the events in the queue to the deployed function again, once the cause is gone.",
     )
-    command_line.add_stage(parser)
-    parser.add_argument("--dry-run", action="store_true", help="show them, send nothing")
-    parser.add_argument("--limit", type=_limit, default=1000, help=f"messages, 1 to {MAX_MESSAGES} (1000)")
-    return parser
+    command_line.add_stage(made)
+    made.add_argument("--dry-run", action="store_true", help="show them, send nothing")
+    made.add_argument("--limit", type=_limit, default=1000, help=f"messages, 1 to {MAX_MESSAGES} (1000)")
+    return made
 
 
 def _limit(text: str) -> int:
