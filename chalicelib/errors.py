@@ -71,7 +71,8 @@ class StageError(EtlError):
 class UnreadableFile(EtlError):
     """A source object cannot be read to its end: nothing of it may be loaded. Trying again will not help.
 
-    `byte_offset` counts decompressed bytes from 0, and is None where no position is known.
+    `byte_offset` counts decompressed bytes from 0, and is None where no position is known. Of a gzip file that is
+    itself cut or damaged it counts compressed bytes: those that were read.
     """
 
     def __init__(self, reason: str, byte_offset: int | None = None) -> None:

@@ -64,8 +64,8 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog=prog, description=__doc__, **examples(f"{prog} try my_orders.json"))
     commands = made.add_subparsers(dest="command", required=True)
 
-    def command(name: str, purpose: str, example: str = "") -> argparse.ArgumentParser:
-        text = f"{purpose[0].upper()}{purpose[1:]}."
+    def command(name: str, purpose: str, example: str = "", further: str = "") -> argparse.ArgumentParser:
+        text = f"{purpose[0].upper()}{purpose[1:]}.{further}"
         return commands.add_parser(name, help=purpose, description=text, **examples(f"{prog} {name}{example}"))
 
     for stays in (
@@ -79,7 +79,9 @@ def parser() -> argparse.ArgumentParser:
     checking.add_argument(
         "contracts", metavar="NAME|FILE", nargs="*", help="which (default: all in chalicelib/contracts)"
     )
-    own = command("try", "propose a contract for a file of your own, deploy it, load the file, ask", " my_orders.json")
+    purpose = "propose a contract for a file of your own, deploy it, load the file, ask"
+    status = " Exit status: 0 where documents were loaded, also where others were rejected, which it says; else 1."
+    own = command("try", purpose, " my_orders.json", status)
     own.add_argument("file", metavar="FILE", type=Path, help="documents in any of the input forms")
     own.add_argument("--contract", metavar="NAME|FOLDER", default="", help="try this contract and propose none")
     own.add_argument("--keep", action="store_true", help="write the proposed contract into the project")

@@ -18,19 +18,24 @@ def write(path: Path, values: Mapping[str, str]) -> None:
     unfinished.replace(path)
 
 
-def remove_stale(path: Path) -> None:
-    """Remove the file of an embedded AWS that is gone: nobody listens at its address."""
+def living(path: Path) -> str | None:
+    """Return the address of the embedded AWS that wrote the file, None where nobody listens there.
+
+    The file of one that is gone is removed.
+    """
     try:
         values = dict(line.split("=", 1) for line in path.read_text().splitlines())
-        address = urlsplit(values["AWS_ENDPOINT_URL"])
+        url = values["AWS_ENDPOINT_URL"]
+        address = urlsplit(url)
         with socket.socket() as probe:
-            gone = probe.connect_ex((address.hostname or "", address.port or 0)) != 0
+            if probe.connect_ex((address.hostname or "", address.port or 0)) == 0:
+                return url
     except FileNotFoundError:
-        return
+        return None
     except (OSError, LookupError, ValueError):
-        gone = True
-    if gone:
-        path.unlink(missing_ok=True)
+        pass
+    path.unlink(missing_ok=True)
+    return None
 
 
 def remove(path: Path, secret: str) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import gzip
 import json
 import os
+import shlex
 import shutil
 import sys
 import tempfile
@@ -66,6 +67,15 @@ def main(arguments: list[str] | None = None, contract: Contract | None = None) -
         return 130
     print(json.dumps(summary))
     return 1 if summary["orders_rejected"] and not summary["orders_loaded"] else 0
+
+
+def _hint_at_contract(source: str, contract: Contract) -> None:
+    folder = "" if contract.folder is None else f" ({shown(os.path.relpath(contract.folder), 200)})"
+    proposed = "" if source == "-" else f", and python -m chalicelib.propose {shlex.quote(source)} proposes one"
+    print(
+        f"they were read by the contract {contract.name}{folder}: --contract NAME|FILE takes another{proposed}",
+        file=sys.stderr,
+    )
 
 
 def parser() -> argparse.ArgumentParser:
@@ -130,6 +140,8 @@ def flatten_file(source: str, output: Path, rejects: Path | None, contract: Cont
     if reasons:
         print(*(f"  {reason}" for reason in reasons), sep="\n", file=sys.stderr)
     _hint_at_rejects(counts, rejects)
+    if counts.orders_rejected and not counts.orders_loaded:
+        _hint_at_contract(source, contract)
     main = _folders(contract)[contract.main]
     files = sum(file.startswith(main) for file in writer.files)
     return {**asdict(counts), "files": files, "tables": converted.rows}

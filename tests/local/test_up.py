@@ -41,12 +41,14 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(project: Path) -> Iterator[Start]:
-    """Return a function that starts `python -m local up`; what is still up at the end is killed."""
+    """Return a function that starts `python -m local up` or `aws`; what is still up at the end is killed."""
     started: list[subprocess.Popen[str]] = []
 
-    def run(port: int | str, through: tuple[str, ...] = (), **environment: str) -> subprocess.Popen[str]:
+    def run(
+        port: int | str, through: tuple[str, ...] = (), command: str = "up", **environment: str
+    ) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [*through, sys.executable, "-m", "local", "up"],
+            [*through, sys.executable, "-m", "local", command],
             cwd=project,
             env=os.environ | {"LOCAL_PORT": str(port)} | environment,
             stdout=subprocess.PIPE,
@@ -154,16 +156,32 @@ def test_an_env_file_of_one_that_is_gone_is_removed_and_of_a_living_one_kept(tmp
         living.bind((HOST, 0))
         living.listen()
         env_file.write(path, {"AWS_ENDPOINT_URL": f"http://{HOST}:{living.getsockname()[1]}", "SECRET": "s1"})
-        env_file.remove_stale(path)
+        assert env_file.living(path) == f"http://{HOST}:{living.getsockname()[1]}"
         assert path.exists()
         env_file.remove(path, "the secret of another")
         assert path.exists()
-    env_file.remove_stale(path)
+    assert env_file.living(path) is None
     assert not path.exists()
-    env_file.remove_stale(path)
+    assert env_file.living(path) is None
     path.write_text("something else")
-    env_file.remove_stale(path)
+    assert env_file.living(path) is None
     assert not path.exists()
+
+
+def test_a_second_one_in_the_same_clone_is_refused_and_the_first_stays_as_it_was(project: Path, start: Start) -> None:
+    announced = project / ".local" / "env"
+    with socket.socket() as first:
+        first.bind((HOST, 0))
+        first.listen()
+        address = f"http://{HOST}:{first.getsockname()[1]}"
+        env_file.write(announced, {"AWS_ENDPOINT_URL": address})
+        for command in ("up", "aws"):
+            process = start(free_port(), command=command)
+            printed, _ = process.communicate(timeout=15)
+            assert process.returncode == 1
+            assert f"an embedded AWS of this project is up, at {address}" in printed
+            assert "Start the embedded AWS" not in printed
+    assert announced.read_text() == f"AWS_ENDPOINT_URL={address}\n"
 
 
 def test_a_port_in_use_ends_with_the_remedy(start: Start) -> None:
