@@ -17,6 +17,7 @@ import pytest
 from local.emulator import PROJECT
 from local.trial import fitting
 from tests.local.product import clone
+from tests.readme import not_printed
 
 pytestmark = pytest.mark.aws
 
@@ -60,6 +61,8 @@ def test_a_file_becomes_tables_and_answers_and_nothing_of_it_stays(tmp_path: Pat
     assert "Ask: woocommerce_total_mismatches" in said
     assert "2017-03         USD                    2             68.35" in said
     assert "KEEP=1" in said.splitlines()[-1]
+    printed = said.replace(str(tmp_path), "tests/payloads")
+    assert not_printed("$ make try FILE=tests/payloads/woocommerce.json", printed) == []
     assert files_of(project) == before
     assert [path.name for path in home.iterdir() if path.name.startswith("orders-etl")] == []
 
