@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from chalicelib.propose import words
 from chalicelib.propose.fields import Field, Kind
-from chalicelib.propose.profile import Node
+from chalicelib.propose.node import Node
 from chalicelib.propose.proposal import Column
 
 _LANGUAGE = re.compile(r"[a-z]{2}(?: [a-z]{2})?")

@@ -6,15 +6,16 @@ import datetime
 
 from chalicelib.contracts.paths import JsonPath, Key, quoted_key
 from chalicelib.errors import shown
-from chalicelib.propose import comments, words
-from chalicelib.propose.column_types import PRECISION, SCALE, Typed, typed
+from chalicelib.propose import comments, role_names, words
+from chalicelib.propose.column_types import typed
 from chalicelib.propose.counting import counted, is_nearly_all
 from chalicelib.propose.explanations import is_of_party, lists_without_rows, no_date, no_identity
-from chalicelib.propose.fields import Field, Kind, Scope, is_line, scopes
+from chalicelib.propose.fields import Field, Kind, Scope, is_line
 from chalicelib.propose.layout import Layout
 from chalicelib.propose.limits import lines_out_of_reach, separate_records
 from chalicelib.propose.names import Names, singular, snake_case
-from chalicelib.propose.profile import Node, Profile
+from chalicelib.propose.node import Node
+from chalicelib.propose.profile import Profile
 from chalicelib.propose.proposal import Column, Proposal, Table
 from chalicelib.propose.ranking import (
     date_rank,
@@ -27,6 +28,8 @@ from chalicelib.propose.ranking import (
     place_of,
 )
 from chalicelib.propose.scalars import MOST_DECIMALS
+from chalicelib.propose.scopes import scopes
+from chalicelib.propose.typed import PRECISION, SCALE, Typed
 
 LEAST_LINES = 5
 """What a list must score to make the main rows."""
@@ -153,10 +156,10 @@ class _Recognition:
 
     def _line_score(self, scope: Scope) -> float:
         of = words.words(scope.name)
-        points: float = words.LINES.get(" ".join(of), 0)
+        points: float = role_names.LINES.get(" ".join(of), 0)
         if not points:
             points = max(
-                (score // 2 for name, score in words.LINES.items() if of[-1:] == tuple(name.split())), default=0
+                (score // 2 for name, score in role_names.LINES.items() if of[-1:] == tuple(name.split())), default=0
             )
         split = [words.words(key) for each in scope.fields for key in (each.keys[-1],)]
         points += 3 * any(words.is_whole_quantity(each) for each in split)
@@ -310,14 +313,14 @@ class _Recognition:
             return of[-1] in ("id", "name", "email", "number", "firstname", "lastname")
         if scope.level:
             return depth <= 2 and (
-                words.is_quantity(of) or words.is_identifier(of) or each.joined in words.GOODS_NAMES or depth == 1
+                words.is_quantity(of) or words.is_identifier(of) or each.joined in role_names.GOODS_NAMES or depth == 1
             )
         return depth == 1 and (
             words.is_identifier(of)
             or words.is_quantity(of)
             or words.is_currency(of)
             or kind.type in ("timestamp", "date")
-            or each.joined in words.STATUSES
+            or each.joined in role_names.STATUSES
             or bool(set(of[-1:]) & _CATEGORY)
             or of[-1:] == ("email",)
         )
@@ -428,7 +431,7 @@ class _Recognition:
         differs = is_unique(column)
         if not is_full and not (differs or is_nearly_all(len(node.distinct), node.identifiers)):
             return None
-        rank = place_of(each.joined, words.IDENTITIES)
+        rank = place_of(each.joined, role_names.IDENTITIES)
         if rank is None and each.joined.endswith((" id", " reference")) and not set(each.words) & words.PARTY:
             rank = 15 if each.joined.endswith("order id") else 40
         is_partys = any(set(words.words(key)) & words.PARTY for key in each.keys[:-1])
@@ -456,7 +459,7 @@ class _Recognition:
         ranked = sorted(
             (rank + (0 if node_of(c).all_dates == self._documents else 4 * NEARLY), i)
             for i, c in enumerate(dated)
-            if (rank := date_rank(c, words.DATES)) is not None
+            if (rank := date_rank(c, role_names.DATES)) is not None
         )
         full = [dated[i] for _, i in ranked if self._dates_documents(node_of(dated[i]))]
         column = full[0] if full else self._outer_date(main)
@@ -514,7 +517,7 @@ class _Recognition:
         inside = f"{self._proposal.at}."
         for each in self._outer.fields:
             kind = typed(each, self._outer)
-            rank = place_of(each.joined, words.DATES)
+            rank = place_of(each.joined, role_names.DATES)
             is_outside = not str(each.paths[0]).startswith(inside)
             if is_outside and kind.type == "timestamp" and rank is not None and self._dates_documents(each.node):
                 best = min(best, (rank, each, kind), key=lambda one: one[0]) if best else (rank, each, kind)
@@ -542,7 +545,7 @@ class _Recognition:
             each = column.field
             if each is None or each not in self._document.fields or len(each.keys) > 1 or column.name == p.date:
                 continue
-            rank = date_rank(column, words.VERSIONS)
+            rank = date_rank(column, role_names.VERSIONS)
             if (
                 rank is not None
                 and column.type in ("timestamp", "date", "integer")
@@ -559,7 +562,7 @@ class _Recognition:
     def _roles(self, main: Table) -> None:
         p = self._proposal
         document = self._document_columns(main)
-        p.total = first_of(document, words.TOTALS, lambda c: c.type == "decimal" and self._is_money(c))
+        p.total = first_of(document, role_names.TOTALS, lambda c: c.type == "decimal" and self._is_money(c))
         currencies = [
             c for c in document if c.field and words.is_currency(c.field.all_words) and node_of(c).currency_texts
         ]
@@ -574,7 +577,7 @@ class _Recognition:
 
         currencies.sort(key=distance)
         p.currency = currencies[0].name if currencies else ""
-        p.status = next((c.name for c in document if c.taken and c.field and c.field.joined in words.STATUSES), "")
+        p.status = next((c.name for c in document if c.taken and c.field and c.field.joined in role_names.STATUSES), "")
         parties = [
             c for c in document if c.field and set(c.field.all_words) & words.PARTY and c.field.kind is Kind.SCALAR
         ]
@@ -609,11 +612,13 @@ def _line_roles(table: Table, of: _Recognition, names: Names) -> None:
     """Name what the columns of a line are, and add the amount of a line that has none of its own."""
     scope = table.scope
     columns = [c for c in table.columns if c.field is not None and c.field in scope.fields]
-    table.quantity = first_of(columns, words.QUANTITIES, lambda c: c.type in ("integer", "decimal"))
-    table.price = first_of(columns, words.PRICES, lambda c: of.is_money(c, scope))
-    table.line_amount = first_of(columns, words.LINE_TOTALS, lambda c: of.is_money(c, scope) and c.name != table.price)
-    table.goods_id = first_of(columns, words.GOODS_IDS, lambda c: c.type in ("identifier", "text", "integer"))
-    table.goods_name = first_of(columns, words.GOODS_NAMES, lambda c: c.type == "text" and is_of_goods(c))
+    table.quantity = first_of(columns, role_names.QUANTITIES, lambda c: c.type in ("integer", "decimal"))
+    table.price = first_of(columns, role_names.PRICES, lambda c: of.is_money(c, scope))
+    table.line_amount = first_of(
+        columns, role_names.LINE_TOTALS, lambda c: of.is_money(c, scope) and c.name != table.price
+    )
+    table.goods_id = first_of(columns, role_names.GOODS_IDS, lambda c: c.type in ("identifier", "text", "integer"))
+    table.goods_name = first_of(columns, role_names.GOODS_NAMES, lambda c: c.type == "text" and is_of_goods(c))
     for name in (table.quantity, table.price, table.line_amount, table.goods_id, table.goods_name):
         if name:
             table.column(name).taken = True

@@ -22,7 +22,8 @@ from chalicelib.propose.__main__ import main
 from chalicelib.propose.contract_text import written
 from chalicelib.propose.layout import Layout
 from chalicelib.propose.names import Names, singular, snake_case
-from chalicelib.propose.profile import MOST_NODES, Profile, nodes
+from chalicelib.propose.node import nodes
+from chalicelib.propose.profile import MOST_NODES, Profile
 from chalicelib.propose.recognition import propose
 from chalicelib.propose.sample import HEAD_BYTES
 from chalicelib.propose.scalars import date_of_text, digits
