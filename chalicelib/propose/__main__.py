@@ -136,8 +136,8 @@ def _proposal(
 
 
 def _say_how_to_go_on(p: Proposal) -> None:
-    columns = sum(not column.taken for table in p.tables if table.taken for column in table.columns)
-    lists = sum(not table.taken for table in p.tables)
+    columns = sum(not column.is_taken for table in p.tables if table.is_taken for column in table.columns)
+    lists = sum(not table.is_taken for table in p.tables)
     parts = [counted(count, noun) for count, noun in ((columns, "column"), (lists, "table")) if count]
     if parts:
         is_one = columns + lists == 1
@@ -198,7 +198,7 @@ def _say(p: Proposal) -> None:
         ("identity", ", ".join(p.identity)),
         ("date", p.date),
         ("version", p.version),
-        ("tables", ", ".join(table.name for table in p.tables if table.taken)),
+        ("tables", ", ".join(table.name for table in p.tables if table.is_taken)),
     ):
         reason = f" ({p.reasons[role]})" if role in p.reasons else ""
         if value and p.is_readable:
