@@ -27,7 +27,7 @@ from chalicelib.errors import UnreadableFile
 
 __all__ = ["CHUNK_BYTES", "MAX_BATCH_RECORDS", "SPOOL_FACTOR", "Batch", "Raw", "Records"]
 
-CHUNK_BYTES = 1024 * 1024
+CHUNK_BYTES = 1536 * 1024
 """How much is split at a time: large enough to amortise each call, small enough for caches and a Lambda of 512 MB."""
 
 HEAD_BYTES = 64 * 1024

@@ -18,10 +18,10 @@ from chalicelib.contracts.contract import Column, Dates, Nulls, Type
 from chalicelib.flatten import columns, date_values, values
 from chalicelib.flatten.columns import Bools, Int64s
 from chalicelib.flatten.json_text import RejectedDocument, compact, parsed
-from chalicelib.flatten.native_library import AS_SENT, IDENTIFIER, JSON, ROOM, TEXT, ValuesStruct
 from chalicelib.flatten.plan_values import Spans
 from chalicelib.flatten.scalars import InvalidValue
 from chalicelib.flatten.schema import arrow_type
+from chalicelib.native_library import AS_SENT, IDENTIFIER, JSON, ROOM, TEXT, ValuesStruct
 
 _QUOTE, _OBJECT, _ARRAY, _NULL = b'"{[n'
 _KINDS = {Type.IDENTIFIER: IDENTIFIER, Type.TEXT: TEXT, Type.JSON: JSON}
