@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import pyarrow.parquet as pq
 
 from chalicelib.assembly import datasets, storage
-from chalicelib.contracts.contract import Origin, Table
+from chalicelib.contracts.contract import Table
+from chalicelib.contracts.sources import Origin
 from chalicelib.dataset import Dataset
 from chalicelib.errors import ContractError, shown
 from chalicelib.help_text import examples

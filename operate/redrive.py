@@ -55,14 +55,14 @@ class FailedEvent:
 
 @dataclass
 class Summary:
-    """What one run did, in messages. `left` stay in the queue, `unread` of them are none of our events.
+    """What one run did, in messages. `remaining` stay in the queue, `unread` of them are none of our events.
 
     `stopped` tells why the run ended early, if it did.
     """
 
     events: int = 0
     objects: int = 0
-    left: int = 0
+    remaining: int = 0
     unread: int = 0
     stopped: str = ""
 
@@ -74,9 +74,9 @@ class Summary:
     def line(self, dry_run: bool) -> str:
         """Return the run in a line."""
         done = "would be sent again" if dry_run else "sent again"
-        left = f"{self.left} left in the queue" + (f", {self.unread} of them unread" if self.unread else "")
+        rest = f"{self.remaining} left in the queue" + (f", {self.unread} of them unread" if self.unread else "")
         stopped = f" Stopped: {self.stopped}" if self.stopped else ""
-        return f"{self.events} events with {self.objects} objects {done}, {left}.{stopped}"
+        return f"{self.events} events with {self.objects} objects {done}, {rest}.{stopped}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -145,7 +145,7 @@ class Redrive:
         except (ClientError, BotoCoreError) as error:
             summary.stopped = explained(error)
         finally:
-            summary.left = len(self._receipts)
+            summary.remaining = len(self._receipts)
             self._give_back()
         return summary
 

@@ -112,10 +112,10 @@ class Proposal:
         Of commented columns it says why JSON is all that they could be.
         """
         columns = [column for table in self.tables if table.is_taken for column in table.columns]
-        taken = {id(column) for column in columns if column.is_taken or column.type == "json"}
+        shown = {id(column) for column in columns if column.is_taken or column.type == "json"}
         said: dict[str, list[str]] = {}
         for name, column in self.looked_at():
-            if column.is_said and id(column) in taken:
+            if column.is_said and id(column) in shown:
                 said.setdefault(column.look, []).append(name)
         return said
 

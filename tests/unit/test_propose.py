@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import sqlglot
 
-from chalicelib.contracts.contract import Type
+from chalicelib.contracts.column_types import Type
 from chalicelib.contracts.reading import read, read_text
 from chalicelib.propose import head, json_schema
 from chalicelib.propose.__main__ import main

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.contract import Nulls, Strptime, Type
+from chalicelib.contracts.column_types import Type
+from chalicelib.contracts.values import Nulls, Strptime
 from chalicelib.propose.__main__ import main
 from tests.unit.proposing import lines, payload, proposed, refused
 
