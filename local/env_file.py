@@ -18,24 +18,19 @@ def write(path: Path, values: Mapping[str, str]) -> None:
     unfinished.replace(path)
 
 
-def living(path: Path) -> str | None:
-    """Return the address of the embedded AWS that wrote the file, None where nobody listens there.
-
-    The file of one that is gone is removed.
-    """
+def remove_stale(path: Path) -> None:
+    """Remove the file of an embedded AWS that is gone: nobody listens at its address."""
     try:
         values = dict(line.split("=", 1) for line in path.read_text().splitlines())
-        url = values["AWS_ENDPOINT_URL"]
-        address = urlsplit(url)
+        address = urlsplit(values["AWS_ENDPOINT_URL"])
         with socket.socket() as probe:
-            if probe.connect_ex((address.hostname or "", address.port or 0)) == 0:
-                return url
+            gone = probe.connect_ex((address.hostname or "", address.port or 0)) != 0
     except FileNotFoundError:
-        return None
+        return
     except (OSError, LookupError, ValueError):
-        pass
-    path.unlink(missing_ok=True)
-    return None
+        gone = True
+    if gone:
+        path.unlink(missing_ok=True)
 
 
 def remove(path: Path, secret: str) -> None:

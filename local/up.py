@@ -50,11 +50,12 @@ def empty(port: int, progress: Progress) -> None:
 
 def _refuse_second() -> None:
     """Raise LocalError where an embedded AWS of this project is up: one file says where it is, and one log is its."""
-    address = env_file.living(ENV_FILE)
-    if address:
+    env_file.remove_stale(ENV_FILE)
+    if ENV_FILE.exists():
+        where = ENV_FILE.relative_to(PROJECT)
         raise LocalError(
-            f"an embedded AWS of this project is up, at {address}",
-            f"use it, as {ENV_FILE.relative_to(PROJECT)} says; or stop it, or start this one in another clone",
+            f"an embedded AWS of this project is up already: {where} says where",
+            "use that one; or stop it first, or start another in another clone",
         )
 
 
