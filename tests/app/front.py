@@ -152,6 +152,7 @@ class FakeS3:
 
     def __init__(self) -> None:
         self.objects: dict[str, tuple[bytes, datetime]] = {}
+        self.writes: list[str] = []
         self.fails: Exception | None = None
         self.listed_at_once = 1000
         self.versions: Callable[[str], dict[str, Any]] = lambda key: {}
@@ -170,6 +171,7 @@ class FakeS3:
         return {"Body": Body(content), "LastModified": at}
 
     def list_objects_v2(self, Bucket: str, Prefix: str, StartAfter: str) -> dict[str, Any]:  # noqa: N803
+        self._meet()
         keys = sorted(key for key in self.objects if key.startswith(Prefix) and key > StartAfter)
         contents = [
             {"Key": key, "ETag": f'"{len(content)}"', "Size": len(content), "LastModified": at}
@@ -179,11 +181,20 @@ class FakeS3:
         return {"Contents": contents, "IsTruncated": len(keys) > self.listed_at_once}
 
     def list_object_versions(self, Bucket: str, Prefix: str) -> dict[str, Any]:  # noqa: N803
+        self._meet()
         return self.versions(Prefix)
 
-    def _found(self, key: str, missing: str) -> tuple[bytes, datetime]:
+    def put_object(self, Bucket: str, Key: str, Body: bytes, ContentType: str) -> None:  # noqa: N803
+        self._meet()
+        self.writes.append(Key)
+        self.put(Key, Body)
+
+    def _meet(self) -> None:
         if self.fails:
             raise self.fails
+
+    def _found(self, key: str, missing: str) -> tuple[bytes, datetime]:
+        self._meet()
         if key not in self.objects:
             raise error(missing)
         return self.objects[key]
