@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 
 from nicegui import ui
@@ -16,7 +16,14 @@ from console.state import Console
 from console.words import count, dollars, load_cost, moment, seconds, size
 
 LOOK_SECONDS = 0.25
-AUTOMATIC = "the default contract"
+SEND = """(files) => files.forEach((file) => {
+    const form = new FormData();
+    form.append("file", file);
+    fetch("ADDRESS", {method: "POST", body: form})
+        .then((answer) => { if (!answer.ok) throw answer.status; })
+        .catch(() => emitEvent("not_taken", file.name));
+})"""
+"""Sends files to the console; ADDRESS is where it takes them."""
 ACCEPTED = ".json, .ndjson or .jsonl, each also as .gz"
 
 
@@ -31,24 +38,38 @@ def drop_page(console: Console) -> None:
 
             async def take(event: UploadEventArguments) -> None:
                 path = console.folder / secrets.token_hex(8)
-                await event.file.save(path)
-                console.drops.add_path(event.file.name, path, chosen.value or None)
+                try:
+                    await event.file.save(path)
+                except OSError as problem:
+                    ui.notify(f"{event.file.name} could not be kept ({problem})", type="negative", timeout=0)
+                else:
+                    console.drops.add_path(event.file.name, path, chosen.value or None)
 
-            upload = ui.upload(multiple=True, auto_upload=True, on_upload=take).props("aria-hidden=true tabindex=-1")
-            # One that is dropped again is a file like any other, and not one that is there already.
-            upload.on_upload(lambda: upload.run_method("removeUploadedFiles"))
-            choose = button("Choose files", "folder_open", primary=True).props("id=choose")
-            choose.on("click", js_handler=f"() => runMethod({upload.id}, 'pickFiles', [])")
-            # A file that is dropped goes to the uploader, which lies invisible below what is read.
-            zone.on("dragover", js_handler="(e) => { e.preventDefault(); e.currentTarget.classList.add('over'); }")
-            zone.on("dragleave", js_handler="(e) => e.currentTarget.classList.remove('over')")
-            zone.on(
-                "drop",
-                js_handler=f"(e) => {{ e.preventDefault(); e.currentTarget.classList.remove('over');"
-                f" runMethod({upload.id}, 'addFiles', [[...e.dataTransfer.files]]); }}",
-            )
+            _takes_files(zone, take)
         nothing = ("Nothing dropped yet", "Drop a file above. sample_data/orders_etl.json is one to begin with.")
         watched(console, lambda: console.drops.files, *nothing)
+
+
+def _takes_files(zone: ui.element, take: Callable[[UploadEventArguments], Awaitable[None]]) -> None:
+    """Have `take` called with each file that is dropped onto a zone or chosen by its button."""
+    # It receives files. Its looks are not used, nor its queue, which takes no file twice and none while it sends.
+    receiver = ui.upload(on_upload=take).style("display: none")
+    chooser = (
+        ui.element("input").props('type=file multiple aria-label="Files to drop" tabindex=-1').style("display: none")
+    )
+    send = SEND.replace("ADDRESS", str(receiver.props["url"]))
+    button("Choose files", "folder_open", primary=True).props("id=choose").on(
+        "click", js_handler=f"() => getHtmlElement({chooser.id}).click()"
+    )
+    chooser.on("change", js_handler=f"(e) => {{ ({send})([...e.target.files]); e.target.value = ''; }}")
+    zone.on("dragover", js_handler="(e) => { e.preventDefault(); e.currentTarget.classList.add('over'); }")
+    zone.on("dragleave", js_handler="(e) => e.currentTarget.classList.remove('over')")
+    dropped = f"e.preventDefault(); e.currentTarget.classList.remove('over'); ({send})([...e.dataTransfer.files]);"
+    zone.on("drop", js_handler=f"(e) => {{ {dropped} }}")
+    ui.on(
+        "not_taken",
+        lambda event: ui.notify(f"{event.args} could not be read: drop it again, as a file", type="negative"),
+    )
 
 
 def _contract(console: Console) -> ui.select:

@@ -142,6 +142,8 @@ def visit(browser: Browser, start: Start) -> Iterator[Visiting]:
             )
             page = context.new_page()
             page.set_default_timeout(SECONDS * 1000)
+            # From the first one heard of on, Playwright asks the browser for them, a moment too late for a key.
+            page.on("filechooser", lambda chooser: None)
             page.on("pageerror", lambda error: faults.append(str(error)))
             page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
             page.goto(f"{base}/?token={TOKEN}")

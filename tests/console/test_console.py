@@ -208,6 +208,7 @@ def test_an_answer_is_downloaded_as_csv_and_asked_again_with_curl(
     with page.expect_download() as download:
         page.get_by_text("Download CSV").click()
     download.value.save_as(tmp_path / "answer.csv")
+    assert (tmp_path / "answer.csv").read_bytes().startswith(b"\xef\xbb\xbf")
     rows = list(csv.DictReader((tmp_path / "answer.csv").read_text("utf-8-sig").splitlines()))
     assert [row["order_id"] for row in rows] == ["csv-1"]
     page.get_by_text("The same question with curl").click()
