@@ -10,16 +10,20 @@ from chalicelib.contracts.contract import Contract, Table
 from chalicelib.errors import ContractError
 from chalicelib.settings import Settings
 
+REJECTED_TABLE = "orders_rejected"
+"""The table of everything that was rejected in a stage, whatever its contract."""
+
 
 @dataclass(frozen=True)
 class Prefixes:
-    """The prefixes of a stage's bucket that are not a table's, each ending with a slash."""
+    """The prefixes of a stage's bucket that are not a contract's table's, each ending with a slash."""
 
     incoming: str
     quarantine: str
     ledger: str
     results: str
     state: str
+    receipts: str
 
     @classmethod
     def of(cls, settings: Settings) -> Prefixes:
@@ -30,12 +34,23 @@ class Prefixes:
             settings.ledger_prefix,
             settings.results_prefix,
             settings.state_prefix,
+            settings.receipts_prefix,
         )
+
+    @property
+    def rejected(self) -> str:
+        """The folder that has the files of the table of rejected records, and nothing else."""
+        return f"{self.quarantine}rejected/"
+
+    @property
+    def long_rejected(self) -> str:
+        """The folder of rejected records that are too long for a row of that table."""
+        return f"{self.quarantine}long/"
 
     @property
     def all(self) -> tuple[str, ...]:
         """Every prefix."""
-        return (self.incoming, self.quarantine, self.ledger, self.results, self.state)
+        return (self.incoming, self.quarantine, self.ledger, self.results, self.state, self.receipts)
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,12 @@ class Settings:
         "Where the sweep and the crawler's start remember how far they are.",
         default="orders_state/",
     )
+    receipts_prefix: str = _setting(
+        "ETL_RECEIPTS_PREFIX",
+        _prefix,
+        "One JSON object a source key: what became of it, for whoever sent it.",
+        default="orders_receipts/",
+    )
     database: str = _setting("GLUE_DATABASE", _name, "The Glue database.", default="etl_pipeline")
     catalog_mode: str = _setting(
         "CATALOG_MODE", _mode, "projection: the table is declared. crawler: a crawler makes it.", default="projection"
@@ -261,7 +267,7 @@ class Settings:
         """
         for one in self.prefixes:
             if sum(other.startswith(one) for other in self.prefixes) > 1:
-                remedy = f"give five prefixes of which none begins another; {one} begins another, or is given twice"
+                remedy = f"give six prefixes of which none begins another; {one} begins another, or is given twice"
                 names = {each.name for each in fields(self) if each.name.endswith("_prefix")}
                 yield names, SettingFault("ETL_*_PREFIX", ", ".join(self.prefixes), remedy)
                 break
@@ -295,6 +301,7 @@ class Settings:
             self.ledger_prefix,
             self.results_prefix,
             self.state_prefix,
+            self.receipts_prefix,
         )
 
     @property

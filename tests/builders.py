@@ -34,7 +34,7 @@ from tests.contracts import ORDERS, with_main
 from tests.promises.workers import stopped_before
 from tests.unit.memory_store import BEGINNING, BUCKET, Crash, MemoryStore
 
-PREFIXES = Prefixes("orders_json_incoming/", "quarantine/", "ledger/", "results/", "state/")
+PREFIXES = Prefixes("orders_json_incoming/", "quarantine/", "ledger/", "results/", "state/", "receipts/")
 DATASET = Dataset(with_main(ORDERS, name="table"), BUCKET, "etl_pipeline", PREFIXES)
 """The orders of a stage whose prefixes and table have short names."""
 
@@ -52,7 +52,7 @@ FlattenedTables = tuple[dict[str, Rows], list[RejectedRecord], int, Observations
 RULES = Rules(
     bucket=BUCKET,
     incoming=PREFIXES.incoming,
-    tables=tuple(DATASET.folders.values()),
+    tables=(*DATASET.folders.values(), PREFIXES.rejected, PREFIXES.long_rejected),
     ledger=PREFIXES.ledger,
     state=PREFIXES.state,
     grace=timedelta(hours=1),

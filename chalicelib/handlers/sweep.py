@@ -39,10 +39,16 @@ def sweep_bucket(settings: Settings, function: str, time_left: Callable[[], floa
 
 def rules(settings: Settings) -> Rules:
     """Return where the sweep looks and what it leaves alone."""
+    made = datasets(settings)
+    prefixes = made[0].prefixes
     return Rules(
         bucket=settings.bucket,
         incoming=settings.incoming_prefix,
-        tables=tuple(folder for dataset in datasets(settings) for folder in dataset.folders.values()),
+        tables=(
+            *(folder for each in made for folder in each.folders.values()),
+            prefixes.rejected,
+            prefixes.long_rejected,
+        ),
         ledger=settings.ledger_prefix,
         state=settings.state_prefix,
         grace=timedelta(seconds=settings.sweep_grace_seconds),
@@ -50,7 +56,7 @@ def rules(settings: Settings) -> Rules:
         deletes=settings.delete_propagates,
         most_removals=settings.sweep_most_removals,
         most_percent=settings.sweep_most_percent,
-        contract_of=lambda key: loaded_by(key, datasets(settings)).name,
+        contract_of=lambda key: loaded_by(key, made).name,
     )
 
 

@@ -14,6 +14,7 @@ from chalicelib.loading.models import (
     DELETED,
     FAILED,
     FINISHED,
+    GONE,
     LOADING,
     WITH_ROWS,
     Arrival,
@@ -35,8 +36,9 @@ class Entry:
     """What became of the newest version of a key that was seen, and which files hold the key's rows.
 
     `version` to `transform` tell of the newest version. `files` belong to `loaded_version`, which is an older one
-    while the newest is being loaded, or when it could not be read. `publishing` are files that may be about to
-    appear, written here before they do; `superseded` are files that are to be removed and perhaps not yet were.
+    while the newest is being loaded, or when it could not be read. `quarantine_files` hold what was rejected of the
+    last version that ended. `publishing` are files that may be about to appear, written here before they do;
+    `superseded` are files that are to be removed and perhaps not yet were.
     `attempts` counts how often loading the newest version was begun since it last ended well, `announced` how often
     the sweep asked for it. `renewals` counts writes that change nothing else, so that the entry's ETag changes: a load
     is still at work. `deleted_sequencer` is that of the last deletion that took rows along: what was there before it
@@ -54,6 +56,7 @@ class Entry:
     state: str
     etag: str | None = None
     files: tuple[str, ...] = ()
+    quarantine_files: tuple[str, ...] = ()
     loaded_version: str | None = None
     loaded_sequencer: str = ""
     publishing: tuple[str, ...] = ()
@@ -93,6 +96,9 @@ class Entry:
         entry = cls(**{**_fields(cls, stored), "counts": Counts(**_fields(Counts, stored))})
         if name is not None and name.rpartition("/")[2] != ledger_name(entry.key):
             raise UnreadableEntry("it is the entry of another key")
+        if "quarantine_files" not in stored and entry.quarantine is not None:
+            # Version 0.2 kept one file in the quarantine, and never removed it.
+            entry = replace(entry, quarantine_files=(entry.quarantine,))
         # What an entry of version 0.1 was about to remove has burned its names as well.
         return entry if "burned" in stored else replace(entry, **entry._burning(entry.superseded))
 
@@ -155,9 +161,14 @@ class Entry:
         """The superseded files, but what no load can have written: somebody else put that into the entry."""
         return tuple(file for file in self.superseded if parse_name(file))
 
+    @property
+    def kept(self) -> frozenset[str]:
+        """Every file of the key that is to be seen: of rows and of what was rejected."""
+        return frozenset((*self.files, *self.quarantine_files))
+
     def knows(self, file: str) -> bool:
-        """Tell whether a file is the entry's: in the table, about to appear there, or to be removed."""
-        return file in self.files or file in self.publishing or file in self.superseded
+        """Tell whether a file is the entry's: in a table, about to appear there, or to be removed."""
+        return file in self.kept or file in self.publishing or file in self.superseded
 
     def has_burned(self, file: str) -> bool:
         """Tell whether a file of this key has a name that was to be removed.
@@ -169,7 +180,7 @@ class Entry:
 
     def announcing(self, files: Iterable[str]) -> Entry:
         """Return the entry before `files` appear in the table."""
-        return replace(self, publishing=_sorted({*self.publishing, *files} - set(self.files)))
+        return replace(self, publishing=_sorted({*self.publishing, *files} - self.kept))
 
     def dropping(self, files: Iterable[str], /, **changes: Any) -> Entry:
         """Return the entry with `changes` before `files` of its key are removed: the ledger says so first.
@@ -177,11 +188,11 @@ class Entry:
         What the changed entry keeps is not removed.
         """
         changed = replace(self, **changes)
-        gone = set(files) - set(changed.files)
+        gone = set(files) - changed.kept
         return replace(
             changed,
             publishing=_sorted(set(changed.publishing) - gone),
-            superseded=_sorted({*changed.superseded, *gone} - set(changed.files)),
+            superseded=_sorted({*changed.superseded, *gone} - changed.kept),
             **self._burning(gone),
         )
 
@@ -202,19 +213,40 @@ class Entry:
         are older for good. A late version leaves those alone, since a newer one may be about to publish them.
         """
         newest = self.version == arrival.version
-        entry = self
-        if newest:
-            entry = replace(
-                entry, **{each.name: getattr(result, each.name) for each in fields(Result) if each.name != "files"}
-            )
-        if result.state not in WITH_ROWS:
+        if not newest:
+            return self._with_rows_of_older(arrival, result)
+        entry = replace(
+            self, **{each.name: getattr(result, each.name) for each in fields(Result) if each.name not in _NOT_COPIED}
+        )
+        if result.state == GONE:
             return entry
+        rejected = _sorted(result.quarantine_files)
+        if result.state not in WITH_ROWS:
+            return entry.dropping(
+                entry.quarantine_files,
+                quarantine_files=rejected,
+                publishing=_sorted(set(entry.publishing) - set(rejected)),
+            )
         return entry.dropping(
-            {*entry.files, *(entry.publishing if newest else ())},
+            {*entry.kept, *entry.publishing},
+            files=_sorted(result.files),
+            quarantine_files=rejected,
+            loaded_version=arrival.version,
+            loaded_sequencer=entry.sequencer_of(arrival) or entry.sequencer,
+            publishing=(),
+            incomplete=False,
+        )
+
+    def _with_rows_of_older(self, arrival: Arrival, result: Result) -> Entry:
+        """Return the entry after a late version was read: what was rejected of it goes, the newest one's stays."""
+        if result.state not in WITH_ROWS:
+            return self.dropping(result.quarantine_files)
+        return self.dropping(
+            {*self.files, *result.quarantine_files},
             files=_sorted(result.files),
             loaded_version=arrival.version,
-            loaded_sequencer=entry.sequencer_of(arrival) or (entry.sequencer if newest else ""),
-            publishing=() if newest else _sorted(set(entry.publishing) - set(result.files)),
+            loaded_sequencer=self.sequencer_of(arrival),
+            publishing=_sorted(set(self.publishing) - set(result.files)),
             incomplete=False,
         )
 
@@ -225,12 +257,16 @@ class Entry:
     def deleting(self, arrival: Arrival) -> Entry:
         """Return the entry after the source object was deleted, where its rows are to go with it."""
         return self.dropping(
-            {*self.files, *self.publishing},
+            {*self.kept, *self.publishing},
             version=arrival.version,
             sequencer=arrival.sequencer or self.sequencer,
             state=DELETED,
             etag=None,
             files=(),
+            quarantine_files=(),
+            quarantine=None,
+            counts=NO_ORDERS,
+            hints=(),
             loaded_version=None,
             loaded_sequencer="",
             deleted_sequencer=arrival.sequencer or self.sequencer,
@@ -263,8 +299,11 @@ def read_entry(read_json: Callable[[str], VersionedJson | None], ledger: str, ke
     return None if stored is None else Entry.from_json(stored.value, name)
 
 
+_NOT_COPIED = ("files", "quarantine_files", "first_rejected")
+"""What an entry does not take over from a result as it is."""
+
 _NOTHING_YET: dict[str, Any] = {
-    each.name: each.default for each in fields(Result) if each.name not in ("state", "files")
+    each.name: each.default for each in fields(Result) if each.name not in ("state", *_NOT_COPIED)
 }
 
 

@@ -116,18 +116,19 @@ class Ingest:
                 arrival=session.arrival,
                 source=source,
                 writer=self._sink.writer(directory, names_of(session.arrival, source), session.generation),
+                generation=session.generation,
             )
             try:
                 result = load.read(self._limits, watch)
-                # Before anything appears the ledger says so; what is not in the table it need not name.
-                publishes = bool(result.files) or result.quarantine is not None
-                if (result.files or (publishes and not session.has_begun)) and not session.announce(result.files):
+                # Before anything appears the ledger says so.
+                appears = session.announce(result)
+                if appears is None:
                     load.abort()
                     return None
-                load.publish(result)
+                load.publish(appears)
                 if load.hints:
                     self._on_hints(session.arrival, load.hints)
-                return result
+                return appears
             except BaseException:
                 load.abort()
                 raise

@@ -10,7 +10,7 @@ from chalicelib.errors import LostRace, UnreadableEntry
 from chalicelib.file_names import ledger_name, unreadable_name
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.ledger import Decision, decide
-from chalicelib.loading.models import DELETED, FAILED, Arrival, Outcome, Result
+from chalicelib.loading.models import DELETED, FAILED, QUARANTINED, Arrival, Outcome, Result
 from chalicelib.loading.store import ObjectStore
 
 RACES = 20
@@ -78,8 +78,11 @@ class LedgerSession:
         outcome = Outcome.DELETED if deleted else Outcome(self.decision.value)
         return outcome, None if self.entry is None else self.remove_superseded(self.entry)
 
-    def announce(self, files: tuple[str, ...]) -> bool:
-        """Say in the ledger which files are about to appear; return False where the decision is another one by now.
+    def announce(self, result: Result) -> Result | None:
+        """Say in the ledger which files are about to appear; return None where the decision is another one by now.
+
+        Returns what is to appear: of a late version not what was rejected of it, since the table of rejected records
+        tells of the newest alone.
 
         It may be to load all the same: a key that was taken for a new one has files of this version that were removed,
         so that their names are to be others. Raises LostRace where names were burned meanwhile: somebody may be about
@@ -91,11 +94,15 @@ class LedgerSession:
                 if self.has_begun:
                     break
                 self.begin()
-                return False
-            if self._write(entry.announcing(files)):
-                return True
+                return None
+            appears = result
+            if self.decision is Decision.CATCH_UP:
+                appears = replace(result, quarantine_files=(), quarantine=None)
+            files = (*appears.files, *appears.quarantine_files)
+            if not files or self._write(entry.announcing(files)):
+                return appears
             if not self._decide_again(self._reload).loads:
-                return False
+                return None
         raise LostRace(self.arrival.key)
 
     def renew(self) -> None:
@@ -126,20 +133,25 @@ class LedgerSession:
                 return Outcome(result.state), self.remove_superseded(self.entry)
             decision = self._decide_again(reload=False)
             entry = self.entry
-            ours = set(result.files) - set(entry.files if entry else ())
+            ours = {*result.files, *result.quarantine_files} - (entry.kept if entry else set())
             if entry is not None and decision in (Decision.SKIP_STALE, Decision.SKIP_DUPLICATE):
                 self._drop(ours)
                 return self.end()
-            if entry is None or ours - set(entry.publishing):
+            if entry is None or ours - set(entry.publishing) or self._lacks_rejected(entry, result):
                 # The sweep may have given us up and removed our files: they have to be published again.
                 self._drop(ours)
                 break
         raise LostRace(self.arrival.key)
 
+    def _lacks_rejected(self, entry: Entry, result: Result) -> bool:
+        """Tell whether what was rejected did not appear, since the version was a late one, and is now the newest."""
+        has_rejected = result.state == QUARANTINED or result.counts.orders_rejected > 0
+        return entry.version == self.arrival.version and has_rejected and not result.quarantine_files
+
     def _drop(self, files: set[str]) -> None:
         """Remove files of ours that are superfluous, unless another load of this version lists them."""
         for _ in range(RACES):
-            ours = files - set(self.entry.files) if self.entry else set()
+            ours = files - self.entry.kept if self.entry else set()
             if self.entry is None or not ours:
                 return
             if self._write(self.entry.dropping(ours)):

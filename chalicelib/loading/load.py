@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import gzip
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from chalicelib.dataset import Dataset
+from chalicelib.dataset import Dataset, Prefixes
 from chalicelib.documents.decompress import SUFFIXES, ByteStream, is_supported
 from chalicelib.documents.prefetch import ReadAhead
-from chalicelib.documents.rejected import RejectedRecord
+from chalicelib.documents.rejected import RejectedRecord, RejectedSource
 from chalicelib.errors import UnreadableFile
-from chalicelib.file_names import FileNames
+from chalicelib.file_names import FileNames, in_generation
 from chalicelib.flatten.flattener import Lineage
-from chalicelib.loading.models import LOADED, PARTLY_LOADED, QUARANTINED, Arrival, Result
+from chalicelib.loading.models import LOADED, PARTLY_LOADED, QUARANTINED, Arrival, Rejection, Result
 from chalicelib.loading.store import ObjectStore, Opened
 from chalicelib.settings import MIB
 from chalicelib.writing.convert import Limits, convert
@@ -24,6 +23,9 @@ from chalicelib.writing.sink import SinkWriter
 PART_BYTES = 8 * MIB
 """Compressed bytes of rejected records that wait in memory; beyond, they are staged in S3 in parts of this size.
 S3 takes no part below 5 MiB but the last, and no more than 10,000."""
+
+MOST_TOLD = 100
+"""Of how many rejected records the sender is told the reasons."""
 
 MOST_HINTS = 30
 """How many sentences about a load its ledger entry keeps."""
@@ -35,11 +37,19 @@ Watch = Callable[[int], None]
 class Load:
     """One source object: `read` it, then `publish` what `read` returned, or `abort`.
 
-    Its rows go to `writer`, as `dataset` has them. `hints` are what may be a fault in the contract, once read.
+    Its rows go to `writer`, as `dataset` has them; what is rejected to files of their names in `generation`. `hints`
+    are what may be a fault in the contract, once read.
     """
 
     def __init__(
-        self, store: ObjectStore, *, dataset: Dataset, arrival: Arrival, source: Opened, writer: SinkWriter
+        self,
+        store: ObjectStore,
+        *,
+        dataset: Dataset,
+        arrival: Arrival,
+        source: Opened,
+        writer: SinkWriter,
+        generation: int = 0,
     ) -> None:
         self._store = store
         self._dataset = dataset
@@ -47,10 +57,9 @@ class Load:
         self._source = source
         self._writer = writer
         self.hints: tuple[str, ...] = ()
-        quarantine = f"{dataset.prefixes.quarantine}{names_of(arrival, source).prefix}"
-        self._report_key = f"{quarantine}.report.json"
-        self._problem: UnreadableFile | None = None
-        self._rejected = _RejectedFile(store, f"{quarantine}.ndjson.gz")
+        name = in_generation(names_of(arrival, source).rejected, generation)
+        origin = RejectedSource(arrival.key, arrival.version, source.modified_at, dataset.name)
+        self._rejected = _Rejected(store, dataset.prefixes, name, origin)
 
     def read(self, limits: Limits, watch: Watch) -> Result:
         """Read the source to its end, publishing nothing of it.
@@ -78,17 +87,22 @@ class Load:
             files=self._writer.files,
             counts=counts,
             hints=self.hints,
-            quarantine=self._rejected.key if counts.orders_rejected else None,
+            quarantine_files=self._rejected.keys,
+            quarantine=next(iter(self._rejected.keys), None),
+            first_rejected=tuple(self._rejected.first),
         )
 
     def publish(self, result: Result) -> None:
-        """Let everything appear: what is rejected first, which is never less safe than what is loaded."""
-        if self._problem is not None:
-            self._store.put(self._report_key, self._report(self._problem))
-            return
-        if result.quarantine is not None:
+        """Let everything of a result appear: what is rejected first, which is never less safe than what is loaded.
+
+        Where `quarantine_files` was taken from the result, what was rejected does not appear.
+        """
+        if result.quarantine_files:
             self._rejected.publish()
-        self._writer.publish()
+        else:
+            self._rejected.abort()
+        if result.files:
+            self._writer.publish()
 
     def abort(self) -> None:
         """Drop what was kept unseen."""
@@ -110,19 +124,13 @@ class Load:
             )
 
     def _quarantined(self, problem: UnreadableFile) -> Result:
-        self._problem = problem
-        return replace(self._result(QUARANTINED), quarantine=self._report_key, reason=str(problem))
-
-    def _report(self, problem: UnreadableFile) -> bytes:
-        report = {
-            "source_key": self._arrival.key,
-            "source_version": self._arrival.version,
-            "source_modified_at": self._source.modified_at.isoformat(),
-            "source_bytes": self._source.size,
-            "reason": problem.reason,
-            "byte_offset": problem.byte_offset,
-        }
-        return json.dumps(report, ensure_ascii=False, indent=1).encode("utf-8", "replace")
+        self._rejected.refuse(problem)
+        return replace(
+            self._result(QUARANTINED),
+            quarantine_files=self._rejected.keys,
+            quarantine=self._rejected.keys[0],
+            reason=str(problem),
+        )
 
     def _result(self, state: str) -> Result:
         return Result(state, source_bytes=self._source.size, source_modified_at=self._source.modified_at.isoformat())
@@ -148,6 +156,57 @@ class _Watched:
         return data
 
 
+class _Rejected:
+    """What was rejected of one version: a file that the table of rejected records reads, another of its long records.
+
+    `first` are the first records that were, of some.
+    """
+
+    def __init__(self, store: ObjectStore, prefixes: Prefixes, name: str, source: RejectedSource) -> None:
+        self.first: list[Rejection] = []
+        self._source = source
+        self._table = _RejectedFile(store, f"{prefixes.rejected}{name}")
+        self._long = _RejectedFile(store, f"{prefixes.long_rejected}{name}")
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of the files there are, the table's first."""
+        return tuple(each.key for each in (self._table, self._long) if each.is_begun)
+
+    def add(self, rejected: RejectedRecord) -> None:
+        """Add one record."""
+        if len(self.first) < MOST_TOLD:
+            self.first.append(Rejection(rejected.record_number, rejected.path, rejected.reason))
+        if rejected.is_too_long(self._source):
+            self._table.add((rejected.cut_line(self._source, self._long.key),))
+            self._long.add(rejected.json_line(self._source))
+        else:
+            self._table.add(rejected.json_line(self._source))
+
+    def refuse(self, problem: UnreadableFile) -> None:
+        """Have nothing but that the file as a whole was refused."""
+        self.first.clear()
+        self._table, self._long = self._table.anew(), self._long.anew()
+        self._table.add((self._source.refused(str(problem), problem.byte_offset),))
+        self.close()
+
+    def close(self) -> None:
+        """Finish the files."""
+        self._table.close()
+        self._long.close()
+
+    def publish(self) -> None:
+        """Let the files appear; the long records first, which the table's file names."""
+        for each in (self._long, self._table):
+            if each.is_begun:
+                each.publish()
+
+    def abort(self) -> None:
+        """Drop them."""
+        self._table.abort()
+        self._long.abort()
+
+
 class _RejectedFile:
     """Rejected records as gzipped newline-delimited JSON, the same bytes for the same records, however many there are.
 
@@ -162,11 +221,20 @@ class _RejectedFile:
         self._upload: Any = None
         self._aborted = False
 
-    def add(self, rejected: RejectedRecord) -> None:
-        """Add one record."""
+    def anew(self) -> _RejectedFile:
+        """Return an empty file of the same key."""
+        return _RejectedFile(self._store, self.key)
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether there is anything in it."""
+        return self._gzip is not None
+
+    def add(self, line: Iterable[bytes]) -> None:
+        """Add a line, given in pieces."""
         if self._gzip is None:
             self._gzip = gzip.GzipFile(filename="", fileobj=self, mode="wb", mtime=0)
-        for piece in rejected.json_line():
+        for piece in line:
             self._gzip.write(piece)
 
     def close(self) -> None:
