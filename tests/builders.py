@@ -25,6 +25,7 @@ from chalicelib.loading.entry import Entry
 from chalicelib.loading.ingest import Clock, Ingest
 from chalicelib.loading.models import Arrival
 from chalicelib.loading.notifications import arrivals
+from chalicelib.loading.outbox_relay import Address, OutboxRelay
 from chalicelib.loading.sweep import Sweep
 from chalicelib.loading.sweep_cursor import Rules, SweepReport
 from chalicelib.writing.convert import Limits
@@ -79,14 +80,24 @@ def folder_writer(directory: Path, lineage: Lineage, contract: Contract = ORDERS
     return HiveSink(Folder(directory), {contract.main: ""}, 1 << 30).writer(directory / "unseen", names)
 
 
+def relay(store: MemoryStore) -> OutboxRelay:
+    """Return a relay whose events are in `store.sent`."""
+    address = Address(BUCKET, PREFIXES.receipts, PREFIXES.ledger, "test", lambda key: DATASET.name)
+    return OutboxRelay(store, address, store.send, lambda key, error: store.not_relayed.append((key, error)))
+
+
+def receipt(store: MemoryStore, key: str = KEY) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads(store.objects[f"{PREFIXES.receipts}{key}.json"])
+    return read
+
+
 def ingest(store: MemoryStore, limits: Limits = LIMITS, dataset: Dataset = DATASET, **more: Any) -> Ingest:
     return Ingest(
         store,
         dataset,
         limits,
         sink=sink_of(store, dataset, limits),
-        clock=Clock(lambda: BEGINNING, lambda: 0.0),
-        **more,
+        **{"clock": Clock(lambda: BEGINNING, lambda: 0.0), "relay": relay(store), **more},
     )
 
 
@@ -116,7 +127,7 @@ def sweep(
 ) -> tuple[SweepReport, Any]:
     """Run the sweep; return what it found and what it announced, as the S3 handler would read it."""
     events: list[dict[str, Any]] = []
-    report = Sweep(store, rules, events.append).run(left)
+    report = Sweep(store, rules, events.append, relay(store)).run(left)
     read = [a for event in events for a in arrivals(json.loads(json.dumps(event)), rules.incoming, rules.deletes)]
     return report, read
 

@@ -15,7 +15,7 @@ from chalicelib.counts import Counts
 from chalicelib.dataset import Dataset
 from chalicelib.documents.rejected import first_rejected
 from chalicelib.errors import RequestError, UnknownUpload, UnreadableEntry, shown
-from chalicelib.file_names import MAX_KEY_BYTES, ledger_name
+from chalicelib.file_names import MAX_KEY_BYTES, ledger_name, receipt_name
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.models import DELETED, FAILED, FINISHED, LOADING, PARTLY_LOADED, QUARANTINED
 from chalicelib.settings import MIB, Settings
@@ -131,7 +131,10 @@ class Uploads:
             "hints": [],
             "rejected": [],
             "quarantine_url": None,
+            "receipt": None,
         }
+        if record is not None and any(word.version == record.entry.version for word in record.entry.outbox):
+            status["receipt"] = receipt_name(self._settings.receipts_prefix, key)
         if record is not None and state == record.entry.state and state in FINISHED:
             status |= self._ending(upload, record.entry)
         return status

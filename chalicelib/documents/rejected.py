@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import codecs
+import functools
 import json
 import tempfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any, NamedTuple
@@ -50,7 +52,8 @@ class SpooledRaw:
             yield piece
 
 
-class RejectedSource(NamedTuple):
+@dataclass(frozen=True)
+class RejectedSource:
     """The version of a source object that something was rejected of, and the contract that it was read by."""
 
     key: str
@@ -58,12 +61,14 @@ class RejectedSource(NamedTuple):
     modified_at: datetime
     contract: str
 
-    @property
-    def _members(self) -> str:
+    @functools.cached_property
+    def first_members(self) -> str:
+        """The members of a line that say which version it is of, in JSON."""
         return f'"source_key": {quoted(self.key)}, "source_version": {quoted(self.version)}, '
 
-    @property
-    def _more(self) -> str:
+    @functools.cached_property
+    def last_members(self) -> str:
+        """Those that say when it came and what it was read by."""
         # As Hive writes a timestamp, which every reader of JSON tables takes.
         modified = self.modified_at.astimezone(UTC)
         when = f"{modified:%Y-%m-%d %H:%M:%S}.{modified.microsecond // 1000:03}"
@@ -73,7 +78,7 @@ class RejectedSource(NamedTuple):
         """Return the line of a file that was refused whole: it has no record's number, and nothing of the file."""
         offset = "null" if byte_offset is None else byte_offset
         return (
-            f'{{{self._members}"record_number": null, "path": "", "reason": {quoted(reason)}{self._more}, '
+            f'{{{self.first_members}"record_number": null, "path": "", "reason": {quoted(reason)}{self.last_members}, '
             f'"byte_offset": {offset}, "raw": null}}\n'
         ).encode()
 
@@ -128,7 +133,7 @@ class RejectedRecord(NamedTuple):
         return len(self.raw) > _NEVER_TOO_LONG and sum(map(len, self.json_line(source))) > MOST_LINE_BYTES
 
     def _head(self, source: RejectedSource | None) -> str:
-        members, more = (source._members, source._more) if source else ("", "")
+        members, more = (source.first_members, source.last_members) if source else ("", "")
         return (
             f'{{{members}"record_number": {self.record_number}, "path": {quoted(self.path)}, '
             f'"reason": {quoted(self.reason)}{more}'
@@ -143,18 +148,18 @@ def first_rejected(compressed: bytes, most: int) -> list[dict[str, Any]]:
 
     What was sent of them is left out. Of a file that is none of rejected records nothing is returned.
     """
-    found: list[dict[str, Any]] = []
+    records: list[dict[str, Any]] = []
     try:
         plain = zlib.decompressobj(wbits=31).decompress(compressed, _MOST_PLAIN_BYTES)
         for line in plain.split(b"\n"):
             head, separator, _ = line.partition(_RAW)
-            if not separator or len(found) == most:
+            if not separator or len(records) == most:
                 break
             fields = json.loads(head + b"}")
-            found.append({name: fields[name] for name in ("record_number", "path", "reason")})
+            records.append({name: fields[name] for name in ("record_number", "path", "reason")})
     except (zlib.error, ValueError, KeyError):
-        return found
-    return found
+        return records
+    return records
 
 
 def _goes_on(decoder: codecs.IncrementalDecoder, piece: bytes, final: bool = False) -> bool:

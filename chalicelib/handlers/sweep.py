@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from chalicelib.assembly import catch_up_crawler, datasets, storage
+from chalicelib.assembly import catch_up_crawler, datasets, outbox_relay, storage
 from chalicelib.aws.functions import hand_over, lambda_client
 from chalicelib.dataset import loaded_by
 from chalicelib.loading.sweep import Sweep
@@ -28,7 +28,12 @@ def sweep_bucket(settings: Settings, function: str, time_left: Callable[[], floa
     began = time.monotonic()
     client = lambda_client()
     loader = f"{function.removesuffix(SWEEP)}{LOAD}"
-    sweep = Sweep(storage(settings.bucket), rules(settings), lambda event: hand_over(client, loader, event))
+    sweep = Sweep(
+        storage(settings.bucket),
+        rules(settings),
+        lambda event: hand_over(client, loader, event),
+        outbox_relay(settings),
+    )
     report = sweep.run(time_left)
     facts = asdict(report) | {"seconds": round(time.monotonic() - began, 3)}
     log("sweep", level="WARNING" if report.notes else "INFO", **facts)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
 from chalicelib.counts import NO_ORDERS, Counts
 from chalicelib.errors import UnreadableEntry
 from chalicelib.file_names import ledger_name, parse_name, version_digest
+from chalicelib.loading.entry_fields import read_fields
 from chalicelib.loading.models import (
     DELETED,
     FAILED,
@@ -22,6 +23,7 @@ from chalicelib.loading.models import (
     VersionedJson,
     is_before,
 )
+from chalicelib.loading.outbox import Message, with_message
 
 TRANSFORM = 1
 """Raised when the same bytes come to give other rows: what an older transform loaded is then loaded again."""
@@ -48,6 +50,8 @@ class Entry:
     `burned_floor` that of all versions that are not in it. Such a name is never written again (see `generation_of`),
     so that a removal that comes late takes nothing along. `incomplete` says that files of `loaded_version` are missing
     from the table.
+
+    `outbox` holds messages about versions that ended; the receipt says which of them were sent (see outbox_relay).
     """
 
     key: str
@@ -77,6 +81,7 @@ class Entry:
     burned: dict[str, int] = field(default_factory=dict)
     burned_floor: int = -1
     incomplete: bool = False
+    outbox: tuple[Message, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry as it is stored: its counts stand beside the other fields."""
@@ -93,7 +98,7 @@ class Entry:
         """
         if not isinstance(stored, Mapping):
             raise UnreadableEntry("it is no JSON object")
-        entry = cls(**{**_fields(cls, stored), "counts": Counts(**_fields(Counts, stored))})
+        entry = cls(**{**read_fields(cls, stored), "counts": Counts(**read_fields(Counts, stored))})
         if name is not None and name.rpartition("/")[2] != ledger_name(entry.key):
             raise UnreadableEntry("it is the entry of another key")
         if "quarantine_files" not in stored and entry.quarantine is not None:
@@ -206,12 +211,27 @@ class Entry:
             floor = max(floor, burned.pop(next(iter(burned))))
         return {"burned": burned, "burned_floor": floor}
 
-    def concluding(self, arrival: Arrival, result: Result) -> Entry:
+    def concluding(self, arrival: Arrival, result: Result, acknowledged: Collection[str] = ()) -> Entry:
         """Return the entry after the version that arrived was read, be it the newest or one that came late.
+
+        How it ended is in the outbox, from which the messages of the `acknowledged` ids go.
 
         What the newest version has replaced is superseded, files that were about to appear included: their versions
         are older for good. A late version leaves those alone, since a newer one may be about to publish them.
         """
+        concluded = self._concluded(arrival, result)
+        if result.state not in FINISHED:
+            return concluded
+        finished_at = result.finished_at or ""
+        message = Message.of(arrival.version, result.state, finished_at, result.counts, len(result.files))
+        return concluded.with_message(message, acknowledged)
+
+    def with_message(self, message: Message, acknowledged: Collection[str] = ()) -> Entry:
+        """Return the entry with a message more in its outbox, and without those of the `acknowledged` ids."""
+        outbox = with_message(self.outbox, message, key=self.key, newest=self.version, acknowledged=acknowledged)
+        return replace(self, outbox=outbox)
+
+    def _concluded(self, arrival: Arrival, result: Result) -> Entry:
         newest = self.version == arrival.version
         if not newest:
             return self._with_rows_of_older(arrival, result)
@@ -254,9 +274,11 @@ class Entry:
         """Return the entry after an attempt to load the newest version ended early."""
         return replace(self, state=FAILED, reason=reason)
 
-    def deleting(self, arrival: Arrival) -> Entry:
+    def deleting(self, arrival: Arrival, now: datetime) -> Entry:
         """Return the entry after the source object was deleted, where its rows are to go with it."""
-        return self.dropping(
+        known = bool(self.outbox) or self.state in FINISHED
+        message = Message(self.version, DELETED, now.isoformat())
+        return (self.with_message(message) if known else self).dropping(
             {*self.kept, *self.publishing},
             version=arrival.version,
             sequencer=arrival.sequencer or self.sequencer,
@@ -314,41 +336,3 @@ def _sorted(files: Iterable[str]) -> tuple[str, ...]:
 def _is_of(file: str, version: str) -> bool:
     name = parse_name(file)
     return name is not None and name.version_digest == version_digest(version)
-
-
-def _fields(cls: type[Entry | Counts], stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the stored values of a class's fields. Raises UnreadableEntry for one that has to be there and is not."""
-    values: dict[str, Any] = {}
-    for each in fields(cls):
-        if each.name in stored and each.name != "counts":
-            values[each.name] = _field(each.name, str(each.type), stored[each.name])
-        elif each.default is MISSING and each.default_factory is MISSING:
-            raise UnreadableEntry(f"it has no {each.name!r}")
-    return values
-
-
-def _field(name: str, kind: str, value: Any) -> Any:
-    """Return the value of a stored field. Raises UnreadableEntry where it is not of the field's type."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if kind == "tuple[str, ...]":
-        fits = isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
-        value = tuple(value) if fits else value
-    elif kind == "dict[str, int]":
-        fits = isinstance(value, dict) and all(type(each) is int for each in value.values())
-    elif value is None:
-        fits = kind.endswith("| None")
-    else:
-        fits = {
-            "str": isinstance(value, str),
-            "bool": isinstance(value, bool),
-            "int": is_number and isinstance(value, int),
-            "float": is_number,
-        }[kind.removesuffix(" | None")]
-    if fits and name.endswith("_at") and value is not None:
-        try:
-            fits = datetime.fromisoformat(value).tzinfo is not None
-        except ValueError:
-            fits = False
-    if not fits:
-        raise UnreadableEntry(f"{name!r} is not {kind}")
-    return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -23,7 +23,8 @@ class LedgerSession:
     `ledger` is the prefix of all entries, `reload` has what is loaded already loaded again. `supersede` removes files
     from the table, `set_aside` is called with the source key and the reason where its entry cannot be read.
     `generation` is that of the file names that the load writes. `has_begun` says that the ledger tells of the load: it
-    does so from `begin` on, or after `assume_new` from the first thing that is written.
+    does so from `begin` on, or after `assume_new` from the first thing that is written. `is_new` says that the ledger
+    has had no entry of the key, or none that was found yet.
     """
 
     def __init__(
@@ -35,10 +36,13 @@ class LedgerSession:
         reload: bool,
         supersede: Callable[[Iterable[str]], None],
         set_aside: Callable[[str, str], None],
+        now: Callable[[], datetime],
     ) -> None:
         self.arrival = arrival
         self.generation = 0
         self.has_begun = False
+        self.is_new = True
+        self._now = now
         self._store = store
         self._ledger = ledger
         self._name = f"{ledger}{ledger_name(arrival.key)}"
@@ -61,7 +65,9 @@ class LedgerSession:
             if self.decision in (Decision.DELETE, Decision.FORGET):
                 entry = self.entry or Entry.first(self.arrival)
                 deletes = self.decision is Decision.DELETE
-                if self._write(entry.deleting(self.arrival) if deletes else entry.forgetting(self.arrival)):
+                if self._write(
+                    entry.deleting(self.arrival, self._now()) if deletes else entry.forgetting(self.arrival)
+                ):
                     return self.decision
             elif not self.decision.loads:
                 return self.decision
@@ -124,12 +130,12 @@ class LedgerSession:
             pass
         return True
 
-    def conclude(self, result: Result) -> tuple[Outcome, Entry | None]:
-        """Write what was done; where another was quicker, decide again."""
+    def conclude(self, result: Result, acknowledged: Collection[str] = ()) -> tuple[Outcome, Entry | None]:
+        """Write what was done; where another was quicker, decide again. What is `acknowledged` leaves the outbox."""
         for _ in range(RACES):
             if self.entry is None:
                 raise LostRace(self.arrival.key)
-            if self._write(self.entry.concluding(self.arrival, result)):
+            if self._write(self.entry.concluding(self.arrival, result, acknowledged)):
                 return Outcome(result.state), self.remove_superseded(self.entry)
             decision = self._decide_again(reload=False)
             entry = self.entry
@@ -172,6 +178,7 @@ class LedgerSession:
         self.entry, self._etag = None, stored.etag if stored else None
         if stored is None:
             return
+        self.is_new = False
         try:
             self.entry = Entry.from_json(stored.value, self._name)
         except UnreadableEntry as error:
