@@ -14,6 +14,10 @@ REJECTED_TABLE = "orders_rejected"
 """The table of everything that was rejected in a stage, whatever its contract."""
 
 
+PIPELINE_QUERIES = tuple(sorted(file.stem for file in (Path(__file__).parent / "queries" / "pipeline").glob("*.sql")))
+"""The saved queries that every stage has, whatever its contracts."""
+
+
 @dataclass(frozen=True)
 class Prefixes:
     """The prefixes of a stage's bucket that are not a contract's table's, each ending with a slash."""
@@ -125,6 +129,7 @@ def check(datasets: Iterable[Dataset]) -> tuple[Dataset, ...]:
 def clashes(datasets: Iterable[Dataset]) -> list[str]:
     """Return everything that two datasets of a stage, or a table and a prefix of the bucket, cannot both have."""
     owners: dict[tuple[str, str], str] = {}
+    pipelines = {("table or view", REJECTED_TABLE), *(("saved query", name) for name in PIPELINE_QUERIES)}
     problems = []
     for each in datasets:
         named = [
@@ -133,6 +138,11 @@ def clashes(datasets: Iterable[Dataset]) -> list[str]:
             *(("saved query", file.stem) for file in each.query_files),
         ]
         for key in named:
+            if key in pipelines:
+                problems.append(
+                    f"{key[0]} {key[1]!r} of contract {each.name} has the name of one that every stage has: give it "
+                    "another name"
+                )
             if key in owners:
                 both = f"contract {owners[key]} and of contract {each.name}"
                 problems.append(f"{key[0]} {key[1]!r} is that of {both}: give one of them another name")
