@@ -1,4 +1,4 @@
-"""What an operator runs on a laptop: `python -m operate replay|redrive|promote --stage STAGE`."""
+"""What an operator runs on a laptop: `python -m operate replay|redrive|promote|convert-rejected --stage STAGE`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import sys
 from collections.abc import Sequence
 
 from chalicelib.telemetry.logs import log_to_stderr
-from operate import promote, redrive, replay
+from operate import convert_rejected, promote, redrive, replay
 
-COMMANDS = {"replay": replay.main, "redrive": redrive.main, "promote": promote.main}
+COMMANDS = {
+    "replay": replay.main,
+    "redrive": redrive.main,
+    "promote": promote.main,
+    "convert-rejected": convert_rejected.main,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
