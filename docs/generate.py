@@ -114,7 +114,8 @@ def settings_document() -> str:
     """Return docs/settings.md: every setting with its unit, default and effect."""
     rows = []
     for each in fields(Settings):
-        default = "required" if each.default is MISSING else f"`{each.default}`" if each.default else "empty"
+        shown = str(each.default).lower() if isinstance(each.default, bool) else each.default
+        default = "required" if each.default is MISSING else f"`{shown}`" if each.default else "empty"
         rows.append([f"`{each.metadata['variable']}`", each.metadata["unit"] or "-", default, each.metadata["effect"]])
     text = (PARTS / "settings.md").read_text("utf-8")
     return text.replace("{{settings}}", table(["variable", "unit", "default", "effect"], rows))
