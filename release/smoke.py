@@ -194,7 +194,8 @@ class Smoke:
         try:
             stored = self._s3.get_object(Bucket=self._bucket, Key=entry.quarantine or "")["Body"].read()
             rejected = json.loads(gzip.decompress(stored).splitlines()[0])
-            return f"{rejected['path']}: {rejected['reason']}"
+            # A file that was refused whole has no path.
+            return ": ".join(filter(None, (rejected["path"], rejected["reason"])))
         except (ClientError, ParamValidationError, OSError, ValueError, LookupError):
             return entry.reason or ""
 
