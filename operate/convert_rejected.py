@@ -18,6 +18,7 @@ from chalicelib.dataset import Prefixes, loaded_by
 from chalicelib.documents.rejected import RejectedRecord, RejectedSource
 from chalicelib.errors import UnreadableEntry, UnreadableFile, shown
 from chalicelib.file_names import FileNames, in_generation, parse_name
+from chalicelib.help_text import examples
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.models import Arrival, VersionedJson
 from chalicelib.loading.rejected_files import RejectedFiles
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m operate convert-rejected",
         description="Bring what was rejected before version 0.3 into the table orders_rejected. Once is enough; it can "
         "be interrupted and run again.",
-        epilog="example: python -m operate convert-rejected --stage dev --dry-run",
+        **examples("python -m operate convert-rejected --stage dev --dry-run"),
     )
     command_line.add_stage(parser)
     parser.add_argument("--dry-run", action="store_true", help="show what would be converted; touches nothing")
