@@ -34,15 +34,7 @@ MAX_KEY = 400
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status: 0 done, 1 something failed, 2 wrong usage."""
-    parser = argparse.ArgumentParser(
-        prog="python -m operate convert-rejected",
-        description="Bring what was rejected before version 0.3 into the table orders_rejected. Once is enough; it can "
-        "be interrupted and run again.",
-        **examples("python -m operate convert-rejected --stage dev --dry-run"),
-    )
-    command_line.add_stage(parser)
-    parser.add_argument("--dry-run", action="store_true", help="show what would be converted; touches nothing")
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
 
     def command() -> int:
         settings = read_stage(options.project, options.stage).settings
@@ -55,14 +47,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         counted = converter.run()
         print(json.dumps(dict(sorted(counted.items()))))
-        if left := converter.left():
+        if count := converter.unreferenced():
             print(
-                f"{left} files of replaced versions are left below {settings.quarantine_prefix}: nothing reads them, "
+                f"{count} files of replaced versions are left below {settings.quarantine_prefix}: nothing reads them, "
                 "and nothing removes them"
             )
         return 0
 
     return command_line.run("convert-rejected", command)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command's options."""
+    made = argparse.ArgumentParser(
+        prog="python -m operate convert-rejected",
+        description="Bring what was rejected before version 0.3 into the table orders_rejected. Once is enough; it can "
+        "be interrupted and run again.",
+        **examples("python -m operate convert-rejected --stage dev --dry-run"),
+    )
+    command_line.add_stage(made)
+    made.add_argument("--dry-run", action="store_true", help="show what would be converted; touches nothing")
+    return made
 
 
 class Converter:
@@ -99,7 +104,7 @@ class Converter:
                 self._say(f"{shown(entry.key, MAX_KEY)}: {outcome}")
         return counted
 
-    def left(self) -> int:
+    def unreferenced(self) -> int:
         """Return how many files in the old form are there that no entry names, once `run` has been through."""
         return sum(_is_old(key) and key not in self._seen for key in self._keys(self._prefixes.quarantine))
 

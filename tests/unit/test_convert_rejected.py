@@ -62,12 +62,12 @@ def test_a_dry_run_touches_nothing() -> None:
 
 def test_what_is_of_replaced_versions_is_counted_and_left() -> None:
     store, _ = old()
-    left = f"{PREFIXES.quarantine}orders_etl_20200101_000000_{'0' * 28}.ndjson.gz"
-    store.put(left, b"x")
+    old_file = f"{PREFIXES.quarantine}orders_etl_20200101_000000_{'0' * 28}.ndjson.gz"
+    store.put(old_file, b"x")
     made = converter(store)
     made.run()
-    assert made.left() == 1
-    assert left in store.objects
+    assert made.unreferenced() == 1
+    assert old_file in store.objects
 
 
 def test_a_stop_at_every_call_in_turn_is_made_good_by_running_it_again() -> None:
