@@ -138,6 +138,10 @@ VERSION: Json = {
     "newest": {"type": "boolean", "description": "Whether status and counts are of this version."},
     "in_tables": {"type": "boolean", "description": "Whether the rows in the tables are of this version."},
 }
+RECEIPT: Json = {
+    **_or_null({"type": "object"}),
+    "description": "The receipt, as it lies in the bucket for whoever sent the file; null where there is none.",
+}
 NEXT: Json = {"next_page_token": {**_or_null(TEXT), "description": "For the next page; null on the last."}}
 REJECTED: Json = {"record_number": {"type": "integer", "minimum": 1}, "path": TEXT, "reason": TEXT}
 REJECTED_RECORD: Json = {
@@ -169,6 +173,7 @@ SCHEMAS: dict[str, Json] = {
             **ENDING,
             "rejected": {**_items(_object(REJECTED)), "description": "The first of the rejected orders."},
             **QUARANTINE,
+            "receipt": {**_or_null(TEXT), "description": "The key of the receipt in the bucket, once there is one."},
         }
     ),
     "Sources": _object(
@@ -183,7 +188,7 @@ SCHEMAS: dict[str, Json] = {
         }
     ),
     "ListedSource": _object(SOURCE),
-    "Source": _object(SOURCE | {"versions": _items(_object(VERSION)), **QUARANTINE}),
+    "Source": _object(SOURCE | {"versions": _items(_object(VERSION)), **QUARANTINE, "receipt": RECEIPT}),
     "RejectedPage": _object(
         {
             "key": TEXT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,14 +22,13 @@ from chalicelib.api.source_states import (
 from chalicelib.aws.presigned import KeyVersion, LinkBucket
 from chalicelib.dataset import Dataset, dataset_of
 from chalicelib.errors import RequestError, UnknownSource, shown
+from chalicelib.file_names import MAX_KEY_BYTES, receipt_name
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.models import DELETED, FINISHED, PARTLY_LOADED, ObjectSummary
 from chalicelib.settings import Settings
 
 MOST_LISTED = 10_000
 """How many objects one call looks through: S3 lists by key, a thousand by request, and not by time."""
-MAX_KEY_BYTES = 1024
-"""UTF-8 bytes of a key, by S3."""
 MICROSECONDS = 1_000_000
 
 Position = tuple[int, str]
@@ -97,6 +97,7 @@ class Sources:
         return source | {
             "versions": [self._version(each, record) for each in versions],
             "quarantine_url": self._quarantine_link(key, record.entry) if is_ended and record else None,
+            "receipt": self._receipt(key),
         }
 
     def rejected(self, key: str, size: int, token: str | None) -> dict[str, Any]:
@@ -123,6 +124,15 @@ class Sources:
             "next_page_token": next_token,
             "quarantine_url": self._quarantine_link(key, entry) if entry.state in FINISHED else None,
         }
+
+    def _receipt(self, key: str) -> dict[str, Any] | None:
+        """Return the receipt of a key, None where there is none that can be read."""
+        stored = self._bucket.read(receipt_name(self._settings.receipts_prefix, key))
+        try:
+            receipt = None if stored is None else json.loads(stored[0])
+        except (ValueError, RecursionError):
+            return None
+        return receipt if isinstance(receipt, dict) else None
 
     def _record(self, key: str) -> LedgerRecord | None:
         """Return the ledger entry of a key, None where there is none. Raises RequestError for a key of elsewhere."""

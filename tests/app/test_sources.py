@@ -147,6 +147,17 @@ def test_the_versions_of_a_key_tell_which_is_the_newest_and_which_is_in_the_tabl
     assert told == [("v3", False, True, False), ("v2", True, False, False), ("v1", False, False, True)]
 
 
+@pytest.mark.parametrize(
+    ("stored", "receipt"), [(b'{"status": "loaded"}', {"status": "loaded"}), (b"[", None), (b"1", None)]
+)
+def test_a_source_has_its_receipt_once_there_is_one(front: Front, stored: bytes, receipt: Any) -> None:
+    key = drop(front, "a.json")
+    front.s3.versions = lambda _: {"Versions": [version("v1", NOW, True)]}
+    assert ok(front, "/source", key=key)["receipt"] is None
+    front.s3.put(f"orders_receipts/{key}.json", stored)
+    assert ok(front, "/source", key=key)["receipt"] == receipt
+
+
 def test_a_source_that_was_deleted_is_told_of_still(front: Front) -> None:
     key = f"{INCOMING}a.json"
     front.s3.versions = lambda _: {"DeleteMarkers": [version("v2", NOW, True, deleted=True)]}
