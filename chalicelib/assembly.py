@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
 import botocore
 
 from chalicelib import dataset
-from chalicelib.aws.glue import start_crawler
+from chalicelib.aws.glue import GlueCatalog, glue_client, start_crawler
 from chalicelib.aws.runtime import check_botocore
 from chalicelib.aws.s3 import Storage, s3_client
 from chalicelib.aws.session import make_client
@@ -18,6 +20,9 @@ from chalicelib.contracts import registry
 from chalicelib.dataset import Dataset, Prefixes
 from chalicelib.errors import AwsError, ContractError
 from chalicelib.loading.crawler_turn import CrawlerTurn
+from chalicelib.loading.months import catalog_tables
+from chalicelib.loading.partition_sweep import PartitionSweep
+from chalicelib.loading.partitions import Partitions
 from chalicelib.settings import Settings
 from chalicelib.telemetry.logs import log, measure
 
@@ -60,6 +65,51 @@ def _datasets(settings: Settings, folder: Path) -> tuple[tuple[Dataset, ...], li
 def storage(bucket: str) -> Storage:
     """Return the bucket, over one client a process."""
     return Storage(s3_client(), bucket)
+
+
+@functools.cache
+def partitions(settings: Settings) -> Callable[[Sequence[str]], None]:
+    """Return what registers the months of files that have appeared, one a process, in a stage that has it so."""
+    if settings.catalog_mode != "partitions":
+        return lambda files: None
+
+    def failed(months: Sequence[str], reason: str) -> None:
+        log("months not registered", level="ERROR", months=list(months), reason=reason)
+        measure({"CatalogFailures": 1}, stage=settings.stage)
+
+    return Partitions(
+        storage(settings.bucket),
+        _catalog(),
+        state=settings.state_prefix,
+        tables=catalog_tables(datasets(settings)),
+        seconds=time.time,  # a process that Lambda froze has no other clock that went on
+        failed=failed,
+    ).register
+
+
+def put_partitions_right(settings: Settings, time_left: Callable[[], float]) -> None:
+    """Register what is written and unregister what is empty, in a stage that has it so. Never raises AwsError."""
+    if settings.catalog_mode != "partitions":
+        return
+
+    def failed(table: str, reason: str) -> None:
+        log("months not registered", level="ERROR", table=table, reason=reason)
+
+    report = PartitionSweep(
+        storage(settings.bucket),
+        _catalog(),
+        state=settings.state_prefix,
+        tables=catalog_tables(datasets(settings)),
+        failed=failed,
+    ).run(time_left)
+    log("partitions", level="ERROR" if report.failures else "INFO", **asdict(report))
+    measure({"CatalogFailures": report.failures}, stage=settings.stage)
+
+
+@functools.cache
+def _catalog() -> GlueCatalog:
+    # Made when it is first needed: most loads need none, and Glue's model is a large one.
+    return GlueCatalog(functools.cache(glue_client))
 
 
 def request_crawl(settings: Settings) -> None:
