@@ -27,7 +27,7 @@ RACES = 5
 
 LEFT = "the catalog failed a moment ago: left to the sweep"
 
-Wanted = tuple[CatalogTable, str]
+Written = tuple[CatalogTable, str]
 
 
 class Partitions:
@@ -53,17 +53,17 @@ class Partitions:
         self._seconds = seconds
         self._failed = failed
         self._lock = threading.Lock()
-        self._known: set[Wanted] = set()
+        self._known: set[Written] = set()
         self._read_at: float | None = None
         self._failed_at: float | None = None
 
     def register(self, files: Iterable[str]) -> None:
         """Have the months of these files, which have appeared, registered. Never raises AwsError."""
-        wanted = {(table, month) for file in files for table in self._tables if (month := table.month_of(file))}
+        written = {(table, month) for file in files for table in self._tables if (month := table.month_of(file))}
         with self._lock:
             if not self._is_within(self._read_at, REMEMBERED_SECONDS):
                 self._known = set()
-            missing = sorted(wanted - self._known, key=_name)
+            missing = sorted(written - self._known, key=_name)
             if not missing:
                 return
             reason = LEFT
@@ -76,12 +76,12 @@ class Partitions:
                     return
         self._failed([_name(each) for each in missing], reason)
 
-    def _register(self, wanted: Sequence[Wanted]) -> None:
-        asked: set[Wanted] = set()
+    def _register(self, written: Sequence[Written]) -> None:
+        asked: set[Written] = set()
         for _ in range(RACES):
             began = self._seconds()
             months, stored = self._file.read()
-            missing = [each for each in wanted if not months.knows(*each)]
+            missing = [each for each in written if not months.knows(*each)]
             if not missing:
                 self._remember(months, began)
                 return
@@ -106,5 +106,5 @@ class Partitions:
         return time is not None and 0 <= self._seconds() - time < seconds
 
 
-def _name(wanted: Wanted) -> str:
-    return f"{wanted[0].full_name}/{wanted[1]}"
+def _name(written: Written) -> str:
+    return f"{written[0].full_name}/{written[1]}"

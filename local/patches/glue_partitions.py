@@ -1,8 +1,8 @@
 """Partitions are made of a table that is there, deleted in batches, and asked for by the table's name.
 
-Gap: MiniStack has no BatchDeletePartition; it makes partitions of a table that does not exist; and it asks IAM for calls
-about partitions by the database alone, so that a policy for other tables passes. Drop this file when a role that may
-only have partitions of one table can delete them in batches, and is refused for another table.
+Gap: MiniStack has no BatchDeletePartition; it makes partitions of a table that does not exist; and it asks IAM for
+calls about partitions by the database alone, so that a policy for other tables passes. Drop this file when a role that
+may only have partitions of one table can delete them in batches, and is refused for another table.
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsglue.html
 """
 
@@ -50,15 +50,15 @@ def _delete_in_batches() -> None:
 
 
 def _batch_delete_partition(data: Json) -> Any:
-    key, wanted = f"{data['DatabaseName']}/{data['TableName']}", data["PartitionsToDelete"]
-    if len(wanted) > MOST_DELETED:
-        return glue.error_response_json("ValidationException", f"{len(wanted)} partitions are too many", 400)
+    key, given = f"{data['DatabaseName']}/{data['TableName']}", data["PartitionsToDelete"]
+    if len(given) > MOST_DELETED:
+        return glue.error_response_json("ValidationException", f"{len(given)} partitions are too many", 400)
     missing = _missing(data)
     if missing:
         return missing
     there = [partition["Values"] for partition in glue._partitions.get(key, [])]
     errors = []
-    for each in wanted:
+    for each in given:
         if each["Values"] in there:
             glue._delete_partition(data | {"PartitionValues": each["Values"]})
         else:
