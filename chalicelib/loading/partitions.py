@@ -19,8 +19,9 @@ from chalicelib.loading.store import ObjectStore
 REMEMBERED_SECONDS = 300.0
 """How long a process believes what it read; the sweep waits longer than that before it unregisters a month."""
 
-PAUSE_SECONDS = 30.0
-"""How long a process leaves a catalog alone that did not answer: its loads are not to wait for it one by one."""
+PAUSE_SECONDS = 10.0
+"""How long a process leaves a catalog alone that did not answer: its loads are not to wait for it one by one. What was
+not registered is asked for again with the next load after that."""
 
 RACES = 5
 """How often a lost race for the months' object is run again; beyond, a month is asked for once more, later."""
@@ -54,6 +55,7 @@ class Partitions:
         self._failed = failed
         self._lock = threading.Lock()
         self._known: set[Written] = set()
+        self._owed: set[Written] = set()
         self._read_at: float | None = None
         self._failed_at: float | None = None
 
@@ -63,18 +65,23 @@ class Partitions:
         with self._lock:
             if not self._is_within(self._read_at, REMEMBERED_SECONDS):
                 self._known = set()
-            missing = sorted(written - self._known, key=_name)
-            if not missing:
-                return
-            reason = LEFT
-            if not self._is_within(self._failed_at, PAUSE_SECONDS):
-                try:
-                    self._register(missing)
-                except AwsError as error:
-                    self._failed_at, reason = self._seconds(), str(error)
-                else:
-                    return
-        self._failed([_name(each) for each in missing], reason)
+            self._owed |= written - self._known
+            reason = self._pay()
+        if reason is not None and (missing := written & self._owed):
+            self._failed(sorted(map(_name, missing)), reason)
+
+    def _pay(self) -> str | None:
+        """Register what is owed; return why it is not."""
+        if self._owed and self._is_within(self._failed_at, PAUSE_SECONDS):
+            return LEFT
+        try:
+            if self._owed:
+                self._register(sorted(self._owed, key=_name))
+        except AwsError as error:
+            self._failed_at = self._seconds()
+            return str(error)
+        self._owed = set()
+        return None
 
     def _register(self, written: Sequence[Written]) -> None:
         asked: set[Written] = set()

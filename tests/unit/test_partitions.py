@@ -130,7 +130,8 @@ def test_a_process_leaves_a_catalog_that_failed_alone_for_a_while_and_then_asks_
     stage.catalog.problem = None
     stage.store.pass_time(seconds=PAUSE_SECONDS)
     stage.write(process, key_of("2024-07"))
-    assert stage.months() == ["2024-07"]
+    assert stage.months() == ["2024-05", "2024-06", "2024-07"]
+    assert len(stage.failures) == 2
 
 
 def test_a_bucket_that_does_not_tell_what_is_registered_is_told_too(stage: Stage) -> None:
