@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import secrets
 import time
 import urllib.request
 import uuid
@@ -95,6 +96,19 @@ class Scene(ABC):
         """Tell whether an object is there."""
         return "Contents" in self.s3.list_objects_v2(Bucket=self.bucket, Prefix=key)
 
+    def months(self) -> list[str]:
+        """Return the months of the main table that are registered."""
+        pages = self.product.aws.client("glue").get_paginator("get_partitions").paginate(**self._table())
+        return [each["Values"][0] for page in pages for each in page["Partitions"]]
+
+    def unregister(self, month: str) -> None:
+        """Unregister a month of the main table."""
+        glue = self.product.aws.client("glue")
+        glue.batch_delete_partition(**self._table(), PartitionsToDelete=[{"Values": [month]}])
+
+    def _table(self) -> dict[str, str]:
+        return {"DatabaseName": self.settings.database, "TableName": ORDERS.main.name}
+
     def crawler_is_ready(self) -> Any:
         """Wait until the crawler runs no more; return its last crawl."""
         glue = self.product.aws.client("glue")
@@ -129,12 +143,26 @@ class Loading(Scene):
         first = self.entry(key)
         self.holds(first.quarantine and self.there(first.quarantine), "what was refused is kept")
         self.holds(self.crawler_has_started_since(last), "a load starts the crawler")
+        self._register_a_month()
         second = {"order_id": "1", **GOOD, "order_date": "2024-06-01"}
         self.holds(self.load(key, self.put(key, second)) == ["loaded"], "a new version")
         self.holds(not any(self.there(file) for file in first.files), "what the old version had put there is gone")
         bad = self.s3.put_object(Bucket=self.bucket, Key=f"{key}.gz", Body=b"\x1f\x8b cut off")
         self.holds(self.load(f"{key}.gz", bad) == ["quarantined"], "a file that cannot be read")
         self._fail_to_the_end()
+
+    def _register_a_month(self) -> None:
+        """See that the first load of a month registers it; a process to which the catalog failed waits a while."""
+        month = f"{secrets.choice(range(2001, 2024))}-{secrets.choice(range(1, 13)):02}"
+        self.unregister(month)
+        self.s3.delete_object(Bucket=self.bucket, Key=f"{self.settings.state_prefix}partitions.json")
+
+        def load() -> bool:
+            key = f"{self.product.orders.incoming}{uuid.uuid4().hex}.json"
+            self.load(key, self.put(key, {"order_id": "1", **GOOD, "order_date": f"{month}-05"}))
+            return month in self.months()
+
+        wait_for(load, 20)
 
     def _fail_to_the_end(self) -> None:
         """See that an event which fails whenever it is tried ends in the queue."""
@@ -174,8 +202,11 @@ class Sweeping(Scene):
         self.s3.delete_object(Bucket=self.bucket, Key=progress)
         key = f"{self.product.orders.incoming}{uuid.uuid4().hex}.json"
         self.put(key, {"order_id": "1", **GOOD})
+        month = self.orphan.partition("order_month=")[2].partition("/")[0]
+        self.unregister(month)
         result = self.invoke(self.function, {})
         self.holds(result["announced"] >= 1, f"it announces what nobody did: {result}")
+        self.holds(month in self.months(), "it registers what is not registered")
         self.holds(not self.there(self.orphan), "it removes what is nobody's")
         self.holds(self.there(progress), "it remembers where it was")
         self.holds(self.product.finished(key).state == "loaded", "what it announces is loaded")

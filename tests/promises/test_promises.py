@@ -21,9 +21,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib import assembly
+from chalicelib.errors import AwsError
 from chalicelib.loading import load as load_module
 from chalicelib.loading.ingest import Clock, Ingest
 from chalicelib.loading.models import Arrival
+from chalicelib.loading.months import catalog_tables
+from chalicelib.loading.partition_sweep import PartitionSweep
+from chalicelib.loading.partitions import Partitions
 from chalicelib.settings import Settings
 from chalicelib.writing import hive
 from tests.builders import (
@@ -41,6 +45,7 @@ from tests.builders import (
 )
 from tests.contracts import ORDERS, ORDERS_TEXT
 from tests.unit import third_reading
+from tests.unit.memory_catalog import MemoryCatalog
 from tests.unit.memory_store import BEGINNING, BUCKET, Crash, MemoryStore
 from tests.unit.ugly_orders import UglyOrders
 
@@ -181,6 +186,45 @@ def test_promise_5_a_catalog_that_answers_with_errors_fails_no_load(
     assert ("CrawlerFailures" in printed) == (answer != "CrawlerRunningException")
     assert '"event": "crawler"' in printed
     assert json.loads(store.objects["orders_state/crawler.json"])["wanted"], "the crawl must not be forgotten"
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException", "EntityNotFoundException"])
+def test_promise_5_a_catalog_that_answers_with_errors_for_minutes_loses_nothing_and_ends_with_every_month(
+    code: str,
+) -> None:
+    store, catalog, failures = MemoryStore(), MemoryCatalog(), []
+    tables = catalog_tables([DATASET])
+    partitions = Partitions(
+        store,
+        catalog,
+        state="state/",
+        tables=tables,
+        seconds=lambda: (store.now - BEGINNING).total_seconds(),
+        failed=lambda months, reason: failures.append((months, reason)),
+    )
+    sink = replace(sink_of(store), published=partitions.register)
+    loader = Ingest(store, DATASET, LIMITS, sink=sink, clock=Clock(lambda: BEGINNING, lambda: 0.0))
+    sweep = PartitionSweep(store, catalog, state="state/", tables=tables, failed=lambda table, reason: None)
+
+    def seen() -> list[str]:
+        months = catalog.months.get(tables[0], set())
+        return sorted(row[1] for row in table(store) if row[2] in months)
+
+    loader.load(store.drop("orders_json_incoming/before.json", body(order("before", "2024-04-01"))))
+    assert seen() == ["before"]
+    catalog.problem = AwsError(code, "BatchCreatePartition")
+    for minute in range(5):
+        arrival = store.drop(f"orders_json_incoming/{minute}.json", body(order(minute, f"2024-0{minute + 5}-01")))
+        assert loader.load(arrival)[0] == "loaded"
+        assert entry(store, arrival.key).state == "loaded"
+        store.pass_time(minutes=1)
+    assert len(table(store)) == 6
+    assert seen() == ["before"]
+    assert [reason for _, reason in failures] == [f"BatchCreatePartition: {code}"] * 5
+    assert sweep.run(lambda: 600.0).failures == 1
+    catalog.problem = None
+    assert sweep.run(lambda: 600.0).registered == 5
+    assert seen() == ["0", "1", "2", "3", "4", "before"]
 
 
 def test_promise_6_a_hundred_drops_alike_in_name_and_second_all_arrive() -> None:
