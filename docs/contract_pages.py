@@ -24,6 +24,7 @@ from chalicelib.contracts.contract import (
 )
 from chalicelib.dataset import Dataset
 from chalicelib.queries.saved import SavedQuery
+from chalicelib.queries.two_months import query_name
 
 
 def contract_page(dataset: Dataset, queries: Iterable[SavedQuery]) -> str:
@@ -59,7 +60,10 @@ def _facts(dataset: Dataset) -> Iterator[str]:
     date = contract.date_column.name
     yield f"It is kept under the month of `{date}`, from {contract.earliest} to one year after the file."
     if contract.date_is_fixed:
-        yield "That date is the same in all versions of a document."
+        yield (
+            "That date is the same in all versions of a document; "
+            f"`{query_name(dataset)}` shows those of which it is not."
+        )
 
 
 def _table_blocks(contract: Contract, each: Table, database: str) -> Iterator[str]:

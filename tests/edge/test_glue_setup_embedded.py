@@ -182,7 +182,7 @@ def test_after_a_move_from_any_catalog_mode_to_any_other_queries_see_every_month
         key = f"orders_parquet_datalake/order_month={month}/a.parquet"
         stage.clients.s3.put_object(Bucket=BUCKET, Key=key, Body=parquet())
 
-    def seen(settings: Settings) -> list[str]:
+    def seen(settings: Settings) -> list[Any]:
         athena = Athena(stage.clients.athena, settings, {})
         sql = "SELECT order_month FROM etl_pipeline.orders_parquet_datalake ORDER BY 1"
         return [row[0] for row in athena.rows(athena.wait(athena.start(sql), 60))]
@@ -202,7 +202,8 @@ def test_a_month_whose_columns_are_of_other_types_fails_queries_until_apply_has_
     key = "orders_parquet_datalake/order_month=2024-05/a.parquet"
     stage.clients.s3.put_object(Bucket=BUCKET, Key=key, Body=parquet())
     stage.apply(settings)
-    glue, names = stage.clients.glue, {"DatabaseName": "etl_pipeline", "TableName": "orders_parquet_datalake"}
+    glue: Any = stage.clients.glue
+    names = {"DatabaseName": "etl_pipeline", "TableName": "orders_parquet_datalake"}
     (month,) = glue.get_partitions(**names)["Partitions"]
     storage = month["StorageDescriptor"]
     first, *others = storage["Columns"]
