@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 SOURCE = Path(__file__).with_name("documents.c")
-BINARIES = SOURCE.parents[1] / "chalicelib" / "flatten" / "binaries"
+BINARIES = SOURCE.parents[1] / "chalicelib" / "binaries"
 
 TARGETS = {
     "linux-x86_64": "x86_64-linux-gnu.2.17",

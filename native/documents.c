@@ -883,3 +883,27 @@ void join_rows(const Part *parts, int64_t parts_count, int64_t rows, uint8_t *ou
         ends[row] = (int32_t)(out - start);
     }
 }
+
+/* Whether a text holds a phrase of at least two bytes. */
+int32_t holds(Bytes text, int64_t length, Bytes phrase, int64_t size) {
+    enum { BLOCK = 64 };
+    uint8_t first = phrase[0], second = phrase[1], last = phrase[size - 1];
+    int64_t end = length - size + 1;
+    for (int64_t i = 0; i < end; i += BLOCK) {
+        int64_t stop = end - i > BLOCK ? i + BLOCK : end;
+        if (stop - i == BLOCK) {
+            uint8_t any = 0;
+            for (int32_t k = 0; k < BLOCK; k++) {
+                any |= (text[i + k] == first) & (text[i + k + 1] == second) & (text[i + k + size - 1] == last);
+            }
+            if (!any) continue;
+        }
+        for (int64_t at = i; at < stop; at++) {
+            if (text[at] != first || text[at + size - 1] != last) continue;
+            int64_t k = 1;
+            while (k < size && text[at + k] == phrase[k]) k++;
+            if (k == size) return 1;
+        }
+    }
+    return 0;
+}

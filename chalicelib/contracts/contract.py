@@ -476,6 +476,15 @@ class Contract:
         """Return the table that counts the elements that a row number tells: the first whose rows they make."""
         return next((table for table in self.tables if table.rows and table.rows.plain == rows.of), None)
 
+    @cached_property
+    def named_keys(self) -> frozenset[tuple[str, ...]]:
+        """What columns' paths in the document begin with, of one key and more, before the first bracket."""
+        keys: set[tuple[str, ...]] = set()
+        for _, column in self.columns():
+            for path in column.paths:
+                keys.update(path.first_keys[: i + 1] for i in range(len(path.first_keys)))
+        return frozenset(keys)
+
     def columns(self) -> Iterator[tuple[Table, Column]]:
         """Yield the columns of all tables."""
         for table in self.tables:

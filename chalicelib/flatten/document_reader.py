@@ -13,7 +13,10 @@ import numpy.typing as npt
 from chalicelib.flatten.columns import Bools, Int64s
 from chalicelib.flatten.json_text import below, quoted
 from chalicelib.flatten.names import Names
-from chalicelib.flatten.native_library import (
+from chalicelib.flatten.plan import Plan, PlanNode
+from chalicelib.flatten.plan_values import Elements, PlanValues, Spans
+from chalicelib.flatten.unnamed import UnnamedFields
+from chalicelib.native_library import (
     COLLECTS,
     FIELD,
     FULL,
@@ -32,9 +35,6 @@ from chalicelib.flatten.native_library import (
     LevelStruct,
     ScanStruct,
 )
-from chalicelib.flatten.plan import Plan, PlanNode
-from chalicelib.flatten.plan_values import Elements, PlanValues, Spans
-from chalicelib.flatten.unnamed import UnnamedFields
 
 _FIRST_CAPACITY = 1024
 MOST_BYTES = 48 * 1024 * 1024

@@ -29,7 +29,6 @@ from chalicelib.flatten import columns, date_values, values
 from chalicelib.flatten.columns import Bools
 from chalicelib.flatten.decoded import Decoded, dates_of
 from chalicelib.flatten.document_reader import DocumentReader, TooMany
-from chalicelib.flatten.native_library import library
 from chalicelib.flatten.opened import Opener
 from chalicelib.flatten.plan import Plan, PlanNode, paths_of
 from chalicelib.flatten.plan_unnamed import UnnamedTexts
@@ -41,6 +40,7 @@ from chalicelib.flatten.span_columns import SpanColumns
 from chalicelib.flatten.table_rows import PART_BYTES, Made, TooLarge, row_sizes, rows_of
 from chalicelib.flatten.unnamed import UnnamedFields
 from chalicelib.flatten.views import View, Views, ancestors
+from chalicelib.native_library import library
 
 Raw = bytes | msgspec.Raw
 

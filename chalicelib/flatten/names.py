@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 import numpy as np
 
-from chalicelib.flatten.native_library import NAME, NAMES, NamesStruct
+from chalicelib.native_library import NAME, NAMES, NamesStruct
 
 _MOST_AT_ONCE = 100
 

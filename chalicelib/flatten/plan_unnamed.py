@@ -18,11 +18,11 @@ from chalicelib.flatten import columns
 from chalicelib.flatten.columns import Bools, Int64s
 from chalicelib.flatten.json_text import below, quoted
 from chalicelib.flatten.names import Names
-from chalicelib.flatten.native_library import NO_NODE, PADDING, ROOM, JoinStruct
 from chalicelib.flatten.plan import Plan, PlanNode
 from chalicelib.flatten.plan_values import PlanValues, Spans
 from chalicelib.flatten.unnamed import UnnamedFields
 from chalicelib.flatten.views import Views
+from chalicelib.native_library import NO_NODE, PADDING, ROOM, JoinStruct
 
 _OBJECT, _ARRAY, _NULL = b"{[n"
 

@@ -162,10 +162,13 @@ class _TableReader:
             return
         if not isinstance(value, list):
             raise RejectedDocument(path, f"expected an array, found {kind(value)}")
+        if not self._takes_scalars[len(element.indexes)]:
+            # Before rows are made: a million of them would be for nothing where the last element is no object.
+            for i, each in enumerate(value):
+                if not isinstance(each, dict) and (rows.where is None or holds(each, rows.where)):
+                    raise RejectedDocument(f"{path}[{i}]", f"expected an object, found {kind(each)}")
         for i, each in enumerate(value):
             if rows.where is None or holds(each, rows.where):
-                if not isinstance(each, dict) and not self._takes_scalars[len(element.indexes)]:
-                    raise RejectedDocument(f"{path}[{i}]", f"expected an object, found {kind(each)}")
                 yield Element(each, f"{path}[{i}].", (*element.indexes, i))
 
     def _fill(self, row: list[Any], elements: list[Element], record: Any, fields: str | None) -> None:

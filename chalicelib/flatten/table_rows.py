@@ -11,8 +11,8 @@ import pyarrow as pa
 from chalicelib.contracts.contract import Contract, Origin, Table
 from chalicelib.flatten import columns, values
 from chalicelib.flatten.columns import Bools, Int64s
-from chalicelib.flatten.native_library import ROOM, PartStruct
 from chalicelib.flatten.strict import keeps_unnamed
+from chalicelib.native_library import ROOM, PartStruct
 
 ROOT = ""
 """The name of the level of documents; that of a list's elements is its path."""

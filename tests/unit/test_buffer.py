@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.documents.buffer import Buffer
+from chalicelib.documents.buffer import Buffer, holds
 from chalicelib.errors import UnreadableFile
 
 CHARACTERS = st.sampled_from(["a", "é", "中", "😀", "\x7f", " "])
@@ -63,3 +63,14 @@ def test_broken_characters_are_found_where_they_begin(
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=3)))
     pieces = [bytes(text[a:b]) for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
     assert where_it_breaks(pieces) == where_python_says(bytes(text))
+
+
+@given(text=st.text('ab"\\', max_size=300), phrase=st.text('ab"\\', max_size=4))
+def test_a_phrase_is_found_wherever_it_stands(text: str, phrase: str) -> None:
+    assert holds(text.encode(), phrase.encode()) == (phrase in text)
+
+
+@pytest.mark.parametrize("length", range(60, 132))
+def test_a_phrase_is_found_at_the_end_of_a_text_of_any_length(length: int) -> None:
+    assert holds(b'"orders'.rjust(length), b'"orders')
+    assert not holds(b'"orders'.rjust(length), b'"orders"')

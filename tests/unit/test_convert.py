@@ -331,8 +331,8 @@ def test_a_file_that_holds_nothing_but_what_is_rejected_is_not_read_to_its_end(t
 def test_an_order_of_more_values_than_may_be_parsed_is_rejected_alone(tmp_path: Path) -> None:
     """Each of them takes a hundred bytes and more once it is parsed."""
     limits = Limits(8 << 20, 1 << 30, 1 << 30)
-    many = GOOD[:-1] + b',"products":[' + b"1," * 600_000 + b"1]}"
-    texts = GOOD[:-1] + b',"x":"' + b'a,{[\\"' * 300_000 + b'"}'
+    many = GOOD[:-1] + b',"products":[' + b"1," * 1_000_000 + b"1]}"
+    texts = GOOD[:-1] + b',"x":"' + b'a,{[\\"' * 500_000 + b'"}'
     counts, _, rejected, _ = converted(b"\n".join([GOOD, many, texts]), tmp_path, limits)
     assert (counts.orders_loaded, counts.orders_rejected) == (2, 1)
     assert rejected[0].reason == "the order holds more than 400000 values: split it"

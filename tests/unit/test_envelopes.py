@@ -150,11 +150,11 @@ def test_what_follows_the_array_is_checked_to_the_objects_end(tail: bytes, reaso
 @pytest.mark.parametrize("piece", [b"1 ", A + b" ", b'""'])
 def test_a_line_of_many_values_is_not_kept_value_by_value(piece: bytes) -> None:
     """A tuple for each, or all of them decoded at once, took some hundred times the line's bytes."""
-    size = 3_000_000
+    size = 4_000_000
     file = A + b"\n" + piece * (size // len(piece)) + b"\n" + B
     tracemalloc.start()
     try:
-        count = sum(batch.read for batch in records_of(io.BytesIO(file), 4_000_000, 1 << 30, ORDERS))
+        count = sum(batch.read for batch in records_of(io.BytesIO(file), 5_000_000, 1 << 30, ORDERS))
         most = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.flatten import native_library
+from chalicelib import native_library
 from native.build import BINARIES, SOURCE, TARGETS, source_digest
 from tests.builders import flattened
 

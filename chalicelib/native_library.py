@@ -1,4 +1,4 @@
-"""The compiled part of the flattening: what native/documents.c exports, for ctypes.
+"""The compiled part of reading documents: what native/documents.c exports, for ctypes.
 
 A binary for each system lies in `binaries`. It stands on no library, so that one serves every distribution and every
 Python; `make native` builds them, and a test compares them with their source (docs/decisions has the reasons).
@@ -10,7 +10,7 @@ import ctypes
 import platform
 import sys
 import warnings
-from ctypes import POINTER, Structure, c_int32, c_int64, c_uint64, c_void_p
+from ctypes import POINTER, Structure, c_char_p, c_int32, c_int64, c_uint64, c_void_p
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -119,6 +119,7 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "read_instants": (None, [POINTER(ValuesStruct), c_void_p]),
     "join_fields": (c_int64, [POINTER(JoinStruct)]),
     "join_rows": (None, [POINTER(PartStruct), c_int64, c_int64, c_void_p, c_void_p]),
+    "holds": (c_int32, [c_char_p, c_int64, c_char_p, c_int64]),
 }
 
 
