@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from chalicelib.contracts.contract import MONTHS_AHEAD, Contract, Origin, Table
+from chalicelib.contracts.contract import MONTHS_AHEAD, Contract, Table
 from chalicelib.contracts.paths import JsonPath
+from chalicelib.contracts.sources import Origin
 from chalicelib.documents.decompress import ByteStream, Source
 from chalicelib.documents.records import CHUNK_BYTES, LEAST_CHUNK_BYTES, Batch, Raw, Records
 from chalicelib.documents.rejected import RejectedRecord

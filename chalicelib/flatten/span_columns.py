@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from chalicelib.contracts.contract import Column, Dates, Nulls, Type
+from chalicelib.contracts.column_types import Type
+from chalicelib.contracts.contract import Column
+from chalicelib.contracts.values import Dates, Nulls
 from chalicelib.flatten import columns, date_values, values
 from chalicelib.flatten.columns import Bools, Int64s
 from chalicelib.flatten.json_text import RejectedDocument, compact, parsed
