@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from chalicelib.assembly import catch_up_crawler, datasets, outbox_relay, storage
+from chalicelib.assembly import catch_up_crawler, datasets, outbox_relay, put_partitions_right, storage
 from chalicelib.aws.functions import hand_over, lambda_client
 from chalicelib.dataset import loaded_by
 from chalicelib.loading.sweep import Sweep
@@ -26,6 +26,8 @@ def sweep_bucket(settings: Settings, function: str, time_left: Callable[[], floa
     `function` is the deployed name of the function that runs this: what it finds is handed to its neighbour that loads.
     """
     began = time.monotonic()
+    # First, since it is quick: what cannot be queried is missed by somebody now.
+    put_partitions_right(settings, time_left)
     client = lambda_client()
     loader = f"{function.removesuffix(SWEEP)}{LOAD}"
     sweep = Sweep(
