@@ -93,7 +93,7 @@ class Settings:
     state_prefix: str = _setting(
         "ETL_STATE_PREFIX",
         _prefix,
-        "Where the sweep and the crawler's start remember how far they are.",
+        "What the sweep and the crawler's start remember, and which months are registered.",
         default="orders_state/",
     )
     database: str = _setting("GLUE_DATABASE", _name, "The Glue database.", default="etl_pipeline")
