@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from chalicelib.assembly import catch_up_crawler, datasets, put_partitions_right, storage
+from chalicelib.assembly import catch_up_crawler, datasets, outbox_relay, put_partitions_right, storage
 from chalicelib.aws.functions import hand_over, lambda_client
 from chalicelib.dataset import loaded_by
 from chalicelib.loading.sweep import Sweep
@@ -30,7 +30,12 @@ def sweep_bucket(settings: Settings, function: str, time_left: Callable[[], floa
     put_partitions_right(settings, time_left)
     client = lambda_client()
     loader = f"{function.removesuffix(SWEEP)}{LOAD}"
-    sweep = Sweep(storage(settings.bucket), rules(settings), lambda event: hand_over(client, loader, event))
+    sweep = Sweep(
+        storage(settings.bucket),
+        rules(settings),
+        lambda event: hand_over(client, loader, event),
+        outbox_relay(settings),
+    )
     report = sweep.run(time_left)
     facts = asdict(report) | {"seconds": round(time.monotonic() - began, 3)}
     log("sweep", level="WARNING" if report.notes else "INFO", **facts)
@@ -41,10 +46,16 @@ def sweep_bucket(settings: Settings, function: str, time_left: Callable[[], floa
 
 def rules(settings: Settings) -> Rules:
     """Return where the sweep looks and what it leaves alone."""
+    made = datasets(settings)
+    prefixes = made[0].prefixes
     return Rules(
         bucket=settings.bucket,
         incoming=settings.incoming_prefix,
-        tables=tuple(folder for dataset in datasets(settings) for folder in dataset.folders.values()),
+        tables=(
+            *(folder for each in made for folder in each.folders.values()),
+            prefixes.rejected,
+            prefixes.long_rejected,
+        ),
         ledger=settings.ledger_prefix,
         state=settings.state_prefix,
         grace=timedelta(seconds=settings.sweep_grace_seconds),
@@ -52,7 +63,7 @@ def rules(settings: Settings) -> Rules:
         deletes=settings.delete_propagates,
         most_removals=settings.sweep_most_removals,
         most_percent=settings.sweep_most_percent,
-        contract_of=lambda key: loaded_by(key, datasets(settings)).name,
+        contract_of=lambda key: loaded_by(key, made).name,
     )
 
 

@@ -93,6 +93,8 @@ class World:
         self.cloudwatch = self.client("cloudwatch")
         self.functions = self.client("lambda")
         self.logs = self.client("logs")
+        self.events = self.client("events")
+        self.sns = self.client("sns")
         self.ddl = AthenaDdl(self.athena, self.glue)
         self.contracts: tuple[Contract, ...] = (ORDERS,)
         self.tls = True
@@ -109,7 +111,8 @@ class World:
     @property
     def watched(self) -> tuple[Any, ...]:
         """The clients of glue_setup, whose calls are noted."""
-        return self.s3, self.glue, self.iam, self.athena, self.sqs, self.cloudwatch, self.functions, self.logs
+        storage = self.s3, self.glue, self.iam, self.athena, self.sqs
+        return *storage, self.cloudwatch, self.functions, self.logs, self.events, self.sns
 
     @property
     def writes(self) -> list[str]:

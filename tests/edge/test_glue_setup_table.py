@@ -166,6 +166,7 @@ def test_a_table_over_another_stages_files_is_neither_changed_nor_removed(stage:
     kept = [line for line in stage.destroy() if ": kept:" in line]
     assert [line.split(":")[0] for line in kept] == [
         "workgroup etl_pipeline",
+        "table etl_pipeline.orders_rejected",
         "table etl_pipeline.orders_parquet_datalake",
         "database etl_pipeline",
         "queue orders-etl-test-load-failed",
@@ -362,7 +363,10 @@ def test_destroy_in_crawler_mode_removes_crawler_role_and_the_crawled_table(craw
     crawl(crawled)
     crawled.apply()
     lines = crawled.destroy(delete_data=True)
-    assert [line for line in lines if ": removed" not in line] == ["alarm orders-etl-test-catalog-failing: absent"]
+    assert [line for line in lines if ": removed" not in line] == [
+        "alarm orders-etl-test-catalog-failing: absent",
+        "rule orders-etl-test-sources: absent",
+    ]
     assert crawled.glue.get_crawlers()["Crawlers"] == []
     assert crawled.iam.list_roles()["Roles"] == []
 
