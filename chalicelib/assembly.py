@@ -69,6 +69,36 @@ def storage(bucket: str) -> Storage:
     return Storage(s3_client(), bucket)
 
 
+def outbox_relay(settings: Settings) -> OutboxRelay:
+    """Return what relays outboxes. Where it cannot, that is logged and counted."""
+    made = datasets(settings)
+
+    def failed(key: str, error: Exception) -> None:
+        log("outbox not relayed", level="WARNING", key=key, kind=kind_of(error), reason=redacted_message(error))
+        measure({"OutboxFailures": 1}, stage=settings.stage)
+
+    address = Address(
+        settings.bucket,
+        settings.receipts_prefix,
+        settings.ledger_prefix,
+        settings.stage,
+        lambda key: loaded_by(key, made).name,
+    )
+    return OutboxRelay(
+        storage(settings.bucket), address, bus(settings.event_bus).send if settings.events else _nobody, failed
+    )
+
+
+@functools.cache
+def bus(name: str) -> EventBus:
+    """Return the bus that events go to, over one client a process."""
+    return EventBus(functools.cache(events_client), name)
+
+
+def _nobody(events: Sequence[Event]) -> None:
+    """Send nothing: the stage has no events."""
+
+
 @functools.cache
 def partitions(settings: Settings) -> Callable[[Sequence[str]], None]:
     """Return what registers the months of files that have appeared, one a process, in a stage that has it so."""
@@ -112,36 +142,6 @@ def put_partitions_right(settings: Settings, time_left: Callable[[], float]) -> 
 def _catalog() -> GlueCatalog:
     # Made when it is first needed: most loads need none, and Glue's model is a large one.
     return GlueCatalog(functools.cache(glue_client))
-
-
-def outbox_relay(settings: Settings) -> OutboxRelay:
-    """Return what relays outboxes. Where it cannot, that is logged and counted."""
-    made = datasets(settings)
-
-    def failed(key: str, error: Exception) -> None:
-        log("outbox not relayed", level="WARNING", key=key, kind=kind_of(error), reason=redacted_message(error))
-        measure({"OutboxFailures": 1}, stage=settings.stage)
-
-    address = Address(
-        settings.bucket,
-        settings.receipts_prefix,
-        settings.ledger_prefix,
-        settings.stage,
-        lambda key: loaded_by(key, made).name,
-    )
-    return OutboxRelay(
-        storage(settings.bucket), address, bus(settings.event_bus).send if settings.events else _nobody, failed
-    )
-
-
-@functools.cache
-def bus(name: str) -> EventBus:
-    """Return the bus that events go to, over one client a process."""
-    return EventBus(functools.cache(events_client), name)
-
-
-def _nobody(events: Sequence[Event]) -> None:
-    """Send nothing: the stage has no events."""
 
 
 def request_crawl(settings: Settings) -> None:

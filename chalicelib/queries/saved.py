@@ -205,11 +205,6 @@ def _read(datasets: Iterable[Dataset]) -> tuple[list[SavedQuery], list[str]]:
     made = tuple(datasets)
     owners = {path.stem: dataset for dataset in made for path in dataset.query_files}
     for dataset in made:
-        for path in dataset.query_files:
-            try:
-                queries.append(read(path, dataset))
-            except ContractError as error:
-                problems += error.problems
         name, text = two_months.query_name(dataset), two_months.query_text(dataset)
         owner = owners.get(name)
         if text is not None and owner is None:
@@ -219,6 +214,11 @@ def _read(datasets: Iterable[Dataset]) -> tuple[list[SavedQuery], list[str]]:
                 f"saved query {name!r} is that of contract {owner.name if owner else ''}, and made for contract "
                 f"{dataset.name}, whose date_is_fixed: give it another name"
             )
+        for path in dataset.query_files:
+            try:
+                queries.append(read(path, dataset))
+            except ContractError as error:
+                problems += error.problems
     for dataset in made[:1]:
         # The database is the one of all datasets of a stage.
         queries += [replace(read(PIPELINE / f"{name}.sql", dataset), contract="") for name in PIPELINE_QUERIES]

@@ -442,7 +442,7 @@ def test_the_rest_side_can_ask_the_table_through_athena_and_not_without_what_ath
     stage.clients.s3.delete_object(Bucket=BUCKET, Key="orders_parquet_datalake/there")
     key = "orders_parquet_datalake/order_month=2024-07/a.parquet"
     stage.clients.s3.put_object(Bucket=BUCKET, Key=key, Body=parquet())
-    stage.apply(Settings(bucket=BUCKET, crawler="orders-crawler"))
+    assert crawled(stage.clients.glue) == "SUCCEEDED"
     policy = policies.api_handler(stage.target())
     ask(roles.client(policy))
     needless = []

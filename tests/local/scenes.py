@@ -96,6 +96,13 @@ class Scene(ABC):
         """Tell whether an object is there."""
         return "Contents" in self.s3.list_objects_v2(Bucket=self.bucket, Prefix=key)
 
+    def receipt(self, key: str) -> dict[str, Any]:
+        """Return the receipt of a key."""
+        name = f"{self.settings.receipts_prefix}{key}.json"
+        self.holds(self.there(name), f"there is a receipt of {key}")
+        read: dict[str, Any] = json.loads(self.s3.get_object(Bucket=self.bucket, Key=name)["Body"].read())
+        return read
+
     def months(self) -> list[str]:
         """Return the months of the main table that are registered."""
         pages = self.product.aws.client("glue").get_paginator("get_partitions").paginate(**self._table())
@@ -108,13 +115,6 @@ class Scene(ABC):
 
     def _table(self) -> dict[str, str]:
         return {"DatabaseName": self.settings.database, "TableName": ORDERS.main.name}
-
-    def receipt(self, key: str) -> dict[str, Any]:
-        """Return the receipt of a key."""
-        name = f"{self.settings.receipts_prefix}{key}.json"
-        self.holds(self.there(name), f"there is a receipt of {key}")
-        read: dict[str, Any] = json.loads(self.s3.get_object(Bucket=self.bucket, Key=name)["Body"].read())
-        return read
 
     def crawler_is_ready(self) -> Any:
         """Wait until the crawler runs no more; return its last crawl."""
@@ -150,9 +150,9 @@ class Loading(Scene):
         first = self.entry(key)
         self.holds(first.quarantine and self.there(first.quarantine), "what was refused is kept")
         self.holds(self.crawler_has_started_since(last), "a load starts the crawler")
-        self._register_a_month()
         self.holds(self.receipt(key).get("event_ids"), "the receipt says that the event was sent")
         self._relay_again(key)
+        self._register_a_month()
         second = {"order_id": "1", **GOOD, "order_date": "2024-06-01"}
         self.holds(self.load(key, self.put(key, second)) == ["loaded"], "a new version")
         self.holds(not any(self.there(file) for file in first.kept), "what the old version had put there is gone")
@@ -160,6 +160,13 @@ class Loading(Scene):
         bad = self.s3.put_object(Bucket=self.bucket, Key=f"{key}.gz", Body=b"\x1f\x8b cut off")
         self.holds(self.load(f"{key}.gz", bad) == ["quarantined"], "a file that cannot be read")
         self._fail_to_the_end()
+
+    def _relay_again(self, key: str) -> None:
+        """See that an event which comes again makes good what was not relayed."""
+        self.s3.delete_object(Bucket=self.bucket, Key=f"{self.settings.receipts_prefix}{key}.json")
+        head = self.s3.head_object(Bucket=self.bucket, Key=key)
+        self.holds(self.load(key, head) == ["duplicate"], "an event that comes again")
+        self.holds(self.receipt(key)["rejected"], "what was rejected is read from the quarantine")
 
     def _register_a_month(self) -> None:
         """See that the first load of a month registers it; a process to which the catalog failed waits a while."""
@@ -173,13 +180,6 @@ class Loading(Scene):
             return month in self.months()
 
         wait_for(load, 20)
-
-    def _relay_again(self, key: str) -> None:
-        """See that an event which comes again makes good what was not relayed."""
-        self.s3.delete_object(Bucket=self.bucket, Key=f"{self.settings.receipts_prefix}{key}.json")
-        head = self.s3.head_object(Bucket=self.bucket, Key=key)
-        self.holds(self.load(key, head) == ["duplicate"], "an event that comes again")
-        self.holds(self.receipt(key)["rejected"], "what was rejected is read from the quarantine")
 
     def _fail_to_the_end(self) -> None:
         """See that an event which fails whenever it is tried ends in the queue."""
