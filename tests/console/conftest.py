@@ -29,7 +29,8 @@ expect.set_options(timeout=SECONDS * 1000)
 Start = Callable[[Mapping[str, str]], str]
 
 
-@pytest.fixture(scope="session")
+# Ended with the module: Playwright leaves an event loop running, and other tests have loops of their own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("there is no Chromium here: apt-get install -y chromium")
@@ -41,7 +42,7 @@ def browser() -> Iterator[Browser]:
         made.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def start(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     """Start a console with the environment of a stage, once for each; return its address."""
     with contextlib.ExitStack() as ends:

@@ -240,7 +240,12 @@ def test_saved_queries_answer_from_the_sample(name: str, cache_of_files: FileCac
     for query in saved.load(all_datasets()).values():
         if query.contract == name:
             statement = query.bind({each.name: each.example for each in query.parameters if each.required})
-            answers[query.name] = answer(cache_of_files, statement.sql, statement.parameters)
+            rows = answer(cache_of_files, statement.sql, statement.parameters)
+            if query.name == f"{name}_in_two_months":
+                # It finds what should not be.
+                assert len(rows) == 1
+                continue
+            answers[query.name] = rows
             assert len(answers[query.name]) > 1, query.name
             assert query.chart is None or {query.chart.x, query.chart.y} <= {*answers[query.name][0]}, query.name
     assert_golden(f"example_{name}", answers)
