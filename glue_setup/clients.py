@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -48,6 +48,8 @@ class Clients:
     cloudwatch: CloudWatchClient
     functions: LambdaClient
     logs: CloudWatchLogsClient
+    states: Any
+    events: Any
     tls: bool = True
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
@@ -87,5 +89,7 @@ def connect(session: boto3.Session, stage: str) -> Clients:
         cloudwatch=session.client("cloudwatch", config=CONFIG),
         functions=session.client("lambda", config=CONFIG),
         logs=session.client("logs", config=CONFIG),
+        states=session.client("stepfunctions", config=CONFIG),
+        events=session.client("events", config=CONFIG),
         tls=not s3.meta.endpoint_url.startswith("http://"),
     )

@@ -13,13 +13,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.errors import EtlError, shown
 from chalicelib.queries.views import view_statements
+from glue_setup import backfill, policies
 from glue_setup.alarms import alarms, needs_data
+from glue_setup.backfill import BACKFILL
 from glue_setup.bucket import Bucket
 from glue_setup.clients import Clients
 from glue_setup.crawler import Crawler, CrawlerRole
 from glue_setup.dashboard import dashboard
 from glue_setup.errors import Refused, SetupError, explained
 from glue_setup.logs import LogGroup
+from glue_setup.machines import ServiceRole, StateMachine
 from glue_setup.monitoring import Alarm, Dashboard
 from glue_setup.policies import FUNCTIONS
 from glue_setup.queue import FailedQueue
@@ -50,9 +53,21 @@ def foundations(target: Target, clients: Clients, everything: bool = False) -> l
         Workgroup(target, clients),
         *(View(target, clients, dataset, *each) for dataset in datasets for each in view_statements(dataset)),
         *(LogGroup(target, clients, function) for function in FUNCTIONS),
+        *(machines(target, clients, everything)),
         *(Alarm(target, clients, request) for request in alarms(target, everything) if not needs_data(request)),
         Dashboard(target, clients, drawn),
     ]
+
+
+def machines(target: Target, clients: Clients, everything: bool = False) -> list[Resource]:
+    """Return the state machines of a stage with their roles: those that its settings want, or all of them."""
+    made: list[Resource] = []
+    if everything or target.settings.backfill_concurrency:
+        made += [
+            ServiceRole(target, clients, BACKFILL, "states", policies.backfill(target)),
+            StateMachine(target, clients, BACKFILL, backfill.definition(target)),
+        ]
+    return made
 
 
 def data(target: Target, clients: Clients) -> list[Resource]:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from glue_setup.backfill import BACKFILL, MAP, results_prefix
 from glue_setup.command_line import say
 from glue_setup.errors import SetupError
 from glue_setup.statements import policy_of
@@ -67,6 +68,7 @@ def sweep(target: Target) -> Policy:
         # Invoke, to announce an object to the function that loads.
         _allow("Announce", ["lambda:InvokeFunction"], target.function("load")),
         *_start_crawler(target),
+        *_see_backfill(target),
         _write_logs(target, "sweep"),
     )
 
@@ -146,6 +148,42 @@ def crawler(target: Target) -> Policy:
         # ... that it finds under the tables' prefixes.
         _list("ListTable", target, *target.tables),
     )
+
+
+def backfill(target: Target) -> Policy:
+    """Return what the role of the backfill's state machine may do.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
+    """
+    results = target.objects(f"{results_prefix(target)}/")
+    return policy_of(
+        # The map lists what was dropped ...
+        _list("ListIncoming", target, target.settings.incoming_prefix),
+        # ... and starts a child execution of the machine for each batch,
+        _allow("StartBatches", ["states:StartExecution"], target.machine(BACKFILL)),
+        # sees how it goes, ends it where too many have failed,
+        _allow("FollowBatches", ["states:DescribeExecution", "states:StopExecution"], target.executions(BACKFILL)),
+        # and starts those that failed again in a redrive.
+        _allow("RedriveBatches", ["states:RedriveExecution"], target.executions(f"{BACKFILL}/{MAP}")),
+        # Each batch has the loader load it.
+        _allow("LoadBatch", ["lambda:InvokeFunction"], target.function("load")),
+        # What became of the batches is written in parts, and read to be completed in a redrive.
+        _allow(
+            "WriteResults",
+            ["s3:PutObject", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"],
+            *results,
+        ),
+    )
+
+
+def _see_backfill(target: Target) -> list[Statement]:
+    # ListExecutions, and DescribeExecution for the prefix that one of them loads.
+    if not target.settings.backfill_concurrency:
+        return []
+    return [
+        _allow("FindBackfill", ["states:ListExecutions"], target.machine(BACKFILL)),
+        _allow("SeeBackfill", ["states:DescribeExecution"], target.executions(BACKFILL)),
+    ]
 
 
 def _keep_ledger(target: Target) -> Statement:

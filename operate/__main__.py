@@ -1,4 +1,4 @@
-"""What an operator runs on a laptop: `python -m operate replay|redrive|promote --stage STAGE`."""
+"""What an operator runs on a laptop: `python -m operate replay|redrive|backfill|promote --stage STAGE`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import sys
 from collections.abc import Sequence
 
 from chalicelib.telemetry.logs import log_to_stderr
-from operate import promote, redrive, replay
+from operate import backfill, promote, redrive, replay
 
-COMMANDS = {"replay": replay.main, "redrive": redrive.main, "promote": promote.main}
+COMMANDS = {"replay": replay.main, "redrive": redrive.main, "backfill": backfill.main, "promote": promote.main}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

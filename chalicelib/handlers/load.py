@@ -52,7 +52,7 @@ def load_event(event: object, settings: Settings, time_left: Callable[[], float]
     # With less than a core there is less memory as well.
     at_once = AT_ONCE if cores(os.environ) >= 1 else 1
     ends = load_all(announced, lambda arrival: _load_and_log_failure(arrival, settings, time_left)[0], at_once)
-    outcomes = [end for end in ends if isinstance(end, str)]
+    outcomes: list[str] = [end for end in ends if isinstance(end, str)]
     failures = [end for end in ends if isinstance(end, Exception)]
     if {*WITH_ROWS, DELETED} & set(outcomes):
         request_crawl(settings)
@@ -91,9 +91,7 @@ def load_one(arrival: Arrival, settings: Settings, time_left: Callable[[], float
     return _load(arrival, settings, time_left)[0]
 
 
-def _load(
-    arrival: Arrival, settings: Settings, time_left: Callable[[], float] | None
-) -> tuple[Outcome, Entry | None]:
+def _load(arrival: Arrival, settings: Settings, time_left: Callable[[], float] | None) -> tuple[Outcome, Entry | None]:
     dataset = loaded_by(arrival.key, datasets(settings))
     outcome, entry = ingest(settings, dataset).load(arrival, time_left=time_left)
     log("source object", outcome=outcome, key=arrival.key, version=arrival.version, **_facts(entry))

@@ -36,8 +36,8 @@ ERRORS = "Errors"
 class BatchCounts:
     """Objects by what became of them, and what those that were loaded hold.
 
-    `loaded` and `rejected` (quarantined whole) are those that ended since the run began, by whichever process. `skipped`
-    were loaded or rejected before, are gone, or belong to another contract.
+    `loaded` and `rejected` (quarantined whole) are those that ended since the run began, by whichever process.
+    `skipped` were loaded or rejected before, are gone, or belong to another contract.
     """
 
     loaded: int = 0

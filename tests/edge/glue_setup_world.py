@@ -93,6 +93,8 @@ class World:
         self.cloudwatch = self.client("cloudwatch")
         self.functions = self.client("lambda")
         self.logs = self.client("logs")
+        self.states = self.client("stepfunctions")
+        self.events = self.client("events")
         self.ddl = AthenaDdl(self.athena, self.glue)
         self.contracts: tuple[Contract, ...] = (ORDERS,)
         self.tls = True
@@ -109,7 +111,10 @@ class World:
     @property
     def watched(self) -> tuple[Any, ...]:
         """The clients of glue_setup, whose calls are noted."""
-        return self.s3, self.glue, self.iam, self.athena, self.sqs, self.cloudwatch, self.functions, self.logs
+        return (
+            *(self.s3, self.glue, self.iam, self.athena, self.sqs, self.cloudwatch, self.functions, self.logs),
+            *(self.states, self.events),
+        )
 
     @property
     def writes(self) -> list[str]:

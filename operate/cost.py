@@ -1,0 +1,166 @@
+"""What a backfill costs and how long it takes: the model behind its dry run and docs/scale.md. Pure.
+
+Prices are list prices in us-east-1, dollars; storage, free tiers and what is asked afterwards are left out.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from chalicelib.loading.ingest import SMALL_BYTES
+from chalicelib.loading.side_by_side import AT_ONCE
+from glue_setup.backfill import MOST_OBJECTS
+
+PRICES_OF = "2026-11-24"
+SOURCES = (
+    "https://aws.amazon.com/lambda/pricing/",
+    "https://aws.amazon.com/s3/pricing/",
+    "https://aws.amazon.com/step-functions/pricing/",
+)
+GB_SECOND, INVOCATION = 0.0000166667, 0.0000002
+PUT, GET, LIST = 0.000005, 0.0000004, 0.000005
+TRANSITION = 0.000025
+"""Of a STANDARD state machine; a retry counts as one."""
+
+CPU_SECONDS_A_GB = 8.9
+"""What loading 10^9 bytes of JSON takes on one core, as `make bench` measures it (docs/cost.md)."""
+REQUEST_SECONDS = 0.03
+"""How long S3 takes to answer one request: an assumption, as on the embedded AWS it is nothing."""
+MEMORY_MB = 1769
+"""One core of Lambda; .chalice/config.json has it for the loader."""
+
+LISTED_AT_ONCE = 1000
+TRANSITIONS_A_BATCH = 4
+"""The start of a child execution, and the three states that it passes."""
+
+GETS_OF_LOADED = 1
+"""Reads of an object that is loaded already: its ledger entry."""
+GETS_OF_NEW, LEDGER_PUTS = 3, 2
+"""Of an object that is loaded: its ledger entry, HEAD for its version, itself; the ledger before and after."""
+MORE_OF_LARGE = 1
+"""Reads and writes more of an object above SMALL_BYTES: the ledger is asked, and told, before it is read."""
+
+PUTS_A_SECOND, GETS_A_SECOND = 3500, 5500
+"""What S3 serves below one prefix before it divides it: https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html"""
+
+
+@dataclass(frozen=True)
+class Work:
+    """Objects of a backfill. `bytes` are those of the objects to load, uncompressed; `files` is what each makes."""
+
+    objects: int
+    to_load: int
+    bytes: int
+    files: float = 1.0
+
+    @property
+    def size(self) -> float:
+        """Bytes of an object that is to be loaded."""
+        return self.bytes / self.to_load if self.to_load else 0.0
+
+    @property
+    def batches(self) -> int:
+        """How many child executions there are."""
+        return math.ceil(self.objects / MOST_OBJECTS)
+
+    @property
+    def lists(self) -> int:
+        """How many requests list the objects."""
+        return math.ceil(self.objects / LISTED_AT_ONCE)
+
+    @property
+    def puts_of_one(self) -> float:
+        """Requests that write, of an object that is loaded."""
+        return self.files + LEDGER_PUTS + MORE_OF_LARGE * (self.size > SMALL_BYTES)
+
+    @property
+    def gets_of_one(self) -> float:
+        """Requests that read, of an object that is loaded."""
+        return GETS_OF_NEW + MORE_OF_LARGE * (self.size > SMALL_BYTES)
+
+    @property
+    def puts(self) -> float:
+        """All requests that write."""
+        return self.to_load * self.puts_of_one
+
+    @property
+    def gets(self) -> float:
+        """All requests that read."""
+        return self.to_load * self.gets_of_one + (self.objects - self.to_load) * GETS_OF_LOADED
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of the loader in all: computing, and waiting for S3, which small objects do side by side."""
+        beside = AT_ONCE if self.size <= SMALL_BYTES else 1
+        waiting = self.to_load * (self.puts_of_one + self.gets_of_one) / beside
+        waiting += (self.objects - self.to_load) * GETS_OF_LOADED / AT_ONCE
+        return self.bytes / 10**9 * CPU_SECONDS_A_GB + waiting * REQUEST_SECONDS
+
+
+@dataclass(frozen=True)
+class Dollars:
+    """What a backfill costs, by who asks for it."""
+
+    lambda_seconds: float
+    lambda_requests: float
+    s3: float
+    step_functions: float
+
+    @property
+    def total(self) -> float:
+        """All of it."""
+        return self.lambda_seconds + self.lambda_requests + self.s3 + self.step_functions
+
+
+def dollars(work: Work, memory_mb: int = MEMORY_MB) -> Dollars:
+    """Return what a backfill costs."""
+    return Dollars(
+        work.seconds * memory_mb / 1024 * GB_SECOND,
+        work.batches * INVOCATION,
+        work.puts * PUT + work.gets * GET + work.lists * LIST,
+        work.batches * TRANSITIONS_A_BATCH * TRANSITION,
+    )
+
+
+def hours(work: Work, concurrency: int) -> float:
+    """Return how long a backfill takes at so many batches at once, S3 keeping pace or not."""
+    return (
+        max(work.seconds / min(concurrency, max(1, work.batches)), work.puts / PUTS_A_SECOND, work.gets / GETS_A_SECOND)
+        / 3600
+    )
+
+
+def concurrency_of_s3(work: Work) -> float:
+    """Return at how many batches at once S3's requests a second below one prefix bite, if each were to one prefix.
+
+    The ledger's prefix gets two writes of each object, the table's its files; S3 divides a prefix that is busy for
+    minutes, so that this is where throttling begins, and not where it ends.
+    """
+    a_second = work.to_load / work.seconds if work.seconds else 0.0
+    return PUTS_A_SECOND / (a_second * LEDGER_PUTS) if a_second else math.inf
+
+
+def simulated_hours(work: Work, concurrency: int, failing: float = 0.0, seed: int = 1) -> float:
+    """Return how long a backfill takes, batch by batch: batches differ in length, and a share of them fails once.
+
+    A batch that failed waits for its back-off, in which its place is not free: Step Functions counts it as running.
+    """
+    chance = random.Random(seed)  # noqa: S311 - a simulation
+    places = [0.0] * min(concurrency, max(1, work.batches))
+    mean = work.seconds / max(1, work.batches)
+    for seconds in _lengths(work.batches, mean, failing, chance):
+        heapq.heapreplace(places, places[0] + seconds)
+    return max(places) / 3600
+
+
+def _lengths(batches: int, mean: float, failing: float, chance: random.Random) -> Iterator[float]:
+    for _ in range(batches):
+        seconds = mean * chance.uniform(0.5, 1.5)
+        if chance.random() < failing:
+            # It fails half-way, waits a time up to the first interval, and what was loaded is skipped then.
+            seconds += seconds / 2 + chance.uniform(0, 5)
+        yield seconds
