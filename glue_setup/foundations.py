@@ -13,12 +13,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.errors import EtlError, shown
 from chalicelib.queries.views import view_statements
-from glue_setup import backfill, policies
+from glue_setup import backfill, policies, refresh
 from glue_setup.alarms import alarms, needs_data
 from glue_setup.backfill import BACKFILL
 from glue_setup.bucket import Bucket
 from glue_setup.clients import Clients
-from glue_setup.crawler import Crawler, CrawlerRole
+from glue_setup.crawler import Crawler, CrawlerRole, crawler_name
 from glue_setup.dashboard import dashboard
 from glue_setup.errors import Refused, SetupError, explained
 from glue_setup.logs import LogGroup
@@ -26,6 +26,7 @@ from glue_setup.machines import ServiceRole, StateMachine
 from glue_setup.monitoring import Alarm, Dashboard
 from glue_setup.policies import FUNCTIONS
 from glue_setup.queue import FailedQueue
+from glue_setup.refresh import REFRESH, SCHEDULE, RefreshSchedule
 from glue_setup.resource import Plan, Resource
 from glue_setup.tables import Database, Table
 from glue_setup.target import Target
@@ -66,6 +67,14 @@ def machines(target: Target, clients: Clients, everything: bool = False) -> list
         made += [
             ServiceRole(target, clients, BACKFILL, "states", policies.backfill(target)),
             StateMachine(target, clients, BACKFILL, backfill.definition(target)),
+        ]
+    if everything or target.settings.refresh_minutes:
+        crawler = crawler_name(target.settings) if refresh.has_crawler(target) else ""
+        made += [
+            ServiceRole(target, clients, REFRESH, "states", policies.refresh(target, crawler)),
+            StateMachine(target, clients, REFRESH, refresh.definition(target)),
+            ServiceRole(target, clients, SCHEDULE, "events", policies.refresh_schedule(target)),
+            RefreshSchedule(target, clients),
         ]
     return made
 

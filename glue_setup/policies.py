@@ -17,6 +17,8 @@ from glue_setup.errors import SetupError
 from glue_setup.statements import policy_of
 from glue_setup.target import Target
 
+REFRESH = "refresh"
+
 Statement = dict[str, Any]
 Policy = dict[str, Any]
 
@@ -76,33 +78,8 @@ def sweep(target: Target) -> Policy:
 def api_handler(target: Target) -> Policy:
     """Return the policy of the REST API's function. Athena reads tables and results with this function's rights."""
     settings = target.settings
-    athena = ("StartQueryExecution", "GetQueryExecution", "GetQueryResults", "StopQueryExecution")
     return policy_of(
-        # Only in our workgroup.
-        _allow("AskAthena", [f"athena:{call}" for call in athena], target.workgroup),
-        # Athena resolves the table and the views; a table filled by the crawler has registered partitions.
-        _allow(
-            "ReadCatalog",
-            ["glue:GetDatabase", "glue:GetTable", "glue:GetPartitions", "glue:BatchGetPartition"],
-            target.glue("catalog"),
-            target.glue(f"database/{settings.database}"),
-            target.glue(f"table/{settings.database}/*"),
-        ),
-        # Athena looks up the default database before any query.
-        # https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
-        _allow("FindDefaultDatabase", ["glue:GetDatabase"], target.glue("catalog"), target.glue("database/default")),
-        # Athena reads the Parquet files.
-        _allow("ReadTable", ["s3:GetObject"], *target.objects(*target.tables)),
-        # Athena writes results; GetQueryResults and the presigned download read them.
-        _allow(
-            "KeepResults",
-            ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
-            *target.objects(settings.results_prefix),
-        ),
-        # Athena checks where the results' bucket is, and looks for uploads that it has not completed. AWS's own
-        # policy for Athena allows both for the bucket as a whole.
-        # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonAthenaFullAccess.html
-        _allow("LocateResults", ["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"], target.bucket),
+        *_ask(target, "StartQueryExecution", "GetQueryExecution", "GetQueryResults", "StopQueryExecution"),
         # A presigned POST is allowed what its signer is: PutObject. HeadObject shows whether it has arrived.
         _allow("TakeUploads", ["s3:PutObject", "s3:GetObject"], *target.objects(settings.incoming_prefix)),
         # GetObject of the entry that tells an upload's status.
@@ -176,6 +153,33 @@ def backfill(target: Target) -> Policy:
     )
 
 
+def refresh(target: Target, crawler: str) -> Policy:
+    """Return what the role of the refresh's state machine may do; `crawler` is the one that it starts, if any.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/athena-iam.html
+    """
+    settings, topic = target.settings, target.settings.alarm_topic
+    return policy_of(
+        # The queries of the checks. StopQueryExecution ends one whose execution is stopped.
+        *_ask(target, "StartQueryExecution", "GetQueryExecution", "GetQueryResults", "StopQueryExecution"),
+        # Athena lists the files of the tables, and finds its results.
+        _list("ListTables", target, *target.tables, settings.results_prefix),
+        # StartCrawler, and GetCrawler until it has ended.
+        *(
+            [_allow("Crawl", ["glue:StartCrawler", "glue:GetCrawler"], target.glue(f"crawler/{crawler}"))]
+            if crawler
+            else []
+        ),
+        # Publish what failed.
+        *([_allow("Notify", ["sns:Publish"], topic)] if topic else []),
+    )
+
+
+def refresh_schedule(target: Target) -> Policy:
+    """Return what EventBridge may do for the schedule: start the refresh."""
+    return policy_of(_allow("StartRefresh", ["states:StartExecution"], target.machine(REFRESH)))
+
+
 def _see_backfill(target: Target) -> list[Statement]:
     # ListExecutions, and DescribeExecution for the prefix that one of them loads.
     if not target.settings.backfill_concurrency:
@@ -183,6 +187,38 @@ def _see_backfill(target: Target) -> list[Statement]:
     return [
         _allow("FindBackfill", ["states:ListExecutions"], target.machine(BACKFILL)),
         _allow("SeeBackfill", ["states:DescribeExecution"], target.executions(BACKFILL)),
+    ]
+
+
+def _ask(target: Target, *calls: str) -> list[Statement]:
+    """Allow Athena's `calls`, and what Athena does with the caller's rights: it reads tables and keeps results."""
+    settings = target.settings
+    return [
+        # Only in our workgroup.
+        _allow("AskAthena", [f"athena:{call}" for call in calls], target.workgroup),
+        # Athena resolves the table and the views; a table filled by the crawler has registered partitions.
+        _allow(
+            "ReadCatalog",
+            ["glue:GetDatabase", "glue:GetTable", "glue:GetPartitions", "glue:BatchGetPartition"],
+            target.glue("catalog"),
+            target.glue(f"database/{settings.database}"),
+            target.glue(f"table/{settings.database}/*"),
+        ),
+        # Athena looks up the default database before any query.
+        # https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
+        _allow("FindDefaultDatabase", ["glue:GetDatabase"], target.glue("catalog"), target.glue("database/default")),
+        # Athena reads the Parquet files.
+        _allow("ReadTable", ["s3:GetObject"], *target.objects(*target.tables)),
+        # Athena writes results; GetQueryResults and the presigned download read them.
+        _allow(
+            "KeepResults",
+            ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
+            *target.objects(settings.results_prefix),
+        ),
+        # Athena checks where the results' bucket is, and looks for uploads that it has not completed. AWS's own
+        # policy for Athena allows both for the bucket as a whole.
+        # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonAthenaFullAccess.html
+        _allow("LocateResults", ["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"], target.bucket),
     ]
 
 

@@ -191,7 +191,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m operate backfill",
         description="Load everything below a prefix that is not loaded, by Step Functions and the deployed loader. "
-        "What is loaded costs one read of the ledger, so that any run may be repeated. Ending this command ends no run.",
+        "What is loaded costs one read of the ledger, so that any run may be repeated. Ending this command ends "
+        "no run.",
     )
     command_line.add_stage(parser)
     parser.add_argument("--prefix", help="how the keys begin (default: all that was dropped, or the contract's folder)")

@@ -94,7 +94,7 @@ def run_map(definition: Json, raw_input: Any, effective: Any, iterator: Json, ex
     """Run the map of an execution, or what failed of its run before."""
     record = next((run for run in states._map_runs.values() if run["executionArn"] == execution["executionArn"]), None)
     run = begun(definition, effective, execution, ctx) if record is None else record["_run"]
-    begin_again = [child for child in run.children if child.status not in ("SUCCEEDED",)]
+    begin_again = [child for child in run.children if child.status != "SUCCEEDED"]
     for child in begin_again:
         child.record = None
     run.record |= {"status": "RUNNING", "stopDate": None}
@@ -106,8 +106,9 @@ def run_map(definition: Json, raw_input: Any, effective: Any, iterator: Json, ex
             run_one(run, child, iterator, execution)
 
     with ThreadPoolExecutor(most) as pool:
-        for child in begin_again:
-            pool.submit(contextvars.copy_context().run, run_child, child)
+        futures = [pool.submit(contextvars.copy_context().run, run_child, child) for child in begin_again]
+    for future in futures:
+        future.result()  # raises what kept a child from being started
     return ended(run, definition, raw_input, effective, execution, ctx)
 
 

@@ -82,10 +82,6 @@ def needs(resource: str, data: Any) -> list[tuple[str, str]]:
     here = f"{get_region()}:{get_account_id()}"
     if "states:::lambda:invoke" in resource:
         return [("lambda:InvokeFunction", str(data.get("FunctionName")))]
-    if "states:::athena:" in resource:
-        call = resource.split(":")[-1].removesuffix(".sync")
-        workgroup = data.get("WorkGroup") or "primary"
-        return [(f"athena:{call[0].upper()}{call[1:]}", f"arn:aws:athena:{here}:workgroup/{workgroup}")]
     if "aws-sdk:glue:" in resource:
         call = resource.split(":")[-1]
         return [(f"glue:{call[0].upper()}{call[1:]}", f"arn:aws:glue:{here}:crawler/{data.get('Name')}")]

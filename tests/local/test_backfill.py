@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -48,7 +47,8 @@ def backfill(product: Product, *arguments: str) -> tuple[list[str], dict[str, An
 def rows_by_key(product: Product, folder: str) -> Counter[str]:
     """Return how many rows of the table came from each key below a folder."""
     prefix = f"{product.orders.incoming}{folder}"
-    sql = f"SELECT source_key, COUNT(*) FROM {product.orders.contract.main.name} WHERE source_key LIKE '{prefix}%' GROUP BY 1"
+    table = product.orders.contract.main.name
+    sql = f"SELECT source_key, COUNT(*) FROM {table} WHERE source_key LIKE '{prefix}%' GROUP BY 1"
     return Counter(dict(product.ask(sql)))
 
 
@@ -155,7 +155,7 @@ def test_what_fails_to_the_end_is_named_and_a_redrive_goes_on_with_it_alone(quie
     keys = drop(quiet, "denied/", 150)
     with denied(quiet, keys[120]), pytest.raises(LocalError) as ended:
         backfill(quiet, "--prefix", f"{quiet.orders.incoming}denied/")
-    printed = str(ended.value) + (ended.value.output or "")
+    printed = ended.value.tail
     assert f"failed: {keys[120]}" in printed
     assert "150 listed = 149 loaded + 0 skipped + 0 rejected + 1 failed" in printed
 
@@ -165,7 +165,7 @@ def test_what_fails_to_the_end_is_named_and_a_redrive_goes_on_with_it_alone(quie
     assert rows_by_key(quiet, "denied/") == Counter(keys)
     with pytest.raises(LocalError) as refused:
         backfill(quiet, "--redrive", name)
-    assert "cannot be redriven" in (refused.value.output or "")
+    assert "cannot be redriven" in refused.value.tail
 
 
 def test_the_sweep_leaves_alone_what_a_backfill_is_at_and_finds_it_once_that_has_ended(quiet: Product) -> None:
@@ -178,11 +178,10 @@ def test_the_sweep_leaves_alone_what_a_backfill_is_at_and_finds_it_once_that_has
         assert sweep(quiet)["announced"] == 0
         with pytest.raises(LocalError) as refused:
             backfill(quiet)
-        assert "is at work: follow it with --watch" in (refused.value.output or "")
+        assert "is at work: follow it with --watch" in refused.value.tail
         states.stop_execution(executionArn=arn)
         assert sweep(quiet)["announced"] == len(keys)
-    for key in keys:
-        wait_for(lambda key=key: quiet.finished_entry(key) or sweep(quiet) and None, 90, pause=2)
+    wait_for(lambda: all(map(quiet.finished_entry, keys)), 90)
 
 
 def test_a_machine_without_a_statement_of_its_role_loads_nothing_or_leaves_no_results(quiet: Product) -> None:
@@ -198,15 +197,19 @@ def test_a_machine_without_a_statement_of_its_role_loads_nothing_or_leaves_no_re
         try:
             given = json.dumps({"prefix": keys[0], "contract": ""})
             arn = states.start_execution(stateMachineArn=machine_arn(quiet), input=given)["executionArn"]
-            ended = wait_for(lambda arn=arn: status_unless_running(states, arn), 30)
-            assert ended == "FAILED", sid
+            assert ended_status(states, arn) == "FAILED", sid
         finally:
             iam.put_role_policy(RoleName=role, PolicyName=role, PolicyDocument=json.dumps(policy))
 
 
-def status_unless_running(states: Any, arn: str) -> str | None:
-    status: str = states.describe_execution(executionArn=arn)["status"]
-    return None if status == "RUNNING" else status
+def ended_status(states: Any, arn: str) -> str:
+    """Wait for the end of an execution; return its status."""
+
+    def poll() -> str | None:
+        status: str = states.describe_execution(executionArn=arn)["status"]
+        return None if status == "RUNNING" else status
+
+    return wait_for(poll)
 
 
 def machine_arn(product: Product) -> str:
