@@ -44,8 +44,8 @@ GETS_OF_NEW, LEDGER_PUTS = 3, 2
 MORE_OF_LARGE = 1
 """Reads and writes more of an object above SMALL_BYTES: the ledger is asked, and told, before it is read."""
 
-PUTS_A_SECOND, GETS_A_SECOND = 3500, 5500
-"""What S3 serves below one prefix before it divides it: https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html"""
+PUTS_A_SECOND = 3500
+"""Writes that S3 serves below one prefix before it divides it: https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html"""
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,11 @@ class Work:
     def gets_of_one(self) -> float:
         """Requests that read, of an object that is loaded."""
         return GETS_OF_NEW + MORE_OF_LARGE * (self.size > SMALL_BYTES)
+
+    @property
+    def ledger_puts(self) -> float:
+        """Requests that write to the ledger's prefix."""
+        return self.to_load * (LEDGER_PUTS + MORE_OF_LARGE * (self.size > SMALL_BYTES))
 
     @property
     def puts(self) -> float:
@@ -127,33 +132,33 @@ def dollars(work: Work, memory_mb: int = MEMORY_MB) -> Dollars:
 
 
 def hours(work: Work, concurrency: int) -> float:
-    """Return how long a backfill takes at so many batches at once, S3 keeping pace or not."""
-    return (
-        max(work.seconds / min(concurrency, max(1, work.batches)), work.puts / PUTS_A_SECOND, work.gets / GETS_A_SECOND)
-        / 3600
-    )
+    """Return how long a backfill takes at so many batches at once, but no less than the ledger's writes take S3."""
+    return max(work.seconds / min(concurrency, max(1, work.batches)), work.ledger_puts / PUTS_A_SECOND) / 3600
 
 
 def concurrency_of_s3(work: Work) -> float:
-    """Return at how many batches at once S3's requests a second below one prefix bite, if each were to one prefix.
+    """Return at how many batches at once the ledger's writes reach what S3 serves below one prefix.
 
-    The ledger's prefix gets two writes of each object, the table's its files; S3 divides a prefix that is busy for
-    minutes, so that this is where throttling begins, and not where it ends.
+    The ledger is one prefix, which gets two writes of each object; the table has one for each month. S3 divides a
+    prefix that is busy for minutes, so that this is where throttling begins, and not where it ends.
     """
-    a_second = work.to_load / work.seconds if work.seconds else 0.0
-    return PUTS_A_SECOND / (a_second * LEDGER_PUTS) if a_second else math.inf
+    return PUTS_A_SECOND * work.seconds / work.ledger_puts if work.ledger_puts else math.inf
 
 
 def simulated_hours(work: Work, concurrency: int, failing: float = 0.0, seed: int = 1) -> float:
     """Return how long a backfill takes, batch by batch: batches differ in length, and a share of them fails once.
 
-    A batch that failed waits for its back-off, in which its place is not free: Step Functions counts it as running.
+    A batch that failed waits for its back-off, in which its place is not free: Step Functions counts it as running. S3
+    serves the ledger's writes in their turn, as many a second as one prefix has.
     """
     chance = random.Random(seed)  # noqa: S311 - a simulation
-    places = [0.0] * min(concurrency, max(1, work.batches))
-    mean = work.seconds / max(1, work.batches)
-    for seconds in _lengths(work.batches, mean, failing, chance):
-        heapq.heapreplace(places, places[0] + seconds)
+    batches = max(1, work.batches)
+    places = [0.0] * min(concurrency, batches)
+    written = work.ledger_puts / batches / PUTS_A_SECOND
+    served = 0.0
+    for seconds in _lengths(work.batches, work.seconds / batches, failing, chance):
+        served = max(served, places[0]) + written
+        heapq.heapreplace(places, max(places[0] + seconds, served))
     return max(places) / 3600
 
 

@@ -56,6 +56,9 @@ def test_the_crawler_runs_and_the_checks_hold(refreshed: Product) -> None:
 def test_a_check_that_does_not_hold_fails_the_refresh_and_is_told_to_the_topic(refreshed: Product) -> None:
     sqs, sns = refreshed.aws.client("sqs"), refreshed.aws.client("sns")
     url = sqs.create_queue(QueueName="told")["QueueUrl"]
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
     sns.subscribe(TopicArn=TOPIC, Protocol="sqs", Endpoint=f"arn:aws:sqs:{REGION}:{ACCOUNT}:told")
     key = refreshed.drop("wrong.json", [order(f"w{i}", total_amount=99) for i in range(5)])
     refreshed.finished(key)
