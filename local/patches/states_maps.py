@@ -231,9 +231,9 @@ def ended(run: MapRun, definition: Json, raw_input: Any, effective: Any, executi
 
 def written(run: MapRun, writer: Json, effective: Any, ctx: Json) -> Json:
     """Write what became of the children: a file for each status and a manifest; return the details of it."""
-    place = states._resolve_params_obj(writer["Parameters"], effective, ctx)
+    location = states._resolve_params_obj(writer["Parameters"], effective, ctx)
     config = writer.get("WriterConfig") or {}
-    folder = f"{place['Prefix'].rstrip('/')}/{run.record['mapRunArn'].rsplit(':', 1)[1]}"
+    folder = f"{location['Prefix'].rstrip('/')}/{run.record['mapRunArn'].rsplit(':', 1)[1]}"
     files: Json = {}
     for status in ("SUCCEEDED", "FAILED", "PENDING"):
         lines = [_result(child, config) for child in run.children if child.status == status]
@@ -242,11 +242,11 @@ def written(run: MapRun, writer: Json, effective: Any, ctx: Json) -> Json:
             is_lines = config.get("OutputType") == "JSONL"
             body = "\n".join(map(json.dumps, lines)) if is_lines else json.dumps(lines)
             key = f"{folder}/{status}_0.{'jsonl' if is_lines else 'json'}"
-            _put(place["Bucket"], key, body)
+            _put(location["Bucket"], key, body)
             files[status].append({"Key": key, "Size": len(body.encode())})
-    manifest = {"DestinationBucket": place["Bucket"], "MapRunArn": run.record["mapRunArn"], "ResultFiles": files}
-    _put(place["Bucket"], f"{folder}/manifest.json", json.dumps(manifest))
-    details = {"Bucket": place["Bucket"], "Key": f"{folder}/manifest.json"}
+    manifest = {"DestinationBucket": location["Bucket"], "MapRunArn": run.record["mapRunArn"], "ResultFiles": files}
+    _put(location["Bucket"], f"{folder}/manifest.json", json.dumps(manifest))
+    details = {"Bucket": location["Bucket"], "Key": f"{folder}/manifest.json"}
     return {"MapRunArn": run.record["mapRunArn"], "ResultWriterDetails": details}
 
 

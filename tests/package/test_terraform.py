@@ -50,6 +50,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = json.loads(configured(path.read_text("utf-8"), "prod", "orders-etl-test", ARN))
     variables = config["stages"]["prod"]["environment_variables"]
     variables |= {"GLUE_CRAWLER": "orders-crawler", "ALARM_TOPIC_ARN": f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms"}
+    variables["ETL_REFRESH_MINUTES"] = "60"
     path.write_text(json.dumps(config), "utf-8")
     return folder
 
@@ -117,8 +118,8 @@ def test_any_terraform_of_today_takes_it_and_no_provider_is_asked_for_in_vain(ou
 
 
 def test_a_schedule_is_named_by_app_and_stage(resources: dict[str, dict[str, Any]]) -> None:
-    (rule,) = resources["aws_cloudwatch_event_rule"].values()
-    assert rule["name"] == "orders-etl-prod-sweep-event"
+    names = {rule["name"] for rule in resources["aws_cloudwatch_event_rule"].values()}
+    assert names == {"orders-etl-prod-sweep-event", "orders-etl-prod-refresh"}
 
 
 def test_the_bucket_announces_only_once_it_may_invoke_the_function(resources: dict[str, dict[str, Any]]) -> None:
@@ -162,8 +163,8 @@ def test_the_alarm_that_rings_without_data_waits_for_the_schedule(resources: dic
         if alarm["treat_missing_data"] == "breaching"
     }
     assert set(breaching) == {"sweep-silent"}
-    (target,) = (f"aws_cloudwatch_event_target.{name}" for name in resources["aws_cloudwatch_event_target"])
-    assert breaching["sweep-silent"] == [target]
+    assert set(resources["aws_cloudwatch_event_target"]) == {"sweep-event", "refresh"}
+    assert breaching["sweep-silent"] == ["aws_cloudwatch_event_target.sweep-event"]
 
 
 def test_the_rest_api_is_regional(resources: dict[str, dict[str, Any]]) -> None:
@@ -179,6 +180,7 @@ def test_what_a_stage_has_carries_its_name(resources: dict[str, dict[str, Any]],
         if TAG in each.get("tags", {})
     }
     kinds = ("aws_s3_bucket", "aws_sqs_queue", "aws_athena_workgroup", "aws_glue_crawler", "aws_iam_role")
+    kinds += ("aws_sfn_state_machine", "aws_cloudwatch_event_rule")
     assert tagged == dict.fromkeys(kinds, target.owner)
     (database,) = resources["aws_glue_catalog_database"].values()
     assert database["parameters"] == {PARAMETER: target.owner}
