@@ -91,10 +91,11 @@ def check_contract(checked: Dataset) -> Report:
         cache = FileCache(Path(folder))
         lake = lake_with(checked, sample.flattened)
         faults += _view_faults(checked, lake, cache)
-        for file in checked.query_files:
+        for file in (*checked.query_files, *checked.check_files):
             faults += query_faults(file, checked, lake, cache)
     counted = [("document", sample.documents), ("table", len(checked.tables)), ("view", len(checked.views))]
     counted.append(("saved query", len(checked.query_files)))
+    counted += [("check", len(checked.check_files))] if checked.check_files else []
     return Report(f"{checked.name}: {', '.join(_counted(*each) for each in counted)}", faults, sample.empty)
 
 
