@@ -161,7 +161,8 @@ class Backfills:
         for status in ("FAILED", "PENDING"):
             for line in self._lines(files.get(status, ())):
                 summary.batches += status == "FAILED"
-                self._ask_ledger(json.loads(line["Input"]), started_at, summary)
+                given = line["Input"]
+                self._ask_ledger(json.loads(given) if isinstance(given, str) else given, started_at, summary)
         return summary
 
     def _ask_ledger(self, batch: Mapping[str, Any], since: datetime, summary: Summary) -> None:
@@ -194,9 +195,9 @@ class Backfills:
         """Yield the JSON values of result files, line by line: ten million objects make hundreds of megabytes."""
         for file in files:
             body = self._s3.get_object(Bucket=self._bucket, Key=file["Key"])["Body"]
-            for line in body.iter_lines():
-                if line.strip():
-                    yield json.loads(line)
+            for line in filter(None, map(bytes.strip, body.iter_lines())):
+                value = json.loads(line)
+                yield from value if isinstance(value, list) else [value]
 
 
 def _progress(run: Mapping[str, Any]) -> str:

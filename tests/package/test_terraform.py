@@ -179,8 +179,8 @@ def test_what_a_stage_has_carries_its_name(resources: dict[str, dict[str, Any]],
         for each in made.values()
         if TAG in each.get("tags", {})
     }
-    kinds = ("aws_s3_bucket", "aws_sqs_queue", "aws_athena_workgroup", "aws_glue_crawler", "aws_iam_role")
-    kinds += ("aws_sfn_state_machine", "aws_cloudwatch_event_rule")
+    kinds = {"aws_s3_bucket", "aws_sqs_queue", "aws_athena_workgroup", "aws_glue_crawler", "aws_iam_role"}
+    kinds |= {"aws_sfn_state_machine", "aws_cloudwatch_event_rule"}
     assert tagged == dict.fromkeys(kinds, target.owner)
     (database,) = resources["aws_glue_catalog_database"].values()
     assert database["parameters"] == {PARAMETER: target.owner}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
+from botocore.exceptions import ClientError
 
 from chalicelib.aws import functions
 from chalicelib.file_names import ledger_name
@@ -67,3 +69,49 @@ def test_a_sweep_reports_what_it_left_alone_what_is_foreign_and_what_cannot_be_r
         "ForeignFilesInTable": 1,
         "LedgerEntriesUnreadable": 1,
     }
+
+
+class States:
+    """Step Functions as the sweep asks it; `error` is what it answers instead."""
+
+    def __init__(self, *inputs: str, error: str = "") -> None:
+        self.inputs, self.error = inputs, error
+        self.machines: list[str] = []
+
+    def list_executions(self, stateMachineArn: str, **_: object) -> dict[str, object]:  # noqa: N803
+        self.machines.append(stateMachineArn)
+        if self.error:
+            raise ClientError({"Error": {"Code": self.error}}, "ListExecutions")
+        return {"executions": [{"executionArn": str(number)} for number in range(len(self.inputs))]}
+
+    def describe_execution(self, executionArn: str) -> dict[str, str]:  # noqa: N803
+        return {"input": self.inputs[int(executionArn)]}
+
+
+SWEEP_ARN = "arn:aws-cn:lambda:cn-north-1:123456789012:function:orders-etl-test-sweep"
+
+
+def asked(states: States, monkeypatch: pytest.MonkeyPatch, settings: Settings = SETTINGS) -> tuple[str, ...]:
+    monkeypatch.setattr(sweep, "states_client", lambda: states)
+    return sweep.backfilled(settings, SWEEP_ARN)
+
+
+def test_the_sweep_asks_the_state_machine_of_its_stage_which_prefixes_it_is_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    states = States('{"prefix": "in/a/"}', '{"prefix": "in/b/"}', "{}", "no JSON", '{"prefix": ""}')
+    assert asked(states, monkeypatch) == ("in/a/", "in/b/")
+    assert states.machines == ["arn:aws-cn:states:cn-north-1:123456789012:stateMachine:orders-etl-test-backfill"]
+
+
+def test_where_it_cannot_be_known_the_sweep_goes_on_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert asked(States(error="StateMachineDoesNotExist"), monkeypatch) == ()
+    assert capsys.readouterr().out == ""
+    assert asked(States(error="AccessDeniedException"), monkeypatch) == ()
+    assert '"event": "backfill unknown"' in capsys.readouterr().out
+
+
+def test_a_stage_without_backfills_is_not_asked_for_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    states = States('{"prefix": "in/a/"}')
+    assert asked(states, monkeypatch, replace(SETTINGS, backfill_concurrency=0)) == ()
+    assert states.machines == []
