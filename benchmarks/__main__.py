@@ -17,6 +17,7 @@ from benchmarks.peers import OURS
 from benchmarks.session import Session
 from chalicelib.contracts import registry
 from chalicelib.errors import ContractError
+from chalicelib.help_text import examples
 
 REST = ("hostile", "imports")
 """What is measured besides files."""
@@ -57,34 +58,43 @@ def _measure(session: Session, options: argparse.Namespace) -> None:
         session.figures.imports = starts.measure(options.runs)
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
+    prog = "python -m benchmarks"
+    made = argparse.ArgumentParser(
+        prog=prog,
+        description=__doc__,
+        **examples(f"{prog} --only wide --runs 3", f"{prog} --file my_orders.json --contract orders"),
     )
-    parser.add_argument("--megabytes", type=float, default=60, help="size of each file (60)")
-    parser.add_argument("--runs", type=int, default=5, help="how often each is run; the median counts (5)")
-    parser.add_argument("--seed", type=int, default=7, help="what the files are drawn from (7)")
-    parser.add_argument("--only", default="", help="some of the files or groups, with commas between; hostile; imports")
-    parser.add_argument("--ours", action="store_true", help="run ours alone, and write no results")
-    parser.add_argument("--large", action="store_true", help="measure memory on files of 2 GB as well")
-    parser.add_argument(
+    made.add_argument("--megabytes", type=float, default=60, help="size of each file (60)")
+    made.add_argument("--runs", type=int, default=5, help="how often each is run; the median counts (5)")
+    made.add_argument("--seed", type=int, default=7, help="what the files are drawn from (7)")
+    made.add_argument("--only", default="", help="some of the files or groups, with commas between; hostile; imports")
+    made.add_argument("--ours", action="store_true", help="run ours alone, and write no results")
+    made.add_argument("--large", action="store_true", help="measure memory on files of 2 GB as well")
+    made.add_argument(
         "--file", type=Path, help="measure this array or these lines, against DuckDB if its SQL can be made"
     )
-    parser.add_argument("--contract", help="the contract of --file (the only one there is, or orders)")
-    parser.add_argument("--results", type=Path, default=report.RESULTS, help="where the results go")
-    options = parser.parse_args()
+    made.add_argument("--contract", help="the contract of --file (the only one there is, or orders)")
+    made.add_argument("--results", type=Path, default=report.RESULTS, help="where the results go")
+    return made
+
+
+def _options() -> argparse.Namespace:
+    usage = parser()
+    options = usage.parse_args()
     names = {name for file in MADE for name in (file.name, file.group)} | set(REST)
     options.only = [name.strip() for name in options.only.split(",") if name.strip()]
     for name in options.only:
         if name not in names:
-            parser.error(f"--only {name}: no file or group has this name; there are {', '.join(sorted(names))}")
+            usage.error(f"--only {name}: no file or group has this name; there are {', '.join(sorted(names))}")
     if options.file and not options.file.is_file():
-        parser.error(f"--file {options.file}: there is no such file")
+        usage.error(f"--file {options.file}: there is no such file")
     try:
         options.contract = options.contract or registry.contract().name
         registry.contract(options.contract)
     except ContractError as problem:
-        parser.error(str(problem))
+        usage.error(str(problem))
     return options
 
 

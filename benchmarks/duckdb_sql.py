@@ -10,8 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from chalicelib.contracts.contract import Column, Contract, Dates, FromDocument, Origin, Product, RowNumber, Table, Type
+from chalicelib.contracts.column_types import Type
+from chalicelib.contracts.contract import Column, Contract, Table
 from chalicelib.contracts.paths import Index, JsonPath, Key, Where
+from chalicelib.contracts.sources import FromDocument, Origin, Product, RowNumber
+from chalicelib.contracts.values import Dates
 
 TYPES = {
     Type.IDENTIFIER: "VARCHAR",

@@ -25,6 +25,7 @@ from typing import Any
 import boto3
 
 from benchmarks import orders
+from chalicelib.help_text import examples
 from local.deploy import copy_project
 from local.emulator import PROJECT
 from local.patches.lambda_burst import WORKERS
@@ -189,9 +190,7 @@ def table(latencies: list[Latency]) -> str:
 
 def main() -> None:
     """Start the embedded AWS, deploy, measure, print and write the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.latency", description=__doc__)
-    parser.add_argument("--largest", type=float, default=200.0, help="MB of the largest file (200)")
-    options = parser.parse_args()
+    options = parser().parse_args()
     with TemporaryDirectory(prefix="orders-latency-") as name:
         folder = Path(name)
         copy_project(PROJECT, folder / "project")
@@ -205,6 +204,14 @@ def main() -> None:
     results = Path(__file__).resolve().parent / "results"
     results.mkdir(exist_ok=True)
     (results / "latency.md").write_text(f"# From put to queryable, on the embedded AWS\n\n{text}\n", "utf-8")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
+    prog = "python -m benchmarks.latency"
+    made = argparse.ArgumentParser(prog=prog, description=__doc__, **examples(f"{prog} --largest 20"))
+    made.add_argument("--largest", type=float, default=200.0, help="MB of the largest file (200)")
+    return made
 
 
 if __name__ == "__main__":

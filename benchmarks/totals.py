@@ -6,7 +6,8 @@ from pathlib import Path
 
 import duckdb
 
-from chalicelib.contracts.contract import LINEAGE, Contract, Origin, Table
+from chalicelib.contracts.contract import Contract, Table
+from chalicelib.contracts.sources import LINEAGE, Origin
 
 _SQL_TYPES = {"timestamp": "TIMESTAMP_MS", "int": "INTEGER", "string": "VARCHAR"}
 

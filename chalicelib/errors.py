@@ -71,7 +71,8 @@ class StageError(EtlError):
 class UnreadableFile(EtlError):
     """A source object cannot be read to its end: nothing of it may be loaded. Trying again will not help.
 
-    `byte_offset` counts decompressed bytes from 0, and is None where no position is known.
+    `byte_offset` counts decompressed bytes from 0, and is None where no position is known. Of a gzip file that is
+    itself cut or damaged it counts compressed bytes: those that were read.
     """
 
     def __init__(self, reason: str, byte_offset: int | None = None) -> None:
@@ -266,6 +267,14 @@ class RowTooLarge(EtlError):
     def __init__(self, execution_id: str) -> None:
         self.execution_id = execution_id
         super().__init__(f"a row of execution {execution_id} is too large for an answer: download the CSV instead")
+
+
+class ResultTooLarge(EtlError):
+    """A result is larger than what can be made of it for a spreadsheet."""
+
+    def __init__(self, size: str, limit: str) -> None:
+        self.size, self.limit = size, limit
+        super().__init__(f"format=excel takes up to {limit}, and this result has {size}: leave format out for the CSV")
 
 
 def kind_of(error: Exception) -> str:

@@ -4,24 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from chalicelib.contracts.contract import (
-    DESCRIPTIONS,
-    TAKES,
-    Column,
-    Contract,
-    CurrencyAt,
-    Dates,
-    DigitsAt,
-    DivisorAt,
-    FixedDigits,
-    FromDocument,
-    FromRecord,
-    Origin,
-    Product,
-    RowNumber,
-    Table,
-    Type,
-)
+from chalicelib.contracts.column_types import TAKES, Type
+from chalicelib.contracts.contract import Column, Contract, Table
+from chalicelib.contracts.sources import DESCRIPTIONS, FromDocument, FromRecord, Origin, Product, RowNumber
+from chalicelib.contracts.values import CurrencyAt, Dates, DigitsAt, DivisorAt, FixedDigits
 from chalicelib.dataset import Dataset
 from chalicelib.queries.saved import SavedQuery
 

@@ -15,6 +15,7 @@ from chalicelib.contracts.contract import Contract
 from chalicelib.contracts.reading import read
 from chalicelib.dataset import Dataset
 from chalicelib.flatten.notebook import flatten_orders
+from chalicelib.help_text import examples
 from chalicelib.queries import saved
 from chalicelib.settings import Settings
 from docs.contract_pages import contract_page, queries_page, table
@@ -39,9 +40,7 @@ EXAMPLE_ORDER = {
 
 def main() -> int:
     """Write or check the documents; exit status 1 when one is stale."""
-    parser = argparse.ArgumentParser(prog="python -m docs.generate", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="change nothing; fail when a document is stale")
-    options = parser.parse_args()
+    options = parser().parse_args()
     stale = []
     made = documents()
     for name, text in made.items():
@@ -65,6 +64,19 @@ def main() -> int:
     return 1 if stale else 0
 
 
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
+    prog = "python -m docs.generate"
+    made = argparse.ArgumentParser(prog=prog, description=__doc__, **examples(f"{prog} --check"))
+    made.add_argument("--check", action="store_true", help="change nothing; fail when a document is stale")
+    return made
+
+
+def part(name: str) -> str:
+    """Return the prose of a document, whose links lead from docs/parts, as they lead from docs/."""
+    return (PARTS / name).read_text("utf-8").replace("](../", "](")
+
+
 def documents(settings: Settings = SETTINGS) -> dict[str, str]:
     """Return every generated document by its name in docs/."""
     datasets = assembly.datasets(settings)
@@ -81,12 +93,12 @@ def pages_of(datasets: tuple[Dataset, ...]) -> dict[str, str]:
     """Return the documents that are made of contracts: one of each, and one of all saved queries."""
     queries = saved.load(datasets)
     pages = {f"contract-{each.name}.md": contract_page(each, queries.values()) for each in datasets}
-    return {**pages, "queries.md": queries_page((PARTS / "queries.md").read_text("utf-8"), datasets, queries)}
+    return {**pages, "queries.md": queries_page(part("queries.md"), datasets, queries)}
 
 
 def contract_document(names: Iterable[str]) -> str:
     """Return docs/contract.md: the prose of parts/contract.md, with its example worked out."""
-    prose = (PARTS / "contract.md").read_text("utf-8")
+    prose = part("contract.md")
     example = (PARTS / "purchases.toml").read_text("utf-8")
     pages = ", ".join(f"[contract-{name}.md](contract-{name}.md)" for name in names)
     return (
@@ -118,8 +130,7 @@ def settings_document() -> str:
     for each in fields(Settings):
         default = "required" if each.default is MISSING else f"`{each.default}`" if each.default else "empty"
         rows.append([f"`{each.metadata['variable']}`", each.metadata["unit"] or "-", default, each.metadata["effect"]])
-    text = (PARTS / "settings.md").read_text("utf-8")
-    return text.replace("{{settings}}", table(["variable", "unit", "default", "effect"], rows))
+    return part("settings.md").replace("{{settings}}", table(["variable", "unit", "default", "effect"], rows))
 
 
 def openapi_document() -> str:

@@ -11,6 +11,7 @@ import boto3
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from chalicelib.assembly import check_contracts
+from chalicelib.help_text import examples
 from chalicelib.stage import read_stage
 from glue_setup import command_line, foundations, policies
 from glue_setup.clients import connect
@@ -18,10 +19,13 @@ from glue_setup.command_line import FAILED, say
 from glue_setup.errors import SetupError, explained
 from glue_setup.target import target_of
 
+EXAMPLES = {"policies": " --account 123456789012 --region eu-west-1"}
+"""What the example of a command has behind its stage."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code: 0 done, 1 failed or refused, 2 wrong usage."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     return command_line.run(f"glue_setup {options.command}", lambda: _run(options))
 
 
@@ -50,9 +54,11 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m glue_setup", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the commands."""
+    prog = "python -m glue_setup"
+    made = argparse.ArgumentParser(prog=prog, description=__doc__, **examples(f"{prog} plan --stage dev"))
+    commands = made.add_subparsers(dest="command", required=True)
     for name, text in (
         ("plan", "show what apply would create or change; touches nothing"),
         ("apply", "make bucket, database, tables or crawler, workgroup and views; safe to run again"),
@@ -60,14 +66,16 @@ def _parser() -> argparse.ArgumentParser:
         ("wire", "after `chalice deploy`: failed events go to the queue, and the sweep is watched; safe to run again"),
         ("policies", "write the IAM policy of each Lambda function to .chalice/policy-STAGE-FUNCTION.json"),
     ):
-        command = commands.add_parser(name, help=text, description=text)
+        command = commands.add_parser(
+            name, help=text, description=text, **examples(f"{prog} {name} --stage dev{EXAMPLES.get(name, '')}")
+        )
         command_line.add_stage(command)
         if name == "destroy":
             command.add_argument("--delete-data", action="store_true", help="also delete the bucket with all its data")
         if name == "policies":
             command.add_argument("--account", type=_account, help="12 digits (default: the caller's, asked of AWS)")
             command.add_argument("--region", help="default: AWS_DEFAULT_REGION or the profile's")
-    return parser
+    return made
 
 
 def _account(text: str) -> str:

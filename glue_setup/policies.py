@@ -209,7 +209,7 @@ def _ask(target: Target, *calls: str) -> list[Statement]:
         _allow("FindDefaultDatabase", ["glue:GetDatabase"], target.glue("catalog"), target.glue("database/default")),
         # Athena reads the Parquet files.
         _allow("ReadTable", ["s3:GetObject"], *target.objects(*target.tables)),
-        # Athena writes results; GetQueryResults and the presigned download read them.
+        # Athena writes results; GetQueryResults and the presigned download read them; PutObject of one for Excel.
         _allow(
             "KeepResults",
             ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],

@@ -17,6 +17,7 @@ if __name__ == "__main__":
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.errors import EtlError
+from chalicelib.help_text import examples
 from local import contract_check
 from local.demo import demo
 from local.emulator import DEFAULT_PORT, PROJECT
@@ -29,24 +30,7 @@ from local.up import empty, up
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command. Returns the exit status: 0 when it was stopped or is done, 1 when it failed."""
-    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    for name, text in (
-        ("up", "start the embedded AWS with the app deployed and keep it up"),
-        ("aws", "start the embedded AWS with nothing in it and keep it up, to deploy into"),
-    ):
-        command = commands.add_parser(name, help=text)
-        command.add_argument("--port", type=_port, default=os.environ.get("LOCAL_PORT") or DEFAULT_PORT)
-    commands.add_parser("demo", help="run the main job from nothing to checked answers")
-    checking = commands.add_parser("check-contracts", help="check contracts with their samples and saved queries")
-    checking.add_argument(
-        "contracts", metavar="NAME|FILE", nargs="*", help="which (default: all in chalicelib/contracts)"
-    )
-    own = commands.add_parser("try", help="propose a contract for a file of your own, deploy it, load the file, ask")
-    own.add_argument("file", metavar="FILE", type=Path, help="documents in any of the input forms")
-    own.add_argument("--contract", metavar="NAME|FOLDER", default="", help="try this contract and propose none")
-    own.add_argument("--keep", action="store_true", help="write the proposed contract into the project")
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     if options.command == "check-contracts":
         return contract_check.main(options.contracts)
 
@@ -72,6 +56,36 @@ def main(arguments: list[str] | None = None) -> int:
         progress.failed(LocalError(str(problem), remedy))
         return 1
     return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the commands."""
+    prog = "python -m local"
+    made = argparse.ArgumentParser(prog=prog, description=__doc__, **examples(f"{prog} try my_orders.json"))
+    commands = made.add_subparsers(dest="command", required=True)
+
+    def command(name: str, purpose: str, example: str = "", further: str = "") -> argparse.ArgumentParser:
+        text = f"{purpose[0].upper()}{purpose[1:]}.{further}"
+        return commands.add_parser(name, help=purpose, description=text, **examples(f"{prog} {name}{example}"))
+
+    for stays in (
+        command("up", "start the embedded AWS with the app deployed and keep it up", " --port 4567"),
+        command("aws", "start the embedded AWS with nothing in it and keep it up, to deploy into", " --port 4567"),
+    ):
+        default = os.environ.get("LOCAL_PORT") or DEFAULT_PORT
+        stays.add_argument("--port", type=_port, default=default, help=f"default: LOCAL_PORT, else {DEFAULT_PORT}")
+    command("demo", "run the main job from nothing to checked answers")
+    checking = command("check-contracts", "check contracts with their samples and saved queries", " orders")
+    checking.add_argument(
+        "contracts", metavar="NAME|FILE", nargs="*", help="which (default: all in chalicelib/contracts)"
+    )
+    purpose = "propose a contract for a file of your own, deploy it, load the file, ask"
+    status = " Exit status: 0 where documents were loaded, also where others were rejected, which it says; else 1."
+    own = command("try", purpose, " my_orders.json", status)
+    own.add_argument("file", metavar="FILE", type=Path, help="documents in any of the input forms")
+    own.add_argument("--contract", metavar="NAME|FOLDER", default="", help="try this contract and propose none")
+    own.add_argument("--keep", action="store_true", help="write the proposed contract into the project")
+    return made
 
 
 def _port(text: str) -> int:

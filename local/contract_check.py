@@ -86,17 +86,22 @@ def dataset_of(contract: Contract) -> Dataset:
 def check_contract(checked: Dataset) -> Report:
     """Check one contract with its sample and its saved queries."""
     sample = check_sample(checked.contract)
-    faults = list(sample.faults)
-    with tempfile.TemporaryDirectory(prefix="contracts-") as folder:
-        cache = FileCache(Path(folder))
-        lake = lake_with(checked, sample.flattened)
-        faults += _view_faults(checked, lake, cache)
-        for file in (*checked.query_files, *checked.check_files):
-            faults += query_faults(file, checked, lake, cache)
+    faults = [*sample.faults, *sql_faults(checked, sample.flattened)]
     counted = [("document", sample.documents), ("table", len(checked.tables)), ("view", len(checked.views))]
     counted.append(("saved query", len(checked.query_files)))
     counted += [("check", len(checked.check_files))] if checked.check_files else []
     return Report(f"{checked.name}: {', '.join(_counted(*each) for each in counted)}", faults, sample.empty)
+
+
+def sql_faults(checked: Dataset, flattened: Sequence[Flattened]) -> list[str]:
+    """Return what is wrong with the views and saved queries of a contract, on tables that hold these rows, or none."""
+    with tempfile.TemporaryDirectory(prefix="contracts-") as folder:
+        cache = FileCache(Path(folder))
+        lake = lake_with(checked, flattened)
+        faults = list(_view_faults(checked, lake, cache))
+        for file in (*checked.query_files, *checked.check_files):
+            faults += query_faults(file, checked, lake, cache)
+    return faults
 
 
 def lake_with(checked: Dataset, flattened: Sequence[Flattened]) -> MemoryLake:

@@ -11,9 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from chalicelib.contracts.contract import Contract, FromDocument, FromRecord
+from chalicelib.contracts.contract import Contract
 from chalicelib.contracts.paths import Each, Index, JsonPath, Key, Step
 from chalicelib.contracts.reading import FILE_NAME, SAMPLE_NAME
+from chalicelib.contracts.sources import FromDocument, FromRecord
 from chalicelib.contracts.toml_lines import Location, line_of, lines
 from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.errors import UnreadableFile

@@ -20,6 +20,7 @@ from chalicelib.aws.athena import Athena
 from chalicelib.contracts import registry
 from chalicelib.contracts.contract import Contract
 from chalicelib.contracts.reading import FILE_NAME
+from chalicelib.counts import Counts
 from chalicelib.dataset import Dataset, Prefixes
 from chalicelib.documents.decompress import is_supported
 from chalicelib.errors import ContractError
@@ -27,6 +28,7 @@ from chalicelib.loading.entry import Entry
 from chalicelib.propose import __main__ as propose
 from chalicelib.queries import saved
 from chalicelib.queries.saved import SavedQuery
+from local import contract_check
 from local.answers import answer_table, cut, rejected_table, short
 from local.deploy import copy_project
 from local.emulator import PROJECT
@@ -49,11 +51,14 @@ _ASIDE = frozenset(("extra_fields", "source_key", "source_version", "source_modi
 def trial(file: Path, contract: str, keep: bool, progress: Progress) -> bool:
     """Propose a contract for a file, or take one that is there; deploy it, load the file by it, ask its queries.
 
-    Returns whether something was loaded. With `keep` a proposed contract is written into the project; nothing else of
-    it stays. Raises LocalError when a step fails.
+    Returns whether something was loaded, also where some was rejected, which is said. With `keep` a proposed contract
+    is written into the project; nothing else of it stays. Raises LocalError when a step fails.
     """
     if not file.is_file():
-        raise LocalError(f"there is no file {file}", "name your own: make try FILE=my_orders.json")
+        is_folder = file.is_dir()
+        example = file / "my_orders.json" if is_folder else "my_orders.json"
+        problem = f"{file} is a folder, and a trial takes one file" if is_folder else f"there is no file {file}"
+        raise LocalError(problem, f"name your own: make try FILE={shlex.quote(str(example))}")
     with tempfile.TemporaryDirectory(prefix="orders-etl-try-") as scratch:
         project = Path(scratch) / "project"
         copy_project(PROJECT, project)
@@ -62,14 +67,19 @@ def trial(file: Path, contract: str, keep: bool, progress: Progress) -> bool:
             read = registry.contract(str(folder))
         except ContractError as problem:
             raise LocalError(f"the contract {folder.name} contradicts itself", str(problem)) from None
+        if contract:
+            _check_queries(read, contract, progress)
         with pipeline(progress, log=None, project=project) as running:
             settings = running.settings
             dataset = Dataset(read, settings.bucket, settings.database, Prefixes.of(settings))
-            loaded = _Trial(running, dataset, file, progress, said).run()
+            counts = _Trial(running, dataset, file, progress, said).run()
         progress.say()
+        if counts.orders_rejected:
+            rejected = f"{counts.orders_rejected} of {_counted(counts.orders_read, 'document')}"
+            progress.say(f"{rejected} {'was' if counts.orders_rejected == 1 else 'were'} rejected, as shown above.")
         for line in _next(file, folder.name, contract, _keep(folder) if keep and not contract else None):
             progress.say(line)
-    return loaded
+    return counts.orders_loaded > 0
 
 
 def _contract_folder(project: Path, file: Path, contract: str, progress: Progress) -> tuple[Path, str]:
@@ -90,6 +100,16 @@ def _contract_folder(project: Path, file: Path, contract: str, progress: Progres
     folder = project / CONTRACTS / given.resolve().name
     shutil.copytree(given, folder, dirs_exist_ok=True)
     return folder, ""
+
+
+def _check_queries(read: Contract, contract: str, progress: Progress) -> None:
+    """Raise LocalError where a saved query or a view does not fit a person's contract: before anything is started."""
+    with progress.step(f"Check the saved queries of {read.name}"):
+        faults = contract_check.sql_faults(contract_check.dataset_of(read), ())
+    if faults:
+        folder = CONTRACTS / contract if read.name == contract else Path(contract)
+        lines = "\n".join(faults).replace(str(read.folder), str(folder))
+        raise LocalError(f"saved queries do not fit the contract {read.name}", "mend what the lines above name", lines)
 
 
 def _proposed(project: Path, file: Path, progress: Progress) -> tuple[Path, str]:
@@ -168,8 +188,8 @@ class _Trial:
     def athena(self) -> Athena:
         return Athena(self.running.aws.client("athena"), self.running.settings, self.queries)
 
-    def run(self) -> bool:
-        """Load the file, say what became of it, ask the queries; return whether something was loaded."""
+    def run(self) -> Counts:
+        """Load the file, say what became of it, ask the queries where something was loaded."""
         entry = self._load()
         counts = entry.counts
         self.progress.say(
@@ -182,14 +202,14 @@ class _Trial:
         if entry.quarantine and counts.orders_rejected:
             self._show_rejected(entry.quarantine, counts.orders_rejected)
         if not counts.orders_loaded:
-            return False
+            return counts
         with self.progress.step("Count the rows of each table"):
             rows = {table.name: self._ask(f"SELECT COUNT(*) FROM {table.name}")[1] for table in self.contract.tables}  # noqa: S608 - names of ours
         for name, ((count,),) in rows.items():
             self.progress.say(f"    {name}: {count} rows")
         for query in self.queries.values():
             self._ask_saved(query)
-        return True
+        return counts
 
     def _load(self) -> Entry:
         key = f"{self.dataset.incoming}{self._object_name()}"

@@ -24,8 +24,9 @@ def up(port: int, progress: Progress) -> None:
     Raises LocalError when something fails, also when the embedded AWS ends by itself.
     """
     starter = os.getppid()
-    env_file.remove_stale(ENV_FILE)
+    _refuse_second()
     with pipeline(progress, port, ENV_FILE) as whole:
+        _refuse_second()  # One that was started in the meantime.
         env_file.write(ENV_FILE, whole.environment)
         for line in _instructions(whole):
             progress.say(line)
@@ -35,15 +36,27 @@ def up(port: int, progress: Progress) -> None:
 def empty(port: int, progress: Progress) -> None:
     """Bring up the embedded AWS alone, with nothing in it, to deploy into: `make deploy STAGE=local`. As `up` else."""
     starter = os.getppid()
-    env_file.remove_stale(ENV_FILE)
+    _refuse_second()
     with contextlib.ExitStack() as ends:
         with progress.step(f"Start the embedded AWS: MiniStack {MINISTACK_VERSION}"):
             aws = ends.enter_context(running(port, LOG, ENV_FILE))
+        _refuse_second()
         env_file.write(ENV_FILE, aws.environment)
         env = ENV_FILE.relative_to(PROJECT)
         progress.say(f"Ready, and empty. Stop it with Ctrl-C. In another shell:\n\n  set -a; . {env}; set +a")
         progress.say("  make deploy STAGE=local\n")
         _stay(aws, starter)
+
+
+def _refuse_second() -> None:
+    """Raise LocalError where an embedded AWS of this project is up: one file says where it is, and one log is its."""
+    env_file.remove_stale(ENV_FILE)
+    if ENV_FILE.exists():
+        where = ENV_FILE.relative_to(PROJECT)
+        raise LocalError(
+            f"an embedded AWS of this project is up already: {where} says where",
+            "use that one; or stop it first, or start another in another clone",
+        )
 
 
 def _stay(aws: Emulator, starter: int) -> None:

@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 
+from chalicelib.help_text import examples
 from chalicelib.telemetry.logs import log_to_stderr
 from operate import backfill, promote, redrive, replay
 
-COMMANDS = {"replay": replay.main, "redrive": redrive.main, "backfill": backfill.main, "promote": promote.main}
+COMMANDS = {
+    "replay": (replay.main, "load dropped objects again"),
+    "redrive": (redrive.main, "send the events whose load failed again"),
+    "backfill": (backfill.main, "load what lies below a prefix and is not loaded, on Step Functions"),
+    "promote": (promote.main, "show which fields stand in extra_fields, and the column for each"),
+}
+"""What runs each command, and what it is for."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    if not words or words[0] not in COMMANDS:
-        print(f"usage: python -m operate {'|'.join(COMMANDS)} --stage STAGE ...", file=sys.stderr)
-        return 0 if words[:1] in (["-h"], ["--help"]) else 2
+    options = parser().parse_args(arguments)
     with log_to_stderr():
-        return COMMANDS[words[0]](words[1:])
+        run, _ = COMMANDS[options.command]
+        return run(options.arguments)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command's name; each command has a parser of its own for what follows."""
+    made = argparse.ArgumentParser(
+        prog="python -m operate",
+        description=__doc__,
+        **examples("python -m operate replay --stage dev --quarantine --dry-run", "python -m operate replay --help"),
+    )
+    purposes = "; ".join(f"{name}: {purpose}" for name, (_, purpose) in COMMANDS.items())
+    made.add_argument("command", choices=COMMANDS, help=f"{purposes}. Each has a --help of its own")
+    made.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    return made
 
 
 if __name__ == "__main__":

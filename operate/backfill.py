@@ -14,6 +14,7 @@ import boto3
 from chalicelib.assembly import datasets, storage
 from chalicelib.dataset import dataset_of, loaded_by
 from chalicelib.errors import ContractError, shown
+from chalicelib.help_text import examples
 from chalicelib.loading.backfill import GZIP_EXPANSION, looked_up
 from chalicelib.loading.models import ObjectSummary
 from chalicelib.loading.store import ObjectStore
@@ -35,13 +36,13 @@ READ_EACH = 20_000
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status: 0 done, 1 something failed, 2 wrong usage."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    made = parser()
+    options = made.parse_args(arguments)
 
     def command() -> int:
         stage = read_stage(options.project, options.stage)
         settings = stage.settings
-        prefix = _prefix(options, settings, parser)
+        prefix = _prefix(options, settings, made)
         if not settings.backfill_concurrency:
             raise SetupError(
                 f"stage {stage.name} has no state machine for backfills: give ETL_BACKFILL_CONCURRENCY a number above "
@@ -105,15 +106,15 @@ class Plan:
 
 def planned(store: ObjectStore, objects: Iterable[ObjectSummary], ledger: str) -> Plan:
     """Return how many objects are not loaded: each is looked up, or beyond READ_EACH the ledger's listing compared."""
-    known = list(objects)
-    if len(known) <= READ_EACH:
+    listed = list(objects)
+    if len(listed) <= READ_EACH:
         since = datetime.now(UTC)
         with ThreadPoolExecutor(READERS) as readers:
-            looked = readers.map(lambda each: looked_up(store, ledger, each, since)[1] is not None, known)
-            unloaded = [each for each, to_load in zip(known, looked, strict=True) if to_load]
+            looked = readers.map(lambda each: looked_up(store, ledger, each, since)[1] is not None, listed)
+            unloaded = [each for each, to_load in zip(listed, looked, strict=True) if to_load]
     else:
-        unloaded = without_entry(known, listing(store, ledger))
-    return Plan(len(known), sum(map(_expanded, known)), len(unloaded), sum(map(_expanded, unloaded)))
+        unloaded = without_entry(listed, listing(store, ledger))
+    return Plan(len(listed), sum(map(_expanded, listed)), len(unloaded), sum(map(_expanded, unloaded)))
 
 
 def listing(store: ObjectStore, prefix: str) -> Iterator[ObjectSummary]:
@@ -187,22 +188,27 @@ def _dollars(amount: float) -> str:
     return f"${amount:,.2f}" if amount >= 1 else f"${amount:.4f}"
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
+    made = argparse.ArgumentParser(
         prog="python -m operate backfill",
+        **examples(
+            "python -m operate backfill --stage dev --dry-run",
+            "python -m operate backfill --stage dev --prefix orders_json_incoming/2023/",
+        ),
         description="Load everything below a prefix that is not loaded, by Step Functions and the deployed loader. "
         "What is loaded costs one read of the ledger, so that any run may be repeated. Ending this command ends "
         "no run.",
     )
-    command_line.add_stage(parser)
-    parser.add_argument("--prefix", help="how the keys begin (default: all that was dropped, or the contract's folder)")
-    parser.add_argument("--contract", help="only what this contract loads")
-    ways = parser.add_mutually_exclusive_group()
+    command_line.add_stage(made)
+    made.add_argument("--prefix", help="how the keys begin (default: all that was dropped, or the contract's folder)")
+    made.add_argument("--contract", help="only what this contract loads")
+    ways = made.add_mutually_exclusive_group()
     ways.add_argument("--dry-run", action="store_true", help="tell objects, hours and dollars; starts nothing")
     ways.add_argument("--redrive", metavar="EXECUTION", help="go on with a run that failed or was stopped")
     ways.add_argument("--watch", metavar="EXECUTION", help="follow a run that was started before, and tell its summary")
-    parser.add_argument("--pause", type=_seconds, default=5.0, help="seconds between two looks at a run (5)")
-    return parser
+    made.add_argument("--pause", type=_seconds, default=5.0, help="seconds between two looks at a run (5)")
+    return made
 
 
 def _seconds(text: str) -> float:

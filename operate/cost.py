@@ -148,18 +148,18 @@ def concurrency_of_s3(work: Work) -> float:
 def simulated_hours(work: Work, concurrency: int, failing: float = 0.0, seed: int = 1) -> float:
     """Return how long a backfill takes, batch by batch: batches differ in length, and a share of them fails once.
 
-    A batch that failed waits for its back-off, in which its place is not free: Step Functions counts it as running. S3
+    A batch that failed waits for its back-off, in which its slot is not free: Step Functions counts it as running. S3
     serves the ledger's writes in their turn, as many a second as one prefix has.
     """
     chance = random.Random(seed)  # noqa: S311 - a simulation
     batches = max(1, work.batches)
-    places = [0.0] * min(concurrency, batches)
+    slots = [0.0] * min(concurrency, batches)
     written = work.ledger_puts / batches / PUTS_A_SECOND
     served = 0.0
     for seconds in _lengths(work.batches, work.seconds / batches, failing, chance):
-        served = max(served, places[0]) + written
-        heapq.heapreplace(places, max(places[0] + seconds, served))
-    return max(places) / 3600
+        served = max(served, slots[0]) + written
+        heapq.heapreplace(slots, max(slots[0] + seconds, served))
+    return max(slots) / 3600
 
 
 def _lengths(batches: int, mean: float, failing: float, chance: random.Random) -> Iterator[float]:

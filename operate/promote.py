@@ -10,9 +10,11 @@ from dataclasses import dataclass
 import pyarrow.parquet as pq
 
 from chalicelib.assembly import datasets, storage
-from chalicelib.contracts.contract import Origin, Table
+from chalicelib.contracts.contract import Table
+from chalicelib.contracts.sources import Origin
 from chalicelib.dataset import Dataset
 from chalicelib.errors import ContractError, shown
+from chalicelib.help_text import examples
 from chalicelib.loading.models import ObjectSummary
 from chalicelib.loading.store import ObjectStore
 from chalicelib.settings import MIB, Settings
@@ -30,7 +32,7 @@ Say = Callable[[str], None]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status: 0 done, 1 failed, 2 wrong usage."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
 
     def command() -> int:
         settings = read_stage(options.project, options.stage).settings
@@ -146,18 +148,20 @@ def _size(size: int) -> str:
     return f"{size / MIB:.1f} MiB" if size >= MIB // 10 else f"{size} bytes"
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
+    made = argparse.ArgumentParser(
         prog="python -m operate promote",
+        **examples("python -m operate promote --stage dev --contract orders"),
         description="Show which fields stand in extra_fields, how often, and the column of contract.toml for each. "
         "Reads the newest files of the tables, not all: no query is run, and nothing is changed.",
     )
-    command_line.add_stage(parser)
-    parser.add_argument("--contract", default="orders", help="whose tables (default: orders)")
-    parser.add_argument(
+    command_line.add_stage(made)
+    made.add_argument("--contract", default="orders", help="whose tables (default: orders)")
+    made.add_argument(
         "--mib", type=_positive, default=MIB_TO_READ, help=f"how much of each table to read (default: {MIB_TO_READ})"
     )
-    return parser
+    return made
 
 
 def _positive(text: str) -> int:

@@ -13,6 +13,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.errors import shown
+from chalicelib.help_text import examples
 from chalicelib.stage import read_stage
 from glue_setup import command_line
 from glue_setup.clients import connect
@@ -54,14 +55,14 @@ class FailedEvent:
 
 @dataclass
 class Summary:
-    """What one run did, in messages. `left` stay in the queue, `unread` of them are none of our events.
+    """What one run did, in messages. `remaining` stay in the queue, `unread` of them are none of our events.
 
     `stopped` tells why the run ended early, if it did.
     """
 
     events: int = 0
     objects: int = 0
-    left: int = 0
+    remaining: int = 0
     unread: int = 0
     stopped: str = ""
 
@@ -73,14 +74,14 @@ class Summary:
     def line(self, dry_run: bool) -> str:
         """Return the run in a line."""
         done = "would be sent again" if dry_run else "sent again"
-        left = f"{self.left} left in the queue" + (f", {self.unread} of them unread" if self.unread else "")
+        rest = f"{self.remaining} left in the queue" + (f", {self.unread} of them unread" if self.unread else "")
         stopped = f" Stopped: {self.stopped}" if self.stopped else ""
-        return f"{self.events} events with {self.objects} objects {done}, {left}.{stopped}"
+        return f"{self.events} events with {self.objects} objects {done}, {rest}.{stopped}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status: 0 done, 1 something failed or was left, 2 wrong usage."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     return command_line.run("redrive", lambda: _run(options))
 
 
@@ -144,7 +145,7 @@ class Redrive:
         except (ClientError, BotoCoreError) as error:
             summary.stopped = explained(error)
         finally:
-            summary.left = len(self._receipts)
+            summary.remaining = len(self._receipts)
             self._give_back()
         return summary
 
@@ -226,15 +227,17 @@ def _objects(event: Any) -> tuple[str, ...]:
         raise NotAnEvent("its event announces no object") from None
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
+    made = argparse.ArgumentParser(
         prog="python -m operate redrive",
+        **examples("python -m operate redrive --stage dev --dry-run"),
         description="Send the events in the queue to the deployed function again, once the cause is gone.",
     )
-    command_line.add_stage(parser)
-    parser.add_argument("--dry-run", action="store_true", help="show them, send nothing")
-    parser.add_argument("--limit", type=_limit, default=1000, help=f"messages, 1 to {MAX_MESSAGES} (1000)")
-    return parser
+    command_line.add_stage(made)
+    made.add_argument("--dry-run", action="store_true", help="show them, send nothing")
+    made.add_argument("--limit", type=_limit, default=1000, help=f"messages, 1 to {MAX_MESSAGES} (1000)")
+    return made
 
 
 def _limit(text: str) -> int:

@@ -14,6 +14,7 @@ from chalicelib.counts import Counts
 from chalicelib.dataset import dataset_of
 from chalicelib.errors import ContractError, EtlError, redacted_message, shown
 from chalicelib.handlers.load import ingest, limits_of
+from chalicelib.help_text import examples
 from chalicelib.loading.ingest import Ingest
 from chalicelib.loading.models import FAILED, FINISHED, GONE, LOADED, LOADING, PARTLY_LOADED, QUARANTINED
 from chalicelib.settings import Settings
@@ -45,16 +46,16 @@ class Summary:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status: 0 done, 1 something failed, 2 wrong usage."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    usage = parser()
+    options = usage.parse_args(arguments)
     states = {*options.state, *((QUARANTINED, PARTLY_LOADED) if options.quarantine else ())}
     selection = Selection(tuple(options.key), options.prefix, options.since, options.until, frozenset(states))
     if selection.is_empty and not options.all:
-        parser.error("say what to load: --key, --prefix, --since, --until, --quarantine, --state, or --all")
+        usage.error("say what to load: --key, --prefix, --since, --until, --quarantine, --state, or --all")
 
     def command() -> int:
         settings = read_stage(options.project, options.stage).settings
-        _check(selection, settings, parser)
+        _check(selection, settings, usage)
         objects = chosen(storage(settings.bucket), selection, settings.incoming_prefix, settings.ledger_prefix)
         return _dry_run(objects) if options.dry_run else _replay(objects, settings)
 
@@ -109,29 +110,31 @@ def _dry_run(objects: Iterable[Chosen]) -> int:
     return 0
 
 
-def _check(selection: Selection, settings: Settings, parser: argparse.ArgumentParser) -> None:
+def _check(selection: Selection, settings: Settings, usage: argparse.ArgumentParser) -> None:
     incoming = settings.incoming_prefix
     for text in (*selection.keys, *([selection.prefix] if selection.prefix is not None else [])):
         if not text.startswith(incoming):
-            parser.error(f"{shown(text)!r} is not below {incoming}: give the whole key, or how it begins")
+            usage.error(f"{shown(text)!r} is not below {incoming}: give the whole key, or how it begins")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
+    made = argparse.ArgumentParser(
         prog="python -m operate replay",
+        **examples("python -m operate replay --stage dev --quarantine --dry-run"),
         description="Load dropped objects again. What is there of them is replaced; what is not chosen stays as it is. "
         "Conditions that are given together must all hold.",
     )
-    command_line.add_stage(parser)
-    parser.add_argument("--key", action="append", default=[], help="the key of an object; may be given again")
-    parser.add_argument("--prefix", help="how the keys begin")
-    parser.add_argument("--since", type=_time, metavar="TIME", help="dropped at or after, such as 2024-07-05 (UTC)")
-    parser.add_argument("--until", type=_time, metavar="TIME", help="dropped before, such as 2024-07-05T12:00Z")
-    parser.add_argument("--quarantine", action="store_true", help="those of which something was rejected")
-    parser.add_argument("--state", action="append", default=[], choices=STATES, help="those the ledger says this of")
-    parser.add_argument("--all", action="store_true", help="everything that was ever dropped and is there")
-    parser.add_argument("--dry-run", action="store_true", help="show what would be loaded; touches nothing")
-    return parser
+    command_line.add_stage(made)
+    made.add_argument("--key", action="append", default=[], help="the key of an object; may be given again")
+    made.add_argument("--prefix", help="how the keys begin")
+    made.add_argument("--since", type=_time, metavar="TIME", help="dropped at or after, such as 2024-07-05 (UTC)")
+    made.add_argument("--until", type=_time, metavar="TIME", help="dropped before, such as 2024-07-05T12:00Z")
+    made.add_argument("--quarantine", action="store_true", help="those of which something was rejected")
+    made.add_argument("--state", action="append", default=[], choices=STATES, help="those the ledger says this of")
+    made.add_argument("--all", action="store_true", help="everything that was ever dropped and is there")
+    made.add_argument("--dry-run", action="store_true", help="show what would be loaded; touches nothing")
+    return made
 
 
 def _time(text: str) -> datetime:

@@ -13,9 +13,11 @@ from chalicelib.contracts.contract import Table
 from chalicelib.contracts.paths import Each, JsonPath, Key, PathError, Step, parse
 from chalicelib.propose.column_types import typed
 from chalicelib.propose.contract_text import toml_value
-from chalicelib.propose.fields import Field, Scope, scopes
+from chalicelib.propose.fields import Field, Scope
 from chalicelib.propose.names import Names
-from chalicelib.propose.profile import Node, Profile
+from chalicelib.propose.node import Node
+from chalicelib.propose.profile import Profile
+from chalicelib.propose.scopes import scopes
 
 MOST_PATHS = 10_000
 """How many paths of extra_fields are remembered; fields under others are counted as left out."""

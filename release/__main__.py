@@ -16,6 +16,7 @@ from chalicelib.assembly import check_contracts, datasets
 from chalicelib.aws.athena import Athena
 from chalicelib.aws.glue import find_table
 from chalicelib.dataset import Dataset
+from chalicelib.help_text import examples
 from chalicelib.queries import saved
 from chalicelib.stage import Stage, read_stage, stage_in
 from glue_setup import command_line
@@ -33,7 +34,7 @@ from release.steps import Patience
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code: 0 done, 1 failed or refused, 2 wrong usage."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     return command_line.run(f"release {options.command}", lambda: options.run(options))
 
 
@@ -154,9 +155,12 @@ def _terraform(options: argparse.Namespace) -> None:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m release", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the commands."""
+    prog = "python -m release"
+    deploy = f"{prog} deploy --stage dev --bucket my-orders-dev"
+    made = argparse.ArgumentParser(prog=prog, description=__doc__, **examples(deploy))
+    commands = made.add_subparsers(dest="command", required=True)
     for name, run, text in (
         ("deploy", _deploy, "configure the stage, lay its foundations, deploy the app, test it; safe to run again"),
         ("configure", _configure, "write the stage's bucket and layer into .chalice/config.json"),
@@ -168,7 +172,8 @@ def _parser() -> argparse.ArgumentParser:
             "delete the app and the foundations; keeps the bucket and its data unless told otherwise",
         ),
     ):
-        command = commands.add_parser(name, help=text, description=text)
+        example = f"{prog} {name} --stage dev{' --bucket my-orders-dev' * (name in ('deploy', 'configure'))}"
+        command = commands.add_parser(name, help=text, description=text, **examples(example))
         command.set_defaults(run=run)
         command_line.add_stage(command)
         if name in ("deploy", "configure"):
@@ -194,7 +199,7 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--region", help="default: AWS_DEFAULT_REGION or the profile's")
         if name == "destroy":
             command.add_argument("--delete-data", action="store_true", help="also delete bucket, data and logs")
-    return parser
+    return made
 
 
 def _seconds(text: str) -> float:

@@ -14,7 +14,9 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import HTTPClientError
 from botocore.httpsession import URLLib3Session
 
-from chalicelib.contracts.contract import Contract, Origin, Type
+from chalicelib.contracts.column_types import Type
+from chalicelib.contracts.contract import Contract
+from chalicelib.contracts.sources import Origin
 from chalicelib.dataset import Dataset
 from chalicelib.errors import EtlError
 from chalicelib.queries.parameters import render

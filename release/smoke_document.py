@@ -11,9 +11,12 @@ from email.utils import format_datetime
 from typing import Any
 
 from chalicelib.aws.athena_results import json_value
-from chalicelib.contracts.contract import Column, DateFormat, Dates, FromDocument, FromRecord, Origin, Strptime, Type
+from chalicelib.contracts.column_types import Type
+from chalicelib.contracts.contract import Column
 from chalicelib.contracts.paths import Key, Where
 from chalicelib.contracts.reading import SAMPLE_NAME
+from chalicelib.contracts.sources import FromDocument, FromRecord, Origin
+from chalicelib.contracts.values import DateFormat, Dates, Strptime
 from chalicelib.dataset import Dataset
 from chalicelib.errors import UnreadableFile
 from chalicelib.flatten.columns import month_name

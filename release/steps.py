@@ -80,14 +80,17 @@ def run(steps: Sequence[Step], project: Path, again: str, patience: Patience = P
 
 def _run(step: Step, project: Path, patience: Patience) -> int:
     """Run one step, again while it fails for a passing reason; return its last exit status."""
-    for left in reversed(range(patience.runs)):
+    for runs_to_come in reversed(range(patience.runs)):
         status, output = _watched(step, project)
         if step.after:
             step.after(status == 0)
         reason = next((each for each in step.passing if each in output), None)
-        if not status or reason is None or not left:
+        if not status or reason is None or not runs_to_come:
             break
-        print(f"AWS said {reason!r}, which passes: run again in {patience.pause:g} s, {left} times more.", flush=True)
+        print(
+            f"AWS said {reason!r}, which passes: run again in {patience.pause:g} s, {runs_to_come} times more.",
+            flush=True,
+        )
         patience.sleep(patience.pause)
     return status
 

@@ -7,23 +7,10 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from chalicelib.contracts.contract import (
-    DECIMAL_SCALE,
-    EARLIEST,
-    Column,
-    Contract,
-    CurrencyAt,
-    Dates,
-    DigitsAt,
-    DivisorAt,
-    FixedDigits,
-    FromDocument,
-    FromRecord,
-    Origin,
-    Product,
-    RowNumber,
-    Table,
-)
+from chalicelib.contracts.column_types import DECIMAL_SCALE
+from chalicelib.contracts.contract import EARLIEST, Column, Contract, Table
+from chalicelib.contracts.sources import FromDocument, FromRecord, Origin, Product, RowNumber
+from chalicelib.contracts.values import CurrencyAt, Dates, DigitsAt, DivisorAt, FixedDigits
 
 
 def as_toml(contract: Contract) -> str:

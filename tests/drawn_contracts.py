@@ -10,33 +10,21 @@ from typing import Any
 from hypothesis import strategies as st
 
 from chalicelib.contracts.checks import Draft, check
-from chalicelib.contracts.contract import (
-    DECIMAL_SCALE,
-    DECLARABLE,
-    DESCRIPTIONS,
-    NUMERIC,
-    ORIGIN_TYPES,
-    Column,
-    Contract,
-    CurrencyAt,
-    Dates,
-    DigitsAt,
-    DivisorAt,
-    FixedDigits,
-    FromDocument,
-    FromRecord,
-    MinorUnits,
-    Nulls,
-    Origin,
-    Product,
-    RowNumber,
-    Strptime,
-    Table,
-    Type,
-)
+from chalicelib.contracts.column_types import DECIMAL_SCALE, DECLARABLE, NUMERIC, Type
+from chalicelib.contracts.contract import Column, Contract, Table
 from chalicelib.contracts.implied import complete
 from chalicelib.contracts.paths import Each, Index, JsonPath, Key, Step, Where, bare_value
 from chalicelib.contracts.sections import Faults
+from chalicelib.contracts.sources import (
+    DESCRIPTIONS,
+    ORIGIN_TYPES,
+    FromDocument,
+    FromRecord,
+    Origin,
+    Product,
+    RowNumber,
+)
+from chalicelib.contracts.values import CurrencyAt, Dates, DigitsAt, DivisorAt, FixedDigits, MinorUnits, Nulls, Strptime
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 PROSE = st.text(st.characters(categories=["L", "N", "P"]), max_size=6)

@@ -7,18 +7,11 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.contracts.contract import (
-    Column,
-    Contract,
-    CurrencyAt,
-    Dates,
-    DigitsAt,
-    DivisorAt,
-    FromRecord,
-    Strptime,
-    Type,
-)
+from chalicelib.contracts.column_types import Type
+from chalicelib.contracts.contract import Column, Contract
 from chalicelib.contracts.paths import Each, Index, JsonPath, Key, Step, Where
+from chalicelib.contracts.sources import FromRecord
+from chalicelib.contracts.values import CurrencyAt, Dates, DigitsAt, DivisorAt, Strptime
 
 _JUNK: tuple[Any, ...] = (
     *(None, None, "", "", False, [], {}, 0, 1, -1, 2.5, True, False, "x", "0", "1e3", "2024-07-05", [None], [{}]),

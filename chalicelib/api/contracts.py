@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.contracts.contract import TAKES, Column, Contract, Dates, FromDocument, FromRecord, Table
+from chalicelib.contracts.column_types import TAKES
+from chalicelib.contracts.contract import Column, Contract, Table
 from chalicelib.contracts.description import origin_of, rules_of
+from chalicelib.contracts.sources import FromDocument, FromRecord
+from chalicelib.contracts.values import Dates
 from chalicelib.dataset import Dataset
 
 Json = dict[str, Any]

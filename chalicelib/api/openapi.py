@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chalicelib.api.openapi_schemas import SCHEMAS, schema_of
-from chalicelib.api.query_options import QUERY_OPTIONS, QueryOption
+from chalicelib.api.query_options import DOWNLOAD_FORMATS, QUERY_OPTIONS, QueryOption
 from chalicelib.api.requests import KEY, MAX_PAGE_TOKEN
 from chalicelib.api.upload_names import ID, MAX_NAME_BYTES
 from chalicelib.aws.athena import EXECUTION_ID
@@ -30,7 +30,7 @@ ERRORS = {
     "410": ("The results have expired: ask the query again.", "Error"),
     "413": ("The body is longer than that of any right request.", "Error"),
     "415": ("The content type is not application/json.", "Error"),
-    "422": ("A row is too large for an answer: download the CSV.", "Error"),
+    "422": ("A row is too large for an answer, or a result for Excel: download the CSV.", "Error"),
     "429": ("Too many requests. The API's own answer has Retry-After, in seconds.", "AnyError"),
     "500": ("A fault of the API: quote the request id to its operator.", "AnyError"),
     "503": ("A service the API stands on does not answer. Retry-After is in seconds.", "Error"),
@@ -152,6 +152,10 @@ def _executions(execution: Json) -> Json:
             "The `next_page_token` of the page before.",
         ),
     ]
+    formats = {"enum": list(DOWNLOAD_FORMATS), "default": DOWNLOAD_FORMATS[0]}
+    format_ = _query(
+        "format", formats, "`csv` is Athena's; `excel` has a byte order mark and runs no text as a formula."
+    )
     link = {"303": ("The link to the CSV, also in the header Location. It works without a signature.", "Link")}
     return {
         "/executions/{execution_id}": {
@@ -188,8 +192,8 @@ def _executions(execution: Json) -> Json:
                 "download",
                 "Lead to an execution's rows as CSV.",
                 link,
-                [execution],
-                also=("404", "409", "410"),
+                [execution, format_],
+                also=("404", "409", "410", "422"),
             )
         },
         "/openapi.json": {

@@ -31,5 +31,8 @@ MAX_AGE = QueryOption(
 )
 PAGE_SIZE = QueryOption("page_size", "rows", MAX_PAGE, 1, MAX_PAGE, "Rows of the page, at most.")
 
+DOWNLOAD_FORMATS = ("csv", "excel")
+"""What /executions/{id}/download takes as `format`, the default first."""
+
 QUERY_OPTIONS = (WAIT, MAX_AGE, PAGE_SIZE)
 """The options of /queries/{name}: no parameter of a saved query may have such a name."""

@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,6 +96,13 @@ class ApiRequest:
             expected = f"a whole number of {option.unit} from {option.minimum} to {option.maximum}"
             raise RequestError({option.name: f"{shown(raw)!r} is not taken: give {expected}"})
         return int(raw)
+
+    def choice(self, name: str, values: Sequence[str]) -> str:
+        """Return a parameter's value, one of `values`; the first where it is not given. Raises RequestError."""
+        given = self.text(name)
+        if given is not None and given not in values:
+            raise RequestError({name: f"{shown(given)!r} is not taken: give {' or '.join(values)}"})
+        return given or values[0]
 
     def text(self, name: str) -> str | None:
         """Return a parameter's value, None where it is not given. Raises RequestError where it is given twice."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from chalicelib.api.errors import Answer, failure_in_words
-from chalicelib.api.query_options import MAX_AGE, PAGE_SIZE, QUERY_OPTIONS, WAIT
+from chalicelib.api.query_options import DOWNLOAD_FORMATS, MAX_AGE, PAGE_SIZE, QUERY_OPTIONS, WAIT
 from chalicelib.api.requests import ApiRequest, inner_token, page_token
 from chalicelib.aws.athena import check_page
 from chalicelib.aws.athena_results import Execution, Page
@@ -140,13 +140,14 @@ class Api:
 
     def download(self, request: ApiRequest, execution_id: str) -> Answer:
         """GET /executions/{id}/download."""
-        request.check_parameters()
+        request.check_parameters("format")
+        format_ = request.choice("format", DOWNLOAD_FORMATS)
         execution = self._athena.execution(execution_id)
         if not execution.finished:
             raise DeadlinePassed(f"execution {execution_id}", 0)
         if execution.state != "SUCCEEDED":
             raise QueryFailed(execution_id, execution.state, execution.reason or "")
-        link = self._csv_link(execution)
+        link = self._csv_link(execution, for_excel=format_ == "excel")
         if link is None:
             raise QueryFailed(execution_id, execution.state, "its results can no longer be read")
         return Answer({"url": link}, 303, {"Location": link})
@@ -188,15 +189,35 @@ class Api:
             raise RequestError(problems)
         return statement, options, key
 
-    def _csv_link(self, execution: Execution) -> str | None:
+    def _csv_link(self, execution: Execution, *, for_excel: bool) -> str | None:
         """Return a link to the CSV of an execution, or None when it is there no more."""
         location = urlsplit(execution.results_location or "")
         key = location.path.lstrip("/")
         if location.netloc != self._settings.bucket or not key.startswith(self._settings.results_prefix):
             return None
-        if self._bucket.head(key) is None:
+        result = self._bucket.head(key)
+        if result is None:
+            return None
+        if for_excel and not (key := self._for_excel(key, result.size)):
             return None
         return self._bucket.download_link(key, f"{execution.query}.csv", self._settings.download_seconds)
+
+    def _for_excel(self, key: str, size: int) -> str:
+        """Return the key of Athena's CSV under `key` as spreadsheets read it: made once, and expiring beside it.
+
+        Empty where Athena's is there no more.
+        """
+        # Only these calls pay for it.
+        from chalicelib.api.spreadsheet import check_size, spreadsheet_csv
+
+        made = f"{key.removesuffix('.csv')}.excel.csv"
+        if self._bucket.head(made) is None:
+            check_size(size)
+            stored = self._bucket.read(key)
+            if stored is None:
+                return ""
+            self._bucket.put(made, spreadsheet_csv(stored[0]), "text/csv; charset=utf-8")
+        return made
 
     def _page(self, execution: Execution, size: int, token: str | None) -> dict[str, Any]:
         """Return a page that fits into an answer, with fewer rows than `size` where they are long."""

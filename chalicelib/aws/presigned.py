@@ -38,10 +38,14 @@ def link_client(**options: Any) -> S3Client:
 
 @dataclass(frozen=True)
 class ObjectVersion:
-    """A version of an object: the version id, else the ETag, as the ledger has it, and when it was written, in UTC."""
+    """A version of an object: the version id, else the ETag, as the ledger has it, and when it was written, in UTC.
+
+    `size` is in bytes.
+    """
 
     version: str
     modified_at: datetime
+    size: int
 
 
 @edge
@@ -74,12 +78,17 @@ class LinkBucket:
         answer = unless_code(NOT_FOUND, lambda: self._client.head_object(Bucket=self._bucket, Key=key))
         if answer is None:
             return None
-        return ObjectVersion(version_of(answer.get("VersionId"), answer["ETag"].strip('"')), answer["LastModified"])
+        version = version_of(answer.get("VersionId"), answer["ETag"].strip('"'))
+        return ObjectVersion(version, answer["LastModified"], answer["ContentLength"])
 
     def read(self, key: str) -> tuple[bytes, datetime] | None:
         """Return an object's bytes and when it was written, or None where there is no object."""
         answer = unless_code(NOT_FOUND, lambda: self._client.get_object(Bucket=self._bucket, Key=key))
         return None if answer is None else (answer["Body"].read(), answer["LastModified"])
+
+    def put(self, key: str, content: bytes, content_type: str) -> None:
+        """Store bytes under `key`."""
+        self._client.put_object(Bucket=self._bucket, Key=key, Body=content, ContentType=content_type)
 
     def read_start(self, key: str, size: int) -> bytes:
         """Return the first `size` bytes of an object that is there."""

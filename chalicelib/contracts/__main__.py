@@ -17,6 +17,7 @@ from chalicelib.contracts.json_schema import json_schema
 from chalicelib.contracts.odcs import odcs, yaml
 from chalicelib.dataset import Dataset, Prefixes
 from chalicelib.errors import ContractError
+from chalicelib.help_text import examples
 from chalicelib.queries.ddl import statements
 
 DEFAULT_INCOMING = "orders_json_incoming/"
@@ -25,7 +26,7 @@ DEFAULT_INCOMING = "orders_json_incoming/"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command. Returns its exit status; 2 where a contract has faults or there is none."""
-    given = _parser().parse_args(arguments)
+    given = parser().parse_args(arguments)
     try:
         run: Callable[[argparse.Namespace], int] = given.run
         return run(given)
@@ -80,33 +81,39 @@ def _properties(dataset: Dataset, table: Table) -> dict[str, str]:
     return {"classification": "parquet", **projection(dataset, table)}
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m chalicelib.contracts", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="check|show|diff|export")
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the commands."""
+    prog = "python -m chalicelib.contracts"
+    made = argparse.ArgumentParser(prog=prog, description=__doc__, **examples(f"{prog} show orders"))
+    commands = made.add_subparsers(dest="command", required=True, metavar="check|show|diff|export")
 
-    def command(name: str, run: Callable[[argparse.Namespace], int], purpose: str) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
+    def command(
+        name: str, run: Callable[[argparse.Namespace], int], purpose: str, example: str
+    ) -> argparse.ArgumentParser:
+        description = f"{purpose[0].upper()}{purpose[1:]}."
+        added = commands.add_parser(name, help=purpose, description=description, **examples(f"{prog} {name} {example}"))
         added.set_defaults(run=run)
         return added
 
-    for name, run, purpose in (
-        ("check", _check, "name every fault of a contract"),
-        ("show", _show, "print tables, columns, types and paths of a contract"),
+    for name, run, purpose, example in (
+        ("check", _check, "name every fault of a contract", "my_orders/contract.toml"),
+        ("show", _show, "print tables, columns, types and paths of a contract", "orders"),
     ):
-        _add_contract(command(name, run, purpose), "contract")
-    diff = command("diff", _diff, "say what a change means for the rows that are there; exits with 1 if it is refused")
+        _add_contract(command(name, run, purpose, example), "contract")
+    purpose = "say what a change means for the rows that are there; exits with 1 if it is refused"
+    diff = command("diff", _diff, purpose, "orders my_orders/contract.toml")
     for name in ("old", "new"):
         _add_contract(diff, name)
-    export = command("export", _export, "print a contract as other tools read it")
+    export = command("export", _export, "print a contract as other tools read it", "orders --format jsonschema")
     _add_contract(export, "contract")
-    export.add_argument("--format", choices=("odcs", "jsonschema", "sql"), required=True)
+    export.add_argument("--format", choices=("odcs", "jsonschema", "sql"), required=True, help="what reads it")
     export.add_argument(
         "--database", type=_name(r"[a-z0-9_]{1,255}"), default="etl_pipeline", help="of the tables, for sql"
     )
     export.add_argument(
         "--bucket", type=_name(r"[a-z0-9][a-z0-9.-]{1,62}"), default="your-bucket", help="of the files, for sql"
     )
-    return parser
+    return made
 
 
 def _add_contract(parser: argparse.ArgumentParser, name: str) -> None:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from chalicelib.contracts.contract import Column, Contract, FromDocument, Table
+from chalicelib.contracts.contract import Column, Contract, Table
 from chalicelib.contracts.description import origin_of
+from chalicelib.contracts.sources import FromDocument
 
 REMEDY = "give the new shape a column name of its own, or its contract a table of its own"
 

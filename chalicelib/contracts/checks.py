@@ -6,24 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.contracts.contract import (
-    DATED,
-    NUMERIC,
-    Column,
-    Contract,
-    DivisorAt,
-    FromDocument,
-    FromRecord,
-    Origin,
-    Product,
-    RowNumber,
-    Table,
-    Type,
-    in_order,
-)
+from chalicelib.contracts.column_types import DATED, NUMERIC, Type
+from chalicelib.contracts.contract import Column, Contract, Table, in_order
 from chalicelib.contracts.paths import JsonPath, Key, Step
 from chalicelib.contracts.sections import Faults, near
+from chalicelib.contracts.sources import FromDocument, FromRecord, Origin, Product, RowNumber
 from chalicelib.contracts.toml_lines import Location
+from chalicelib.contracts.values import DivisorAt
 from chalicelib.errors import shown
 
 _IDENTITY_TYPES = (Type.IDENTIFIER, Type.TEXT, Type.INTEGER, Type.DATE, Type.TIMESTAMP)

@@ -8,33 +8,30 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 
-from chalicelib.contracts.contract import (
-    DATED,
-    DECIMAL_PRECISION,
-    DECIMAL_SCALE,
-    DECLARABLE,
+from chalicelib.contracts.column_types import DATED, DECIMAL_PRECISION, DECIMAL_SCALE, DECLARABLE, MAX_SCALE, Type
+from chalicelib.contracts.contract import Column
+from chalicelib.contracts.paths import JsonPath
+from chalicelib.contracts.sections import Section, kind, near
+from chalicelib.contracts.sources import (
     DESCRIPTIONS,
-    MAX_SCALE,
     ORIGIN_TYPES,
-    Column,
+    FromDocument,
+    FromRecord,
+    Origin,
+    Product,
+    RowNumber,
+)
+from chalicelib.contracts.values import (
     CurrencyAt,
     DateFormat,
     Dates,
     DigitsAt,
     DivisorAt,
     FixedDigits,
-    FromDocument,
-    FromRecord,
     MinorUnits,
     Nulls,
-    Origin,
-    Product,
-    RowNumber,
     Strptime,
-    Type,
 )
-from chalicelib.contracts.paths import JsonPath
-from chalicelib.contracts.sections import Section, kind, near
 
 LONGEST_DESCRIPTION = 255
 """Characters of a column's comment: https://docs.aws.amazon.com/glue/latest/dg/aws-glue-api-catalog-tables.html"""
@@ -88,8 +85,8 @@ def _value(name: str, section: Section, source: FromDocument | FromRecord) -> Co
     if declared in (*DATED, None):
         allowed += ["format", "zone"]
     for key in _READ:
-        wanted = "decimal columns" if key in ("scale", "divide_by", "digits") else "dates and timestamps"
-        elsewhere[key] = f"is for {wanted}, and the column is {declared.value if declared else ''}: leave it out"
+        kinds = "decimal columns" if key in ("scale", "divide_by", "digits") else "dates and timestamps"
+        elsewhere[key] = f"is for {kinds}, and the column is {declared.value if declared else ''}: leave it out"
     section.unknown(allowed, elsewhere)
     if declared is None:
         return None

@@ -1,7 +1,8 @@
 """A contract as data: what a kind of document looks like, and the tables that are made of it.
 
 `reading.read` makes one from contract.toml and checks it. Everything that follows from a contract is made from these
-classes: the decoders, Arrow schemas, Glue columns, views and docs.
+classes: the decoders, Arrow schemas, Glue columns, views and docs. What a column holds, where that comes from and how
+it is written there is in `column_types`, `sources` and `values`.
 
 **Rows.** A table has one row for each element of the list at `rows`, or one for each document where `rows` is None. A
 document without such elements keeps one row, whose columns from the list are NULL, in every table: a later version
@@ -24,231 +25,18 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal
-from enum import Enum
 from functools import cached_property
 from pathlib import Path
 
+from chalicelib.contracts.column_types import ARROW, DECIMAL_PRECISION, GLUE, Type
 from chalicelib.contracts.paths import Each, Index, JsonPath, Key, Where
+from chalicelib.contracts.sources import FromDocument, Origin, Product, RowNumber, Source
+from chalicelib.contracts.values import NO_NULLS, DateFormat, FixedDigits, MinorUnits, Nulls
 
-DECIMAL_PRECISION = 18
-DECIMAL_SCALE = 4
-"""The scale of a decimal column that declares none."""
-MAX_SCALE = 9
 MONTHS_AHEAD = 12
 """How far ahead of its source's last-modified time a document may be dated; partition projection ends here."""
 EARLIEST = datetime.date(2000, 1, 1)
 """Documents dated before it are rejected, where a contract says nothing else."""
-
-
-class Type(Enum):
-    """What a column holds. All but ROW_NUMBER and MONTH may be declared."""
-
-    IDENTIFIER = "identifier"
-    TEXT = "text"
-    JSON = "json"
-    DECIMAL = "decimal"
-    INTEGER = "integer"
-    DOUBLE = "double"
-    BOOLEAN = "boolean"
-    DATE = "date"
-    TIMESTAMP = "timestamp"
-    ROW_NUMBER = "row number"
-    MONTH = "month"
-
-
-DECLARABLE = tuple(each for each in Type if each not in (Type.ROW_NUMBER, Type.MONTH))
-NUMERIC = (Type.DECIMAL, Type.INTEGER)
-"""The types that are exact numbers: those of a product's factors."""
-DATED = (Type.DATE, Type.TIMESTAMP)
-
-TAKES: dict[Type, str] = {
-    Type.IDENTIFIER: "text or integer",
-    Type.TEXT: "text; a number or boolean as it was sent",
-    Type.JSON: "anything, as compact JSON; text as it is",
-    Type.DECIMAL: "number or numeric text",
-    Type.INTEGER: "integral number or text; `2.0` is 2, `2.5` is rejected",
-    Type.DOUBLE: "number or numeric text",
-    Type.BOOLEAN: '`true`, `false`, `"true"`, `"false"`, 0 and 1',
-    Type.DATE: "ISO 8601 date or date-time",
-    Type.TIMESTAMP: "ISO 8601 date or date-time, `Z` or offset converted to UTC",
-    Type.ROW_NUMBER: "",
-    Type.MONTH: "`YYYY-MM`",
-}
-"""The JSON that each type takes, in words; for dates where no `formats` are declared."""
-
-_GLUE: dict[Type, str] = {
-    Type.IDENTIFIER: "string",
-    Type.TEXT: "string",
-    Type.JSON: "string",
-    Type.INTEGER: "bigint",
-    Type.DOUBLE: "double",
-    Type.BOOLEAN: "boolean",
-    Type.DATE: "date",
-    Type.TIMESTAMP: "timestamp",
-    Type.ROW_NUMBER: "int",
-    Type.MONTH: "string",
-}
-_ARROW: dict[Type, str] = {
-    Type.IDENTIFIER: "string",
-    Type.TEXT: "string",
-    Type.JSON: "string",
-    Type.INTEGER: "int64",
-    Type.DOUBLE: "double",
-    Type.BOOLEAN: "bool",
-    Type.DATE: "date32[day]",
-    Type.TIMESTAMP: "timestamp[ms]",
-    Type.ROW_NUMBER: "int32",
-    Type.MONTH: "string",
-}
-
-
-class Dates(Enum):
-    """A way to write a date. `epoch_…` are numbers or numeric text, counted from 1970-01-01 UTC."""
-
-    ISO = "iso"
-    EPOCH_SECONDS = "epoch_seconds"
-    EPOCH_MILLISECONDS = "epoch_milliseconds"
-    EPOCH_MICROSECONDS = "epoch_microseconds"
-    EPOCH_NANOSECONDS = "epoch_nanoseconds"
-    EPOCH_DAYS = "epoch_days"
-    DOTNET = "dotnet"
-    RFC2822 = "rfc2822"
-    YYYYMMDD = "yyyymmdd"
-
-
-@dataclass(frozen=True)
-class Strptime:
-    """A way to write a date that Python's `datetime.strptime` reads with `pattern`."""
-
-    pattern: str
-
-
-DateFormat = Dates | Strptime
-
-
-@dataclass(frozen=True)
-class FromDocument:
-    """The value at the first of `paths`, each from the document's root, that holds one.
-
-    Null, and a value in the column's `nulls`, count as none. Where there are several paths, one that meets something
-    else than the object or list it steps through holds none; where there is one, that rejects the document. What
-    another of the paths holds as well is an unnamed field.
-    """
-
-    paths: tuple[JsonPath, ...]
-
-
-@dataclass(frozen=True)
-class FromRecord:
-    """As `FromDocument`, from the root of the record that has the document at `Contract.at`. It has no `[]`."""
-
-    paths: tuple[JsonPath, ...]
-
-
-@dataclass(frozen=True)
-class RowNumber:
-    """The position among the elements that make rows of the table whose `rows` are `of`, within one document, from 1.
-
-    `of` is this table's own list of rows (None in contract.toml) or one that encloses it, without filters. Where the
-    table of an enclosing list filters its elements, one that it leaves out has no number (NULL); where no table has
-    that list, all its elements count. NULL in the row of a document without elements.
-
-    With the identity it is the key of its table: it goes on from one enclosing element to the next.
-    """
-
-    of: JsonPath
-
-
-@dataclass(frozen=True)
-class Product:
-    """The exact product of two columns of the same table, by their names; NULL where one of them is."""
-
-    factors: tuple[str, str]
-
-
-class Origin(Enum):
-    """What is not read at a path."""
-
-    EXTRA_FIELDS = "extra_fields"
-    """The fields that no column takes, as one JSON object keyed by JSON path: in the main table those of the document
-    and of its rows, and the lists that no table takes; in another those of its own rows."""
-    SOURCE_KEY = "source_key"
-    SOURCE_VERSION = "source_version"
-    SOURCE_MODIFIED_AT = "source_modified_at"
-    RECORD_NUMBER = "record_number"
-    MONTH = "month"
-
-
-Source = FromDocument | FromRecord | RowNumber | Product | Origin
-
-LINEAGE = (Origin.SOURCE_KEY, Origin.SOURCE_VERSION, Origin.SOURCE_MODIFIED_AT, Origin.RECORD_NUMBER)
-
-ORIGIN_TYPES: dict[Origin, Type] = {
-    Origin.EXTRA_FIELDS: Type.JSON,
-    Origin.SOURCE_KEY: Type.TEXT,
-    Origin.SOURCE_VERSION: Type.TEXT,
-    Origin.SOURCE_MODIFIED_AT: Type.TIMESTAMP,
-    Origin.RECORD_NUMBER: Type.INTEGER,
-    Origin.MONTH: Type.MONTH,
-}
-
-DESCRIPTIONS: dict[Origin | type[RowNumber], str] = {
-    Origin.EXTRA_FIELDS: "The fields that no column has, as one JSON object keyed by JSON path; NULL if none.",
-    Origin.SOURCE_KEY: "Which object the row came from.",
-    Origin.SOURCE_VERSION: "Which version of that object: its version id, else its ETag.",
-    Origin.SOURCE_MODIFIED_AT: "The object's last-modified time.",
-    Origin.RECORD_NUMBER: "The position of the document in its file, from 1.",
-    Origin.MONTH: "The partition key.",
-    RowNumber: "The number of the row within its document, from 1; NULL for a document without rows.",
-}
-"""The descriptions of columns that declare none."""
-
-
-@dataclass(frozen=True)
-class FixedDigits:
-    """The amount is the JSON number divided by 10 to the power of `digits`."""
-
-    digits: int
-
-
-@dataclass(frozen=True)
-class DivisorAt:
-    """The amount is the JSON number divided by the power of ten at `path`."""
-
-    path: JsonPath
-
-
-@dataclass(frozen=True)
-class DigitsAt:
-    """The amount is the JSON number divided by 10 to the power of the number at `path`."""
-
-    path: JsonPath
-
-
-@dataclass(frozen=True)
-class CurrencyAt:
-    """The amount is in minor units of the currency whose ISO 4217 code, in any case, is at `path`.
-
-    `currencies.MINOR_UNIT_DIGITS` has how many digits they are; a document with an unknown code is rejected.
-    """
-
-    path: JsonPath
-
-
-MinorUnits = FixedDigits | DivisorAt | DigitsAt | CurrencyAt
-
-
-@dataclass(frozen=True)
-class Nulls:
-    """JSON values that mean NULL. A text equals a text, a number an equal number (0 and 0.00), a boolean itself."""
-
-    texts: frozenset[str] = frozenset()
-    numbers: frozenset[Decimal] = frozenset()
-    booleans: frozenset[bool] = frozenset()
-
-    def __bool__(self) -> bool:
-        return bool(self.texts or self.numbers or self.booleans)
 
 
 @dataclass(frozen=True)
@@ -268,7 +56,7 @@ class Column:
     description: str = ""
     required: bool = False
     scale: int | None = None
-    nulls: Nulls = Nulls()
+    nulls: Nulls = NO_NULLS
     minor_units: MinorUnits | None = None
     formats: tuple[DateFormat, ...] = ()
     zone: str | None = None
@@ -276,12 +64,12 @@ class Column:
     @property
     def glue_type(self) -> str:
         """The column's type as Glue and Athena write it."""
-        return f"decimal({DECIMAL_PRECISION},{self.scale})" if self.type is Type.DECIMAL else _GLUE[self.type]
+        return f"decimal({DECIMAL_PRECISION},{self.scale})" if self.type is Type.DECIMAL else GLUE[self.type]
 
     @property
     def arrow_type(self) -> str:
         """The column's type as Arrow writes it (`str` of it); in the files, without the partition."""
-        return f"decimal64({DECIMAL_PRECISION}, {self.scale})" if self.type is Type.DECIMAL else _ARROW[self.type]
+        return f"decimal64({DECIMAL_PRECISION}, {self.scale})" if self.type is Type.DECIMAL else ARROW[self.type]
 
     @property
     def paths(self) -> tuple[JsonPath, ...]:
@@ -475,6 +263,15 @@ class Contract:
     def counts(self, rows: RowNumber) -> Table | None:
         """Return the table that counts the elements that a row number tells: the first whose rows they make."""
         return next((table for table in self.tables if table.rows and table.rows.plain == rows.of), None)
+
+    @cached_property
+    def named_keys(self) -> frozenset[tuple[str, ...]]:
+        """What columns' paths in the document begin with, of one key and more, before the first bracket."""
+        keys: set[tuple[str, ...]] = set()
+        for _, column in self.columns():
+            for path in column.paths:
+                keys.update(path.first_keys[: i + 1] for i in range(len(path.first_keys)))
+        return frozenset(keys)
 
     def columns(self) -> Iterator[tuple[Table, Column]]:
         """Yield the columns of all tables."""

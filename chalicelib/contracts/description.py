@@ -4,18 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chalicelib.contracts.contract import (
-    Column,
-    CurrencyAt,
-    Dates,
-    DivisorAt,
-    FixedDigits,
-    FromDocument,
-    FromRecord,
-    Origin,
-    Product,
-    RowNumber,
-)
+from chalicelib.contracts.contract import Column
+from chalicelib.contracts.sources import FromDocument, FromRecord, Origin, Product, RowNumber
+from chalicelib.contracts.values import CurrencyAt, Dates, DivisorAt, FixedDigits
 
 
 def origin_of(column: Column) -> str:

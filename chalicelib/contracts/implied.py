@@ -5,20 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chalicelib.contracts.checks import Draft
-from chalicelib.contracts.contract import (
-    DESCRIPTIONS,
-    LINEAGE,
-    MAX_SCALE,
-    ORIGIN_TYPES,
-    Column,
-    Contract,
-    Origin,
-    Product,
-    RowNumber,
-    Table,
-    Type,
-    in_order,
-)
+from chalicelib.contracts.column_types import MAX_SCALE, Type
+from chalicelib.contracts.contract import Column, Contract, Table, in_order
+from chalicelib.contracts.sources import DESCRIPTIONS, LINEAGE, ORIGIN_TYPES, Origin, Product, RowNumber
 
 MONTH = "month"
 """The partition of a table that declares none, where the main table declares none either."""
@@ -93,19 +82,19 @@ def _other(table: Table, main: Table, partition: str, draft: Draft) -> Table:
     columns = list(table.columns)
     names: list[str] = []
     for name in (*main.identity, *([main.version] if main.version else [])):
-        wanted = next((column for column in main.columns if column.name == name), None)
-        same = [column.name for column in columns if wanted and _same(column, wanted)]
+        of_main = next((column for column in main.columns if column.name == name), None)
+        same = [column.name for column in columns if of_main and _same(column, of_main)]
         names.append(name if name in same or not same else same[0])
-        if wanted and not same:
-            columns.insert(len(names) - 1, wanted)
+        if of_main and not same:
+            columns.insert(len(names) - 1, of_main)
     identity, version = names[: len(main.identity)], names[len(main.identity) :]
     table = _named_once(table, columns, draft)
     return replace(table, identity=tuple(identity), version=version[0] if version else None)
 
 
-def _same(column: Column, wanted: Column) -> bool:
+def _same(column: Column, of_main: Column) -> bool:
     """Tell whether a column has the same values as one of the main table."""
-    return replace(column, name=wanted.name, description=wanted.description, required=wanted.required) == wanted
+    return replace(column, name=of_main.name, description=of_main.description, required=of_main.required) == of_main
 
 
 def _scaled(table: Table) -> Table:

@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
 
-from chalicelib.contracts.contract import Column, Contract, FixedDigits, FromDocument, FromRecord, RowList, Table
+from chalicelib.contracts.contract import Column, Contract, RowList, Table
 from chalicelib.contracts.paths import Index, JsonPath, Key, Where
 from chalicelib.contracts.schema_values import (
     Schema,
@@ -37,6 +37,8 @@ from chalicelib.contracts.schema_values import (
     number,
     value_schema,
 )
+from chalicelib.contracts.sources import FromDocument, FromRecord
+from chalicelib.contracts.values import FixedDigits
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

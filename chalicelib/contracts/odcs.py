@@ -13,18 +13,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from chalicelib.contracts.contract import (
-    TAKES,
-    Column,
-    Contract,
-    FromDocument,
-    FromRecord,
-    Origin,
-    Product,
-    RowNumber,
-    Table,
-    Type,
-)
+from chalicelib.contracts.column_types import TAKES, Type
+from chalicelib.contracts.contract import Column, Contract, Table
+from chalicelib.contracts.sources import FromDocument, FromRecord, Origin, Product, RowNumber
 
 API_VERSION = "v3.1.0"
 VERSION = "1.0.0"

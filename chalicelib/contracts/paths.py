@@ -19,6 +19,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
+from itertools import takewhile
 
 MOST_STEPS = 100
 
@@ -86,6 +87,10 @@ class JsonPath:
     steps: tuple[Step, ...]
 
     def __str__(self) -> str:
+        return self._written
+
+    @cached_property
+    def _written(self) -> str:
         return "".join(_text(step) for step in self.steps).removeprefix(".")
 
     @cached_property
@@ -124,6 +129,12 @@ class JsonPath:
                 if not (isinstance(step, Where) and isinstance(after, Each))
             )
         )
+
+    @cached_property
+    def first_keys(self) -> tuple[str, ...]:
+        """The names of the steps before the first bracket."""
+        steps = takewhile(lambda step: isinstance(step, Key), self.steps)
+        return tuple(step.name for step in steps if isinstance(step, Key))
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -7,19 +7,9 @@ from decimal import Decimal
 from itertools import zip_longest
 from typing import Any
 
-from chalicelib.contracts.contract import (
-    DECIMAL_PRECISION,
-    TAKES,
-    Column,
-    CurrencyAt,
-    DateFormat,
-    Dates,
-    DigitsAt,
-    DivisorAt,
-    FixedDigits,
-    Nulls,
-    Type,
-)
+from chalicelib.contracts.column_types import DECIMAL_PRECISION, TAKES, Type
+from chalicelib.contracts.contract import Column
+from chalicelib.contracts.values import CurrencyAt, DateFormat, Dates, DigitsAt, DivisorAt, FixedDigits, Nulls
 
 Schema = dict[str, Any]
 """A JSON Schema, or a part of one; the empty one takes anything."""

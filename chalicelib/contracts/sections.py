@@ -160,11 +160,11 @@ class Section:
                 self.faults.add((*self.at, *at), f"is {kind(each)}: {remedy}")
         return texts
 
-    def _typed(self, key: str, wanted: Callable[..., T], remedy: str) -> T | None:
+    def _typed(self, key: str, expected: Callable[..., T], remedy: str) -> T | None:
         value: Any = self.values.get(key)
         if key not in self.values:
             return None
-        if type(value) is not wanted:
+        if type(value) is not expected:
             self.add(key, f"is {kind(value)}: {remedy}")
             return None
         typed: T = value

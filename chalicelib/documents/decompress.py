@@ -53,12 +53,12 @@ class Source:
     def __init__(self, stream: ByteStream, max_decompressed_bytes: int) -> None:
         self.position = 0
         self._limit = max_decompressed_bytes
-        rewound = _Rewound(stream)
-        self.compressed = rewound.head.startswith(_GZIP)
-        _reject_other_formats(rewound.head)
-        self._stream: ByteStream = rewound
+        self._rewound = _Rewound(stream)
+        self.compressed = self._rewound.head.startswith(_GZIP)
+        _reject_other_formats(self._rewound.head)
+        self._stream: ByteStream = self._rewound
         if self.compressed:
-            self._stream = cast(ByteStream, gzip.GzipFile(fileobj=io.BufferedReader(rewound), mode="rb"))
+            self._stream = cast(ByteStream, gzip.GzipFile(fileobj=io.BufferedReader(self._rewound), mode="rb"))
         self._first: bytes | None = self._without_bom()
 
     def read(self, size: int, /) -> bytes:
@@ -86,13 +86,15 @@ class Source:
         try:
             return self._stream.read(size)
         except EOFError:
-            raise UnreadableFile("the gzip file is truncated: send it again", self.position) from None
+            reason = "the gzip file is truncated, its compressed data end too early: send it again"
+            raise UnreadableFile(reason, self._rewound.position) from None
         except (gzip.BadGzipFile, zlib.error) as problem:
-            raise UnreadableFile(f"the gzip file is damaged ({problem}): send it again", self.position) from None
+            reason = f"the gzip file is damaged, in its compressed data ({problem}): send it again"
+            raise UnreadableFile(reason, self._rewound.position) from None
 
 
 class _Rewound(io.RawIOBase):
-    """A stream whose first bytes are known (`head`) and can still be read."""
+    """A stream whose first bytes are known (`head`) and can still be read. `position` counts the bytes that were."""
 
     def __init__(self, stream: ByteStream) -> None:
         super().__init__()
@@ -102,6 +104,7 @@ class _Rewound(io.RawIOBase):
             head += more
         self.head = head
         self._unread = head
+        self.position = 0
 
     def readable(self) -> bool:
         return True
@@ -109,8 +112,10 @@ class _Rewound(io.RawIOBase):
     def read(self, size: int = -1, /) -> bytes:
         if self._unread:
             data, self._unread = self._unread[:size], self._unread[size:]
-            return data
-        return self._stream.read(size)
+        else:
+            data = self._stream.read(size)
+        self.position += len(data)
+        return data
 
     def readinto(self, target: bytearray | memoryview, /) -> int:  # type: ignore[override]
         data = self.read(len(target))

@@ -25,10 +25,13 @@ from chalicelib.documents.path_tree import KeyPath
 from chalicelib.documents.value_reader import SPOOL_FACTOR, ValueReader, several
 from chalicelib.errors import UnreadableFile
 
-__all__ = ["CHUNK_BYTES", "MAX_BATCH_RECORDS", "SPOOL_FACTOR", "Batch", "Raw", "Records"]
+__all__ = ["CHUNK_BYTES", "LEAST_CHUNK_BYTES", "MAX_BATCH_RECORDS", "SPOOL_FACTOR", "Batch", "Raw", "Records"]
 
 CHUNK_BYTES = 1536 * 1024
 """How much is split at a time: large enough to amortise each call, small enough for caches and a Lambda of 512 MB."""
+
+LEAST_CHUNK_BYTES = 512 * 1024
+"""How much is split at a time where documents make much of each byte."""
 
 HEAD_BYTES = 64 * 1024
 HEAD_LINES = 4

@@ -166,12 +166,12 @@ class ValueReader:
             return
         scanner = ValueScanner()
         try:
-            end = None
-            while end is None and (buffer.pos < len(buffer.text) or buffer.more()):
-                end = scanner.feed(buffer.text[buffer.pos :])
-                buffer.pos = len(buffer.text) if end is None else buffer.pos + end
-            if end is None:
-                scanner.feed(b"", last=True)
+            while buffer.pos < len(buffer.text) or buffer.more():
+                length = self._scanned(scanner, 0)
+                buffer.pos = len(buffer.text) if length is None else buffer.pos + length
+                if length is not None:
+                    return
+            scanner.feed(b"", last=True)
         except MalformedJson as problem:
             raise UnreadableFile(f"not JSON: {problem.reason}", start + problem.offset) from None
 

@@ -7,6 +7,7 @@ import contextlib
 import gzip
 import json
 import os
+import shlex
 import shutil
 import sys
 import tempfile
@@ -25,6 +26,7 @@ from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.errors import ContractError, EtlError, UnreadableFile, shown
 from chalicelib.file_names import FileNames, is_of
 from chalicelib.flatten.flattener import Lineage
+from chalicelib.help_text import examples
 from chalicelib.settings import Settings
 from chalicelib.writing.convert import Limits, convert
 from chalicelib.writing.folder import Folder
@@ -42,27 +44,14 @@ def main(arguments: list[str] | None = None, contract: Contract | None = None) -
     0: the file was read, and something was loaded, or it holds no orders. 1: it could not be read, or nothing of it
     was loaded. 2: wrong usage, or a contract that contradicts itself.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m chalicelib.flatten",
-        description="Flatten a file of nested JSON documents into the Parquet files of a contract's tables.",
-    )
-    parser.add_argument("input", metavar="INPUT", help="a JSON file in any of the input forms, or - for standard input")
-    parser.add_argument("-o", "--output", metavar="OUTDIR", required=True, type=Path, help="where the files go")
-    parser.add_argument(
-        "--contract",
-        metavar="NAME|FILE",
-        help=f"the contract: one that is deployed, or a contract.toml (default: the only one, else {registry.DEFAULT})",
-    )
-    parser.add_argument(
-        "--rejects", metavar="FILE", type=Path, help="where rejected records go (gzip if it ends in .gz)"
-    )
-    options = parser.parse_args(arguments)
+    usage = parser()
+    options = usage.parse_args(arguments)
     if not options.input or str(options.output) == ".":
-        parser.error("INPUT and OUTDIR are names of a file and of a folder of its own")
+        usage.error("INPUT and OUTDIR are names of a file and of a folder of its own")
     if str(options.rejects) == "-":
-        parser.error("--rejects - names no file: standard output has the summary; give a file")
+        usage.error("--rejects - names no file: standard output has the summary; give a file")
     if options.rejects is not None and _same_file(options.input, options.rejects):
-        parser.error("--rejects names INPUT itself, which would be overwritten: give another file")
+        usage.error("--rejects names INPUT itself, which would be overwritten: give another file")
     try:
         summary = flatten_file(
             options.input, options.output, options.rejects, contract or registry.contract(options.contract)
@@ -78,6 +67,37 @@ def main(arguments: list[str] | None = None, contract: Contract | None = None) -
         return 130
     print(json.dumps(summary))
     return 1 if summary["orders_rejected"] and not summary["orders_loaded"] else 0
+
+
+def _hint_at_contract(source: str, contract: Contract) -> None:
+    folder = "" if contract.folder is None else f" ({shown(os.path.relpath(contract.folder), 200)})"
+    proposed = "" if source == "-" else f", and python -m chalicelib.propose {shlex.quote(source)} proposes one"
+    print(
+        f"they were read by the contract {contract.name}{folder}: --contract NAME|FILE takes another{proposed}",
+        file=sys.stderr,
+    )
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
+    made = argparse.ArgumentParser(
+        prog="python -m chalicelib.flatten",
+        description="Flatten a file of nested JSON documents into the Parquet files of a contract's tables. Exit "
+        "status: 0 loaded, 1 not read or nothing loaded, 2 wrong usage or a contract with faults.",
+        **examples(
+            "python -m chalicelib.flatten sample_data/orders_ugly.ndjson -o out --rejects rejected.ndjson",
+            "python -m chalicelib.flatten my_orders.json -o out --contract my_orders/contract.toml",
+        ),
+    )
+    made.add_argument("input", metavar="INPUT", help="a JSON file in any of the input forms, or - for standard input")
+    made.add_argument("-o", "--output", metavar="OUTDIR", required=True, type=Path, help="where the files go")
+    made.add_argument(
+        "--contract",
+        metavar="NAME|FILE",
+        help=f"the contract: one that is deployed, or a contract.toml (default: the only one, else {registry.DEFAULT})",
+    )
+    made.add_argument("--rejects", metavar="FILE", type=Path, help="where rejected records go (gzip if it ends in .gz)")
+    return made
 
 
 def flatten_file(source: str, output: Path, rejects: Path | None, contract: Contract) -> dict[str, Any]:
@@ -120,6 +140,8 @@ def flatten_file(source: str, output: Path, rejects: Path | None, contract: Cont
     if reasons:
         print(*(f"  {reason}" for reason in reasons), sep="\n", file=sys.stderr)
     _hint_at_rejects(counts, rejects)
+    if counts.orders_rejected and not counts.orders_loaded:
+        _hint_at_contract(source, contract)
     main = _folders(contract)[contract.main]
     files = sum(file.startswith(main) for file in writer.files)
     return {**asdict(counts), "files": files, "tables": converted.rows}

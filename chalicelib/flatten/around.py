@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any
 
-from chalicelib.contracts.contract import Contract, FromRecord
+from chalicelib.contracts.contract import Contract
 from chalicelib.contracts.paths import Key, Step
+from chalicelib.contracts.sources import FromRecord
 from chalicelib.flatten.diagnosis import no_document
 from chalicelib.flatten.follow import follow
 from chalicelib.flatten.json_text import RejectedDocument, below, parsed

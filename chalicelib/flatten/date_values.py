@@ -9,7 +9,7 @@ from decimal import ROUND_FLOOR, Context
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from chalicelib.contracts.contract import DateFormat, Dates, Strptime
+from chalicelib.contracts.values import DateFormat, Dates, Strptime
 from chalicelib.errors import shown
 from chalicelib.flatten.scalars import InvalidValue, NumberText, exact, kind, numeric
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from chalicelib.contracts.contract import Contract, Origin, Type
+from chalicelib.contracts.column_types import Type
+from chalicelib.contracts.contract import Contract
+from chalicelib.contracts.sources import Origin
 from chalicelib.flatten import columns, date_values
 from chalicelib.flatten.columns import Int64s
 from chalicelib.flatten.table_rows import Made, TableColumns

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from itertools import islice
 from typing import Any
 
 from chalicelib.contracts.contract import Column, Contract
-from chalicelib.contracts.paths import JsonPath, Key, Step
+from chalicelib.contracts.paths import JsonPath, Key
 from chalicelib.errors import shown
 
-Steps = tuple[Step, ...]
+Keys = tuple[str, ...]
 
 _MOST_NAMED = 5
 """How many of a document's keys a reason names."""
@@ -31,8 +31,7 @@ def absence(element: Any, column: Column, contract: Contract, path: JsonPath) ->
     if not element:
         return f"{reason}, and this object is empty"
     reason += f"; its key{'s are' if len(element) > 1 else ' is'} {_named(list(element))}"
-    named = [each.steps for _, each_column in contract.columns() for each in each_column.paths]
-    if hint := _hint_at_array(element, contract.at, contract, named):
+    if hint := _hint_at_array(element, contract.at, contract, contract.named_keys):
         return f"{reason}; {hint}"
     if all(isinstance(value, dict) for value in element.values()):
         if len(element) == 1:
@@ -43,18 +42,19 @@ def absence(element: Any, column: Column, contract: Contract, path: JsonPath) ->
 
 def no_document(record: Any, contract: Contract) -> str:
     """Say that a record has nothing at the contract's `at`, and what it holds instead."""
-    hint = _hint_at_array(record, None, contract, []) if isinstance(record, dict) else ""
+    hint = _hint_at_array(record, None, contract, frozenset()) if isinstance(record, dict) else ""
     return f"missing: the contract has the document there{'; ' if hint else ''}{hint}"
 
 
-def _hint_at_array(value: dict[str, Any], at: JsonPath | None, contract: Contract, named: list[Steps]) -> str:
-    """Say where in `value`, which lies at `at` in its record, an array of objects is that no path of `named` leads to.
+def _hint_at_array(value: dict[str, Any], at: JsonPath | None, contract: Contract, named: Set[Keys]) -> str:
+    """Say where in `value`, which lies at `at` in its record, an array of objects is that is not among `named`.
 
     Returns nothing where there is none.
     """
-    steps, count = next(_arrays_of_objects(value, named), ((), 0))
-    if not steps:
+    keys, count = next(_arrays_of_objects(value, named), ((), 0))
+    if not keys:
         return ""
+    steps = tuple(map(Key, keys))
     path = JsonPath((*(at.steps if at else ()), *steps))
     holds = f"its key {_path_shown(JsonPath(steps))!r} holds an array of {count} object{'s' if count > 1 else ''}"
     if path in contract.records:
@@ -64,19 +64,19 @@ def _hint_at_array(value: dict[str, Any], at: JsonPath | None, contract: Contrac
     return f"{holds}: name it in records"
 
 
-def _arrays_of_objects(value: dict[str, Any], named: list[Steps]) -> Iterator[tuple[Steps, int]]:
+def _arrays_of_objects(value: dict[str, Any], named: Set[Keys]) -> Iterator[tuple[Keys, int]]:
     """Yield the paths of keys to arrays of objects, the shortest first, and how many objects they hold.
 
     Of a large object it is a part that is looked at.
     """
-    objects: list[tuple[Steps, dict[str, Any]]] = [((), value)]
+    objects: list[tuple[Keys, dict[str, Any]]] = [((), value)]
     for above, each in objects:
         for key, member in islice(each.items(), _MOST_LOOKED_AT):
-            steps = (*above, Key(key))
-            if isinstance(member, dict) and len(steps) < _MOST_KEYS_DEEP and len(objects) < _MOST_LOOKED_AT:
-                objects.append((steps, member))
-            elif _is_array_of_objects(member) and not any(path[: len(steps)] == steps for path in named):
-                yield steps, len(member)
+            if isinstance(member, dict):
+                if len(above) + 1 < _MOST_KEYS_DEEP and len(objects) < _MOST_LOOKED_AT:
+                    objects.append(((*above, key), member))
+            elif isinstance(member, list) and (*above, key) not in named and _holds_objects(member):
+                yield (*above, key), len(member)
 
 
 def _path_shown(path: JsonPath) -> str:
@@ -97,5 +97,5 @@ def _named(keys: list[str]) -> str:
     return f"{few} and {len(keys) - _MOST_NAMED} more" if len(keys) > _MOST_NAMED else few
 
 
-def _is_array_of_objects(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
+def _holds_objects(array: list[Any]) -> bool:
+    return bool(array) and all(isinstance(each, dict) for each in array)

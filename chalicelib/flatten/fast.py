@@ -14,17 +14,10 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from chalicelib.contracts.contract import (
-    Column,
-    Contract,
-    FixedDigits,
-    FromDocument,
-    FromRecord,
-    Product,
-    RowNumber,
-    Table,
-)
+from chalicelib.contracts.contract import Column, Contract, Table
 from chalicelib.contracts.paths import JsonPath
+from chalicelib.contracts.sources import FromDocument, FromRecord, Product, RowNumber
+from chalicelib.contracts.values import FixedDigits
 from chalicelib.flatten import columns, date_values, values
 from chalicelib.flatten.columns import Bools
 from chalicelib.flatten.decoded import Decoded, dates_of

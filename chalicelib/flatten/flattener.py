@@ -7,16 +7,16 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import takewhile
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from chalicelib.contracts.contract import MONTHS_AHEAD, Contract, Origin, Table
-from chalicelib.contracts.paths import Key, Step
+from chalicelib.contracts.contract import MONTHS_AHEAD, Contract, Table
+from chalicelib.contracts.paths import JsonPath
+from chalicelib.contracts.sources import Origin
 from chalicelib.documents.decompress import ByteStream, Source
-from chalicelib.documents.records import Batch, Raw, Records
+from chalicelib.documents.records import CHUNK_BYTES, LEAST_CHUNK_BYTES, Batch, Raw, Records
 from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.flatten import columns
 from chalicelib.flatten.decoded import Decoded
@@ -227,16 +227,19 @@ def _halves(batch: Batch) -> Iterator[Batch]:
 
 
 def records_of(stream: ByteStream, max_record_bytes: int, max_decompressed_bytes: int, contract: Contract) -> Records:
-    """Return the records of a byte stream in any of the input forms, to be laid out as `contract` says."""
+    """Return the records of a byte stream in any of the input forms, to be laid out as `contract` says.
+
+    The more tables a chunk's documents make rows of, the more memory these take, so that the smaller it is.
+    """
     at = contract.at.steps if contract.at else ()
+    chunk_bytes = max(LEAST_CHUNK_BYTES, 2 * CHUNK_BYTES // (1 + len(contract.tables)))
     return Records(
         Source(stream, max_decompressed_bytes),
         max_record_bytes=max_record_bytes,
+        chunk_bytes=chunk_bytes,
         records=[path.keys for path in contract.records],
-        identity=[[_keys((*at, *path.steps)) for path in contract.main[name].paths] for name in contract.identity],
+        identity=[
+            [JsonPath((*at, *path.steps)).first_keys for path in contract.main[name].paths]
+            for name in contract.identity
+        ],
     )
-
-
-def _keys(steps: Sequence[Step]) -> tuple[str, ...]:
-    """Return the keys that steps begin with: to the list that an identity is in, where they go on with a bracket."""
-    return tuple(step.name for step in takewhile(lambda step: isinstance(step, Key), steps) if isinstance(step, Key))

@@ -13,7 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 
-from chalicelib.contracts.contract import Column, Contract, FromDocument, FromRecord, Table, Type
+from chalicelib.contracts.column_types import Type
+from chalicelib.contracts.contract import Column, Contract, Table
+from chalicelib.contracts.sources import FromDocument, FromRecord
 from chalicelib.errors import shown
 
 MOST_LISTED = 20

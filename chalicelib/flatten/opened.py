@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from chalicelib.contracts.contract import Contract, FromRecord
+from chalicelib.contracts.contract import Contract
 from chalicelib.contracts.paths import Key
+from chalicelib.contracts.sources import FromRecord
 from chalicelib.flatten.columns import Bools
 from chalicelib.flatten.plan import Plan, Steps, paths_of
 from chalicelib.flatten.plan_values import PlanValues

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from chalicelib.contracts.contract import Column, Contract, FromDocument, FromRecord, RowList
+from chalicelib.contracts.contract import Column, Contract, RowList
 from chalicelib.contracts.paths import Index, JsonPath, Key, Where
+from chalicelib.contracts.sources import FromDocument, FromRecord
 from chalicelib.flatten import unnamed
 from chalicelib.flatten.follow import generic_path
 from chalicelib.flatten.json_text import below

@@ -6,23 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from chalicelib.contracts.contract import (
-    MONTHS_AHEAD,
-    Column,
-    Contract,
-    CurrencyAt,
-    DigitsAt,
-    DivisorAt,
-    FixedDigits,
-    FromDocument,
-    FromRecord,
-    MinorUnits,
-    Product,
-    Table,
-    Type,
-)
+from chalicelib.contracts.column_types import Type
+from chalicelib.contracts.contract import MONTHS_AHEAD, Column, Contract, Table
 from chalicelib.contracts.currencies import MINOR_UNIT_DIGITS
 from chalicelib.contracts.paths import Key
+from chalicelib.contracts.sources import FromDocument, FromRecord, Product
+from chalicelib.contracts.values import CurrencyAt, DigitsAt, DivisorAt, FixedDigits, MinorUnits
 from chalicelib.errors import shown
 from chalicelib.flatten import date_values, values
 from chalicelib.flatten.diagnosis import absence

@@ -6,7 +6,9 @@ from functools import cache
 
 import pyarrow as pa
 
-from chalicelib.contracts.contract import DECIMAL_PRECISION, Column, Origin, Table, Type
+from chalicelib.contracts.column_types import DECIMAL_PRECISION, Type
+from chalicelib.contracts.contract import Column, Table
+from chalicelib.contracts.sources import Origin
 
 _TYPES: dict[Type, pa.DataType] = {
     Type.IDENTIFIER: pa.string(),

@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from chalicelib.contracts.contract import Column, Dates, Nulls, Type
+from chalicelib.contracts.column_types import Type
+from chalicelib.contracts.contract import Column
+from chalicelib.contracts.values import Dates, Nulls
 from chalicelib.flatten import columns, date_values, values
 from chalicelib.flatten.columns import Bools, Int64s
 from chalicelib.flatten.json_text import RejectedDocument, compact, parsed
@@ -144,6 +146,13 @@ class SpanColumns:
         pointers = (self._text.ctypes.data, both[0].ctypes.data, both[1].ctypes.data, certain.ctypes.data)
         return ValuesStruct(*pointers, len(certain)), certain, both
 
+    def _scalars(self, spans: Spans, certain: Bools, fine: Bools) -> Iterator[tuple[int, Any]]:
+        """Do as `_one_by_one` does, but clear `fine` for objects and arrays, which are no scalars."""
+        first = self._text[np.maximum(spans.starts, 0)]
+        is_nested = ~certain & (spans.starts >= 0) & ((first == _OBJECT) | (first == _ARRAY))
+        fine &= ~is_nested
+        return self._one_by_one(spans, certain | is_nested, fine)
+
     def _one_by_one(self, spans: Spans, certain: Bools, fine: Bools) -> Iterator[tuple[int, Any]]:
         """Return the values that compiled code was not certain of, with their positions."""
         for i in np.flatnonzero(~certain).tolist():
@@ -175,7 +184,7 @@ class SpanColumns:
         valid = spans.starts >= 0
         shifts = np.ascontiguousarray(np.broadcast_to(np.asarray(shift, dtype=np.int64), len(valid)))
         units, certain = self._units(spans, shifts, _PARTS_OF_NOISE, unit_noise)
-        for i, value in self._one_by_one(spans, certain, fine):
+        for i, value in self._scalars(spans, certain, fine):
             try:
                 units[i] = read(value, i) if by_element else read(value)
             except InvalidValue:
@@ -186,7 +195,7 @@ class SpanColumns:
         struct, certain, _held = self._values(spans)
         doubles = np.empty(len(certain), dtype=np.float64)
         self._library.read_doubles(ctypes.byref(struct), doubles.ctypes.data)
-        for i, value in self._one_by_one(spans, certain, fine):
+        for i, value in self._scalars(spans, certain, fine):
             try:
                 doubles[i] = values.double(value)
             except InvalidValue:

@@ -9,18 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from chalicelib.contracts.contract import (
-    Column,
-    Contract,
-    FromDocument,
-    FromRecord,
-    Origin,
-    Product,
-    RowList,
-    RowNumber,
-    Table,
-    Type,
-)
+from chalicelib.contracts.column_types import Type
+from chalicelib.contracts.contract import Column, Contract, RowList, Table
+from chalicelib.contracts.sources import FromDocument, FromRecord, Origin, Product, RowNumber
 from chalicelib.flatten import date_values, values
 from chalicelib.flatten.around import AroundDocument
 from chalicelib.flatten.follow import follow, holds

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from chalicelib.contracts.contract import Contract, Origin, Table
+from chalicelib.contracts.contract import Contract, Table
+from chalicelib.contracts.sources import Origin
 from chalicelib.flatten import columns, values
 from chalicelib.flatten.columns import Bools, Int64s
 from chalicelib.flatten.strict import keeps_unnamed

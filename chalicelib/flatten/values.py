@@ -12,7 +12,9 @@ from collections.abc import Callable
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
-from chalicelib.contracts.contract import DECIMAL_PRECISION, Column, Nulls, Type
+from chalicelib.contracts.column_types import DECIMAL_PRECISION, Type
+from chalicelib.contracts.contract import Column
+from chalicelib.contracts.values import Nulls
 from chalicelib.errors import shown
 from chalicelib.flatten import date_values
 from chalicelib.flatten.scalars import InvalidValue, NumberText, exact, kind, numeric

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from chalicelib.contracts.contract import Contract, RowList, RowNumber, Table
+from chalicelib.contracts.contract import Contract, RowList, Table
+from chalicelib.contracts.sources import RowNumber
 from chalicelib.flatten.columns import Bools, Int64s
 from chalicelib.flatten.plan import Plan, PlanNode, list_node, paths_of
 from chalicelib.flatten.plan_values import PlanValues

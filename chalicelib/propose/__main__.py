@@ -16,6 +16,7 @@ from chalicelib.contracts.contract import Contract
 from chalicelib.contracts.names import name_fault
 from chalicelib.contracts.reading import FILE_NAME, as_name, read_text
 from chalicelib.errors import EtlError, UnreadableFile, shown
+from chalicelib.help_text import examples
 from chalicelib.propose import contract_text, json_schema, made_up, saved_queries, trial
 from chalicelib.propose.counting import counted
 from chalicelib.propose.json_values import decode
@@ -40,25 +41,12 @@ def main(arguments: list[str] | None = None) -> int:
     0: the contract reads every document of the sample. 1: the file cannot be read, or some of it cannot be expressed,
     which standard error says; a contract is written where one reads the documents at all. 2: wrong usage.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m chalicelib.propose",
-        description="Propose a contract from a file of JSON documents: every document is read, no value is kept.",
-    )
-    parser.add_argument("input", metavar="INPUT", help="a JSON file in any of the input forms, or - for standard input")
-    parser.add_argument(
-        "-o",
-        "--output",
-        metavar="FILE",
-        type=Path,
-        help=f"where the contract goes; beside a file named {FILE_NAME}, sample.json and queries/ are written too",
-    )
-    parser.add_argument("--name", metavar="NAME", help="the contract's name; that of INPUT unless given")
-    parser.add_argument("--schema", action="store_true", help="INPUT is a JSON Schema of the documents")
-    options = parser.parse_args(arguments)
+    usage = parser()
+    options = usage.parse_args(arguments)
     if options.name is not None and (fault := name_fault(options.name)):
-        parser.error(f"--name {shown(options.name)}: {fault}")
+        usage.error(f"--name {shown(options.name)}: {fault}")
     if options.output is not None and options.output.is_dir():
-        parser.error(f"-o {shown(options.output)} is a folder: give the contract's file, such as {FILE_NAME} in it")
+        usage.error(f"-o {shown(options.output)} is a folder: give the contract's file, such as {FILE_NAME} in it")
     name = options.name or name_of(options.input)
     try:
         return _propose(options.input, name, options.output, is_schema=options.schema)
@@ -68,6 +56,30 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted: nothing was written", file=sys.stderr)
         return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
+    made = argparse.ArgumentParser(
+        prog="python -m chalicelib.propose",
+        description="Propose a contract from a file of JSON documents: every document is read, no value is kept. Exit "
+        "status: 0 where the contract reads every document, 1 where it does not, 2 wrong usage.",
+        **examples(
+            "python -m chalicelib.propose my_orders.json -o my_orders/contract.toml",
+            "python -m chalicelib.propose order.schema.json --schema -o my_orders/contract.toml",
+        ),
+    )
+    made.add_argument("input", metavar="INPUT", help="a JSON file in any of the input forms, or - for standard input")
+    made.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=Path,
+        help=f"where the contract goes; beside a file named {FILE_NAME}, sample.json and queries/ are written too",
+    )
+    made.add_argument("--name", metavar="NAME", help="the contract's name; that of INPUT unless given")
+    made.add_argument("--schema", action="store_true", help="INPUT is a JSON Schema of the documents")
+    return made
 
 
 def _propose(source: str, name: str, output: Path | None, *, is_schema: bool) -> int:
@@ -124,8 +136,8 @@ def _proposal(
 
 
 def _say_how_to_go_on(p: Proposal) -> None:
-    columns = sum(not column.taken for table in p.tables if table.taken for column in table.columns)
-    lists = sum(not table.taken for table in p.tables)
+    columns = sum(not column.is_taken for table in p.tables if table.is_taken for column in table.columns)
+    lists = sum(not table.is_taken for table in p.tables)
     parts = [counted(count, noun) for count, noun in ((columns, "column"), (lists, "table")) if count]
     if parts:
         is_one = columns + lists == 1
@@ -186,7 +198,7 @@ def _say(p: Proposal) -> None:
         ("identity", ", ".join(p.identity)),
         ("date", p.date),
         ("version", p.version),
-        ("tables", ", ".join(table.name for table in p.tables if table.taken)),
+        ("tables", ", ".join(table.name for table in p.tables if table.is_taken)),
     ):
         reason = f" ({p.reasons[role]})" if role in p.reasons else ""
         if value and p.is_readable:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from chalicelib.propose.column_types import Typed
 from chalicelib.propose.counting import counted
 from chalicelib.propose.fields import Field, Scope
-from chalicelib.propose.profile import Node
+from chalicelib.propose.node import Node
+from chalicelib.propose.typed import Typed
 
 
 def of_column(each: Field, kind: Typed) -> str:

@@ -52,8 +52,8 @@ def _lines(p: Proposal) -> Iterator[str]:
 
 
 def _table(p: Proposal, table: Table) -> Iterator[str]:
-    mark = "" if table.taken else "# "
-    if not table.taken:
+    mark = "" if table.is_taken else "# "
+    if not table.is_taken:
         yield from _comment(f"To take this list, delete the leading # of the lines from [tables.{table.name}] on.")
     for comment in table.comments:
         yield from _comment(comment)
@@ -77,14 +77,14 @@ def _table(p: Proposal, table: Table) -> Iterator[str]:
 
 
 def _column(table: Table, column: Column, text: str, width: int) -> Iterator[str]:
-    taken = column.taken and table.taken
-    if column.look and taken:
+    is_active = column.is_taken and table.is_taken
+    if column.look and is_active:
         yield from _comment(f"LOOK at {column.name}: {column.look}.")
-    comment = _printable(column.comment + (f"; LOOK: {column.look}" if column.look and not taken else ""))
-    if not table.taken and not column.taken:
+    comment = _printable(column.comment + (f"; LOOK: {column.look}" if column.look and not is_active else ""))
+    if not table.is_taken and not column.is_taken:
         mark = "# # "
     else:
-        mark = "" if taken else "# "
+        mark = "" if is_active else "# "
     yield f"{mark}{text:<{width}}  # {comment}" if comment else f"{mark}{text}"
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from chalicelib.contracts.paths import quoted_key
-from chalicelib.propose import words
+from chalicelib.propose import role_names, words
 from chalicelib.propose.fields import Field, Kind, Scope
-from chalicelib.propose.profile import Node
+from chalicelib.propose.node import Node
 from chalicelib.propose.proposal import Column
 from chalicelib.propose.ranking import date_rank, distinct_values, is_unique, node_of
 
@@ -40,7 +40,9 @@ def no_date(columns: list[Column], documents: int, latest_year: int) -> tuple[st
     own = [c for c in dated if not is_of_party(c)]
     full = [c for c in dated if c.field and _dates(node_of(c), c.field) == documents]
     if not full:
-        best = min(own, key=lambda c: rank if (rank := date_rank(c, words.DATES)) is not None else 1000, default=None)
+        best = min(
+            own, key=lambda c: rank if (rank := date_rank(c, role_names.DATES)) is not None else 1000, default=None
+        )
         if best is None or best.field is None:
             return "no date is in every document", ""
         count = _dates(node_of(best), best.field)

@@ -14,8 +14,10 @@ from typing import Any
 
 from chalicelib.contracts.currencies import MINOR_UNIT_DIGITS
 from chalicelib.errors import shown
-from chalicelib.propose.profile import MOST_DEPTH, MOST_NODES, Dates, Node, Numbers, Profile
+from chalicelib.propose.node import Node
+from chalicelib.propose.profile import MOST_DEPTH, MOST_NODES, Profile
 from chalicelib.propose.scalars import DateShape
+from chalicelib.propose.value_counts import Dates, Numbers
 
 COUNT = 100
 """How many documents the profile seems to be of: enough to write shares as whole numbers."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.propose import scalars, words
+from chalicelib.propose import role_names, scalars, words
 from chalicelib.propose.json_values import decode
 
 MOST_DEPTH = 5
@@ -131,9 +131,9 @@ def _identity_key(value: dict[str, Any]) -> str | None:
     """Return the key that identifies an object, by the names of identities."""
     own = plain(value)
     candidates = [
-        (words.IDENTITIES.index(name), key)
+        (role_names.IDENTITIES.index(name), key)
         for key, each in (own.items() if isinstance(own, dict) else ())
-        if (name := " ".join(words.words(key))) in words.IDENTITIES and _is_id(words.words(key), each)
+        if (name := " ".join(words.words(key))) in role_names.IDENTITIES and _is_id(words.words(key), each)
     ]
     return min(candidates)[1] if candidates else None
 
@@ -201,7 +201,7 @@ def score(document: dict[str, Any]) -> float:
     is_weak = not any(_is_id(of, value[key]) and " ".join(of) not in _WEAK_IDENTITIES for key, of in split.items())
     lists = [elements for each in value.values() if (elements := _list(each))]
     has_lines = any(_is_line(element) for each in lists for element in each[:2])
-    named_lines = any(" ".join(split[key]) in words.LINES and _list(each) for key, each in value.items())
+    named_lines = any(" ".join(split[key]) in role_names.LINES and _list(each) for key, each in value.items())
     has_party = any(set(each) & words.PARTY for each in split.values())
     is_line = _is_line(value) and not lists
     return (
@@ -223,7 +223,10 @@ def _is_id(of: tuple[str, ...], value: Any) -> bool:
         isinstance(value, str | int)
         and not isinstance(value, bool)
         and value != ""
-        and (" ".join(of) in words.IDENTITIES or (bool(of) and of[-1] in ("id", "uuid") and not set(of) & words.PARTY))
+        and (
+            " ".join(of) in role_names.IDENTITIES
+            or (bool(of) and of[-1] in ("id", "uuid") and not set(of) & words.PARTY)
+        )
     )
 
 

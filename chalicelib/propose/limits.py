@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from chalicelib.propose import words
+from chalicelib.propose import role_names, words
 from chalicelib.propose.fields import Kind, Scope, is_link, is_map
-from chalicelib.propose.profile import Node
+from chalicelib.propose.node import Node
 
 
 def lines_out_of_reach(document: Scope) -> list[str]:
@@ -12,7 +12,7 @@ def lines_out_of_reach(document: Scope) -> list[str]:
     limits = []
     for key, node in document.element.children.items():
         of = words.words(key)
-        if " ".join(of) not in words.LINES and not set(of[-1:]) & {"lines", "items", "products"}:
+        if " ".join(of) not in role_names.LINES and not set(of[-1:]) & {"lines", "items", "products"}:
             continue
         if node.objects and is_link(node):
             limits.append(
@@ -39,7 +39,7 @@ def _are_ids(items: Node) -> bool:
 def _may_join(key: str) -> bool:
     """Tell whether a key is named as what identifies something, or as its parent."""
     of = words.words(key)
-    return words.is_identifier(of) or "parent" in of or " ".join(of) in words.IDENTITIES
+    return words.is_identifier(of) or "parent" in of or " ".join(of) in role_names.IDENTITIES
 
 
 def separate_records(document: Scope) -> list[str]:

@@ -12,7 +12,8 @@ from typing import Any
 
 from chalicelib.propose import words
 from chalicelib.propose.fields import is_map
-from chalicelib.propose.profile import NAME_KEYS, Node, Profile
+from chalicelib.propose.node import Node
+from chalicelib.propose.profile import NAME_KEYS, Profile
 from chalicelib.propose.proposal import Proposal
 
 DOCUMENTS = 3

@@ -35,9 +35,9 @@ class Names:
     def __init__(self, used: tuple[str, ...] = ()) -> None:
         self._used = set(used)
 
-    def name(self, *wanted: str) -> str:
-        """Return the first of the wanted names that is free, else the last with a number behind it."""
-        usable = [self._usable(each) for each in wanted]
+    def name(self, *spellings: str) -> str:
+        """Return the first of these spellings that is free, else the last with a number behind it."""
+        usable = [self._usable(each) for each in spellings]
         for each in usable:
             if each not in self._used:
                 self._used.add(each)

@@ -7,14 +7,14 @@ object with very many keys is a map keyed by id: its values are profiled togethe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
 from chalicelib.contracts.currencies import MINOR_UNIT_DIGITS
 from chalicelib.propose import scalars
-from chalicelib.propose.scalars import DateShape
+from chalicelib.propose.node import Node, nodes
+from chalicelib.propose.value_counts import Dates, Numbers
 
 MOST_NODES = 6_000
 """How many paths are profiled; keys beyond are counted as left out."""
@@ -23,307 +23,18 @@ MOST_KEYS = 300
 """An object with more different keys, most of them seldom there, is a map keyed by id."""
 OFTEN = 10
 """Of the keys of an object with too many, those are kept that are in one of so many objects."""
-MOST_DISTINCT = 64
 MOST_IDENTITIES = 20_000
 """For how many values of a path that may be the identity it is proven that they are distinct."""
 IDENTITY_PATHS = 40
 IDENTITY_DEPTH = 3
-MOST_KINDS = 12
-MOST_YEARS = 100
 LONGEST_KEY = 200
 MOST_NAMES = 40
 
-_INTEGER_64 = 2**63
 _NAME = re.compile(r"[a-z_][A-Za-z_.:\-]{0,48}", re.ASCII)
 """A name of a list of names and values that may be kept: no digits, spaces or capital first, as people have."""
 _IDENTITY_KEY = re.compile(r"(?i)(?:id|key|no|nr|num|number|code|ref|reference|name|oid|guid|ulid|pk|sk)$|^[SN]$")
 NAME_KEYS = ("key", "name", "Key", "Name")
 VALUE_KEYS = ("value", "values", "Value", "val", "stringValue", "string_value")
-
-
-_NUMBER_COUNTS = ("count", "fractions", "noisy", "zeros", "flags", "beyond_64_bit", "leading_zeros", "exponents")
-
-
-@dataclass(slots=True)
-class Numbers:
-    """Numbers of one path, JSON numbers or texts."""
-
-    count: int = 0
-    whole: int = 0
-    decimals: int = 0
-    fractions: int = 0
-    noisy: int = 0
-    zeros: int = 0
-    flags: int = 0
-    """How many are 0 or 1."""
-    beyond_64_bit: int = 0
-    leading_zeros: int = 0
-    exponents: int = 0
-
-    def add(self, number: int | Decimal, text: str = "") -> None:
-        """Count one finite number; `text` is how it was written where it was a text."""
-        length = scalars.digits(number)
-        self.count += 1
-        self.whole = max(self.whole, length.whole)
-        self.decimals = max(self.decimals, length.decimals)
-        self.fractions += length.decimals > 0
-        self.noisy += length.noisy
-        self.zeros += not number
-        self.flags += number == 0 or number == 1
-        self.beyond_64_bit += not -_INTEGER_64 < number < _INTEGER_64
-        self.leading_zeros += len(text) > 1 and text[0] == "0" and text[1].isdigit()
-        self.exponents += "e" in text or "E" in text
-
-    def merge(self, other: Numbers) -> None:
-        """Add another's counts."""
-        self.whole, self.decimals = max(self.whole, other.whole), max(self.decimals, other.decimals)
-        for name in _NUMBER_COUNTS:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-
-
-def orders_of(name: str) -> tuple[str, ...]:
-    """Return the formats that an ambiguous one may be, month first and day first; nothing for any other."""
-    if not name.startswith("ambiguous "):
-        return ()
-    separator, clock = name.removeprefix("ambiguous ")[0], name.removeprefix("ambiguous ")[1:]
-    return tuple(separator.join((*order, "%Y")) + clock for order in (("%m", "%d"), ("%d", "%m")))
-
-
-@dataclass(slots=True)
-class Dates:
-    """Values of one path that are dates by their shape, by format."""
-
-    formats: dict[str, int] = field(default_factory=dict)
-    masks: dict[str, None] = field(default_factory=dict)
-    years: dict[int, int] = field(default_factory=dict)
-    """How many are of each year, as far as there is room."""
-    first_year: int = 9999
-    last_year: int = 0
-
-    def after(self, year: int) -> int:
-        """Return how many are later than a year."""
-        return max(sum(count for each, count in self.years.items() if each > year), self.last_year > year)
-
-    @property
-    def count(self) -> int:
-        """How many values are dates."""
-        return sum(self.formats.values())
-
-    @property
-    def settled(self) -> dict[str, int]:
-        """How many are of each format, ambiguous ones as those read that can be read in but one way.
-
-        Where day and month of 05/06/2024 could be either, 13/06/2024 settles it, if such are one in four of the
-        others and none has the other order.
-        """
-        settled = {name: count for name, count in self.formats.items() if not name.startswith("ambiguous")}
-        for name, count in self.formats.items():
-            orders = orders_of(name)
-            proven = [each for each in orders if each in settled]
-            if len(proven) == 1 and 4 * self.formats[proven[0]] >= count:
-                settled[proven[0]] += count
-            elif orders:
-                settled[name] = count
-        return settled
-
-    def add(self, shape: DateShape, count: int = 1) -> None:
-        """Count a date."""
-        if shape.format not in self.formats and len(self.formats) >= MOST_KINDS:
-            return
-        self.formats[shape.format] = self.formats.get(shape.format, 0) + count
-        if len(self.masks) < 3:
-            self.masks[shape.mask] = None
-        if shape.format != "none":
-            self._add_year(shape.year, count)
-            self.first_year = min(self.first_year, shape.year)
-            self.last_year = max(self.last_year, shape.year)
-
-    def _add_year(self, year: int, count: int) -> None:
-        if year in self.years or len(self.years) < MOST_YEARS:
-            self.years[year] = self.years.get(year, 0) + count
-
-    def merge(self, other: Dates) -> None:
-        """Add another's counts."""
-        for year, count in other.years.items():
-            self._add_year(year, count)
-        for name, count in other.formats.items():
-            if name in self.formats or len(self.formats) < MOST_KINDS:
-                self.formats[name] = self.formats.get(name, 0) + count
-        self.masks.update(dict.fromkeys(list(other.masks)[: max(0, 3 - len(self.masks))]))
-        self.first_year = min(self.first_year, other.first_year)
-        self.last_year = max(self.last_year, other.last_year)
-
-
-@dataclass(slots=True)
-class Node:
-    """One path. `items` is the node of a list's elements; `children` those of an object's keys, in order of arrival."""
-
-    present: int = 0
-    nulls: int = 0
-    true: int = 0
-    false: int = 0
-    integers: int = 0
-    floats: int = 0
-    texts: int = 0
-    empty_texts: int = 0
-    boolean_texts: int = 0
-    currency_texts: int = 0
-    written_amounts: int = 0
-    """Texts that are amounts as people write them, and no numbers."""
-    json_texts: int = 0
-    """Texts that are JSON by their first and last character."""
-    objects: int = 0
-    empty_objects: int = 0
-    lists: int = 0
-    empty_lists: int = 0
-    longest_list: int = 0
-    longest_text: int = 0
-    numbers: Numbers | None = None
-    """Of JSON numbers."""
-    text_numbers: Numbers | None = None
-    """Of texts that are numbers."""
-    dates: Dates | None = None
-    """Of texts that are dates."""
-    number_dates: Dates | None = None
-    """Of numbers, and texts of digits, that may be dates."""
-    children: dict[str, Node] = field(default_factory=dict)
-    items: Node | None = None
-    is_map: bool = False
-    truncated: bool = False
-    """Depth or number of paths went beyond the bound below here."""
-    distinct: set[int] = field(default_factory=set)
-    most_distinct: int = MOST_DISTINCT
-    description: str = ""
-    declared: str = ""
-    """What a JSON Schema says of it: its description, and its type in words; nothing of what is read from documents."""
-    names: dict[str, int] | None = None
-    """Of a list of names and values: how many lists hold each name. For a contract, see `stable_names`."""
-
-    @property
-    def values(self) -> int:
-        """How many are neither null nor an empty text, object or list."""
-        return self.present - self.nulls - self.empty_texts - self.empty_objects - self.empty_lists
-
-    @property
-    def scalars(self) -> int:
-        """How many are a text that is not empty, a number or a boolean."""
-        return self.true + self.false + self.integers + self.floats + self.texts - self.empty_texts
-
-    @property
-    def filled(self) -> int:
-        """How many are neither null nor an empty text."""
-        return self.scalars + self.objects + self.lists
-
-    @property
-    def identifiers(self) -> int:
-        """How many are a text that is not empty, or a whole number."""
-        return self.integers + self.texts - self.empty_texts
-
-    @property
-    def stable_names(self) -> tuple[str, ...]:
-        """The names that are in every other list of names and values, and in two: they stand for keys."""
-        lists = self.lists - self.empty_lists
-        return tuple(name for name, times in (self.names or {}).items() if times >= 2 and 2 * times >= lists)
-
-    @property
-    def all_numbers(self) -> Numbers:
-        """Numbers and numeric texts together."""
-        both = Numbers()
-        for each in (self.numbers, self.text_numbers):
-            if each is not None:
-                both.merge(each)
-        return both
-
-    @property
-    def is_numeric(self) -> bool:
-        """Tell whether all values are numbers or numeric texts, and there are some."""
-        return 0 < self.scalars == self.all_numbers.count and not self.objects and not self.lists
-
-    @property
-    def all_dates(self) -> int:
-        """How many are dates: texts and numbers, those that stand for none or are ambiguous aside."""
-        texts = self.dates.settled if self.dates is not None else {}
-        numbers = self.number_dates.count if self.number_dates is not None else 0
-        return numbers + sum(
-            count for name, count in texts.items() if name != "none" and not name.startswith("ambiguous")
-        )
-
-    def dates_after(self, year: int) -> int:
-        """Return how many dates are later than a year."""
-        return sum(each.after(year) for each in (self.dates, self.number_dates) if each is not None)
-
-    @property
-    def element(self) -> Node:
-        """The node of a list's elements, with objects that stand in the list's stead where it has one element."""
-        element = Node()
-        if self.items is not None:
-            element.merge(self.items)
-        if self.objects and self.lists:
-            alone = Node(present=self.objects, objects=self.objects, empty_objects=self.empty_objects)
-            alone.children = self.children
-            element.merge(alone)
-        return element
-
-    def merge(self, other: Node) -> None:
-        """Add another's counts; its children stay its own where this node has none of their name."""
-        for name in _COUNTS:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.longest_list = max(self.longest_list, other.longest_list)
-        self.longest_text = max(self.longest_text, other.longest_text)
-        self.numbers = _merged(self.numbers, other.numbers, Numbers)
-        self.text_numbers = _merged(self.text_numbers, other.text_numbers, Numbers)
-        self.dates = _merged(self.dates, other.dates, Dates)
-        self.number_dates = _merged(self.number_dates, other.number_dates, Dates)
-        self.is_map |= other.is_map
-        self.description = self.description or other.description
-        self.declared = self.declared or other.declared
-        self.truncated |= other.truncated
-        self.most_distinct = max(self.most_distinct, other.most_distinct)
-        self.distinct = set(list(self.distinct | other.distinct)[: self.most_distinct])
-        if other.items is not None:
-            self.items = _copied(self.items, other.items)
-        for key, child in other.children.items():
-            self.children[key] = _copied(self.children.get(key), child)
-        if other.names:
-            self.names = {**other.names, **(self.names or {})}
-
-
-_COUNTS = (
-    "present",
-    "nulls",
-    "true",
-    "false",
-    "integers",
-    "floats",
-    "texts",
-    "empty_texts",
-    "boolean_texts",
-    "currency_texts",
-    "json_texts",
-    "written_amounts",
-    "objects",
-    "empty_objects",
-    "lists",
-    "empty_lists",
-)
-
-
-def _merged(mine: Any, other: Any, kind: type[Any]) -> Any:
-    if mine is None and other is None:
-        return None
-    both = kind()
-    for each in (mine, other):
-        if each is not None:
-            both.merge(each)
-    return both
-
-
-def _copied(mine: Node | None, other: Node) -> Node:
-    both = Node()
-    if mine is not None:
-        both.merge(mine)
-    both.merge(other)
-    return both
 
 
 def profiles(documents: Iterable[tuple[Any, Any]], at: tuple[str, ...]) -> tuple[Profile, Profile | None]:
@@ -388,15 +99,15 @@ class Profile:
                 self._add(node.items, child, depth + 1)
             return
         for key, child in value.items():
-            known = node.children.get(key)
-            if known is None:
-                known = self._new(depth, key) if len(key) <= LONGEST_KEY else None
-                if known is None:
+            below = node.children.get(key)
+            if below is None:
+                below = self._new(depth, key) if len(key) <= LONGEST_KEY else None
+                if below is None:
                     node.truncated = True
                     self.left_out += 1
                     continue
-                node.children[key] = known
-            self._add(known, child, depth + 1)
+                node.children[key] = below
+            self._add(below, child, depth + 1)
         if len(node.children) > MOST_KEYS and _is_sparse(node):
             self._forget_keys(node)
 
@@ -484,15 +195,6 @@ class Profile:
         node.is_map, node.items = True, together
 
 
-def nodes(node: Node) -> Iterator[Node]:
-    """Return a node and all below it."""
-    yield node
-    for child in node.children.values():
-        yield from nodes(child)
-    if node.items is not None:
-        yield from nodes(node.items)
-
-
 def _is_sparse(node: Node) -> bool:
     return 2 * sum(child.present for child in node.children.values()) < len(node.children) * node.objects
 
@@ -506,7 +208,7 @@ def _add_number_date(node: Node, number: int, text: str) -> None:
 
 def _add_names(node: Node, elements: list[Any]) -> None:
     """Count the names of a list of names and values, as they stand for keys; names that may be anything do not."""
-    found: set[str] = set()
+    names: set[str] = set()
     for element in elements:
         if not isinstance(element, dict) or not any(key in element for key in VALUE_KEYS):
             return
@@ -514,8 +216,8 @@ def _add_names(node: Node, elements: list[Any]) -> None:
         if name is None:
             return
         if _NAME.fullmatch(name):
-            found.add(name)
+            names.add(name)
     node.names = {} if node.names is None else node.names
-    for name in found:
+    for name in names:
         if name in node.names or len(node.names) < MOST_NAMES:
             node.names[name] = node.names.get(name, 0) + 1

@@ -12,7 +12,7 @@ from chalicelib.propose.fields import Field, Scope
 
 @dataclass(eq=False)
 class Column:
-    """A column. `declared` is what the contract says of it, in order; one that is not `taken` is commented out.
+    """A column. `declared` is what the contract says of it, in order; one that is not `is_taken` is commented out.
 
     `comment` says how often it is there and why it is what it is; `look` what a person has to look at.
     """
@@ -21,7 +21,7 @@ class Column:
     declared: dict[str, Any]
     comment: str = ""
     look: str = ""
-    taken: bool = True
+    is_taken: bool = True
     is_said: bool = False
     """Whether the command says its look, too, and not only the contract."""
     field: Field | None = None
@@ -42,7 +42,7 @@ class Table:
     latest: str = ""
     documents: str = ""
     description: str = ""
-    taken: bool = True
+    is_taken: bool = True
     comments: list[str] = field(default_factory=list)
     quantity: str = ""
     price: str = ""
@@ -59,7 +59,7 @@ class Table:
 
     def taken_columns(self) -> Iterator[Column]:
         """Return the columns that are not commented out."""
-        return (column for column in self.columns if column.taken)
+        return (column for column in self.columns if column.is_taken)
 
 
 @dataclass
@@ -111,11 +111,11 @@ class Proposal:
 
         Of commented columns it says why JSON is all that they could be.
         """
-        columns = [column for table in self.tables if table.taken for column in table.columns]
-        taken = {id(column) for column in columns if column.taken or column.type == "json"}
+        columns = [column for table in self.tables if table.is_taken for column in table.columns]
+        shown = {id(column) for column in columns if column.is_taken or column.type == "json"}
         said: dict[str, list[str]] = {}
         for name, column in self.looked_at():
-            if column.is_said and id(column) in taken:
+            if column.is_said and id(column) in shown:
                 said.setdefault(column.look, []).append(name)
         return said
 

@@ -7,8 +7,11 @@ from collections.abc import Callable
 
 from chalicelib.propose import words
 from chalicelib.propose.fields import Field, Kind
-from chalicelib.propose.profile import Node
+from chalicelib.propose.node import Node
 from chalicelib.propose.proposal import Column
+
+NEARLY = 20
+"""How many ranks further back what is in nearly all documents stands than what is in all of them."""
 
 _LANGUAGE = re.compile(r"[a-z]{2}(?: [a-z]{2})?")
 
@@ -21,15 +24,15 @@ def is_of_goods(column: Column) -> bool:
     )
 
 
-def first_of(columns: list[Column], wanted: tuple[str, ...], fits: Callable[[Column], bool]) -> str:
-    """Return the name of the column whose words come first in `wanted`, the shallowest of equals; empty where none."""
+def first_of(columns: list[Column], listed: tuple[str, ...], fits: Callable[[Column], bool]) -> str:
+    """Return the name of the column whose words come first in `listed`, the shallowest of equals; empty where none."""
     best: tuple[int, int, bool, int] | None = None
     name = ""
     for position, column in enumerate(columns):
         each = column.field
         if each is None or each.kind is not Kind.SCALAR or not fits(column):
             continue
-        ranks = [rank for text in _spellings(each) if (rank := place_of(text, wanted)) is not None]
+        ranks = [rank for text in _spellings(each) if (rank := place_of(text, listed)) is not None]
         if not ranks:
             continue
         order = (len(each.keys), min(ranks), bool(words.MINOR & set(each.all_words)), position)
@@ -78,7 +81,7 @@ def is_unique(column: Column) -> bool:
 
 def demand(column: Column) -> None:
     """Take a column and require it: without it, a document is rejected."""
-    column.taken = True
+    column.is_taken = True
     column.declared["required"] = True
     column.declared.pop("null", None)
 

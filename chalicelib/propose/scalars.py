@@ -142,8 +142,8 @@ def _exists(name: str, text: str) -> bool:
 
 def _year(name: str, text: str) -> int:
     if name == "dotnet":
-        found = _DOTNET_MILLISECONDS.search(text)
-        return 1970 + int(found[0]) // 1000 // _SECONDS_A_YEAR if found else 0
+        milliseconds = _DOTNET_MILLISECONDS.search(text)
+        return 1970 + int(milliseconds[0]) // 1000 // _SECONDS_A_YEAR if milliseconds else 0
     years = _YEAR.findall(text)
     return int(years[0]) if years else 0
 

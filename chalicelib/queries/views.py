@@ -7,7 +7,9 @@ one with the greatest version column wins, where the contract has one (NULL is t
 
 from __future__ import annotations
 
-from chalicelib.contracts.contract import Column, Contract, Origin, Product, Table, Type
+from chalicelib.contracts.column_types import Type
+from chalicelib.contracts.contract import Column, Contract, Table
+from chalicelib.contracts.sources import Origin, Product
 from chalicelib.dataset import Dataset
 
 _LOWEST = {

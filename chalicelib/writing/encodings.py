@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from chalicelib.contracts.contract import Origin, Table, Type
+from chalicelib.contracts.column_types import Type
+from chalicelib.contracts.contract import Table
+from chalicelib.contracts.sources import Origin
 from chalicelib.flatten import columns
 from chalicelib.settings import MIB
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 from chalicelib.contracts.contract import Table
 from chalicelib.file_names import FileNames, in_generation
 from chalicelib.settings import MIB
-from chalicelib.writing.parquet import MonthFile, MonthFiles
+from chalicelib.writing.parquet import OPEN_GROUPS, MonthFile, MonthFiles
 
 KEPT_BYTES = 96 * MIB
 """Finished files of a load that stay on disk until they are published; beyond, files are staged in the store."""
@@ -74,6 +74,7 @@ class HiveWriter:
                 roll_bytes=sink.roll_bytes,
                 closed=partial(self._keep, folder),
                 table=table,
+                open_groups=OPEN_GROUPS // len(sink.folders),
             )
             for table, folder in sink.folders.items()
         }

@@ -34,8 +34,8 @@ OPEN_BYTES = 192 * MIB
 """What all unfinished files may take on disk; beyond, the largest is finished. Lambda has 512 MB."""
 
 OPEN_GROUPS = 800
-"""How many row groups all unfinished files may have, each of which its writer remembers in some 30 KB; beyond, the file
-of most groups is finished."""
+"""How many row groups the unfinished files of all tables may have, each of which its writer remembers in some 30 KB;
+beyond, a table's file of most groups is finished."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,7 @@ class MonthFiles:
         table: Table,
         row_group_bytes: int = ROW_GROUP_BYTES,
         open_bytes: int = OPEN_BYTES,
+        open_groups: int = OPEN_GROUPS,
     ) -> None:
         self._directory = directory
         self._name = name
@@ -115,6 +116,7 @@ class MonthFiles:
         self._options: dict[str, Any] = {}
         self._row_group_bytes = row_group_bytes
         self._open_bytes = open_bytes
+        self._open_groups = open_groups
         self._rows = MonthRows(self._schema)
         self._open: dict[int, _Open] = {}
         self._waiting: dict[int, _Waiting] = {}
@@ -236,7 +238,7 @@ class MonthFiles:
             self._close(month)
         while sum(each.size for each in self._open.values()) > self._open_bytes:
             self._close(max(self._open, key=lambda each: (self._open[each].size, each)))
-        if sum(each.groups for each in self._open.values()) > OPEN_GROUPS:
+        if sum(each.groups for each in self._open.values()) > self._open_groups:
             self._close(max(self._open, key=lambda each: (self._open[each].groups, each)))
 
     def _close(self, month: int) -> None:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 
+from chalicelib.help_text import examples
 from local import patches
 from local.errors import EmulatorChanged
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the fingerprints, or check them. Returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m local.patches", description=__doc__)
-    parser.add_argument("command", choices=["fingerprints", "check"])
-    command = parser.parse_args(arguments).command
+    command = parser().parse_args(arguments).command
     if command == "check":
         try:
             patches.check()
@@ -30,6 +29,14 @@ def main(arguments: list[str] | None = None) -> int:
                 actual = "missing"
             print(f'    "{name}": "{actual}",' + ("" if actual == expected else f"  # was {expected}"))
     return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
+    prog = "python -m local.patches"
+    made = argparse.ArgumentParser(prog=prog, description=__doc__, **examples(f"{prog} fingerprints"))
+    made.add_argument("command", choices=["fingerprints", "check"], help="print them, or fail where one has changed")
+    return made
 
 
 if __name__ == "__main__":

@@ -148,6 +148,7 @@ class FakeS3:
 
     def __init__(self) -> None:
         self.objects: dict[str, tuple[bytes, datetime]] = {}
+        self.writes: list[str] = []
         self.fails: Exception | None = None
         self.generate_presigned_post = signing_client().generate_presigned_post
         self.generate_presigned_url = signing_client().generate_presigned_url
@@ -163,9 +164,17 @@ class FakeS3:
         content, at = self._found(Key, "NoSuchKey")
         return {"Body": Body(content), "LastModified": at}
 
-    def _found(self, key: str, missing: str) -> tuple[bytes, datetime]:
+    def put_object(self, Bucket: str, Key: str, Body: bytes, ContentType: str) -> None:  # noqa: N803
+        self._meet()
+        self.writes.append(Key)
+        self.put(Key, Body)
+
+    def _meet(self) -> None:
         if self.fails:
             raise self.fails
+
+    def _found(self, key: str, missing: str) -> tuple[bytes, datetime]:
+        self._meet()
         if key not in self.objects:
             raise error(missing)
         return self.objects[key]

@@ -11,6 +11,7 @@ from tests.app.front import EXECUTION, HOST, NOW, QUERIES, Front, Reply
 
 API = f"https://{HOST}/api"
 PATH = {"execution_id": EXECUTION}
+EXCEL = {"format": ["excel"]}
 
 
 def ask(front: Front, name: str = "preview", **query: str) -> Reply:
@@ -262,6 +263,41 @@ def test_a_download_of_results_that_have_expired_says_so(front: Front) -> None:
     answer = front.call("GET", "/executions/{execution_id}/download", path=PATH)
     assert answer.status == 410
     assert "ask again" in answer.body["Message"]
+
+
+def test_a_download_for_excel_is_made_beside_the_csv_once(front: Front) -> None:
+    front.s3.put(f"athena_results/{EXECUTION}.csv", '"name","total"\n"=1+1","-9.5000"\n"Žofie",\n'.encode())
+    for _ in range(2):
+        answer = front.call("GET", "/executions/{execution_id}/download", path=PATH, query=EXCEL)
+        assert answer.status == 303
+        assert f"/athena_results/{EXECUTION}.excel.csv?" in answer.headers["Location"]
+        assert "preview.csv" in answer.headers["Location"]
+    assert front.s3.writes == [f"athena_results/{EXECUTION}.excel.csv"]
+    content = front.s3.objects[front.s3.writes[0]][0]
+    assert content.decode() == '\ufeff"name","total"\r\n"\'=1+1","-9.5000"\r\n"Žofie",""\r\n'
+
+
+def test_a_download_for_excel_of_results_that_have_expired_says_so(front: Front) -> None:
+    assert front.call("GET", "/executions/{execution_id}/download", path=PATH, query=EXCEL).status == 410
+    assert front.s3.writes == []
+
+
+def test_a_result_larger_than_can_be_made_for_excel_leads_to_the_csv(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chalicelib.api.spreadsheet.MAX_BYTES", 10)
+    front.s3.put(f"athena_results/{EXECUTION}.csv", b'"name"\n"Ada"\n')
+    answer = front.call("GET", "/executions/{execution_id}/download", path=PATH, query=EXCEL)
+    assert answer.status == 422
+    assert answer.body["Message"] == (
+        "format=excel takes up to 10 bytes, and this result has 13 bytes: leave format out for the CSV"
+    )
+    assert front.s3.writes == []
+
+
+def test_a_format_that_there_is_not_is_refused_with_those_there_are(front: Front) -> None:
+    answer = front.call("GET", "/executions/{execution_id}/download", path=PATH, query={"format": ["xlsx"]})
+    assert (answer.status, answer.body["Fields"]) == (400, {"format": "'xlsx' is not taken: give csv or excel"})
 
 
 def test_cancelling_stops_what_runs_and_leaves_what_has_ended(front: Front) -> None:

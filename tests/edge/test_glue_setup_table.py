@@ -10,8 +10,10 @@ from typing import Any, cast
 import pytest
 
 from chalicelib.aws.glue import table_input
-from chalicelib.contracts.contract import Column, Contract, FromDocument, Type
+from chalicelib.contracts.column_types import Type
+from chalicelib.contracts.contract import Column, Contract
 from chalicelib.contracts.paths import parse
+from chalicelib.contracts.sources import FromDocument
 from glue_setup.errors import Refused, SetupError
 from glue_setup.resource import Plan
 from tests.contracts import ORDERS, returns_contract, with_column_changed, with_columns

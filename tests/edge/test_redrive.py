@@ -136,7 +136,7 @@ def test_a_dry_run_shows_the_keys_sends_nothing_and_gives_every_message_back(que
     function = Function()
     summary, lines = queue.redrive(function, dry_run=True)
     assert function.given == []
-    assert (summary.events, summary.left) == (25, 25)
+    assert (summary.events, summary.remaining) == (25, 25)
     assert sorted(lines) == sorted(f"s3://{BUCKET}/{i}.json: failed (RetriesExhausted, ClientError)" for i in range(25))
     assert queue.bodies() == bodies
 
@@ -157,7 +157,7 @@ def test_a_message_is_deleted_only_after_its_event_was_sent_and_the_rest_is_give
     summary, _ = queue.redrive(function)
     sent = {each["Records"][0]["s3"]["object"]["key"] for each in function.given}
     assert queue.bodies() == sorted(body for i, body in enumerate(bodies) if f"{i}.json" not in sent)
-    assert (summary.events, summary.left, summary.clean) == (3, 4, False)
+    assert (summary.events, summary.remaining, summary.clean) == (3, 4, False)
     assert "Invoke was denied: allow lambda:InvokeFunction" in summary.line(False)
 
 
@@ -189,7 +189,7 @@ def test_what_is_no_event_of_ours_is_left_in_the_queue_and_the_others_are_brough
     function = Function()
     summary, lines = queue.redrive(function)
     assert function.given == [event("good.json")]
-    assert (summary.events, summary.unread, summary.left) == (1, len(wrong), len(wrong))
+    assert (summary.events, summary.unread, summary.remaining) == (1, len(wrong), len(wrong))
     assert len([line for line in lines if ": left: " in line]) == len(wrong)
     assert queue.bodies() == sorted(wrong)
     assert not summary.clean

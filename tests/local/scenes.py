@@ -243,6 +243,9 @@ class Asking(Scene):
         download = client.get(f"/executions/{execution}/download")
         with urllib.request.urlopen(download.headers["Location"], timeout=30) as answer:
             self.holds(answer.status == 200, "the results by their link")
+        download = client.get(f"/executions/{execution}/download", format="excel")
+        with urllib.request.urlopen(download.headers["Location"], timeout=30) as answer:
+            self.holds(answer.read(3) == b"\xef\xbb\xbf", "the results for Excel by their link")
         cancelled = client.call("DELETE", f"/executions/{execution}")
         self.holds(cancelled.status_code == 202, f"a cancellation: {cancelled.text}")
 

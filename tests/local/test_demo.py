@@ -13,6 +13,7 @@ import pytest
 
 from local.emulator import PROJECT
 from tests.local.product import clone
+from tests.readme import not_printed
 
 pytestmark = pytest.mark.aws
 
@@ -35,7 +36,8 @@ def test_one_wrong_figure_fails_the_demo_and_is_named(tmp_path: Path) -> None:
     project = clone(tmp_path / "project")
     answers = project / "sample_data" / "answers.json"
     answers.write_text(answers.read_text("utf-8").replace('"283.6100"', '"283.6101"'), "utf-8")
-    done = subprocess.run(DEMO, cwd=project, capture_output=True, text=True, timeout=120)
+    environment = {**os.environ, "COLUMNS": "130"}
+    done = subprocess.run(DEMO, cwd=project, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     lines = [line for line in done.stdout.splitlines() if "283.6101" in line]
     assert [line.split(",")[0].strip() for line in lines] == [
@@ -44,6 +46,8 @@ def test_one_wrong_figure_fails_the_demo_and_is_named(tmp_path: Path) -> None:
     ]
     assert "Traceback" not in done.stdout + done.stderr
     assert "\x1b" not in done.stdout, "colours are for terminals"
+    last = ["All 13 checks are as expected, in 0 s. Everything was stopped and removed."]
+    assert not_printed("$ make demo", done.stdout) == last
 
 
 def test_an_interrupted_demo_leaves_no_process_and_no_files(tmp_path: Path) -> None:

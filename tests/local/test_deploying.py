@@ -20,7 +20,7 @@ from local.pipeline import wait_for
 from tests.local.product import with_contracts
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
-COPIED = ("Makefile", "app.py", "chalicelib", "glue_setup", "release", "requirements.txt", "requirements-dev.lock")
+COPIED = ("Makefile", "app.py", "chalicelib", "glue_setup", "release", "requirements.txt", "requirements-local.lock")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "deployed", "deployments", "policy-*.json")
 BUCKET = "orders-etl-local"
 LOADER_LOG = "/aws/lambda/orders-etl-local-load"

@@ -6,7 +6,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from chalicelib.contracts.contract import Column, Type
+from chalicelib.contracts.column_types import Type
+from chalicelib.contracts.contract import Column
 from chalicelib.contracts.reading import read
 from chalicelib.counts import Counts
 from chalicelib.queries import saved

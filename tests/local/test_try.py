@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from local.emulator import PROJECT
 from local.trial import fitting
 from tests.local.product import clone
+from tests.readme import not_printed
 
 pytestmark = pytest.mark.aws
 
@@ -59,6 +61,8 @@ def test_a_file_becomes_tables_and_answers_and_nothing_of_it_stays(tmp_path: Pat
     assert "Ask: woocommerce_total_mismatches" in said
     assert "2017-03         USD                    2             68.35" in said
     assert "KEEP=1" in said.splitlines()[-1]
+    printed = said.replace(str(tmp_path), "tests/payloads")
+    assert not_printed("$ make try FILE=tests/payloads/woocommerce.json", printed) == []
     assert files_of(project) == before
     assert [path.name for path in home.iterdir() if path.name.startswith("orders-etl")] == []
 
@@ -72,6 +76,7 @@ def test_what_is_rejected_is_shown_and_the_contract_is_kept_and_tried_again(tmp_
     status, said = attempt(project, file, "--keep")
     assert status == 0, said
     assert "    3 documents read, 2 loaded, 1 rejected" in said
+    assert "\n1 of 3 documents was rejected, as shown above.\n" in said
     assert "items[0]  expected an object, found null" in said
     kept = project / CONTRACTS / "orders_txt"
     assert {path.name for path in kept.iterdir()} == {"contract.toml", "sample.json", "queries"}
@@ -114,6 +119,29 @@ def test_a_file_that_no_contract_reads_is_said_to_be_one_and_starts_nothing(
     assert status == 1
     assert words in said
     assert "embedded AWS" not in said
+
+
+def test_a_folder_is_said_to_be_one(tmp_path: Path) -> None:
+    status, said = attempt(PROJECT, tmp_path)
+    assert status == 1
+    assert f"{tmp_path} is a folder, and a trial takes one file" in said
+
+
+def test_a_saved_query_that_does_not_fit_is_said_with_its_line_before_anything_is_started(tmp_path: Path) -> None:
+    (tmp_path / "mine.json").write_text(json.dumps([order(1)]))
+    project = clone(tmp_path / "project")
+    query = CONTRACTS / "orders" / "queries" / "sales_per_customer.sql"
+    text = (project / query).read_text("utf-8")
+    (project / query).write_text(text.replace("customer_id", "customer"), "utf-8")
+    shutil.copytree(project / CONTRACTS / "orders", tmp_path / "copy")
+    for contract, file in (
+        ("orders", query),
+        (str(tmp_path / "copy"), tmp_path / "copy/queries/sales_per_customer.sql"),
+    ):
+        status, said = attempt(project, tmp_path / "mine.json", "--contract", contract)
+        assert status == 1
+        assert re.search(rf"{re.escape(str(file))}:\d+: there is no column 'customer'", said)
+        assert "embedded AWS" not in said
 
 
 def test_a_contract_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) -> None:

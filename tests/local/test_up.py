@@ -41,12 +41,14 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(project: Path) -> Iterator[Start]:
-    """Return a function that starts `python -m local up`; what is still up at the end is killed."""
+    """Return a function that starts `python -m local up` or `aws`; what is still up at the end is killed."""
     started: list[subprocess.Popen[str]] = []
 
-    def run(port: int | str, through: tuple[str, ...] = (), **environment: str) -> subprocess.Popen[str]:
+    def run(
+        port: int | str, through: tuple[str, ...] = (), command: str = "up", **environment: str
+    ) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [*through, sys.executable, "-m", "local", "up"],
+            [*through, sys.executable, "-m", "local", command],
             cwd=project,
             env=os.environ | {"LOCAL_PORT": str(port)} | environment,
             stdout=subprocess.PIPE,
@@ -164,6 +166,22 @@ def test_an_env_file_of_one_that_is_gone_is_removed_and_of_a_living_one_kept(tmp
     path.write_text("something else")
     env_file.remove_stale(path)
     assert not path.exists()
+
+
+def test_a_second_one_in_the_same_clone_is_refused_and_the_first_stays_as_it_was(project: Path, start: Start) -> None:
+    announced = project / ".local" / "env"
+    with socket.socket() as first:
+        first.bind((HOST, 0))
+        first.listen()
+        address = f"http://{HOST}:{first.getsockname()[1]}"
+        env_file.write(announced, {"AWS_ENDPOINT_URL": address})
+        for command in ("up", "aws"):
+            process = start(free_port(), command=command)
+            printed, _ = process.communicate(timeout=15)
+            assert process.returncode == 1
+            assert "an embedded AWS of this project is up already: .local/env says where" in printed
+            assert "Start the embedded AWS" not in printed
+    assert announced.read_text() == f"AWS_ENDPOINT_URL={address}\n"
 
 
 def test_a_port_in_use_ends_with_the_remedy(start: Start) -> None:

@@ -13,22 +13,13 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
-from chalicelib.contracts.contract import (
-    Column,
-    Contract,
-    CurrencyAt,
-    Dates,
-    DigitsAt,
-    DivisorAt,
-    FromDocument,
-    FromRecord,
-    Strptime,
-    Table,
-    Type,
-)
+from chalicelib.contracts.column_types import Type
+from chalicelib.contracts.contract import Column, Contract, Table
 from chalicelib.contracts.currencies import MINOR_UNIT_DIGITS
 from chalicelib.contracts.paths import Each, Index, JsonPath, Key, Step, Where
 from chalicelib.contracts.reading import read_text
+from chalicelib.contracts.sources import FromDocument, FromRecord
+from chalicelib.contracts.values import CurrencyAt, Dates, DigitsAt, DivisorAt, Strptime
 from chalicelib.propose import contract_text, made_up, saved_queries
 from chalicelib.propose.layout import Layout
 from chalicelib.propose.profile import profiles

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from chalicelib.contracts.__main__ import main
+from chalicelib.contracts.column_types import DECLARABLE, TAKES
 from chalicelib.contracts.columns import KINDS
-from chalicelib.contracts.contract import DECLARABLE, TAKES, Dates, Origin
 from chalicelib.contracts.paths import parse
 from chalicelib.contracts.reading import read_text
+from chalicelib.contracts.sources import Origin
+from chalicelib.contracts.values import Dates
 from chalicelib.errors import ContractError
 from chalicelib.queries import saved
 

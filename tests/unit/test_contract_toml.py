@@ -10,25 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.contracts.contract import (
-    Contract,
-    CurrencyAt,
-    Dates,
-    DigitsAt,
-    DivisorAt,
-    FixedDigits,
-    FromRecord,
-    Nulls,
-    Origin,
-    Product,
-    RowNumber,
-    Strptime,
-    Table,
-)
+from chalicelib.contracts.contract import Contract, Table
 from chalicelib.contracts.currencies import MINOR_UNIT_DIGITS
 from chalicelib.contracts.paths import Each, Index, JsonPath, Key, Where, parse
 from chalicelib.contracts.reading import as_name, read, read_text
+from chalicelib.contracts.sources import FromRecord, Origin, Product, RowNumber
 from chalicelib.contracts.toml_lines import line_of, lines
+from chalicelib.contracts.values import CurrencyAt, Dates, DigitsAt, DivisorAt, FixedDigits, Nulls, Strptime
 from chalicelib.flatten.schema import file_schema
 from tests.contracts import ORDERS_FILE
 

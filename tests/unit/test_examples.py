@@ -18,7 +18,8 @@ import pytest
 from chalicelib import dataset as datasets
 from chalicelib.aws import glue
 from chalicelib.contracts import registry
-from chalicelib.contracts.contract import Contract, Origin
+from chalicelib.contracts.contract import Contract
+from chalicelib.contracts.sources import Origin
 from chalicelib.dataset import Dataset, Prefixes
 from chalicelib.flatten.__main__ import main as flatten_main
 from chalicelib.flatten.flattener import Flattener, Lineage, records_of

@@ -132,6 +132,17 @@ def test_keys_that_are_nearly_the_contracts_are_named(tmp_path: Path) -> None:
     ]
 
 
+def test_a_file_of_another_shape_is_told_which_contract_read_it_and_how_to_get_one_of_its_own(tmp_path: Path) -> None:
+    source = tmp_path / "their orders.json"
+    source.write_text(json.dumps([{"id": 1, "meta_data": [{"key": "a"}]}]))
+    code, _, err = flatten(source, "-o", tmp_path / "out")
+    assert code == 1
+    assert err.splitlines()[-1] == (
+        "they were read by the contract orders (tests/contracts/orders): --contract NAME|FILE takes another, and "
+        f"python -m chalicelib.propose '{source}' proposes one"
+    )
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize(
     ("body", "message"),

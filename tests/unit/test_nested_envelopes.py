@@ -12,8 +12,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chalicelib.contracts.contract import Contract, FromDocument
+from chalicelib.contracts.contract import Contract
 from chalicelib.contracts.paths import parse
+from chalicelib.contracts.sources import FromDocument
 from chalicelib.documents.beside import MOST_NAMES
 from chalicelib.documents.path_tree import KeyPath
 from chalicelib.errors import UnreadableFile

@@ -296,10 +296,9 @@ def test_unfinished_files_are_bounded_on_disk(tmp_path: Path) -> None:
 
 
 def test_row_groups_that_writers_remember_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parquet, "OPEN_GROUPS", 40)
     monkeypatch.setattr(parquet, "SPLIT_BYTES", 5_000)
     parts = flattened(orders(1000, months=12))
-    files = write(tmp_path, parts, row_group_bytes=1000)
+    files = write(tmp_path, parts, row_group_bytes=1000, open_groups=40)
     groups = [pq.ParquetFile(file.path).metadata.num_row_groups for file in files]
     assert max(groups) <= 40
     assert len(files) > 12

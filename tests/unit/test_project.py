@@ -52,12 +52,19 @@ def test_pre_commit_needs_no_environment_of_ours_and_formats_as_make_does() -> N
     assert set(re.findall(r"ruff==[\d.]+", hooks)) == {name for name in pins("requirements-dev.txt") if "ruff" in name}
 
 
-def test_the_lock_file_holds_every_requirement_of_the_developer_with_a_hash() -> None:
-    wanted = pins("requirements.txt", "requirements-runtime.txt", "requirements-dev.txt")
-    assert wanted - pins("requirements-dev.lock") == set()
-    lock = (PROJECT / "requirements-dev.lock").read_text("utf-8")
-    requirements = [block for block in re.split(r"\n(?=\S)", lock) if not block.startswith("#")]
-    assert [block.split()[0] for block in requirements if "--hash=sha256:" not in block] == []
+def test_the_lock_files_hold_every_requirement_of_who_runs_and_of_who_develops_with_a_hash() -> None:
+    running = pins("requirements.txt", "requirements-runtime.txt", "requirements-local.txt")
+    assert running - pins("requirements-local.lock") == set()
+    assert pins("requirements-local.lock", "requirements-dev.txt") - pins("requirements-dev.lock") == set()
+    for name in ("requirements-local.lock", "requirements-dev.lock"):
+        lock = (PROJECT / name).read_text("utf-8")
+        requirements = [block for block in re.split(r"\n(?=\S)", lock) if not block.startswith("#")]
+        assert [block.split()[0] for block in requirements if "--hash=sha256:" not in block] == []
+
+
+def test_what_runs_the_pipeline_is_installed_without_the_tools_of_its_tests() -> None:
+    tools = pins("requirements-dev.txt")
+    assert {name.partition("==")[0] for name in pins("requirements-local.lock") & tools} == set()
 
 
 def paths_in(text: str) -> set[str]:
@@ -91,7 +98,7 @@ def test_both_drawings_of_the_house_have_every_room_in_them() -> None:
     drawings = re.findall(r"```mermaid\n(.*?)```", (PROJECT / "docs" / "architecture.md").read_text("utf-8"), re.DOTALL)
     of_rooms, journey = (set(re.findall(r"\w+", drawing)) for drawing in drawings)
     assert rooms | {"app", "glue_setup", "operate", "release", "local"} <= of_rooms
-    assert rooms - {"version", "propose"} <= journey
+    assert rooms - {"version", "help_text", "propose"} <= journey
 
 
 def test_every_promise_of_the_documentation_has_a_test_of_its_number_and_every_such_test_a_promise() -> None:

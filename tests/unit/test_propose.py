@@ -15,14 +15,15 @@ from typing import Any
 import pytest
 import sqlglot
 
-from chalicelib.contracts.contract import Type
+from chalicelib.contracts.column_types import Type
 from chalicelib.contracts.reading import read, read_text
 from chalicelib.propose import head, json_schema
 from chalicelib.propose.__main__ import main
 from chalicelib.propose.contract_text import written
 from chalicelib.propose.layout import Layout
 from chalicelib.propose.names import Names, singular, snake_case
-from chalicelib.propose.profile import MOST_NODES, Profile, nodes
+from chalicelib.propose.node import nodes
+from chalicelib.propose.profile import MOST_NODES, Profile
 from chalicelib.propose.recognition import propose
 from chalicelib.propose.sample import HEAD_BYTES
 from chalicelib.propose.scalars import date_of_text, digits

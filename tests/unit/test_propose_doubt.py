@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.contract import Nulls, Strptime, Type
+from chalicelib.contracts.column_types import Type
+from chalicelib.contracts.values import Nulls, Strptime
 from chalicelib.propose.__main__ import main
 from tests.unit.proposing import lines, payload, proposed, refused
 
@@ -129,9 +130,9 @@ def test_a_rate_per_cent_is_not_divided() -> None:
 @pytest.mark.parametrize("name", ["amazon_items", "commercetools", "stripe_invoice", "dynamodb_export"])
 def test_a_currency_is_taken_wherever_the_amount_beside_it_is(name: str) -> None:
     for table in payload(name).proposal.tables:
-        amounts = {id(c.field.parent) for c in table.columns if c.field and c.taken and c.type == "decimal"}
+        amounts = {id(c.field.parent) for c in table.columns if c.field and c.is_taken and c.type == "decimal"}
         beside = [c for c in table.columns if c.field and id(c.field.parent) in amounts and c.field.node.currency_texts]
-        assert [c.name for c in beside if not c.taken] == []
+        assert [c.name for c in beside if not c.is_taken] == []
 
 
 def test_the_currencies_of_two_payloads_are_taken_with_their_amounts() -> None:

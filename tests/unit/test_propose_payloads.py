@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.contract import CurrencyAt, Dates, DigitsAt, FromRecord, Nulls
+from chalicelib.contracts.sources import FromRecord
+from chalicelib.contracts.values import CurrencyAt, Dates, DigitsAt, Nulls
 from chalicelib.queries import saved
 from tests.unit.proposing import PAYLOADS, payload, proposed, refused
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.contract import CurrencyAt, Dates, DivisorAt, FixedDigits, Nulls, Strptime
+from chalicelib.contracts.values import CurrencyAt, Dates, DivisorAt, FixedDigits, Nulls, Strptime
 from tests.unit.proposing import Proposed, lines, proposed, refused
 
 ORDER = {

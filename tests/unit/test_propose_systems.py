@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.contract import Type
+from chalicelib.contracts.column_types import Type
 from chalicelib.contracts.json_schema import json_schema
 from chalicelib.contracts.reading import read
 from chalicelib.propose.__main__ import main

@@ -226,8 +226,10 @@ def test_bytes_that_are_not_utf8_reject_the_file_and_are_named(bad: bytes, chunk
 def test_gzip_cut_at_any_byte_rejects_the_file(member: str) -> None:
     whole = gzip.compress(FILE) if member == "one" else gzip.compress(FILE[:20]) + gzip.compress(FILE[20:])
     for cut in range(len(whole)):
-        with pytest.raises(UnreadableFile):
+        with pytest.raises(UnreadableFile) as refusal:
             read(whole[:cut], 16)
+        if "truncated" in str(refusal.value):
+            assert str(refusal.value).endswith(f"end too early: send it again (at byte {cut})")
 
 
 def test_a_damaged_gzip_file_rejects_the_file_or_leaves_it_as_it_was() -> None:

@@ -7,7 +7,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.optimizer.qualify import qualify
 
-from chalicelib.contracts.contract import Origin
+from chalicelib.contracts.sources import Origin
 from chalicelib.queries import saved
 from chalicelib.queries.saved import SavedQuery, Statement
 from chalicelib.queries.views import view_statements

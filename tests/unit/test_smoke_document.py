@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.contract import Contract, DateFormat, Dates, Strptime
+from chalicelib.contracts.contract import Contract
+from chalicelib.contracts.values import DateFormat, Dates, Strptime
 from chalicelib.flatten.date_values import timestamp_ms
 from chalicelib.queries import saved
 from chalicelib.settings import Settings

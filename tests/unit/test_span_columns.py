@@ -18,11 +18,11 @@ from chalicelib.contracts.contract import Column
 from chalicelib.flatten import columns, span_columns, values
 from chalicelib.flatten.columns import Bools
 from chalicelib.flatten.json_text import RejectedDocument, compact, parsed
-from chalicelib.native_library import PADDING, library
 from chalicelib.flatten.plan_values import Spans
 from chalicelib.flatten.scalars import InvalidValue
 from chalicelib.flatten.schema import arrow_type
 from chalicelib.flatten.span_columns import SpanColumns
+from chalicelib.native_library import PADDING, library
 from tests.contracts import contract_with
 
 DECLARED = {

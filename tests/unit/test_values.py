@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.contracts.contract import Dates
+from chalicelib.contracts.values import Dates
 from chalicelib.flatten import date_values, values
 from chalicelib.flatten.scalars import InvalidValue, NumberText
 from tests.unit.growth import assert_linear

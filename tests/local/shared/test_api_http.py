@@ -111,6 +111,12 @@ def test_an_execution_is_followed_paged_downloaded_and_cancelled(api: Client, up
     assert csv.text.splitlines()[0].startswith('"order_id"')
     assert "preview.csv" in csv.headers["Content-Disposition"]
 
+    link = api.get(f"/executions/{body['execution_id']}/download", format="excel")
+    excel = requests.get(link.headers["Location"], timeout=10)
+    assert excel.content.startswith(b'\xef\xbb\xbf"order_id"')
+    assert "preview.csv" in excel.headers["Content-Disposition"]
+    assert len(excel.content.splitlines()) == len(csv.content.splitlines())
+
     execution = api.get(status_url).json()
     assert execution["query"] == "preview"
     assert api.call("DELETE", status_url).status_code == 202
