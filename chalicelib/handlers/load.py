@@ -72,7 +72,8 @@ def load_batch(event: Mapping[str, Any], settings: Settings, time_left: Callable
         storage(settings.bucket),
         settings.ledger_prefix,
         settings.bucket,
-        lambda arrival: _load_and_log_failure(arrival, settings, time_left)[1],
+        # What lay in the bucket for years is not late.
+        lambda arrival: _load_and_log_failure(arrival, settings, time_left, measures_age=False)[1],
         lambda key: loaded_by(key, datasets(settings)).name,
         time_left,
     )
@@ -91,21 +92,23 @@ def load_one(arrival: Arrival, settings: Settings, time_left: Callable[[], float
     return _load(arrival, settings, time_left)[0]
 
 
-def _load(arrival: Arrival, settings: Settings, time_left: Callable[[], float] | None) -> tuple[Outcome, Entry | None]:
+def _load(
+    arrival: Arrival, settings: Settings, time_left: Callable[[], float] | None, measures_age: bool = True
+) -> tuple[Outcome, Entry | None]:
     dataset = loaded_by(arrival.key, datasets(settings))
     outcome, entry = ingest(settings, dataset).load(arrival, time_left=time_left)
     log("source object", outcome=outcome, key=arrival.key, version=arrival.version, **_facts(entry))
     if entry is not None and outcome == entry.state and outcome in FINISHED:
-        measure(_measured(entry), stage=settings.stage, contract=dataset.name)
+        measure(_measured(entry, measures_age), stage=settings.stage, contract=dataset.name)
         measure({"MemoryPeakMegabytes": memory_peak_megabytes()}, stage=settings.stage)
     return outcome, entry
 
 
 def _load_and_log_failure(
-    arrival: Arrival, settings: Settings, time_left: Callable[[], float] | None
+    arrival: Arrival, settings: Settings, time_left: Callable[[], float] | None, measures_age: bool = True
 ) -> tuple[Outcome, Entry | None]:
     try:
-        return _load(arrival, settings, time_left)
+        return _load(arrival, settings, time_left, measures_age)
     except Exception as error:
         what = {"key": arrival.key, "version": arrival.version, "reason": redacted_message(error)}
         log("load failed", level="ERROR", kind=kind_of(error), **what)
@@ -151,7 +154,7 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-def _measured(entry: Entry) -> dict[str, float]:
+def _measured(entry: Entry, measures_age: bool) -> dict[str, float]:
     modified, finished = entry.source_modified_at, entry.finished_at
     values: dict[str, float] = {
         "OrdersLoaded": entry.counts.orders_loaded,
@@ -162,7 +165,7 @@ def _measured(entry: Entry) -> dict[str, float]:
         "SourceBytes": entry.source_bytes or 0,
         "LoadSeconds": entry.seconds or 0.0,
     }
-    if modified and finished:
+    if modified and finished and measures_age:
         age = datetime.fromisoformat(finished) - datetime.fromisoformat(modified)
         values["FreshnessSeconds"] = max(0.0, age.total_seconds())
     return values

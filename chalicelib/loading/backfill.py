@@ -22,6 +22,10 @@ from chalicelib.settings import MIB
 RESERVE = 60.0
 """Seconds that a batch keeps for the objects that are being loaded, and to answer."""
 
+FRESH_SHARE, LAST_SHARE = 0.9, 0.3
+"""While more than the first share of its time remains, a process takes an object of any size; with less than the last
+it takes none, so that turns do not pass for loads that are too slow (the alarm load-slow)."""
+
 BYTES_A_SECOND = 5 * MIB
 """How much of an object is surely loaded in a second: one that would not end in time is handed back untouched."""
 
@@ -170,7 +174,7 @@ class BatchLoad:
         self._load = load
         self._contract_of = contract_of
         self._time_left = time_left or (lambda: math.inf)
-        self._fresh_until = self._time_left() * 0.9
+        self._all_time = self._time_left()
 
     def run(self, batch: Batch, at_once: int) -> BatchReport:
         """Load what time allows of a batch, up to `at_once` small objects side by side."""
@@ -197,8 +201,9 @@ class BatchLoad:
         """Return what became of an object, None where its time has not come."""
         if each.is_folder or (batch.contract and self._contract_of(each.key) != batch.contract):
             return BatchCounts(skipped=1)
-        fresh = self._time_left() >= self._fresh_until
-        if not fresh and self._time_left() < needed_seconds(each):
+        seconds = self._time_left()
+        fresh = seconds >= self._all_time * FRESH_SHARE
+        if not fresh and seconds < max(needed_seconds(each), self._all_time * LAST_SHARE):
             return None
         ended, arrival = looked_up(self._store, self._ledger, each, batch.started_at)
         if ended is not None or arrival is None:

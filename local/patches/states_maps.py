@@ -96,7 +96,7 @@ def run_map(definition: Json, raw_input: Any, effective: Any, iterator: Json, ex
     run = begun(definition, effective, execution, ctx) if record is None else record["_run"]
     begin_again = [child for child in run.children if child.status != "SUCCEEDED"]
     for child in begin_again:
-        child.record = None
+        begin_anew(run, child)
     run.record |= {"status": "RUNNING", "stopDate": None}
     run.count()
     most = int(definition.get("MaxConcurrency") or 0) or 64
@@ -110,6 +110,11 @@ def run_map(definition: Json, raw_input: Any, effective: Any, iterator: Json, ex
     for future in futures:
         future.result()  # raises what kept a child from being started
     return ended(run, definition, raw_input, effective, execution, ctx)
+
+
+def begin_anew(run: MapRun, child: Child) -> None:
+    """Have a child begin, or in a redrive begin again."""
+    child.record = None
 
 
 def begun(definition: Json, effective: Any, execution: Json, ctx: Json) -> MapRun:

@@ -36,8 +36,13 @@ role: ContextVar[str] = ContextVar("role", default="")
 
 def apply() -> None:
     """Ask the role before each task, each listing, each child execution and each result."""
-    run, invoke, read = states._run_execution, states._invoke_resource, states._read_map_items
-    execute, run_one, put = lambda_svc._execute_function_with_config_scope, states_maps.run_one, states_maps._put
+    _run_as_role()
+    _ask_before_tasks()
+    _ask_before_children()
+
+
+def _run_as_role() -> None:
+    run, execute = states._run_execution, lambda_svc._execute_function_with_config_scope
 
     def run_as_role(arn: str) -> None:
         machine = states._state_machines.get(states._executions[arn]["stateMachineArn"]) or {}
@@ -46,6 +51,19 @@ def apply() -> None:
             run(arn)
         finally:
             role.reset(mark)
+
+    def execute_or_throttle(record: Any, event: Any) -> Any:
+        result = execute(record, event)
+        if role.get() and result.get("throttle"):
+            raise states._ExecutionError("Lambda.TooManyRequestsException", str(result["body"]["message"]))
+        return result
+
+    states._run_execution = run_as_role
+    lambda_svc._execute_function_with_config_scope = execute_or_throttle
+
+
+def _ask_before_tasks() -> None:
+    invoke, read = states._invoke_resource, states._read_map_items
 
     def invoke_if_allowed(resource: str, data: Any) -> Any:
         for action, target in needs(resource, data):
@@ -57,24 +75,30 @@ def apply() -> None:
         demand("s3:ListBucket", f"arn:aws:s3:::{parameters['Bucket']}", {"s3:prefix": parameters.get("Prefix", "")})
         return read(reader, effective, ctx)
 
-    def execute_or_throttle(record: Any, event: Any) -> Any:
-        result = execute(record, event)
-        if role.get() and result.get("throttle"):
-            raise states._ExecutionError("Lambda.TooManyRequestsException", str(result["body"]["message"]))
-        return result
+    states._invoke_resource, states._read_map_items = invoke_if_allowed, read_if_allowed
+
+
+def _ask_before_children() -> None:
+    run_one, begin_anew, put = states_maps.run_one, states_maps.begin_anew, states_maps._put
 
     def run_one_if_allowed(run: states_maps.MapRun, child: states_maps.Child, iterator: Any, execution: Any) -> None:
-        demand("states:StartExecution", run.record["_stateMachineArn"].rpartition("/")[0])
+        machine = run.record["_stateMachineArn"].rpartition("/")[0]
+        demand("states:StartExecution", machine)
+        for action in ("DescribeExecution", "StopExecution"):
+            demand(f"states:{action}", f"{machine.replace(':stateMachine:', ':execution:')}:any")
         run_one(run, child, iterator, execution)
+
+    def begin_anew_if_allowed(run: states_maps.MapRun, child: states_maps.Child) -> None:
+        if child.record is not None:
+            demand("states:RedriveExecution", child.record["executionArn"])
+        begin_anew(run, child)
 
     def put_if_allowed(bucket: str, key: str, body: str) -> None:
         demand("s3:PutObject", f"arn:aws:s3:::{bucket}/{key}")
         put(bucket, key, body)
 
-    states._run_execution, states._invoke_resource = run_as_role, invoke_if_allowed
-    states._read_map_items = read_if_allowed
-    lambda_svc._execute_function_with_config_scope = execute_or_throttle
     states_maps.run_one, states_maps._put = run_one_if_allowed, put_if_allowed
+    states_maps.begin_anew = begin_anew_if_allowed
 
 
 def needs(resource: str, data: Any) -> list[tuple[str, str]]:

@@ -184,22 +184,43 @@ def test_the_sweep_leaves_alone_what_a_backfill_is_at_and_finds_it_once_that_has
     wait_for(lambda: all(map(quiet.finished_entry, keys)), 90)
 
 
-def test_a_machine_without_a_statement_of_its_role_loads_nothing_or_leaves_no_results(quiet: Product) -> None:
+def test_no_statement_can_be_taken_from_the_policy_of_the_machines_role(quiet: Product) -> None:
     keys = drop(quiet, "rights/", 2)
-    iam, role = quiet.aws.client("iam"), "orders-etl-local-backfill"
-    policy = iam.get_role_policy(RoleName=role, PolicyName=role)["PolicyDocument"]
     states = quiet.aws.client("stepfunctions")
-    # The others allow what only a redrive, an early end and a result of many parts need.
-    for sid in ("ListIncoming", "StartBatches", "WriteResults"):
-        statements = [each for each in policy["Statement"] if each["Sid"] != sid]
-        document = json.dumps(policy | {"Statement": statements})
-        iam.put_role_policy(RoleName=role, PolicyName=role, PolicyDocument=document)
-        try:
-            given = json.dumps({"prefix": keys[0], "contract": ""})
-            arn = states.start_execution(stateMachineArn=machine_arn(quiet), input=given)["executionArn"]
+    given = json.dumps({"prefix": keys[0], "contract": ""})
+
+    def run() -> str:
+        arn: str = states.start_execution(stateMachineArn=machine_arn(quiet), input=given)["executionArn"]
+        return arn
+
+    for sid in ("ListIncoming", "StartBatches", "FollowBatches", "LoadBatch", "WriteResults"):
+        with without(quiet, sid):
+            arn = run()
             assert ended_status(states, arn) == "FAILED", sid
-        finally:
-            iam.put_role_policy(RoleName=role, PolicyName=role, PolicyDocument=json.dumps(policy))
+    # The last of them loaded its batch and could not say so; the one before failed for its batch.
+    with without(quiet, "LoadBatch"):
+        arn = run()
+        assert ended_status(states, arn) == "FAILED"
+    with without(quiet, "RedriveBatches"):
+        states.redrive_execution(executionArn=arn)
+        assert ended_status(states, arn) == "FAILED"
+    states.redrive_execution(executionArn=arn)
+    assert ended_status(states, arn) == "SUCCEEDED"
+
+
+@contextlib.contextmanager
+def without(product: Product, sid: str) -> Iterator[None]:
+    """Take a statement from the policy of the machine's role."""
+    iam, role = product.aws.client("iam"), "orders-etl-local-backfill"
+    policy = iam.get_role_policy(RoleName=role, PolicyName=role)["PolicyDocument"]
+    statements = [each for each in policy["Statement"] if each["Sid"] != sid]
+    assert len(statements) == len(policy["Statement"]) - 1
+    document = json.dumps(policy | {"Statement": statements})
+    iam.put_role_policy(RoleName=role, PolicyName=role, PolicyDocument=document)
+    try:
+        yield
+    finally:
+        iam.put_role_policy(RoleName=role, PolicyName=role, PolicyDocument=json.dumps(policy))
 
 
 def ended_status(states: Any, arn: str) -> str:

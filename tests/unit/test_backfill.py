@@ -120,6 +120,13 @@ def test_what_time_does_not_allow_is_handed_back_untouched_and_the_next_turn_goe
     assert (last.batch.counts.loaded, last.batch.items) == (3, ())
 
 
+def test_no_object_is_begun_in_the_last_third_of_the_time_so_that_no_turn_passes_for_a_slow_load() -> None:
+    store = dropped(2)
+    times = iter([900.0, 900.0])
+    report = run(store, event(store, *keys(2)), time_left=lambda: next(times, 260.0))
+    assert (report.batch.counts.loaded, len(report.batch.items)) == (1, 1)
+
+
 def test_an_object_that_runs_out_of_time_is_handed_back_unless_it_had_the_whole_time() -> None:
     store = dropped(1)
 

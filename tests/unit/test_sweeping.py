@@ -9,9 +9,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.aws import functions
+from chalicelib.errors import AwsError, ObjectsDelayed, ObjectsFailed, Throttled
 from chalicelib.file_names import ledger_name
 from chalicelib.handlers import load, sweep
 from chalicelib.settings import Settings
+from glue_setup import backfill
 from tests.builders import KEY, body, order
 from tests.contracts import datasets_of
 from tests.unit.memory_store import BUCKET, MemoryStore
@@ -115,3 +117,39 @@ def test_a_stage_without_backfills_is_not_asked_for_any(monkeypatch: pytest.Monk
     states = States('{"prefix": "in/a/"}')
     assert asked(states, monkeypatch, replace(SETTINGS, backfill_concurrency=0)) == ()
     assert states.machines == []
+
+
+def batch_of(store: MemoryStore, key: str) -> dict[str, object]:
+    (listed,) = store.list(key).objects
+    modified = listed.modified_at.timestamp()
+    item = {"Key": key, "Etag": listed.etag, "Size": listed.size, "LastModified": modified}
+    return {"Items": [item], "BatchInput": {"backfill": {"started_at": "2024-01-01T00:00:00Z", "contract": ""}}}
+
+
+def test_what_a_backfill_loads_is_measured_but_for_its_age_which_would_ring_as_late(
+    store: MemoryStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.drop(KEY, body(order(1)))
+    answer = load.handle(batch_of(store, KEY), SETTINGS, lambda: 900.0)
+    assert isinstance(answer, dict)
+    assert (answer["remaining"], answer["counts"]["loaded"]) == (0, 1)
+    measured = metrics(capsys.readouterr().out)
+    assert measured["OrdersLoaded"] == 1
+    assert "FreshnessSeconds" not in measured
+
+
+@pytest.mark.parametrize(("code", "raised"), [("SlowDown", ObjectsDelayed), ("AccessDenied", ObjectsFailed)])
+def test_a_batch_that_is_throttled_ends_with_another_error_than_one_that_fails(
+    store: MemoryStore, code: str, raised: type[Exception]
+) -> None:
+    store.drop(KEY, body(order(1)))
+    batch = batch_of(store, KEY)
+
+    def fault(call: str) -> None:
+        if call.startswith("open"):
+            raise Throttled(code) if code == "SlowDown" else AwsError(code)
+
+    store.fault = fault
+    with pytest.raises(raised, match=f"1 of 1 objects could not be loaded \\({code} 1\\): the log has their keys"):
+        load.handle(batch, SETTINGS, lambda: 900.0)
+    assert raised.__name__ in json.dumps(backfill.retries())
