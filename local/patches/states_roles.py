@@ -1,21 +1,22 @@
 """A state machine acts with the rights of its role, and Lambda's throttling has the name that retries know.
 
 Gap: MiniStack runs every task, reads every listing and writes every result whatever the role of the state machine
-allows, so that a policy without the right goes unnoticed; and it calls a throttled invocation Lambda.Unknown, which no
-Retry for Lambda.TooManyRequestsException matches. Drop this file when a machine without rights fails, and a throttled
-one is retried.
+allows, and a rule of EventBridge's starts one whatever its role allows, so that a policy without the right goes
+unnoticed. It calls a throttled invocation Lambda.Unknown, which no Retry for Lambda.TooManyRequestsException matches.
+Drop this file when a machine without rights fails, and a throttled one is retried.
 https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
 """
 
 from __future__ import annotations
 
+import logging
 from contextvars import ContextVar
 from typing import Any
 
 from ministack import app
 from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import lambda_svc
+from ministack.services import eventbridge, lambda_svc
 from ministack.services import stepfunctions as states
 
 from local.patches import states_maps
@@ -24,11 +25,14 @@ TOUCHES = {
     "ministack.services.stepfunctions._run_execution": "996dff84e0e0",
     "ministack.services.stepfunctions._invoke_resource": "a85d2be9a858",
     "ministack.services.stepfunctions._read_map_items": "b846851544b8",
+    "ministack.services.eventbridge._invoke_target": "550e304af080",
     "ministack.services.lambda_svc._execute_function_with_config_scope": "26a9d5f64e17",
     "ministack.core.iam_evaluator._gather_role_policies": "d83d1661b865",
     "ministack.core.iam_evaluator.evaluate": "2a5dd6932d1a",
     "ministack.core.iam_evaluator.EvalContext": "f5769904b3fa",
 }
+
+logger = logging.getLogger("states.roles")
 
 role: ContextVar[str] = ContextVar("role", default="")
 """The role of the state machine whose execution this is; threads inherit it."""
@@ -39,6 +43,7 @@ def apply() -> None:
     _run_as_role()
     _ask_before_tasks()
     _ask_before_children()
+    _ask_before_rules()
 
 
 def _run_as_role() -> None:
@@ -101,6 +106,19 @@ def _ask_before_children() -> None:
     states_maps.begin_anew = begin_anew_if_allowed
 
 
+def _ask_before_rules() -> None:
+    invoke_target = eventbridge._invoke_target
+
+    def invoke_if_allowed(target: Any, *rest: Any, **more: Any) -> None:
+        arn, name = target.get("Arn", ""), target.get("RoleArn", "").rsplit("/", 1)[-1]
+        if ":states:" in arn and app.AUTH and not may(name, "states:StartExecution", arn):
+            logger.warning("EventBridge started nothing: the role %s may not start %s", name, arn)
+            return
+        invoke_target(target, *rest, **more)
+
+    eventbridge._invoke_target = invoke_if_allowed
+
+
 def needs(resource: str, data: Any) -> list[tuple[str, str]]:
     """Return the actions that a task takes, each with its resource."""
     here = f"{get_region()}:{get_account_id()}"
@@ -116,9 +134,14 @@ def needs(resource: str, data: Any) -> list[tuple[str, str]]:
 
 def demand(action: str, resource: str, keys: dict[str, Any] | None = None) -> None:
     """Raise the error of Step Functions unless the role of the running machine allows an action."""
-    name, account = role.get(), get_account_id()
-    if not app.AUTH or not name:
-        return
+    name = role.get()
+    if app.AUTH and name and not may(name, action, resource, keys):
+        raise states._ExecutionError("States.Permissions", f"The role {name} is not allowed {action} on {resource}")
+
+
+def may(name: str, action: str, resource: str, keys: dict[str, Any] | None = None) -> bool:
+    """Tell whether a role allows an action on a resource; `keys` are what conditions ask for."""
+    account = get_account_id()
     context = iam_evaluator.EvalContext(
         principal_arn=f"arn:aws:sts::{account}:assumed-role/{name}/states",
         principal_type="AssumedRole",
@@ -129,5 +152,4 @@ def demand(action: str, resource: str, keys: dict[str, Any] | None = None) -> No
         service_context=keys or {},
     )
     policies = iam_evaluator._gather_role_policies(name, account)
-    if iam_evaluator.evaluate(context, policies).decision != "Allow":
-        raise states._ExecutionError("States.Permissions", f"The role {name} is not allowed {action} on {resource}")
+    return bool(iam_evaluator.evaluate(context, policies).decision == "Allow")

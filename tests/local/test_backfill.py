@@ -184,6 +184,7 @@ def test_the_sweep_leaves_alone_what_a_backfill_is_at_and_finds_it_once_that_has
     wait_for(lambda: all(map(quiet.finished_entry, keys)), 90)
 
 
+@pytest.mark.slow
 def test_no_statement_can_be_taken_from_the_policy_of_the_machines_role(quiet: Product) -> None:
     keys = drop(quiet, "rights/", 2)
     states = quiet.aws.client("stepfunctions")

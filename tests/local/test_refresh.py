@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -72,6 +73,7 @@ def test_a_check_that_does_not_hold_fails_the_refresh_and_is_told_to_the_topic(r
     }
 
 
+@pytest.mark.slow
 def test_no_statement_can_be_taken_from_the_policy_of_the_machines_role(refreshed: Product) -> None:
     """A check that does not hold ends as RefreshFailed once everything was asked and told; nothing else does."""
     refreshed.finished(refreshed.drop("all-wrong.json", [order(f"a{i}", total_amount=99) for i in range(9)]))
@@ -101,6 +103,33 @@ def test_the_schedule_starts_the_refresh_under_a_role_that_may_do_just_that(refr
     role = target["RoleArn"].rsplit("/", 1)[1]
     (statement,) = iam.get_role_policy(RoleName=role, PolicyName=role)["PolicyDocument"]["Statement"]
     assert (statement["Action"], statement["Resource"]) == (["states:StartExecution"], [MACHINE])
+
+
+def test_without_its_one_statement_the_schedules_role_starts_nothing(refreshed: Product) -> None:
+    """The same target under a rule that an event fires: the schedule's turn comes in an hour."""
+    events, iam = refreshed.aws.client("events"), refreshed.aws.client("iam")
+    states = refreshed.aws.client("stepfunctions")
+    (target,) = events.list_targets_by_rule(Rule="orders-etl-local-refresh")["Targets"]
+    events.put_rule(Name="now", EventPattern=json.dumps({"source": ["test"]}))
+    events.put_targets(Rule="now", Targets=[target])
+    role = target["RoleArn"].rsplit("/", 1)[1]
+
+    def runs() -> int:
+        return len(states.list_executions(stateMachineArn=MACHINE)["executions"])
+
+    def fire() -> None:
+        events.put_events(Entries=[{"Source": "test", "DetailType": "now", "Detail": "{}"}])
+
+    before = runs()
+    policy = iam.get_role_policy(RoleName=role, PolicyName=role)["PolicyDocument"]
+    iam.delete_role_policy(RoleName=role, PolicyName=role)
+    fire()
+    time.sleep(1)
+    assert runs() == before
+    iam.put_role_policy(RoleName=role, PolicyName=role, PolicyDocument=json.dumps(policy))
+    fire()
+    wait_for(lambda: runs() == before + 1)
+    events.remove_targets(Rule="now", Ids=[target["Id"]])
 
 
 def test_a_second_apply_changes_nothing(refreshed: Product) -> None:
