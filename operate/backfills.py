@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError
 
 from chalicelib.aws.errors import error_code
 from chalicelib.errors import shown
@@ -131,11 +131,16 @@ class Backfills:
 
     def follow(self, arn: str, say: Callable[[str], None], pause: float = PAUSE_SECONDS) -> str:
         """Say how far a run is whenever that has changed, until it ends; return its last status."""
-        last = ""
+        last, status = "", RUNNING
         while True:
-            status = str(self._states.describe_execution(executionArn=arn)["status"])
-            run = self._map_run(arn)
-            if run is not None and (line := _progress(run)) != last:
+            try:
+                status = str(self._states.describe_execution(executionArn=arn)["status"])
+                run = self._map_run(arn)
+                line = _progress(run) if run is not None else ""
+            except HTTPClientError as error:
+                # A run may take days, and a laptop's network does not.
+                status, line = RUNNING, f"no answer ({type(error).__name__}): asked again"
+            if line not in ("", last):
                 say(line)
                 last = line
             if status != RUNNING:

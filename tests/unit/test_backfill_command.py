@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ConnectTimeoutError
 
 from chalicelib.file_names import ledger_name
 from chalicelib.loading.backfill import BatchCounts
@@ -139,6 +140,25 @@ def test_objects_of_batches_that_failed_or_never_began_are_counted_by_what_the_l
 def test_a_summary_before_the_results_are_written_says_what_to_do() -> None:
     with pytest.raises(SetupError, match="manifest.json is not there yet: ask again with --watch run"):
         backfills(MemoryStore(), States(total=1)).summary(EXECUTION)
+
+
+def test_a_run_is_followed_over_a_network_that_goes_and_comes() -> None:
+    states = States(total=3)
+    answers: list[Any] = [ConnectTimeoutError(endpoint_url="x"), {"status": "RUNNING"}, {"status": "SUCCEEDED"}]
+
+    def describe_execution(**_: Any) -> Any:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    states.describe_execution = describe_execution  # type: ignore[method-assign]
+    said: list[str] = []
+    assert backfills(MemoryStore(), states).follow(EXECUTION, said.append, 0) == "SUCCEEDED"
+    assert said == [
+        "no answer (ConnectTimeoutError): asked again",
+        "3 of 3 objects done (100%), 0 at work, 1 in batches that failed",
+    ]
 
 
 def test_one_run_at_a_time() -> None:
