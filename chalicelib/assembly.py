@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import botocore
 
 from chalicelib import dataset
+from chalicelib.aws.events import EventBus, events_client
 from chalicelib.aws.glue import start_crawler
 from chalicelib.aws.runtime import check_botocore
 from chalicelib.aws.s3 import Storage, s3_client
 from chalicelib.aws.session import make_client
 from chalicelib.contracts import registry
-from chalicelib.dataset import Dataset, Prefixes
-from chalicelib.errors import AwsError, ContractError
+from chalicelib.dataset import Dataset, Prefixes, loaded_by
+from chalicelib.errors import AwsError, ContractError, kind_of, redacted_message
 from chalicelib.loading.crawler_turn import CrawlerTurn
+from chalicelib.loading.outbox_relay import Address, Event, OutboxRelay
 from chalicelib.settings import Settings
 from chalicelib.telemetry.logs import log, measure
 
@@ -60,6 +62,36 @@ def _datasets(settings: Settings, folder: Path) -> tuple[tuple[Dataset, ...], li
 def storage(bucket: str) -> Storage:
     """Return the bucket, over one client a process."""
     return Storage(s3_client(), bucket)
+
+
+def outbox_relay(settings: Settings) -> OutboxRelay:
+    """Return what relays outboxes. Where it cannot, that is logged and counted."""
+    made = datasets(settings)
+
+    def failed(key: str, error: Exception) -> None:
+        log("outbox not relayed", level="WARNING", key=key, kind=kind_of(error), reason=redacted_message(error))
+        measure({"OutboxFailures": 1}, stage=settings.stage)
+
+    address = Address(
+        settings.bucket,
+        settings.receipts_prefix,
+        settings.ledger_prefix,
+        settings.stage,
+        lambda key: loaded_by(key, made).name,
+    )
+    return OutboxRelay(
+        storage(settings.bucket), address, bus(settings.event_bus).send if settings.events else _nobody, failed
+    )
+
+
+@functools.cache
+def bus(name: str) -> EventBus:
+    """Return the bus that events go to, over one client a process."""
+    return EventBus(functools.cache(events_client), name)
+
+
+def _nobody(events: Sequence[Event]) -> None:
+    """Send nothing: the stage has no events."""
 
 
 def request_crawl(settings: Settings) -> None:

@@ -10,16 +10,24 @@ from chalicelib.contracts.contract import Contract, Table
 from chalicelib.errors import ContractError
 from chalicelib.settings import Settings
 
+REJECTED_TABLE = "orders_rejected"
+"""The table of everything that was rejected in a stage, whatever its contract."""
+
+
+PIPELINE_QUERIES = tuple(sorted(file.stem for file in (Path(__file__).parent / "queries" / "pipeline").glob("*.sql")))
+"""The saved queries that every stage has, whatever its contracts."""
+
 
 @dataclass(frozen=True)
 class Prefixes:
-    """The prefixes of a stage's bucket that are not a table's, each ending with a slash."""
+    """The prefixes of a stage's bucket that are not a contract's table's, each ending with a slash."""
 
     incoming: str
     quarantine: str
     ledger: str
     results: str
     state: str
+    receipts: str
 
     @classmethod
     def of(cls, settings: Settings) -> Prefixes:
@@ -30,12 +38,23 @@ class Prefixes:
             settings.ledger_prefix,
             settings.results_prefix,
             settings.state_prefix,
+            settings.receipts_prefix,
         )
+
+    @property
+    def rejected(self) -> str:
+        """The folder that has the files of the table of rejected records, and nothing else."""
+        return f"{self.quarantine}rejected/"
+
+    @property
+    def long_rejected(self) -> str:
+        """The folder of rejected records that are too long for a row of that table."""
+        return f"{self.quarantine}long/"
 
     @property
     def all(self) -> tuple[str, ...]:
         """Every prefix."""
-        return (self.incoming, self.quarantine, self.ledger, self.results, self.state)
+        return (self.incoming, self.quarantine, self.ledger, self.results, self.state, self.receipts)
 
 
 @dataclass(frozen=True)
@@ -116,6 +135,7 @@ def check(datasets: Iterable[Dataset]) -> tuple[Dataset, ...]:
 def clashes(datasets: Iterable[Dataset]) -> list[str]:
     """Return everything that two datasets of a stage, or a table and a prefix of the bucket, cannot both have."""
     owners: dict[tuple[str, str], str] = {}
+    pipelines = {("table or view", REJECTED_TABLE), *(("saved query", name) for name in PIPELINE_QUERIES)}
     problems = []
     for each in datasets:
         named = [
@@ -124,6 +144,11 @@ def clashes(datasets: Iterable[Dataset]) -> list[str]:
             *(("saved query", file.stem) for file in each.query_files),
         ]
         for key in named:
+            if key in pipelines:
+                problems.append(
+                    f"{key[0]} {key[1]!r} of contract {each.name} has the name of one that every stage has: give it "
+                    "another name"
+                )
             if key in owners:
                 both = f"contract {owners[key]} and of contract {each.name}"
                 problems.append(f"{key[0]} {key[1]!r} is that of {both}: give one of them another name")

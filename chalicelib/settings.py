@@ -49,6 +49,11 @@ _crawler = _text(r"[a-zA-Z0-9._-]{0,255}", "give the crawler's name, or nothing 
 _mode = _text(r"projection|crawler", "give projection or crawler")
 _stage = _text(r"[a-zA-Z0-9_-]{1,64}", "give the stage's name")
 _auth = _text(r"iam|api_key|none", "give iam, api_key or none")
+_bus = _text(
+    r"(?!aws\.)[A-Za-z0-9._-]{1,256}",
+    "give the name of an event bus, such as default (events are switched by ETL_EVENTS)",
+)
+_topic_name = _text(r"[A-Za-z0-9_-]{1,256}", "give a topic's name, not its ARN, or nothing for none")
 _topic = _text(
     r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}",
     "give the ARN of an SNS topic, or nothing for none",
@@ -82,7 +87,7 @@ class Settings:
         "ETL_INCOMING_PREFIX", _prefix, "Where orders are dropped.", default="orders_json_incoming/"
     )
     quarantine_prefix: str = _setting(
-        "ETL_QUARANTINE_PREFIX", _prefix, "Rejected records and reports.", default="orders_quarantine/"
+        "ETL_QUARANTINE_PREFIX", _prefix, "Rejected records, and why.", default="orders_quarantine/"
     )
     ledger_prefix: str = _setting(
         "ETL_LEDGER_PREFIX", _prefix, "One JSON object a source key.", default="orders_ledger/"
@@ -95,6 +100,12 @@ class Settings:
         _prefix,
         "Where the sweep and the crawler's start remember how far they are.",
         default="orders_state/",
+    )
+    receipts_prefix: str = _setting(
+        "ETL_RECEIPTS_PREFIX",
+        _prefix,
+        "One JSON object a source key: what became of it, for whoever sent it.",
+        default="orders_receipts/",
     )
     database: str = _setting("GLUE_DATABASE", _name, "The Glue database.", default="etl_pipeline")
     catalog_mode: str = _setting(
@@ -215,6 +226,21 @@ class Settings:
         "minutes",
         default=0,
     )
+    events: bool = _setting(
+        "ETL_EVENTS",
+        _switch,
+        "true: an event tells of each version of a source that ended. false: only its receipt does.",
+        default=True,
+    )
+    event_bus: str = _setting(
+        "ETL_EVENT_BUS", _bus, "The event bus of this account and region that the events go to.", default="default"
+    )
+    events_topic: str = _setting(
+        "ETL_EVENTS_TOPIC",
+        _topic_name,
+        "The SNS topic, made by glue_setup, that the stage's events are passed on to; empty for none.",
+        default="",
+    )
     alarm_topic: str = _setting(
         "ALARM_TOPIC_ARN",
         _topic,
@@ -285,13 +311,16 @@ class Settings:
         """
         for one in self.prefixes:
             if sum(other.startswith(one) for other in self.prefixes) > 1:
-                remedy = f"give five prefixes of which none begins another; {one} begins another, or is given twice"
+                remedy = f"give six prefixes of which none begins another; {one} begins another, or is given twice"
                 names = {each.name for each in fields(self) if each.name.endswith("_prefix")}
                 yield names, SettingFault("ETL_*_PREFIX", ", ".join(self.prefixes), remedy)
                 break
         if self.api_auth == "none" and self.stage != LOCAL_STAGE:
             remedy = f"give iam or api_key: only the {LOCAL_STAGE} stage may do without"
             yield {"api_auth", "stage"}, SettingFault("API_AUTH", "none", remedy)
+        if self.events_topic and not self.events:
+            remedy = "leave it out, or set ETL_EVENTS=true: there are no events to pass on"
+            yield {"events", "events_topic"}, SettingFault("ETL_EVENTS_TOPIC", self.events_topic, remedy)
         # The sweep looks at what was written since its last whole round, and the lookback before. A load that was too
         # young to be dead in that round was written at most the grace time before it.
         lookback = self.sweep_lookback_hours * 3600
@@ -319,6 +348,7 @@ class Settings:
             self.ledger_prefix,
             self.results_prefix,
             self.state_prefix,
+            self.receipts_prefix,
         )
 
     @property

@@ -8,8 +8,13 @@ from chalicelib.contracts.column_types import TAKES, Type
 from chalicelib.contracts.contract import Column, Contract, Table
 from chalicelib.contracts.sources import DESCRIPTIONS, FromDocument, FromRecord, Origin, Product, RowNumber
 from chalicelib.contracts.values import CurrencyAt, Dates, DigitsAt, DivisorAt, FixedDigits
-from chalicelib.dataset import Dataset
+from chalicelib.dataset import REJECTED_TABLE, Dataset
 from chalicelib.queries.saved import SavedQuery
+
+REJECTED_GRAIN = (
+    "one row per rejected record, and per file that was refused whole",
+    "of the newest version of each source",
+)
 
 
 def contract_page(dataset: Dataset, queries: Iterable[SavedQuery]) -> str:
@@ -77,6 +82,9 @@ def queries_page(prose: str, datasets: Iterable[Dataset], queries: Mapping[str, 
         sections.append(f"## Of the contract `{dataset.name}`")
         sections.append(_grains(dataset.contract))
         sections += [query_section(query) for query in own] or ["No saved query."]
+    sections.append("## Of every stage")
+    sections.append(table(["ask", "grain", ""], [[f"`{REJECTED_TABLE}`", *REJECTED_GRAIN]]))
+    sections += [query_section(query) for query in queries.values() if not query.contract]
     return prose.replace("{{example}}", _example(queries)).replace("{{queries}}", "\n\n".join(sections))
 
 
@@ -110,7 +118,9 @@ def query_section(query: SavedQuery) -> str:
 
 def _example(queries: Mapping[str, SavedQuery]) -> str:
     """Return how a query is bound in Python: the first that takes parameters, with the examples of them."""
-    query = next((each for each in queries.values() if each.parameters), None) or next(iter(queries.values()), None)
+    query = next((each for each in queries.values() if each.parameters and each.contract), None) or next(
+        iter(queries.values()), None
+    )
     if query is None:
         return "queries, name, given = saved.load(datasets(settings)), None, {}"
     given = ", ".join(f'"{each.name}": "{each.example}"' for each in query.parameters)

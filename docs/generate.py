@@ -128,7 +128,8 @@ def settings_document() -> str:
     """Return docs/settings.md: every setting with its unit, default and effect."""
     rows = []
     for each in fields(Settings):
-        default = "required" if each.default is MISSING else f"`{each.default}`" if each.default else "empty"
+        shown = str(each.default).lower() if isinstance(each.default, bool) else each.default
+        default = "required" if each.default is MISSING else f"`{shown}`" if each.default else "empty"
         rows.append([f"`{each.metadata['variable']}`", each.metadata["unit"] or "-", default, each.metadata["effect"]])
     return part("settings.md").replace("{{settings}}", table(["variable", "unit", "default", "effect"], rows))
 

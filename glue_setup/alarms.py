@@ -32,7 +32,7 @@ MEANINGS = {
     "load-failed": "Loads failed to the end; their events wait in the queue. Find the cause, then run operate redrive.",
     "load-failed-lost": "Lambda could not write a failed event to the queue. The sweep will find its object.",
     "rejected": f"More than {REJECTED_PERCENT} % of an hour's orders were rejected. The quarantine tells why.",
-    "file-quarantined": "A file could not be read and loaded nothing. The report in the quarantine tells why.",
+    "file-quarantined": "A file could not be read and loaded nothing. The quarantine tells why.",
     "late": "An object was not in the table within {fresh} seconds, or still is not.",
     "load-errors": (
         f"Loads failed {FAILED_TRIES} times within 15 minutes. The dashboard tells the kinds, the log the keys."
@@ -41,6 +41,7 @@ MEANINGS = {
     "event-not-understood": (
         "An event was not S3's own, and nothing was loaded for it. The sweep finds what it announced, later."
     ),
+    "outbox-failing": "Receipts or events could not be written or sent. The data are loaded; the sweep makes it good.",
     "load-slow": f"Loads take more than {DURATION_PERCENT} % of the {{timeout}} seconds that the function has.",
     "sweep-gave-up": "An object fails every time; the sweep no longer announces it. Its key is in the sweep's log.",
     "sweep-refused": (
@@ -133,12 +134,14 @@ def _of_the_function(stage: Stage) -> list[Request]:
     )
     throttles = _of_function(stage, "load", "Throttles", 5 * MINUTE, "Sum")
     strange = _own(stage, "EventsNotUnderstood", 15 * MINUTE, "Sum")
+    unsent = _own(stage, "OutboxFailures", 15 * MINUTE, "Sum")
     duration = _of_function(stage, "load", "Duration", 15 * MINUTE, "p99")
     slow = _one(duration) | {"EvaluateLowSampleCountPercentile": "evaluate"}
     return [
         _alarm(stage, "load-errors", failed, FAILED_TRIES - 1),
         _alarm(stage, "load-throttled", _one(throttles), periods=3),
         _alarm(stage, "event-not-understood", _one(strange)),
+        _alarm(stage, "outbox-failing", _one(unsent)),
         _alarm(stage, "load-slow", slow, stage.timeout("load") * 1000 * DURATION_PERCENT // 100),
     ]
 

@@ -50,6 +50,7 @@ class Clients:
     logs: CloudWatchLogsClient
     states: Any
     events: Any
+    sns: Any
     tls: bool = True
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
@@ -91,5 +92,6 @@ def connect(session: boto3.Session, stage: str) -> Clients:
         logs=session.client("logs", config=CONFIG),
         states=session.client("stepfunctions", config=CONFIG),
         events=session.client("events", config=CONFIG),
+        sns=session.client("sns", config=CONFIG),
         tls=not s3.meta.endpoint_url.startswith("http://"),
     )

@@ -91,6 +91,7 @@ def _of_what_else_runs(stage: Stage) -> list[Widget]:
         _graph(
             "What somebody has to look at",
             _own(stage, "EventsNotUnderstood", "Sum"),
+            _own(stage, "OutboxFailures", "Sum"),
             _own(stage, "SweepRefusedToRemove", "Sum"),
             _own(stage, "LedgerEntriesUnreadable", "Sum"),
             _own(stage, "ForeignFilesInTable", "Maximum"),

@@ -21,12 +21,14 @@ from glue_setup.clients import Clients
 from glue_setup.crawler import Crawler, CrawlerRole, crawler_name
 from glue_setup.dashboard import dashboard
 from glue_setup.errors import Refused, SetupError, explained
+from glue_setup.events import EventRule, EventsTopic
 from glue_setup.logs import LogGroup
 from glue_setup.machines import ServiceRole, StateMachine
 from glue_setup.monitoring import Alarm, Dashboard
 from glue_setup.policies import FUNCTIONS
 from glue_setup.queue import FailedQueue
 from glue_setup.refresh import REFRESH, SCHEDULE, RefreshSchedule
+from glue_setup.rejected import RejectedTable
 from glue_setup.resource import Plan, Resource
 from glue_setup.tables import Database, Table
 from glue_setup.target import Target
@@ -51,10 +53,13 @@ def foundations(target: Target, clients: Clients, everything: bool = False) -> l
         Database(target, clients),
         *([CrawlerRole(target, clients), Crawler(target, clients)] if crawls else []),
         *(Table(target, clients, dataset, table) for dataset in datasets for table in dataset.tables),
+        RejectedTable(target, clients),
         Workgroup(target, clients),
         *(View(target, clients, dataset, *each) for dataset in datasets for each in view_statements(dataset)),
         *(LogGroup(target, clients, function) for function in FUNCTIONS),
         *(machines(target, clients, everything)),
+        *([EventsTopic(target, clients)] if settings.events_topic else []),
+        *([EventRule(target, clients)] if settings.events_topic or everything else []),
         *(Alarm(target, clients, request) for request in alarms(target, everything) if not needs_data(request)),
         Dashboard(target, clients, drawn),
     ]

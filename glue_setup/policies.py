@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from chalicelib.aws.events import SOURCE
 from glue_setup.backfill import BACKFILL, MAP, results_prefix
 from glue_setup.command_line import say
 from glue_setup.errors import SetupError
@@ -36,14 +37,16 @@ def load(target: Target) -> Policy:
             ["s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObject"],
             *target.objects(*target.tables),
         ),
-        # PutObject of rejected records and reports, and every call of a multipart upload but its abort.
+        # PutObject of rejected records, and every call of a multipart upload but its abort; DeleteObject of those of a
+        # version that was replaced; GetObject of the first of them, where a receipt was left unwritten.
         _allow(
             "WriteQuarantine",
-            ["s3:PutObject", "s3:AbortMultipartUpload"],
+            ["s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject"],
             *target.objects(settings.quarantine_prefix),
         ),
         _keep_ledger(target),
-        _find_missing(target, settings.incoming_prefix, settings.ledger_prefix, *state),
+        *_tell(target),
+        _find_missing(target, settings.incoming_prefix, settings.ledger_prefix, settings.receipts_prefix, *state),
         # Lambda itself, with the function's rights: SendMessage of an event whose load failed to the end.
         _allow("KeepFailedEvents", ["sqs:SendMessage"], target.failed_queue),
         # The object that tells when the crawler was started.
@@ -54,19 +57,24 @@ def load(target: Target) -> Policy:
 
 
 def sweep(target: Target) -> Policy:
-    """Return the policy of the sweep. It reads no order, only that an object is there, and hands on what it finds."""
+    """Return the policy of the sweep. It reads no order, only that an object is there, and hands on what it finds.
+
+    Of rejected records it reads the reasons, where their receipt was left unwritten.
+    """
     settings = target.settings
     incoming, ledger, state = settings.incoming_prefix, settings.ledger_prefix, settings.state_prefix
+    files = (*target.tables, *target.rejected)
     return policy_of(
-        # ListObjectsV2 of what was dropped, of the ledger and of the tables.
-        _list("LookThrough", target, incoming, ledger, *target.tables, state),
+        # ListObjectsV2 of what was dropped, of the ledger and of the tables; a receipt may be missing.
+        _list("LookThrough", target, incoming, ledger, *files, state, settings.receipts_prefix),
         # HeadObject of a dropped object tells its version; of a version, whether what is missing can be read again.
         _allow("SeeIncoming", ["s3:GetObject", "s3:GetObjectVersion"], *target.objects(incoming)),
         _keep_ledger(target),
         # Where the sweep is, and when the crawler was started.
         _keep_state(target),
         # DeleteObject of files that are superseded or nobody's; HeadObject of those that an entry says are there.
-        _allow("RemoveFiles", ["s3:DeleteObject", "s3:GetObject"], *target.objects(*target.tables)),
+        _allow("RemoveFiles", ["s3:DeleteObject", "s3:GetObject"], *target.objects(*files)),
+        *_tell(target),
         # Invoke, to announce an object to the function that loads.
         _allow("Announce", ["lambda:InvokeFunction"], target.function("load")),
         *_start_crawler(target),
@@ -84,7 +92,7 @@ def api_handler(target: Target) -> Policy:
         _allow("TakeUploads", ["s3:PutObject", "s3:GetObject"], *target.objects(settings.incoming_prefix)),
         # GetObject of the entry that tells an upload's status.
         _allow("ReadLedger", ["s3:GetObject"], *target.objects(settings.ledger_prefix)),
-        # GetObject of the report that tells why a file was quarantined.
+        # Athena reads the table of rejected records; GetObject of one file's, by the presigned link.
         _allow("ReadQuarantine", ["s3:GetObject"], *target.objects(settings.quarantine_prefix)),
         # Athena lists the files of the tables.
         _find_missing(
@@ -225,6 +233,17 @@ def _ask(target: Target, *calls: str) -> list[Statement]:
 def _keep_ledger(target: Target) -> Statement:
     # GetObject, PutObject with If-None-Match or If-Match, CopyObject of an entry that cannot be read.
     return _allow("KeepLedger", ["s3:GetObject", "s3:PutObject"], *target.objects(target.settings.ledger_prefix))
+
+
+def _tell(target: Target) -> list[Statement]:
+    """Allow GetObject and PutObject of receipts, and PutEvents in our own name to the one bus."""
+    receipts = _allow(
+        "KeepReceipts", ["s3:GetObject", "s3:PutObject"], *target.objects(target.settings.receipts_prefix)
+    )
+    if not target.settings.events:
+        return [receipts]
+    condition = {"StringEquals": {"events:source": SOURCE}}
+    return [receipts, _allow("SendEvents", ["events:PutEvents"], target.event_bus) | {"Condition": condition}]
 
 
 def _keep_state(target: Target) -> Statement:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from chalicelib.aws.glue import find_table, table_input
 from chalicelib.contracts import contract
-from chalicelib.dataset import Dataset
+from chalicelib.dataset import REJECTED_TABLE, Dataset
 from glue_setup.clients import Clients
 from glue_setup.compatibility import incompatible, remarks
 from glue_setup.crawler import crawler_name
@@ -107,7 +107,7 @@ class Database(Resource):
     def remains(self) -> list[str]:
         """Return the tables over the stage's bucket, and the views that it made, which no contract has any more."""
         contracts = [dataset.contract for dataset in self.target.datasets]
-        claimed = {table.name for contract in contracts for table in contract.tables}
+        claimed = {REJECTED_TABLE, *(table.name for contract in contracts for table in contract.tables)}
         claimed |= {view for contract in contracts for view in contract.views}
         lines = []
         for table in self._tables():

@@ -55,6 +55,12 @@ class Target:
         """The ARN of the stage's bucket."""
         return f"arn:{self.partition}:s3:::{self.settings.bucket}"
 
+    @property
+    def rejected(self) -> tuple[str, str]:
+        """The folders of the bucket that have what was rejected: the table's files, and its long records."""
+        prefixes = self.datasets[0].prefixes
+        return prefixes.rejected, prefixes.long_rejected
+
     def objects(self, *prefixes: str) -> list[str]:
         """Return the ARN pattern of everything in the bucket below each prefix."""
         return [f"{self.bucket}/{prefix}*" for prefix in prefixes]
@@ -88,6 +94,27 @@ class Target:
     def failed_queue(self) -> str:
         """The ARN of the queue that keeps the events whose load failed."""
         return self._arn("sqs", self.stage.failed_queue)
+
+    @property
+    def event_bus(self) -> str:
+        """The ARN of the event bus that the stage's events go to."""
+        return self._arn("events", f"event-bus/{self.settings.event_bus}")
+
+    @property
+    def event_rule_name(self) -> str:
+        """The name of the rule that passes the stage's events on to its topic."""
+        return f"{self.prefix}-sources"
+
+    @property
+    def event_rule(self) -> str:
+        """The ARN of that rule, which names its bus unless that is the default one."""
+        bus = self.settings.event_bus
+        return self._arn("events", f"rule/{'' if bus == 'default' else f'{bus}/'}{self.event_rule_name}")
+
+    @property
+    def events_topic(self) -> str:
+        """The ARN of the topic that the stage's events are passed on to."""
+        return self._arn("sns", self.settings.events_topic)
 
     def alarm(self, name: str) -> str:
         """Return the ARN of a CloudWatch alarm."""

@@ -208,7 +208,8 @@ class _Trial:
         for name, ((count,),) in rows.items():
             self.progress.say(f"    {name}: {count} rows")
         for query in self.queries.values():
-            self._ask_saved(query)
+            if query.contract or counts.orders_rejected:
+                self._ask_saved(query)
         return counts
 
     def _load(self) -> Entry:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnection
 
 from chalicelib.aws.errors import error_code
 from chalicelib.errors import shown
@@ -137,7 +138,7 @@ class Backfills:
                 status = str(self._states.describe_execution(executionArn=arn)["status"])
                 run = self._map_run(arn)
                 line = _progress(run) if run is not None else ""
-            except HTTPClientError as error:
+            except (HTTPClientError, NoConnection) as error:
                 # A run may take days, and a laptop's network does not.
                 status, line = RUNNING, f"no answer ({type(error).__name__}): asked again"
             if line not in ("", last):

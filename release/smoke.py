@@ -20,7 +20,7 @@ from chalicelib.aws.glue import find_table
 from chalicelib.aws.s3 import Storage
 from chalicelib.contracts.reading import SAMPLE_NAME
 from chalicelib.dataset import Dataset
-from chalicelib.file_names import ledger_name
+from chalicelib.file_names import ledger_name, receipt_name
 from chalicelib.loading.entry import Entry, read_entry
 from chalicelib.loading.models import FAILED, FINISHED, GONE, LOADED
 from glue_setup.emptying import empty
@@ -136,7 +136,7 @@ class Smoke:
         entry = self._entry()
         doomed = [self._key]
         if entry is not None:
-            doomed += [*entry.files, *entry.superseded, *([entry.quarantine] if entry.quarantine else [])]
+            doomed += [*entry.kept, *entry.superseded, receipt_name(self._prefixes.receipts, self._key)]
         doomed += [f"{self._prefixes.results}{execution}" for execution in executions or []]
         # The entry last: it is what tells the next run, if this one stops, what there is to remove.
         return sum(empty(self._s3, self._bucket, key) for key in [*doomed, self._ledger_key])
@@ -194,7 +194,8 @@ class Smoke:
         try:
             stored = self._s3.get_object(Bucket=self._bucket, Key=entry.quarantine or "")["Body"].read()
             rejected = json.loads(gzip.decompress(stored).splitlines()[0])
-            return f"{rejected['path']}: {rejected['reason']}"
+            # A file that was refused whole has no path.
+            return ": ".join(filter(None, (rejected["path"], rejected["reason"])))
         except (ClientError, ParamValidationError, OSError, ValueError, LookupError):
             return entry.reason or ""
 

@@ -25,6 +25,7 @@ from chalicelib.loading.entry import Entry
 from chalicelib.loading.ingest import Clock, Ingest
 from chalicelib.loading.models import Arrival
 from chalicelib.loading.notifications import arrivals
+from chalicelib.loading.outbox_relay import Address, OutboxRelay
 from chalicelib.loading.sweep import Sweep
 from chalicelib.loading.sweep_cursor import Rules, SweepReport
 from chalicelib.writing.convert import Limits
@@ -34,7 +35,7 @@ from tests.contracts import ORDERS, with_main
 from tests.promises.workers import stopped_before
 from tests.unit.memory_store import BEGINNING, BUCKET, Crash, MemoryStore
 
-PREFIXES = Prefixes("orders_json_incoming/", "quarantine/", "ledger/", "results/", "state/")
+PREFIXES = Prefixes("orders_json_incoming/", "quarantine/", "ledger/", "results/", "state/", "receipts/")
 DATASET = Dataset(with_main(ORDERS, name="table"), BUCKET, "etl_pipeline", PREFIXES)
 """The orders of a stage whose prefixes and table have short names."""
 
@@ -52,7 +53,7 @@ FlattenedTables = tuple[dict[str, Rows], list[RejectedRecord], int, Observations
 RULES = Rules(
     bucket=BUCKET,
     incoming=PREFIXES.incoming,
-    tables=tuple(DATASET.folders.values()),
+    tables=(*DATASET.folders.values(), PREFIXES.rejected, PREFIXES.long_rejected),
     ledger=PREFIXES.ledger,
     state=PREFIXES.state,
     grace=timedelta(hours=1),
@@ -79,14 +80,24 @@ def folder_writer(directory: Path, lineage: Lineage, contract: Contract = ORDERS
     return HiveSink(Folder(directory), {contract.main: ""}, 1 << 30).writer(directory / "unseen", names)
 
 
+def relay(store: MemoryStore) -> OutboxRelay:
+    """Return a relay whose events are in `store.sent`."""
+    address = Address(BUCKET, PREFIXES.receipts, PREFIXES.ledger, "test", lambda key: DATASET.name)
+    return OutboxRelay(store, address, store.send, lambda key, error: store.not_relayed.append((key, error)))
+
+
+def receipt(store: MemoryStore, key: str = KEY) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads(store.objects[f"{PREFIXES.receipts}{key}.json"])
+    return read
+
+
 def ingest(store: MemoryStore, limits: Limits = LIMITS, dataset: Dataset = DATASET, **more: Any) -> Ingest:
     return Ingest(
         store,
         dataset,
         limits,
         sink=sink_of(store, dataset, limits),
-        clock=Clock(lambda: BEGINNING, lambda: 0.0),
-        **more,
+        **{"clock": Clock(lambda: BEGINNING, lambda: 0.0), "relay": relay(store), **more},
     )
 
 
@@ -116,7 +127,7 @@ def sweep(
 ) -> tuple[SweepReport, Any]:
     """Run the sweep; return what it found and what it announced, as the S3 handler would read it."""
     events: list[dict[str, Any]] = []
-    report = Sweep(store, rules, events.append).run(left)
+    report = Sweep(store, rules, events.append, relay(store)).run(left)
     read = [a for event in events for a in arrivals(json.loads(json.dumps(event)), rules.incoming, rules.deletes)]
     return report, read
 

@@ -139,6 +139,7 @@ SCHEMAS: dict[str, Json] = {
             "received_at": _or_null(MOMENT),
             "rejected": {**_items(_object(REJECTED)), "description": "The first of the rejected orders."},
             "quarantine_url": {**_or_null(LINK), "description": "A link to all that was rejected, for minutes."},
+            "receipt": {**_or_null(TEXT), "description": "The key of the receipt in the bucket, once there is one."},
         }
     ),
     "Contract": _object(CONTRACT | {"json_schema": {"type": "object", "description": "What a record has to be like."}}),

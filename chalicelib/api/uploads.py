@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -14,8 +13,9 @@ from chalicelib.aws.presigned import LinkBucket, ObjectVersion
 from chalicelib.contracts.registry import default
 from chalicelib.counts import Counts
 from chalicelib.dataset import Dataset
+from chalicelib.documents.rejected import first_rejected
 from chalicelib.errors import RequestError, UnknownUpload, UnreadableEntry, shown
-from chalicelib.file_names import ledger_name
+from chalicelib.file_names import MAX_KEY_BYTES, ledger_name, receipt_name
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.models import DELETED, FAILED, FINISHED, LOADING, PARTLY_LOADED, QUARANTINED
 from chalicelib.settings import MIB, Settings
@@ -34,15 +34,9 @@ MARGIN = timedelta(minutes=1)
 STILL_SENDING = timedelta(hours=1)
 """How long a file may still be on its way after its link has expired: S3 looks at the time when a request begins."""
 
-MAX_KEY_BYTES = 1024
-"""UTF-8 bytes of a key, by S3."""
-
 SAMPLE_RECORDS = 5
 SAMPLE_BYTES = MIB
 """How much of a quarantine file, compressed, is read for the sample."""
-SAMPLE_PLAIN_BYTES = 16 * SAMPLE_BYTES
-RAW = b', "raw": "'
-"""What separates a rejected record's reason from the record. Quotes within either are escaped."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +131,10 @@ class Uploads:
             "hints": [],
             "rejected": [],
             "quarantine_url": None,
+            "receipt": None,
         }
+        if record is not None and any(word.version == record.entry.version for word in record.entry.outbox):
+            status["receipt"] = receipt_name(self._settings.receipts_prefix, key)
         if record is not None and state == record.entry.state and state in FINISHED:
             status |= self._ending(upload, record.entry)
         return status
@@ -151,8 +148,11 @@ class Uploads:
         }
         if not entry.quarantine:
             return counts
-        rejected = self._sample(entry.quarantine) if entry.state == PARTLY_LOADED else []
-        name = f"{upload.name}.rejected.ndjson.gz" if entry.state == PARTLY_LOADED else f"{upload.name}.report.json"
+        rejected = []
+        if entry.state == PARTLY_LOADED:
+            rejected = first_rejected(self._bucket.read_start(entry.quarantine, SAMPLE_BYTES), SAMPLE_RECORDS)
+        is_report = entry.quarantine.endswith(".report.json")
+        name = f"{upload.name}.report.json" if is_report else f"{upload.name}.rejected.ndjson.gz"
         link = self._bucket.download_link(entry.quarantine, name, self._settings.download_seconds)
         return counts | {"rejected": rejected, "quarantine_url": link}
 
@@ -209,17 +209,6 @@ class Uploads:
             # The next load of the object sets it aside and is news of the object.
             return None
 
-    def _sample(self, key: str) -> list[dict[str, Any]]:
-        """Return number, path and reason of the first rejected records. What was sent of them is left out."""
-        sample: list[dict[str, Any]] = []
-        for line in _lines(self._bucket.read_start(key, SAMPLE_BYTES)):
-            head, separator, _ = line.partition(RAW)
-            if not separator or len(sample) == SAMPLE_RECORDS:
-                break
-            fields = json.loads(head + b"}")
-            sample.append({name: fields[name] for name in ("record_number", "path", "reason")})
-        return sample
-
 
 def _entry_state(record: LedgerRecord, is_stored: bool, now: datetime) -> State:
     """Return the state of an upload whose file has a ledger entry. `is_stored`: the file is there still."""
@@ -236,9 +225,3 @@ def _entry_state(record: LedgerRecord, is_stored: bool, now: datetime) -> State:
     if now - record.written_at > ATTEMPT + MARGIN + (timedelta() if is_last_attempt else PAUSES):
         return FAILED, f"loading was begun {entry.attempts} times and never ended: send the file again"
     return LOADING, None
-
-
-def _lines(compressed: bytes) -> Iterator[bytes]:
-    """Yield the lines of a gzip file as far as the bytes given and the limits go; the last may be cut short."""
-    plain = zlib.decompressobj(wbits=31).decompress(compressed, SAMPLE_PLAIN_BYTES)
-    yield from plain.split(b"\n")

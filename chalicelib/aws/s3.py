@@ -220,6 +220,11 @@ class Storage:
         source: CopySourceTypeDef = {"Bucket": self._bucket, "Key": key}
         unless_code(_GONE, lambda: self._client.copy_object(Bucket=self._bucket, Key=target, CopySource=source))
 
+    def read_start(self, key: str, size: int) -> bytes:
+        """Return the first bytes of an object, nothing of one that is not there."""
+        answer = unless_code(NOT_FOUND, lambda: self._client.get_object(Bucket=self._bucket, Key=key))
+        return b"" if answer is None else answer["Body"].read(size)
+
     def read_json(self, key: str) -> VersionedJson | None:
         """Return a JSON object with its ETag and age, or None where there is none."""
         answer = unless_code(NOT_FOUND, lambda: self._client.get_object(Bucket=self._bucket, Key=key))

@@ -56,7 +56,7 @@ def _export(given: argparse.Namespace) -> int:
         case "jsonschema":
             print(json.dumps(json_schema(contract), indent=2, ensure_ascii=False))
         case _:
-            dataset = Dataset(contract, given.bucket, given.database, Prefixes("", "", "", "", ""))
+            dataset = Dataset(contract, given.bucket, given.database, Prefixes("", "", "", "", "", ""))
             print(";\n\n".join(statements(dataset, _properties)) + ";")
     return 0
 

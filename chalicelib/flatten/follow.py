@@ -76,3 +76,8 @@ def generic_path(path: JsonPath) -> str:
         elif isinstance(step, Each):
             text += "[]"
     return text
+
+
+def listed(value: Any) -> list[Any]:
+    """Return the elements of a list of rows. An object is a list of one; what says that there is nothing has none."""
+    return value if isinstance(value, list) else [value] if isinstance(value, dict) else []

@@ -14,7 +14,7 @@ from chalicelib.contracts.contract import Column, Contract, RowList, Table
 from chalicelib.contracts.sources import FromDocument, FromRecord, Origin, Product, RowNumber
 from chalicelib.flatten import date_values, values
 from chalicelib.flatten.around import AroundDocument
-from chalicelib.flatten.follow import follow, holds
+from chalicelib.flatten.follow import follow, holds, listed
 from chalicelib.flatten.json_text import RejectedDocument, parsed, with_own
 from chalicelib.flatten.observations import Observations
 from chalicelib.flatten.readers import ColumnReader, Element, ProductReader
@@ -202,14 +202,10 @@ def _numbering(document: Any, lists: tuple[RowList, ...]) -> _Numbers:
         value = [
             ((*indexes, i), each)
             for indexes, element in value
-            for i, each in enumerate(_listed(follow(element, rows.steps, "", strictly=False)[0]))
+            for i, each in enumerate(listed(follow(element, rows.steps, "", strictly=False)[0]))
             if rows.where is None or holds(each, rows.where)
         ]
     return {indexes: number for number, (indexes, _) in enumerate(value, 1)}
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value] if isinstance(value, dict) else []
 
 
 def keeps_unnamed(contract: Contract, table: Table, level: int) -> bool:

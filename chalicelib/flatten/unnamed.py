@@ -11,7 +11,7 @@ from typing import Any
 
 from chalicelib.contracts.contract import Column, Contract, Table
 from chalicelib.contracts.paths import JsonPath, Key
-from chalicelib.flatten.follow import follow, generic_path, holds
+from chalicelib.flatten.follow import follow, generic_path, holds, listed
 from chalicelib.flatten.json_text import RepeatedKey, below, compact, repeated_key
 from chalicelib.flatten.observations import Observations
 from chalicelib.flatten.values import is_null
@@ -119,8 +119,8 @@ class UnnamedFields:
         if node.makes_rows_of_all:
             return
         if node.lists:
-            unused = [each for each in _elements(value) if not _makes_rows(each, node.lists)]
-            if unused and isinstance(value, list | dict):
+            unused = [each for each in listed(value) if not _makes_rows(each, node.lists)]
+            if unused:
                 fields[generic] = compact(unused, path)
         elif node.is_object and isinstance(value, dict):
             self._collect(value, node, f"{path}.", f"{generic}.", fields, element)
@@ -185,10 +185,6 @@ def _chosen(column: Column, element: Any) -> JsonPath | None:
     return None
 
 
-def _elements(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
 def _makes_rows(element: Any, lists: list[tuple[Table, int]]) -> bool:
     """Tell whether an element of a list makes a row of one of the tables whose list it is, or of a list below it."""
     for table, level in lists:
@@ -198,7 +194,7 @@ def _makes_rows(element: Any, lists: list[tuple[Table, int]]) -> bool:
         if level + 1 == table.depth:
             return True
         below, _ = follow(element, table.lists[level + 1].steps, "", strictly=False)
-        if below is not None and any(_makes_rows(each, [(table, level + 1)]) for each in _elements(below)):
+        if any(_makes_rows(each, [(table, level + 1)]) for each in listed(below)):
             return True
     return False
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.assembly import datasets, request_crawl, storage
+from chalicelib.assembly import datasets, outbox_relay, request_crawl, storage
 from chalicelib.cores import cores
 from chalicelib.dataset import Dataset, loaded_by
 from chalicelib.errors import ObjectsDelayed, ObjectsFailed, kind_of, redacted_message
@@ -128,6 +128,7 @@ def ingest(settings: Settings, dataset: Dataset, limits: Limits | None = None) -
         renewed_after=settings.sweep_grace_seconds / 4,
         on_hints=log_hints,
         set_aside=lambda key, reason: _set_aside(key, reason, settings),
+        relay=outbox_relay(settings),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from chalicelib.assembly import catch_up_crawler, datasets, storage
+from chalicelib.assembly import catch_up_crawler, datasets, outbox_relay, storage
 from chalicelib.aws.functions import hand_over, lambda_client
 from chalicelib.aws.states import backfilled_prefixes, states_client
 from chalicelib.dataset import loaded_by
@@ -34,6 +34,7 @@ def sweep_bucket(settings: Settings, function: str, time_left: Callable[[], floa
         storage(settings.bucket),
         rules(settings),
         lambda event: hand_over(client, f"{prefix}{LOAD}", event),
+        outbox_relay(settings),
         backfilled(settings, function),
     )
     report = sweep.run(time_left)
@@ -63,10 +64,16 @@ def backfilled(settings: Settings, function: str) -> tuple[str, ...]:
 
 def rules(settings: Settings) -> Rules:
     """Return where the sweep looks and what it leaves alone."""
+    made = datasets(settings)
+    prefixes = made[0].prefixes
     return Rules(
         bucket=settings.bucket,
         incoming=settings.incoming_prefix,
-        tables=tuple(folder for dataset in datasets(settings) for folder in dataset.folders.values()),
+        tables=(
+            *(folder for each in made for folder in each.folders.values()),
+            prefixes.rejected,
+            prefixes.long_rejected,
+        ),
         ledger=settings.ledger_prefix,
         state=settings.state_prefix,
         grace=timedelta(seconds=settings.sweep_grace_seconds),
@@ -74,7 +81,7 @@ def rules(settings: Settings) -> Rules:
         deletes=settings.delete_propagates,
         most_removals=settings.sweep_most_removals,
         most_percent=settings.sweep_most_percent,
-        contract_of=lambda key: loaded_by(key, datasets(settings)).name,
+        contract_of=lambda key: loaded_by(key, made).name,
     )
 
 

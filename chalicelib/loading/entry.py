@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
 from chalicelib.counts import NO_ORDERS, Counts
 from chalicelib.errors import UnreadableEntry
 from chalicelib.file_names import ledger_name, parse_name, version_digest
+from chalicelib.loading.entry_fields import read_fields
 from chalicelib.loading.models import (
     DELETED,
     FAILED,
     FINISHED,
+    GONE,
     LOADING,
     WITH_ROWS,
     Arrival,
@@ -22,6 +24,7 @@ from chalicelib.loading.models import (
     VersionedJson,
     is_before,
 )
+from chalicelib.loading.outbox import Message, with_message
 
 TRANSFORM = 1
 """Raised when the same bytes come to give other rows: what an older transform loaded is then loaded again."""
@@ -36,8 +39,9 @@ class Entry:
     """What became of the newest version of a key that was seen, and which files hold the key's rows.
 
     `version` to `transform` tell of the newest version. `files` belong to `loaded_version`, which is an older one
-    while the newest is being loaded, or when it could not be read. `publishing` are files that may be about to
-    appear, written here before they do; `superseded` are files that are to be removed and perhaps not yet were.
+    while the newest is being loaded, or when it could not be read. `quarantine_files` hold what was rejected of the
+    last version that ended. `publishing` are files that may be about to appear, written here before they do;
+    `superseded` are files that are to be removed and perhaps not yet were.
     `attempts` counts how often loading the newest version was begun since it last ended well, `announced` how often
     the sweep asked for it. `renewals` counts writes that change nothing else, so that the entry's ETag changes: a load
     is still at work. `deleted_sequencer` is that of the last deletion that took rows along: what was there before it
@@ -47,6 +51,8 @@ class Entry:
     `burned_floor` that of all versions that are not in it. Such a name is never written again (see `generation_of`),
     so that a removal that comes late takes nothing along. `incomplete` says that files of `loaded_version` are missing
     from the table.
+
+    `outbox` holds messages about versions that ended; the receipt says which of them were sent (see outbox_relay).
     """
 
     key: str
@@ -55,6 +61,7 @@ class Entry:
     state: str
     etag: str | None = None
     files: tuple[str, ...] = ()
+    quarantine_files: tuple[str, ...] = ()
     loaded_version: str | None = None
     loaded_sequencer: str = ""
     publishing: tuple[str, ...] = ()
@@ -75,6 +82,7 @@ class Entry:
     burned: dict[str, int] = field(default_factory=dict)
     burned_floor: int = -1
     incomplete: bool = False
+    outbox: tuple[Message, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry as it is stored: its counts stand beside the other fields."""
@@ -91,9 +99,12 @@ class Entry:
         """
         if not isinstance(stored, Mapping):
             raise UnreadableEntry("it is no JSON object")
-        entry = cls(**{**_fields(cls, stored), "counts": Counts(**_fields(Counts, stored))})
+        entry = cls(**{**read_fields(cls, stored), "counts": Counts(**read_fields(Counts, stored))})
         if name is not None and name.rpartition("/")[2] != ledger_name(entry.key):
             raise UnreadableEntry("it is the entry of another key")
+        if "quarantine_files" not in stored and entry.quarantine is not None:
+            # Version 0.2 kept one file in the quarantine, and never removed it.
+            entry = replace(entry, quarantine_files=(entry.quarantine,))
         # What an entry of version 0.1 was about to remove has burned its names as well.
         return entry if "burned" in stored else replace(entry, **entry._burning(entry.superseded))
 
@@ -156,9 +167,14 @@ class Entry:
         """The superseded files, but what no load can have written: somebody else put that into the entry."""
         return tuple(file for file in self.superseded if parse_name(file))
 
+    @property
+    def kept(self) -> frozenset[str]:
+        """Every file of the key that is to be seen: of rows and of what was rejected."""
+        return frozenset((*self.files, *self.quarantine_files))
+
     def knows(self, file: str) -> bool:
-        """Tell whether a file is the entry's: in the table, about to appear there, or to be removed."""
-        return file in self.files or file in self.publishing or file in self.superseded
+        """Tell whether a file is the entry's: in a table, about to appear there, or to be removed."""
+        return file in self.kept or file in self.publishing or file in self.superseded
 
     def tells_of(self, listed: ObjectSummary) -> bool:
         """Tell whether the newest version is the object as it is listed, without asking S3 for its version."""
@@ -177,7 +193,7 @@ class Entry:
 
     def announcing(self, files: Iterable[str]) -> Entry:
         """Return the entry before `files` appear in the table."""
-        return replace(self, publishing=_sorted({*self.publishing, *files} - set(self.files)))
+        return replace(self, publishing=_sorted({*self.publishing, *files} - self.kept))
 
     def dropping(self, files: Iterable[str], /, **changes: Any) -> Entry:
         """Return the entry with `changes` before `files` of its key are removed: the ledger says so first.
@@ -185,11 +201,11 @@ class Entry:
         What the changed entry keeps is not removed.
         """
         changed = replace(self, **changes)
-        gone = set(files) - set(changed.files)
+        gone = set(files) - changed.kept
         return replace(
             changed,
             publishing=_sorted(set(changed.publishing) - gone),
-            superseded=_sorted({*changed.superseded, *gone} - set(changed.files)),
+            superseded=_sorted({*changed.superseded, *gone} - changed.kept),
             **self._burning(gone),
         )
 
@@ -203,26 +219,62 @@ class Entry:
             floor = max(floor, burned.pop(next(iter(burned))))
         return {"burned": burned, "burned_floor": floor}
 
-    def concluding(self, arrival: Arrival, result: Result) -> Entry:
+    def concluding(self, arrival: Arrival, result: Result, acknowledged: Collection[str] = ()) -> Entry:
         """Return the entry after the version that arrived was read, be it the newest or one that came late.
+
+        How it ended is in the outbox, from which the messages of the `acknowledged` ids go.
 
         What the newest version has replaced is superseded, files that were about to appear included: their versions
         are older for good. A late version leaves those alone, since a newer one may be about to publish them.
         """
+        concluded = self._concluded(arrival, result)
+        if result.state not in FINISHED:
+            return concluded
+        finished_at = result.finished_at or ""
+        message = Message.of(arrival.version, result.state, finished_at, result.counts, len(result.files))
+        return concluded.with_message(message, acknowledged)
+
+    def with_message(self, message: Message, acknowledged: Collection[str] = ()) -> Entry:
+        """Return the entry with a message more in its outbox, and without those of the `acknowledged` ids."""
+        outbox = with_message(self.outbox, message, key=self.key, newest=self.version, acknowledged=acknowledged)
+        return replace(self, outbox=outbox)
+
+    def _concluded(self, arrival: Arrival, result: Result) -> Entry:
         newest = self.version == arrival.version
-        entry = self
-        if newest:
-            entry = replace(
-                entry, **{each.name: getattr(result, each.name) for each in fields(Result) if each.name != "files"}
-            )
-        if result.state not in WITH_ROWS:
+        if not newest:
+            return self._with_rows_of_older(arrival, result)
+        entry = replace(
+            self, **{each.name: getattr(result, each.name) for each in fields(Result) if each.name not in _NOT_COPIED}
+        )
+        if result.state == GONE:
             return entry
+        rejected = _sorted(result.quarantine_files)
+        if result.state not in WITH_ROWS:
+            return entry.dropping(
+                entry.quarantine_files,
+                quarantine_files=rejected,
+                publishing=_sorted(set(entry.publishing) - set(rejected)),
+            )
         return entry.dropping(
-            {*entry.files, *(entry.publishing if newest else ())},
+            {*entry.kept, *entry.publishing},
+            files=_sorted(result.files),
+            quarantine_files=rejected,
+            loaded_version=arrival.version,
+            loaded_sequencer=entry.sequencer_of(arrival) or entry.sequencer,
+            publishing=(),
+            incomplete=False,
+        )
+
+    def _with_rows_of_older(self, arrival: Arrival, result: Result) -> Entry:
+        """Return the entry after a late version was read: what was rejected of it goes, the newest one's stays."""
+        if result.state not in WITH_ROWS:
+            return self.dropping(result.quarantine_files)
+        return self.dropping(
+            {*self.files, *result.quarantine_files},
             files=_sorted(result.files),
             loaded_version=arrival.version,
-            loaded_sequencer=entry.sequencer_of(arrival) or (entry.sequencer if newest else ""),
-            publishing=() if newest else _sorted(set(entry.publishing) - set(result.files)),
+            loaded_sequencer=self.sequencer_of(arrival),
+            publishing=_sorted(set(self.publishing) - set(result.files)),
             incomplete=False,
         )
 
@@ -230,15 +282,21 @@ class Entry:
         """Return the entry after an attempt to load the newest version ended early."""
         return replace(self, state=FAILED, reason=reason)
 
-    def deleting(self, arrival: Arrival) -> Entry:
+    def deleting(self, arrival: Arrival, now: datetime) -> Entry:
         """Return the entry after the source object was deleted, where its rows are to go with it."""
-        return self.dropping(
-            {*self.files, *self.publishing},
+        known = bool(self.outbox) or self.state in FINISHED
+        message = Message(self.version, DELETED, now.isoformat())
+        return (self.with_message(message) if known else self).dropping(
+            {*self.kept, *self.publishing},
             version=arrival.version,
             sequencer=arrival.sequencer or self.sequencer,
             state=DELETED,
             etag=None,
             files=(),
+            quarantine_files=(),
+            quarantine=None,
+            counts=NO_ORDERS,
+            hints=(),
             loaded_version=None,
             loaded_sequencer="",
             deleted_sequencer=arrival.sequencer or self.sequencer,
@@ -271,8 +329,11 @@ def read_entry(read_json: Callable[[str], VersionedJson | None], ledger: str, ke
     return None if stored is None else Entry.from_json(stored.value, name)
 
 
+_NOT_COPIED = ("files", "quarantine_files", "first_rejected")
+"""What an entry does not take over from a result as it is."""
+
 _NOTHING_YET: dict[str, Any] = {
-    each.name: each.default for each in fields(Result) if each.name not in ("state", "files")
+    each.name: each.default for each in fields(Result) if each.name not in ("state", *_NOT_COPIED)
 }
 
 
@@ -283,41 +344,3 @@ def _sorted(files: Iterable[str]) -> tuple[str, ...]:
 def _is_of(file: str, version: str) -> bool:
     name = parse_name(file)
     return name is not None and name.version_digest == version_digest(version)
-
-
-def _fields(cls: type[Entry | Counts], stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the stored values of a class's fields. Raises UnreadableEntry for one that has to be there and is not."""
-    values: dict[str, Any] = {}
-    for each in fields(cls):
-        if each.name in stored and each.name != "counts":
-            values[each.name] = _field(each.name, str(each.type), stored[each.name])
-        elif each.default is MISSING and each.default_factory is MISSING:
-            raise UnreadableEntry(f"it has no {each.name!r}")
-    return values
-
-
-def _field(name: str, kind: str, value: Any) -> Any:
-    """Return the value of a stored field. Raises UnreadableEntry where it is not of the field's type."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if kind == "tuple[str, ...]":
-        fits = isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
-        value = tuple(value) if fits else value
-    elif kind == "dict[str, int]":
-        fits = isinstance(value, dict) and all(type(each) is int for each in value.values())
-    elif value is None:
-        fits = kind.endswith("| None")
-    else:
-        fits = {
-            "str": isinstance(value, str),
-            "bool": isinstance(value, bool),
-            "int": is_number and isinstance(value, int),
-            "float": is_number,
-        }[kind.removesuffix(" | None")]
-    if fits and name.endswith("_at") and value is not None:
-        try:
-            fits = datetime.fromisoformat(value).tzinfo is not None
-        except ValueError:
-            fits = False
-    if not fits:
-        raise UnreadableEntry(f"{name!r} is not {kind}")
-    return value

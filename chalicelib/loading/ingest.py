@@ -13,7 +13,8 @@ from chalicelib.loading import scratch
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.ledger_session import LedgerSession
 from chalicelib.loading.load import Load, names_of
-from chalicelib.loading.models import GONE, Arrival, Outcome, Result
+from chalicelib.loading.models import FINISHED, GONE, Arrival, Outcome, Result
+from chalicelib.loading.outbox_relay import OutboxRelay, acknowledged_ids
 from chalicelib.loading.store import ObjectStore, Opened
 from chalicelib.settings import MIB
 from chalicelib.writing.convert import Limits
@@ -37,7 +38,8 @@ class Ingest:
     `store` is S3, `sink` is where rows go. A load writes every `renewed_after` seconds into the ledger that it is still
     at work, so that the sweep leaves it alone. `on_hints` is called with what of an arrival may be a fault in the
     contract, if anything (see flatten.observations). `set_aside` is called with the source key and the reason where its
-    ledger entry cannot be read: a copy of the entry is kept, and the object is loaded as if it were new.
+    ledger entry cannot be read: a copy of the entry is kept, and the object is loaded as if it were new. `relay` sends
+    how each version ended to who is to know; without one, nobody hears of it.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Ingest:
         renewed_after: float = 300.0,
         on_hints: Callable[[Arrival, Sequence[str]], None] = lambda arrival, hints: None,
         set_aside: Callable[[str, str], None] = lambda key, reason: None,
+        relay: OutboxRelay | None = None,
     ) -> None:
         self._store = store
         self._dataset = dataset
@@ -60,6 +63,7 @@ class Ingest:
         self._renewed_after = renewed_after
         self._on_hints = on_hints
         self._set_aside = set_aside
+        self._relay = relay
 
     def load(
         self, arrival: Arrival, *, time_left: Callable[[], float] | None = None, reload: bool = False
@@ -77,7 +81,7 @@ class Ingest:
         if _is_likely_new(arrival) and not reload:
             session.assume_new()
         elif not session.begin().loads:
-            return session.end()
+            return self._end(session)
         try:
             result = self._read(session, time_left)
             if result is None and session.decision.loads:
@@ -85,11 +89,30 @@ class Ingest:
         except Exception as error:
             if session.fail(redacted_message(error)):
                 raise
-            return session.end()
+            return self._end(session)
         if result is None:
-            return session.end()
+            return self._end(session)
         seconds = round(self._clock.elapsed() - began, 3)
-        return session.conclude(replace(result, finished_at=self._clock.now().isoformat(), seconds=seconds))
+        return self._conclude(
+            session, replace(result, finished_at=self._clock.now().isoformat(), seconds=seconds), arrival.key
+        )
+
+    def _conclude(self, session: LedgerSession, result: Result, key: str) -> tuple[Outcome, Entry | None]:
+        """Say in the ledger how it ended, then relay that."""
+        if self._relay is None:
+            return session.conclude(result)
+        receipt = None if session.is_new else self._relay.read(key)
+        outcome, entry = session.conclude(result, acknowledged_ids(receipt))
+        if entry is not None and outcome in FINISHED:
+            self._relay.relay(entry, receipt, result.first_rejected)
+        return outcome, entry
+
+    def _end(self, session: LedgerSession) -> tuple[Outcome, Entry | None]:
+        """Return why nothing is loaded. What a process that ended before left in the outbox is relayed."""
+        outcome, entry = session.end()
+        if self._relay is not None and entry is not None and outcome in (Outcome.DUPLICATE, Outcome.DELETED):
+            self._relay.relay_pending(entry)
+        return outcome, entry
 
     def _session(self, arrival: Arrival, reload: bool) -> LedgerSession:
         return LedgerSession(
@@ -99,6 +122,7 @@ class Ingest:
             reload=reload,
             supersede=self._sink.supersede,
             set_aside=self._set_aside,
+            now=self._clock.now,
         )
 
     def _read(self, session: LedgerSession, time_left: Callable[[], float] | None) -> Result | None:
@@ -116,18 +140,19 @@ class Ingest:
                 arrival=session.arrival,
                 source=source,
                 writer=self._sink.writer(directory, names_of(session.arrival, source), session.generation),
+                generation=session.generation,
             )
             try:
                 result = load.read(self._limits, watch)
-                # Before anything appears the ledger says so; what is not in the table it need not name.
-                publishes = bool(result.files) or result.quarantine is not None
-                if (result.files or (publishes and not session.has_begun)) and not session.announce(result.files):
+                # Before anything appears the ledger says so.
+                appears = session.announce(result)
+                if appears is None:
                     load.abort()
                     return None
-                load.publish(result)
+                load.publish(appears)
                 if load.hints:
                     self._on_hints(session.arrival, load.hints)
-                return result
+                return appears
             except BaseException:
                 load.abort()
                 raise

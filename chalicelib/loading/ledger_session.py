@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from chalicelib.errors import LostRace, UnreadableEntry
 from chalicelib.file_names import ledger_name, unreadable_name
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.ledger import Decision, decide
-from chalicelib.loading.models import DELETED, FAILED, Arrival, Outcome, Result
+from chalicelib.loading.models import DELETED, FAILED, QUARANTINED, Arrival, Outcome, Result
 from chalicelib.loading.store import ObjectStore
 
 RACES = 20
@@ -23,7 +23,8 @@ class LedgerSession:
     `ledger` is the prefix of all entries, `reload` has what is loaded already loaded again. `supersede` removes files
     from the table, `set_aside` is called with the source key and the reason where its entry cannot be read.
     `generation` is that of the file names that the load writes. `has_begun` says that the ledger tells of the load: it
-    does so from `begin` on, or after `assume_new` from the first thing that is written.
+    does so from `begin` on, or after `assume_new` from the first thing that is written. `is_new` says that the ledger
+    has had no entry of the key, or none that was found yet.
     """
 
     def __init__(
@@ -35,10 +36,13 @@ class LedgerSession:
         reload: bool,
         supersede: Callable[[Iterable[str]], None],
         set_aside: Callable[[str, str], None],
+        now: Callable[[], datetime],
     ) -> None:
         self.arrival = arrival
         self.generation = 0
         self.has_begun = False
+        self.is_new = True
+        self._now = now
         self._store = store
         self._ledger = ledger
         self._name = f"{ledger}{ledger_name(arrival.key)}"
@@ -61,7 +65,9 @@ class LedgerSession:
             if self.decision in (Decision.DELETE, Decision.FORGET):
                 entry = self.entry or Entry.first(self.arrival)
                 deletes = self.decision is Decision.DELETE
-                if self._write(entry.deleting(self.arrival) if deletes else entry.forgetting(self.arrival)):
+                if self._write(
+                    entry.deleting(self.arrival, self._now()) if deletes else entry.forgetting(self.arrival)
+                ):
                     return self.decision
             elif not self.decision.loads:
                 return self.decision
@@ -78,8 +84,11 @@ class LedgerSession:
         outcome = Outcome.DELETED if deleted else Outcome(self.decision.value)
         return outcome, None if self.entry is None else self.remove_superseded(self.entry)
 
-    def announce(self, files: tuple[str, ...]) -> bool:
-        """Say in the ledger which files are about to appear; return False where the decision is another one by now.
+    def announce(self, result: Result) -> Result | None:
+        """Say in the ledger which files are about to appear; return None where the decision is another one by now.
+
+        Returns what is to appear: of a late version not what was rejected of it, since the table of rejected records
+        tells of the newest alone.
 
         It may be to load all the same: a key that was taken for a new one has files of this version that were removed,
         so that their names are to be others. Raises LostRace where names were burned meanwhile: somebody may be about
@@ -91,11 +100,15 @@ class LedgerSession:
                 if self.has_begun:
                     break
                 self.begin()
-                return False
-            if self._write(entry.announcing(files)):
-                return True
+                return None
+            appears = result
+            if self.decision is Decision.CATCH_UP:
+                appears = replace(result, quarantine_files=(), quarantine=None)
+            files = (*appears.files, *appears.quarantine_files)
+            if not files or self._write(entry.announcing(files)):
+                return appears
             if not self._decide_again(self._reload).loads:
-                return False
+                return None
         raise LostRace(self.arrival.key)
 
     def renew(self) -> None:
@@ -117,29 +130,34 @@ class LedgerSession:
             pass
         return True
 
-    def conclude(self, result: Result) -> tuple[Outcome, Entry | None]:
-        """Write what was done; where another was quicker, decide again."""
+    def conclude(self, result: Result, acknowledged: Collection[str] = ()) -> tuple[Outcome, Entry | None]:
+        """Write what was done; where another was quicker, decide again. What is `acknowledged` leaves the outbox."""
         for _ in range(RACES):
             if self.entry is None:
                 raise LostRace(self.arrival.key)
-            if self._write(self.entry.concluding(self.arrival, result)):
+            if self._write(self.entry.concluding(self.arrival, result, acknowledged)):
                 return Outcome(result.state), self.remove_superseded(self.entry)
             decision = self._decide_again(reload=False)
             entry = self.entry
-            ours = set(result.files) - set(entry.files if entry else ())
+            ours = {*result.files, *result.quarantine_files} - (entry.kept if entry else set())
             if entry is not None and decision in (Decision.SKIP_STALE, Decision.SKIP_DUPLICATE):
                 self._drop(ours)
                 return self.end()
-            if entry is None or ours - set(entry.publishing):
+            if entry is None or ours - set(entry.publishing) or self._lacks_rejected(entry, result):
                 # The sweep may have given us up and removed our files: they have to be published again.
                 self._drop(ours)
                 break
         raise LostRace(self.arrival.key)
 
+    def _lacks_rejected(self, entry: Entry, result: Result) -> bool:
+        """Tell whether what was rejected did not appear, since the version was a late one, and is now the newest."""
+        has_rejected = result.state == QUARANTINED or result.counts.orders_rejected > 0
+        return entry.version == self.arrival.version and has_rejected and not result.quarantine_files
+
     def _drop(self, files: set[str]) -> None:
         """Remove files of ours that are superfluous, unless another load of this version lists them."""
         for _ in range(RACES):
-            ours = files - set(self.entry.files) if self.entry else set()
+            ours = files - self.entry.kept if self.entry else set()
             if self.entry is None or not ours:
                 return
             if self._write(self.entry.dropping(ours)):
@@ -160,6 +178,7 @@ class LedgerSession:
         self.entry, self._etag = None, stored.etag if stored else None
         if stored is None:
             return
+        self.is_new = False
         try:
             self.entry = Entry.from_json(stored.value, self._name)
         except UnreadableEntry as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.counts import NO_ORDERS, Counts
 
@@ -96,12 +96,26 @@ def version_of(version_id: str | None, etag: str | None) -> str:
     return (None if version_id == "null" else version_id) or (etag or "").strip('"')
 
 
+class Rejection(NamedTuple):
+    """Why a record was rejected. What was sent of it is not here."""
+
+    record_number: int
+    path: str
+    reason: str
+
+
 @dataclass(frozen=True)
 class Result:
-    """What became of one version of a source object. `files` are keys of the table's files."""
+    """What became of one version of a source object.
+
+    `files` are keys of the tables' files, `quarantine_files` of those that hold what was rejected: `quarantine` is the
+    one that the table of rejected records reads. `first_rejected` has number, path and reason of the first of them.
+    """
 
     state: str
     files: tuple[str, ...] = ()
+    quarantine_files: tuple[str, ...] = ()
+    first_rejected: tuple[Rejection, ...] = ()
     counts: Counts = NO_ORDERS
     quarantine: str | None = None
     reason: str | None = None

@@ -32,8 +32,20 @@ from chalicelib.loading.models import (
     version_of,
 )
 from chalicelib.loading.notifications import announcement
+from chalicelib.loading.outbox_relay import OutboxRelay
 from chalicelib.loading.store import ObjectStore
-from chalicelib.loading.sweep_cursor import INCOMING, LEDGER, ORPHANS, PHASES, TABLE, Rules, SweepCursor, SweepReport
+from chalicelib.loading.sweep_cursor import (
+    EARLIEST,
+    INCOMING,
+    LEDGER,
+    ORPHANS,
+    PHASES,
+    TABLE,
+    Rules,
+    SweepCursor,
+    SweepReport,
+)
+from chalicelib.loading.sweep_relay import SweepRelay, with_failure
 from chalicelib.loading.table_files import TableFiles
 
 RESERVE = 20.0
@@ -47,7 +59,8 @@ ever tried again. Announcements do not count: they may wait for hours in Lambda'
 class Sweep:
     """One stage's sweep. `announce` hands an event to the S3 handler and returns when it is accepted.
 
-    What lies below the prefixes `backfilled` is left to the backfills that are at work there: it is not announced.
+    `relay` relays outboxes that are pending; without one, they stay so. What lies below the prefixes `backfilled` is
+    left to the backfills that are at work there: it is not announced.
     """
 
     def __init__(
@@ -55,11 +68,13 @@ class Sweep:
         store: ObjectStore,
         rules: Rules,
         announce: Callable[[dict[str, Any]], None],
+        relay: OutboxRelay | None = None,
         backfilled: tuple[str, ...] = (),
     ) -> None:
         self._store = store
         self._rules = rules
         self._announce = announce
+        self._relay = SweepRelay(relay, rules.grace)
         self._backfilled = backfilled
         self._report = SweepReport()
         self._name = f"{rules.state}sweep.json"
@@ -96,8 +111,9 @@ class Sweep:
         prefix = {INCOMING: (rules.incoming,), LEDGER: (rules.ledger,), TABLE: rules.tables}[cursor.phase][cursor.table]
         look = {INCOMING: self._dropped, LEDGER: self._entry, TABLE: self._table_files().look}[cursor.phase]
         page = self._store.list(prefix, cursor.after)
-        cursor = cursor if cursor.began_at else replace(cursor, began_at=page.now)
         horizon = cursor.last_whole - rules.lookback if cursor.last_whole else None
+        if cursor.began_at is None:
+            cursor = replace(cursor, began_at=page.now, relayed_until=cursor.relayed_until or horizon or EARLIEST)
         for each in page.objects:
             if time_left() <= RESERVE:
                 return cursor
@@ -166,7 +182,10 @@ class Sweep:
         if entry is not None and _is_given_up(entry, arrival):
             return
         first = replace(Entry.first(arrival), attempts=0)
-        self._announce_when_written(arrival, (entry or first).awaited(arrival), stored)
+        marked = with_failure(entry, stored)
+        self._announce_when_written(arrival, (marked or first).awaited(arrival), stored)
+        if marked is not entry:
+            self._relay.relay(marked)
 
     def _announce_when_written(self, arrival: Arrival, entry: Entry, stored: VersionedJson | None) -> None:
         name = f"{self._rules.ledger}{ledger_name(arrival.key)}"
@@ -185,7 +204,8 @@ class Sweep:
         if not self._is_entry(listed):
             return cursor
         cursor = replace(cursor, counted=cursor.counted + 1)
-        if not is_recent and not self._rules.deletes:
+        may_be_pending = self._relay.may_be_pending(cursor, listed)
+        if not is_recent and not self._rules.deletes and not may_be_pending:
             return cursor
         self._report.looked += 1
         stored = self._store.read_json(listed.key)
@@ -199,7 +219,11 @@ class Sweep:
             # Whose it is only its object tells, which may be an old one: the next round looks at all of them.
             return replace(cursor, full=cursor.full or cursor.last_whole is not None)
         if stored.age >= self._rules.grace:
-            self._settled(listed.key, entry, stored, is_recent)
+            if is_recent or self._rules.deletes:
+                self._settled(listed.key, entry, stored, is_recent)
+            if may_be_pending and entry.outbox:
+                self._relay.relay(entry)
+                return replace(cursor, relay_failed=cursor.relay_failed or self._relay.is_broken)
         return cursor
 
     def _settled(self, name: str, entry: Entry, stored: VersionedJson, is_recent: bool) -> None:
@@ -234,8 +258,13 @@ class Sweep:
         """Announce it no more; what it was about to publish beside the rows of an older version is removed."""
         self._report.given_up += 1
         self._report.note(f"given up after {entry.attempts} attempts", entry.key)
-        if entry.publishing or entry.superseded:
-            self._clean_up(name, entry, stored)
+        marked = with_failure(entry, stored) or entry
+        if marked.publishing or marked.superseded:
+            self._clean_up(name, marked, stored)
+        elif marked is not entry:
+            self._store.write_json(name, marked.as_json(), stored.etag)
+        if marked is not entry:
+            self._relay.relay(marked)
 
     def _clean_up(self, name: str, entry: Entry, stored: VersionedJson) -> None:
         """Remove what the entry has replaced, and what was about to appear when its process ended."""

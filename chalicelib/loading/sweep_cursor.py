@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 MOST_NOTES = 20
 
-FIRST_YEAR = 2000
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 """No round began before."""
 
 INCOMING, LEDGER, TABLE, ORPHANS = "incoming", "ledger", "table", "orphans"
@@ -75,6 +75,7 @@ class SweepCursor:
     in. `entries` is how many entries the ledger had in the last whole round,
     `counted` how many this one has come by. `files` counts the table's files, `orphans` are those to be removed.
     `doubtful` says that nothing is to be removed in this round, `full` that the next one looks at everything.
+    `relayed_until` is when the last round began that left no outbox pending, `relay_failed` that this one does.
     """
 
     phase: str = INCOMING
@@ -88,12 +89,13 @@ class SweepCursor:
     orphans: tuple[str, ...] = ()
     doubtful: bool = False
     full: bool = False
+    relayed_until: datetime | None = None
+    relay_failed: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return the cursor as it is stored."""
         times = {
-            name: time.isoformat() if time else None
-            for name, time in (("began_at", self.began_at), ("last_whole", self.last_whole))
+            name: time.isoformat() if time else None for name, time in ((name, getattr(self, name)) for name in _TIMES)
         }
         return asdict(self) | times
 
@@ -102,7 +104,7 @@ class SweepCursor:
         """Read a cursor; what cannot be read begins a round anew that looks at everything."""
         try:
             values = {each.name: stored[each.name] for each in fields(cls) if each.name in stored}
-            for name in ("began_at", "last_whole"):
+            for name in _TIMES:
                 values[name] = _time(values[name]) if values.get(name) else None
             cursor = cls(**values | {"orphans": tuple(values.get("orphans", ()))})
             numbers = (cursor.table, cursor.entries, cursor.counted, cursor.files)
@@ -120,12 +122,19 @@ class SweepCursor:
 
     def finished(self) -> SweepCursor:
         """Return where the next round begins."""
-        return SweepCursor(last_whole=None if self.full else self.began_at, entries=self.counted)
+        return SweepCursor(
+            last_whole=None if self.full else self.began_at,
+            entries=self.counted,
+            relayed_until=self.relayed_until if self.relay_failed else self.began_at,
+        )
+
+
+_TIMES = ("began_at", "last_whole", "relayed_until")
 
 
 def _time(text: str) -> datetime:
     """Read a time that S3's may be compared with, and that can be looked back from. Raises ValueError."""
     time = datetime.fromisoformat(text)
-    if time.tzinfo is None or time.year < FIRST_YEAR:
+    if time.tzinfo is None or time.year < EARLIEST.year:
         raise ValueError(f"{text!r} is no time of a round")
     return time

@@ -21,13 +21,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from chalicelib.contracts.names import NAME
-from chalicelib.dataset import Dataset
+from chalicelib.dataset import PIPELINE_QUERIES, REJECTED_TABLE, Dataset
 from chalicelib.errors import ContractError, ParameterError, UnknownQuery, shown
 from chalicelib.queries.parameters import DERIVED, LITERAL, Parameter, Value, render
 
@@ -35,6 +35,9 @@ HEADER_LINE = re.compile(r"--( {1,3})([a-z]+): (.+)")
 PLACEHOLDER = re.compile(r"(?<!:):([a-z_]+)(?:\.([a-z_]+))?")
 IDENTIFIER = re.compile(r"[a-z0-9_]{1,128}")
 CHART = re.compile(r"(bar|line) x=([a-z0-9_]+) y=([a-z0-9_]+)")
+
+PIPELINE = Path(__file__).parent / "pipeline"
+"""Where the saved queries lie that every stage has."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,8 @@ class Chart:
 
 @dataclass(frozen=True)
 class SavedQuery:
-    """A query that may be run by name. `template` is SQL with `:parameter`; `contract` names the query's."""
+    """A query that may be run by name. `template` is SQL with `:parameter`; `contract` names the query's, empty for one
+    that every stage has."""
 
     name: str
     title: str
@@ -126,7 +130,7 @@ class SavedQuery:
 
 
 def load(datasets: Iterable[Dataset]) -> Mapping[str, SavedQuery]:
-    """Read the saved queries of all datasets, by name, in alphabetical order.
+    """Read the saved queries of all datasets, and those that every stage has, by name, in alphabetical order.
 
     The datasets are those of a stage, which `dataset.check` has let pass. Raises ContractError with every fault of all
     files.
@@ -225,12 +229,16 @@ def read(path: Path, dataset: Dataset) -> SavedQuery:
 
 def _read(datasets: Iterable[Dataset]) -> tuple[list[SavedQuery], list[str]]:
     queries, problems = [], []
-    for dataset in datasets:
-        for path in dataset.query_files:
-            try:
-                queries.append(read(path, dataset))
-            except ContractError as error:
-                problems += error.problems
+    made = tuple(datasets)
+    files = [(path, dataset) for dataset in made for path in dataset.query_files]
+    for path, dataset in files:
+        try:
+            queries.append(read(path, dataset))
+        except ContractError as error:
+            problems += error.problems
+    for dataset in made[:1]:
+        # The database is the one of all datasets of a stage.
+        queries += [replace(read(PIPELINE / f"{name}.sql", dataset), contract="") for name in PIPELINE_QUERIES]
     return queries, problems
 
 
@@ -272,13 +280,17 @@ def _sql_problems(template: str, parameters: Mapping[str, Parameter], declared: 
     for name, derived in sorted((name, derived) for name, derived in used if derived and name in parameters):
         if derived not in DERIVED or parameters[name].type != "date":
             yield f"uses :{name}.{derived}: a parameter of type date has {' and '.join(DERIVED)}, others have neither"
-    for text, remedy in ((";", "leave it out"), ("?", "use a parameter"), ("${", "it takes ${table} and ${database}")):
+    for text, remedy in (
+        (";", "leave it out"),
+        ("?", "use a parameter"),
+        ("${", "it takes ${table}, ${rejected} and ${database}"),
+    ):
         if text in template:
             yield f"has {text!r} in its SQL: {remedy}"
 
 
 def _filled(template: str, dataset: Dataset) -> str:
-    """Put the database and the main table into a template, as quoted identifiers.
+    """Put the database, the main table and the table of rejected records into a template, as quoted identifiers.
 
     Only names of lower-case letters, digits and underscores pass, so that nothing can end the quotes.
     Raises ValueError for any other name.
@@ -288,7 +300,10 @@ def _filled(template: str, dataset: Dataset) -> str:
         if not IDENTIFIER.fullmatch(name):
             raise ValueError(f"{shown(name)!r} is not a name: use lower-case letters, digits and underscores")
     database = f'"{dataset.database}"'
-    return template.replace("${database}", database).replace("${table}", f'{database}."{table}"')
+    tables = {"${table}": table, "${rejected}": REJECTED_TABLE}
+    for placeholder, name in tables.items():
+        template = template.replace(placeholder, f'{database}."{name}"')
+    return template.replace("${database}", database)
 
 
 def _single(given: str | Sequence[str] | None) -> str | None:

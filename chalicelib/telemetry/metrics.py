@@ -46,6 +46,9 @@ METRICS: dict[str, Metric] = {
         "Seconds", "From a source object's last modification to its rows being in the table.", CONTRACT
     ),
     "LoadFailures": Metric("Count", "Loads that failed and will be tried again, by kind of error.", "kind"),
+    "OutboxFailures": Metric(
+        "Count", "Receipts and events of a source that could not be written or sent; the sweep makes it good."
+    ),
     "EventsNotUnderstood": Metric(
         "Count", "Events that S3 did not send: what they announce is loaded when the sweep finds it."
     ),

@@ -118,7 +118,10 @@ class Session:
         type in a file does not fit the declared one.
         """
         plan = json.loads(self.connection.execute(f"EXPLAIN (FORMAT JSON) {sql}").fetchall()[0][1])
-        return sum(self._scanned(node["extra_info"]) for node in _nodes(plan) if "PARQUET" in node["name"].upper())
+        lines = sum(each.whole_bytes or 0 for each in self._relations)
+        return lines + sum(
+            self._scanned(node["extra_info"]) for node in _nodes(plan) if "PARQUET" in node["name"].upper()
+        )
 
     def _scanned(self, scan: dict[str, Any]) -> int:
         """Return the bytes that one scan of the plan reads.
@@ -128,7 +131,7 @@ class Session:
         projections = scan.get("Projections") or []
         names = [projections] if isinstance(projections, str) else projections
         columns = list(dict.fromkeys(name.lower() for name in names))
-        relations = [each for each in self._relations if each.has_columns(columns)]
+        relations = [each for each in self._relations if each.whole_bytes is None and each.has_columns(columns)]
         for relation in relations:
             for column in columns:
                 if column in relation.mismatches:

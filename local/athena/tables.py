@@ -17,6 +17,7 @@ from urllib.parse import quote
 import duckdb
 from sqlglot import exp
 
+from local.athena.json_tables import as_parquet, check_types, is_json
 from local.athena.lake import Lake, QueryError, StoredObject
 from local.athena.partitions import TableObject, table_objects
 
@@ -43,13 +44,18 @@ class FileCache:
         self._directory = directory
         self._lock = threading.Lock()
 
-    def link(self, lake: Lake, stored: StoredObject, target: Path) -> None:
-        """Put the object's bytes at `target`. Raises QueryError when it is not a Parquet file."""
-        name = hashlib.sha256(f"{stored.uri} {stored.etag} {stored.size}".encode()).hexdigest()
+    def link(self, lake: Lake, stored: StoredObject, target: Path, json_columns: Mapping[str, str] | None) -> None:
+        """Put the object's bytes at `target`, as a Parquet file where they are lines of JSON with these columns.
+
+        Raises QueryError when it is neither.
+        """
+        name = hashlib.sha256(f"{stored.uri} {stored.etag} {stored.size} {json_columns}".encode()).hexdigest()
         copy = self._directory / name
         with self._lock:
             if not copy.exists():
                 content = lake.read(stored)
+                if json_columns is not None:
+                    content = as_parquet(stored, content, json_columns)
                 if len(content) < 12 or content[:4] != MAGIC or content[-4:] != MAGIC:
                     raise QueryError(
                         "HIVE_BAD_DATA", f"Not valid Parquet file: {stored.uri} expected magic number: PAR1"
@@ -73,13 +79,14 @@ class Relation:
 
     `chunks` are the compressed bytes of each column (lower case) of each file, `values` the partition values of each
     file, `mismatches` the error of each column whose type in some file cannot be read as declared; it is raised when a
-    query reads the column.
+    query reads the column. `whole_bytes` are those of all files where a query reads them whole, whatever it asks.
     """
 
     chunks: Mapping[str, Mapping[str, int]]
     values: Mapping[str, tuple[str, ...]]
     keys: tuple[str, ...]
     mismatches: Mapping[str, str]
+    whole_bytes: int | None = None
 
     def has_columns(self, columns: Iterable[str]) -> bool:
         """Tell whether the table has all of these columns (lower case), in a file or as partition keys."""
@@ -106,6 +113,7 @@ class Declaration:
     name: str
     columns: Mapping[str, str]
     keys: Mapping[str, str]
+    is_json: bool = False
 
     @classmethod
     def of(cls, table: Mapping[str, Any]) -> Declaration:
@@ -116,10 +124,13 @@ class Declaration:
         if duplicates := sorted(columns.keys() & keys.keys()):
             problem = f"Hive metadata for table {name} is invalid: Table descriptor contains duplicate columns"
             raise QueryError("HIVE_INVALID_METADATA", f"{problem} ({', '.join(duplicates)})")
-        if "parquet" not in json.dumps(storage).lower():
-            problem = f"{database}.{name} is not Parquet, and this embedded Athena reads Parquet only"
+        of_lines = is_json(table)
+        if of_lines:
+            check_types(f"{database}.{name}", columns)
+        elif "parquet" not in json.dumps(storage).lower():
+            problem = f"{database}.{name} is neither Parquet nor JSON, and this embedded Athena reads no other"
             raise QueryError("NOT_SUPPORTED", problem)
-        return cls(database, name, columns, keys)
+        return cls(database, name, columns, keys, of_lines)
 
 
 def quoted(name: str) -> str:
@@ -163,7 +174,8 @@ def make_relation(
     for file, column, size in _chunk_sizes(connection, files):
         chunks[file][column] = chunks[file].get(column, 0) + size
     values = {file: each.values for file, each in objects.items()}
-    return Relation(chunks, values, tuple(declared.keys), mismatches)
+    whole = sum(each.stored.size for each in objects.values()) if declared.is_json else None
+    return Relation(chunks, values, tuple(declared.keys), mismatches, whole)
 
 
 def _cast(value: str, name: str, glue_type: str, cast: str = "CAST") -> str:
@@ -179,7 +191,7 @@ def _link_objects(
         pairs = zip(declared.keys, each.values, strict=True)
         folders = [f"{key}={quote(value, safe='')}" for key, value in pairs]
         file = work.joinpath(f"{declared.database}.{declared.name}", *folders, f"{number}.parquet")
-        cache.link(lake, each.stored, file)
+        cache.link(lake, each.stored, file, declared.columns if declared.is_json else None)
         objects[str(file)] = each
     return objects
 

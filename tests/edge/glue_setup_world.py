@@ -95,6 +95,7 @@ class World:
         self.logs = self.client("logs")
         self.states = self.client("stepfunctions")
         self.events = self.client("events")
+        self.sns = self.client("sns")
         self.ddl = AthenaDdl(self.athena, self.glue)
         self.contracts: tuple[Contract, ...] = (ORDERS,)
         self.tls = True
@@ -111,10 +112,8 @@ class World:
     @property
     def watched(self) -> tuple[Any, ...]:
         """The clients of glue_setup, whose calls are noted."""
-        return (
-            *(self.s3, self.glue, self.iam, self.athena, self.sqs, self.cloudwatch, self.functions, self.logs),
-            *(self.states, self.events),
-        )
+        storage = self.s3, self.glue, self.iam, self.athena, self.sqs
+        return *storage, self.cloudwatch, self.functions, self.logs, self.states, self.events, self.sns
 
     @property
     def writes(self) -> list[str]:

@@ -45,6 +45,7 @@ def test_plan_on_nothing_tells_every_resource_and_touches_nothing(stage: World) 
         "queue orders-etl-test-load-failed: create",
         "database etl_pipeline: create",
         "table etl_pipeline.orders_parquet_datalake: create",
+        "table etl_pipeline.orders_rejected: create",
         "workgroup etl_pipeline: create",
         "view etl_pipeline.order_lines: create",
         "view etl_pipeline.orders: create",
@@ -118,7 +119,11 @@ def test_each_contract_has_a_table_and_views_in_one_bucket_which_goes_with_all_t
     stage.contracts = (ORDERS, returns_contract())
     stage.apply()
     tables = {table["Name"]: table for table in stage.glue.get_tables(DatabaseName="etl_pipeline")["TableList"]}
-    assert set(tables) == {"orders_parquet_datalake", "order_lines", "orders", "returns", "return_lines", "returned"}
+    of_orders, of_returns = (
+        {"orders_parquet_datalake", "order_lines", "orders"},
+        {"returns", "return_lines", "returned"},
+    )
+    assert set(tables) == {*of_orders, *of_returns, "orders_rejected"}
     assert tables["returns"]["StorageDescriptor"]["Location"] == f"s3://{BUCKET}/returns/"
     assert stage.apply()[-1] == "Everything was in place: unchanged."
     stage.drop("returns/order_month=2024-07/a.parquet")
@@ -285,6 +290,7 @@ def test_destroy_keeps_the_bucket_and_every_object_in_it(stage: World) -> None:
         "dashboard orders-etl-test: removed",
         "alarm orders-etl-test-crawler-failing: absent",
         *(f"alarm {name}: removed" for name in reversed(stage.alarms)),
+        "rule orders-etl-test-sources: absent",
         "schedule orders-etl-test-refresh: absent",
         "role orders-etl-test-refresh-schedule: absent",
         "state machine orders-etl-test-refresh: absent",
@@ -295,6 +301,7 @@ def test_destroy_keeps_the_bucket_and_every_object_in_it(stage: World) -> None:
         "view etl_pipeline.orders: removed",
         "view etl_pipeline.order_lines: removed",
         "workgroup etl_pipeline: removed",
+        "table etl_pipeline.orders_rejected: removed (the files stay)",
         "table etl_pipeline.orders_parquet_datalake: removed (the files stay)",
         f"crawler {BUCKET}-crawler: absent",
         "role orders-etl-test-crawler: absent",

@@ -17,14 +17,17 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.aws.athena import Athena
+from chalicelib.aws.events import EventBus
 from chalicelib.errors import AwsError, QueryFailed
 from chalicelib.flatten.schema import file_schema
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage
 from glue_setup import foundations, policies
 from glue_setup.clients import Clients
+from glue_setup.statements import policy_of
 from glue_setup.target import Target
 from local.emulator import Emulator, running
+from local.pipeline import wait_for
 from tests.contracts import ORDERS, datasets_of
 
 pytestmark = pytest.mark.aws
@@ -45,7 +48,10 @@ class Embedded:
 
     def __init__(self, aws: Emulator) -> None:
         self.aws = aws
-        services = ("s3", "glue", "iam", "athena", "sqs", "cloudwatch", "lambda", "logs", "stepfunctions", "events")
+        services = (
+            *("s3", "glue", "iam", "athena", "sqs", "cloudwatch", "lambda", "logs"),
+            *("stepfunctions", "events", "sns"),
+        )
         self.clients = replace(Clients(*map(aws.client, services)), tls=False)
         self.account = aws.client("sts").get_caller_identity()["Account"]
 
@@ -112,6 +118,32 @@ def test_a_workgroup_and_a_crawler_that_somebody_changed_are_set_back(stage: Emb
     assert any(line.startswith("  ~ schema changes: ") for line in lines)
     stage.apply()
     assert stage.apply()[-1] == "All but what waits was in place: unchanged."
+
+
+def test_the_stages_events_reach_who_subscribed_to_its_topic_and_no_other_stages_do(stage: Embedded) -> None:
+    settings = Settings(bucket=BUCKET, events_topic="told")
+    stage.apply(settings)
+    assert stage.apply(settings)[-1] == "Everything was in place: unchanged."
+    sqs, topic = stage.clients.sqs, stage.target(settings).events_topic
+    url = sqs.create_queue(QueueName="subscriber")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    allowed = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    policy = policy_of(allowed | {"Resource": arn, "Condition": {"ArnEquals": {"aws:SourceArn": topic}}})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
+    stage.clients.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    bus = EventBus(lambda: stage.clients.events, "default")
+    bus.send([("Source Loaded", {"bucket": bucket, "id": bucket}) for bucket in ("another-stages", BUCKET)])
+
+    def received() -> list[dict[str, Any]]:
+        messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+        return [json.loads(json.loads(each["Body"])["Message"]) for each in messages]
+
+    events = wait_for(received)
+    assert [(each["detail-type"], each["detail"]["id"]) for each in events] == [("Source Loaded", BUCKET)]
+    assert received() == []
+    lines = stage.destroy(settings)
+    assert {"topic told: removed", "rule orders-etl-embedded-sources: removed"} <= set(lines)
+    sqs.delete_queue(QueueUrl=url)
 
 
 def test_notifications_survive_apply(stage: Embedded) -> None:
@@ -186,6 +218,15 @@ def drop_superseded(client: Any) -> Any:
     client("s3").delete_object(Bucket=BUCKET, Key="orders_parquet_datalake/gone")
 
 
+def deleted(key: str) -> Any:
+    return lambda client: client("s3").delete_object(Bucket=BUCKET, Key=key)
+
+
+def told(source: str = "orders-etl", bus: str = "default") -> Any:
+    entry = {"Source": source, "DetailType": "Source Loaded", "Detail": "{}", "EventBusName": bus}
+    return lambda client: client("events").put_events(Entries=[entry])
+
+
 def send(client: Any, queue: str) -> Any:
     url = f"{client('sqs').meta.endpoint_url}/123456789012/{queue}"
     client("sqs").send_message(QueueUrl=url, MessageBody="an event")
@@ -198,6 +239,19 @@ NEEDED = [
     ("load", "WriteTable", drop_superseded),
     ("load", "WriteQuarantine", put("orders_quarantine/new")),
     ("load", "WriteQuarantine", lambda client: upload(client, "orders_quarantine/new")),
+    ("load", "WriteQuarantine", deleted("orders_quarantine/gone")),
+    ("load", "WriteQuarantine", get("orders_quarantine/there")),
+    ("load", "KeepReceipts", put("orders_receipts/there")),
+    ("load", "KeepReceipts", get("orders_receipts/there")),
+    ("load", "SendEvents", told()),
+    ("load", "FindMissing", listed("orders_receipts/there")),
+    ("sweep", "KeepReceipts", put("orders_receipts/there")),
+    ("sweep", "KeepReceipts", get("orders_receipts/there")),
+    ("sweep", "SendEvents", told()),
+    ("sweep", "LookThrough", listed("orders_receipts/there")),
+    ("sweep", "LookThrough", listed("orders_quarantine/rejected/")),
+    ("sweep", "RemoveFiles", get("orders_quarantine/rejected/there")),
+    ("sweep", "RemoveFiles", deleted("orders_quarantine/rejected/gone")),
     ("load", "KeepLedger", put("orders_ledger/there")),
     ("load", "KeepLedger", get("orders_ledger/there")),
     ("load", "FindMissing", listed("orders_ledger/there")),
@@ -256,7 +310,8 @@ def roles(aws: Emulator) -> Iterator[Any]:
     stage.apply(Settings(bucket=BUCKET, crawler="orders-crawler"))
     for prefix in ("orders_json_incoming", "orders_parquet_datalake", "orders_ledger", "orders_quarantine"):
         stage.clients.s3.put_object(Bucket=BUCKET, Key=f"{prefix}/there", Body=b"x")
-    stage.clients.s3.put_object(Bucket=BUCKET, Key="athena_results/there", Body=b"x")
+    for key in ("athena_results/there", "orders_receipts/there", "orders_quarantine/rejected/there"):
+        stage.clients.s3.put_object(Bucket=BUCKET, Key=key, Body=b"x")
     yield Roles(stage)
     stage.destroy()
 
@@ -291,6 +346,16 @@ FORBIDDEN = [
     ("load", lambda client: client("athena").start_query_execution(QueryString="SELECT 1")),
     ("load", lambda client: client("s3").list_buckets()),
     ("load", lambda client: send(client, "another-queue")),
+    ("load", told("aws.s3")),
+    ("load", told("another-source")),
+    ("load", told(bus="another-bus")),
+    ("load", deleted("orders_receipts/there")),
+    ("sweep", told("another-source")),
+    ("sweep", put("orders_quarantine/rejected/there")),
+    ("sweep", deleted("orders_receipts/there")),
+    ("api_handler", told()),
+    ("api_handler", put("orders_receipts/there")),
+    ("api_handler", put("orders_quarantine/rejected/there")),
     ("api_handler", put("orders_parquet_datalake/there")),
     ("api_handler", put("orders_ledger/there")),
     ("api_handler", lambda client: client("s3").delete_object(Bucket=BUCKET, Key="athena_results/there")),

@@ -133,13 +133,17 @@ def test_a_stage_with_another_contract_is_reported_with_what_differs(stage: Stag
     )
 
 
-def test_a_document_that_the_stage_rejects_is_reported_with_the_reason_in_the_quarantine(stage: Stage) -> None:
-    line = {"path": "order_no", "reason": "missing: a document needs it"}
-    stage.put("orders_quarantine/a.ndjson.gz", gzip.compress(json.dumps(line).encode()))
+@pytest.mark.parametrize(("path", "said"), [("order_no", "order_no: missing"), ("", "missing")])
+def test_a_document_that_the_stage_rejects_is_reported_with_the_reason_in_the_quarantine(
+    stage: Stage, path: str, said: str
+) -> None:
+    line = {"path": path, "reason": "missing: a document needs it"}
+    kept = "orders_quarantine/rejected/a.ndjson.gz"
+    stage.put(kept, gzip.compress(json.dumps(line).encode()))
     stage.loads = lambda: stage.load(
-        state=QUARANTINED, counts=Counts(1, 0, 1, 0), files=(), quarantine="orders_quarantine/a.ndjson.gz"
+        state=QUARANTINED, counts=Counts(1, 0, 1, 0), files=(), quarantine=kept, quarantine_files=(kept,)
     )
-    with pytest.raises(SetupError, match=r"0 rows and not 2 \(order_no: missing: a document needs it\)"):
+    with pytest.raises(SetupError, match=rf"0 rows and not 2 \({said}: a document needs it\)"):
         stage.run()
     assert stage.left() == []
 

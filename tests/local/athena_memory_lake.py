@@ -16,9 +16,12 @@ from chalicelib.flatten.schema import file_schema
 from chalicelib.queries import saved
 from chalicelib.queries.views import view_statements
 from chalicelib.settings import Settings
+from chalicelib.stage import Stage
+from glue_setup.rejected import rejected_table_input
 from local.athena.memory import MemoryLake
 from local.athena.tables import FileCache
 from tests.contracts import datasets_of
+from tests.edge.glue_setup_world import target_with
 
 DATASETS = datasets_of(Settings(bucket="orders-etl-test"))
 (ORDERS,) = DATASETS
@@ -104,6 +107,7 @@ def lake_with(rows: Sequence[Mapping[str, Any]], cache: FileCache, name: str = "
 
     lake = MemoryLake()
     lake.save_table(DATABASE, table_input())
+    lake.save_table(DATABASE, dict(rejected_table_input(target_with(Stage("test", "app", Settings(bucket=BUCKET))))))
     for key, content in month_files(rows, name).items():
         lake.stored[BUCKET, key] = content
     for _, sql in view_statements(ORDERS):

@@ -158,11 +158,9 @@ class Product(Pipeline):
         return sorted((row[1:] for row in rows if row[0] == key), key=str)
 
     def rejected(self, entry: Entry) -> list[dict[str, Any]]:
-        """Return the rejected records of an entry, or the report of a quarantined file."""
+        """Return the rejected records of an entry, or the one line of a file that was refused whole."""
         assert entry.quarantine is not None
         stored = self.s3.get_object(Bucket=self.settings.bucket, Key=entry.quarantine)["Body"].read()
-        if entry.quarantine.endswith(".report.json"):
-            return [json.loads(stored)]
         return [json.loads(line) for line in gzip.decompress(stored).splitlines()]
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:

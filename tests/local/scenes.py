@@ -95,6 +95,13 @@ class Scene(ABC):
         """Tell whether an object is there."""
         return "Contents" in self.s3.list_objects_v2(Bucket=self.bucket, Prefix=key)
 
+    def receipt(self, key: str) -> dict[str, Any]:
+        """Return the receipt of a key."""
+        name = f"{self.settings.receipts_prefix}{key}.json"
+        self.holds(self.there(name), f"there is a receipt of {key}")
+        read: dict[str, Any] = json.loads(self.s3.get_object(Bucket=self.bucket, Key=name)["Body"].read())
+        return read
+
     def crawler_is_ready(self) -> Any:
         """Wait until the crawler runs no more; return its last crawl."""
         glue = self.product.aws.client("glue")
@@ -129,12 +136,22 @@ class Loading(Scene):
         first = self.entry(key)
         self.holds(first.quarantine and self.there(first.quarantine), "what was refused is kept")
         self.holds(self.crawler_has_started_since(last), "a load starts the crawler")
+        self.holds(self.receipt(key).get("event_ids"), "the receipt says that the event was sent")
+        self._relay_again(key)
         second = {"order_id": "1", **GOOD, "order_date": "2024-06-01"}
         self.holds(self.load(key, self.put(key, second)) == ["loaded"], "a new version")
-        self.holds(not any(self.there(file) for file in first.files), "what the old version had put there is gone")
+        self.holds(not any(self.there(file) for file in first.kept), "what the old version had put there is gone")
+        self.holds(self.receipt(key)["source_version"] == self.entry(key).version, "the receipt is the newest's")
         bad = self.s3.put_object(Bucket=self.bucket, Key=f"{key}.gz", Body=b"\x1f\x8b cut off")
         self.holds(self.load(f"{key}.gz", bad) == ["quarantined"], "a file that cannot be read")
         self._fail_to_the_end()
+
+    def _relay_again(self, key: str) -> None:
+        """See that an event which comes again makes good what was not relayed."""
+        self.s3.delete_object(Bucket=self.bucket, Key=f"{self.settings.receipts_prefix}{key}.json")
+        head = self.s3.head_object(Bucket=self.bucket, Key=key)
+        self.holds(self.load(key, head) == ["duplicate"], "an event that comes again")
+        self.holds(self.receipt(key)["rejected"], "what was rejected is read from the quarantine")
 
     def _fail_to_the_end(self) -> None:
         """See that an event which fails whenever it is tried ends in the queue."""
@@ -162,6 +179,9 @@ class Sweeping(Scene):
         table = product.orders.folders[product.orders.contract.main]
         self.orphan = f"{table}order_month=2024-01/{self._name_of_ours()}"
         self.s3.put_object(Bucket=self.bucket, Key=self.orphan, Body=_no_rows())
+        self.pending = f"{product.orders.incoming}pending.json"
+        loading = Loading(product, folder)
+        loading.load(self.pending, loading.put(self.pending, {"order_id": "1", **GOOD}, {"order_id": "2"}))
         self.orphaned_at = time.monotonic()
 
     @property
@@ -172,9 +192,12 @@ class Sweeping(Scene):
         wait_for(lambda: time.monotonic() > self.orphaned_at + self.settings.sweep_grace_seconds + 2, 120)
         progress = f"{self.settings.state_prefix}sweep.json"
         self.s3.delete_object(Bucket=self.bucket, Key=progress)
+        self.s3.delete_object(Bucket=self.bucket, Key=f"{self.settings.receipts_prefix}{self.pending}.json")
         key = f"{self.product.orders.incoming}{uuid.uuid4().hex}.json"
         self.put(key, {"order_id": "1", **GOOD})
         result = self.invoke(self.function, {})
+        read = self.receipt(self.pending)
+        self.holds(read["event_ids"] and read["rejected"], f"it relays what was not relayed: {read}")
         self.holds(result["announced"] >= 1, f"it announces what nobody did: {result}")
         self.holds(not self.there(self.orphan), "it removes what is nobody's")
         self.holds(self.there(progress), "it remembers where it was")
@@ -234,6 +257,8 @@ class Asking(Scene):
         self.load(link["key"], self.s3.head_object(Bucket=self.bucket, Key=link["key"]))
         ended = client.get(f"/uploads/{link['upload_id']}").json()
         self.holds(ended.get("status") == "partly_loaded" and ended["rejected"], f"what was refused: {ended}")
+        asked = client.get("/queries/rejected_of", source_key=link["key"])
+        self.holds(asked.status_code == 200 and asked.json()["rows"], f"a question of the quarantine: {asked.text}")
         with urllib.request.urlopen(ended["quarantine_url"], timeout=30) as answer:
             self.holds(answer.status == 200, "the refused records by their link")
         answer = client.get("/queries/order_lines_of", order_id="1")

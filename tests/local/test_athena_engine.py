@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from chalicelib.dataset import REJECTED_TABLE
 from local.athena.ddl import create_view
 from local.athena.engine import select
 from local.athena.lake import MalformedQuery, QueryCancelled, QueryError
@@ -321,7 +322,7 @@ def test_a_view_with_a_query_that_cannot_run_is_not_made(lake: MemoryLake, cache
 
 
 def test_the_catalog_can_be_queried(lake: MemoryLake, cache: FileCache) -> None:
-    assert run_catalog(lake, cache, "SHOW TABLES") == ["order_lines", "orders", TABLE]
+    assert run_catalog(lake, cache, "SHOW TABLES") == ["order_lines", "orders", TABLE, REJECTED_TABLE]
     assert run_catalog(lake, cache, "SHOW TABLES IN etl_pipeline 'order_*'") == ["order_lines"]
     assert run_catalog(lake, cache, "-- a comment\nSHOW VIEWS;") == ["order_lines", "orders"]
     assert run_catalog(lake, cache, "SHOW DATABASES") == ["etl_pipeline"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -35,6 +37,23 @@ def test_a_deleted_object_takes_its_rows_along_and_comes_back_when_it_is_put_aga
     wait_for(lambda: rows_are_gone(deleting, key))
     assert deleting.finished(deleting.drop("deleted/a+b é.json", [order("d-3")])).state == "loaded"
     assert deleting.rows(key, "order_id") == [["d-3"]]
+
+
+def test_a_deleted_object_takes_what_was_rejected_of_it_along_and_its_receipt_says_so(deleting: Product) -> None:
+    key = deleting.drop("deleted/rejected.json", [order("d-9"), {"order_id": "no date"}])
+    deleting.finished(key)
+    asked = f"SELECT COUNT(*) FROM orders_rejected WHERE source_key = '{key}'"
+    assert deleting.ask(asked) == [(1,)]
+    remove(deleting, key)
+    wait_for(lambda: rows_are_gone(deleting, key))
+    assert deleting.ask(asked) == [(0,)]
+    name = f"{deleting.settings.receipts_prefix}{key}.json"
+
+    def receipt() -> dict[str, Any] | None:
+        read = json.loads(deleting.s3.get_object(Bucket=deleting.settings.bucket, Key=name)["Body"].read())
+        return read if read["status"] == DELETED else None
+
+    assert wait_for(receipt)["rejected"] == []
 
 
 @pytest.mark.slow

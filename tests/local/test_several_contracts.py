@@ -223,9 +223,12 @@ def test_each_function_may_touch_the_tables_of_both_and_nothing_beside(product: 
     tables = {
         f"arn:aws:s3:::{product.settings.bucket}/{each}*" for each in (f"{MAIN}/", *product.baskets.folders.values())
     }
-    for name, sid in (("load", "WriteTable"), ("sweep", "RemoveFiles")):
+    rejected = {
+        f"arn:aws:s3:::{product.settings.bucket}/orders_quarantine/{folder}/*" for folder in ("rejected", "long")
+    }
+    for name, sid, more in (("load", "WriteTable", set[str]()), ("sweep", "RemoveFiles", rejected)):
         (statement,) = [each for each in policies[name]["Statement"] if each["Sid"] == sid]
-        assert set(statement["Resource"]) == tables
+        assert set(statement["Resource"]) == tables | more
 
 
 def test_a_contract_is_added_by_its_folder_and_a_deployment_and_taken_away_without_touching_the_other(

@@ -41,7 +41,7 @@ REFERENCE = re.compile(r"(?<!\$)\$\{[^}]*?((?:data\.)?[a-z0-9_]+\.[\w-]+)\.")
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose stage prod is configured, with a crawler and somebody who is told of alarms."""
+    """A project whose stage prod is configured, with a crawler and somebody who is told of alarms and of sources."""
     folder = tmp_path_factory.mktemp("terraform")
     copy_project(PROJECT, folder)
     lay(folder / "chalicelib" / "contracts", ORDERS.name)
@@ -50,7 +50,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = json.loads(configured(path.read_text("utf-8"), "prod", "orders-etl-test", ARN))
     variables = config["stages"]["prod"]["environment_variables"]
     variables |= {"GLUE_CRAWLER": "orders-crawler", "ALARM_TOPIC_ARN": f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms"}
-    variables["ETL_REFRESH_MINUTES"] = "60"
+    variables |= {"ETL_EVENTS_TOPIC": "orders-told", "ETL_REFRESH_MINUTES": "60"}
     path.write_text(json.dumps(config), "utf-8")
     return folder
 
@@ -118,8 +118,18 @@ def test_any_terraform_of_today_takes_it_and_no_provider_is_asked_for_in_vain(ou
 
 
 def test_a_schedule_is_named_by_app_and_stage(resources: dict[str, dict[str, Any]]) -> None:
-    names = {rule["name"] for rule in resources["aws_cloudwatch_event_rule"].values()}
-    assert names == {"orders-etl-prod-sweep-event", "orders-etl-prod-refresh"}
+    rules = {rule["name"] for rule in resources["aws_cloudwatch_event_rule"].values() if "schedule_expression" in rule}
+    assert rules == {"orders-etl-prod-sweep-event", "orders-etl-prod-refresh"}
+
+
+def test_events_are_passed_on_to_the_topic_by_a_rule_that_alone_may_publish_there(
+    resources: dict[str, dict[str, Any]], target: Target
+) -> None:
+    rule = resources["aws_cloudwatch_event_rule"]["sources"]
+    assert json.loads(rule["event_pattern"])["detail"] == {"bucket": [target.settings.bucket]}
+    publish = json.loads(resources["aws_sns_topic_policy"]["events"]["policy"])["Statement"][0]
+    assert publish["Condition"] == {"ArnEquals": {"aws:SourceArn": target.event_rule}}
+    assert target.event_rule.endswith(f":rule/{rule['name']}")
 
 
 def test_the_bucket_announces_only_once_it_may_invoke_the_function(resources: dict[str, dict[str, Any]]) -> None:
@@ -163,7 +173,7 @@ def test_the_alarm_that_rings_without_data_waits_for_the_schedule(resources: dic
         if alarm["treat_missing_data"] == "breaching"
     }
     assert set(breaching) == {"sweep-silent"}
-    assert set(resources["aws_cloudwatch_event_target"]) == {"sweep-event", "refresh"}
+    assert set(resources["aws_cloudwatch_event_target"]) == {"sweep-event", "refresh", "sources"}
     assert breaching["sweep-silent"] == ["aws_cloudwatch_event_target.sweep-event"]
 
 
@@ -180,7 +190,7 @@ def test_what_a_stage_has_carries_its_name(resources: dict[str, dict[str, Any]],
         if TAG in each.get("tags", {})
     }
     kinds = {"aws_s3_bucket", "aws_sqs_queue", "aws_athena_workgroup", "aws_glue_crawler", "aws_iam_role"}
-    kinds |= {"aws_sfn_state_machine", "aws_cloudwatch_event_rule"}
+    kinds |= {"aws_sfn_state_machine", "aws_sns_topic", "aws_cloudwatch_event_rule"}
     assert tagged == dict.fromkeys(kinds, target.owner)
     (database,) = resources["aws_glue_catalog_database"].values()
     assert database["parameters"] == {PARAMETER: target.owner}
@@ -209,6 +219,7 @@ def test_each_contract_has_its_table_its_alarms_and_no_foundation_of_another_twi
     assert {name: table["storage_descriptor"]["location"] for name, table in tables.items()} == {
         "orders_parquet_datalake": "s3://orders-etl-test/orders_parquet_datalake/",
         "returns": "s3://orders-etl-test/returns/",
+        "orders_rejected": "s3://orders-etl-test/orders_quarantine/rejected/",
     }
     assert {
         f"{each.name}-{name}" for each in both.datasets for name in ("rejected", "file-quarantined", "late")

@@ -18,7 +18,7 @@ from chalicelib.loading.entry import Entry
 from chalicelib.loading.models import QUARANTINED, WITH_ROWS, Arrival
 from chalicelib.loading.notifications import arrivals
 from chalicelib.loading.sweep import Sweep
-from tests.builders import PREFIX, RULES, body, ingest, order, table
+from tests.builders import PREFIX, PREFIXES, RULES, body, ingest, order, receipt, relay, table
 from tests.promises.workers import Worker, taking_turns
 from tests.unit.memory_store import BUCKET, Crash, MemoryStore
 
@@ -79,9 +79,13 @@ class AnyHistory(RuleBasedStateMachine):
         lost=st.sampled_from([False, False, True]),
         month=st.integers(1, 3),
         seconds=st.sampled_from([0, 1]),
+        rejected=st.integers(0, 2),
     )
-    def put(self, key: str, orders: list[int], readable: bool, lost: bool, month: int, seconds: int) -> None:
-        content = body(*(order(f"{i}", f"2024-0{month + i % 2}-01") for i in orders)) if readable else UNREADABLE
+    def put(
+        self, key: str, orders: list[int], readable: bool, lost: bool, month: int, seconds: int, rejected: int
+    ) -> None:
+        good = (order(f"{i}", f"2024-0{month + i % 2}-01") for i in orders)
+        content = body(*good, *[{"order_id": "no date"}] * rejected) if readable else UNREADABLE
         # Without version ids the same bytes are the same version.
         content += b" " * (len(self.all_events) + 1)
         self._put(key, content, [f"{i}" for i in orders] if readable else None, lost, seconds)
@@ -250,7 +254,7 @@ class AnyHistory(RuleBasedStateMachine):
             (arrival,) = arrivals(json.loads(json.dumps(event)), PREFIX, self.deletes)
             self.events.append(arrival)
 
-        return Sweep(self.store, rules, announce).run(lambda: 1000.0)
+        return Sweep(self.store, rules, announce, relay(self.store)).run(lambda: 1000.0)
 
     def _settle(self) -> None:
         quiet = 0
@@ -288,6 +292,8 @@ class AnyHistory(RuleBasedStateMachine):
                 assert entry.counts.orders_read == entry.counts.orders_loaded + entry.counts.orders_rejected
                 known |= set(entry.files)
         there = {each for each in self.store.objects if each.startswith("table/")}
+        self._compare_rejected()
+        self._compare_outbox()
         for name, key in self.keys.items():
             stored = {each for each in there if _key_digest(each) in ledger_name(name)}
             ours = {each for each in known if _key_digest(each) in ledger_name(name)}
@@ -297,6 +303,28 @@ class AnyHistory(RuleBasedStateMachine):
                 # What nothing proves to be nobody's stays; what S3 has no more cannot be written again.
                 entry = self._entry(name)
                 assert stored >= ours or entry is None or (name, entry.loaded_version) not in self.store.versions
+
+    def _compare_rejected(self) -> None:
+        """Check that the quarantine holds what was rejected of the newest versions, and nothing else."""
+        there = {each for each in self.store.objects if each.startswith(PREFIXES.quarantine)}
+        for name, key in self.keys.items():
+            entry = self._entry(name)
+            of_key = {each for each in there if _key_digest(each) in ledger_name(name)}
+            if not key.is_open:
+                assert of_key == set(entry.quarantine_files if entry else ())
+
+    def _compare_outbox(self) -> None:
+        """Check that every message was sent, and that the receipt is about the newest version."""
+        sent = {event.detail["id"] for event in self.store.sent}
+        for name, key in self.keys.items():
+            entry = self._entry(name)
+            if entry is None or key.is_open:
+                continue
+            assert {each.id_for(name) for each in entry.outbox} <= sent
+            if entry.state in (*WITH_ROWS, QUARANTINED):
+                read = receipt(self.store, name)
+                assert (read["source_version"], read["status"]) == (entry.version, entry.state)
+                assert read["finished_at"] == entry.finished_at
 
     def _is_certain(self, key: Key) -> bool:
         """Tell whether the newest version is there and can be read: whatever was damaged, its rows are the table's."""
@@ -359,7 +387,8 @@ class AnyHistory(RuleBasedStateMachine):
         return table(MemoryStore(objects={key: self.store.objects[key] for key in files & self.store.objects.keys()}))
 
     def _visible(self) -> dict[str, bytes]:
-        return {key: value for key, value in self.store.objects.items() if not key.startswith(("ledger/", "state/"))}
+        others = ("ledger/", "state/", "receipts/")
+        return {key: value for key, value in self.store.objects.items() if not key.startswith(others)}
 
 
 def _key_digest(file: str) -> str:

@@ -1,4 +1,4 @@
-"""The promises, each by its number; bounded work (13) and removals (14) have files of their own.
+"""The promises, each by its number; bounded work (13), removals (14) and telling (15) have files of their own.
 
 What needs real processes is in tests/local/shared/test_promises.py.
 """
@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib import assembly
-from chalicelib.loading import load as load_module
+from chalicelib.loading import rejected_files
 from chalicelib.loading.ingest import Clock, Ingest
 from chalicelib.loading.models import Arrival
 from chalicelib.settings import Settings
@@ -46,8 +46,9 @@ from tests.unit.ugly_orders import UglyOrders
 
 
 def visible(store: MemoryStore) -> dict[str, bytes]:
-    """Return every object but the ledger's and the sweep's own."""
-    return {key: value for key, value in store.objects.items() if not key.startswith(("ledger/", "state/"))}
+    """Return every object but the ledger's, the sweep's own, and receipts, which have a promise of their own."""
+    others = ("ledger/", "state/", "receipts/")
+    return {key: value for key, value in store.objects.items() if not key.startswith(others)}
 
 
 def test_promise_1_the_same_event_ten_times_in_a_row_and_at_once_changes_nothing() -> None:
@@ -85,7 +86,7 @@ def test_promise_3_a_stop_at_every_call_in_turn_heals(
     monkeypatch: pytest.MonkeyPatch, kept_bytes: int, how: str
 ) -> None:
     monkeypatch.setattr(hive, "KEPT_BYTES", kept_bytes)
-    monkeypatch.setattr(load_module, "PART_BYTES", kept_bytes or 100)
+    monkeypatch.setattr(rejected_files, "PART_BYTES", kept_bytes or 100)
 
     def prepared() -> tuple[MemoryStore, Arrival]:
         store = MemoryStore()

@@ -54,7 +54,10 @@ SHIPMENTS = read_text(
 
 def dataset_of(contract: Contract) -> Dataset:
     return Dataset(
-        contract, "bucket", "database", Prefixes("incoming/", "quarantine/", "ledger/", "results/", "state/")
+        contract,
+        "bucket",
+        "database",
+        Prefixes("incoming/", "quarantine/", "ledger/", "results/", "state/", "receipts/"),
     )
 
 

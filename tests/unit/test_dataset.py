@@ -86,7 +86,17 @@ def test_a_table_with_the_name_of_its_own_view_is_refused() -> None:
         dataset.check([of("orders", documents="orders")])
 
 
-@pytest.mark.parametrize("prefix", ["incoming", "quarantine", "ledger", "results", "state"])
+def test_what_every_stage_has_is_no_contracts_name(tmp_path: Path) -> None:
+    with pytest.raises(ContractError) as caught:
+        dataset.check([with_queries(of("orders", documents="orders_rejected"), tmp_path, "rejected_of", "rejected_by")])
+    assert caught.value.problems == [
+        "table or view 'orders_rejected' of contract orders has the name of one that every stage has: give it another "
+        "name",
+        "saved query 'rejected_of' of contract orders has the name of one that every stage has: give it another name",
+    ]
+
+
+@pytest.mark.parametrize("prefix", ["incoming", "quarantine", "ledger", "results", "state", "receipts"])
 def test_a_table_whose_folder_is_a_prefix_of_the_bucket_is_refused_with_the_setting_to_change(prefix: str) -> None:
     prefixes = replace(DATASET.prefixes, **{prefix: "orders/"})
     with pytest.raises(ContractError) as caught:

@@ -38,7 +38,7 @@ from tests.goldens.golden import assert_golden
 from tests.unit.third_reading import extra_fields
 
 FROM_THE_FILE = (Origin.SOURCE_KEY, Origin.SOURCE_VERSION, Origin.SOURCE_MODIFIED_AT)
-PREFIXES = Prefixes("in/", "quarantine/", "ledger/", "results/", "state/")
+PREFIXES = Prefixes("in/", "quarantine/", "ledger/", "results/", "state/", "receipts/")
 EMPTY = {
     "amazon_order_items.amazon_order_item_lines.next_token": "the answers of the sample are complete",
 }

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from chalicelib.contracts.reading import read_text
 from chalicelib.flatten.fast import FastDecoder
 from chalicelib.flatten.observations import Observations
 from chalicelib.flatten.unnamed import UnnamedFields
-from tests.builders import LINEAGE, flattened
+from tests.builders import LINEAGE, flattened, flattened_tables
 from tests.contracts import ORDERS
 
 SOUND = '"order_id": 1, "order_date": "2024-01-01"'
@@ -84,3 +85,25 @@ def test_extra_fields_that_would_be_repeated_too_often_are_rejected(fast: bool) 
     (rejected,) = flattened(text.encode(), fast)[2]
     assert rejected.path == "products[]"
     assert "since each repeats the document's texts" in rejected.reason
+
+
+SHIPMENTS = """
+[document]
+identity = ["id"]
+[tables.orders.columns]
+id = { path = "id", type = "identifier", required = true }
+[tables.boxes]
+rows = "shipments[].boxes[]"
+[tables.boxes.columns]
+weight = { path = "shipments[].boxes[].weight", type = "integer" }
+"""
+
+
+@pytest.mark.parametrize("boxes", ["[]", '""', "false", "null"])
+@pytest.mark.parametrize("fast", [True, False])
+def test_an_element_whose_list_says_that_there_is_nothing_makes_no_row_and_is_kept(boxes: str, fast: bool) -> None:
+    shipment = f'{{"carrier":"DHL","boxes":{boxes}}}'
+    document = f'{{"id":1,"shipments":[{{"boxes":[{{"weight":2}}]}},{shipment}]}}'
+    tables, *_ = flattened_tables(document.encode(), fast, read_text(SHIPMENTS, "shipments"))
+    assert [row["extra_fields"] for row in tables["orders"][0]] == [f'{{"shipments":[{shipment}]}}']
+    assert [row["weight"] for row in tables["boxes"][0]] == [2]

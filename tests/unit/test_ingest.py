@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import gzip
 import itertools
-import json
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,9 +14,10 @@ import pytest
 
 from chalicelib.counts import Counts
 from chalicelib.loading import load as load_module
+from chalicelib.loading import rejected_files
 from chalicelib.loading.load import names_of
 from chalicelib.loading.models import Arrival
-from tests.builders import DATASET, KEY, LIMITS, PREFIX, body, entry, ingest, order, sink_of, table
+from tests.builders import DATASET, KEY, LIMITS, PREFIX, body, entry, ingest, order, quarantined, sink_of, table
 from tests.unit.memory_store import MemoryStore
 
 
@@ -60,8 +60,8 @@ def test_a_file_that_is_cut_is_reported_with_where_it_ends() -> None:
     assert ingest(store).load(arrival)[0] == "quarantined"
     assert table(store) == []
     assert store.staged == {}
-    report = json.loads(store.objects[entry(store).quarantine or ""])
-    assert report["source_key"] == KEY
+    (report,) = quarantined(store)
+    assert (report["source_key"], report["record_number"], report["raw"]) == (KEY, None, None)
     assert report["byte_offset"] == len(body(order(1))) - 1
     assert "truncated" in report["reason"]
 
@@ -176,7 +176,7 @@ def rejected(count: int, bytes_each: int = 400) -> list[dict[str, str]]:
 def test_rejected_records_beyond_a_part_wait_in_s3_and_not_on_disk(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(load_module, "PART_BYTES", 20_000)
+    monkeypatch.setattr(rejected_files, "PART_BYTES", 20_000)
     store = MemoryStore()
     arrival = store.drop(KEY, body(*rejected(2000), order(1)))
     source = store.open(arrival)
@@ -201,7 +201,7 @@ def test_rejected_records_beyond_a_part_wait_in_s3_and_not_on_disk(
 def test_rejected_records_are_the_same_bytes_staged_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
     contents = []
     for part in (1 << 23, 5_000):
-        monkeypatch.setattr(load_module, "PART_BYTES", part)
+        monkeypatch.setattr(rejected_files, "PART_BYTES", part)
         store = MemoryStore()
         ingest(store).load(store.drop(KEY, body(*rejected(500), order(1))))
         contents.append(store.objects[entry(store).quarantine or ""])
@@ -213,19 +213,19 @@ def test_rejected_records_are_the_same_bytes_staged_or_not(monkeypatch: pytest.M
 def test_what_was_staged_of_rejected_records_is_dropped_with_a_file_that_ends_in_the_middle(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(load_module, "PART_BYTES", 5_000)
+    monkeypatch.setattr(rejected_files, "PART_BYTES", 5_000)
     store = MemoryStore()
     assert ingest(store).load(store.drop(KEY, body(*rejected(5000), order(1))[:-1]))[0] == "quarantined"
     gc.collect()
     assert "abort" in store.calls
     assert store.staged == {}
-    assert not [key for key in store.objects if key.endswith(".ndjson.gz")]
+    assert [each["record_number"] for each in quarantined(store)] == [None], "only that the file as a whole was refused"
 
 
 def test_a_load_that_fails_while_it_stages_rejected_records_leaves_nothing_staged(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(load_module, "PART_BYTES", 5_000)
+    monkeypatch.setattr(rejected_files, "PART_BYTES", 5_000)
     store = MemoryStore()
     arrival = store.drop(KEY, body(*rejected(500), order(1)))
     adds = itertools.count()

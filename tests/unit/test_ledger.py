@@ -25,6 +25,7 @@ from chalicelib.loading.models import (
     is_before,
     version_of,
 )
+from tests.unit.memory_store import BEGINNING
 
 STATES = (LOADING, LOADED, PARTLY_LOADED, QUARANTINED, GONE, FAILED, DELETED)
 
@@ -208,13 +209,15 @@ def test_an_attempt_counts_up_for_a_version_and_starts_anew_for_the_next() -> No
 
 
 def test_a_deletion_takes_away_all_that_was_there_or_about_to_appear() -> None:
-    done = replace(entry(LOADED), publishing=("half",), superseded=("old",)).deleting(arrival("v3", "03", removed=True))
+    done = replace(entry(LOADED), publishing=("half",), superseded=("old",)).deleting(
+        arrival("v3", "03", removed=True), BEGINNING
+    )
     assert (done.state, done.files, done.publishing) == (DELETED, (), ())
     assert done.superseded == ("half", "of v2", "old")
 
 
 def test_what_was_there_before_a_deletion_does_not_come_back_behind_a_version_that_cannot_be_read() -> None:
-    gone = entry(LOADED).deleting(arrival("marker", "03", removed=True))
+    gone = entry(LOADED).deleting(arrival("marker", "03", removed=True), BEGINNING)
     after = gone.beginning(arrival("v4", "04")).concluding(arrival("v4", "04"), Result(QUARANTINED))
     assert decided(after, V1) is decided(after, V2) is Decision.SKIP_STALE
     assert decided(after, arrival("v3b", "03B")) is Decision.CATCH_UP

@@ -108,9 +108,25 @@ def test_the_loader_may_start_a_crawler_only_where_one_is_configured() -> None:
     assert "glue" not in str(without)
 
 
-def test_the_loader_may_delete_in_the_table_and_nowhere_else() -> None:
+def test_the_loader_may_delete_in_the_table_and_in_the_quarantine_and_nowhere_else() -> None:
     deleting = [s for s in made("load")["Statement"] if "s3:DeleteObject" in s["Action"]]
-    assert [s["Resource"] for s in deleting] == [["arn:aws:s3:::orders-etl-test/orders_parquet_datalake/*"]]
+    assert [s["Resource"] for s in deleting] == [
+        ["arn:aws:s3:::orders-etl-test/orders_parquet_datalake/*"],
+        ["arn:aws:s3:::orders-etl-test/orders_quarantine/*"],
+    ]
+
+
+@pytest.mark.parametrize("name", ["load", "sweep"])
+def test_events_are_sent_to_the_one_bus_in_our_own_name_and_not_where_there_are_none(name: str) -> None:
+    (sending,) = [s for s in made(name, replace(SETTINGS, event_bus="shop"))["Statement"] if "events" in str(s)]
+    assert sending["Action"] == ["events:PutEvents"]
+    assert sending["Resource"] == ["arn:aws:events:eu-west-1:123456789012:event-bus/shop"]
+    assert sending["Condition"] == {"StringEquals": {"events:source": "orders-etl"}}
+    assert "events:" not in str(made(name, replace(SETTINGS, events=False)))
+
+
+def test_the_rest_side_may_not_send_events() -> None:
+    assert "events:" not in str(made("api_handler"))
 
 
 def test_only_the_loader_may_send_to_a_queue_and_only_to_the_one_of_its_stage() -> None:

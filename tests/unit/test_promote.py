@@ -18,7 +18,7 @@ from operate.unnamed import UnnamedField, UnnamedFields
 from tests.unit.memory_store import BUCKET, MemoryStore
 
 MIB = 1024 * 1024
-PREFIXES = Prefixes("orders_json_incoming/", "quarantine/", "ledger/", "results/", "state/")
+PREFIXES = Prefixes("orders_json_incoming/", "quarantine/", "ledger/", "results/", "state/", "receipts/")
 TEXT = """
 [document]
 identity = "order_id"

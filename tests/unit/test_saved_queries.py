@@ -34,6 +34,8 @@ def test_the_contracts_queries_are_there_in_alphabetical_order() -> None:
         "order_lines_of",
         "orders_between",
         "preview",
+        "rejected_by_reason",
+        "rejected_of",
         "repeat_customers",
         "sales_by_category",
         "sales_by_month",
@@ -183,7 +185,7 @@ def contract_with_query(folder: Path, name: str, query: str) -> Contract:
 def test_queries_of_several_contracts_are_run_by_their_names_each_on_its_own_table(tmp_path: Path) -> None:
     contracts = [contract_with_query(tmp_path, name, f"{name}_ids") for name in ("shipments", "returns")]
     queries = saved.load(tuple(replace(DATASET, contract=each) for each in contracts))
-    assert list(queries) == ["returns_ids", "shipments_ids"]
+    assert list(queries) == ["rejected_by_reason", "rejected_of", "returns_ids", "shipments_ids"]
     assert queries["returns_ids"].bind({}).sql == 'SELECT returns_id FROM "etl_pipeline"."returns"'
     assert queries["shipments_ids"].bind({}).sql == 'SELECT shipments_id FROM "etl_pipeline"."shipments"'
 
@@ -201,7 +203,7 @@ PARAMETER = "-- parameter: day\n--   type: date\n--   description: D\n"
         ),
         (HEADER + "SELECT ?", "has '?' in its SQL: use a parameter"),
         (HEADER + "SELECT 1; SELECT 2", "has ';' in its SQL: leave it out"),
-        (HEADER + "SELECT id FROM ${lines}", "has '${' in its SQL: it takes ${table} and ${database}"),
+        (HEADER + "SELECT id FROM ${lines}", "has '${' in its SQL: it takes ${table}, ${rejected} and ${database}"),
         (HEADER, "has no SQL below its header"),
         ("-- title: T\nSELECT 1", "has no title or no description: begin with `-- title: …` and `-- description: …`"),
         (HEADER + "-- title: U\nSELECT 1", "has title twice: keep one"),

@@ -272,7 +272,7 @@ def test_what_a_backfill_is_at_is_left_alone_and_looked_at_in_the_round_after_ho
 
     def run(*backfilled: str) -> Any:
         events.clear()
-        report = Sweep(store, RULES, events.append, backfilled).run(lambda: 1000.0)
+        report = Sweep(store, RULES, events.append, backfilled=backfilled).run(lambda: 1000.0)
         return [each.key for event in events for each in arrivals(event, RULES.incoming)], report
 
     announced, report = run(f"{PREFIX}history/")

@@ -8,7 +8,10 @@ from typing import Any
 from chalicelib.aws.glue import table_input
 from chalicelib.contracts.contract import MONTHS_AHEAD, Contract
 from chalicelib.settings import Settings
+from chalicelib.stage import Stage
+from glue_setup.rejected import rejected_table_input
 from tests.contracts import ORDERS, contract_with, datasets_of, with_columns
+from tests.edge.glue_setup_world import target_with
 from tests.goldens.golden import assert_golden
 
 SETTINGS = Settings(bucket="orders-etl-test")
@@ -76,3 +79,8 @@ def test_the_catalog_edge_costs_the_rest_side_no_pyarrow_and_no_pandas() -> None
     code = "import sys, chalicelib.aws.glue; print([m for m in ('pyarrow', 'pandas') if m in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert shown.stdout.strip() == "[]"
+
+
+def test_the_table_of_rejected_records_is_the_golden_one() -> None:
+    target = target_with(Stage("test", "orders-etl", Settings(bucket="orders-etl-test")))
+    assert_golden("table_input_rejected", rejected_table_input(target))

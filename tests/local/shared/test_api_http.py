@@ -78,7 +78,9 @@ def test_the_reason_of_a_file_that_cannot_be_read_has_the_position(api: Client, 
     body = api.upload("broken.json", b'[{"order_id": 1', tmp_path)
     assert (body["status"], body["rows"], body["files"]) == ("quarantined", 0, 0)
     assert "byte" in body["reason"]
-    assert requests.get(body["quarantine_url"], timeout=10).json()["reason"]
+    kept = requests.get(body["quarantine_url"], timeout=10).content
+    assert json.loads(gzip.decompress(kept))["reason"] == body["reason"]
+    assert body["receipt"] == f"orders_receipts/{body['key']}.json"
 
 
 def test_the_list_of_queries_leads_to_each(api: Client, uploaded: Any) -> None:
