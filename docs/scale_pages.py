@@ -46,6 +46,7 @@ def scale_document(prose: str) -> str:
         "events": f"{turns:,}",
         "transitions": f"a batch of small objects takes {seconds:.1f} s and {cost.TRANSITIONS_A_BATCH} transitions: at "
         f"500 at once {500 / seconds * cost.TRANSITIONS_A_BATCH:.0f} a second",
+        "events_a_second": f"{500 / seconds * MOST_OBJECTS:,.0f}",
         "results": f"{TEN_MILLION.batches * BYTES_A_RESULT / 10**6:.0f} MB for ten million objects",
         "costs": costs(),
         "hours": hours_table(),
@@ -62,9 +63,11 @@ def costs() -> str:
     default = Settings(bucket="any").backfill_concurrency
     for name, work in CASES.items():
         made = dollars(work)
-        by = (made.lambda_seconds + made.lambda_requests, made.s3, made.step_functions, made.total)
+        by = (made.lambda_seconds + made.lambda_requests, made.s3, made.step_functions, made.events, made.total)
         rows.append([name, *(f"{each:,.2f}" for each in by), _duration(hours(work, default))])
-    return table(["", "Lambda, $", "S3, $", "Step Functions, $", "in all, $", f"at {default} at once"], rows)
+    return table(
+        ["", "Lambda, $", "S3, $", "Step Functions, $", "events, $", "in all, $", f"at {default} at once"], rows
+    )
 
 
 def hours_table() -> str:

@@ -144,7 +144,7 @@ def _dry_run(settings: Settings, prefix: str, contract: str | None) -> int:
     say(
         f"At {concurrency} batches at once (ETL_BACKFILL_CONCURRENCY) about {_duration(hours(work, concurrency))} and "
         f"{_dollars(cost.total)}: Lambda {_dollars(cost.lambda_seconds + cost.lambda_requests)}, S3 "
-        f"{_dollars(cost.s3)}, Step Functions {_dollars(cost.step_functions)}"
+        f"{_dollars(cost.s3)}, Step Functions {_dollars(cost.step_functions)}, events {_dollars(cost.events)}"
     )
     say("Nothing was touched.")
     return 0

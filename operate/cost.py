@@ -20,9 +20,11 @@ SOURCES = (
     "https://aws.amazon.com/lambda/pricing/",
     "https://aws.amazon.com/s3/pricing/",
     "https://aws.amazon.com/step-functions/pricing/",
+    "https://aws.amazon.com/eventbridge/pricing/",
 )
 GB_SECOND, INVOCATION = 0.0000166667, 0.0000002
 PUT, GET, LIST = 0.000005, 0.0000004, 0.000005
+EVENT = 0.000001
 TRANSITION = 0.000025
 """Of a STANDARD state machine; a retry counts as one."""
 
@@ -39,8 +41,9 @@ TRANSITIONS_A_BATCH = 4
 
 GETS_OF_LOADED = 1
 """Reads of an object that is loaded already: its ledger entry."""
-GETS_OF_NEW, LEDGER_PUTS = 3, 2
-"""Of an object that is loaded: its ledger entry, HEAD for its version, itself; the ledger before and after."""
+GETS_OF_NEW, LEDGER_PUTS, RECEIPTS, EVENTS = 3, 2, 1, 1
+"""Of an object that is loaded: its ledger entry, HEAD for its version, itself; the ledger before and after, what tells
+the sender, and what tells others."""
 MORE_OF_LARGE = 1
 """Reads and writes more of an object above SMALL_BYTES: the ledger is asked, and told, before it is read."""
 
@@ -75,7 +78,7 @@ class Work:
     @property
     def puts_of_one(self) -> float:
         """Requests that write, of an object that is loaded."""
-        return self.files + LEDGER_PUTS + MORE_OF_LARGE * (self.size > SMALL_BYTES)
+        return self.files + LEDGER_PUTS + RECEIPTS + MORE_OF_LARGE * (self.size > SMALL_BYTES)
 
     @property
     def gets_of_one(self) -> float:
@@ -101,7 +104,7 @@ class Work:
     def seconds(self) -> float:
         """Seconds of the loader in all: computing, and waiting for S3, which small objects do side by side."""
         beside = AT_ONCE if self.size <= SMALL_BYTES else 1
-        waiting = self.to_load * (self.puts_of_one + self.gets_of_one) / beside
+        waiting = self.to_load * (self.puts_of_one + self.gets_of_one + EVENTS) / beside
         waiting += (self.objects - self.to_load) * GETS_OF_LOADED / AT_ONCE
         return self.bytes / 10**9 * CPU_SECONDS_A_GB + waiting * REQUEST_SECONDS
 
@@ -114,11 +117,12 @@ class Dollars:
     lambda_requests: float
     s3: float
     step_functions: float
+    events: float
 
     @property
     def total(self) -> float:
         """All of it."""
-        return self.lambda_seconds + self.lambda_requests + self.s3 + self.step_functions
+        return self.lambda_seconds + self.lambda_requests + self.s3 + self.step_functions + self.events
 
 
 def dollars(work: Work, memory_mb: int = MEMORY_MB) -> Dollars:
@@ -128,6 +132,7 @@ def dollars(work: Work, memory_mb: int = MEMORY_MB) -> Dollars:
         work.batches * INVOCATION,
         work.puts * PUT + work.gets * GET + work.lists * LIST,
         work.batches * TRANSITIONS_A_BATCH * TRANSITION,
+        work.to_load * EVENTS * EVENT,
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 from benchmarks.cost import PRICES
 from operate import cost
 from operate.cost import Work, concurrency_of_s3, dollars, hours, simulated_hours
+from tests.unit.test_backfill import dropped, event, keys, run
 
 TEN_MILLION = Work(10_000_000, 10_000_000, 10_000_000 * 10_000)
 
@@ -19,11 +20,28 @@ def test_the_prices_are_those_of_the_cost_of_a_load() -> None:
 def test_a_thousand_new_objects_cost_what_their_requests_and_seconds_do() -> None:
     work = Work(1000, 1000, 10_000_000)
     made = dollars(work)
-    assert made.s3 == pytest.approx(3000 * 0.000005 + 3000 * 0.0000004 + 0.000005)
+    assert made.s3 == pytest.approx(4000 * 0.000005 + 3000 * 0.0000004 + 0.000005)
     assert made.step_functions == pytest.approx(10 * 4 * 0.000025)
-    seconds = 0.01 * 8.9 + 6000 * 0.03 / 4
+    seconds = 0.01 * 8.9 + 8000 * 0.03 / 4
+    assert made.events == pytest.approx(1000 * 0.000001)
     assert made.lambda_seconds == pytest.approx(seconds * 1769 / 1024 * 0.0000166667)
-    assert made.total == pytest.approx(made.s3 + made.step_functions + made.lambda_seconds + 10 * 0.0000002)
+    assert made.total == pytest.approx(
+        made.s3 + made.step_functions + made.lambda_seconds + made.events + 10 * 0.0000002
+    )
+
+
+def test_the_requests_of_an_object_are_those_that_a_batch_makes() -> None:
+    store = dropped(1)
+    given = event(store, *keys(1))
+    store.calls.clear()
+    run(store, given)
+    calls = [call.split()[0] for call in store.calls]
+    work = Work(1, 1, 100)
+    assert sum(call in ("read", "current", "open") for call in calls) == work.gets
+    assert sum(call in ("write", "put") for call in calls) == work.puts
+    assert calls.count("send") == cost.EVENTS
+    ledger = [call for call in store.calls if call.startswith("write ledger/")]
+    assert len(ledger) == work.ledger_puts
 
 
 def test_what_is_loaded_already_costs_one_read_of_the_ledger() -> None:
