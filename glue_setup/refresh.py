@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.queries.saved import SavedQuery, checks
+from chalicelib.queries import checks
+from chalicelib.queries.saved import SavedQuery
 from glue_setup.clients import Clients
 from glue_setup.crawler import crawler_name
 from glue_setup.machines import role_name
@@ -31,7 +32,7 @@ def has_crawler(target: Target) -> bool:
 
 def definition(target: Target) -> dict[str, Any]:
     """Return the state machine. A check holds where its query returns no row; all of them run side by side."""
-    asked = list(checks(target.datasets))
+    asked = checks.load(target.datasets)
     states: dict[str, Step] = {}
     after = "RunChecks" if asked else "Fresh"
     if has_crawler(target):

@@ -142,36 +142,8 @@ def load(datasets: Iterable[Dataset]) -> Mapping[str, SavedQuery]:
 
 
 def faults(datasets: Iterable[Dataset]) -> list[str]:
-    """Return every fault of the datasets' saved queries and checks, each with its file and the remedy."""
-    datasets = tuple(datasets)
-    return [*_read(datasets)[1], *_checks(datasets)[1]]
-
-
-def checks(datasets: Iterable[Dataset]) -> list[SavedQuery]:
-    """Read the checks of all datasets: saved queries that run without a parameter given, and are to return no row.
-
-    Raises ContractError with every fault of all files.
-    """
-    read_checks, problems = _checks(datasets)
-    if problems:
-        raise ContractError(problems)
-    return read_checks
-
-
-def _checks(datasets: Iterable[Dataset]) -> tuple[list[SavedQuery], list[str]]:
-    read_checks, problems = [], []
-    for dataset in datasets:
-        for path in dataset.check_files:
-            try:
-                check = read(path, dataset)
-                check.bind({})
-                read_checks.append(check)
-            except ContractError as error:
-                problems += error.problems
-            except ParameterError as error:
-                needed = ", ".join(error.problems)
-                problems.append(f"{path}: nobody gives a check its parameters: give a default to {needed}")
-    return read_checks, problems
+    """Return every fault of the datasets' saved queries, each with its file and the remedy."""
+    return _read(datasets)[1]
 
 
 def find(queries: Mapping[str, SavedQuery], name: str) -> SavedQuery:
