@@ -103,6 +103,27 @@ def glue_dollars(seconds: float, dpus: int = 2) -> float:
     return float(max(dpus, prices["least_dpus"]) * max(seconds, prices["least_seconds"]) / 3600 * prices["dpu_hour"])
 
 
+def listing_dollars(months: int, scans: int = 2) -> float:
+    """Return what a question pays for the months whose files it lists; a view scans its table twice."""
+    return float(months * scans * PRICES["s3"]["list"])
+
+
+def scan_dollars(scanned_bytes: int) -> float:
+    """Return what Athena bills a question."""
+    prices = PRICES["athena"]
+    return float(max(scanned_bytes, prices["least_scanned_bytes"]) / 10**12 * prices["scanned_tb"])
+
+
+def keeping_dollars(tables: int, sweep_minutes: int = 15, days: int = 30) -> float:
+    """Return what the sweep pays for comparing catalog and bucket, without Glue's free million of requests a month.
+
+    A run asks Glue for each table and for its partitions, and S3 for its folders and for what is remembered.
+    """
+    runs = days * 24 * 60 / sweep_minutes
+    a_table = 2 * PRICES["glue"]["catalog_request"] + PRICES["s3"]["list"] + PRICES["s3"]["get"]
+    return float(runs * tables * a_table)
+
+
 def per_gb(dollars: float, drop: Drop) -> float:
     """Return dollars a GB of JSON."""
     return dollars / drop.size * GB

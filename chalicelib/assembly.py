@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import botocore
 
 from chalicelib import dataset
 from chalicelib.aws.events import EventBus, events_client
-from chalicelib.aws.glue import start_crawler
+from chalicelib.aws.glue import GlueCatalog, glue_client, start_crawler
 from chalicelib.aws.runtime import check_botocore
 from chalicelib.aws.s3 import Storage, s3_client
 from chalicelib.aws.session import make_client
@@ -19,7 +21,10 @@ from chalicelib.contracts import registry
 from chalicelib.dataset import Dataset, Prefixes, loaded_by
 from chalicelib.errors import AwsError, ContractError, kind_of, redacted_message
 from chalicelib.loading.crawler_turn import CrawlerTurn
+from chalicelib.loading.months import catalog_tables
 from chalicelib.loading.outbox_relay import Address, Event, OutboxRelay
+from chalicelib.loading.partition_sweep import PartitionSweep
+from chalicelib.loading.partitions import Partitions
 from chalicelib.settings import Settings
 from chalicelib.telemetry.logs import log, measure
 
@@ -92,6 +97,51 @@ def bus(name: str) -> EventBus:
 
 def _nobody(events: Sequence[Event]) -> None:
     """Send nothing: the stage has no events."""
+
+
+@functools.cache
+def partitions(settings: Settings) -> Callable[[Sequence[str]], None]:
+    """Return what registers the months of files that have appeared, one a process, in a stage that has it so."""
+    if settings.catalog_mode != "partitions":
+        return lambda files: None
+
+    def failed(months: Sequence[str], reason: str) -> None:
+        log("months not registered", level="ERROR", months=list(months), reason=reason)
+        measure({"CatalogFailures": 1}, stage=settings.stage)
+
+    return Partitions(
+        storage(settings.bucket),
+        _catalog(),
+        state=settings.state_prefix,
+        tables=catalog_tables(datasets(settings)),
+        seconds=time.time,  # a process that Lambda froze has no other clock that went on
+        failed=failed,
+    ).register
+
+
+def put_partitions_right(settings: Settings, time_left: Callable[[], float]) -> None:
+    """Register what is written and unregister what is empty, in a stage that has it so. Never raises AwsError."""
+    if settings.catalog_mode != "partitions":
+        return
+
+    def failed(table: str, reason: str) -> None:
+        log("months not registered", level="ERROR", table=table, reason=reason)
+
+    report = PartitionSweep(
+        storage(settings.bucket),
+        _catalog(),
+        state=settings.state_prefix,
+        tables=catalog_tables(datasets(settings)),
+        failed=failed,
+    ).run(time_left)
+    log("partitions", level="ERROR" if report.failures else "INFO", **asdict(report))
+    measure({"CatalogFailures": report.failures}, stage=settings.stage)
+
+
+@functools.cache
+def _catalog() -> GlueCatalog:
+    # Made when it is first needed: most loads need none, and Glue's model is a large one.
+    return GlueCatalog(functools.cache(glue_client))
 
 
 def request_crawl(settings: Settings) -> None:

@@ -46,7 +46,7 @@ _prefix = _text(r"[a-z0-9][a-z0-9_-]{0,62}/", "give one lower-case folder name t
 _name = _text(r"[a-z0-9][a-z0-9_]{0,127}", "give lower-case letters, digits and underscores")
 _workgroup = _text(r"[a-zA-Z0-9._-]{1,128}", "give letters, digits, dots, dashes and underscores")
 _crawler = _text(r"[a-zA-Z0-9._-]{0,255}", "give the crawler's name, or nothing for none")
-_mode = _text(r"projection|crawler", "give projection or crawler")
+_mode = _text(r"partitions|projection|crawler", "give partitions, projection or crawler")
 _stage = _text(r"[a-zA-Z0-9_-]{1,64}", "give the stage's name")
 _auth = _text(r"iam|api_key|none", "give iam, api_key or none")
 _bus = _text(
@@ -109,7 +109,11 @@ class Settings:
     )
     database: str = _setting("GLUE_DATABASE", _name, "The Glue database.", default="etl_pipeline")
     catalog_mode: str = _setting(
-        "CATALOG_MODE", _mode, "projection: the table is declared. crawler: a crawler makes it.", default="projection"
+        "CATALOG_MODE",
+        _mode,
+        "partitions: tables are declared, and a load registers the months that it wrote. projection: Athena computes "
+        "them, and no other engine does. crawler: a crawler makes tables and months.",
+        default="partitions",
     )
     crawler: str = _setting(
         "GLUE_CRAWLER", _crawler, "The crawler that is started after a load; empty for none.", default=""

@@ -10,6 +10,7 @@ from chalicelib.contracts.sources import DESCRIPTIONS, FromDocument, FromRecord,
 from chalicelib.contracts.values import CurrencyAt, Dates, DigitsAt, DivisorAt, FixedDigits
 from chalicelib.dataset import REJECTED_TABLE, Dataset
 from chalicelib.queries.saved import SavedQuery
+from chalicelib.queries.two_months import query_name
 
 REJECTED_GRAIN = (
     "one row per rejected record, and per file that was refused whole",
@@ -50,7 +51,10 @@ def _facts(dataset: Dataset) -> Iterator[str]:
     date = contract.date_column.name
     yield f"It is kept under the month of `{date}`, from {contract.earliest} to one year after the file."
     if contract.date_is_fixed:
-        yield "That date is the same in all versions of a document."
+        yield (
+            "That date is the same in all versions of a document; "
+            f"`{query_name(dataset)}` shows those of which it is not."
+        )
 
 
 def _table_blocks(contract: Contract, each: Table, database: str) -> Iterator[str]:

@@ -83,7 +83,7 @@ def documents(settings: Settings = SETTINGS) -> dict[str, str]:
     return {
         "contract.md": contract_document(each.name for each in datasets),
         "settings.md": settings_document(),
-        "scale.md": scale_document((PARTS / "scale.md").read_text("utf-8")),
+        "scale.md": scale_document(part("scale.md")),
         **pages_of(datasets),
         "openapi.json": openapi_document(),
     }

@@ -52,18 +52,24 @@ MEANINGS = {
         "A file in the table's prefix is none of the pipeline's. If it is not Parquet, every query fails on it."
     ),
     "sweep-silent": "No sweep has ended for two of its intervals: what no event announces is not found.",
+    "catalog-failing": (
+        "Months could not be registered in the catalog in two rounds of the sweep: what a load writes into a new month "
+        "cannot be queried."
+    ),
     "crawler-failing": "The crawler could not be started: new months cannot be queried before it has run.",
 }
 """What each alarm says to whom it wakes."""
 
 
 def alarms(target: Target, everything: bool = False) -> list[Request]:
-    """Return the alarms of a stage. Those of a crawler only where it has one, or with `everything`."""
+    """Return the alarms of a stage. Those of catalog and crawler only where it needs them, or with `everything`."""
     stage = target.stage
     made = _of_the_queue(stage)
     for dataset in target.datasets:
         made += _of_the_data(stage, dataset)
     made += [*_of_the_function(stage), *_of_the_sweep(stage)]
+    if everything or stage.settings.catalog_mode == "partitions":
+        made.append(_of_the_catalog(stage))
     if everything or stage.settings.crawler:
         made.append(_of_the_crawler(stage))
     topic = stage.settings.alarm_topic
@@ -157,6 +163,12 @@ def _of_the_sweep(stage: Stage) -> list[Request]:
         _alarm(stage, "table-foreign-file", _one(_own(stage, "ForeignFilesInTable", period, "Maximum"))),
         silent | {"ComparisonOperator": "LessThanThreshold", "TreatMissingData": "breaching"},
     ]
+
+
+def _of_the_catalog(stage: Stage) -> Request:
+    # The sweep tries again each time: a failure that is over by then is none.
+    period = stage.settings.sweep_minutes * MINUTE
+    return _alarm(stage, "catalog-failing", _one(_own(stage, "CatalogFailures", period, "Sum")), periods=2)
 
 
 def _of_the_crawler(stage: Stage) -> Request:

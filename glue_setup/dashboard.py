@@ -96,7 +96,7 @@ def _of_what_else_runs(stage: Stage) -> list[Widget]:
             _own(stage, "LedgerEntriesUnreadable", "Sum"),
             _own(stage, "ForeignFilesInTable", "Maximum"),
         ),
-        _graph("Crawler", _own(stage, "CrawlerFailures", "Sum")),
+        _graph("Catalog and crawler", _own(stage, "CatalogFailures", "Sum"), _own(stage, "CrawlerFailures", "Sum")),
         _graph(
             "REST API, milliseconds and errors",
             _of(stage, "api_handler", "Duration", "p50"),

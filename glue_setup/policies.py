@@ -27,7 +27,8 @@ Policy = dict[str, Any]
 def load(target: Target) -> Policy:
     """Return the policy of the S3 handler."""
     settings = target.settings
-    state = [settings.state_prefix] if settings.crawler else []
+    has_state = settings.crawler or settings.catalog_mode == "partitions"
+    state = [settings.state_prefix] if has_state else []
     return policy_of(
         # GetObject of the version that the event names; HeadObject needs nothing more.
         _allow("ReadIncoming", ["s3:GetObject", "s3:GetObjectVersion"], *target.objects(settings.incoming_prefix)),
@@ -49,8 +50,10 @@ def load(target: Target) -> Policy:
         _find_missing(target, settings.incoming_prefix, settings.ledger_prefix, settings.receipts_prefix, *state),
         # Lambda itself, with the function's rights: SendMessage of an event whose load failed to the end.
         _allow("KeepFailedEvents", ["sqs:SendMessage"], target.failed_queue),
-        # The object that tells when the crawler was started.
-        *([_keep_state(target)] if settings.crawler else []),
+        # The objects that tell which months are registered, and when the crawler was started.
+        *([_keep_state(target)] if has_state else []),
+        # GetTable, which a month is described by, and BatchCreatePartition.
+        *_keep_months(target, "RegisterMonths", "GetTable", "BatchCreatePartition"),
         *_start_crawler(target),
         _write_logs(target, "load"),
     )
@@ -70,13 +73,19 @@ def sweep(target: Target) -> Policy:
         # HeadObject of a dropped object tells its version; of a version, whether what is missing can be read again.
         _allow("SeeIncoming", ["s3:GetObject", "s3:GetObjectVersion"], *target.objects(incoming)),
         _keep_ledger(target),
-        # Where the sweep is, and when the crawler was started.
+        # Where the sweep is, which months are registered, and when the crawler was started.
         _keep_state(target),
         # DeleteObject of files that are superseded or nobody's; HeadObject of those that an entry says are there.
         _allow("RemoveFiles", ["s3:DeleteObject", "s3:GetObject"], *target.objects(*files)),
         *_tell(target),
         # Invoke, to announce an object to the function that loads.
         _allow("Announce", ["lambda:InvokeFunction"], target.function("load")),
+        # What is registered is compared with the bucket, and put right.
+        *_keep_months(
+            target,
+            "KeepMonths",
+            *("GetTable", "GetPartitions", "BatchCreatePartition", "BatchUpdatePartition", "BatchDeletePartition"),
+        ),
         *_start_crawler(target),
         *_see_backfill(target),
         _write_logs(target, "sweep"),
@@ -204,7 +213,7 @@ def _ask(target: Target, *calls: str) -> list[Statement]:
     return [
         # Only in our workgroup.
         _allow("AskAthena", [f"athena:{call}" for call in calls], target.workgroup),
-        # Athena resolves the table and the views; a table filled by the crawler has registered partitions.
+        # Athena resolves tables and views, and the partitions that are registered.
         _allow(
             "ReadCatalog",
             ["glue:GetDatabase", "glue:GetTable", "glue:GetPartitions", "glue:BatchGetPartition"],
@@ -248,6 +257,15 @@ def _tell(target: Target) -> list[Statement]:
 
 def _keep_state(target: Target) -> Statement:
     return _allow("KeepState", ["s3:GetObject", "s3:PutObject"], *target.objects(target.settings.state_prefix))
+
+
+def _keep_months(target: Target, sid: str, *calls: str) -> list[Statement]:
+    """Allow calls of Glue on the stage's tables, where loads register their months."""
+    if target.settings.catalog_mode != "partitions":
+        return []
+    tables = (f"table/{each.database}/{table.name}" for each in target.datasets for table in each.tables)
+    names = ("catalog", f"database/{target.settings.database}", *tables)
+    return [_allow(sid, [f"glue:{call}" for call in calls], *map(target.glue, names))]
 
 
 def _start_crawler(target: Target) -> list[Statement]:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 from chalicelib.aws.glue import find_table, table_input
 from chalicelib.contracts import contract
 from chalicelib.dataset import REJECTED_TABLE, Dataset
+from chalicelib.loading.models import CatalogTable
 from glue_setup.clients import Clients
 from glue_setup.compatibility import incompatible, remarks
 from glue_setup.crawler import crawler_name
 from glue_setup.errors import Refused
+from glue_setup.partitions import TableMonths
 from glue_setup.resource import OWNER, Blocks, Plan, Resource, State, as_text
 from glue_setup.target import Target
 from glue_setup.terraform_json import literal, snake
@@ -139,8 +141,9 @@ class Database(Resource):
 class Table(Resource):
     """A table over a dataset's Parquet files.
 
-    In projection mode it is declared. In crawler mode the crawler makes it, and we only add what a crawler that logs
-    changes does not: the columns that the contract gained. Table parameters other than ours stay in both.
+    It is declared, and where loads register its months, those that are in the bucket are. In crawler mode the crawler
+    makes it, and we only add what a crawler that logs changes does not: the columns that the contract gained. Table
+    parameters other than ours stay.
     """
 
     remedy = "give the stage a GLUE_DATABASE of its own"
@@ -151,8 +154,12 @@ class Table(Resource):
         self._database = dataset.database
         self._table = table
         self._location = dataset.location(table)
-        self._declared = self.settings.catalog_mode == "projection"
-        self._input: Any = table_input(dataset, table, self.settings.catalog_mode)
+        mode = self.settings.catalog_mode
+        self._declared = mode != "crawler"
+        self._input: Any = table_input(dataset, table, mode)
+        partitioned = CatalogTable(dataset.database, table.name, dataset.folders[table], table.partition.name)
+        months = TableMonths(clients, dataset.bucket, partitioned, self._input)
+        self._months = months if mode == "partitions" else None
 
     def waits(self) -> str | None:
         """In crawler mode there is nothing to do before the crawler's first run."""
@@ -174,14 +181,15 @@ class Table(Resource):
         return existing
 
     def state(self, existing: Any) -> State:
-        """Return the table; in crawler mode the contract's columns, and what projection would hide the partitions by.
+        """Return the table and what of its months is not right; in crawler mode the contract's columns alone, and what
+        projection would hide the partitions by.
 
         Raises Refused when the files that are there could not be read after the change.
         """
         reasons = [*incompatible(*_catalog(existing), self._table), *self._vanishing(existing)]
         if reasons:
             raise Refused(self.name, reasons)
-        return self._state(existing)
+        return {**self._state(existing), **(self._months.state() if self._months else {})}
 
     def _vanishing(self, existing: Any) -> Iterator[str]:
         """Yield why months that can be queried could not be any more."""
@@ -204,11 +212,13 @@ class Table(Resource):
         return self._state(self._input)
 
     def make(self, plan: Plan) -> None:
-        """Create the table, or update it in one call."""
+        """Create the table, or update it in one call; then put its months right."""
         if plan.creates:
             self._glue.create_table(DatabaseName=self._database, TableInput=self._input)
         else:
             self._glue.update_table(DatabaseName=self._database, TableInput=self._updated(plan.existing))
+        if self._months:
+            self._months.put_right()
 
     def delete(self, existing: TableTypeDef, delete_data: bool) -> str:
         """Delete the table from the catalog; the files are the bucket's."""

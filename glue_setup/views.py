@@ -38,7 +38,7 @@ class View(Resource):
 
     def waits(self) -> str | None:
         """In crawler mode a view cannot be made before the crawler has made the table."""
-        declared = self.settings.catalog_mode == "projection"
+        declared = self.settings.catalog_mode != "crawler"
         if declared or all(find_table(self._glue, self._dataset.database, each.name) for each in self._dataset.tables):
             return None
         return "it needs the tables"

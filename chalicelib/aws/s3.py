@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError
 from chalicelib.aws.errors import BROKEN, NOT_FOUND, edge, error_code, unless_code
 from chalicelib.aws.session import make_client
 from chalicelib.errors import NotThereYet
-from chalicelib.loading.models import Arrival, ObjectSummary, Page, VersionedJson, version_of
+from chalicelib.loading.models import Arrival, Folders, ObjectSummary, Page, VersionedJson, version_of
 from chalicelib.settings import MIB
 
 if TYPE_CHECKING:
@@ -152,6 +152,17 @@ class Storage:
             for each in answer.get("Contents", ())
         ]
         return Page(tuple(objects), bool(answer.get("IsTruncated")), _now(answer))
+
+    def folders(self, prefix: str) -> Folders:
+        """Return the folders right below `prefix`, which ends with a slash, that have anything in them."""
+        names: list[str] = []
+        request: dict[str, Any] = {"Bucket": self._bucket, "Prefix": prefix, "Delimiter": "/"}
+        while True:
+            answer = self._client.list_objects_v2(**request)
+            names += (each["Prefix"] for each in answer.get("CommonPrefixes", ()))
+            if not answer.get("IsTruncated"):
+                return Folders(tuple(names), _now(answer))
+            request["ContinuationToken"] = answer["NextContinuationToken"]
 
     def put_file(self, key: str, path: Path) -> None:
         """Store a file under `key`, all at once."""

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.assembly import datasets, outbox_relay, request_crawl, storage
+from chalicelib.assembly import datasets, outbox_relay, partitions, request_crawl, storage
 from chalicelib.cores import cores
 from chalicelib.dataset import Dataset, loaded_by
 from chalicelib.errors import ObjectsDelayed, ObjectsFailed, kind_of, redacted_message
@@ -123,7 +123,7 @@ def ingest(settings: Settings, dataset: Dataset, limits: Limits | None = None) -
         store,
         dataset,
         limits or limits_of(settings),
-        sink=HiveSink(store, dataset.folders, settings.roll_bytes),
+        sink=HiveSink(store, dataset.folders, settings.roll_bytes, partitions(settings)),
         clock=Clock(lambda: datetime.now(UTC), time.monotonic),
         renewed_after=settings.sweep_grace_seconds / 4,
         on_hints=log_hints,

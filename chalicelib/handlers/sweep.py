@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from chalicelib.assembly import catch_up_crawler, datasets, outbox_relay, storage
+from chalicelib.assembly import catch_up_crawler, datasets, outbox_relay, put_partitions_right, storage
 from chalicelib.aws.functions import hand_over, lambda_client
 from chalicelib.aws.states import backfilled_prefixes, states_client
 from chalicelib.dataset import loaded_by
@@ -28,6 +28,8 @@ def sweep_bucket(settings: Settings, function: str, time_left: Callable[[], floa
     `function` is the ARN of the function that runs this: what it finds is handed to its neighbour that loads.
     """
     began = time.monotonic()
+    # First, since it is quick: what cannot be queried is missed by somebody now.
+    put_partitions_right(settings, time_left)
     client = lambda_client()
     prefix = function.split(":")[-1].removesuffix(SWEEP)
     sweep = Sweep(

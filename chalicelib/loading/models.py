@@ -1,13 +1,18 @@
-"""What loading works on: announced versions, what became of them, and objects of the bucket as a listing shows them."""
+"""What loading works on: announced versions, what became of them, objects of the bucket as a listing
+shows them, and months of the catalog."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from chalicelib.counts import NO_ORDERS, Counts
+
+MONTH = re.compile(r"\d{4}-\d{2}")
+"""A value of the partition's column."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,14 @@ class Page:
 
     objects: tuple[ObjectSummary, ...]
     more: bool
+    now: datetime
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Folders of the bucket, each ending with a slash; `now` is S3's own time."""
+
+    names: tuple[str, ...]
     now: datetime
 
 
@@ -124,6 +137,42 @@ class Result:
     source_modified_at: str | None = None
     finished_at: str | None = None
     seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class CatalogTable:
+    """A table of the catalog whose partitions are months.
+
+    `folder` of the bucket has its files and ends with a slash; `key` is the name of the partition's column.
+    """
+
+    database: str
+    name: str
+    folder: str
+    key: str
+
+    @property
+    def full_name(self) -> str:
+        """The table's name behind its database's."""
+        return f"{self.database}.{self.name}"
+
+    def month_folder(self, month: str) -> str:
+        """Return the folder of a month's files, ending with a slash."""
+        return f"{self.folder}{self.key}={month}/"
+
+    def month_of(self, key: str) -> str | None:
+        """Return the month that an object or folder of the bucket belongs to, None where it is in none of the table."""
+        beginning = f"{self.folder}{self.key}="
+        month, slash, _ = key.removeprefix(beginning).partition("/")
+        return month if key.startswith(beginning) and slash and MONTH.fullmatch(month) else None
+
+
+@dataclass(frozen=True)
+class Registered:
+    """The months of a table that the catalog has, and those of them that it describes otherwise than the table."""
+
+    months: frozenset[str]
+    outdated: frozenset[str] = frozenset()
 
 
 def is_before(one: str, other: str) -> bool:

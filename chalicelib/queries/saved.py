@@ -29,6 +29,7 @@ from typing import Any
 from chalicelib.contracts.names import NAME
 from chalicelib.dataset import PIPELINE_QUERIES, REJECTED_TABLE, Dataset
 from chalicelib.errors import ContractError, ParameterError, UnknownQuery, shown
+from chalicelib.queries import two_months
 from chalicelib.queries.parameters import DERIVED, LITERAL, Parameter, Value, render
 
 HEADER_LINE = re.compile(r"--( {1,3})([a-z]+): (.+)")
@@ -202,12 +203,22 @@ def read(path: Path, dataset: Dataset) -> SavedQuery:
 def _read(datasets: Iterable[Dataset]) -> tuple[list[SavedQuery], list[str]]:
     queries, problems = [], []
     made = tuple(datasets)
-    files = [(path, dataset) for dataset in made for path in dataset.query_files]
-    for path, dataset in files:
-        try:
-            queries.append(read(path, dataset))
-        except ContractError as error:
-            problems += error.problems
+    owners = {path.stem: dataset for dataset in made for path in dataset.query_files}
+    for dataset in made:
+        name, text = two_months.query_name(dataset), two_months.query_text(dataset)
+        owner = owners.get(name)
+        if text is not None and owner is None:
+            queries.append(parse(name, _filled(text, dataset), dataset.name))
+        elif text is not None and owner is not dataset:
+            problems.append(
+                f"saved query {name!r} is that of contract {owner.name if owner else ''}, and made for contract "
+                f"{dataset.name}, whose date_is_fixed: give it another name"
+            )
+        for path in dataset.query_files:
+            try:
+                queries.append(read(path, dataset))
+            except ContractError as error:
+                problems += error.problems
     for dataset in made[:1]:
         # The database is the one of all datasets of a stage.
         queries += [replace(read(PIPELINE / f"{name}.sql", dataset), contract="") for name in PIPELINE_QUERIES]

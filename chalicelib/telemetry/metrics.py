@@ -53,6 +53,9 @@ METRICS: dict[str, Metric] = {
         "Count", "Events that S3 did not send: what they announce is loaded when the sweep finds it."
     ),
     "CrawlerFailures": Metric("Count", "Starts of the crawler that failed; the data are in the table's files."),
+    "CatalogFailures": Metric(
+        "Count", "Loads and sweeps that could not register months in the catalog; the data are in the table's files."
+    ),
     "SweepAnnounced": Metric("Count", "Source objects that the sweep announced: no event had, or their load had died."),
     "SweepGaveUp": Metric("Count", "Source objects that the sweep stopped announcing because they fail every time."),
     "SweepRemoved": Metric("Count", "Files that the ledger proves to be nobody's and the sweep removed."),

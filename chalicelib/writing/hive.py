@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -40,12 +40,14 @@ class FileStore(Protocol):
 class HiveSink:
     """A sink whose tables are folders of `store`: `folders` has each table's, ending with a slash unless it is empty.
 
-    A file that reaches `roll_bytes` is finished, and its month goes on in another.
+    A file that reaches `roll_bytes` is finished, and its month goes on in another. `published` is called with the keys
+    of a load's files when all of them have appeared.
     """
 
     store: FileStore
     folders: Mapping[Table, str]
     roll_bytes: int
+    published: Callable[[Sequence[str]], None] = lambda keys: None
 
     def writer(self, directory: Path, names: FileNames, generation: int = 0) -> HiveWriter:
         """Return the writer of one load. In another `generation` its files have other names."""
@@ -105,6 +107,7 @@ class HiveWriter:
         self._staged = []
         for key, path in sorted(self._kept):
             self._sink.store.put_file(key, path)
+        self._sink.published(self.files)
 
     def abort(self) -> None:
         """Drop unfinished and staged files; those on disk go with their directory."""

@@ -39,11 +39,22 @@ def table_objects(lake: Lake, table: Mapping[str, Any]) -> Iterator[TableObject]
         return _objects_below(lake, location, ())
     if properties.get("projection.enabled", "").lower() == "true":
         return _projected_objects(lake, properties, keys, location)
-    return (
-        each
-        for partition in lake.partitions(table["DatabaseName"], table["Name"])
-        for each in _objects_below(lake, partition["StorageDescriptor"]["Location"], tuple(partition["Values"]))
-    )
+    return _registered_objects(lake, table)
+
+
+def _registered_objects(lake: Lake, table: Mapping[str, Any]) -> Iterator[TableObject]:
+    """Yield the objects of the registered partitions. Raises QueryError for one whose columns are of other types."""
+    types = {column["Name"]: column["Type"] for column in table["StorageDescriptor"]["Columns"]}
+    for partition in lake.partitions(table["DatabaseName"], table["Name"]):
+        storage, values = partition["StorageDescriptor"], tuple(partition["Values"])
+        for column in storage.get("Columns") or ():
+            declared = types.get(column["Name"], column["Type"])
+            if declared != column["Type"]:
+                problem = "There is a mismatch between the table and partition schemas. The types are incompatible and "
+                problem += f"cannot be coerced. The column '{column['Name']}' in table '{table['Name']}' is declared "
+                problem += f"as type '{declared}', but partition {values} declared it as type '{column['Type']}'"
+                raise QueryError("HIVE_PARTITION_SCHEMA_MISMATCH", problem)
+        yield from _objects_below(lake, storage["Location"], values)
 
 
 def _objects_below(lake: Lake, location: str, values: tuple[str, ...]) -> Iterator[TableObject]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -194,6 +195,58 @@ def test_in_crawler_mode_the_first_crawl_makes_a_table_that_apply_accepts_and_pu
     athena = Athena(stage.clients.athena, SETTINGS, {})
     asked = athena.wait(athena.start("SELECT order_id, line_count FROM etl_pipeline.orders"), 60)
     assert list(athena.rows(asked)) == [("1", 0)]
+
+
+@pytest.mark.parametrize(("one", "other"), list(itertools.permutations(("partitions", "projection", "crawler"), 2)))
+def test_after_a_move_from_any_catalog_mode_to_any_other_queries_see_every_month_and_new_ones_as_the_mode_has_it(
+    stage: Embedded, one: str, other: str
+) -> None:
+    def move(mode: str) -> Settings:
+        settings = replace(SETTINGS, catalog_mode=mode)
+        stage.apply(settings)
+        if mode == "crawler":
+            assert crawled(stage.clients.glue) == "SUCCEEDED"
+            stage.apply(settings)
+        assert stage.apply(settings)[-1] == "Everything was in place: unchanged."
+        return settings
+
+    def drop(month: str) -> None:
+        key = f"orders_parquet_datalake/order_month={month}/a.parquet"
+        stage.clients.s3.put_object(Bucket=BUCKET, Key=key, Body=parquet())
+
+    def seen(settings: Settings) -> list[Any]:
+        athena = Athena(stage.clients.athena, settings, {})
+        sql = "SELECT order_month FROM etl_pipeline.orders_parquet_datalake ORDER BY 1"
+        return [row[0] for row in athena.rows(athena.wait(athena.start(sql), 60))]
+
+    drop("2024-05")
+    assert seen(move(one)) == ["2024-05"]
+    drop("2024-06")
+    settings = move(other)
+    assert seen(settings) == ["2024-05", "2024-06"]
+    drop("2024-07")
+    # Only projection knows a month that nobody has registered.
+    assert seen(settings) == ["2024-05", "2024-06", *(["2024-07"] if other == "projection" else [])]
+
+
+def test_a_month_whose_columns_are_of_other_types_fails_queries_until_apply_has_put_it_right(stage: Embedded) -> None:
+    settings = Settings(bucket=BUCKET)
+    key = "orders_parquet_datalake/order_month=2024-05/a.parquet"
+    stage.clients.s3.put_object(Bucket=BUCKET, Key=key, Body=parquet())
+    stage.apply(settings)
+    glue: Any = stage.clients.glue
+    names = {"DatabaseName": "etl_pipeline", "TableName": "orders_parquet_datalake"}
+    (month,) = glue.get_partitions(**names)["Partitions"]
+    storage = month["StorageDescriptor"]
+    first, *others = storage["Columns"]
+    wrong = {"Values": ["2024-05"], "StorageDescriptor": storage | {"Columns": [first | {"Type": "int"}, *others]}}
+    glue.batch_update_partition(**names, Entries=[{"PartitionValueList": ["2024-05"], "PartitionInput": wrong}])
+    athena = Athena(stage.clients.athena, settings, {})
+    sql = "SELECT order_id FROM etl_pipeline.orders_parquet_datalake"
+    with pytest.raises(QueryFailed, match="HIVE_PARTITION_SCHEMA_MISMATCH"):
+        athena.wait(athena.start(sql), 60)
+    stage.apply(settings)
+    assert list(athena.rows(athena.wait(athena.start(sql), 60))) == [("1",)]
 
 
 def put(key: str) -> Any:
@@ -392,6 +445,7 @@ def test_the_rest_side_can_ask_the_table_through_athena_and_not_without_what_ath
     stage.clients.s3.delete_object(Bucket=BUCKET, Key="orders_parquet_datalake/there")
     key = "orders_parquet_datalake/order_month=2024-07/a.parquet"
     stage.clients.s3.put_object(Bucket=BUCKET, Key=key, Body=parquet())
+    assert crawled(stage.clients.glue) == "SUCCEEDED"
     policy = policies.api_handler(stage.target())
     ask(roles.client(policy))
     needless = []

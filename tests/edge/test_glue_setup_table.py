@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, cast
@@ -96,6 +97,7 @@ def test_an_int_that_becomes_a_bigint_is_applied_since_athena_reads_it_over_olde
 def test_a_change_that_old_files_cannot_follow_is_refused_and_touches_nothing(
     stage: World, contract: Contract, reason: str
 ) -> None:
+    stage.set(catalog_mode="projection")
     stage.apply()
     before = stage.table()
     stage.contracts = (contract,)
@@ -127,6 +129,7 @@ def test_what_no_contract_has_any_more_is_named_with_the_way_to_remove_it_and_ne
 
 
 def test_what_others_wrote_into_the_table_survives_a_change(stage: World) -> None:
+    stage.set(catalog_mode="projection")
     stage.apply()
     declared = declared_table(stage)
     declared["Owner"] = "data-team"
@@ -276,19 +279,85 @@ def test_a_role_with_a_policy_of_others_is_kept_and_named(crawled: World) -> Non
         crawled.destroy()
 
 
-def test_going_over_to_projection_and_back_declares_and_frees_the_same_table(crawled: World) -> None:
+@pytest.mark.parametrize(("one", "other"), [*itertools.permutations(("partitions", "projection", "crawler"), 2)])
+def test_going_over_from_any_mode_to_any_other_declares_projects_and_registers_as_that_one_does(
+    crawled: World, one: str, other: str
+) -> None:
+    crawled.tls = False
     crawled.apply()
     crawl(crawled)
-    crawled.apply()
-    crawled.set(catalog_mode="projection")
-    crawled.apply()
-    assert crawled.table()["Parameters"]["projection.enabled"] == "true"
-    assert crawled.apply()[-1] == "Everything was in place: unchanged."
-    crawled.set(catalog_mode="crawler")
-    assert "  ~ parameter projection.enabled: true -> absent" in crawled.plan()
-    crawled.apply()
-    assert not [key for key in crawled.table()["Parameters"] if key.startswith("projection.")]
-    assert crawled.apply()[-1] == "Everything was in place: unchanged."
+    drop_month(crawled, "2024-05")
+    for mode in (one, other):
+        crawled.set(catalog_mode=mode)
+        crawled.apply()
+        assert ("projection.enabled" in crawled.table()["Parameters"]) == (mode == "projection")
+        if mode == "partitions":
+            assert "2024-05" in months(crawled)
+        assert crawled.apply()[-1] == "Everything was in place: unchanged."
+        assert "unchanged" in crawled.plan()[-1]
+
+
+def drop_month(stage: World, month: str, table: str = "orders_parquet_datalake") -> None:
+    """Have a file in a month."""
+    stage.drop(f"{table}/order_month={month}/a.parquet")
+
+
+def months(stage: World) -> dict[str, Any]:
+    """Return the descriptions of the months that are registered."""
+    pages = stage.glue.get_paginator("get_partitions").paginate(
+        DatabaseName="etl_pipeline", TableName="orders_parquet_datalake"
+    )
+    return {each["Values"][0]: each["StorageDescriptor"] for page in pages for each in page["Partitions"]}
+
+
+def test_apply_registers_the_months_that_are_in_the_bucket_each_described_as_the_table(stage: World) -> None:
+    stage.tls = False
+    stage.apply()
+    assert months(stage) == {}
+    for month in ("2024-05", "2024-06"):
+        drop_month(stage, month)
+    drop_month(stage, "whenever")
+    assert "  ~ months not registered: 2024-05, 2024-06 -> absent" in stage.plan()
+    stage.apply()
+    table = stage.table()["StorageDescriptor"]
+    assert months(stage) == {
+        month: table | {"Location": f"s3://{BUCKET}/orders_parquet_datalake/order_month={month}/"}
+        for month in ("2024-05", "2024-06")
+    }
+    assert stage.apply()[-1] == "Everything was in place: unchanged."
+
+
+def test_a_table_that_was_removed_comes_back_with_its_months(stage: World) -> None:
+    stage.tls = False
+    stage.apply()
+    drop_month(stage, "2024-05")
+    stage.apply()
+    stage.glue.delete_table(DatabaseName="etl_pipeline", Name="orders_parquet_datalake")
+    stage.apply()
+    assert list(months(stage)) == ["2024-05"]
+
+
+def test_more_months_than_one_call_takes_are_registered_all_the_same(stage: World) -> None:
+    stage.tls = False
+    stage.apply()
+    every = [f"{year}-{month:02}" for year in range(2010, 2019) for month in range(1, 13)]
+    for month in every:
+        drop_month(stage, month)
+    stage.apply()
+    assert sorted(months(stage)) == every
+
+
+def test_a_column_that_the_contract_gained_comes_into_every_month_that_is_registered(stage: World) -> None:
+    stage.tls = False
+    stage.apply()
+    drop_month(stage, "2024-05")
+    stage.apply()
+    stage.contracts = (with_column(ADDED),)
+    assert "  ~ months with other columns: 2024-05 -> absent" in stage.plan()
+    stage.apply()
+    assert months(stage)["2024-05"]["Columns"] == stage.table()["StorageDescriptor"]["Columns"]
+    assert "coupon" in str(months(stage))
+    assert stage.apply()[-1] == "Everything was in place: unchanged."
 
 
 def test_destroy_in_crawler_mode_removes_crawler_role_and_the_crawled_table(crawled: World) -> None:
@@ -297,7 +366,7 @@ def test_destroy_in_crawler_mode_removes_crawler_role_and_the_crawled_table(craw
     crawled.apply()
     lines = crawled.destroy(delete_data=True)
     gone = [line for line in lines if ": removed" not in line and "-test-refresh" not in line]
-    assert gone == ["rule orders-etl-test-sources: absent"]
+    assert gone == ["alarm orders-etl-test-catalog-failing: absent", "rule orders-etl-test-sources: absent"]
     assert crawled.glue.get_crawlers()["Crawlers"] == []
     assert crawled.iam.list_roles()["Roles"] == []
 

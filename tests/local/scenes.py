@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import secrets
 import time
 import urllib.request
 import uuid
@@ -24,7 +25,7 @@ from tests.local.api_client import Client, send
 from tests.local.product import Product
 
 CRAWLER = "orders-crawler"
-GOOD = {"order_date": "2024-05-01", "products": [{"product_id": "1", "price": 2, "quantity": 3}]}
+GOOD: dict[str, Any] = {"order_date": "2024-05-01", "products": [{"product_id": "1", "price": 2, "quantity": 3}]}
 LONG_AGO = "2020-01-01T00:00:00+00:00"
 
 
@@ -102,6 +103,19 @@ class Scene(ABC):
         read: dict[str, Any] = json.loads(self.s3.get_object(Bucket=self.bucket, Key=name)["Body"].read())
         return read
 
+    def months(self) -> list[str]:
+        """Return the months of the main table that are registered."""
+        pages = self.product.aws.client("glue").get_paginator("get_partitions").paginate(**self._table())
+        return [each["Values"][0] for page in pages for each in page["Partitions"]]
+
+    def unregister(self, month: str) -> None:
+        """Unregister a month of the main table."""
+        glue = self.product.aws.client("glue")
+        glue.batch_delete_partition(**self._table(), PartitionsToDelete=[{"Values": [month]}])
+
+    def _table(self) -> dict[str, str]:
+        return {"DatabaseName": self.settings.database, "TableName": ORDERS.main.name}
+
     def crawler_is_ready(self) -> Any:
         """Wait until the crawler runs no more; return its last crawl."""
         glue = self.product.aws.client("glue")
@@ -138,6 +152,7 @@ class Loading(Scene):
         self.holds(self.crawler_has_started_since(last), "a load starts the crawler")
         self.holds(self.receipt(key).get("event_ids"), "the receipt says that the event was sent")
         self._relay_again(key)
+        self._register_a_month()
         second = {"order_id": "1", **GOOD, "order_date": "2024-06-01"}
         self.holds(self.load(key, self.put(key, second)) == ["loaded"], "a new version")
         self.holds(not any(self.there(file) for file in first.kept), "what the old version had put there is gone")
@@ -152,6 +167,19 @@ class Loading(Scene):
         head = self.s3.head_object(Bucket=self.bucket, Key=key)
         self.holds(self.load(key, head) == ["duplicate"], "an event that comes again")
         self.holds(self.receipt(key)["rejected"], "what was rejected is read from the quarantine")
+
+    def _register_a_month(self) -> None:
+        """See that the first load of a month registers it; a process to which the catalog failed waits a while."""
+        month = f"{secrets.choice(range(2001, 2024))}-{secrets.choice(range(1, 13)):02}"
+        self.unregister(month)
+        self.s3.delete_object(Bucket=self.bucket, Key=f"{self.settings.state_prefix}partitions.json")
+
+        def load() -> bool:
+            key = f"{self.product.orders.incoming}{uuid.uuid4().hex}.json"
+            self.load(key, self.put(key, {"order_id": "1", **GOOD, "order_date": f"{month}-05"}))
+            return month in self.months()
+
+        wait_for(load, 20)
 
     def _fail_to_the_end(self) -> None:
         """See that an event which fails whenever it is tried ends in the queue."""
@@ -195,10 +223,13 @@ class Sweeping(Scene):
         self.s3.delete_object(Bucket=self.bucket, Key=f"{self.settings.receipts_prefix}{self.pending}.json")
         key = f"{self.product.orders.incoming}{uuid.uuid4().hex}.json"
         self.put(key, {"order_id": "1", **GOOD})
+        month = GOOD["order_date"][:7]  # has files, and is remembered as registered, so that no load asks for it
+        self.unregister(month)
         result = self.invoke(self.function, {})
         read = self.receipt(self.pending)
         self.holds(read["event_ids"] and read["rejected"], f"it relays what was not relayed: {read}")
         self.holds(result["announced"] >= 1, f"it announces what nobody did: {result}")
+        self.holds(month in self.months(), "it registers what is not registered")
         self.holds(not self.there(self.orphan), "it removes what is nobody's")
         self.holds(self.there(progress), "it remembers where it was")
         self.holds(self.product.finished(key).state == "loaded", "what it announces is loaded")

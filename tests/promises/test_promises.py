@@ -5,6 +5,7 @@ What needs real processes is in tests/local/shared/test_promises.py.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import itertools
@@ -21,9 +22,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib import assembly
+from chalicelib.errors import AwsError
+from chalicelib.file_names import ledger_name
 from chalicelib.loading import rejected_files
 from chalicelib.loading.ingest import Clock, Ingest
 from chalicelib.loading.models import Arrival
+from chalicelib.loading.months import catalog_tables
+from chalicelib.loading.partition_sweep import PartitionSweep
+from chalicelib.loading.partitions import Partitions
 from chalicelib.settings import Settings
 from chalicelib.writing import hive
 from tests.builders import (
@@ -41,6 +47,7 @@ from tests.builders import (
 )
 from tests.contracts import ORDERS, ORDERS_TEXT
 from tests.unit import third_reading
+from tests.unit.memory_catalog import MemoryCatalog
 from tests.unit.memory_store import BEGINNING, BUCKET, Crash, MemoryStore
 from tests.unit.ugly_orders import UglyOrders
 
@@ -182,6 +189,67 @@ def test_promise_5_a_catalog_that_answers_with_errors_fails_no_load(
     assert ("CrawlerFailures" in printed) == (answer != "CrawlerRunningException")
     assert '"event": "crawler"' in printed
     assert json.loads(store.objects["orders_state/crawler.json"])["wanted"], "the crawl must not be forgotten"
+
+
+def registering(store: MemoryStore, catalog: MemoryCatalog, failures: list[Any]) -> Ingest:
+    """Return what loads in a new process, and registers months in a catalog."""
+    partitions = Partitions(
+        store,
+        catalog,
+        state="state/",
+        tables=catalog_tables([DATASET]),
+        seconds=lambda: (store.now - BEGINNING).total_seconds(),
+        failed=lambda months, reason: failures.append(reason),
+    )
+    sink = replace(sink_of(store), published=partitions.register)
+    return Ingest(store, DATASET, LIMITS, sink=sink, clock=Clock(lambda: BEGINNING, lambda: 0.0))
+
+
+@pytest.mark.parametrize("how", ["killed", "answered with an error, before", "answered with an error, after"])
+def test_promise_3_what_the_ledger_says_is_loaded_is_registered_wherever_a_process_stopped(how: str) -> None:
+    for stopped in itertools.count(1):
+        store, catalog = MemoryStore(), MemoryCatalog()
+        arrival = store.drop(KEY, body(order(1, "2024-05-01"), order(2, "2024-06-01")))
+        store.fault = stops_at(stopped, how)
+        with contextlib.suppress(Crash, TimeoutError):
+            registering(store, catalog, []).load(arrival)
+        if f"ledger/{ledger_name(KEY)}" in store.objects and entry(store).state == "loaded":
+            assert catalog.months == {catalog_tables([DATASET])[0]: {"2024-05", "2024-06"}}
+        calls, store.fault = len(store.calls), None
+        registering(store, catalog, []).load(arrival)
+        assert catalog.months == {catalog_tables([DATASET])[0]: {"2024-05", "2024-06"}}, f"{how} at call {stopped}"
+        if calls < stopped:
+            return
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException", "EntityNotFoundException"])
+def test_promise_5_a_catalog_that_answers_with_errors_for_minutes_loses_nothing_and_ends_with_every_month(
+    code: str,
+) -> None:
+    store, catalog = MemoryStore(), MemoryCatalog()
+    failures: list[Any] = []
+    tables, loader = catalog_tables([DATASET]), registering(store, catalog, failures)
+    sweep = PartitionSweep(store, catalog, state="state/", tables=tables, failed=lambda table, reason: None)
+
+    def seen() -> list[str]:
+        months = catalog.months.get(tables[0], set())
+        return sorted(row[1] for row in table(store) if row[2] in months)
+
+    loader.load(store.drop("orders_json_incoming/before.json", body(order("before", "2024-04-01"))))
+    assert seen() == ["before"]
+    catalog.problem = AwsError(code, "BatchCreatePartition")
+    for minute in range(5):
+        arrival = store.drop(f"orders_json_incoming/{minute}.json", body(order(minute, f"2024-0{minute + 5}-01")))
+        assert loader.load(arrival)[0] == "loaded"
+        assert entry(store, arrival.key).state == "loaded"
+        store.pass_time(minutes=1)
+    assert len(table(store)) == 6
+    assert seen() == ["before"]
+    assert failures == [f"BatchCreatePartition: {code}"] * 5
+    assert sweep.run(lambda: 600.0).failures == 1
+    catalog.problem = None
+    assert sweep.run(lambda: 600.0).registered == 5
+    assert seen() == ["0", "1", "2", "3", "4", "before"]
 
 
 def test_promise_6_a_hundred_drops_alike_in_name_and_second_all_arrive() -> None:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from chalicelib.loading.models import Arrival, ObjectSummary, Page, VersionedJson
+from chalicelib.loading.models import Arrival, Folders, ObjectSummary, Page, VersionedJson
 from chalicelib.loading.outbox_relay import Event
 
 BUCKET = "bucket"
@@ -121,6 +121,13 @@ class MemoryStore:
         keys = sorted(key for key in summaries if key.startswith(prefix) and key > after)
         self._done()
         return Page(tuple(summaries[key] for key in keys[:limit]), len(keys) > limit, self.now)
+
+    def folders(self, prefix: str) -> Folders:
+        self._begin(f"folders {prefix}")
+        below = [key.removeprefix(prefix) for key in (*self.objects, *self.newest) if key.startswith(prefix)]
+        names = {f"{prefix}{key.split('/')[0]}/" for key in below if "/" in key}
+        self._done()
+        return Folders(tuple(sorted(names)), self.now)
 
     def put_file(self, key: str, path: Path) -> None:
         self.put(key, path.read_bytes())

@@ -10,10 +10,13 @@ from benchmarks.cost import (
     Work,
     firehose_dollars,
     glue_dollars,
+    keeping_dollars,
     lambda_dollars,
+    listing_dollars,
     load_seconds,
     per_gb,
     per_million_orders,
+    scan_dollars,
 )
 
 GB = 10**9
@@ -79,6 +82,22 @@ def test_a_glue_job_costs_two_dpus_for_a_minute_at_the_least() -> None:
     assert glue_dollars(3600, dpus=10) == pytest.approx(4.4)
 
 
+def test_a_question_pays_for_each_month_that_it_lists_and_a_view_twice() -> None:
+    assert listing_dollars(335) == pytest.approx(0.00335)
+    assert listing_dollars(24) == pytest.approx(0.00024)
+    assert listing_dollars(1, scans=1) == pytest.approx(0.000005)
+
+
+def test_a_small_scan_costs_ten_megabytes() -> None:
+    assert scan_dollars(0) == scan_dollars(10_000_000) == pytest.approx(0.00005)
+    assert scan_dollars(10**12) == pytest.approx(5.0)
+
+
+def test_keeping_the_catalog_right_costs_a_table_two_cents_a_month() -> None:
+    assert keeping_dollars(1) == pytest.approx(30 * 96 * (2e-6 + 5e-6 + 4e-7))
+    assert keeping_dollars(3) == pytest.approx(3 * keeping_dollars(1))
+
+
 def test_dollars_are_given_by_size_and_by_orders() -> None:
     assert per_gb(3.0, Drop(GB // 2, 250_000, 1)) == pytest.approx(6.0)
     assert per_million_orders(3.0, Drop(GB // 2, 250_000, 1)) == pytest.approx(12.0)
@@ -86,4 +105,4 @@ def test_dollars_are_given_by_size_and_by_orders() -> None:
 
 def test_every_price_has_a_date_and_a_source() -> None:
     assert PRICES["date"]
-    assert set(PRICES["sources"]) == {"lambda", "s3", "firehose", "glue"}
+    assert set(PRICES["sources"]) == {"lambda", "s3", "firehose", "glue", "athena"}

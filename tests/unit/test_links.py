@@ -12,8 +12,6 @@ PAGES = sorted(
     path.relative_to(PROJECT).as_posix()
     for pattern in ("*.md", "docs/**/*.md", "tests/**/*.md", "benchmarks/**/*.md", "examples/**/*.md", "native/**/*.md")
     for path in PROJECT.glob(pattern)
-    # Those are parts of pages that lie a folder above, and are looked at there.
-    if "docs/parts" not in path.as_posix()
 )
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 CODE = re.compile(r"^```.*?^```$|`[^`\n]+`", re.MULTILINE | re.DOTALL)

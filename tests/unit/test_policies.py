@@ -103,9 +103,27 @@ def test_statement_ids_are_what_iam_takes_and_unique(name: str) -> None:
 
 
 def test_the_loader_may_start_a_crawler_only_where_one_is_configured() -> None:
-    without = made("load", replace(SETTINGS, crawler=""))
+    without = made("load", replace(SETTINGS, crawler="", catalog_mode="projection"))
     assert "glue:StartCrawler" in str(made("load"))
     assert "glue" not in str(without)
+    assert "orders_state/" not in str(without)
+
+
+def test_months_may_be_registered_of_the_stages_tables_and_only_where_loads_register_them() -> None:
+    other = returns_contract()
+    for name, calls in (("load", 2), ("sweep", 5)):
+        statements = made(name, SETTINGS, ORDERS, other)["Statement"]
+        (months,) = [s for s in statements if "glue:BatchCreatePartition" in s["Action"]]
+        assert len(months["Action"]) == calls
+        assert [arn.rpartition(":")[2] for arn in months["Resource"]] == [
+            "catalog",
+            "database/etl_pipeline",
+            "table/etl_pipeline/orders_parquet_datalake",
+            "table/etl_pipeline/returns",
+        ]
+        for mode in ("projection", "crawler"):
+            assert "Partition" not in str(made(name, replace(SETTINGS, catalog_mode=mode)))
+    assert "glue:BatchDeletePartition" not in str(made("load"))
 
 
 def test_the_loader_may_delete_in_the_table_and_in_the_quarantine_and_nowhere_else() -> None:
