@@ -138,7 +138,7 @@ def test_objects_of_batches_that_failed_or_never_began_are_counted_by_what_the_l
 
 
 def test_a_summary_before_the_results_are_written_says_what_to_do() -> None:
-    with pytest.raises(SetupError, match="manifest.json is not there yet: ask again with --watch run"):
+    with pytest.raises(SetupError, match=r"manifest\.json is not there yet: ask again with --watch run"):
         backfills(MemoryStore(), States(total=1)).summary(EXECUTION)
 
 

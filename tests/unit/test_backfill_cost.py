@@ -13,8 +13,9 @@ TEN_MILLION = Work(10_000_000, 10_000_000, 10_000_000 * 10_000)
 
 
 def test_the_prices_are_those_of_the_cost_of_a_load() -> None:
-    assert (cost.GB_SECOND, cost.INVOCATION) == (PRICES["lambda"]["x86_gb_second"], PRICES["lambda"]["request"])
-    assert (cost.PUT, cost.GET, cost.PRICES_OF) == (PRICES["s3"]["put"], PRICES["s3"]["get"], PRICES["date"])
+    lambda_, s3 = PRICES["lambda"], PRICES["s3"]
+    assert (lambda_["x86_gb_second"], lambda_["request"]) == (cost.GB_SECOND, cost.INVOCATION)
+    assert (s3["put"], s3["get"], PRICES["date"]) == (cost.PUT, cost.GET, cost.PRICES_OF)
 
 
 def test_a_thousand_new_objects_cost_what_their_requests_and_seconds_do() -> None:
