@@ -6,10 +6,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEV_READY := $(VENV)/.dev-ready
 BENCH_READY := $(VENV)/.bench-ready
+CONSOLE_READY := $(VENV)/.console-ready
 LOCAL_PORT ?= 4566
+CONSOLE_PORT ?= 8080
 in-region = $(if $(REGION),AWS_DEFAULT_REGION=$(REGION) )
 
-.PHONY: help demo try local test test-fast test-slow check lint types check-contracts format docs bench bench-latency lock native aws deploy destroy smoke terraform clean
+.PHONY: help demo try local console test test-fast test-slow check lint types check-contracts format docs bench bench-latency lock native aws deploy destroy smoke terraform clean
 
 ## See it
 help: ## this list
@@ -29,6 +31,10 @@ $(DEV_READY): $(READY) requirements-dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
+$(CONSOLE_READY): $(READY) requirements-console.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-console.lock
+	@touch $@
+
 demo: $(READY) ## the main job on the embedded AWS, from nothing to checked answers
 	@$(BIN)/python -m local demo
 
@@ -38,6 +44,10 @@ try: $(READY) ## your own file, from a proposed contract to answers: FILE=my_ord
 local: export LOCAL_PORT := $(LOCAL_PORT)
 local: $(READY) ## the embedded AWS with the app deployed, kept up; LOCAL_PORT chooses the port
 	@$(BIN)/python -m local up
+
+console: export LOCAL_PORT := $(LOCAL_PORT)
+console: $(CONSOLE_READY) ## the page for people, on 127.0.0.1: of the embedded AWS that is up, else of one of its own; STAGE=prod with your AWS credentials; CONSOLE_PORT
+	@$(in-region)$(BIN)/python -m console --stage $(or $(STAGE),local) --port $(CONSOLE_PORT)
 
 aws: export LOCAL_PORT := $(LOCAL_PORT)
 aws: $(READY) ## the embedded AWS alone and empty, kept up, to deploy into; LOCAL_PORT chooses the port
@@ -111,6 +121,7 @@ lock: $(READY) ## the lock files anew from the requirements files, for every Pyt
 	@$(VENV)/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
 	@$(locked) requirements-local.txt -o requirements-local.lock
 	@$(locked) -c requirements-local.lock requirements-dev.txt -o requirements-dev.lock
+	@$(locked) -c requirements-dev.lock requirements-console.txt -o requirements-console.lock
 
 native: $(READY) ## the compiled part of the flattening anew, for every system, from native/documents.c
 	@$(BIN)/python -m venv --clear $(VENV)/native

@@ -119,6 +119,24 @@ def upload(upload_id: str) -> Response:
     return respond(api().upload, upload_id)
 
 
+@route("/sources")
+def sources() -> Response:
+    """List what was dropped, newest first."""
+    return respond(api().sources)
+
+
+@route("/source")
+def source() -> Response:
+    """Tell what has become of one source object, and of its versions."""
+    return respond(api().source)
+
+
+@route("/rejected")
+def rejected() -> Response:
+    """Return a page of a source object's rejected records."""
+    return respond(api().rejected)
+
+
 @route("/contracts")
 def contracts() -> Response:
     """List what is taken: the contracts, their tables and columns."""

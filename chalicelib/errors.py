@@ -261,6 +261,14 @@ class UnknownUpload(EtlError):
         super().__init__(f"no upload {shown(upload_id)!r}: check the id, or ask for an upload with POST /uploads")
 
 
+class UnknownSource(EtlError):
+    """No file was ever dropped under this key, as far as bucket and ledger know."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(f"nothing was dropped under {shown(key)!r}: GET /sources lists what was")
+
+
 class RowTooLarge(EtlError):
     """One row of a result is larger than an answer may be."""
 

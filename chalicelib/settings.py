@@ -98,7 +98,7 @@ class Settings:
     state_prefix: str = _setting(
         "ETL_STATE_PREFIX",
         _prefix,
-        "Where the sweep and the crawler's start remember how far they are.",
+        "What the sweep and the crawler's start remember, and which months are registered.",
         default="orders_state/",
     )
     receipts_prefix: str = _setting(

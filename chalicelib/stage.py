@@ -14,18 +14,22 @@ from chalicelib.settings import Settings
 PLACEHOLDER = "change-me"
 """How a bucket's name begins in a config.json that nobody has filled in yet."""
 
-CHALICE_SECONDS = 60
-"""What Chalice gives a function where config.json sets no `lambda_timeout`."""
+CHALICE_SECONDS, CHALICE_MEGABYTES = 60, 128
+"""What Chalice gives a function where config.json sets no `lambda_timeout`, no `lambda_memory_size`."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of the app. `timeouts` has the seconds of a function by its name, where config.json sets them."""
+    """One stage of the app.
+
+    `timeouts` has the seconds of a function by its name and `memories` its megabytes, where config.json sets them.
+    """
 
     name: str
     app: str
     settings: Settings
     timeouts: Mapping[str, int] = field(default_factory=dict)
+    memories: Mapping[str, int] = field(default_factory=dict)
 
     def function(self, name: str) -> str:
         """Return the name that Chalice deploys a function under; `api_handler` is the REST API's own."""
@@ -34,6 +38,10 @@ class Stage:
     def timeout(self, name: str) -> int:
         """Return after how many seconds Lambda stops a function."""
         return self.timeouts.get(name, self.timeouts.get("", CHALICE_SECONDS))
+
+    def memory(self, name: str) -> int:
+        """Return how many megabytes of memory a function has."""
+        return self.memories.get(name, self.memories.get("", CHALICE_MEGABYTES))
 
     @property
     def failed_queue(self) -> str:
@@ -71,15 +79,21 @@ def stage_in(config: dict[str, Any], name: str, path: Path) -> Stage:
             f"ETL_STAGE of stage {name} is {settings.stage!r}: put {name!r} into {path} under "
             f"stages.{name}.environment_variables, or its metrics and rights are another stage's"
         )
-    return Stage(name, str(config.get("app_name", "")), settings, _timeouts(config, stage, path))
+    return Stage(
+        name,
+        str(config.get("app_name", "")),
+        settings,
+        _of_functions("lambda_timeout", config, stage, path),
+        _of_functions("lambda_memory_size", config, stage, path),
+    )
 
 
-def _timeouts(config: dict[str, Any], stage: dict[str, Any], path: Path) -> dict[str, int]:
-    """Read `lambda_timeout` as Chalice does: a function's own, else the stage's, else the top-level one (under "")."""
+def _of_functions(key: str, config: dict[str, Any], stage: dict[str, Any], path: Path) -> dict[str, int]:
+    """Read a number as Chalice does: a function's own, else the stage's, else the top-level one (under "")."""
     functions = _object(stage, "lambda_functions", path)
-    found = {name: _object(functions, name, path).get("lambda_timeout") for name in functions}
-    found[""] = stage.get("lambda_timeout", config.get("lambda_timeout"))
-    return {name: seconds for name, seconds in found.items() if isinstance(seconds, int)}
+    found = {name: _object(functions, name, path).get(key) for name in functions}
+    found[""] = stage.get(key, config.get(key))
+    return {name: number for name, number in found.items() if isinstance(number, int)}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -101,14 +101,19 @@ def api_handler(target: Target) -> Policy:
         _allow("TakeUploads", ["s3:PutObject", "s3:GetObject"], *target.objects(settings.incoming_prefix)),
         # GetObject of the entry that tells an upload's status.
         _allow("ReadLedger", ["s3:GetObject"], *target.objects(settings.ledger_prefix)),
-        # Athena reads the table of rejected records; GetObject of one file's, by the presigned link.
+        # ListObjectVersions of one dropped object, for its history.
+        _list("SeeVersions", target, settings.incoming_prefix, action="s3:ListBucketVersions"),
+        # GetObject of what its sender is told of it.
+        _allow("ReadReceipts", ["s3:GetObject"], *target.objects(settings.receipts_prefix)),
+        # Athena reads the table of rejected records; GetObject of one file's, by the presigned link and by page.
         _allow("ReadQuarantine", ["s3:GetObject"], *target.objects(settings.quarantine_prefix)),
-        # Athena lists the files of the tables.
+        # ListObjectsV2 of what was dropped; Athena lists the files of the tables.
         _find_missing(
             target,
             settings.incoming_prefix,
             settings.ledger_prefix,
             settings.quarantine_prefix,
+            settings.receipts_prefix,
             *target.tables,
             settings.results_prefix,
         ),
@@ -291,9 +296,9 @@ def _write_logs(target: Target, function: str) -> Statement:
     return _allow("WriteLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], target.log_streams(function))
 
 
-def _list(sid: str, target: Target, *prefixes: str) -> Statement:
+def _list(sid: str, target: Target, *prefixes: str, action: str = "s3:ListBucket") -> Statement:
     condition = {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}}
-    return _allow(sid, ["s3:ListBucket"], target.bucket) | {"Condition": condition}
+    return _allow(sid, [action], target.bucket) | {"Condition": condition}
 
 
 def _allow(sid: str, actions: list[str], *resources: str) -> Statement:

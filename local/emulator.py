@@ -76,16 +76,7 @@ class Emulator:
 
         Its clients still need `endpoint_url`.
         """
-        nothing = {"profile": None, "config_file": os.devnull, "credentials_file": os.devnull}
-        own = botocore.session.Session(
-            session_vars={name: (None, None, value, None) for name, value in nothing.items()}
-        )
-        return boto3.Session(
-            aws_access_key_id=self.access_key_id,
-            aws_secret_access_key=self.secret_access_key,
-            region_name=self.region,
-            botocore_session=own,
-        )
+        return session_of(self.environment)
 
     def client(self, service: str, credentials: Mapping[str, str] | None = None) -> Any:
         """Return a boto3 client of `service`, as root or with the keyword arguments of boto3 in `credentials`."""
@@ -99,6 +90,18 @@ class Emulator:
     def tail(self, lines: int = TAIL_LINES) -> str:
         """Return the last lines of the log, without stack traces."""
         return tail_of_file(self.log, lines)
+
+
+def session_of(environment: Mapping[str, str]) -> boto3.Session:
+    """Return a session with the credentials and the region of these variables, and of nothing else."""
+    nothing = {"profile": None, "config_file": os.devnull, "credentials_file": os.devnull}
+    own = botocore.session.Session(session_vars={name: (None, None, value, None) for name, value in nothing.items()})
+    return boto3.Session(
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        region_name=environment["AWS_DEFAULT_REGION"],
+        botocore_session=own,
+    )
 
 
 @contextlib.contextmanager

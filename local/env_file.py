@@ -18,10 +18,15 @@ def write(path: Path, values: Mapping[str, str]) -> None:
     unfinished.replace(path)
 
 
+def read(path: Path) -> dict[str, str]:
+    """Return its values. Raises FileNotFoundError, and ValueError for a file that is none."""
+    return dict(line.split("=", 1) for line in path.read_text().splitlines())
+
+
 def remove_stale(path: Path) -> None:
     """Remove the file of an embedded AWS that is gone: nobody listens at its address."""
     try:
-        values = dict(line.split("=", 1) for line in path.read_text().splitlines())
+        values = read(path)
         address = urlsplit(values["AWS_ENDPOINT_URL"])
         with socket.socket() as probe:
             gone = probe.connect_ex((address.hostname or "", address.port or 0)) != 0

@@ -22,6 +22,7 @@ from chalicelib.errors import (
     Throttled,
     UnknownContract,
     UnknownQuery,
+    UnknownSource,
     UnknownUpload,
     shown,
 )
@@ -144,6 +145,7 @@ ANSWERS: dict[type[Exception], Callable[[Any, str], Answer]] = {
     RequestTooLarge: _with_status(413),
     UnknownContract: _with_status(404),
     UnknownQuery: _with_status(404),
+    UnknownSource: _with_status(404),
     UnknownUpload: _with_status(404),
     ExecutionNotFound: _with_status(404),
     ResultTooLarge: _with_status(422),

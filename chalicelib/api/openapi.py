@@ -9,13 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chalicelib.api.openapi_schemas import SCHEMAS, schema_of
-from chalicelib.api.query_options import DOWNLOAD_FORMATS, QUERY_OPTIONS, QueryOption
-from chalicelib.api.requests import KEY, MAX_PAGE_TOKEN
+from chalicelib.api.openapi_parts import (
+    operation_of,
+    option_parameter,
+    parameter_schema,
+    path_parameter,
+    query_parameter,
+    response_of,
+    source_paths,
+    token_parameter,
+)
+from chalicelib.api.openapi_schemas import SCHEMAS
+from chalicelib.api.query_options import DOWNLOAD_FORMATS, QUERY_OPTIONS
+from chalicelib.api.requests import KEY
 from chalicelib.api.upload_names import ID, MAX_NAME_BYTES
 from chalicelib.aws.athena import EXECUTION_ID
 from chalicelib.contracts.names import NAME
-from chalicelib.queries.parameters import Parameter
 from chalicelib.queries.saved import SavedQuery
 from chalicelib.settings import Settings
 from chalicelib.version import VERSION
@@ -36,7 +45,6 @@ ERRORS = {
     "503": ("A service the API stands on does not answer. Retry-After is in seconds.", "Error"),
     "504": ("The gateway's 29 seconds were over.", "GatewayError"),
 }
-ALWAYS = ("400", "403", "415", "429", "500", "503", "504")
 
 
 def document(contracts: Sequence[str], queries: Mapping[str, SavedQuery], settings: Settings, base_url: str) -> Json:
@@ -51,11 +59,11 @@ def document(contracts: Sequence[str], queries: Mapping[str, SavedQuery], settin
         },
         **({"servers": [{"url": base_url}]} if base_url else {}),
         "security": security,
-        "tags": [{"name": name} for name in ("uploads", "contracts", "queries", "executions", "about")],
+        "tags": [{"name": name} for name in ("uploads", "sources", "contracts", "queries", "executions", "about")],
         "paths": _paths(contracts, queries),
         "components": {
             "schemas": SCHEMAS,
-            "responses": {name: _response(*response) for name, response in ERRORS.items()},
+            "responses": {name: response_of(*response) for name, response in ERRORS.items()},
             "parameters": OPTIONS,
             "securitySchemes": schemes,
         },
@@ -63,17 +71,19 @@ def document(contracts: Sequence[str], queries: Mapping[str, SavedQuery], settin
 
 
 def _paths(contracts: Sequence[str], queries: Mapping[str, SavedQuery]) -> Json:
-    name = _path("name", {"type": "string", "pattern": "^[a-z][a-z0-9_]*$"}, "The saved query's name.")
-    execution = _path("execution_id", {"type": "string", "pattern": f"^{EXECUTION_ID.pattern}$"}, "The execution's id.")
-    contract = _path("name", {"type": "string", "pattern": f"^{NAME.pattern}$"}, "The contract's name.")
-    upload = _path("upload_id", {"type": "string", "pattern": f"^{ID.pattern}$"}, "The upload's id.")
+    name = path_parameter("name", {"type": "string", "pattern": "^[a-z][a-z0-9_]*$"}, "The saved query's name.")
+    execution = path_parameter(
+        "execution_id", {"type": "string", "pattern": f"^{EXECUTION_ID.pattern}$"}, "The execution's id."
+    )
+    contract = path_parameter("name", {"type": "string", "pattern": f"^{NAME.pattern}$"}, "The contract's name.")
+    upload = path_parameter("upload_id", {"type": "string", "pattern": f"^{ID.pattern}$"}, "The upload's id.")
     outcomes = {
         "200": ("The query has ended within the wait: its rows.", "Answer"),
         "202": ("The query goes on: ask `status_url`.", "Begun"),
     }
     paths = {
         "/uploads": {
-            "post": _operation(
+            "post": operation_of(
                 "uploads",
                 "offer_upload",
                 "Get a link to upload one file of documents.",
@@ -83,7 +93,7 @@ def _paths(contracts: Sequence[str], queries: Mapping[str, SavedQuery]) -> Json:
             | {"requestBody": _body(contracts)},
         },
         "/uploads/{upload_id}": {
-            "get": _operation(
+            "get": operation_of(
                 "uploads",
                 "upload",
                 "Tell what has become of an upload.",
@@ -92,8 +102,9 @@ def _paths(contracts: Sequence[str], queries: Mapping[str, SavedQuery]) -> Json:
                 also=("404",),
             )
         },
+        **source_paths(),
         "/contracts": {
-            "get": _operation(
+            "get": operation_of(
                 "contracts",
                 "contracts",
                 "List what is taken: the contracts, their tables and columns.",
@@ -101,7 +112,7 @@ def _paths(contracts: Sequence[str], queries: Mapping[str, SavedQuery]) -> Json:
             )
         },
         "/contracts/{name}": {
-            "get": _operation(
+            "get": operation_of(
                 "contracts",
                 "contract",
                 "Tell what is taken by a contract.",
@@ -111,7 +122,7 @@ def _paths(contracts: Sequence[str], queries: Mapping[str, SavedQuery]) -> Json:
             )
         },
         "/queries": {
-            "get": _operation(
+            "get": operation_of(
                 "queries",
                 "queries",
                 "List the saved queries and their parameters.",
@@ -119,7 +130,7 @@ def _paths(contracts: Sequence[str], queries: Mapping[str, SavedQuery]) -> Json:
             )
         },
         "/queries/{name}": {
-            "get": _operation(
+            "get": operation_of(
                 "queries",
                 "ask",
                 "Run a saved query by name. Its parameters are those of the path of that name.",
@@ -130,8 +141,10 @@ def _paths(contracts: Sequence[str], queries: Mapping[str, SavedQuery]) -> Json:
         },
     }
     for query in queries.values():
-        parameters = [_query(each.name, parameter_schema(each), each.description, each) for each in query.parameters]
-        operation = _operation(
+        parameters = [
+            query_parameter(each.name, parameter_schema(each), each.description, each) for each in query.parameters
+        ]
+        operation = operation_of(
             "queries",
             f"ask_{query.name}",
             query.title,
@@ -146,20 +159,16 @@ def _paths(contracts: Sequence[str], queries: Mapping[str, SavedQuery]) -> Json:
 def _executions(execution: Json) -> Json:
     paging = [
         {"$ref": "#/components/parameters/page_size"},
-        _query(
-            "page_token",
-            {"type": "string", "minLength": 1, "maxLength": MAX_PAGE_TOKEN},
-            "The `next_page_token` of the page before.",
-        ),
+        token_parameter(),
     ]
     formats = {"enum": list(DOWNLOAD_FORMATS), "default": DOWNLOAD_FORMATS[0]}
-    format_ = _query(
+    format_ = query_parameter(
         "format", formats, "`csv` is Athena's; `excel` has a byte order mark and runs no text as a formula."
     )
     link = {"303": ("The link to the CSV, also in the header Location. It works without a signature.", "Link")}
     return {
         "/executions/{execution_id}": {
-            "get": _operation(
+            "get": operation_of(
                 "executions",
                 "execution",
                 "Tell how far an execution has come.",
@@ -167,7 +176,7 @@ def _executions(execution: Json) -> Json:
                 [execution],
                 also=("404",),
             ),
-            "delete": _operation(
+            "delete": operation_of(
                 "executions",
                 "cancel",
                 "Cancel an execution. One that has ended stays as it is.",
@@ -177,7 +186,7 @@ def _executions(execution: Json) -> Json:
             ),
         },
         "/executions/{execution_id}/results": {
-            "get": _operation(
+            "get": operation_of(
                 "executions",
                 "results",
                 "Return a page of an execution's rows.",
@@ -187,7 +196,7 @@ def _executions(execution: Json) -> Json:
             )
         },
         "/executions/{execution_id}/download": {
-            "get": _operation(
+            "get": operation_of(
                 "executions",
                 "download",
                 "Lead to an execution's rows as CSV.",
@@ -197,45 +206,13 @@ def _executions(execution: Json) -> Json:
             )
         },
         "/openapi.json": {
-            "get": _operation("about", "openapi", "Return this document.", {"200": ("The document.", "Document")})
+            "get": operation_of("about", "openapi", "Return this document.", {"200": ("The document.", "Document")})
         },
     }
 
 
-def parameter_schema(parameter: Parameter) -> Json:
-    """Return the JSON Schema of what a caller may give for a saved query's parameter."""
-    schema = schema_of(parameter.type)
-    read = int if parameter.type == "integer" else str
-    if parameter.type == "integer":
-        for word, limit in (("minimum", parameter.minimum), ("maximum", parameter.maximum)):
-            if limit is not None:
-                schema[word] = int(limit)
-    if parameter.default is not None:
-        schema["default"] = read(parameter.default)
-    return schema
-
-
 def _options() -> list[Json]:
     return [{"$ref": f"#/components/parameters/{name}"} for name in OPTIONS]
-
-
-def _operation(
-    tag: str,
-    name: str,
-    summary: str,
-    good: Mapping[str, tuple[str, str]],
-    parameters: list[Json] | None = None,
-    also: tuple[str, ...] = (),
-) -> Json:
-    responses: Json = {status: _response(text, schema) for status, (text, schema) in good.items()}
-    responses |= {status: {"$ref": f"#/components/responses/{status}"} for status in sorted({*ALWAYS, *also})}
-    operation: Json = {"tags": [tag], "operationId": name, "summary": summary, "responses": responses}
-    return operation | ({"parameters": parameters} if parameters else {})
-
-
-def _response(text: str, schema: str) -> Json:
-    reference = {"$ref": f"#/components/schemas/{schema}"}
-    return {"description": text, "content": {"application/json": {"schema": reference}}}
 
 
 def _body(contracts: Sequence[str]) -> Json:
@@ -260,23 +237,6 @@ def _body(contracts: Sequence[str]) -> Json:
     return {"required": True, "content": {"application/json": {"schema": schema}}}
 
 
-def _path(name: str, schema: Json, text: str) -> Json:
-    return {"name": name, "in": "path", "required": True, "description": text, "schema": schema}
-
-
-def _query(name: str, schema: Json, text: str, parameter: Parameter | None = None) -> Json:
-    required = parameter is not None and parameter.required
-    query = {"name": name, "in": "query", "required": required, "description": text, "schema": schema}
-    if parameter is not None:
-        query["example"] = int(parameter.example) if schema["type"] == "integer" else parameter.example
-    return query
-
-
-def _option(option: QueryOption) -> Json:
-    limits = {"minimum": option.minimum, "maximum": option.maximum, "default": option.default}
-    return _query(option.name, {"type": "integer", **limits}, option.description)
-
-
 def _security(auth: str) -> tuple[list[Json], Json]:
     if auth == "none":
         return [], {}
@@ -293,7 +253,7 @@ def _security(auth: str) -> tuple[list[Json], Json]:
 
 
 OPTIONS: dict[str, Json] = {
-    **{option.name: _option(option) for option in QUERY_OPTIONS},
+    **{option.name: option_parameter(option) for option in QUERY_OPTIONS},
     "idempotency_key": {
         "name": "Idempotency-Key",
         "in": "header",

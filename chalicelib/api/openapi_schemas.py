@@ -6,7 +6,7 @@ from typing import Any
 
 from chalicelib.api.uploads import WAITING
 from chalicelib.aws.athena_results import FINISHED
-from chalicelib.loading.models import FAILED, LOADING
+from chalicelib.loading.models import DELETED, FAILED, LOADING
 from chalicelib.loading.models import FINISHED as ENDINGS
 from chalicelib.queries import parameters as types
 
@@ -108,7 +108,48 @@ CONTRACT: Json = {
     "tables": _items(_one("Table")),
     "url": LINK,
 }
+ENDING: Json = {
+    "orders_read": COUNT,
+    "orders_loaded": COUNT,
+    "orders_rejected": COUNT,
+    "rows": {**COUNT, "description": "Order lines in the table."},
+    "files": {**COUNT, "description": "Parquet files that hold them."},
+    "hints": {**_items(TEXT), "description": "What may be a fault in the contract, a sentence each."},
+    "source_bytes": {**_or_null(COUNT), "description": "Size of the file, as it was stored."},
+    "finished_at": {**_or_null(MOMENT), "description": "When it was loaded, or quarantined."},
+    "seconds": {"type": ["number", "null"], "minimum": 0, "description": "How long the load took."},
+    "reason": {**_or_null(TEXT), "description": "Why the file as a whole was not loaded."},
+    "received_at": _or_null(MOMENT),
+}
+QUARANTINE: Json = {
+    "quarantine_url": {**_or_null(LINK), "description": "A link to all that was rejected, for minutes."}
+}
+SOURCE: Json = {
+    "key": TEXT,
+    "contract": {**_or_null(TEXT), "description": "null for a key that lies in no contract's folder."},
+    "status": {"enum": [LOADING, *ENDINGS, FAILED, DELETED]},
+    **ENDING,
+}
+VERSION: Json = {
+    "version": {**TEXT, "description": "S3's version id; the ETag where the bucket keeps no versions."},
+    "received_at": MOMENT,
+    "source_bytes": _or_null(COUNT),
+    "deletion": {"type": "boolean", "description": "Whether it is no file but says that the key was deleted."},
+    "newest": {"type": "boolean", "description": "Whether status and counts are of this version."},
+    "in_tables": {"type": "boolean", "description": "Whether the rows in the tables are of this version."},
+}
+RECEIPT: Json = {
+    **_or_null({"type": "object"}),
+    "description": "The receipt, as it lies in the bucket for whoever sent the file; null where there is none.",
+}
+NEXT: Json = {"next_page_token": {**_or_null(TEXT), "description": "For the next page; null on the last."}}
 REJECTED: Json = {"record_number": {"type": "integer", "minimum": 1}, "path": TEXT, "reason": TEXT}
+REJECTED_RECORD: Json = {
+    **REJECTED,
+    "record_number": {"type": ["integer", "null"], "minimum": 1},
+    "raw": {**TEXT, "description": "The record as it was sent: its first 262144 characters."},
+    "exact": {"type": "boolean", "description": "Whether `raw` is all of it; the quarantine's link has the bytes."},
+}
 
 SCHEMAS: dict[str, Json] = {
     "UploadLink": _object(
@@ -129,17 +170,37 @@ SCHEMAS: dict[str, Json] = {
             "contract": {**_or_null(TEXT), "description": "null for an upload from before there were several."},
             "key": TEXT,
             "status": {"enum": [WAITING, LOADING, *ENDINGS, FAILED]},
-            "orders_read": COUNT,
-            "orders_loaded": COUNT,
-            "orders_rejected": COUNT,
-            "rows": {**COUNT, "description": "Order lines in the table."},
-            "files": {**COUNT, "description": "Parquet files that hold them."},
-            "reason": {**_or_null(TEXT), "description": "Why the file as a whole was not loaded."},
-            "hints": {**_items(TEXT), "description": "What may be a fault in the contract, a sentence each."},
-            "received_at": _or_null(MOMENT),
+            **ENDING,
             "rejected": {**_items(_object(REJECTED)), "description": "The first of the rejected orders."},
-            "quarantine_url": {**_or_null(LINK), "description": "A link to all that was rejected, for minutes."},
+            **QUARANTINE,
             "receipt": {**_or_null(TEXT), "description": "The key of the receipt in the bucket, once there is one."},
+        }
+    ),
+    "Sources": _object(
+        {
+            "sources": _items(_one("ListedSource")),
+            "looked_through": {**COUNT, "description": "How many objects below the prefix the call has seen."},
+            "complete": {
+                "type": "boolean",
+                "description": "Whether these were all: else there may be newer ones, which a longer prefix leads to.",
+            },
+            **NEXT,
+        }
+    ),
+    "ListedSource": _object(SOURCE),
+    "Source": _object(SOURCE | {"versions": _items(_object(VERSION)), **QUARANTINE, "receipt": RECEIPT}),
+    "RejectedPage": _object(
+        {
+            "key": TEXT,
+            "status": {"enum": [LOADING, *ENDINGS, FAILED, DELETED]},
+            "reason": ENDING["reason"],
+            "orders_rejected": COUNT,
+            "records": {
+                **_items(_object(REJECTED_RECORD)),
+                "description": "In the file's order. None for a file that was quarantined whole.",
+            },
+            **NEXT,
+            **QUARANTINE,
         }
     ),
     "Contract": _object(CONTRACT | {"json_schema": {"type": "object", "description": "What a record has to be like."}}),

@@ -36,3 +36,6 @@ DOWNLOAD_FORMATS = ("csv", "excel")
 
 QUERY_OPTIONS = (WAIT, MAX_AGE, PAGE_SIZE)
 """The options of /queries/{name}: no parameter of a saved query may have such a name."""
+
+SOURCES_SIZE = QueryOption("page_size", "sources", 25, 1, 100, "Sources of the page, at most.")
+REJECTED_SIZE = QueryOption("page_size", "records", 100, 1, 500, "Rejected records of the page, at most.")

@@ -113,6 +113,13 @@ class ApiRequest:
             raise RequestError({name: f"is given {len(values)} times: give it once"})
         return values[0]
 
+    def required(self, name: str, example: str) -> str:
+        """Return a parameter's value. Raises RequestError where it is not given."""
+        value = self.text(name)
+        if not value:
+            raise RequestError({name: f"is missing: give one, such as {example}"})
+        return value
+
     def idempotency_key(self) -> str | None:
         """Return the header Idempotency-Key, None where it is not sent. Raises RequestError."""
         key = self.headers.get("idempotency-key")

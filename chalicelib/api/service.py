@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from chalicelib.api.errors import Answer, failure_in_words
-from chalicelib.api.query_options import DOWNLOAD_FORMATS, MAX_AGE, PAGE_SIZE, QUERY_OPTIONS, WAIT
+from chalicelib.api.query_options import (
+    DOWNLOAD_FORMATS,
+    MAX_AGE,
+    PAGE_SIZE,
+    QUERY_OPTIONS,
+    REJECTED_SIZE,
+    SOURCES_SIZE,
+    WAIT,
+)
 from chalicelib.api.requests import ApiRequest, inner_token, page_token
 from chalicelib.aws.athena import check_page
 from chalicelib.aws.athena_results import Execution, Page
@@ -19,12 +27,14 @@ from chalicelib.queries.saved import SavedQuery, Statement, find
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
+    from chalicelib.api.sources import Sources
     from chalicelib.api.uploads import Uploads
     from chalicelib.aws.athena import Athena
     from chalicelib.aws.presigned import LinkBucket
 
 ANSWER_BY = 26.0
 """Seconds after which rows are no longer fetched: the caller gets a link instead."""
+KEY_EXAMPLE = "orders_json_incoming/orders.json"
 MAX_ANSWER_BYTES = 5_500_000
 """Lambda takes answers of up to 6 MB, counted with the body as a JSON text within JSON."""
 
@@ -41,6 +51,7 @@ class Api:
         datasets: Sequence[Dataset],
         queries: Mapping[str, SavedQuery],
         uploads: Uploads,
+        sources: Sources,
         athena: Athena,
         bucket: LinkBucket,
         *,
@@ -50,6 +61,7 @@ class Api:
         self._datasets = {dataset.name: dataset for dataset in datasets}
         self._saved = queries
         self._uploads = uploads
+        self._sources = sources
         self._athena = athena
         self._bucket = bucket
         self._monotonic = monotonic
@@ -78,6 +90,25 @@ class Api:
         """GET /uploads/{upload_id}."""
         request.check_parameters()
         return Answer(self._uploads.status(upload_id))
+
+    def sources(self, request: ApiRequest) -> Answer:
+        """GET /sources."""
+        request.check_parameters("prefix", "contains", SOURCES_SIZE.name, "page_token")
+        page = self._sources.page(
+            request.text("prefix"), request.text("contains"), request.option(SOURCES_SIZE), request.text("page_token")
+        )
+        return Answer(page)
+
+    def source(self, request: ApiRequest) -> Answer:
+        """GET /source."""
+        request.check_parameters("key")
+        return Answer(self._sources.source(request.required("key", KEY_EXAMPLE)))
+
+    def rejected(self, request: ApiRequest) -> Answer:
+        """GET /rejected."""
+        request.check_parameters("key", REJECTED_SIZE.name, "page_token")
+        key = request.required("key", KEY_EXAMPLE)
+        return Answer(self._sources.rejected(key, request.option(REJECTED_SIZE), request.text("page_token")))
 
     def contracts(self, request: ApiRequest) -> Answer:
         """GET /contracts."""

@@ -4,33 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
+from chalicelib.api.source_states import (
+    NOTHING_YET,
+    LedgerRecord,
+    State,
+    ending,
+    read_record,
+    state_of,
+    state_without_entry,
+)
 from chalicelib.api.upload_names import RANDOM_BYTES, UploadId, content_type, safe_name
 from chalicelib.aws.presigned import LinkBucket, ObjectVersion
 from chalicelib.contracts.registry import default
-from chalicelib.counts import Counts
 from chalicelib.dataset import Dataset
 from chalicelib.documents.rejected import first_rejected
-from chalicelib.errors import RequestError, UnknownUpload, UnreadableEntry, shown
-from chalicelib.file_names import MAX_KEY_BYTES, ledger_name, receipt_name
+from chalicelib.errors import RequestError, UnknownUpload, shown
+from chalicelib.file_names import MAX_KEY_BYTES, receipt_name
 from chalicelib.loading.entry import Entry
-from chalicelib.loading.models import DELETED, FAILED, FINISHED, LOADING, PARTLY_LOADED, QUARANTINED
+from chalicelib.loading.models import FAILED, FINISHED, PARTLY_LOADED
 from chalicelib.settings import MIB, Settings
 
 WAITING = "waiting"
-State = tuple[str, str | None]
-"""The status of an upload as the API gives it, and the reason for it where there is one."""
 
-ATTEMPTS = 3
-"""How often Lambda delivers an event to a function that fails: once, and twice again."""
-ATTEMPT = timedelta(seconds=900)
-"""The longest that one attempt can take: the function's timeout."""
-PAUSES = timedelta(minutes=3)
-"""How long Lambda waits before the second attempt and before the third, together."""
-MARGIN = timedelta(minutes=1)
 STILL_SENDING = timedelta(hours=1)
 """How long a file may still be on its way after its link has expired: S3 looks at the time when a request begins."""
 
@@ -50,13 +49,6 @@ class UploadLink:
     fields: dict[str, str]
     expires_at: datetime
     max_bytes: int
-
-
-class LedgerRecord(NamedTuple):
-    """A ledger entry and when it was written."""
-
-    entry: Entry
-    written_at: datetime
 
 
 class Uploads:
@@ -117,18 +109,16 @@ class Uploads:
         key = self._key(upload)
         # The object first: an entry that is written in between is then news about that object.
         stored = self._bucket.head(key)
-        record = self._entry(key)
+        record = read_record(self._bucket, self._settings.ledger_prefix, key)
         state, reason = self._state(upload, stored, record)
         status: dict[str, Any] = {
             "upload_id": upload_id,
             "contract": upload.contract or None,
             "key": key,
             "status": state,
-            **asdict(Counts()),
-            "files": 0,
+            **NOTHING_YET,
             "reason": reason,
             "received_at": stored.modified_at.isoformat() if stored else None,
-            "hints": [],
             "rejected": [],
             "quarantine_url": None,
             "receipt": None,
@@ -140,12 +130,7 @@ class Uploads:
         return status
 
     def _ending(self, upload: UploadId, entry: Entry) -> dict[str, Any]:
-        counts = {
-            **asdict(entry.counts),
-            # A file that is quarantined whole leaves what an earlier one of its key had loaded.
-            "files": 0 if entry.state == QUARANTINED else len(entry.files),
-            "hints": list(entry.hints),
-        }
+        counts = ending(entry)
         if not entry.quarantine:
             return counts
         rejected = []
@@ -160,13 +145,11 @@ class Uploads:
         """Return the state of an upload from its object and its ledger entry, as far as there are any."""
         now = self._now()
         if record is not None and (stored is None or record.entry.version == stored.version):
-            return _entry_state(record, stored is not None, now)
+            return state_of(record, stored is not None, now)
         if stored is None:
             return self._before_the_file(upload, now)
         # The file has no entry yet, or the entry is of an earlier file of the same link.
-        if now - stored.modified_at > ATTEMPTS * ATTEMPT + PAUSES + MARGIN:
-            return FAILED, "the file is there, but loading it was never begun: send it again"
-        return LOADING, None
+        return state_without_entry(stored.modified_at, now)
 
     def _before_the_file(self, upload: UploadId, now: datetime) -> State:
         expired_at = upload.issued_at + timedelta(seconds=self._settings.upload_seconds)
@@ -196,32 +179,3 @@ class Uploads:
         if folder is None:
             raise UnknownUpload(upload.text)
         return f"{folder}{upload.text}/{upload.name}"
-
-    def _entry(self, key: str) -> LedgerRecord | None:
-        name = f"{self._settings.ledger_prefix}{ledger_name(key)}"
-        stored = self._bucket.read(name)
-        if stored is None:
-            return None
-        body, written_at = stored
-        try:
-            return LedgerRecord(Entry.from_json(json.loads(body), name), written_at)
-        except (UnreadableEntry, ValueError, RecursionError):
-            # The next load of the object sets it aside and is news of the object.
-            return None
-
-
-def _entry_state(record: LedgerRecord, is_stored: bool, now: datetime) -> State:
-    """Return the state of an upload whose file has a ledger entry. `is_stored`: the file is there still."""
-    entry = record.entry
-    if entry.state in FINISHED:
-        return entry.state, entry.reason
-    if entry.state == DELETED:
-        return FAILED, "the file was deleted, and its rows with it: send it again"
-    if not is_stored:
-        return FAILED, "the file was removed before it was loaded: send it again"
-    is_last_attempt = entry.attempts >= ATTEMPTS
-    if entry.state == FAILED and is_last_attempt:
-        return FAILED, f"loading failed {entry.attempts} times, the last time for: {entry.reason}"
-    if now - record.written_at > ATTEMPT + MARGIN + (timedelta() if is_last_attempt else PAUSES):
-        return FAILED, f"loading was begun {entry.attempts} times and never ended: send the file again"
-    return LOADING, None

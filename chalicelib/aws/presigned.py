@@ -11,9 +11,10 @@ from botocore.config import Config
 
 from chalicelib.aws.errors import NOT_FOUND, edge, unless_code
 from chalicelib.aws.session import make_client
-from chalicelib.loading.models import version_of
+from chalicelib.loading.models import ObjectSummary, version_of
 
 if TYPE_CHECKING:
+    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
 
 ENCRYPTION = "AES256"
@@ -46,6 +47,16 @@ class ObjectVersion:
     version: str
     modified_at: datetime
     size: int
+
+
+@dataclass(frozen=True)
+class KeyVersion:
+    """One version of a key as S3's list of versions has it. `deletion`: it says that the key was deleted."""
+
+    version: str
+    modified_at: datetime
+    size: int | None
+    deletion: bool
 
 
 @edge
@@ -93,3 +104,34 @@ class LinkBucket:
     def read_start(self, key: str, size: int) -> bytes:
         """Return the first `size` bytes of an object that is there."""
         return self._client.get_object(Bucket=self._bucket, Key=key, Range=f"bytes=0-{size - 1}")["Body"].read()
+
+    def stream(self, key: str) -> StreamingBody | None:
+        """Return an object's bytes to read piece by piece, or None where there is no object."""
+        answer = unless_code(NOT_FOUND, lambda: self._client.get_object(Bucket=self._bucket, Key=key))
+        return None if answer is None else answer["Body"]
+
+    def list_below(self, prefix: str, after: str = "") -> tuple[list[ObjectSummary], bool]:
+        """Return up to 1000 objects below `prefix` whose keys follow `after`, and whether there are more."""
+        answer = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, StartAfter=after)
+        objects = [
+            ObjectSummary(each["Key"], each["ETag"].strip('"'), each["Size"], each["LastModified"])
+            for each in answer.get("Contents", ())
+        ]
+        return objects, bool(answer.get("IsTruncated"))
+
+    def versions(self, key: str) -> list[KeyVersion]:
+        """Return the versions of a key, deletions among them, newest first: the 1000 newest at most."""
+        answer: Any = self._client.list_object_versions(Bucket=self._bucket, Prefix=key)
+        listed = [*answer.get("Versions", ()), *answer.get("DeleteMarkers", ())]
+        # Keys that only begin with this one are listed too.
+        of_key = [each for each in listed if each["Key"] == key]
+        of_key.sort(key=lambda each: (each["IsLatest"], each["LastModified"]), reverse=True)
+        return [
+            KeyVersion(
+                version_of(each.get("VersionId"), each.get("ETag")),
+                each["LastModified"],
+                each.get("Size"),
+                "ETag" not in each,
+            )
+            for each in of_key
+        ]

@@ -15,6 +15,7 @@ from chalicelib.api.errors import Answer, answer_to
 from chalicelib.api.headers import SECURITY, cross_origin, preflight
 from chalicelib.api.requests import ApiRequest
 from chalicelib.api.service import Api
+from chalicelib.api.sources import Sources
 from chalicelib.api.uploads import Uploads
 from chalicelib.assembly import datasets
 from chalicelib.aws.athena import Athena, athena_client
@@ -77,6 +78,7 @@ def wired_api(settings: Settings) -> Api:
     bucket = LinkBucket(link_client(), settings.bucket)
     made = datasets(settings)
     uploads = Uploads(bucket, settings, made, now=lambda: datetime.now(UTC), random=secrets.token_bytes)
+    sources = Sources(bucket, settings, made, now=lambda: datetime.now(UTC))
     queries = load(made)
     athena = Athena(athena_client(), settings, queries, saved_only=True)
-    return Api(settings, made, queries, uploads, athena, bucket, monotonic=time.monotonic)
+    return Api(settings, made, queries, uploads, sources, athena, bucket, monotonic=time.monotonic)

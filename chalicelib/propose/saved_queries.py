@@ -46,6 +46,7 @@ def _by_month(p: Proposal) -> str:
         _range(p),
         f"SELECT\n{_listed(columns)}\nFROM {_documents(p)}\n{_in_range(p)}\n"
         f"GROUP BY {', '.join(keys)}\nORDER BY {', '.join(keys)}",
+        chart=f"bar x={p.month} y={_measure(p)}",
     )
 
 
@@ -56,13 +57,14 @@ def _by_party(p: Proposal) -> str:
         latest = f"MAX_BY({p.party_name}, {p.date}) FILTER (WHERE {p.party_name} IS NOT NULL)"
         columns.append(f"{latest} AS {p.party_name}")
     columns += ["COUNT(*) AS document_count", *_sums(p), f"MIN({p.date}) AS first_date", f"MAX({p.date}) AS last_date"]
-    order = "total_amount_sum" if p.total else "document_count"
+    order = _measure(p)
     return _query(
         f"Documents by {p.party}",
         f"How many documents there are of each {p.party}{_and_total(p)}, most first. Those without one are one row.",
         _range(p),
         f"SELECT\n{_listed(columns)}\nFROM {_documents(p)}\n{_in_range(p)}\n"
         f"GROUP BY {', '.join(keys)}\nORDER BY {order} DESC NULLS LAST, {p.party} NULLS LAST",
+        chart=f"bar x={p.party_name or p.party} y={order}",
     )
 
 
@@ -103,6 +105,7 @@ def _top_items(p: Proposal) -> str:
         (limit, *_range(p)),
         f"SELECT\n{_listed(['item_rank', *names])}\nFROM (\n{ranked}\n) AS ranked\n"
         "WHERE item_rank <= :limit\nORDER BY item_rank",
+        chart=f"bar x={main.goods_name or key} y={order}",
     )
 
 
@@ -161,8 +164,8 @@ def _total_mismatches(p: Proposal) -> str:
     )
 
 
-def _query(title: str, description: str, parameters: tuple[_Parameter, ...], sql: str) -> str:
-    lines = [f"-- title: {title}", f"-- description: {description}"]
+def _query(title: str, description: str, parameters: tuple[_Parameter, ...], sql: str, chart: str = "") -> str:
+    lines = [f"-- title: {title}", f"-- description: {description}", *([f"-- chart: {chart}"] if chart else [])]
     for parameter in parameters:
         lines.append(f"-- parameter: {parameter.name}")
         lines += [f"--   {key}: {value}" for key, value in parameter.fields]
@@ -204,6 +207,11 @@ def _documents(p: Proposal) -> str:
 
 def _currency(p: Proposal) -> list[str]:
     return [p.currency] if p.currency and p.total else []
+
+
+def _measure(p: Proposal) -> str:
+    """Return the column of a summary by which it is ordered and drawn."""
+    return "total_amount_sum" if p.total else "document_count"
 
 
 def _sums(p: Proposal) -> list[str]:

@@ -17,6 +17,7 @@ from unittest import mock
 from botocore.exceptions import ClientError
 
 from chalicelib.api.service import Api
+from chalicelib.api.sources import Sources
 from chalicelib.api.uploads import Uploads
 from chalicelib.aws.athena import Athena
 from chalicelib.aws.presigned import LinkBucket, link_client
@@ -131,8 +132,11 @@ class Body:
 
     content: bytes
 
-    def read(self) -> bytes:
-        return self.content
+    position: int = 0
+
+    def read(self, size: int = -1) -> bytes:
+        start, self.position = self.position, len(self.content) if size < 0 else self.position + size
+        return self.content[start : self.position]
 
 
 @cache
@@ -150,6 +154,8 @@ class FakeS3:
         self.objects: dict[str, tuple[bytes, datetime]] = {}
         self.writes: list[str] = []
         self.fails: Exception | None = None
+        self.listed_at_once = 1000
+        self.versions: Callable[[str], dict[str, Any]] = lambda key: {}
         self.generate_presigned_post = signing_client().generate_presigned_post
         self.generate_presigned_url = signing_client().generate_presigned_url
 
@@ -163,6 +169,20 @@ class FakeS3:
     def get_object(self, Bucket: str, Key: str, Range: str | None = None) -> dict[str, Any]:  # noqa: N803
         content, at = self._found(Key, "NoSuchKey")
         return {"Body": Body(content), "LastModified": at}
+
+    def list_objects_v2(self, Bucket: str, Prefix: str, StartAfter: str) -> dict[str, Any]:  # noqa: N803
+        self._meet()
+        keys = sorted(key for key in self.objects if key.startswith(Prefix) and key > StartAfter)
+        contents = [
+            {"Key": key, "ETag": f'"{len(content)}"', "Size": len(content), "LastModified": at}
+            for key in keys[: self.listed_at_once]
+            for content, at in [self.objects[key]]
+        ]
+        return {"Contents": contents, "IsTruncated": len(keys) > self.listed_at_once}
+
+    def list_object_versions(self, Bucket: str, Prefix: str) -> dict[str, Any]:  # noqa: N803
+        self._meet()
+        return self.versions(Prefix)
 
     def put_object(self, Bucket: str, Key: str, Body: bytes, ContentType: str) -> None:  # noqa: N803
         self._meet()
@@ -207,6 +227,7 @@ class Front:
             datasets,
             queries,
             Uploads(bucket, self.settings, datasets, now=lambda: self.now, random=secrets.token_bytes),
+            Sources(bucket, self.settings, datasets, now=lambda: self.now),
             Athena(self.athena, self.settings, queries, saved_only=True, monotonic=self.clock, sleep=self.sleep),  # type: ignore[arg-type]
             bucket,
             monotonic=self.clock,

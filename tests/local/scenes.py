@@ -292,6 +292,12 @@ class Asking(Scene):
         self.holds(asked.status_code == 200 and asked.json()["rows"], f"a question of the quarantine: {asked.text}")
         with urllib.request.urlopen(ended["quarantine_url"], timeout=30) as answer:
             self.holds(answer.status == 200, "the refused records by their link")
+        listed = client.get("/sources", contains=link["upload_id"])
+        self.holds(listed.status_code == 200 and listed.json()["sources"], f"what was dropped: {listed.text}")
+        source = client.get("/source", key=link["key"])
+        self.holds(source.status_code == 200 and source.json()["versions"], f"its versions: {source.text}")
+        records = client.get("/rejected", key=link["key"])
+        self.holds(records.status_code == 200 and records.json()["records"], f"its rejected records: {records.text}")
         answer = client.get("/queries/order_lines_of", order_id="1")
         self.holds(answer.status_code == 200 and answer.json()["rows"], f"a question: {answer.text}")
         execution = answer.json()["execution_id"]

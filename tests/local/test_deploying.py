@@ -125,15 +125,15 @@ def test_from_nothing_to_a_tested_deployment_again_without_a_change_and_to_nothi
     assert [name for name, *_ in first["functions"]]
     assert len(first["apis"]) == 1
     assert {days for _, days in first["log groups"]} == {30}
-    # The smoke test leaves no trace: only the record of the deployment is in the bucket.
-    assert objects(empty) == ["orders_release/local.json"]
+    # The smoke test leaves no trace: in the bucket is the record of the deployment, and which months are registered.
+    assert objects(empty) == ["orders_release/local.json", "orders_state/partitions.json"]
     config = (checkout.folder / ".chalice" / "config.json").read_bytes()
 
     again = checkout.succeeds("deploy")
     assert "Everything was in place: unchanged." in again
     assert standing(empty) == first
     assert wiring(empty) == wired
-    assert objects(empty) == ["orders_release/local.json"]
+    assert objects(empty) == ["orders_release/local.json", "orders_state/partitions.json"]
     assert (checkout.folder / ".chalice" / "config.json").read_bytes() == config
 
     # Another machine knows nothing of the first: it finds the same API, not a second one.
@@ -173,7 +173,11 @@ def test_a_first_deployment_waits_out_the_first_minutes_of_a_real_account(tmp_pa
         assert "the REST API: GET /queries/order_lines_of: the rows are as expected" in output
         (api,) = aws.client("apigateway").get_rest_apis()["items"]
         assert api["endpointConfiguration"]["types"] == ["REGIONAL"]
-        assert objects(aws) == ["orders_release/local.json", "orders_state/crawler.json"]
+        assert objects(aws) == [
+            "orders_release/local.json",
+            "orders_state/crawler.json",
+            "orders_state/partitions.json",
+        ]
         assert "Everything was in place: unchanged." in checkout.succeeds("deploy", patient)
         assert [each["id"] for each in aws.client("apigateway").get_rest_apis()["items"]] == [api["id"]]
 

@@ -55,8 +55,10 @@ def test_pre_commit_needs_no_environment_of_ours_and_formats_as_make_does() -> N
 def test_the_lock_files_hold_every_requirement_of_who_runs_and_of_who_develops_with_a_hash() -> None:
     running = pins("requirements.txt", "requirements-runtime.txt", "requirements-local.txt")
     assert running - pins("requirements-local.lock") == set()
-    assert pins("requirements-local.lock", "requirements-dev.txt") - pins("requirements-dev.lock") == set()
-    for name in ("requirements-local.lock", "requirements-dev.lock"):
+    assert pins("requirements-console.txt") - pins("requirements-console.lock") == set()
+    developing = pins("requirements-local.lock", "requirements-console.lock", "requirements-dev.txt")
+    assert developing - pins("requirements-dev.lock") == set()
+    for name in ("requirements-local.lock", "requirements-console.lock", "requirements-dev.lock"):
         lock = (PROJECT / name).read_text("utf-8")
         requirements = [block for block in re.split(r"\n(?=\S)", lock) if not block.startswith("#")]
         assert [block.split()[0] for block in requirements if "--hash=sha256:" not in block] == []
@@ -97,7 +99,7 @@ def test_both_drawings_of_the_house_have_every_room_in_them() -> None:
     rooms = {path.stem for path in library if path.suffix == ".py" or (path / "__init__.py").exists()} - {"__init__"}
     drawings = re.findall(r"```mermaid\n(.*?)```", (PROJECT / "docs" / "architecture.md").read_text("utf-8"), re.DOTALL)
     of_rooms, journey = (set(re.findall(r"\w+", drawing)) for drawing in drawings)
-    assert rooms | {"app", "glue_setup", "operate", "release", "local"} <= of_rooms
+    assert rooms | {"app", "glue_setup", "operate", "release", "local", "console"} <= of_rooms
     assert rooms - {"version", "help_text", "propose"} <= journey
 
 

@@ -18,7 +18,7 @@ ROOMS = (
         "chalicelib/propose",
     ),
     *("chalicelib/queries", "chalicelib/telemetry"),
-    *("benchmarks", "docs", "local", "local/athena", "local/patches", "operate", "release"),
+    *("benchmarks", "console", "console/pages", "docs", "local", "local/athena", "local/patches", "operate", "release"),
 )
 RETIRED = {"told", "found", "place", "places", "wanted", "taken", "known", "left", "odd", "Found", "Known", "Place"}
 """Participles and stopgaps: they say that something was done, not what the thing is."""

@@ -74,6 +74,25 @@ def test_rejected_orders_have_their_reasons(api: Client, tmp_path: Path) -> None
     assert [json.loads(line)["record_number"] for line in gzip.decompress(kept.content).splitlines()] == [2, 3]
 
 
+def test_what_was_dropped_is_listed_with_its_versions_and_what_was_rejected_of_it(api: Client, tmp_path: Path) -> None:
+    raw = '{"order_id": "s-2",\n "total_amount": 1.10}'
+    body = api.upload(
+        "some sources.json", f'[{{"order_id": "s-1", "order_date": "2024-07-01"}}, {raw}]'.encode(), tmp_path
+    )
+    (source,) = api.get("/sources", contains=body["key"]).json()["sources"]
+    # S3's list tells more of a second than its HEAD.
+    assert {name: body[name] for name in source} == source | {"received_at": body["received_at"]}
+    assert source["seconds"] > 0
+    one = api.get("/source", key=body["key"]).json()
+    (version,) = one["versions"]
+    assert (version["newest"], version["in_tables"], version["deletion"]) == (True, True, False)
+    assert one["quarantine_url"]
+    page = api.get("/rejected", key=body["key"]).json()
+    assert [(each["record_number"], each["raw"], each["exact"]) for each in page["records"]] == [(2, raw, True)]
+    assert api.get("/source", key="orders_ledger/x.json").status_code == 400
+    assert api.get("/rejected", key=f"{body['key']}x").status_code == 404
+
+
 def test_the_reason_of_a_file_that_cannot_be_read_has_the_position(api: Client, tmp_path: Path) -> None:
     body = api.upload("broken.json", b'[{"order_id": 1', tmp_path)
     assert (body["status"], body["rows"], body["files"]) == ("quarantined", 0, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -45,5 +46,15 @@ def test_a_load_is_one_line_of_facts_and_two_of_metrics_and_none_holds_anything_
     assert (data["stage"], data["contract"]) == ("local", "orders")
     assert (data["OrdersLoaded"], data["OrdersRejected"]) == ([1.0], [1.0])
     assert process["MemoryPeakMegabytes"][0] > 10
+    metric = {
+        "Namespace": "OrdersEtl",
+        "MetricName": "OrdersRejected",
+        "Dimensions": [{"Name": "stage", "Value": "local"}, {"Name": "contract", "Value": "orders"}],
+    }
+    query = {"Id": "m", "MetricStat": {"Metric": metric, "Period": 3600, "Stat": "Sum"}}
+    end = datetime.now(UTC) + timedelta(minutes=1)
+    cloudwatch = product.aws.client("cloudwatch")
+    answer = cloudwatch.get_metric_data(MetricDataQueries=[query], StartTime=end - timedelta(hours=2), EndTime=end)
+    assert sum(answer["MetricDataResults"][0]["Values"]) >= 1
     assert "Zerlina" not in str([facts, *others])
     assert "zq@" not in str([facts, *others])

@@ -1,5 +1,6 @@
 -- title: Sales of items by month
 -- description: By the month of the order, which the contract amazon_orders has: a question to both.
+-- chart: bar x=month y=sales
 -- parameter: from
 --   type: date
 --   description: First day of the range, UTC.

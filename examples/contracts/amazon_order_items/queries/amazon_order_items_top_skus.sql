@@ -1,5 +1,6 @@
 -- title: Top SKUs
 -- description: Units and sales after promotions, without tax, by SKU and currency. Prices of nothing, as of replacements, are in it.
+-- chart: bar x=sku y=sales
 SELECT
   sku,
   currency,

@@ -1,5 +1,6 @@
 -- title: Orders by status
 -- description: How many orders are in which status, by who fulfills them.
+-- chart: bar x=order_status y=order_count
 SELECT
   fulfillment_channel,
   order_status,

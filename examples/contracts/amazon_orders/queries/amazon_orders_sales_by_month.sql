@@ -1,5 +1,6 @@
 -- title: Sales by month and marketplace
 -- description: Orders that have a total, without replacements and cancelled ones.
+-- chart: bar x=month y=total
 -- parameter: from
 --   type: date
 --   description: First day of the range, UTC.

@@ -1,5 +1,6 @@
 -- title: Time until an order ships
 -- description: From the order to its first shipment, by the history.
+-- chart: bar x=increment_id y=minutes
 SELECT
   placed.increment_id,
   placed.created_at,

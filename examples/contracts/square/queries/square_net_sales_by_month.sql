@@ -1,5 +1,6 @@
 -- title: Net sales by month and location
 -- description: Completed orders: what was sold, and what is left after returns; yen and dollars are not added.
+-- chart: bar x=month y=net_total
 -- parameter: from
 --   type: date
 --   description: First day of the range, UTC.

@@ -1,5 +1,6 @@
 -- title: Payments by type
 -- description: Payments, tips and Square's fees by the way of paying and the card's brand.
+-- chart: bar x=tender_type y=amount
 SELECT
   tender.tender_type,
   tender.card_brand,

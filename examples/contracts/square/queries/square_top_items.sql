@@ -1,5 +1,6 @@
 -- title: Top items
 -- description: Quantity and sales with modifiers, less discounts, by item and variation in completed orders.
+-- chart: bar x=item_name y=net_sales
 -- parameter: from
 --   type: date
 --   description: First day of the range, UTC.

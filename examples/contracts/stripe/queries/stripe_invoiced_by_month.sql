@@ -1,5 +1,6 @@
 -- title: Invoiced by month
 -- description: Finalized invoices that were not voided: what they ask for, what was paid and what is left, in each currency.
+-- chart: bar x=month y=invoiced
 -- parameter: from
 --   type: date
 --   description: First day of the range, UTC.

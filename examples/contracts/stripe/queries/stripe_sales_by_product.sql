@@ -1,5 +1,6 @@
 -- title: Sales by product
 -- description: Amounts of the lines of finalized invoices after discounts, without taxes, by product and currency.
+-- chart: bar x=product_id y=net
 -- parameter: from
 --   type: date
 --   description: First day of the range, UTC.
