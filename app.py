@@ -45,11 +45,11 @@ route = functools.partial(
 
 
 @app.on_s3_event(bucket=settings.bucket, prefix=settings.incoming_prefix, events=settings.s3_events)
-def load(event: S3Event) -> list[str]:
-    """Bring every object of the event into the lake."""
-    from chalicelib.handlers.load import load_event
+def load(event: S3Event) -> list[str] | dict[str, Any]:
+    """Bring every object of the event, or of a backfill's batch, into the lake."""
+    from chalicelib.handlers.load import handle
 
-    return load_event(event.to_dict(), settings, time_left_of(event.context))
+    return handle(event.to_dict(), settings, time_left_of(event.context))
 
 
 @app.schedule(Rate(settings.sweep_minutes, unit=Rate.MINUTES))
@@ -58,7 +58,7 @@ def sweep(event: CloudWatchEvent) -> dict[str, Any]:
     from chalicelib.handlers.sweep import sweep_bucket
 
     context: Any = event.context
-    return sweep_bucket(settings, context.function_name, time_left_of(context))
+    return sweep_bucket(settings, context.invoked_function_arn, time_left_of(context))
 
 
 def time_left_of(context: Any) -> Callable[[], float]:

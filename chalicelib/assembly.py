@@ -45,12 +45,12 @@ def datasets(settings: Settings) -> tuple[Dataset, ...]:
 
 
 def check_contracts(settings: Settings, folder: Path | None = None) -> None:
-    """Raise ContractError with everything for which a stage must not be deployed: as `datasets`, and saved queries."""
+    """Raise ContractError with all for which a stage must not be deployed: as `datasets`, saved queries and checks."""
     # Asked for at a deployment, never in a function that loads.
-    from chalicelib.queries import saved
+    from chalicelib.queries import checks, saved
 
     made, faults = _datasets(settings, folder or registry.FOLDER)
-    faults += saved.faults(made)
+    faults += [*saved.faults(made), *checks.faults(made)]
     if faults:
         raise ContractError(faults)
 

@@ -101,6 +101,12 @@ class Dataset:
         folder = self.contract.folder
         return () if folder is None else tuple(sorted(folder.glob("queries/*.sql")))
 
+    @property
+    def check_files(self) -> tuple[Path, ...]:
+        """The files of the contract's checks: saved queries that are to return no row."""
+        folder = self.contract.folder
+        return () if folder is None else tuple(sorted(folder.glob("checks/*.sql")))
+
 
 def dataset_of(key: str, datasets: Iterable[Dataset]) -> Dataset | None:
     """Return the dataset that a source key belongs to: the one with the longest incoming prefix that the key is below.

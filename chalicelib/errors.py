@@ -107,6 +107,31 @@ class UnreadableEntry(EtlError):
     """An object of the ledger is no entry. The message says why, and quotes nothing of it."""
 
 
+class UnreadableBatch(EtlError):
+    """A batch of a backfill is not as Step Functions makes it. The message says why."""
+
+
+class ObjectsDelayed(EtlError):
+    """Objects of a batch could not be loaded for what may pass: the batch has to come again, later."""
+
+    def __init__(self, kinds: dict[str, int], count: int) -> None:
+        self.kinds = kinds
+        super().__init__(_unloaded(kinds, count))
+
+
+class ObjectsFailed(EtlError):
+    """Objects of a batch could not be loaded, and trying again at once will not help."""
+
+    def __init__(self, kinds: dict[str, int], count: int) -> None:
+        self.kinds = kinds
+        super().__init__(_unloaded(kinds, count))
+
+
+def _unloaded(kinds: dict[str, int], count: int) -> str:
+    listed = ", ".join(f"{kind} {times}" for kind, times in kinds.items())
+    return f"{sum(kinds.values())} of {count} objects could not be loaded ({listed}): the log has their keys"
+
+
 class NotThereYet(EtlError):
     """A version that S3 has just announced cannot be read yet: the event has to come again."""
 

@@ -209,6 +209,27 @@ class Settings:
         "percent",
         default=10,
     )
+    backfill_concurrency: int = _setting(
+        "ETL_BACKFILL_CONCURRENCY",
+        _number(0, 1000),
+        "How many batches of a backfill are loaded at the same time; 0: the stage has no state machine for backfills.",
+        "batches",
+        default=5,
+    )
+    backfill_tolerated_percent: int = _setting(
+        "ETL_BACKFILL_TOLERATED_PERCENT",
+        _number(0, 100),
+        "A backfill ends early once a larger share of its objects was in batches that failed to the end.",
+        "percent of the objects",
+        default=5,
+    )
+    refresh_minutes: int = _setting(
+        "ETL_REFRESH_MINUTES",
+        _number(0, 10_080),
+        "How often the refresh runs: the crawler, where there is one, and the contracts' checks. 0: there is none.",
+        "minutes",
+        default=0,
+    )
     events: bool = _setting(
         "ETL_EVENTS",
         _switch,
@@ -225,7 +246,10 @@ class Settings:
         default="",
     )
     alarm_topic: str = _setting(
-        "ALARM_TOPIC_ARN", _topic, "The SNS topic that alarms are sent to; empty for none.", default=""
+        "ALARM_TOPIC_ARN",
+        _topic,
+        "The SNS topic that alarms, and a refresh that fails, are sent to; empty for none.",
+        default="",
     )
 
     stage: str = _setting("ETL_STAGE", _stage, "The stage's name.", default="")

@@ -48,6 +48,7 @@ class Clients:
     cloudwatch: CloudWatchClient
     functions: LambdaClient
     logs: CloudWatchLogsClient
+    states: Any
     events: Any
     sns: Any
     tls: bool = True
@@ -89,6 +90,7 @@ def connect(session: boto3.Session, stage: str) -> Clients:
         cloudwatch=session.client("cloudwatch", config=CONFIG),
         functions=session.client("lambda", config=CONFIG),
         logs=session.client("logs", config=CONFIG),
+        states=session.client("stepfunctions", config=CONFIG),
         events=session.client("events", config=CONFIG),
         sns=session.client("sns", config=CONFIG),
         tls=not s3.meta.endpoint_url.startswith("http://"),

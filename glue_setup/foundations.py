@@ -13,17 +13,21 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.errors import EtlError, shown
 from chalicelib.queries.views import view_statements
+from glue_setup import backfill, policies, refresh
 from glue_setup.alarms import alarms, needs_data
+from glue_setup.backfill import BACKFILL
 from glue_setup.bucket import Bucket
 from glue_setup.clients import Clients
-from glue_setup.crawler import Crawler, CrawlerRole
+from glue_setup.crawler import Crawler, CrawlerRole, crawler_name
 from glue_setup.dashboard import dashboard
 from glue_setup.errors import Refused, SetupError, explained
 from glue_setup.events import EventRule, EventsTopic
 from glue_setup.logs import LogGroup
+from glue_setup.machines import ServiceRole, StateMachine
 from glue_setup.monitoring import Alarm, Dashboard
 from glue_setup.policies import FUNCTIONS
 from glue_setup.queue import FailedQueue
+from glue_setup.refresh import REFRESH, SCHEDULE, RefreshSchedule
 from glue_setup.rejected import RejectedTable
 from glue_setup.resource import Plan, Resource
 from glue_setup.tables import Database, Table
@@ -53,11 +57,31 @@ def foundations(target: Target, clients: Clients, everything: bool = False) -> l
         Workgroup(target, clients),
         *(View(target, clients, dataset, *each) for dataset in datasets for each in view_statements(dataset)),
         *(LogGroup(target, clients, function) for function in FUNCTIONS),
+        *(machines(target, clients, everything)),
         *([EventsTopic(target, clients)] if settings.events_topic else []),
         *([EventRule(target, clients)] if settings.events_topic or everything else []),
         *(Alarm(target, clients, request) for request in alarms(target, everything) if not needs_data(request)),
         Dashboard(target, clients, drawn),
     ]
+
+
+def machines(target: Target, clients: Clients, everything: bool = False) -> list[Resource]:
+    """Return the state machines of a stage with their roles: those that its settings want, or all of them."""
+    made: list[Resource] = []
+    if everything or target.settings.backfill_concurrency:
+        made += [
+            ServiceRole(target, clients, BACKFILL, "states", policies.backfill(target)),
+            StateMachine(target, clients, BACKFILL, backfill.definition(target)),
+        ]
+    if everything or target.settings.refresh_minutes:
+        crawler = crawler_name(target.settings) if refresh.has_crawler(target) else ""
+        made += [
+            ServiceRole(target, clients, REFRESH, "states", policies.refresh(target, crawler)),
+            StateMachine(target, clients, REFRESH, refresh.definition(target)),
+            ServiceRole(target, clients, SCHEDULE, "events", policies.refresh_schedule(target)),
+            RefreshSchedule(target, clients),
+        ]
+    return made
 
 
 def data(target: Target, clients: Clients) -> list[Resource]:

@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.aws.events import SOURCE
+from glue_setup.backfill import BACKFILL, MAP, results_prefix
 from glue_setup.command_line import say
 from glue_setup.errors import SetupError
 from glue_setup.statements import policy_of
 from glue_setup.target import Target
+
+REFRESH = "refresh"
 
 Statement = dict[str, Any]
 Policy = dict[str, Any]
@@ -84,6 +87,7 @@ def sweep(target: Target) -> Policy:
             *("GetTable", "GetPartitions", "BatchCreatePartition", "BatchUpdatePartition", "BatchDeletePartition"),
         ),
         *_start_crawler(target),
+        *_see_backfill(target),
         _write_logs(target, "sweep"),
     )
 
@@ -91,33 +95,8 @@ def sweep(target: Target) -> Policy:
 def api_handler(target: Target) -> Policy:
     """Return the policy of the REST API's function. Athena reads tables and results with this function's rights."""
     settings = target.settings
-    athena = ("StartQueryExecution", "GetQueryExecution", "GetQueryResults", "StopQueryExecution")
     return policy_of(
-        # Only in our workgroup.
-        _allow("AskAthena", [f"athena:{call}" for call in athena], target.workgroup),
-        # Athena resolves tables and views, and the partitions that are registered.
-        _allow(
-            "ReadCatalog",
-            ["glue:GetDatabase", "glue:GetTable", "glue:GetPartitions", "glue:BatchGetPartition"],
-            target.glue("catalog"),
-            target.glue(f"database/{settings.database}"),
-            target.glue(f"table/{settings.database}/*"),
-        ),
-        # Athena looks up the default database before any query.
-        # https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
-        _allow("FindDefaultDatabase", ["glue:GetDatabase"], target.glue("catalog"), target.glue("database/default")),
-        # Athena reads the Parquet files.
-        _allow("ReadTable", ["s3:GetObject"], *target.objects(*target.tables)),
-        # Athena writes results; GetQueryResults and the presigned download read them; PutObject of one for Excel.
-        _allow(
-            "KeepResults",
-            ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
-            *target.objects(settings.results_prefix),
-        ),
-        # Athena checks where the results' bucket is, and looks for uploads that it has not completed. AWS's own
-        # policy for Athena allows both for the bucket as a whole.
-        # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonAthenaFullAccess.html
-        _allow("LocateResults", ["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"], target.bucket),
+        *_ask(target, "StartQueryExecution", "GetQueryExecution", "GetQueryResults", "StopQueryExecution"),
         # A presigned POST is allowed what its signer is: PutObject. HeadObject shows whether it has arrived.
         _allow("TakeUploads", ["s3:PutObject", "s3:GetObject"], *target.objects(settings.incoming_prefix)),
         # GetObject of the entry that tells an upload's status.
@@ -168,6 +147,101 @@ def crawler(target: Target) -> Policy:
         # ... that it finds under the tables' prefixes.
         _list("ListTable", target, *target.tables),
     )
+
+
+def backfill(target: Target) -> Policy:
+    """Return what the role of the backfill's state machine may do.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
+    """
+    results = target.objects(f"{results_prefix(target)}/")
+    return policy_of(
+        # The map lists what was dropped ...
+        _list("ListIncoming", target, target.settings.incoming_prefix),
+        # ... and starts a child execution of the machine for each batch,
+        _allow("StartBatches", ["states:StartExecution"], target.machine(BACKFILL)),
+        # sees how it goes, ends it where too many have failed,
+        _allow("FollowBatches", ["states:DescribeExecution", "states:StopExecution"], target.executions(BACKFILL)),
+        # and starts those that failed again in a redrive.
+        _allow("RedriveBatches", ["states:RedriveExecution"], target.executions(f"{BACKFILL}/{MAP}")),
+        # Each batch has the loader load it.
+        _allow("LoadBatch", ["lambda:InvokeFunction"], target.function("load")),
+        # What became of the batches is written in parts, and read to be completed in a redrive.
+        _allow(
+            "WriteResults",
+            ["s3:PutObject", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"],
+            *results,
+        ),
+    )
+
+
+def refresh(target: Target, crawler: str) -> Policy:
+    """Return what the role of the refresh's state machine may do; `crawler` is the one that it starts, if any.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/athena-iam.html
+    """
+    settings, topic = target.settings, target.settings.alarm_topic
+    return policy_of(
+        # The queries of the checks. StopQueryExecution ends one whose execution is stopped.
+        *_ask(target, "StartQueryExecution", "GetQueryExecution", "GetQueryResults", "StopQueryExecution"),
+        # Athena lists the files of the tables, and finds its results.
+        _list("ListTables", target, *target.tables, settings.results_prefix),
+        # StartCrawler, and GetCrawler until it has ended.
+        *(
+            [_allow("Crawl", ["glue:StartCrawler", "glue:GetCrawler"], target.glue(f"crawler/{crawler}"))]
+            if crawler
+            else []
+        ),
+        # Publish what failed.
+        *([_allow("Notify", ["sns:Publish"], topic)] if topic else []),
+    )
+
+
+def refresh_schedule(target: Target) -> Policy:
+    """Return what EventBridge may do for the schedule: start the refresh."""
+    return policy_of(_allow("StartRefresh", ["states:StartExecution"], target.machine(REFRESH)))
+
+
+def _see_backfill(target: Target) -> list[Statement]:
+    # ListExecutions, and DescribeExecution for the prefix that one of them loads.
+    if not target.settings.backfill_concurrency:
+        return []
+    return [
+        _allow("FindBackfill", ["states:ListExecutions"], target.machine(BACKFILL)),
+        _allow("SeeBackfill", ["states:DescribeExecution"], target.executions(BACKFILL)),
+    ]
+
+
+def _ask(target: Target, *calls: str) -> list[Statement]:
+    """Allow Athena's `calls`, and what Athena does with the caller's rights: it reads tables and keeps results."""
+    settings = target.settings
+    return [
+        # Only in our workgroup.
+        _allow("AskAthena", [f"athena:{call}" for call in calls], target.workgroup),
+        # Athena resolves tables and views, and the partitions that are registered.
+        _allow(
+            "ReadCatalog",
+            ["glue:GetDatabase", "glue:GetTable", "glue:GetPartitions", "glue:BatchGetPartition"],
+            target.glue("catalog"),
+            target.glue(f"database/{settings.database}"),
+            target.glue(f"table/{settings.database}/*"),
+        ),
+        # Athena looks up the default database before any query.
+        # https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
+        _allow("FindDefaultDatabase", ["glue:GetDatabase"], target.glue("catalog"), target.glue("database/default")),
+        # Athena reads the Parquet files.
+        _allow("ReadTable", ["s3:GetObject"], *target.objects(*target.tables)),
+        # Athena writes results; GetQueryResults and the presigned download read them; PutObject of one for Excel.
+        _allow(
+            "KeepResults",
+            ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
+            *target.objects(settings.results_prefix),
+        ),
+        # Athena checks where the results' bucket is, and looks for uploads that it has not completed. AWS's own
+        # policy for Athena allows both for the bucket as a whole.
+        # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonAthenaFullAccess.html
+        _allow("LocateResults", ["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"], target.bucket),
+    ]
 
 
 def _keep_ledger(target: Target) -> Statement:

@@ -78,6 +78,18 @@ class Target:
         """Return the ARN of a Lambda function, by its name in app.py."""
         return self._arn("lambda", f"function:{self.stage.function(name)}")
 
+    def machine(self, name: str) -> str:
+        """Return the ARN of a state machine of the stage, by its own name."""
+        return self._arn("states", f"stateMachine:{self.prefix}-{name}")
+
+    def executions(self, name: str) -> str:
+        """Return the ARN pattern of a state machine's executions; of a map's children by `MACHINE/LABEL`."""
+        return self._arn("states", f"execution:{self.prefix}-{name}:*")
+
+    def rule(self, name: str) -> str:
+        """Return the ARN of a rule of EventBridge's."""
+        return self._arn("events", f"rule/{self.prefix}-{name}")
+
     @property
     def failed_queue(self) -> str:
         """The ARN of the queue that keeps the events whose load failed."""

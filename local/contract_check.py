@@ -89,6 +89,7 @@ def check_contract(checked: Dataset) -> Report:
     faults = [*sample.faults, *sql_faults(checked, sample.flattened)]
     counted = [("document", sample.documents), ("table", len(checked.tables)), ("view", len(checked.views))]
     counted.append(("saved query", len(checked.query_files)))
+    counted += [("check", len(checked.check_files))] if checked.check_files else []
     return Report(f"{checked.name}: {', '.join(_counted(*each) for each in counted)}", faults, sample.empty)
 
 
@@ -98,7 +99,7 @@ def sql_faults(checked: Dataset, flattened: Sequence[Flattened]) -> list[str]:
         cache = FileCache(Path(folder))
         lake = lake_with(checked, flattened)
         faults = list(_view_faults(checked, lake, cache))
-        for file in checked.query_files:
+        for file in (*checked.query_files, *checked.check_files):
             faults += query_faults(file, checked, lake, cache)
     return faults
 

@@ -1,4 +1,4 @@
-"""What an operator runs on a laptop: `python -m operate replay|redrive|promote|convert-rejected --stage STAGE`."""
+"""What an operator runs on a laptop: `python -m operate COMMAND --stage STAGE`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from collections.abc import Sequence
 
 from chalicelib.help_text import examples
 from chalicelib.telemetry.logs import log_to_stderr
-from operate import convert_rejected, promote, redrive, replay
+from operate import backfill, convert_rejected, promote, redrive, replay
 
 COMMANDS = {
     "replay": (replay.main, "load dropped objects again"),
     "redrive": (redrive.main, "send the events whose load failed again"),
+    "backfill": (backfill.main, "load what lies below a prefix and is not loaded, on Step Functions"),
     "promote": (promote.main, "show which fields stand in extra_fields, and the column for each"),
     "convert-rejected": (convert_rejected.main, "bring what version 0.2 kept in the quarantine into orders_rejected"),
 }

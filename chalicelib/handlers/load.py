@@ -1,10 +1,10 @@
-"""The S3 handler's work: every object that an event announces is loaded, and the crawler notified."""
+"""The loader's work: every object that an event or a batch names is loaded, and the crawler notified."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -12,10 +12,11 @@ from typing import Any
 from chalicelib.assembly import datasets, outbox_relay, partitions, request_crawl, storage
 from chalicelib.cores import cores
 from chalicelib.dataset import Dataset, loaded_by
-from chalicelib.errors import kind_of, redacted_message
+from chalicelib.errors import ObjectsDelayed, ObjectsFailed, kind_of, redacted_message
+from chalicelib.loading.backfill import Batch, BatchLoad, is_batch
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.ingest import Clock, Ingest
-from chalicelib.loading.models import DELETED, FINISHED, QUARANTINED, WITH_ROWS, Arrival
+from chalicelib.loading.models import DELETED, FINISHED, QUARANTINED, WITH_ROWS, Arrival, Outcome
 from chalicelib.loading.notifications import arrivals, other_shapes
 from chalicelib.loading.side_by_side import AT_ONCE, load_all
 from chalicelib.settings import Settings
@@ -27,6 +28,13 @@ NOT_UNDERSTOOD = (
     "only S3's own event is read: have the bucket notify this function directly, as chalice deploy sets it up; what "
     "the event announces is loaded when the sweep finds it"
 )
+
+
+def handle(event: object, settings: Settings, time_left: Callable[[], float]) -> list[str] | dict[str, Any]:
+    """Load what an event of S3 announces, or a batch of a backfill."""
+    if isinstance(event, Mapping) and is_batch(event):
+        return load_batch(event, settings, time_left)
+    return load_event(event, settings, time_left)
 
 
 def load_event(event: object, settings: Settings, time_left: Callable[[], float] | None = None) -> list[str]:
@@ -43,8 +51,8 @@ def load_event(event: object, settings: Settings, time_left: Callable[[], float]
     announced = arrivals(event, settings.incoming_prefix, settings.delete_propagates)
     # With less than a core there is less memory as well.
     at_once = AT_ONCE if cores(os.environ) >= 1 else 1
-    ends = load_all(announced, lambda arrival: _load_and_log_failure(arrival, settings, time_left), at_once)
-    outcomes = [end for end in ends if isinstance(end, str)]
+    ends = load_all(announced, lambda arrival: _load_and_log_failure(arrival, settings, time_left)[0], at_once)
+    outcomes: list[str] = [end for end in ends if isinstance(end, str)]
     failures = [end for end in ends if isinstance(end, Exception)]
     if {*WITH_ROWS, DELETED} & set(outcomes):
         request_crawl(settings)
@@ -53,20 +61,54 @@ def load_event(event: object, settings: Settings, time_left: Callable[[], float]
     return outcomes
 
 
+def load_batch(event: Mapping[str, Any], settings: Settings, time_left: Callable[[], float]) -> dict[str, Any]:
+    """Load a batch of a backfill as far as time allows; return its counts, and the objects that remain.
+
+    Raises ObjectsDelayed and ObjectsFailed for those that could not be loaded, once all were tried: Step Functions
+    hands the batch over again, now or later, and what was loaded of it is skipped then.
+    """
+    batch = Batch.from_event(event)
+    work = BatchLoad(
+        storage(settings.bucket),
+        settings.ledger_prefix,
+        settings.bucket,
+        # What lay in the bucket for years is not late.
+        lambda arrival: _load_and_log_failure(arrival, settings, time_left, measures_age=False)[1],
+        lambda key: loaded_by(key, datasets(settings)).name,
+        time_left,
+    )
+    report = work.run(batch, AT_ONCE if cores(os.environ) >= 1 else 1)
+    if report.batch.counts.loaded > batch.counts.loaded:
+        request_crawl(settings)
+    log("batch", objects=len(batch.items), failed=report.kinds, **report.batch.next_event(event)["counts"])
+    if report.errors and not report.hands_back:
+        failure = ObjectsDelayed if report.is_temporary else ObjectsFailed
+        raise failure(report.kinds, len(batch.items))
+    return report.batch.next_event(event)
+
+
 def load_one(arrival: Arrival, settings: Settings, time_left: Callable[[], float] | None = None) -> str:
     """Load one object; return what was done with it, which is logged and measured."""
+    return _load(arrival, settings, time_left)[0]
+
+
+def _load(
+    arrival: Arrival, settings: Settings, time_left: Callable[[], float] | None, measures_age: bool = True
+) -> tuple[Outcome, Entry | None]:
     dataset = loaded_by(arrival.key, datasets(settings))
     outcome, entry = ingest(settings, dataset).load(arrival, time_left=time_left)
     log("source object", outcome=outcome, key=arrival.key, version=arrival.version, **_facts(entry))
     if entry is not None and outcome == entry.state and outcome in FINISHED:
-        measure(_measured(entry), stage=settings.stage, contract=dataset.name)
+        measure(_measured(entry, measures_age), stage=settings.stage, contract=dataset.name)
         measure({"MemoryPeakMegabytes": memory_peak_megabytes()}, stage=settings.stage)
-    return outcome
+    return outcome, entry
 
 
-def _load_and_log_failure(arrival: Arrival, settings: Settings, time_left: Callable[[], float] | None) -> str:
+def _load_and_log_failure(
+    arrival: Arrival, settings: Settings, time_left: Callable[[], float] | None, measures_age: bool = True
+) -> tuple[Outcome, Entry | None]:
     try:
-        return load_one(arrival, settings, time_left)
+        return _load(arrival, settings, time_left, measures_age)
     except Exception as error:
         what = {"key": arrival.key, "version": arrival.version, "reason": redacted_message(error)}
         log("load failed", level="ERROR", kind=kind_of(error), **what)
@@ -113,7 +155,7 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-def _measured(entry: Entry) -> dict[str, float]:
+def _measured(entry: Entry, measures_age: bool) -> dict[str, float]:
     modified, finished = entry.source_modified_at, entry.finished_at
     values: dict[str, float] = {
         "OrdersLoaded": entry.counts.orders_loaded,
@@ -124,7 +166,7 @@ def _measured(entry: Entry) -> dict[str, float]:
         "SourceBytes": entry.source_bytes or 0,
         "LoadSeconds": entry.seconds or 0.0,
     }
-    if modified and finished:
+    if modified and finished and measures_age:
         age = datetime.fromisoformat(finished) - datetime.fromisoformat(modified)
         values["FreshnessSeconds"] = max(0.0, age.total_seconds())
     return values

@@ -10,31 +10,34 @@ from typing import Any
 
 from chalicelib.assembly import catch_up_crawler, datasets, outbox_relay, put_partitions_right, storage
 from chalicelib.aws.functions import hand_over, lambda_client
+from chalicelib.aws.states import backfilled_prefixes, states_client
 from chalicelib.dataset import loaded_by
+from chalicelib.errors import AwsError
 from chalicelib.loading.sweep import Sweep
 from chalicelib.loading.sweep_cursor import Rules, SweepReport
 from chalicelib.settings import Settings
 from chalicelib.telemetry.logs import log, measure
 
-SWEEP, LOAD = "sweep", "load"
-"""The functions' names in app.py, with which their deployed names end."""
+SWEEP, LOAD, BACKFILL = "sweep", "load", "backfill"
+"""The functions' names in app.py, with which their deployed names end, and what the state machine's name ends with."""
 
 
 def sweep_bucket(settings: Settings, function: str, time_left: Callable[[], float]) -> dict[str, Any]:
     """Run the sweep for as long as `time_left` allows, in seconds; return what it did.
 
-    `function` is the deployed name of the function that runs this: what it finds is handed to its neighbour that loads.
+    `function` is the ARN of the function that runs this: what it finds is handed to its neighbour that loads.
     """
     began = time.monotonic()
     # First, since it is quick: what cannot be queried is missed by somebody now.
     put_partitions_right(settings, time_left)
     client = lambda_client()
-    loader = f"{function.removesuffix(SWEEP)}{LOAD}"
+    prefix = function.split(":")[-1].removesuffix(SWEEP)
     sweep = Sweep(
         storage(settings.bucket),
         rules(settings),
-        lambda event: hand_over(client, loader, event),
+        lambda event: hand_over(client, f"{prefix}{LOAD}", event),
         outbox_relay(settings),
+        backfilled(settings, function),
     )
     report = sweep.run(time_left)
     facts = asdict(report) | {"seconds": round(time.monotonic() - began, 3)}
@@ -42,6 +45,23 @@ def sweep_bucket(settings: Settings, function: str, time_left: Callable[[], floa
     _measure(report, facts["seconds"], settings)
     catch_up_crawler(settings)
     return facts
+
+
+def backfilled(settings: Settings, function: str) -> tuple[str, ...]:
+    """Return the prefixes that a backfill is at work on; none where that cannot be known.
+
+    The sweep then announces what the backfill would load as well: the ledger has it loaded once all the same.
+    """
+    match function.split(":"):
+        case ["arn", partition, "lambda", region, account, "function", name] if settings.backfill_concurrency:
+            machine = f"arn:{partition}:states:{region}:{account}:stateMachine:{name.removesuffix(SWEEP)}{BACKFILL}"
+        case _:
+            return ()
+    try:
+        return backfilled_prefixes(states_client(), machine)
+    except AwsError as error:
+        log("backfill unknown", level="WARNING", kind=error.kind, reason=str(error))
+        return ()
 
 
 def rules(settings: Settings) -> Rules:

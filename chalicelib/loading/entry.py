@@ -19,6 +19,7 @@ from chalicelib.loading.models import (
     LOADING,
     WITH_ROWS,
     Arrival,
+    ObjectSummary,
     Result,
     VersionedJson,
     is_before,
@@ -174,6 +175,13 @@ class Entry:
     def knows(self, file: str) -> bool:
         """Tell whether a file is the entry's: in a table, about to appear there, or to be removed."""
         return file in self.kept or file in self.publishing or file in self.superseded
+
+    def tells_of(self, listed: ObjectSummary) -> bool:
+        """Tell whether the newest version is the object as it is listed, without asking S3 for its version."""
+        modified = datetime.fromisoformat(self.source_modified_at) if self.source_modified_at else None
+        # Listings and objects show the time with different fractions of a second.
+        same_time = modified is not None and int(modified.timestamp()) == int(listed.modified_at.timestamp())
+        return same_time and self.etag == listed.etag
 
     def has_burned(self, file: str) -> bool:
         """Tell whether a file of this key has a name that was to be removed.

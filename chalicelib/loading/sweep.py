@@ -59,7 +59,8 @@ ever tried again. Announcements do not count: they may wait for hours in Lambda'
 class Sweep:
     """One stage's sweep. `announce` hands an event to the S3 handler and returns when it is accepted.
 
-    `relay` relays outboxes that are pending; without one, they stay so.
+    `relay` relays outboxes that are pending; without one, they stay so. What lies below the prefixes `backfilled` is
+    left to the backfills that are at work there: it is not announced.
     """
 
     def __init__(
@@ -68,11 +69,13 @@ class Sweep:
         rules: Rules,
         announce: Callable[[dict[str, Any]], None],
         relay: OutboxRelay | None = None,
+        backfilled: tuple[str, ...] = (),
     ) -> None:
         self._store = store
         self._rules = rules
         self._announce = announce
         self._relay = SweepRelay(relay, rules.grace)
+        self._backfilled = backfilled
         self._report = SweepReport()
         self._name = f"{rules.state}sweep.json"
 
@@ -142,6 +145,9 @@ class Sweep:
     # Dropped objects ----------------------------------------------------------------------------------------------
 
     def _dropped(self, cursor: SweepCursor, listed: ObjectSummary, now: datetime, is_recent: bool) -> SweepCursor:
+        if is_recent and listed.key.startswith(self._backfilled):
+            # It is the backfill's. What that leaves, however old, is looked at by the next round.
+            return replace(cursor, full=True)
         if is_recent and not listed.is_folder:
             self._report.looked += 1
             self._perhaps_waits(listed, now)
@@ -157,7 +163,7 @@ class Sweep:
             self._report.note(f"its ledger entry could not be read and was set aside: {problem}", listed.key)
             self._store.copy(name, unreadable_name(self._rules.ledger, listed.key))
             entry = None
-        if entry is not None and entry.state in FINISHED and _tells_of(entry, listed):
+        if entry is not None and entry.state in FINISHED and entry.tells_of(listed):
             return
         arrival = self._store.current(listed.key)
         if arrival is None or (entry is not None and entry.state in FINISHED and entry.version == arrival.version):
@@ -332,11 +338,3 @@ def _version(entry: Entry, version: str, bucket: str) -> Arrival:
     """Return a version of an entry's key as it was announced. Of an older one only an id names what S3 still has."""
     etag = entry.etag if version == entry.version else None
     return Arrival(bucket, entry.key, version, None if version == etag else version, etag)
-
-
-def _tells_of(entry: Entry, listed: ObjectSummary) -> bool:
-    """Tell whether an entry is about the object as it is listed, without asking S3 for its version."""
-    modified = datetime.fromisoformat(entry.source_modified_at) if entry.source_modified_at else None
-    # Listings and objects show the time with different fractions of a second.
-    same_time = modified is not None and int(modified.timestamp()) == int(listed.modified_at.timestamp())
-    return same_time and entry.etag == listed.etag

@@ -61,7 +61,7 @@ def _run(crawler: Json) -> None:
         "StartTime": began,
     }
     try:
-        crawl(crawler, _credentials(crawler["Role"]))
+        crawl(crawler, credentials_of(crawler["Role"], "AWSGlue-crawler"))
     except Exception as failure:  # whatever it is, the run has failed and the crawler is ready again
         logger.warning("Crawler %s failed: %s", crawler["Name"], failure)
         last |= {"Status": "FAILED", "ErrorMessage": str(failure)}
@@ -71,16 +71,16 @@ def _run(crawler: Json) -> None:
     crawler["State"] = "READY"
 
 
-def _credentials(role: str) -> Json:
-    """Open a session of the crawler's role, as Glue does, and return it as keyword arguments of boto3."""
+def credentials_of(role: str, session: str) -> Json:
+    """Open a session of a role, as a service that takes it does, and return it as keyword arguments of boto3."""
     name = role.rsplit("/", 1)[-1]
     access_key, secret, token = f"ASIA{secrets.token_hex(8).upper()}", secrets.token_hex(20), secrets.token_hex(32)
     account = os.environ["MINISTACK_ACCOUNT_ID"]
     sts.register_session(
         access_key,
         {
-            "Arn": f"arn:aws:sts::{account}:assumed-role/{name}/AWSGlue-crawler",
-            "UserId": f"{name}:AWSGlue-crawler",
+            "Arn": f"arn:aws:sts::{account}:assumed-role/{name}/{session}",
+            "UserId": f"{name}:{session}",
             "SecretAccessKey": secret,
             "SessionToken": token,
         },

@@ -93,6 +93,7 @@ class World:
         self.cloudwatch = self.client("cloudwatch")
         self.functions = self.client("lambda")
         self.logs = self.client("logs")
+        self.states = self.client("stepfunctions")
         self.events = self.client("events")
         self.sns = self.client("sns")
         self.ddl = AthenaDdl(self.athena, self.glue)
@@ -112,7 +113,7 @@ class World:
     def watched(self) -> tuple[Any, ...]:
         """The clients of glue_setup, whose calls are noted."""
         storage = self.s3, self.glue, self.iam, self.athena, self.sqs
-        return *storage, self.cloudwatch, self.functions, self.logs, self.events, self.sns
+        return *storage, self.cloudwatch, self.functions, self.logs, self.states, self.events, self.sns
 
     @property
     def writes(self) -> list[str]:

@@ -50,6 +50,8 @@ def test_plan_on_nothing_tells_every_resource_and_touches_nothing(stage: World) 
         "view etl_pipeline.order_lines: create",
         "view etl_pipeline.orders: create",
         *(f"log group {name}: create" for name in LOG_GROUPS),
+        "role orders-etl-test-backfill: create",
+        "state machine orders-etl-test-backfill: create",
         *(f"alarm {name}: create" for name in stage.alarms),
         "dashboard orders-etl-test: create",
         f"{len(stage.resources)} create. Nothing was touched.",
@@ -289,6 +291,12 @@ def test_destroy_keeps_the_bucket_and_every_object_in_it(stage: World) -> None:
         "alarm orders-etl-test-crawler-failing: absent",
         *(f"alarm {name}: removed" for name in reversed(stage.alarms)),
         "rule orders-etl-test-sources: absent",
+        "schedule orders-etl-test-refresh: absent",
+        "role orders-etl-test-refresh-schedule: absent",
+        "state machine orders-etl-test-refresh: absent",
+        "role orders-etl-test-refresh: absent",
+        "state machine orders-etl-test-backfill: removed",
+        "role orders-etl-test-backfill: removed",
         *(f"log group {name}: {kept}" for name in reversed(LOG_GROUPS)),
         "view etl_pipeline.orders: removed",
         "view etl_pipeline.order_lines: removed",
@@ -362,3 +370,47 @@ def test_each_functions_log_expires_also_where_lambda_made_the_log_group_first(s
     stage.destroy(delete_data=True)
     left = [group["logGroupName"] for group in stage.logs.describe_log_groups()["logGroups"]]
     assert left == [f"{LOG_GROUPS[-1]}-of-somebody-else"]
+
+
+def test_a_stage_that_wants_a_refresh_gets_it_and_one_that_wants_no_backfill_has_none(stage: World) -> None:
+    stage.set(refresh_minutes=30, backfill_concurrency=0)
+    assert not [line for line in stage.apply() if "backfill" in line]
+    rule = stage.events.describe_rule(Name="orders-etl-test-refresh")
+    assert rule["ScheduleExpression"] == "rate(30 minutes)"
+    assert stage.apply()[-1] == "Everything was in place: unchanged."
+    stage.set(refresh_minutes=45)
+    assert "schedule orders-etl-test-refresh: changed (every)" in stage.apply()
+    lines = stage.destroy()
+    for name in ("schedule", "state machine", "role"):
+        assert f"{name} orders-etl-test-refresh: removed" in lines
+    assert "role orders-etl-test-refresh-schedule: removed" in lines
+
+
+def test_a_state_machine_that_somebody_changed_is_set_back_and_its_limits_follow_the_settings(stage: World) -> None:
+    stage.apply()
+    machine = stage.target.machine("backfill")
+    stage.states.update_state_machine(stateMachineArn=machine, definition='{"StartAt": "A", "States": {}}')
+    assert "state machine orders-etl-test-backfill: change" in stage.plan()
+    stage.apply()
+    stage.set(backfill_concurrency=40)
+    assert "state machine orders-etl-test-backfill: changed (definition)" in stage.apply()
+    definition = json.loads(stage.states.describe_state_machine(stateMachineArn=machine)["definition"])
+    assert definition["States"]["Load"]["MaxConcurrency"] == 40
+
+
+@pytest.mark.parametrize("kind", ["state machine", "schedule", "role"])
+def test_what_is_another_stages_is_neither_changed_nor_removed(stage: World, kind: str) -> None:
+    stage.set(refresh_minutes=30)
+    stage.apply()
+    other = {"Key": TAG, "Value": "orders-etl/other/bucket"}
+    name = "orders-etl-test-refresh"
+    if kind == "state machine":
+        tags = [{"key": other["Key"], "value": other["Value"]}]
+        stage.states.tag_resource(resourceArn=stage.target.machine("refresh"), tags=tags)
+    elif kind == "schedule":
+        stage.events.tag_resource(ResourceARN=stage.target.rule("refresh"), Tags=[other])
+    else:
+        stage.iam.tag_role(RoleName=name, Tags=[other])
+    with pytest.raises(SetupError, match="it belongs to stage orders-etl/other/bucket"):
+        stage.apply()
+    assert any(line.startswith(f"{kind} {name}: kept: it belongs to stage") for line in stage.destroy())

@@ -49,7 +49,10 @@ class Embedded:
 
     def __init__(self, aws: Emulator) -> None:
         self.aws = aws
-        services = ("s3", "glue", "iam", "athena", "sqs", "cloudwatch", "lambda", "logs", "events", "sns")
+        services = (
+            *("s3", "glue", "iam", "athena", "sqs", "cloudwatch", "lambda", "logs"),
+            *("stepfunctions", "events", "sns"),
+        )
         self.clients = replace(Clients(*map(aws.client, services)), tls=False)
         self.account = aws.client("sts").get_caller_identity()["Account"]
 

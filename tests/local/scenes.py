@@ -233,12 +233,31 @@ class Sweeping(Scene):
         self.holds(not self.there(self.orphan), "it removes what is nobody's")
         self.holds(self.there(progress), "it remembers where it was")
         self.holds(self.product.finished(key).state == "loaded", "what it announces is loaded")
+        self._leave_to_a_backfill()
         # In a run of its own: what is loaded starts the crawler too.
         last = self.crawler_is_ready()
         state = json.dumps({"started_at": LONG_AGO, "wanted": True}).encode()
         self.s3.put_object(Bucket=self.bucket, Key=f"{self.settings.state_prefix}crawler.json", Body=state)
         self.invoke(self.function, {})
         self.holds(self.crawler_has_started_since(last), "it starts a crawler that is wanted")
+
+    def _leave_to_a_backfill(self) -> None:
+        """See that it leaves alone what a backfill is at, which waits for a free place all the while."""
+        aws, loader = self.product.aws, self.product.deployment.functions["load"]
+        states, functions = aws.client("stepfunctions"), aws.client("lambda")
+        key = f"{self.product.orders.incoming}backfill/{uuid.uuid4().hex}.json"
+        self.put(key, {"order_id": "1", **GOOD})
+        functions.put_function_concurrency(FunctionName=loader, ReservedConcurrentExecutions=0)
+        (machine,) = states.list_state_machines()["stateMachines"]
+        given = json.dumps({"prefix": key, "contract": ""})
+        run = states.start_execution(stateMachineArn=machine["stateMachineArn"], input=given)["executionArn"]
+        try:
+            result = self.invoke(self.function, {})
+        finally:
+            states.stop_execution(executionArn=run)
+            self.s3.delete_object(Bucket=self.bucket, Key=key)
+            functions.delete_function_concurrency(FunctionName=loader)
+        self.holds(result["announced"] == 0, f"it leaves to a backfill what that is at: {result}")
 
     def _name_of_ours(self) -> str:
         """Return the name of a file that is nobody's: of a real load's object, in a version that never was."""

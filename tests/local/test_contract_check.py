@@ -41,7 +41,7 @@ def change(file: Path, old: str, new: str) -> None:
 def test_a_contract_fits_its_sample_and_its_queries(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check-contracts", str(FOLDER / "orders"), str(FOLDER / "mongodb_relaxed" / "contract.toml")]) == 0
     assert capsys.readouterr().out == (
-        "orders: 3 documents, 1 table, 2 views, 9 saved queries: all fit\n"
+        "orders: 3 documents, 1 table, 2 views, 9 saved queries, 2 checks: all fit\n"
         "mongodb_relaxed: 1 document, 2 tables, 2 views, 0 saved queries: all fit\n"
     )
 

@@ -50,7 +50,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = json.loads(configured(path.read_text("utf-8"), "prod", "orders-etl-test", ARN))
     variables = config["stages"]["prod"]["environment_variables"]
     variables |= {"GLUE_CRAWLER": "orders-crawler", "ALARM_TOPIC_ARN": f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms"}
-    variables |= {"ETL_EVENTS_TOPIC": "orders-told"}
+    variables |= {"ETL_EVENTS_TOPIC": "orders-told", "ETL_REFRESH_MINUTES": "60"}
     path.write_text(json.dumps(config), "utf-8")
     return folder
 
@@ -119,7 +119,7 @@ def test_any_terraform_of_today_takes_it_and_no_provider_is_asked_for_in_vain(ou
 
 def test_a_schedule_is_named_by_app_and_stage(resources: dict[str, dict[str, Any]]) -> None:
     rules = {rule["name"] for rule in resources["aws_cloudwatch_event_rule"].values() if "schedule_expression" in rule}
-    assert rules == {"orders-etl-prod-sweep-event"}
+    assert rules == {"orders-etl-prod-sweep-event", "orders-etl-prod-refresh"}
 
 
 def test_events_are_passed_on_to_the_topic_by_a_rule_that_alone_may_publish_there(
@@ -173,9 +173,8 @@ def test_the_alarm_that_rings_without_data_waits_for_the_schedule(resources: dic
         if alarm["treat_missing_data"] == "breaching"
     }
     assert set(breaching) == {"sweep-silent"}
-    targets = resources["aws_cloudwatch_event_target"]
-    (target,) = (f"aws_cloudwatch_event_target.{name}" for name in targets if name != "sources")
-    assert breaching["sweep-silent"] == [target]
+    assert set(resources["aws_cloudwatch_event_target"]) == {"sweep-event", "refresh", "sources"}
+    assert breaching["sweep-silent"] == ["aws_cloudwatch_event_target.sweep-event"]
 
 
 def test_the_rest_api_is_regional(resources: dict[str, dict[str, Any]]) -> None:
@@ -190,9 +189,9 @@ def test_what_a_stage_has_carries_its_name(resources: dict[str, dict[str, Any]],
         for each in made.values()
         if TAG in each.get("tags", {})
     }
-    kinds = ("aws_s3_bucket", "aws_sqs_queue", "aws_athena_workgroup", "aws_glue_crawler", "aws_iam_role")
-    of_events = ("aws_sns_topic", "aws_cloudwatch_event_rule")
-    assert tagged == dict.fromkeys((*kinds, *of_events), target.owner)
+    kinds = {"aws_s3_bucket", "aws_sqs_queue", "aws_athena_workgroup", "aws_glue_crawler", "aws_iam_role"}
+    kinds |= {"aws_sfn_state_machine", "aws_sns_topic", "aws_cloudwatch_event_rule"}
+    assert tagged == dict.fromkeys(kinds, target.owner)
     (database,) = resources["aws_glue_catalog_database"].values()
     assert database["parameters"] == {PARAMETER: target.owner}
 

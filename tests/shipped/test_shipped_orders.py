@@ -63,7 +63,7 @@ def test_it_has_no_faults_and_fits_its_sample_and_queries(tmp_path: Path) -> Non
     checked = run(tmp_path, "-m", "chalicelib.contracts", "check", "orders")
     assert checked == "orders: 1 table, 20 columns, no faults\n"
     fitting = run(tmp_path, "-m", "local", "check-contracts")
-    assert fitting == "orders: 3 documents, 1 table, 2 views, 9 saved queries: all fit\n"
+    assert fitting == "orders: 3 documents, 1 table, 2 views, 9 saved queries, 2 checks: all fit\n"
 
 
 @pytest.mark.parametrize("page", ["contract-orders.md", "queries.md"])

@@ -7,7 +7,7 @@ import pytest
 from chalicelib.contracts.contract import Contract
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage
-from glue_setup import crawler, policies
+from glue_setup import backfill, crawler, machines, policies, refresh
 from glue_setup.bucket import bucket_statement, lifecycle_rules
 from glue_setup.target import Target
 from glue_setup.workgroup import configuration
@@ -34,6 +34,37 @@ def test_the_policy_of_each_function_is_the_golden_one(name: str) -> None:
 def test_what_the_crawler_may_do_is_the_golden_one() -> None:
     role = {"trust": crawler.TRUST, "policy": policies.crawler(target())}
     assert_golden("crawler_role", role)
+
+
+def test_the_state_machine_of_a_backfill_and_what_its_role_may_do_are_the_golden_ones() -> None:
+    role = {"trust": machines.trust(target(), "states"), "policy": policies.backfill(target())}
+    assert_golden("backfill", {"definition": backfill.definition(target()), "role": role})
+
+
+def test_the_state_machine_of_a_refresh_and_what_its_roles_may_do_are_the_golden_ones() -> None:
+    told = replace(SETTINGS, alarm_topic="arn:aws:sns:eu-west-1:123456789012:alarms", refresh_minutes=60)
+    made_for = target(told)
+    roles = {"machine": policies.refresh(made_for, "orders-crawler"), "schedule": policies.refresh_schedule(made_for)}
+    assert_golden("refresh", {"definition": refresh.definition(made_for), "roles": roles})
+
+
+def test_a_refresh_without_a_crawler_and_a_topic_may_use_neither() -> None:
+    bare = target(replace(SETTINGS, crawler="", refresh_minutes=60))
+    assert "glue:StartCrawler" not in str(policies.refresh(bare, ""))
+    assert "sns" not in str([policies.refresh(bare, ""), refresh.definition(bare)])
+    assert refresh.definition(bare)["StartAt"] == "RunChecks"
+
+
+def test_the_role_of_a_state_machine_reaches_its_own_executions_and_one_function_alone() -> None:
+    for statement in policies.backfill(target())["Statement"]:
+        assert not [action for action in statement["Action"] if "*" in action]
+        for resource in statement["Resource"]:
+            assert resource.split(":")[2] in ("s3", "states", "lambda")
+            assert "orders-etl-test" in resource
+
+
+def test_the_sweep_asks_for_backfills_only_where_there_are_any() -> None:
+    assert "states" not in str(made("sweep", replace(SETTINGS, backfill_concurrency=0)))
 
 
 def test_what_the_bucket_keeps_and_rejects_is_the_golden_one() -> None:

@@ -262,3 +262,22 @@ def test_how_long_the_oldest_object_waits_is_told_by_contract() -> None:
     store.pass_time(minutes=10)
     report, _ = sweep(store, rules)
     assert {name: seconds // 3600 for name, seconds in report.oldest_waiting.items()} == {"shop": 2, "orders": 1}
+
+
+def test_what_a_backfill_is_at_is_left_alone_and_looked_at_in_the_round_after_however_old() -> None:
+    store = MemoryStore()
+    store.drop(f"{PREFIX}history/1.json", body(order(1)))
+    store.drop(f"{PREFIX}other.json", body(order(2)))
+    events: list[dict[str, Any]] = []
+
+    def run(*backfilled: str) -> Any:
+        events.clear()
+        report = Sweep(store, RULES, events.append, backfilled=backfilled).run(lambda: 1000.0)
+        return [each.key for event in events for each in arrivals(event, RULES.incoming)], report
+
+    announced, report = run(f"{PREFIX}history/")
+    assert announced == [f"{PREFIX}other.json"]
+    assert list(report.oldest_waiting.values()) == [pytest.approx(1, abs=2)]
+    store.pass_time(hours=1000)
+    assert f"{PREFIX}history/1.json" not in run(f"{PREFIX}history/")[0]
+    assert f"{PREFIX}history/1.json" in run()[0]
