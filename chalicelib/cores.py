@@ -1,4 +1,4 @@
-"""How many cores this process may use."""
+"""How many cores and how much memory Lambda gives this process."""
 
 from __future__ import annotations
 
@@ -12,8 +12,13 @@ https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 """
 
 
+def memory_mb(environment: Mapping[str, str]) -> int:
+    """Return the memory of the Lambda that this process is, in MB as it is billed; 0 outside of Lambda."""
+    return int(environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") or 0)
+
+
 def cores(environment: Mapping[str, str]) -> float:
     """Return how many cores there are, a part of one included: Lambda shows two to all, and gives by memory."""
-    if memory := environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"):
-        return int(memory) / MB_A_CORE
+    if memory := memory_mb(environment):
+        return memory / MB_A_CORE
     return float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)

@@ -8,6 +8,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, TypeVar
 
 from chalicelib.errors import SettingError, SettingFault
+from chalicelib.prices import US_EAST_1, Prices
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
@@ -208,6 +209,13 @@ class Settings:
         "The share of the table's files, or of ledger entries that are gone, beyond which the sweep removes none.",
         "percent",
         default=10,
+    )
+    prices: Prices = _setting(  # noqa: RUF009 - it never changes
+        "ETL_PRICES",
+        Prices.parse,
+        "What AWS asks, for the dollars of each load: those of us-east-1 unless given here, as in `put=0.0000054`.",
+        "dollars",
+        default=US_EAST_1,
     )
     backfill_concurrency: int = _setting(
         "ETL_BACKFILL_CONCURRENCY",

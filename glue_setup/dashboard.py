@@ -14,7 +14,7 @@ Widget = dict[str, Any]
 Line = list[Any]
 
 COLUMNS, WIDTH, HEIGHT = 24, 8, 6
-FIVE_MINUTES = 300
+FIVE_MINUTES, DAY = 300, 86_400
 
 
 def dashboard(target: Target, alarm_names: list[str]) -> dict[str, Any]:
@@ -45,6 +45,7 @@ def _of_the_data(stage: Stage, datasets: tuple[Dataset, ...]) -> list[Widget]:
         _graph("Source objects", *lines(("ObjectsLoaded", "Sum"), ("ObjectsQuarantined", "Sum"))),
         _graph("Freshness, seconds", *freshness) | {"annotations": {"horizontal": [late]}},
         _graph("Bytes and rows", *lines(("SourceBytes", "Sum")), *lines(("RowsLoaded", "Sum"), right=True)),
+        _graph("Dollars of loads, a day", *lines(("LoadDollars", "Sum"))) | {"period": DAY},
     ]
 
 

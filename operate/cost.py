@@ -13,18 +13,19 @@ from dataclasses import dataclass
 
 from chalicelib.loading.ingest import SMALL_BYTES
 from chalicelib.loading.side_by_side import AT_ONCE
+from chalicelib.prices import AS_OF, US_EAST_1
 from glue_setup.backfill import MOST_OBJECTS
 
-PRICES_OF = "2026-11-24"
+PRICES_OF = AS_OF
 SOURCES = (
     "https://aws.amazon.com/lambda/pricing/",
     "https://aws.amazon.com/s3/pricing/",
     "https://aws.amazon.com/step-functions/pricing/",
     "https://aws.amazon.com/eventbridge/pricing/",
 )
-GB_SECOND, INVOCATION = 0.0000166667, 0.0000002
-PUT, GET, LIST = 0.000005, 0.0000004, 0.000005
-EVENT = 0.000001
+GB_SECOND, INVOCATION = US_EAST_1.gb_second, US_EAST_1.invocation
+PUT, GET, LIST = US_EAST_1.put, US_EAST_1.get, US_EAST_1.put
+EVENT = US_EAST_1.event
 TRANSITION = 0.000025
 """Of a STANDARD state machine; a retry counts as one."""
 

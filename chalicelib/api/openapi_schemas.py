@@ -118,6 +118,7 @@ ENDING: Json = {
     "source_bytes": {**_or_null(COUNT), "description": "Size of the file, as it was stored."},
     "finished_at": {**_or_null(MOMENT), "description": "When it was loaded, or quarantined."},
     "seconds": {"type": ["number", "null"], "minimum": 0, "description": "How long the load took."},
+    "dollars": {"type": ["number", "null"], "minimum": 0, "description": "What the load cost, by list price."},
     "reason": {**_or_null(TEXT), "description": "Why the file as a whole was not loaded."},
     "received_at": _or_null(MOMENT),
 }

@@ -32,6 +32,7 @@ NOTHING_YET: dict[str, Any] = {
     "source_bytes": None,
     "finished_at": None,
     "seconds": None,
+    "dollars": None,
 }
 """What `ending` tells, of an object whose load has not ended."""
 
@@ -67,6 +68,7 @@ def ending(entry: Entry) -> dict[str, Any]:
         "source_bytes": entry.source_bytes,
         "finished_at": entry.finished_at,
         "seconds": entry.seconds,
+        "dollars": entry.dollars,
     }
 
 

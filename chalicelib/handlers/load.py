@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from chalicelib.assembly import datasets, outbox_relay, partitions, request_crawl, storage
-from chalicelib.cores import cores
+from chalicelib.cores import cores, memory_mb
 from chalicelib.dataset import Dataset, loaded_by
 from chalicelib.errors import ObjectsDelayed, ObjectsFailed, kind_of, redacted_message
 from chalicelib.loading.backfill import Batch, BatchLoad, is_batch
@@ -19,6 +20,7 @@ from chalicelib.loading.ingest import Clock, Ingest
 from chalicelib.loading.models import DELETED, FINISHED, QUARANTINED, WITH_ROWS, Arrival, Outcome
 from chalicelib.loading.notifications import arrivals, other_shapes
 from chalicelib.loading.side_by_side import AT_ONCE, load_all
+from chalicelib.prices import load_dollars
 from chalicelib.settings import Settings
 from chalicelib.telemetry.logs import log, measure, memory_peak_megabytes
 from chalicelib.writing.convert import Limits
@@ -129,6 +131,7 @@ def ingest(settings: Settings, dataset: Dataset, limits: Limits | None = None) -
         on_hints=log_hints,
         set_aside=lambda key, reason: _set_aside(key, reason, settings),
         relay=outbox_relay(settings),
+        dollars_of=partial(load_dollars, settings.prices, memory_mb=memory_mb(os.environ), sends_event=settings.events),
     )
 
 
@@ -165,6 +168,7 @@ def _measured(entry: Entry, measures_age: bool) -> dict[str, float]:
         "ObjectsQuarantined": entry.state == QUARANTINED,
         "SourceBytes": entry.source_bytes or 0,
         "LoadSeconds": entry.seconds or 0.0,
+        "LoadDollars": entry.dollars or 0.0,
     }
     if modified and finished and measures_age:
         age = datetime.fromisoformat(finished) - datetime.fromisoformat(modified)
@@ -179,6 +183,7 @@ def _facts(entry: Entry | None) -> dict[str, Any]:
         "files": len(entry.files),
         "bytes": entry.source_bytes,
         "seconds": entry.seconds,
+        "dollars": entry.dollars,
         "attempts": entry.attempts,
         "quarantine": entry.quarantine,
     }

@@ -74,6 +74,7 @@ class Entry:
     source_modified_at: str | None = None
     finished_at: str | None = None
     seconds: float | None = None
+    dollars: float | None = None
     attempts: int = 1
     announced: int = 0
     renewals: int = 0

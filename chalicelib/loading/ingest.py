@@ -16,6 +16,7 @@ from chalicelib.loading.load import Load, names_of
 from chalicelib.loading.models import FINISHED, GONE, Arrival, Outcome, Result
 from chalicelib.loading.outbox_relay import OutboxRelay, acknowledged_ids
 from chalicelib.loading.store import ObjectStore, Opened
+from chalicelib.prices import Usage
 from chalicelib.settings import MIB
 from chalicelib.writing.convert import Limits
 from chalicelib.writing.sink import Sink
@@ -39,7 +40,8 @@ class Ingest:
     at work, so that the sweep leaves it alone. `on_hints` is called with what of an arrival may be a fault in the
     contract, if anything (see flatten.observations). `set_aside` is called with the source key and the reason where its
     ledger entry cannot be read: a copy of the entry is kept, and the object is loaded as if it were new. `relay` sends
-    how each version ended to who is to know; without one, nobody hears of it.
+    how each version ended to who is to know; without one, nobody hears of it. `dollars_of` tells what a load cost by
+    what it took.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Ingest:
         on_hints: Callable[[Arrival, Sequence[str]], None] = lambda arrival, hints: None,
         set_aside: Callable[[str, str], None] = lambda key, reason: None,
         relay: OutboxRelay | None = None,
+        dollars_of: Callable[[Usage], float | None] = lambda usage: None,
     ) -> None:
         self._store = store
         self._dataset = dataset
@@ -64,6 +67,7 @@ class Ingest:
         self._on_hints = on_hints
         self._set_aside = set_aside
         self._relay = relay
+        self._dollars_of = dollars_of
 
     def load(
         self, arrival: Arrival, *, time_left: Callable[[], float] | None = None, reload: bool = False
@@ -93,9 +97,21 @@ class Ingest:
         if result is None:
             return self._end(session)
         seconds = round(self._clock.elapsed() - began, 3)
+        dollars = self._dollars_of(self._usage(session, result, seconds))
+        finished_at = self._clock.now().isoformat()
         return self._conclude(
-            session, replace(result, finished_at=self._clock.now().isoformat(), seconds=seconds), arrival.key
+            session, replace(result, finished_at=finished_at, seconds=seconds, dollars=dollars), arrival.key
         )
+
+    def _usage(self, session: LedgerSession, result: Result, seconds: float) -> Usage:
+        """Return what a load took: it has read and published, and the ledger and the receipt are yet to be written."""
+        receipts = int(self._relay is not None)
+        # What is replaced is removed once the ledger says so, and taken out of it after that.
+        last_words = 2 if session.entry is not None and session.entry.kept else 1
+        files = len(result.files) + len(result.quarantine_files)
+        puts = files + session.writes + last_words + receipts
+        gets = session.reads + 1 + (0 if session.is_new else receipts)
+        return Usage(seconds, puts, gets)
 
     def _conclude(self, session: LedgerSession, result: Result, key: str) -> tuple[Outcome, Entry | None]:
         """Say in the ledger how it ended, then relay that."""

@@ -24,7 +24,7 @@ class LedgerSession:
     from the table, `set_aside` is called with the source key and the reason where its entry cannot be read.
     `generation` is that of the file names that the load writes. `has_begun` says that the ledger tells of the load: it
     does so from `begin` on, or after `assume_new` from the first thing that is written. `is_new` says that the ledger
-    has had no entry of the key, or none that was found yet.
+    has had no entry of the key, or none that was found yet. `reads` and `writes` count requests for the entry.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class LedgerSession:
         self.generation = 0
         self.has_begun = False
         self.is_new = True
+        self.reads = self.writes = 0
         self._now = now
         self._store = store
         self._ledger = ledger
@@ -174,6 +175,7 @@ class LedgerSession:
         return self.entry or entry
 
     def _read(self) -> None:
+        self.reads += 1
         stored = self._store.read_json(self._name)
         self.entry, self._etag = None, stored.etag if stored else None
         if stored is None:
@@ -186,6 +188,7 @@ class LedgerSession:
             self._set_aside(self.arrival.key, str(error))
 
     def _write(self, entry: Entry) -> bool:
+        self.writes += 1
         etag = self._store.write_json(self._name, entry.as_json(), self._etag)
         if etag is None:
             return False

@@ -123,6 +123,7 @@ class Result:
 
     `files` are keys of the tables' files, `quarantine_files` of those that hold what was rejected: `quarantine` is the
     one that the table of rejected records reads. `first_rejected` has number, path and reason of the first of them.
+    `dollars` is what the load cost, as an estimate (see prices).
     """
 
     state: str
@@ -137,6 +138,7 @@ class Result:
     source_modified_at: str | None = None
     finished_at: str | None = None
     seconds: float | None = None
+    dollars: float | None = None
 
 
 @dataclass(frozen=True)

@@ -197,6 +197,7 @@ class OutboxRelay:
             else None,
             "rejected": shown,
             "rejected_more": message.orders_rejected - len(shown),
+            "dollars": entry.dollars if is_newest else None,
             "what_to_do": WHAT_TO_DO[message.status],
         }
 

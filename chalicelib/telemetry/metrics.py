@@ -39,6 +39,9 @@ METRICS: dict[str, Metric] = {
     "ObjectsQuarantined": Metric("Count", "Source objects that were quarantined whole.", CONTRACT),
     "SourceBytes": Metric("Bytes", "Bytes of source objects, as stored.", CONTRACT),
     "LoadSeconds": Metric("Seconds", "How long the load of one source object took.", CONTRACT),
+    "LoadDollars": Metric(
+        "None", "What loads cost, in dollars by the prices of ETL_PRICES; its daily sum is on the dashboard.", CONTRACT
+    ),
     "MemoryPeakMegabytes": Metric(
         "Megabytes", "The most memory that the function's process has had, in 2^20 bytes as Lambda counts them."
     ),

@@ -68,6 +68,7 @@ def test_the_receipt_says_in_the_senders_words_what_became_of_the_file() -> None
         "files": 1,
         "reason": None,
         "rejected_more": 21,
+        "dollars": None,
     }
 
 
