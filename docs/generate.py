@@ -19,6 +19,7 @@ from chalicelib.help_text import examples
 from chalicelib.queries import saved
 from chalicelib.settings import Settings
 from docs.contract_pages import contract_page, queries_page, table
+from docs.limits_pages import limits_document
 from docs.scale_pages import scale_document
 
 DOCS = Path(__file__).parent
@@ -83,6 +84,7 @@ def documents(settings: Settings = SETTINGS) -> dict[str, str]:
     return {
         "contract.md": contract_document(each.name for each in datasets),
         "settings.md": settings_document(),
+        "limits.md": limits_document(part("limits.md")),
         "scale.md": scale_document(part("scale.md")),
         **pages_of(datasets),
         "openapi.json": openapi_document(),
