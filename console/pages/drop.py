@@ -52,11 +52,11 @@ def drop_page(console: Console) -> None:
 
 def _takes_files(zone: ui.element, take: Callable[[UploadEventArguments], Awaitable[None]]) -> None:
     """Have `take` called with each file that is dropped onto a zone or chosen by its button."""
-    # It receives files. Its looks are not used, nor its queue, which takes no file twice and none while it sends.
-    receiver = ui.upload(on_upload=take).style("display: none")
     chooser = (
         ui.element("input").props('type=file multiple aria-label="Files to drop" tabindex=-1').style("display: none")
     )
+    # It receives files. Its looks are not used, nor its queue, which takes no file twice and none while it sends.
+    receiver = ui.upload(on_upload=take, auto_upload=True).style("display: none")
     send = SEND.replace("ADDRESS", str(receiver.props["url"]))
     button("Choose files", "folder_open", primary=True).props("id=choose").on(
         "click", js_handler=f"() => getHtmlElement({chooser.id}).click()"
