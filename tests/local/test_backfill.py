@@ -151,6 +151,7 @@ def denied(product: Product, key: str) -> Iterator[None]:
         iam.delete_role_policy(RoleName=role, PolicyName="denied")
 
 
+@pytest.mark.slow
 def test_what_fails_to_the_end_is_named_and_a_redrive_goes_on_with_it_alone(quiet: Product) -> None:
     keys = drop(quiet, "denied/", 110)
     with denied(quiet, keys[105]), pytest.raises(LocalError) as ended:
