@@ -104,6 +104,7 @@ def test_a_run_loads_what_lies_below_a_prefix_and_a_second_one_skips_all_and_say
     assert "0 of 0 bytes not loaded" in quiet.command("operate", "backfill", "--dry-run", "--prefix", prefix)[0]
 
 
+@pytest.mark.slow
 def test_what_is_killed_and_throttled_is_tried_again_and_no_row_is_there_twice(quiet: Product) -> None:
     check_faults(quiet, "faults/", 240, kills=3)
 

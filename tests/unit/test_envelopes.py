@@ -146,7 +146,7 @@ def test_what_follows_the_array_is_checked_to_the_objects_end(tail: bytes, reaso
     assert reason in str(refusal.value)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", [b"1 ", A + b" ", b'""'])
 def test_a_line_of_many_values_is_not_kept_value_by_value(piece: bytes) -> None:
     """A tuple for each, or all of them decoded at once, took some hundred times the line's bytes."""
