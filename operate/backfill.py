@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +28,7 @@ from glue_setup.errors import SetupError
 from glue_setup.target import target_of
 from operate.backfills import READERS, SUCCEEDED, Backfills, explained_keys
 from operate.cost import Work, dollars, hours
+from operate.selection import listing
 from operate.unloaded import without_entry
 
 READ_EACH = 20_000
@@ -115,18 +116,6 @@ def planned(store: ObjectStore, objects: Iterable[ObjectSummary], ledger: str) -
     else:
         unloaded = without_entry(listed, listing(store, ledger))
     return Plan(len(listed), sum(map(_expanded, listed)), len(unloaded), sum(map(_expanded, unloaded)))
-
-
-def listing(store: ObjectStore, prefix: str) -> Iterator[ObjectSummary]:
-    """Yield what lies below a prefix, but for folders."""
-    after, more = "", True
-    while more:
-        page = store.list(prefix, after)
-        for each in page.objects:
-            after = each.key
-            if not each.is_folder:
-                yield each
-        more = page.more
 
 
 def _dry_run(settings: Settings, prefix: str, contract: str | None) -> int:

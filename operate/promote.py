@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pyarrow.parquet as pq
@@ -21,6 +21,7 @@ from chalicelib.settings import MIB, Settings
 from chalicelib.stage import read_stage
 from glue_setup import command_line
 from glue_setup.command_line import say
+from operate.selection import listing
 from operate.unnamed import UnnamedField, UnnamedFields
 
 MIB_TO_READ = 64
@@ -51,7 +52,7 @@ def promote(store: ObjectStore, dataset: Dataset, max_bytes: int, stage: str, sa
     for table in dataset.tables:
         _promote(store, table, dataset.folders[table], max_bytes, say)
     count, size = 0, 0
-    for each in _listed(store, dataset.incoming):
+    for each in listing(store, dataset.incoming):
         count, size = count + 1, size + each.size
     say("")
     say("A line that is put into contract.toml and deployed fills its column from then on. For what is loaded already:")
@@ -63,7 +64,7 @@ def promote(store: ObjectStore, dataset: Dataset, max_bytes: int, stage: str, sa
 
 
 def _promote(store: ObjectStore, table: Table, folder: str, max_bytes: int, say: Say) -> None:
-    files = [each for each in _listed(store, folder) if each.key.endswith(".parquet")]
+    files = [each for each in listing(store, folder) if each.key.endswith(".parquet")]
     files.sort(key=lambda each: each.modified_at, reverse=True)
     unnamed, read = _unnamed(store, table, files, max_bytes)
     say(
@@ -124,17 +125,6 @@ def _unnamed(
                 for document, fields in zip(zip(*lineage, strict=True), extra_fields, strict=True):
                     unnamed.add(document, fields)
     return unnamed, read
-
-
-def _listed(store: ObjectStore, prefix: str) -> Iterator[ObjectSummary]:
-    after, more = "", True
-    while more:
-        page = store.list(prefix, after)
-        for each in page.objects:
-            after = each.key
-            if not each.is_folder:
-                yield each
-        more = page.more
 
 
 def _dataset(settings: Settings, name: str) -> Dataset:

@@ -59,13 +59,18 @@ def _listed(store: ObjectStore, selection: Selection, incoming: str) -> Iterator
             first = store.list(key, limit=1).objects
             yield from (listed for listed in first if listed.key == key and key.startswith(start))
         return
+    yield from listing(store, start)
+
+
+def listing(store: ObjectStore, prefix: str) -> Iterator[ObjectSummary]:
+    """Yield what lies below a prefix, but for folders."""
     after, more = "", True
     while more:
-        page = store.list(start, after)
-        for listed in page.objects:
-            after = listed.key
-            if not listed.is_folder:
-                yield listed
+        page = store.list(prefix, after)
+        for each in page.objects:
+            after = each.key
+            if not each.is_folder:
+                yield each
         more = page.more
 
 
