@@ -254,7 +254,7 @@ def test_an_unusual_name_is_read_and_said(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is full")
 def test_a_summary_that_cannot_be_written_is_told_and_the_files_are_there(tmp_path: Path) -> None:
     (tmp_path / "in.ndjson").write_text(json.dumps(ORDER))
-    with open("/dev/full", "wb") as full:
+    with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [sys.executable, "-m", "chalicelib.flatten", tmp_path / "in.ndjson", "-o", tmp_path / "out", *OF_ORDERS],
             cwd=PROJECT,
