@@ -18,6 +18,9 @@ RETIRED = dict.fromkeys(
 )
 """Settings that there are no more, and what to do instead."""
 
+MOST_EMAILS = 10
+"""AWS Budgets tells no more addresses of one threshold."""
+
 LOCAL_STAGE = "local"
 """The stage that lives in the embedded AWS on a laptop."""
 
@@ -59,6 +62,7 @@ _topic = _text(
     r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}",
     "give the ARN of an SNS topic, or nothing for none",
 )
+_email = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,.]+")
 _origin = re.compile(r"https://[a-z0-9.-]+(:\d{1,5})?|http://(localhost|127\.0\.0\.1)(:\d{1,5})?")
 
 
@@ -67,6 +71,16 @@ def _origins(raw: str) -> tuple[str, ...]:
     if not all(_origin.fullmatch(each) for each in origins):
         raise ValueError("give origins such as https://shop.example, with commas between; * is not taken")
     return origins
+
+
+def _emails(raw: str) -> tuple[str, ...]:
+    addresses = tuple(each.strip() for each in raw.split(","))
+    if (
+        not all(re.fullmatch(r"[^@\s,]+@[^@\s,]+\.[^@\s,.]+", each) for each in addresses)
+        or len(addresses) > MOST_EMAILS
+    ):
+        raise ValueError(f"give up to {MOST_EMAILS} e-mail addresses such as data@shop.example, with commas between")
+    return addresses
 
 
 def _switch(raw: str) -> bool:
@@ -259,6 +273,20 @@ class Settings:
         "The SNS topic that alarms, and a refresh that fails, are sent to; empty for none.",
         default="",
     )
+    budget_dollars: int = _setting(
+        "ETL_BUDGET_DOLLARS",
+        _number(0, 10**9),
+        "What the stage may cost: an AWS Budget tells when 80 % of it are spent, when all of it will be and when all "
+        "of it is. 0: there is none.",
+        "dollars a month",
+        default=0,
+    )
+    budget_emails: tuple[str, ...] = _setting(
+        "ETL_BUDGET_EMAILS",
+        _emails,
+        "Whom the budget tells: e-mail addresses, with commas between. Without one it tells ALARM_TOPIC_ARN.",
+        default=(),
+    )
 
     stage: str = _setting("ETL_STAGE", _stage, "The stage's name.", default="")
     api_auth: str = _setting(
@@ -333,6 +361,10 @@ class Settings:
         if self.events_topic and not self.events:
             remedy = "leave it out, or set ETL_EVENTS=true: there are no events to pass on"
             yield {"events", "events_topic"}, SettingFault("ETL_EVENTS_TOPIC", self.events_topic, remedy)
+        if self.budget_dollars and not self.budget_emails and not self.alarm_topic:
+            remedy = "give ETL_BUDGET_EMAILS or ALARM_TOPIC_ARN too, or leave it out: it would tell nobody"
+            names = {"budget_dollars", "budget_emails", "alarm_topic"}
+            yield names, SettingFault("ETL_BUDGET_DOLLARS", str(self.budget_dollars), remedy)
         # The sweep looks at what was written since its last whole round, and the lookback before. A load that was too
         # young to be dead in that round was written at most the grace time before it.
         lookback = self.sweep_lookback_hours * 3600

@@ -290,6 +290,7 @@ def test_destroy_keeps_the_bucket_and_every_object_in_it(stage: World) -> None:
         "dashboard orders-etl-test: removed",
         "alarm orders-etl-test-crawler-failing: absent",
         *(f"alarm {name}: removed" for name in reversed(stage.alarms)),
+        "budget orders-etl-test: absent",
         "rule orders-etl-test-sources: absent",
         "schedule orders-etl-test-refresh: absent",
         "role orders-etl-test-refresh-schedule: absent",
@@ -384,6 +385,34 @@ def test_a_stage_that_wants_a_refresh_gets_it_and_one_that_wants_no_backfill_has
     for name in ("schedule", "state machine", "role"):
         assert f"{name} orders-etl-test-refresh: removed" in lines
     assert "role orders-etl-test-refresh-schedule: removed" in lines
+
+
+def test_what_a_setting_made_is_removed_once_that_is_off_again_and_nothing_of_others_is(stage: World) -> None:
+    stage.set(refresh_minutes=30, events_topic="told")
+    stage.apply()
+    theirs = {"Name": "orders-etl-test-refresh-of-others", "ScheduleExpression": "rate(1 day)"}
+    stage.events.put_rule(**theirs)
+    stage.set(refresh_minutes=0, backfill_concurrency=0, events_topic="")
+    gone = [
+        "rule orders-etl-test-sources",
+        "schedule orders-etl-test-refresh",
+        "role orders-etl-test-refresh-schedule",
+        "state machine orders-etl-test-refresh",
+        "role orders-etl-test-refresh",
+        "state machine orders-etl-test-backfill",
+        "role orders-etl-test-backfill",
+    ]
+    lines = stage.plan()
+    assert [line for line in lines if line.endswith(": remove")] == [f"{name}: remove" for name in gone]
+    assert "7 remove" in lines[-1]
+    assert stage.writes == []
+    assert [line for line in stage.apply() if ": removed" in line] == [
+        f"{name}: removed: the settings do not want it any more" for name in gone
+    ]
+    assert [rule["Name"] for rule in stage.events.list_rules()["Rules"]] == [theirs["Name"]]
+    assert stage.states.list_state_machines()["stateMachines"] == []
+    assert stage.apply()[-1] == "Everything was in place: unchanged."
+    assert stage.writes == []
 
 
 def test_a_state_machine_that_somebody_changed_is_set_back_and_its_limits_follow_the_settings(stage: World) -> None:
