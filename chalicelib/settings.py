@@ -18,6 +18,8 @@ RETIRED = dict.fromkeys(
 )
 """Settings that there are no more, and what to do instead."""
 
+LEAST_REFRESH_SECONDS = 10
+"""Refreshes that follow loads more often would only run side by side."""
 MOST_EMAILS = 10
 """AWS Budgets tells no more addresses of one threshold."""
 
@@ -43,6 +45,12 @@ def _number(low: int, high: int) -> Callable[[str], int]:
         return int(raw)
 
     return parse
+
+
+def _refresh_seconds(raw: str) -> int:
+    if raw != "0" and not (re.fullmatch(r"[1-9]\d{1,4}", raw) and LEAST_REFRESH_SECONDS <= int(raw) <= 86_400):
+        raise ValueError(f"give 0 for none, or a whole number from {LEAST_REFRESH_SECONDS} to 86400")
+    return int(raw)
 
 
 _bucket = _text(r"(?!xn--)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "give a bucket name (3 to 63 lower-case characters)")
@@ -248,8 +256,15 @@ class Settings:
     refresh_minutes: int = _setting(
         "ETL_REFRESH_MINUTES",
         _number(0, 10_080),
-        "How often the refresh runs: the crawler, where there is one, and the contracts' checks. 0: there is none.",
+        "How often the refresh runs: the crawler, where there is one, and the contracts' checks. 0: on no schedule.",
         "minutes",
+        default=0,
+    )
+    refresh_after_loads: int = _setting(
+        "ETL_REFRESH_AFTER_LOADS_SECONDS",
+        _refresh_seconds,
+        "A refresh follows each load within so many seconds, one for all loads of that time. 0: loads start none.",
+        "seconds",
         default=0,
     )
     events: bool = _setting(
@@ -361,6 +376,10 @@ class Settings:
         if self.events_topic and not self.events:
             remedy = "leave it out, or set ETL_EVENTS=true: there are no events to pass on"
             yield {"events", "events_topic"}, SettingFault("ETL_EVENTS_TOPIC", self.events_topic, remedy)
+        if self.refresh_after_loads and not self.events:
+            remedy = "leave it out, or set ETL_EVENTS=true: a refresh is started by the event of a load"
+            fault = SettingFault("ETL_REFRESH_AFTER_LOADS_SECONDS", str(self.refresh_after_loads), remedy)
+            yield {"events", "refresh_after_loads"}, fault
         if self.budget_dollars and not self.budget_emails and not self.alarm_topic:
             remedy = "give ETL_BUDGET_EMAILS or ALARM_TOPIC_ARN too, or leave it out: it would tell nobody"
             names = {"budget_dollars", "budget_emails", "alarm_topic"}
@@ -394,6 +413,11 @@ class Settings:
             self.state_prefix,
             self.receipts_prefix,
         )
+
+    @property
+    def refreshes(self) -> bool:
+        """Whether the stage has a refresh, on a schedule or after loads."""
+        return bool(self.refresh_minutes or self.refresh_after_loads)
 
     @property
     def s3_events(self) -> list[str]:

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError,
 
 from chalicelib.errors import EtlError, shown
 from chalicelib.queries.views import view_statements
-from glue_setup import backfill, policies, refresh
+from glue_setup import backfill, policies, refresh, refresh_after_loads
 from glue_setup.alarms import alarms, needs_data
 from glue_setup.backfill import BACKFILL
 from glue_setup.bucket import Bucket
@@ -28,7 +28,8 @@ from glue_setup.machines import ServiceRole, StateMachine
 from glue_setup.monitoring import Alarm, Dashboard
 from glue_setup.policies import FUNCTIONS
 from glue_setup.queue import FailedQueue
-from glue_setup.refresh import REFRESH, SCHEDULE, RefreshSchedule
+from glue_setup.refresh import REFRESH, SCHEDULE
+from glue_setup.refresh_after_loads import AFTER_LOADS, AFTER_LOADS_RULE
 from glue_setup.rejected import RejectedTable
 from glue_setup.resource import OWNER, Plan, Resource
 from glue_setup.tables import Database, Table
@@ -89,13 +90,24 @@ def machines(target: Target, clients: Clients, everything: bool = False) -> list
             ServiceRole(target, clients, BACKFILL, "states", policies.backfill(target)),
             StateMachine(target, clients, BACKFILL, backfill.definition(target)),
         ]
-    if everything or target.settings.refresh_minutes:
+    if everything or target.settings.refreshes:
         crawler = crawler_name(target.settings) if refresh.has_crawler(target) else ""
         made += [
             ServiceRole(target, clients, REFRESH, "states", policies.refresh(target, crawler)),
             StateMachine(target, clients, REFRESH, refresh.definition(target)),
-            ServiceRole(target, clients, SCHEDULE, "events", policies.refresh_schedule(target)),
-            RefreshSchedule(target, clients),
+        ]
+    if everything or target.settings.refresh_minutes:
+        made += [
+            ServiceRole(target, clients, SCHEDULE, "events", policies.starting(target, REFRESH)),
+            refresh.schedule(target, clients),
+        ]
+    if everything or target.settings.refresh_after_loads:
+        debounce = refresh_after_loads.definition(target)
+        made += [
+            ServiceRole(target, clients, AFTER_LOADS, "states", policies.starting(target, REFRESH)),
+            StateMachine(target, clients, AFTER_LOADS, debounce, refresh_after_loads.TYPE),
+            ServiceRole(target, clients, AFTER_LOADS_RULE, "events", policies.starting(target, AFTER_LOADS)),
+            refresh_after_loads.rule(target, clients),
         ]
     return made
 

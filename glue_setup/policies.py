@@ -18,8 +18,6 @@ from glue_setup.errors import SetupError
 from glue_setup.statements import policy_of
 from glue_setup.target import Target
 
-REFRESH = "refresh"
-
 Statement = dict[str, Any]
 Policy = dict[str, Any]
 
@@ -197,9 +195,9 @@ def refresh(target: Target, crawler: str) -> Policy:
     )
 
 
-def refresh_schedule(target: Target) -> Policy:
-    """Return what EventBridge may do for the schedule: start the refresh."""
-    return policy_of(_allow("StartRefresh", ["states:StartExecution"], target.machine(REFRESH)))
+def starting(target: Target, machine: str) -> Policy:
+    """Return what whoever starts a state machine may do: just that. `machine` is its name within the stage."""
+    return policy_of(_allow("StartRefresh", ["states:StartExecution"], target.machine(machine)))
 
 
 def _see_backfill(target: Target) -> list[Statement]:

@@ -127,6 +127,8 @@ def needs(resource: str, data: Any) -> list[tuple[str, str]]:
     if "aws-sdk:glue:" in resource:
         call = resource.split(":")[-1]
         return [(f"glue:{call[0].upper()}{call[1:]}", f"arn:aws:glue:{here}:crawler/{data.get('Name')}")]
+    if "states:::states:startExecution" in resource:
+        return [("states:StartExecution", str(data.get("StateMachineArn")))]
     if "states:::sns:publish" in resource:
         return [("sns:Publish", str(data.get("TopicArn")))]
     return []

@@ -51,6 +51,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     variables = config["stages"]["prod"]["environment_variables"]
     variables |= {"GLUE_CRAWLER": "orders-crawler", "ALARM_TOPIC_ARN": f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms"}
     variables |= {"ETL_EVENTS_TOPIC": "orders-told", "ETL_REFRESH_MINUTES": "60"}
+    variables |= {"ETL_REFRESH_AFTER_LOADS_SECONDS": "300"}
     variables |= {"ETL_BUDGET_DOLLARS": "50", "ETL_BUDGET_EMAILS": "data@shop.example"}
     path.write_text(json.dumps(config), "utf-8")
     return folder
@@ -174,7 +175,8 @@ def test_the_alarm_that_rings_without_data_waits_for_the_schedule(resources: dic
         if alarm["treat_missing_data"] == "breaching"
     }
     assert set(breaching) == {"sweep-silent"}
-    assert set(resources["aws_cloudwatch_event_target"]) == {"sweep-event", "refresh", "sources"}
+    targets = {"sweep-event", "refresh", "refresh_after_loads", "sources"}
+    assert set(resources["aws_cloudwatch_event_target"]) == targets
     assert breaching["sweep-silent"] == ["aws_cloudwatch_event_target.sweep-event"]
 
 
