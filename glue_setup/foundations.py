@@ -6,7 +6,7 @@ This one list is what plan, apply, destroy and Terraform work by.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
@@ -178,9 +178,10 @@ def destroy(target: Target, clients: Clients, say: Say, delete_data: bool) -> No
     if delete_data:
         check_owners(target, clients)
     off = {each.name for each in switched_off(target, clients)}
-    for resource in reversed([*foundations(target, clients, everything=True), *wiring(target, clients)]):
-        with _named(resource), _tolerated(resource, say) if resource.name in off else nullcontext():
-            say(f"{resource.name}: {resource.remove(delete_data)}")
+    with _tolerance(say) as tolerated:
+        for resource in reversed([*foundations(target, clients, everything=True), *wiring(target, clients)]):
+            with _named(resource), tolerated(resource) if resource.name in off else nullcontext():
+                say(f"{resource.name}: {resource.remove(delete_data)}")
 
 
 def check_owners(target: Target, clients: Clients) -> None:
@@ -191,23 +192,33 @@ def check_owners(target: Target, clients: Clients) -> None:
 def _still_there(unwanted: Sequence[Resource], say: Say) -> list[Resource]:
     """Return the resources that are there and carry this stage's name, the last made first."""
     there = []
-    for resource in reversed(unwanted):
-        with _named(resource), suppress(Refused), _tolerated(resource, say):
-            existing = resource.find()
-            if existing is not None and OWNER in resource.state(existing):
-                there.append(resource)
+    with _tolerance(say) as tolerated:
+        for resource in reversed(unwanted):
+            with _named(resource), suppress(Refused), tolerated(resource):
+                existing = resource.find()
+                if existing is not None and OWNER in resource.state(existing):
+                    there.append(resource)
     return there
 
 
 @contextmanager
-def _tolerated(resource: Resource, say: Say) -> Iterator[None]:
-    """Say where somebody may not look for what his settings do not want, and let it stop nothing."""
-    try:
-        yield
-    except (ClientError, EndpointConnectionError, ConnectTimeoutError) as error:
-        if isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") not in DENIED:
-            raise
-        say(f"{resource.name}: not looked for, as the settings want none: {explained(error)}")
+def _tolerance(say: Say) -> Iterator[Callable[[Resource], AbstractContextManager[None]]]:
+    """Have it stop nothing that somebody may not look for what his settings do not want, and say so in one line."""
+    hidden: dict[str, str] = {}
+
+    @contextmanager
+    def tolerated(resource: Resource) -> Iterator[None]:
+        try:
+            yield
+        except (ClientError, EndpointConnectionError, ConnectTimeoutError) as error:
+            if isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") not in DENIED:
+                raise
+            hidden[resource.name] = explained(error)
+
+    yield tolerated
+    if hidden:
+        why = next(iter(hidden.values()))
+        say(f"Not looked for, as the settings want none of it: {', '.join(hidden)}. {why}")
 
 
 def _plan_one(resource: Resource, say: Say) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 from botocore.model import OperationModel
 from botocore.stub import Stubber
 
@@ -443,6 +444,23 @@ def test_what_a_setting_made_is_removed_once_that_is_off_again_and_nothing_of_ot
     assert stage.states.list_state_machines()["stateMachines"] == []
     assert stage.apply()[-1] == "Everything was in place: unchanged."
     assert stage.writes == []
+
+
+def test_who_may_not_look_for_what_his_settings_do_not_want_is_told_in_one_line(stage: World) -> None:
+    def denied(model: OperationModel, **_: object) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, model.name)
+
+    stage.states.meta.events.register("before-call", denied)
+    stage.budgets.meta.events.register("before-call", denied)
+    stage.set(backfill_concurrency=0)
+    for lines in (stage.apply(), stage.plan(), stage.destroy()):
+        (line,) = [line for line in lines if line.startswith("Not looked for")]
+        for name in ("backfill", "refresh", "refresh-after-loads"):
+            assert f"state machine orders-etl-test-{name}, " in line or f"state machine orders-etl-test-{name}." in line
+        assert "budget orders-etl-test, " in line
+    stage.set(backfill_concurrency=5)
+    with pytest.raises(SetupError, match="state machine orders-etl-test-backfill: DescribeStateMachine was denied"):
+        stage.apply()
 
 
 def test_a_state_machine_that_somebody_changed_is_set_back_and_its_limits_follow_the_settings(stage: World) -> None:

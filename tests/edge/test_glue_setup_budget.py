@@ -246,7 +246,7 @@ UNREACHABLE = EndpointConnectionError(endpoint_url="https://budgets.amazonaws.co
 def test_who_may_not_look_at_budgets_and_wants_none_deploys_and_is_told(account: Account, error: Exception) -> None:
     account.clients = replace(account.clients, budgets=Denying(error))
     line, last = account.apply(NONE)
-    assert line.startswith(f"budget {NAME}: not looked for, as the settings want none: ")
+    assert line.startswith(f"Not looked for, as the settings want none of it: budget {NAME}. ")
     assert last == UNCHANGED
     lines: list[str] = []
     foundations.destroy(account.target(NONE), account.clients, lines.append, delete_data=False)
