@@ -268,3 +268,9 @@ def test_an_object_without_rejected_records_has_an_empty_page(front: Front, stat
     record(front, key, state, reason="not JSON" if state == "quarantined" else None)
     page = ok(front, "/rejected", key=key)
     assert (page["status"], page["records"], page["next_page_token"]) == (state, [], None)
+
+
+def test_a_prefix_longer_than_a_key_may_be_is_rejected(front: Front) -> None:
+    answer = get(front, "/sources", prefix=f"{INCOMING}{'p' * 1024}")
+    assert answer.status == 400
+    assert "is longer than a key may be" in answer.body["Fields"]["prefix"]

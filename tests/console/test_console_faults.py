@@ -162,7 +162,7 @@ def test_nobody_uses_the_console_without_its_token_from_another_site_or_under_an
     base = start(api.environment)
     cookie = {"Cookie": f"console_{base.rpartition(':')[2]}={TOKEN}"}
     pages = ["/", "/ask", "/fix?key=x", "/_nicegui_ws/socket.io/?EIO=4&transport=polling"]
-    with httpx.Client(base_url=base, trust_env=False) as http:
+    with httpx.Client(base_url=base, trust_env=False, timeout=30) as http:
         for page in pages:
             assert http.get(page).status_code == 403
             assert http.get(f"{page}{'&' if '?' in page else '?'}token=wrong").status_code == 403
