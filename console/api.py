@@ -127,7 +127,7 @@ class Api:
         if answer.status_code == 504:
             return ConsoleError(f"{call} took longer than the gateway waits", "try again")
         if isinstance(body.get("Fields"), dict):
-            return ConsoleError("something in the form is not taken", message, body["Fields"])
+            return ConsoleError("something in what was asked is not taken", message, body["Fields"])
         problem, _, remedy = message.rpartition(": ")
         request_id = f" (request {body['RequestId']})" if answer.status_code >= 500 and "RequestId" in body else ""
         return ConsoleError((problem or message) + request_id, remedy if problem else "try again")

@@ -132,6 +132,19 @@ def test_a_hundred_files_that_are_dropped_at_once_all_arrive(visit: Visiting, ap
 
 
 @pytest.mark.aws
+@pytest.mark.parametrize("width", [320, 400])
+def test_pages_fit_a_narrow_screen_with_letters_of_twice_the_size(
+    visit: Visiting, stage: dict[str, str], width: int
+) -> None:
+    at = visit(stage, width)
+    for path in ("/", "/sources", "/source?key=x", "/fix?key=x", "/ask", "/ask?query=gone", "/tables", "/health"):
+        at.open(path).evaluate("document.documentElement.style.fontSize = '200%'")
+        at.fits()
+        if "gone" in path:
+            expect(at.page.get_by_text("There is no saved query gone")).to_be_visible()
+
+
+@pytest.mark.aws
 def test_health_says_which_permission_is_missing_and_shows_the_rest(
     visit: Visiting, stage: dict[str, str], product: Product
 ) -> None:

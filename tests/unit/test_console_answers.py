@@ -81,6 +81,17 @@ def test_rows_of_one_label_that_nothing_tells_apart_are_each_drawn() -> None:
     assert drawn(["5", "EUR", "1"], ["5", "EUR", "2"]) == (["5", "5"], {"total": [1.0, 2.0]})
 
 
+def test_every_label_is_drawn_slanted_where_they_do_not_stand_side_by_side() -> None:
+    for rows, is_slanted in (
+        ([f"2024-{month:02}" for month in range(1, 13)], False),
+        ([f"reason {i}" * 9 for i in range(6)], True),
+        (["a reason", "another one"], False),
+    ):
+        options = chart_options(CHART, COLUMNS, [[each, "x", "1"] for each in rows], ["red"])
+        assert options is not None
+        assert ("rotate" in options["xAxis"]["axisLabel"]) == is_slanted
+
+
 def test_texts_of_a_chart_are_drawn_and_never_html() -> None:
     options = chart_options(CHART, COLUMNS, [["<b>", "x", "1"]], ["red"])
     assert options is not None
