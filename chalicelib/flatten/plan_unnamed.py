@@ -175,9 +175,9 @@ class UnnamedTexts:
         """Return for each field the number of its text, -1 for none, and the texts; `which` ascends."""
         numbers = np.full(len(which), -1, dtype=np.int32)
         given = np.array(sorted(texts), dtype=np.int64)
-        places = np.searchsorted(which, given)
-        here = (places < len(which)) & (which[np.minimum(places, len(which) - 1)] == given)
-        numbers[places[here]] = np.arange(np.count_nonzero(here))
+        positions = np.searchsorted(which, given)
+        here = (positions < len(which)) & (which[np.minimum(positions, len(which) - 1)] == given)
+        numbers[positions[here]] = np.arange(np.count_nonzero(here))
         return numbers, _Blob(texts[i] for i in given[here].tolist())
 
     def _literals_of(self, values: PlanValues, which: Int64s) -> dict[int, bytes]:
