@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from chalicelib.errors import LostRace, UnreadableEntry
 from chalicelib.file_names import ledger_name, parse_name
 from chalicelib.loading.entry import Entry
+from chalicelib.loading.ledger_index import FOLDER
 from chalicelib.loading.models import QUARANTINED, WITH_ROWS, Arrival
 from chalicelib.loading.notifications import arrivals
 from chalicelib.loading.sweep import Sweep
@@ -23,6 +24,7 @@ from tests.promises.workers import Worker, taking_turns
 from tests.unit.memory_store import BUCKET, Crash, MemoryStore
 
 KEYS = [f"{PREFIX}a b+ü.json", f"{PREFIX}c.json"]
+INDEX = f"{RULES.state}{FOLDER}"
 MOST_ACCIDENTS = 3
 UNREADABLE = b'[{"order_id": 1,'
 
@@ -60,10 +62,12 @@ class Key:
 class AnyHistory(RuleBasedStateMachine):
     """`events` may come at any time, each until it was worked off; `accidents` stay below what the sweep gives up."""
 
-    @initialize(versioned=st.booleans(), deletes=st.booleans(), damage=st.booleans())
-    def begin(self, versioned: bool, deletes: bool, damage: bool) -> None:
+    @initialize(versioned=st.booleans(), deletes=st.booleans(), damage=st.booleans(), full=st.sampled_from([1, 1000]))
+    def begin(self, versioned: bool, deletes: bool, damage: bool, full: int) -> None:
         self.store = MemoryStore(fault=taking_turns)
         self.versioned, self.deletes, self.damage = versioned, deletes, damage
+        self.full = full
+        self.indexes: list[dict[str, bytes]] = []
         self.keys = {key: Key() for key in KEYS}
         self.events: list[Arrival] = []
         self.all_events: list[Arrival] = []
@@ -157,6 +161,32 @@ class AnyHistory(RuleBasedStateMachine):
             self.replayed = True
             event = Arrival(BUCKET, key, current.version, current.version_id, current.etag, size=current.size)
             self.workers.append((None, Worker(lambda: ingest(self.store).load(event, reload=True))))
+
+    @rule()
+    def copy_index(self) -> None:
+        """Keep a copy of the sweep's index, which will be an old one."""
+        self.indexes.append({name: self.store.objects[name] for name in self.store.objects if name.startswith(INDEX)})
+
+    @rule(data=st.data(), content=st.sampled_from([b"null", b"[]", b"{", None]))
+    def damage_index(self, data: st.DataObject, content: bytes | None) -> None:
+        """Have somebody write something else over a part of the sweep's index, or delete it."""
+        names = sorted(name for name in self.store.objects if name.startswith(INDEX))
+        if names:
+            name = data.draw(st.sampled_from(names))
+            if content is None:
+                del self.store.objects[name]
+            else:
+                self.store.put(name, content)
+
+    @precondition(lambda self: self.indexes)
+    @rule(data=st.data(), is_mixed=st.booleans())
+    def restore_index(self, data: st.DataObject, is_mixed: bool) -> None:
+        """Have somebody bring an old copy of the index back, perhaps beside what is there now."""
+        if not is_mixed:
+            for name in [name for name in self.store.objects if name.startswith(INDEX)]:
+                del self.store.objects[name]
+        for name, content in data.draw(st.sampled_from(self.indexes)).items():
+            self.store.put(name, content)
 
     @precondition(lambda self: self.damage)
     @rule(key=st.sampled_from(KEYS), content=st.sampled_from([b"null", b"[]", b"{", None]))
@@ -254,7 +284,7 @@ class AnyHistory(RuleBasedStateMachine):
             (arrival,) = arrivals(json.loads(json.dumps(event)), PREFIX, self.deletes)
             self.events.append(arrival)
 
-        return Sweep(self.store, rules, announce, relay(self.store)).run(lambda: 1000.0)
+        return Sweep(self.store, rules, announce, relay(self.store), full=self.full).run(lambda: 1000.0)
 
     def _settle(self) -> None:
         quiet = 0
