@@ -105,18 +105,24 @@ def digest_of(key: str) -> bytes:
     return bytes.fromhex(ledger_name(key)[: 2 * DIGITS])
 
 
-def packed(records: Sequence[IndexRecord]) -> dict[str, Any]:
-    """Return records, which stand in the order of their digests, as JSON."""
+def packed(records: Sequence[IndexRecord], epoch: str) -> dict[str, Any]:
+    """Return records of an epoch, which stand in the order of their digests, as JSON."""
     heads = b"".join(_HEAD.pack(*each[:6], len(each.files)) for each in records)
     files = array("Q", (file for each in records for file in each.files))
     checksum = hashlib.sha256(heads + files.tobytes()).hexdigest()
-    return {"format": FORMAT, "checksum": checksum, "heads": _text(heads), "files": _text(files.tobytes())}
+    return {
+        "format": FORMAT,
+        "epoch": epoch,
+        "checksum": checksum,
+        "heads": _text(heads),
+        "files": _text(files.tobytes()),
+    }
 
 
-def unpacked(stored: Any) -> list[IndexRecord]:
-    """Read records; nothing where they are damaged, of another format or none: the entries are then read anew."""
+def unpacked(stored: Any, epoch: str) -> list[IndexRecord]:
+    """Read records; none where they are damaged, of another format or epoch: the entries are then read anew."""
     try:
-        if stored["format"] != FORMAT:
+        if (stored["format"], stored["epoch"]) != (FORMAT, epoch):
             return []
         heads, content = (base64.b64decode(stored[name], validate=True) for name in ("heads", "files"))
         if hashlib.sha256(heads + content).hexdigest() != stored["checksum"]:

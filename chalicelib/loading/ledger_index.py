@@ -40,12 +40,16 @@ class Segment(NamedTuple):
 
 
 class LedgerIndex:
-    """The index as this run has seen and written it; `state` is the prefix of what the sweep remembers."""
+    """The index as this run has seen and written it; `state` is the prefix of what the sweep remembers.
+
+    What was written in another `epoch` is passed over, and written anew.
+    """
 
     def __init__(self, store: ObjectStore, state: str, full: int = FULL) -> None:
         self._store = store
         self._folder = f"{state}{FOLDER}"
         self._full = full
+        self.epoch = ""
         self._etags: dict[str, str] | None = None
         self._latest: Segment | None = None
 
@@ -85,7 +89,7 @@ class LedgerIndex:
         return all(self._write(start, piece) for start, piece in reversed(list(zip(starts, pieces, strict=True))))
 
     def _write(self, start: str, records: Sequence[IndexRecord]) -> bool:
-        etag = self._store.write_json(self._name(start), packed(records), self._segments().get(start))
+        etag = self._store.write_json(self._name(start), packed(records, self.epoch), self._segments().get(start))
         if etag is None:
             return False
         self._segments()[start] = etag
@@ -104,7 +108,7 @@ class LedgerIndex:
             self._segments()[start] = stored.etag
         elif etag is not None:
             del self._segments()[start]
-        records = unpacked(stored.value) if stored else []
+        records = unpacked(stored.value, self.epoch) if stored else []
         # The first segment also has what stands before its name.
         begin = "" if start == FIRST else start
         ours = [each for each in records if begin <= each.position and (end is None or each.position < end)]

@@ -15,6 +15,7 @@ files where they are. Both are reported, for an alarm.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -85,6 +86,9 @@ class Sweep:
             self._report.left_alone += cursor.entries
             self._report.note(f"the ledger is empty and had {cursor.entries} entries: nothing is done", self._name)
             return self._report
+        # Without a cursor everything is looked at, whatever an index says that is still there.
+        cursor = replace(cursor, epoch=cursor.epoch or uuid.uuid4().hex)
+        self._index.epoch = cursor.epoch
         is_saved = True
         while time_left() > RESERVE and not self._report.whole:
             step = self._step(cursor, time_left)
@@ -111,11 +115,7 @@ class Sweep:
         The end of a phase is not, since most of them are short. Returns None where another run has been quicker.
         """
         if cursor.phase == LEDGER:
-            step = self._ledger.step(cursor, time_left)
-            if step is None:
-                return None
-            cursor, is_over = step
-            return (self._next_phase(cursor), False) if is_over else (cursor, True)
+            return self._entries(cursor, time_left)
         if cursor.phase == ORPHANS:
             return self._remove_orphans(cursor, time_left), False
         view = self._view = self._view or self._viewed(cursor)
@@ -128,10 +128,19 @@ class Sweep:
             return replace(cursor, table=cursor.table + 1, after=""), False
         return (self._next_phase(cursor), False) if is_over else (cursor, True)
 
+    def _entries(self, cursor: SweepCursor, time_left: Callable[[], float]) -> tuple[SweepCursor, bool] | None:
+        if cursor.index and cursor.index != self._index.version():
+            return cursor.begun_anew(), False
+        step = self._ledger.step(cursor, time_left)
+        if step is None:
+            return None
+        cursor, is_over = step
+        cursor = replace(cursor, index=self._index.version())
+        return (self._next_phase(cursor), False) if is_over else (cursor, True)
+
     def _viewed(self, cursor: SweepCursor) -> IndexView | None:
         """Return the index as the round needs it, None where it is another than the ledger was compared with."""
         if cursor.index != self._index.version():
-            self._index.forget()
             return None
         try:
             view = IndexView(self._records(), cursor.horizon(self._rules.lookback), self._rules.deletes)
@@ -146,7 +155,7 @@ class Sweep:
 
     def _next_phase(self, cursor: SweepCursor) -> SweepCursor:
         if cursor.phase == LEDGER:
-            cursor = replace(self._without_lost(cursor), index=self._index.version())
+            cursor = self._without_lost(cursor)
         if cursor.phase == TABLE and not self._may_remove(cursor):
             cursor = replace(cursor, orphans=())
         phase = PHASES[PHASES.index(cursor.phase) + 1]

@@ -81,7 +81,8 @@ class SweepCursor:
     `lost` how many are gone that the index has. `files` counts the table's files, `orphans` are those to be removed.
     `doubtful` says that nothing is to be removed in this round, `full` that the next one looks at everything.
     `relayed_until` is when the last round began that left no outbox pending, `relay_failed` that this one does.
-    `marks` are those of what was come by (see index_view), in the version `index` of the index.
+    `epoch` names the index that was begun with the first round. `marks` are those of what was come by (see index_view),
+    in the version `index` of it.
     """
 
     phase: str = LEDGER
@@ -98,6 +99,7 @@ class SweepCursor:
     full: bool = False
     relayed_until: datetime | None = None
     relay_failed: bool = False
+    epoch: str = ""
     marks: str = ""
     index: str = ""
 
@@ -117,7 +119,7 @@ class SweepCursor:
                 values[name] = _time(values[name]) if values.get(name) else None
             cursor = cls(**values | {"orphans": tuple(values.get("orphans", ()))})
             numbers = (cursor.table, cursor.entries, cursor.counted, cursor.lost, cursor.files)
-            texts = (cursor.after, cursor.marks, cursor.index, *cursor.orphans)
+            texts = (cursor.after, cursor.epoch, cursor.marks, cursor.index, *cursor.orphans)
             sound = all(type(each) is int for each in numbers) and all(type(each) is str for each in texts)
             sound = sound and cursor.phase in PHASES and cursor.table >= 0
             if not sound:
@@ -149,7 +151,10 @@ class SweepCursor:
     def begun_anew(self) -> SweepCursor:
         """Return where the same round begins once more: what it goes by has changed."""
         return SweepCursor(
-            last_whole=None if self.full else self.last_whole, entries=self.entries, relayed_until=self.relayed_until
+            last_whole=None if self.full else self.last_whole,
+            entries=self.entries,
+            relayed_until=self.relayed_until,
+            epoch=self.epoch,
         )
 
     def finished(self) -> SweepCursor:
@@ -158,6 +163,7 @@ class SweepCursor:
             last_whole=None if self.full else self.began_at,
             entries=self.counted,
             relayed_until=self.relayed_until if self.relay_failed else self.began_at,
+            epoch=self.epoch,
         )
 
 
