@@ -13,10 +13,15 @@ from enum import Enum
 from chalicelib.loading.index_records import ABSENT, DIGITS, HAS_ROWS, IndexRecord, digest_of, hashed, source_hash
 from chalicelib.loading.models import ObjectSummary
 
+MOST = 4_000_000
+"""How many records a view has at most, 170 MB; a round goes through objects and files once for each view."""
+
 
 class Proof(Enum):
     """What the index proves of an object that is listed."""
 
+    ELSEWHERE = "elsewhere"
+    """It is for another view to tell."""
     NONE = "none"
     """Its entry has to be read, if the object is recent."""
     LOADED = "loaded"
@@ -26,13 +31,25 @@ class Proof(Enum):
 
 
 class IndexView:
-    """The records that a round needs, in some 45 bytes each: of entries written since `horizon`; with `deletes` all.
+    """The records that a round needs, in some 42 bytes each: of entries written since `horizon`; with `deletes` all.
+
+    `records` are those from the position `begin` on. A view has no more than `most` of them: `end` is where the next
+    one begins, None where there is none.
 
     Objects and files that the round comes by are marked, so that in the end it is known which of them are not there.
     An object is missed only with `deletes`, a file only where its entry is recent and settled.
     """
 
-    def __init__(self, records: Iterable[IndexRecord], horizon: datetime | None, deletes: bool) -> None:
+    def __init__(
+        self,
+        records: Iterable[IndexRecord],
+        horizon: datetime | None,
+        deletes: bool,
+        begin: str = "",
+        most: int = MOST,
+    ) -> None:
+        self.begin = begin
+        self.end: str | None = None
         self._begins, self._rests = array("Q"), array("Q")
         """Digests, the first eight bytes, which file names have as well, and the next eight."""
         self._slots = array("I")
@@ -43,8 +60,12 @@ class IndexView:
         since = 0 if horizon is None else int(horizon.timestamp())
         for each in records:
             is_recent = each.modified >= since
-            if is_recent or deletes:
-                self._add(each, is_recent, deletes)
+            if each.position < begin or not (is_recent or deletes):
+                continue
+            if len(self._begins) >= most and each.position > f"{self._begins[-1]:0{DIGITS}x}":
+                self.end = each.position
+                break
+            self._add(each, is_recent, deletes)
         self._slots.append(len(self._hashes))
         self._marks = bytearray(len(self._hashes))
 
@@ -58,9 +79,15 @@ class IndexView:
         self._is_missed.append(deletes and record.is_settled and bool(record.flags & HAS_ROWS))
         self._is_absent.append(record.is_settled and bool(record.flags & ABSENT))
 
+    def covers(self, position: str) -> bool:
+        """Tell whether the view is to tell of a key whose digest begins so."""
+        return self.begin <= position and (self.end is None or position < self.end)
+
     def see_object(self, listed: ObjectSummary) -> Proof:
         """Mark an object as there; return what its entry proves."""
         digest = digest_of(listed.key)
+        if not self.covers(digest.hex()[:DIGITS]):
+            return Proof.ELSEWHERE
         number = self._find(int.from_bytes(digest[:8], "big"))
         if number is None or self._rests[number] != int.from_bytes(digest[8:], "big"):
             return Proof.NONE

@@ -70,14 +70,16 @@ class LedgerIndex:
     def segment(self, position: str) -> Segment:
         """Return the segment that a position lies in; one that cannot be read, or is not there, has no records."""
         starts = self._starts()
-        number = max(0, bisect_right(starts, position) - 1)
-        return self._read(starts, number, is_to_be_replaced=True)
+        return self._read(starts, self._number(starts, position), is_to_be_replaced=True)
 
-    def segments(self) -> Iterator[Segment]:
-        """Return all segments in their order. Raises ChangedIndex where one is not the one that this run has seen."""
+    def records(self, position: str) -> Iterator[IndexRecord]:
+        """Return the records of the segment that a position lies in, and of all behind it, in their order.
+
+        Raises ChangedIndex where a segment is not the one that this run has seen.
+        """
         starts = self._starts()
-        for number in range(len(starts)):
-            yield self._read(starts, number, is_to_be_replaced=False)
+        for number in range(self._number(starts, position), len(starts)):
+            yield from self._read(starts, number, is_to_be_replaced=False).records
 
     def replace(self, segment: Segment, records: Sequence[IndexRecord]) -> bool:
         """Write the records of a segment, as several where they are many; return False where another was quicker."""
@@ -131,6 +133,9 @@ class LedgerIndex:
 
     def _starts(self) -> list[str]:
         return sorted({FIRST, *self._segments()})
+
+    def _number(self, starts: Sequence[str], position: str) -> int:
+        return max(0, bisect_right(starts, position) - 1)
 
     def _name(self, start: str) -> str:
         return f"{self._folder}{start}.json"

@@ -16,12 +16,11 @@ files where they are. Both are reported, for an alarm.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from chalicelib.loading.index_records import IndexRecord
-from chalicelib.loading.index_view import IndexView
+from chalicelib.loading.index_view import MOST, IndexView
 from chalicelib.loading.ledger_index import FULL, ChangedIndex, LedgerIndex
 from chalicelib.loading.outbox_relay import OutboxRelay
 from chalicelib.loading.store import ObjectStore
@@ -53,6 +52,7 @@ class Sweep:
 
     `relay` relays outboxes that are pending; without one, they stay so. What lies below the prefixes `backfilled` is
     left to the backfills that are at work there: it is not announced. `at_once` entries are read at the same time.
+    A segment of the index has up to `full` records, `most` of them are in memory at the same time.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class Sweep:
         *,
         at_once: int = 1,
         full: int = FULL,
+        most: int = MOST,
     ) -> None:
         self._store = store
         self._rules = rules
@@ -72,6 +73,7 @@ class Sweep:
         self._name = f"{rules.state}sweep.json"
         self._index = LedgerIndex(store, rules.state, full)
         self._view: IndexView | None = None
+        self._most = most
         relays = SweepRelay(relay, rules.grace)
         announcer = Announcer(store, rules, announce, relays, report)
         self._repairs = EntryRepairs(store, rules, announcer, relays, report)
@@ -143,20 +145,22 @@ class Sweep:
         if cursor.index != self._index.version():
             return None
         try:
-            view = IndexView(self._records(), cursor.horizon(self._rules.lookback), self._rules.deletes)
+            horizon = cursor.horizon(self._rules.lookback)
+            records = self._index.records(cursor.begin)
+            view = IndexView(records, horizon, self._rules.deletes, cursor.begin, self._most)
         except ChangedIndex:
             self._index.forget()
             return None
         return view if view.mark(cursor.marks) else None
 
-    def _records(self) -> Iterator[IndexRecord]:
-        for segment in self._index.segments():
-            yield from segment.records
-
     def _next_phase(self, cursor: SweepCursor) -> SweepCursor:
         if cursor.phase == LEDGER:
             cursor = self._without_lost(cursor)
-        if cursor.phase == TABLE and not self._may_remove(cursor):
+        next_view = self._view.end if self._view is not None else None
+        if cursor.phase == MISSING and next_view is not None:
+            self._view = None
+            return replace(cursor, phase=INCOMING, table=0, after="", marks="", begin=next_view)
+        if cursor.phase == TABLE and next_view is None and not self._may_remove(cursor):
             cursor = replace(cursor, orphans=())
         phase = PHASES[PHASES.index(cursor.phase) + 1]
         if phase == ORPHANS and not cursor.orphans:

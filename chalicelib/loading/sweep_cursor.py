@@ -82,7 +82,7 @@ class SweepCursor:
     `doubtful` says that nothing is to be removed in this round, `full` that the next one looks at everything.
     `relayed_until` is when the last round began that left no outbox pending, `relay_failed` that this one does.
     `epoch` names the index that was begun with the first round. `marks` are those of what was come by (see index_view),
-    in the version `index` of it.
+    in the version `index` of it; `begin` is where the view of it begins that is gone through.
     """
 
     phase: str = LEDGER
@@ -102,6 +102,7 @@ class SweepCursor:
     epoch: str = ""
     marks: str = ""
     index: str = ""
+    begin: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Return the cursor as it is stored."""
@@ -119,7 +120,7 @@ class SweepCursor:
                 values[name] = _time(values[name]) if values.get(name) else None
             cursor = cls(**values | {"orphans": tuple(values.get("orphans", ()))})
             numbers = (cursor.table, cursor.entries, cursor.counted, cursor.lost, cursor.files)
-            texts = (cursor.after, cursor.epoch, cursor.marks, cursor.index, *cursor.orphans)
+            texts = (cursor.after, cursor.epoch, cursor.marks, cursor.index, cursor.begin, *cursor.orphans)
             sound = all(type(each) is int for each in numbers) and all(type(each) is str for each in texts)
             sound = sound and cursor.phase in PHASES and cursor.table >= 0
             if not sound:

@@ -65,6 +65,8 @@ class TableFiles:
             if name is None:
                 self._foreign(each)
                 continue
+            if self._view is not None and not self._view.covers(name.key_digest):
+                continue
             count += 1
             is_known = self._view is not None and self._view.see_file(each.key, name.key_digest)
             if is_known or not cursor.is_recent(each, self._rules.lookback):
@@ -75,7 +77,7 @@ class TableFiles:
 
     def _foreign(self, listed: ObjectSummary) -> None:
         """Report a file that is somebody's, and not ours to remove; Athena reads it all the same."""
-        if not listed.is_folder:
+        if not listed.is_folder and (self._view is None or not self._view.begin):
             self._report.foreign += 1
             self._report.note("not a file of ours in the table's prefix", listed.key)
 

@@ -294,7 +294,7 @@ class AnyHistory(RuleBasedStateMachine):
             (arrival,) = arrivals(json.loads(json.dumps(event)), PREFIX, self.deletes)
             events.append(arrival)
 
-        return Sweep(store, rules, announce, relay(store), full=self.full).run(
+        return Sweep(store, rules, announce, relay(store), full=self.full, most=self.full).run(
             partial(next, iter([1000.0] * looks), RESERVE)
         )
 
