@@ -149,7 +149,7 @@ def test_what_lies_below_the_index_and_is_no_segment_is_passed_over() -> None:
 
 
 def test_a_version_is_proven_by_key_etag_and_second_and_by_nothing_less() -> None:
-    view = IndexView([record("in/a"), record("in/loading", state=LOADING)], None, deletes=False)
+    view = IndexView(sorted([record("in/a"), record("in/loading", state=LOADING)]), None, deletes=False)
     assert view.see_object(listed("in/a")) is Proof.LOADED
     assert view.see_object(listed("in/a", seconds=0.9)) is Proof.LOADED
     assert view.see_object(listed("in/a", seconds=1)) is Proof.NONE

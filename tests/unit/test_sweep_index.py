@@ -257,19 +257,51 @@ def test_a_round_in_many_runs_finds_what_one_in_a_single_run_does(store: MemoryS
     assert count > 10
 
 
-def test_an_index_that_is_changed_between_two_runs_of_a_round_begins_it_anew(store: MemoryStore) -> None:
+@pytest.mark.parametrize("phase", ["ledger", "incoming"])
+def test_an_old_segment_that_is_put_back_between_two_runs_of_a_round_is_not_gone_by(
+    store: MemoryStore, phase: str
+) -> None:
     lose(store, "state/")
-    cut = Sweep(store, RULES, lambda event: None, relay(store), full=5)
-    cut.run(partial(next, iter([1000.0] * 25), RESERVE))
-    before = SweepCursor.from_json(json.loads(store.objects["state/sweep.json"]))
-    assert before.phase == "ledger"
-    assert before.counted > 5
-    first = min(name for name in store.objects if name.startswith(INDEX))
-    store.put(first, b"null")
-    # A load of what the changed segment told of; it would be gone by as proven.
-    report = Sweep(store, RULES, lambda event: None, relay(store), full=5).run(lambda: 1000.0)
-    assert report.whole
-    assert SweepCursor.from_json(json.loads(store.objects["state/sweep.json"])).entries == COUNT
+    Sweep(store, RULES, lambda event: None, relay(store), full=5).run(lambda: 1000.0)
+    old = {name: content for name, content in store.objects.items() if name.startswith(INDEX)}
+    lost = min(KEYS, key=ledger_name)
+    del store.objects[f"ledger/{ledger_name(lost)}"]
+    waiting = store.drop(KEY, body(order(98)))
+    announced: list[dict[str, Any]] = []
+    for looks in range(1, 100):
+        Sweep(store, RULES, announced.append, relay(store), full=5).run(partial(next, iter([1000.0] * 2), RESERVE))
+        cursor = SweepCursor.from_json(json.loads(store.objects["state/sweep.json"]))
+        if cursor.phase == phase and cursor.index:
+            break
+        assert looks < 99
+    for name, content in old.items():
+        store.put(name, content)
+    while not Sweep(store, RULES, announced.append, relay(store), full=5).run(lambda: 1000.0).whole:
+        pass
+    keys = {each.key for event in announced for each in arrivals(event, RULES.incoming)}
+    assert keys == {lost, waiting.key}
+
+
+def test_a_round_that_is_cut_reads_only_what_has_changed_and_misses_no_entry(store: MemoryStore) -> None:
+    for number in range(5):
+        ingest(store).load(store.drop(KEYS[number], body(order(99 + number))))
+    store.calls.clear()
+    announced, count = runs(store, looks=2)
+    assert announced == []
+    assert count > 3
+    read = {call for call in store.calls if call.startswith("read ledger/")}
+    assert read == {f"read ledger/{ledger_name(key)}" for key in KEYS[:5]}
+    cursor = SweepCursor.from_json(json.loads(store.objects["state/sweep.json"]))
+    assert (cursor.entries, cursor.last_whole is not None) == (COUNT, True)
+
+
+def test_a_deletion_is_announced_until_it_is_taken_up_where_the_load_had_died(store: MemoryStore) -> None:
+    died(store, store.drop(KEY, body(order(98))))
+    store.remove(KEY)
+    store.pass_time(hours=2)
+    for _ in range(2):
+        (announced,) = sweep(store, DELETES)[1]
+        assert (announced.key, announced.removed) == (KEY, True)
 
 
 def test_a_stale_segment_that_is_put_in_between_two_phases_is_not_gone_by(store: MemoryStore) -> None:
