@@ -23,7 +23,8 @@ from local.athena.statements import StatementContext, statement
 from local.athena.tables import FileCache
 from tests.contracts import datasets_of
 
-SETTINGS = Settings(bucket="bench")
+# No partitions are registered for the lake's files: their months are computed.
+SETTINGS = Settings(bucket="bench", catalog_mode="projection")
 DATASETS = datasets_of(SETTINGS)
 (ORDERS,) = DATASETS
 MONTH = {"from": "2024-07-01", "to": "2024-07-31"}
@@ -92,4 +93,6 @@ def bytes_read(folder: Path, *, partitioned: bool) -> dict[str, int]:
             result = statement(bound.sql, bound.parameters).run(context)
             assert isinstance(result, SelectResult)
             scanned[name] = result.scanned_bytes
+            if not scanned[name]:
+                raise RuntimeError(f"{name} found no file below {folder}: what it reads would be told as nothing")
     return scanned

@@ -9,8 +9,10 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from benchmarks import cost
 
@@ -31,14 +33,20 @@ class Run:
 
 
 def run(
-    command: list[str], *, cores: int, memory: bool = False, timeout: float = 900, statuses: tuple[int, ...] = (0,)
+    command: list[str],
+    *,
+    cores: int,
+    memory: bool = False,
+    timeout: float = 900,
+    statuses: tuple[int, ...] = (0,),
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Run:
-    """Run a command on the first `cores` cores, whole process from start to end.
+    """Run a command on the first `cores` cores, whole process from start to end, with `settings` in its environment.
 
     With `memory`, the memory of its processes is sampled, which costs time: such a run's seconds do not count. Raises
     RuntimeError where it ends with none of `statuses`.
     """
-    environment = os.environ | {"PYTHONPATH": str(PROJECT), "POLARS_MAX_THREADS": str(cores)}
+    environment = os.environ | {"PYTHONPATH": str(PROJECT), "POLARS_MAX_THREADS": str(cores)} | dict(settings)
     # Compiled once, as packages are.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     with subprocess.Popen(

@@ -8,7 +8,6 @@ month do so, as we do. An order without products keeps one row.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -173,18 +172,7 @@ def duckdb_sql(source: Path, out: Path, threads: int, contract: str) -> None:
     duckdb.sql(source.read_text("utf-8"))
 
 
-def ours(source: Path, out: Path, threads: int, contract: str) -> None:
-    """Run this product's command; rejected records go beside `out`."""
-    from chalicelib.contracts import registry
-    from chalicelib.flatten.__main__ import flatten_file
-
-    # Where all documents are rejected, all of them are to be measured.
-    os.environ["ETL_MAX_REJECTED_PERCENT"] = "100"
-    flatten_file(str(source), out, out.with_name(f"{out.name}.rejected"), registry.contract(contract))
-
-
 PEERS: dict[str, Callable[[Path, Path, int, str], None]] = {
-    OURS: ours,
     LOOP: loop_pandas,
     POLARS: polars,
     CHDB: chdb,

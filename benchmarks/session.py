@@ -88,8 +88,8 @@ class Session:
                 source = out.with_name(f"{out.name}.sql")
                 source.write_text(text, "utf-8")
                 (out if len(contract.tables) > 1 else out.parent).mkdir(exist_ok=True)
-            command = measure.python("-m", "benchmarks.peers", case.peer, str(source), str(out))
-            return measure.run([*command, str(case.cores), file.contract], cores=case.cores, memory=memory)
+            command = _command(file, case, source, out)
+            return measure.run(command, cores=case.cores, memory=memory, statuses=(0, 1), settings=_SETTINGS)
         except (UnsupportedContract, RuntimeError) as problem:
             if case.peer == OURS or file.group != "yours":
                 raise
@@ -167,6 +167,18 @@ class Session:
         """Keep a remark for the report, once."""
         if text not in self.figures.notes:
             self.figures.notes.append(text)
+
+
+_SETTINGS = {"ETL_MAX_REJECTED_PERCENT": "100"}
+"""Where all documents are rejected, all of them are to be measured."""
+
+
+def _command(file: File, case: Case, source: Path, out: Path) -> list[str]:
+    """Return what runs a case: of ours what its users run, of a peer what `peers` has of it."""
+    if case.peer == OURS:
+        options = ["-o", str(out), "--rejects", f"{out}.rejected", "--contract", file.contract]
+        return measure.python("-m", "chalicelib.flatten", str(source), *options)
+    return measure.python("-m", "benchmarks.peers", case.peer, str(source), str(out), str(case.cores), file.contract)
 
 
 def _remove(out: Path) -> None:

@@ -11,6 +11,9 @@ MB_A_CORE = 1769
 https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 """
 
+LEAST_FOR_THREADS = 1.5
+"""With fewer cores, what threads that compute cost is more than what they gain."""
+
 
 def memory_mb(environment: Mapping[str, str]) -> int:
     """Return the memory of the Lambda that this process is, in MB as it is billed; 0 outside of Lambda."""

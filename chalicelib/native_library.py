@@ -26,6 +26,9 @@ OPENS, IS_ONE, COLLECTS, RECORDED, IS_AROUND = (1 << i for i in range(5))
 AS_SENT, TEXT, IDENTIFIER, JSON = range(4)
 """The kinds of text that `read_texts` makes."""
 
+BY_COMMAS, BY_NOTHING = range(2)
+"""What separates the values that `split_values` finds."""
+
 NO_NODE = -1
 NO_FIELDS = -2
 """What `full` says where there was no room for more fields; else it is the number of a level."""
@@ -110,6 +113,7 @@ class PartStruct(Structure):
 
 
 _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
+    "split_values": (c_int64, [c_void_p, c_int64, c_int32, c_void_p, c_void_p, c_int64]),
     "read_documents": (c_int32, [POINTER(ScanStruct)]),
     "hash_key": (c_uint64, [c_void_p, c_int32]),
     "free_slot": (c_int64, [c_void_p, c_int64, c_int32, c_uint64]),

@@ -18,6 +18,11 @@ RETIRED = dict.fromkeys(
 )
 """Settings that there are no more, and what to do instead."""
 
+LEAST_REFRESH_SECONDS = 10
+"""Refreshes that follow loads more often would only run side by side."""
+MOST_EMAILS = 10
+"""AWS Budgets tells no more addresses of one threshold."""
+
 LOCAL_STAGE = "local"
 """The stage that lives in the embedded AWS on a laptop."""
 
@@ -42,6 +47,12 @@ def _number(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def _refresh_seconds(raw: str) -> int:
+    if raw != "0" and not (re.fullmatch(r"[1-9]\d{1,4}", raw) and LEAST_REFRESH_SECONDS <= int(raw) <= 86_400):
+        raise ValueError(f"give 0 for none, or a whole number from {LEAST_REFRESH_SECONDS} to 86400")
+    return int(raw)
+
+
 _bucket = _text(r"(?!xn--)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "give a bucket name (3 to 63 lower-case characters)")
 _prefix = _text(r"[a-z0-9][a-z0-9_-]{0,62}/", "give one lower-case folder name that ends with a slash")
 _name = _text(r"[a-z0-9][a-z0-9_]{0,127}", "give lower-case letters, digits and underscores")
@@ -59,6 +70,7 @@ _topic = _text(
     r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}",
     "give the ARN of an SNS topic, or nothing for none",
 )
+_email = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,.]+")
 _origin = re.compile(r"https://[a-z0-9.-]+(:\d{1,5})?|http://(localhost|127\.0\.0\.1)(:\d{1,5})?")
 
 
@@ -67,6 +79,16 @@ def _origins(raw: str) -> tuple[str, ...]:
     if not all(_origin.fullmatch(each) for each in origins):
         raise ValueError("give origins such as https://shop.example, with commas between; * is not taken")
     return origins
+
+
+def _emails(raw: str) -> tuple[str, ...]:
+    addresses = tuple(each.strip() for each in raw.split(","))
+    if (
+        not all(re.fullmatch(r"[^@\s,]+@[^@\s,]+\.[^@\s,.]+", each) for each in addresses)
+        or len(addresses) > MOST_EMAILS
+    ):
+        raise ValueError(f"give up to {MOST_EMAILS} e-mail addresses such as data@shop.example, with commas between")
+    return addresses
 
 
 def _switch(raw: str) -> bool:
@@ -234,8 +256,15 @@ class Settings:
     refresh_minutes: int = _setting(
         "ETL_REFRESH_MINUTES",
         _number(0, 10_080),
-        "How often the refresh runs: the crawler, where there is one, and the contracts' checks. 0: there is none.",
+        "How often the refresh runs: the crawler, where there is one, and the contracts' checks. 0: on no schedule.",
         "minutes",
+        default=0,
+    )
+    refresh_after_loads: int = _setting(
+        "ETL_REFRESH_AFTER_LOADS_SECONDS",
+        _refresh_seconds,
+        "A refresh follows each load within so many seconds, one for all loads of that time. 0: loads start none.",
+        "seconds",
         default=0,
     )
     events: bool = _setting(
@@ -258,6 +287,20 @@ class Settings:
         _topic,
         "The SNS topic that alarms, and a refresh that fails, are sent to; empty for none.",
         default="",
+    )
+    budget_dollars: int = _setting(
+        "ETL_BUDGET_DOLLARS",
+        _number(0, 10**9),
+        "What the stage may cost: an AWS Budget tells when 80 % of it are spent, when all of it will be and when all "
+        "of it is. 0: there is none.",
+        "dollars a month",
+        default=0,
+    )
+    budget_emails: tuple[str, ...] = _setting(
+        "ETL_BUDGET_EMAILS",
+        _emails,
+        "Whom the budget tells: e-mail addresses, with commas between. Without one it tells ALARM_TOPIC_ARN.",
+        default=(),
     )
 
     stage: str = _setting("ETL_STAGE", _stage, "The stage's name.", default="")
@@ -333,6 +376,14 @@ class Settings:
         if self.events_topic and not self.events:
             remedy = "leave it out, or set ETL_EVENTS=true: there are no events to pass on"
             yield {"events", "events_topic"}, SettingFault("ETL_EVENTS_TOPIC", self.events_topic, remedy)
+        if self.refresh_after_loads and not self.events:
+            remedy = "leave it out, or set ETL_EVENTS=true: a refresh is started by the event of a load"
+            fault = SettingFault("ETL_REFRESH_AFTER_LOADS_SECONDS", str(self.refresh_after_loads), remedy)
+            yield {"events", "refresh_after_loads"}, fault
+        if self.budget_dollars and not self.budget_emails and not self.alarm_topic:
+            remedy = "give ETL_BUDGET_EMAILS or ALARM_TOPIC_ARN too, or leave it out: it would tell nobody"
+            names = {"budget_dollars", "budget_emails", "alarm_topic"}
+            yield names, SettingFault("ETL_BUDGET_DOLLARS", str(self.budget_dollars), remedy)
         # The sweep looks at what was written since its last whole round, and the lookback before. A load that was too
         # young to be dead in that round was written at most the grace time before it.
         lookback = self.sweep_lookback_hours * 3600
@@ -362,6 +413,11 @@ class Settings:
             self.state_prefix,
             self.receipts_prefix,
         )
+
+    @property
+    def refreshes(self) -> bool:
+        """Whether the stage has a refresh, on a schedule or after loads."""
+        return bool(self.refresh_minutes or self.refresh_after_loads)
 
     @property
     def s3_events(self) -> list[str]:

@@ -44,13 +44,15 @@ def _run(options: argparse.Namespace) -> int:
     target = target_of(session, stage)
     clients = connect(session, stage.name)
     say(f"Stage {stage.name} in account {target.account}, {target.region}:")
-    if options.command == "plan":
-        return 0 if foundations.plan(foundations.foundations(target, clients), say) else FAILED
     if options.command == "destroy":
         foundations.destroy(target, clients, say, options.delete_data)
+    elif options.command == "wire":
+        foundations.apply(foundations.wiring(target, clients), say)
     else:
-        parts = foundations.wiring if options.command == "wire" else foundations.foundations
-        foundations.apply(parts(target, clients), say)
+        made, unwanted = foundations.foundations(target, clients), foundations.switched_off(target, clients)
+        if options.command == "plan":
+            return 0 if foundations.plan(made, say, unwanted) else FAILED
+        foundations.apply(made, say, unwanted)
     return 0
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from chalicelib.dataset import Dataset
 from chalicelib.stage import Stage
 from chalicelib.telemetry.metrics import CONTRACT, NAMESPACE, STAGE, stage_value
+from glue_setup.refresh_after_loads import AFTER_LOADS
 from glue_setup.target import Target
 
 Request = dict[str, Any]
@@ -56,6 +57,7 @@ MEANINGS = {
         "Months could not be registered in the catalog in two rounds of the sweep: what a load writes into a new month "
         "cannot be queried."
     ),
+    "refresh-not-started": "Loads could not start the refresh that is to follow them.",
     "crawler-failing": "The crawler could not be started: new months cannot be queried before it has run.",
 }
 """What each alarm says to whom it wakes."""
@@ -72,6 +74,8 @@ def alarms(target: Target, everything: bool = False) -> list[Request]:
         made.append(_of_the_catalog(stage))
     if everything or stage.settings.crawler:
         made.append(_of_the_crawler(stage))
+    if everything or stage.settings.refresh_after_loads:
+        made.append(_of_the_refresh(target))
     topic = stage.settings.alarm_topic
     actions = [topic] if topic else []
     return [request | {"AlarmActions": actions, "OKActions": actions} for request in made]
@@ -173,6 +177,20 @@ def _of_the_catalog(stage: Stage) -> Request:
 
 def _of_the_crawler(stage: Stage) -> Request:
     return _alarm(stage, "crawler-failing", _one(_own(stage, "CrawlerFailures", 15 * MINUTE, "Sum")))
+
+
+def _of_the_refresh(target: Target) -> Request:
+    bus = target.settings.event_bus
+    of_rule = {"RuleName": f"{target.prefix}-{AFTER_LOADS}"} | ({} if bus == "default" else {"EventBusName": bus})
+    failed = _math(
+        # What the small state machine could not start, and events that could not start the machine itself.
+        "MAX([FILL(failed, 0), FILL(undelivered, 0)])",
+        failed=_metric(
+            "AWS/States", "ExecutionsFailed", {"StateMachineArn": target.machine(AFTER_LOADS)}, 5 * MINUTE, "Sum"
+        ),
+        undelivered=_metric("AWS/Events", "FailedInvocations", of_rule, 5 * MINUTE, "Sum"),
+    )
+    return _alarm(target.stage, "refresh-not-started", failed)
 
 
 def _sweep_period(stage: Stage) -> int:

@@ -1,4 +1,4 @@
-"""The state machine of a backfill: a Distributed Map over S3's listing, whose batches the loader loads. Pure."""
+"""The state machine of a backfill: a Distributed Map over S3's listing or a given one, loaded by the loader. Pure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from glue_setup.target import Target
 BACKFILL = "backfill"
 """What the names of the state machine and its role end with."""
 
-MAP = "Load"
-"""The label of the Distributed Map: a part of the ARNs of its runs and its child executions."""
+MAP, GIVEN_MAP = "Load", "LoadGiven"
+"""The labels of the Distributed Maps over S3's listing and over a given one: a part of the ARNs of their runs and child
+executions."""
 
 MOST_OBJECTS = 100
 """Objects of one batch: a child execution, whose price is by its steps."""
@@ -27,22 +28,51 @@ def results_prefix(target: Target) -> str:
     return f"{target.settings.state_prefix}{BACKFILL}"
 
 
+def given_key(target: Target, name: str) -> str:
+    """Return the key of the objects that a run of this name is given, a line of JSON each as S3's listing has them."""
+    return f"{results_prefix(target)}/given/{name}.jsonl"
+
+
 def definition(target: Target) -> dict[str, Any]:
     """Return the state machine. Its input has `prefix`, of the keys to load, and `contract`, empty for all.
+
+    With `items`, the key of a given listing, it loads what that has instead of what S3 lists below the prefix.
+    """
+    bucket = target.settings.bucket
+    listing = {
+        "Resource": _resource(target, "s3:listObjectsV2"),
+        "Parameters": {"Bucket": bucket, "Prefix.$": "$.prefix"},
+    }
+    given = {
+        "Resource": _resource(target, "s3:getObject"),
+        "ReaderConfig": {"InputType": "JSONL"},
+        "Parameters": {"Bucket": bucket, "Key.$": "$.items"},
+    }
+    source = {
+        "Type": "Choice",
+        "Choices": [{"Variable": "$.items", "IsPresent": True, "Next": GIVEN_MAP}],
+        "Default": MAP,
+    }
+    return {
+        "Comment": f"Loads what lies below a prefix of {bucket}: python -m operate backfill",
+        "StartAt": "Source",
+        "States": {"Source": source, MAP: _map(target, MAP, listing), GIVEN_MAP: _map(target, GIVEN_MAP, given)},
+    }
+
+
+def _map(target: Target, label: str, reader: dict[str, Any]) -> dict[str, Any]:
+    """Return a Distributed Map over the items of a reader.
 
     Children are STANDARD executions: those of type EXPRESS end after five minutes.
     """
     settings = target.settings
     started = {"started_at.$": "$$.Execution.StartTime", "contract.$": "$.contract"}
-    load = {
+    return {
         "Type": "Map",
-        "Label": MAP,
+        "Label": label,
         "MaxConcurrency": settings.backfill_concurrency,
         "ToleratedFailurePercentage": settings.backfill_tolerated_percent,
-        "ItemReader": {
-            "Resource": _resource(target, "s3:listObjectsV2"),
-            "Parameters": {"Bucket": settings.bucket, "Prefix.$": "$.prefix"},
-        },
+        "ItemReader": reader,
         "ItemBatcher": {
             "MaxItemsPerBatch": MOST_OBJECTS,
             "MaxInputBytesPerBatch": MOST_BYTES,
@@ -56,11 +86,6 @@ def definition(target: Target) -> dict[str, Any]:
             "WriterConfig": {"OutputType": "JSONL", "Transformation": "COMPACT"},
         },
         "End": True,
-    }
-    return {
-        "Comment": f"Loads what lies below a prefix of {settings.bucket}: python -m operate backfill",
-        "StartAt": MAP,
-        "States": {MAP: load},
     }
 
 

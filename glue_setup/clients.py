@@ -51,6 +51,7 @@ class Clients:
     states: Any
     events: Any
     sns: Any
+    budgets: Any
     tls: bool = True
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
@@ -93,5 +94,6 @@ def connect(session: boto3.Session, stage: str) -> Clients:
         states=session.client("stepfunctions", config=CONFIG),
         events=session.client("events", config=CONFIG),
         sns=session.client("sns", config=CONFIG),
+        budgets=session.client("budgets", config=CONFIG),
         tls=not s3.meta.endpoint_url.startswith("http://"),
     )

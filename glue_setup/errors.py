@@ -78,6 +78,14 @@ ACTIONS = {
     "StartQueryExecution": "athena:StartQueryExecution",
     "GetQueryExecution": "athena:GetQueryExecution",
     "Invoke": "lambda:InvokeFunction",
+    "CreateBudget": "budgets:ModifyBudget and budgets:TagResource",
+    "UpdateBudget": "budgets:ModifyBudget",
+    "DeleteBudget": "budgets:ModifyBudget",
+    "CreateNotification": "budgets:ModifyBudget",
+    "DeleteNotification": "budgets:ModifyBudget",
+    "DescribeBudget": "budgets:ViewBudget",
+    "DescribeNotificationsForBudget": "budgets:ViewBudget",
+    "DescribeSubscribersForNotification": "budgets:ViewBudget",
 }
 """The permission a call needs, where it is not `service:Call`."""
 

@@ -6,30 +6,32 @@ This one list is what plan, apply, destroy and Terraform work by.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
 
 from chalicelib.errors import EtlError, shown
 from chalicelib.queries.views import view_statements
-from glue_setup import backfill, policies, refresh
+from glue_setup import backfill, policies, refresh, refresh_after_loads
 from glue_setup.alarms import alarms, needs_data
 from glue_setup.backfill import BACKFILL
 from glue_setup.bucket import Bucket
+from glue_setup.budget import Budget
 from glue_setup.clients import Clients
 from glue_setup.crawler import Crawler, CrawlerRole, crawler_name
 from glue_setup.dashboard import dashboard
-from glue_setup.errors import Refused, SetupError, explained
+from glue_setup.errors import DENIED, Refused, SetupError, explained
 from glue_setup.events import EventRule, EventsTopic
 from glue_setup.logs import LogGroup
 from glue_setup.machines import ServiceRole, StateMachine
 from glue_setup.monitoring import Alarm, Dashboard
 from glue_setup.policies import FUNCTIONS
 from glue_setup.queue import FailedQueue
-from glue_setup.refresh import REFRESH, SCHEDULE, RefreshSchedule
+from glue_setup.refresh import REFRESH, SCHEDULE
+from glue_setup.refresh_after_loads import AFTER_LOADS, AFTER_LOADS_RULE
 from glue_setup.rejected import RejectedTable
-from glue_setup.resource import Plan, Resource
+from glue_setup.resource import OWNER, Plan, Resource
 from glue_setup.tables import Database, Table
 from glue_setup.target import Target
 from glue_setup.views import View
@@ -57,12 +59,27 @@ def foundations(target: Target, clients: Clients, everything: bool = False) -> l
         Workgroup(target, clients),
         *(View(target, clients, dataset, *each) for dataset in datasets for each in view_statements(dataset)),
         *(LogGroup(target, clients, function) for function in FUNCTIONS),
-        *(machines(target, clients, everything)),
         *([EventsTopic(target, clients)] if settings.events_topic else []),
-        *([EventRule(target, clients)] if settings.events_topic or everything else []),
+        *optional(target, clients, everything),
         *(Alarm(target, clients, request) for request in alarms(target, everything) if not needs_data(request)),
         Dashboard(target, clients, drawn),
     ]
+
+
+def optional(target: Target, clients: Clients, everything: bool = False) -> list[Resource]:
+    """Return what settings switch on and off and holds no data: what they want, or all of it."""
+    settings = target.settings
+    return [
+        *machines(target, clients, everything),
+        *([EventRule(target, clients)] if settings.events_topic or everything else []),
+        *([Budget(target, clients)] if settings.budget_dollars or everything else []),
+    ]
+
+
+def switched_off(target: Target, clients: Clients) -> list[Resource]:
+    """Return what the settings of a stage do not want, and may have wanted before: apply removes it."""
+    names = {each.name for each in optional(target, clients)}
+    return [each for each in optional(target, clients, everything=True) if each.name not in names]
 
 
 def machines(target: Target, clients: Clients, everything: bool = False) -> list[Resource]:
@@ -73,13 +90,24 @@ def machines(target: Target, clients: Clients, everything: bool = False) -> list
             ServiceRole(target, clients, BACKFILL, "states", policies.backfill(target)),
             StateMachine(target, clients, BACKFILL, backfill.definition(target)),
         ]
-    if everything or target.settings.refresh_minutes:
+    if everything or target.settings.refreshes:
         crawler = crawler_name(target.settings) if refresh.has_crawler(target) else ""
         made += [
             ServiceRole(target, clients, REFRESH, "states", policies.refresh(target, crawler)),
             StateMachine(target, clients, REFRESH, refresh.definition(target)),
-            ServiceRole(target, clients, SCHEDULE, "events", policies.refresh_schedule(target)),
-            RefreshSchedule(target, clients),
+        ]
+    if everything or target.settings.refresh_minutes:
+        made += [
+            ServiceRole(target, clients, SCHEDULE, "events", policies.starting(target, REFRESH)),
+            refresh.schedule(target, clients),
+        ]
+    if everything or target.settings.refresh_after_loads:
+        debounce = refresh_after_loads.definition(target)
+        made += [
+            ServiceRole(target, clients, AFTER_LOADS, "states", policies.starting(target, REFRESH)),
+            StateMachine(target, clients, AFTER_LOADS, debounce, refresh_after_loads.TYPE),
+            ServiceRole(target, clients, AFTER_LOADS_RULE, "events", policies.starting(target, AFTER_LOADS)),
+            refresh_after_loads.rule(target, clients),
         ]
     return made
 
@@ -98,21 +126,26 @@ def wiring(target: Target, clients: Clients) -> list[Resource]:
     ]
 
 
-def plan(resources: Sequence[Resource], say: Say) -> bool:
+def plan(resources: Sequence[Resource], say: Say, unwanted: Sequence[Resource] = ()) -> bool:
     """Say what apply would do, touching nothing. Return False if apply would refuse to do it."""
     words: dict[str, int] = {}
     for resource in resources:
         with _named(resource):
             word = _plan_one(resource, say)
         words[word] = words.get(word, 0) + 1
+    doomed = _still_there(unwanted, say)
+    for resource in doomed:
+        say(f"{resource.name}: remove")
+    words |= {"remove": len(doomed)} if doomed else {}
     say(", ".join(f"{count} {word}" for word, count in words.items()) + ". Nothing was touched.")
     return "refused" not in words
 
 
-def apply(resources: Sequence[Resource], say: Say) -> None:
-    """Make everything as it should be. Raises SetupError at the first failure; a second run goes on from there.
+def apply(resources: Sequence[Resource], say: Say, unwanted: Sequence[Resource] = ()) -> None:
+    """Make everything as it should be, and remove of the `unwanted` what is there and this stage's.
 
-    Everything is looked at before anything is touched, so that a refusal leaves all as it was.
+    Raises SetupError at the first failure; a second run goes on from there. Everything is looked at before anything is
+    touched, so that a refusal leaves all as it was.
     """
     _refuse(resources, lambda resource: resource.waits() or resource.plan())
     made = waiting = 0
@@ -129,6 +162,10 @@ def apply(resources: Sequence[Resource], say: Say) -> None:
         say(f"{resource.name}: {_outcome(done)}")
         for line in remains:
             say(f"  = {line}")
+    for resource in _still_there(unwanted, say):
+        with _named(resource):
+            say(f"{resource.name}: {resource.remove(delete_data=False)}: the settings do not want it any more")
+        made += 1
     what = "All but what waits" if waiting else "Everything"
     say(f"{what} is in place." if made else f"{what} was in place: unchanged.")
 
@@ -140,14 +177,48 @@ def destroy(target: Target, clients: Clients, say: Say, delete_data: bool) -> No
     """
     if delete_data:
         check_owners(target, clients)
-    for resource in reversed([*foundations(target, clients, everything=True), *wiring(target, clients)]):
-        with _named(resource):
-            say(f"{resource.name}: {resource.remove(delete_data)}")
+    off = {each.name for each in switched_off(target, clients)}
+    with _tolerance(say) as tolerated:
+        for resource in reversed([*foundations(target, clients, everything=True), *wiring(target, clients)]):
+            with _named(resource), tolerated(resource) if resource.name in off else nullcontext():
+                say(f"{resource.name}: {resource.remove(delete_data)}")
 
 
 def check_owners(target: Target, clients: Clients) -> None:
     """Raise SetupError when deleting the stage's data would delete another stage's."""
     _refuse(data(target, clients), lambda resource: resource.find())
+
+
+def _still_there(unwanted: Sequence[Resource], say: Say) -> list[Resource]:
+    """Return the resources that are there and carry this stage's name, the last made first."""
+    there = []
+    with _tolerance(say) as tolerated:
+        for resource in reversed(unwanted):
+            with _named(resource), suppress(Refused), tolerated(resource):
+                existing = resource.find()
+                if existing is not None and OWNER in resource.state(existing):
+                    there.append(resource)
+    return there
+
+
+@contextmanager
+def _tolerance(say: Say) -> Iterator[Callable[[Resource], AbstractContextManager[None]]]:
+    """Have it stop nothing that somebody may not look for what his settings do not want, and say so in one line."""
+    hidden: dict[str, str] = {}
+
+    @contextmanager
+    def tolerated(resource: Resource) -> Iterator[None]:
+        try:
+            yield
+        except (ClientError, EndpointConnectionError, ConnectTimeoutError) as error:
+            if isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") not in DENIED:
+                raise
+            hidden[resource.name] = explained(error)
+
+    yield tolerated
+    if hidden:
+        why = next(iter(hidden.values()))
+        say(f"Not looked for, as the settings want none of it: {', '.join(hidden)}. {why}")
 
 
 def _plan_one(resource: Resource, say: Say) -> str:

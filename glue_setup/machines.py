@@ -101,9 +101,14 @@ class ServiceRole(Resource):
 
 
 class StateMachine(Resource):
-    """A state machine that runs under the role of its name; `definition` is in Amazon States Language."""
+    """A state machine that runs under the role of its name; `definition` is in Amazon States Language.
 
-    def __init__(self, target: Target, clients: Clients, name: str, definition: Mapping[str, Any]) -> None:
+    `kind` is what AWS calls its type, STANDARD or EXPRESS; it never changes.
+    """
+
+    def __init__(
+        self, target: Target, clients: Clients, name: str, definition: Mapping[str, Any], kind: str = "STANDARD"
+    ) -> None:
         self._key = name
         self._machine = f"{target.prefix}-{name}"
         super().__init__(target, clients, f"state machine {self._machine}")
@@ -111,6 +116,7 @@ class StateMachine(Resource):
         self._arn = target.machine(name)
         self._role_arn = target.role(role_name(target, name))
         self._definition = definition
+        self._kind = kind
 
     def find(self) -> dict[str, Any] | None:
         """Read it and its tags. Raises Refused for one of another stage."""
@@ -144,7 +150,7 @@ class StateMachine(Resource):
 
         def put() -> None:
             if plan.creates:
-                self._states.create_state_machine(name=self._machine, type="STANDARD", tags=tags, **request)
+                self._states.create_state_machine(name=self._machine, type=self._kind, tags=tags, **request)
             else:
                 self._states.update_state_machine(stateMachineArn=self._arn, **request)
                 self._states.tag_resource(resourceArn=self._arn, tags=tags)
@@ -159,13 +165,15 @@ class StateMachine(Resource):
 
     def terraform(self) -> Blocks:
         """Return the state machine."""
+        name = self._key.replace("-", "_")
         machine = {
             "name": self._machine,
             "tags": self.tags,
-            "role_arn": f"${{aws_iam_role.{self._key}.arn}}",
+            "role_arn": f"${{aws_iam_role.{name}.arn}}",
             "definition": literal(json.dumps(self._definition)),
         }
-        return {"aws_sfn_state_machine": {self._key: machine}}
+        kind = {} if self._kind == "STANDARD" else {"type": self._kind}
+        return {"aws_sfn_state_machine": {name: machine | kind}}
 
 
 def _role_tag(role: RoleTypeDef) -> str | None:

@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.aws.events import SOURCE
-from glue_setup.backfill import BACKFILL, MAP, results_prefix
+from glue_setup.backfill import BACKFILL, GIVEN_MAP, MAP, results_prefix
 from glue_setup.command_line import say
 from glue_setup.errors import SetupError
 from glue_setup.statements import policy_of
 from glue_setup.target import Target
-
-REFRESH = "refresh"
 
 Statement = dict[str, Any]
 Policy = dict[str, Any]
@@ -163,10 +161,15 @@ def backfill(target: Target) -> Policy:
         # sees how it goes, ends it where too many have failed,
         _allow("FollowBatches", ["states:DescribeExecution", "states:StopExecution"], target.executions(BACKFILL)),
         # and starts those that failed again in a redrive.
-        _allow("RedriveBatches", ["states:RedriveExecution"], target.executions(f"{BACKFILL}/{MAP}")),
+        _allow(
+            "RedriveBatches",
+            ["states:RedriveExecution"],
+            *(target.executions(f"{BACKFILL}/{label}") for label in (MAP, GIVEN_MAP)),
+        ),
         # Each batch has the loader load it.
         _allow("LoadBatch", ["lambda:InvokeFunction"], target.function("load")),
-        # What became of the batches is written in parts, and read to be completed in a redrive.
+        # What became of the batches is written in parts, and read to be completed in a redrive. A listing that the run
+        # is given is read there too.
         _allow(
             "WriteResults",
             ["s3:PutObject", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"],
@@ -197,9 +200,9 @@ def refresh(target: Target, crawler: str) -> Policy:
     )
 
 
-def refresh_schedule(target: Target) -> Policy:
-    """Return what EventBridge may do for the schedule: start the refresh."""
-    return policy_of(_allow("StartRefresh", ["states:StartExecution"], target.machine(REFRESH)))
+def starting(target: Target, machine: str) -> Policy:
+    """Return what whoever starts a state machine may do: just that. `machine` is its name within the stage."""
+    return policy_of(_allow("StartRefresh", ["states:StartExecution"], target.machine(machine)))
 
 
 def _see_backfill(target: Target) -> list[Statement]:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.queries import checks
 from chalicelib.queries.saved import SavedQuery
 from glue_setup.clients import Clients
 from glue_setup.crawler import crawler_name
-from glue_setup.machines import role_name
-from glue_setup.resource import OWNER, TAG, Blocks, Plan, Resource, State
+from glue_setup.starting_rule import StartingRule
 from glue_setup.target import Target
 
 REFRESH = "refresh"
 """What the names of the state machine, its role and its schedule end with."""
 SCHEDULE = "refresh-schedule"
-"""What the name of the role ends with by which EventBridge starts it."""
+"""What the name of the role ends with by which the schedule starts it."""
+BEGINS_AT = "begins_at"
+"""The member of the input that says when the refresh is to begin: a load hands it over, the schedule does not."""
 
 Step = dict[str, Any]
 
@@ -33,8 +32,10 @@ def has_crawler(target: Target) -> bool:
 def definition(target: Target) -> dict[str, Any]:
     """Return the state machine. A check holds where its query returns no row; all of them run side by side."""
     asked = checks.load(target.datasets)
-    states: dict[str, Step] = {}
     after = "RunChecks" if asked else "Fresh"
+    states = _wait(f"$.{BEGINS_AT}", "StartCrawler" if has_crawler(target) else after)
+    if not target.settings.refresh_after_loads:
+        states = {}
     if has_crawler(target):
         states |= _crawl(target, after)
     if asked:
@@ -59,14 +60,29 @@ def definition(target: Target) -> dict[str, Any]:
     if not asked and not has_crawler(target):
         states = {"Fresh": states["Fresh"]}
     return {
-        "Comment": f"Crawler and checks of the stage {target.stage.name}: ETL_REFRESH_MINUTES",
+        "Comment": f"Crawler and checks of the stage {target.stage.name}",
         "StartAt": next(iter(states)),
         "States": states,
     }
 
 
+def _wait(path: str, after: str) -> dict[str, Step]:
+    """Return the states that wait for the time at a path of the input, if it has one."""
+    return {
+        "AfterLoads": {
+            "Type": "Choice",
+            "Choices": [{"Variable": path, "IsPresent": True, "Next": "WaitForMoreLoads"}],
+            "Default": after,
+        },
+        "WaitForMoreLoads": {"Type": "Wait", "TimestampPath": path, "Next": after},
+    }
+
+
 def _crawl(target: Target, after: str) -> dict[str, Step]:
-    """Return the states that start the crawler and wait for the end of its run; one that runs already is waited for."""
+    """Return the states that start the crawler and wait for the end of its run.
+
+    A run that is on already may have passed what was loaded since: its end is waited for, and another one started.
+    """
     sdk, name = f"arn:{target.partition}:states:::aws-sdk:glue", crawler_name(target.settings)
     return {
         "StartCrawler": {
@@ -76,11 +92,12 @@ def _crawl(target: Target, after: str) -> dict[str, Step]:
             "ResultPath": None,
             "Retry": _retries("Glue.CrawlerRunningException"),
             "Catch": [
-                {"ErrorEquals": ["Glue.CrawlerRunningException"], "ResultPath": "$.running", "Next": "WaitForCrawler"},
+                {"ErrorEquals": ["Glue.CrawlerRunningException"], "ResultPath": None, "Next": "WaitForOtherRun"},
                 _caught(),
             ],
             "Next": "WaitForCrawler",
         },
+        "WaitForOtherRun": {"Type": "Wait", "Seconds": CRAWL_PAUSE, "Next": "StartCrawler"},
         "WaitForCrawler": {"Type": "Wait", "Seconds": CRAWL_PAUSE, "Next": "SeeCrawler"},
         "SeeCrawler": {
             "Type": "Task",
@@ -164,75 +181,8 @@ def _caught() -> dict[str, Any]:
     return {"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": "Notify"}
 
 
-class RefreshSchedule(Resource):
-    """The rule of EventBridge that starts the refresh every ETL_REFRESH_MINUTES."""
-
-    def __init__(self, target: Target, clients: Clients) -> None:
-        self._rule = f"{target.prefix}-{REFRESH}"
-        super().__init__(target, clients, f"schedule {self._rule}")
-        self._events = clients.events
-        self._arn = target.rule(REFRESH)
-        self._target = {
-            "Id": REFRESH,
-            "Arn": target.machine(REFRESH),
-            "RoleArn": target.role(role_name(target, SCHEDULE)),
-            "Input": "{}",
-        }
-
-    def find(self) -> dict[str, Any] | None:
-        """Read it, its tags and its targets. Raises Refused for one of another stage."""
-        try:
-            rule: dict[str, Any] = self._events.describe_rule(Name=self._rule)
-        except self._events.exceptions.ResourceNotFoundException:
-            return None
-        tags = {tag["Key"]: tag["Value"] for tag in self._events.list_tags_for_resource(ResourceARN=self._arn)["Tags"]}
-        self.check_owner(tags.get(TAG))
-        targets = self._events.list_targets_by_rule(Rule=self._rule)["Targets"]
-        return rule | {"tags": tags, "targets": targets}
-
-    def state(self, existing: dict[str, Any]) -> State:
-        """Return when it starts what, with its owner."""
-        return {
-            **self.check_owner(existing["tags"].get(TAG)),
-            "starts": ", ".join(_shown(each) for each in existing["targets"]),
-            "every": str(existing.get("ScheduleExpression", "")),
-        }
-
-    def desired(self, current: State | None) -> State:
-        """Return when it should start the refresh; whether it is enabled is left to others."""
-        return {OWNER: self.target.owner, "starts": _shown(self._target), "every": self._rate}
-
-    @property
-    def _rate(self) -> str:
-        minutes = self.settings.refresh_minutes
-        return f"rate({minutes} minute{'s' if minutes != 1 else ''})"
-
-    def make(self, plan: Plan) -> None:
-        """Put the rule and its target; a rule that is disabled stays so."""
-        tags = [{"Key": TAG, "Value": self.target.owner}]
-        state = "ENABLED" if plan.creates else plan.existing.get("State", "ENABLED")
-        self._events.put_rule(Name=self._rule, ScheduleExpression=self._rate, State=state)
-        self._events.tag_resource(ResourceARN=self._arn, Tags=tags)
-        self._events.put_targets(Rule=self._rule, Targets=[self._target])
-
-    def delete(self, existing: dict[str, Any], delete_data: bool) -> None:
-        """Delete it with its targets."""
-        if existing["targets"]:
-            self._events.remove_targets(Rule=self._rule, Ids=[each["Id"] for each in existing["targets"]])
-        self._events.delete_rule(Name=self._rule)
-
-    def terraform(self) -> Blocks:
-        """Return the rule and its target."""
-        rule = {"name": self._rule, "schedule_expression": self._rate, "tags": self.tags}
-        started = {
-            "rule": f"${{aws_cloudwatch_event_rule.{REFRESH}.name}}",
-            "target_id": REFRESH,
-            "arn": f"${{aws_sfn_state_machine.{REFRESH}.arn}}",
-            "role_arn": f"${{aws_iam_role.{SCHEDULE.replace('-', '_')}.arn}}",
-            "input": "{}",
-        }
-        return {"aws_cloudwatch_event_rule": {REFRESH: rule}, "aws_cloudwatch_event_target": {REFRESH: started}}
-
-
-def _shown(target: Mapping[str, Any]) -> str:
-    return json.dumps({name: target.get(name) for name in ("Id", "Arn", "RoleArn", "Input")}, sort_keys=True)
+def schedule(target: Target, clients: Clients) -> StartingRule:
+    """Return the rule that starts the refresh every ETL_REFRESH_MINUTES."""
+    minutes = target.settings.refresh_minutes
+    rate = f"rate({minutes} minute{'s' if minutes != 1 else ''})"
+    return StartingRule(target, clients, f"schedule {target.prefix}-{REFRESH}", REFRESH, SCHEDULE, schedule=rate)

@@ -100,9 +100,10 @@ class Resource(ABC):
         return []
 
     def remains(self) -> list[str]:
-        """Return what an earlier version of the stage made here and nothing looks after any more, and how to remove it.
+        """Return what is left to a person, and what to do: plan and apply say it each time.
 
-        It is never removed without being asked for, since its files may be all that is left of somebody's data.
+        Such as what an earlier version of the stage made here and nothing looks after any more: it is never removed
+        without being asked for, since its files may be all that is left of somebody's data.
         """
         return []
 

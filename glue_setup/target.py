@@ -86,9 +86,9 @@ class Target:
         """Return the ARN pattern of a state machine's executions; of a map's children by `MACHINE/LABEL`."""
         return self._arn("states", f"execution:{self.prefix}-{name}:*")
 
-    def rule(self, name: str) -> str:
-        """Return the ARN of a rule of EventBridge's."""
-        return self._arn("events", f"rule/{self.prefix}-{name}")
+    def rule(self, name: str, bus: str = "default") -> str:
+        """Return the ARN of a rule of EventBridge's, which names its bus unless that is the default one."""
+        return self._arn("events", f"rule/{'' if bus == 'default' else f'{bus}/'}{self.prefix}-{name}")
 
     @property
     def failed_queue(self) -> str:
@@ -107,9 +107,8 @@ class Target:
 
     @property
     def event_rule(self) -> str:
-        """The ARN of that rule, which names its bus unless that is the default one."""
-        bus = self.settings.event_bus
-        return self._arn("events", f"rule/{'' if bus == 'default' else f'{bus}/'}{self.event_rule_name}")
+        """The ARN of that rule."""
+        return self.rule("sources", self.settings.event_bus)
 
     @property
     def events_topic(self) -> str:

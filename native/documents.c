@@ -1,11 +1,12 @@
-/* Reads JSON documents along a plan, the tree of what a contract reads, and makes columns of the values.
+/* Splits texts into JSON documents, reads these along a plan, the tree of what a contract reads, and makes columns of the
+   values.
 
-   `read_documents` passes over each document once. It notes where the value of each node of the plan lies, numbers the
+   `split_values` checks the grammar of a text and notes where each of its values lies. `read_documents` passes over each document once. It notes where the value of each node of the plan lies, numbers the
    elements of the lists that are read, and notes the fields of the document's objects that may be unnamed ones. The
    other functions make columns of values at such positions, all of a batch at once: texts, numbers, instants, and the
    unnamed fields as JSON behind their paths.
 
-   The documents' grammar has been checked before. All the same, nothing is read behind a document's end but padding,
+   The grammar of the documents that `read_documents` gets has been checked. All the same, nothing is read behind a document's end but padding,
    and nothing is written beyond a capacity: what does not fit the grammar makes its document unsound, and so do keys
    that are given twice in an object, and nesting that is too deep. Unsound documents leave nothing behind. A value of
    which a function is not certain is marked, for its caller to judge.
@@ -370,6 +371,156 @@ static Bytes skip(Scan *s, Bytes p, int depth) {
     if (p >= s->end) return 0;
     s->hashes_count = keys.first;
     return p + 1;
+}
+
+/* Splitting -------------------------------------------------------------------------------------------------------- */
+
+enum { BY_COMMAS, BY_NOTHING };      /* what separates values: a comma, or at most white space */
+enum { DEEPEST = 512 };              /* nesting of a value */
+
+static int is_white(uint8_t c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+
+static Bytes behind_white(Bytes p, Bytes end) {
+    while (p < end && is_white(*p)) p++;
+    return p;
+}
+
+/* Return what follows the text that begins at `p`, behind its opening quote; NULL if it is none, or has half of a pair
+   of surrogates. */
+static Bytes behind_text(Bytes p, Bytes end) {
+    const uint64_t spaces = 0x2020202020202020u, highs = 0x8080808080808080u;
+    while (p < end) {
+        if (end - p >= 8) {
+            uint64_t word = load(p), found = specials(word) | ((word - spaces) & ~word & highs);
+            if (!found) {
+                p += 8;
+                continue;
+            }
+            p += __builtin_ctzll(found) >> 3;
+        }
+        uint8_t c = *p++;
+        if (c == '"') return p;
+        if (c < ' ') return 0;
+        if (c != '\\') continue;
+        if (p == end) return 0;
+        c = *p++;
+        if (c == 'u') {
+            int32_t code = end - p < 4 ? -1 : code_unit(p);
+            if (code < 0 || (code >= 0xDC00 && code < 0xE000)) return 0;
+            p += 4;
+            if (code >= 0xD800 && code < 0xDC00) {
+                if (end - p < 6 || p[0] != '\\' || p[1] != 'u') return 0;
+                int32_t low = code_unit(p + 2);
+                if (low < 0xDC00 || low > 0xDFFF) return 0;
+                p += 6;
+            }
+        } else if (c != '"' && c != '\\' && c != '/' && c != 'b' && c != 'f' && c != 'n' && c != 'r' && c != 't') {
+            return 0;
+        }
+    }
+    return 0;
+}
+
+static Bytes behind_digits(Bytes p, Bytes end) {
+    Bytes first = p;
+    while (p < end && *p >= '0' && *p <= '9') p++;
+    return p > first ? p : 0;
+}
+
+static Bytes behind_number(Bytes p, Bytes end) {
+    if (*p == '-') p++;
+    if (p < end && *p == '0') p++;
+    else p = behind_digits(p, end);
+    if (p && p < end && *p == '.') p = behind_digits(p + 1, end);
+    if (p && p < end && (*p | 0x20) == 'e') {
+        p++;
+        if (p < end && (*p == '+' || *p == '-')) p++;
+        p = behind_digits(p, end);
+    }
+    return p;
+}
+
+static Bytes behind_word(Bytes p, Bytes end, const char *word) {
+    for (; *word; word++)
+        if (p == end || *p++ != (uint8_t)*word) return 0;
+    return p;
+}
+
+static Bytes behind_scalar(Bytes p, Bytes end) {
+    switch (*p) {
+    case '"': return behind_text(p + 1, end);
+    case 't': return behind_word(p, end, "true");
+    case 'f': return behind_word(p, end, "false");
+    case 'n': return behind_word(p, end, "null");
+    default: return behind_number(p, end);
+    }
+}
+
+/* Return what follows a key and its colon; NULL if there is none. */
+static Bytes behind_key(Bytes p, Bytes end) {
+    if (p == end || *p != '"') return 0;
+    p = behind_text(p + 1, end);
+    if (!p) return 0;
+    p = behind_white(p, end);
+    return p < end && *p == ':' ? behind_white(p + 1, end) : 0;
+}
+
+/* Return what follows the value at `p`; NULL if it is not JSON, or too deep. */
+static Bytes behind_value(Bytes p, Bytes end) {
+    uint8_t closes[DEEPEST];
+    int32_t depth = 0;
+    while (p && p < end) {
+        if (*p == '{' || *p == '[') {
+            uint8_t close = *p == '{' ? '}' : ']';
+            p = behind_white(p + 1, end);
+            if (p < end && *p != close) {
+                if (depth == DEEPEST) return 0;
+                closes[depth++] = close;
+                if (close == '}') p = behind_key(p, end);
+                continue;
+            }
+            if (p == end) return 0;
+            p++;
+        } else {
+            p = behind_scalar(p, end);
+        }
+        /* A value ends here, and perhaps those around it. */
+        while (p) {
+            if (depth == 0) return p;
+            p = behind_white(p, end);
+            if (p == end) return 0;
+            uint8_t c = *p++;
+            if (c == closes[depth - 1]) {
+                depth--;
+                continue;
+            }
+            p = c == ',' ? behind_white(p, end) : 0;
+            if (p && closes[depth - 1] == '}') p = behind_key(p, end);
+            break;
+        }
+    }
+    return 0;
+}
+
+/* Note where each value of a text begins and ends; return how many there are, -1 if the text is not made of whole values
+   that are JSON, or of more than `capacity`. By nothing, only objects and arrays are separated. */
+int64_t split_values(Bytes text, int64_t size, int32_t form, int64_t *starts, int64_t *ends, int64_t capacity) {
+    Bytes end = text + size, p = behind_white(text, end);
+    int64_t count = 0;
+    while (p < end) {
+        if (count == capacity || (form == BY_NOTHING && *p != '{' && *p != '[')) return -1;
+        starts[count] = p - text;
+        p = behind_value(p, end);
+        if (!p) return -1;
+        ends[count++] = p - text;
+        p = behind_white(p, end);
+        if (form == BY_COMMAS && p < end) {
+            if (*p != ',') return -1;
+            p = behind_white(p + 1, end);
+            if (p == end) return -1;
+        }
+    }
+    return count;
 }
 
 /* What the plan reads ---------------------------------------------------------------------------------------------- */

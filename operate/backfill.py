@@ -21,13 +21,14 @@ from chalicelib.loading.store import ObjectStore
 from chalicelib.settings import MIB, Settings
 from chalicelib.stage import read_stage
 from glue_setup import command_line
-from glue_setup.backfill import BACKFILL, results_prefix
-from glue_setup.clients import connect
+from glue_setup.backfill import BACKFILL, given_key, results_prefix
+from glue_setup.clients import CONFIG, connect
 from glue_setup.command_line import FAILED, say
 from glue_setup.errors import SetupError
 from glue_setup.target import target_of
-from operate.backfills import READERS, SUCCEEDED, Backfills, explained_keys
+from operate.backfills import READERS, SUCCEEDED, Backfills, explained_keys, run_name
 from operate.cost import Work, dollars, hours
+from operate.inventory import Inventory, address
 from operate.selection import listing
 from operate.unloaded import without_entry
 
@@ -44,14 +45,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stage = read_stage(options.project, options.stage)
         settings = stage.settings
         prefix = _prefix(options, settings, made)
+        if options.inventory and (options.redrive or options.watch):
+            made.error("--inventory says what a new run loads: leave it out with --redrive and --watch")
         if not settings.backfill_concurrency:
             raise SetupError(
                 f"stage {stage.name} has no state machine for backfills: give ETL_BACKFILL_CONCURRENCY a number above "
                 "0 in .chalice/config.json, and deploy"
             )
-        if options.dry_run:
-            return _dry_run(settings, prefix, options.contract)
         session = boto3.Session()
+        inventory = None
+        if options.inventory:
+            inventory = Inventory(session.client("s3", config=CONFIG), options.inventory, settings.bucket)
+            say(f"The inventory is of {inventory.manifest.written_at:%Y-%m-%d %H:%M} UTC: what came since is not in it")
+        if options.dry_run:
+            return _dry_run(settings, prefix, options.contract, inventory)
         target, clients = target_of(session, stage), connect(session, stage.name)
         backfills = Backfills(
             clients.states,
@@ -64,19 +71,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
             contract_of=lambda key: loaded_by(key, datasets(settings)).name,
         )
         say(f"Stage {stage.name} in account {target.account}, {target.region}:")
-        return _run(backfills, options, prefix)
+        now = datetime.now(UTC)
+        given = None
+        if inventory is not None:
+            given = given_key(target, run_name(now)), inventory.objects(prefix)
+        return _run(backfills, options, prefix, now, given)
 
     return command_line.run("backfill", command, "the run goes on in AWS: follow it with --watch")
 
 
-def _run(backfills: Backfills, options: argparse.Namespace, prefix: str) -> int:
+def _run(
+    backfills: Backfills,
+    options: argparse.Namespace,
+    prefix: str,
+    now: datetime,
+    given: tuple[str, Iterable[ObjectSummary]] | None,
+) -> int:
     if options.redrive:
         arn = backfills.redrive(options.redrive)
     elif options.watch:
         arn = backfills.arn(options.watch)
     else:
-        arn = backfills.start(prefix, options.contract or "", datetime.now(UTC))
-        say(f"{arn.rsplit(':', 1)[1]} loads what lies below {prefix}; it goes on if this command is ended")
+        arn = backfills.start(prefix, options.contract or "", now, given)
+        what = "what the inventory has" if given else "what lies"
+        say(f"{arn.rsplit(':', 1)[1]} loads {what} below {prefix}; it goes on if this command is ended")
     status = backfills.follow(arn, say, options.pause)
     summary = backfills.summary(arn)
     name = arn.rsplit(":", 1)[1]
@@ -118,17 +136,19 @@ def planned(store: ObjectStore, objects: Iterable[ObjectSummary], ledger: str) -
     return Plan(len(listed), sum(map(_expanded, listed)), len(unloaded), sum(map(_expanded, unloaded)))
 
 
-def _dry_run(settings: Settings, prefix: str, contract: str | None) -> int:
+def _dry_run(settings: Settings, prefix: str, contract: str | None, inventory: Inventory | None) -> int:
     store = storage(settings.bucket)
     objects = (
         each
-        for each in listing(store, prefix)
-        if contract is None or loaded_by(each.key, datasets(settings)).name == contract
+        for each in (listing(store, prefix) if inventory is None else inventory.objects(prefix))
+        if not each.is_folder and (contract is None or loaded_by(each.key, datasets(settings)).name == contract)
     )
     plan = planned(store, objects, settings.ledger_prefix)
     work = Work(plan.objects, plan.to_load, plan.bytes_to_load)
     cost, concurrency = dollars(work), settings.backfill_concurrency
     unloaded = f"{plan.to_load} of {_size(plan.bytes_to_load)} not loaded"
+    if inventory is not None:
+        say(f"Left out of the inventory: {inventory.left_out.line()}")
     say(f"{prefix}: {plan.objects} objects of {_size(plan.bytes)}, {unloaded}")
     say(
         f"At {concurrency} batches at once (ETL_BACKFILL_CONCURRENCY) about {_duration(hours(work, concurrency))} and "
@@ -184,6 +204,7 @@ def parser() -> argparse.ArgumentParser:
         **examples(
             "python -m operate backfill --stage dev --dry-run",
             "python -m operate backfill --stage dev --prefix orders_json_incoming/2023/",
+            "python -m operate backfill --stage dev --inventory s3://inventories/my-orders/all/2026-11-25T01-00Z/manifest.json",
         ),
         description="Load everything below a prefix that is not loaded, by Step Functions and the deployed loader. "
         "What is loaded costs one read of the ledger, so that any run may be repeated. Ending this command ends "
@@ -192,12 +213,27 @@ def parser() -> argparse.ArgumentParser:
     command_line.add_stage(made)
     made.add_argument("--prefix", help="how the keys begin (default: all that was dropped, or the contract's folder)")
     made.add_argument("--contract", help="only what this contract loads")
+    made.add_argument(
+        "--inventory",
+        type=_inventory,
+        metavar="MANIFEST",
+        help="take the objects of an S3 Inventory of the bucket, CSV or Parquet, instead of listing it: the address of "
+        "its manifest, s3://BUCKET/…/manifest.json",
+    )
     ways = made.add_mutually_exclusive_group()
     ways.add_argument("--dry-run", action="store_true", help="tell objects, hours and dollars; starts nothing")
     ways.add_argument("--redrive", metavar="EXECUTION", help="go on with a run that failed or was stopped")
     ways.add_argument("--watch", metavar="EXECUTION", help="follow a run that was started before, and tell its summary")
     made.add_argument("--pause", type=_seconds, default=5.0, help="seconds between two looks at a run (5)")
     return made
+
+
+def _inventory(text: str) -> str:
+    try:
+        address(text)
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from None
+    return text
 
 
 def _seconds(text: str) -> float:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError, HTTPClientError
@@ -16,15 +18,25 @@ from botocore.exceptions import ConnectionError as NoConnection
 from chalicelib.aws.errors import error_code
 from chalicelib.errors import shown
 from chalicelib.loading.backfill import BatchCounts, listed, looked_up
+from chalicelib.loading.models import ObjectSummary
 from chalicelib.loading.store import ObjectStore
+from chalicelib.settings import GIB
+from glue_setup.backfill import GIVEN_MAP
 from glue_setup.errors import SetupError
 
 RUNNING, SUCCEEDED = "RUNNING", "SUCCEEDED"
 PAUSE_SECONDS = 5.0
 READERS = 16
 """How many ledger entries are read at the same time, of the objects of batches that failed."""
+MOST_GIVEN_BYTES = 10 * GIB
+"""Step Functions reads no longer file of items: some fifty million objects."""
 MOST_SHOWN = 20
 """How many keys of objects that failed are shown."""
+
+
+def run_name(now: datetime) -> str:
+    """Return the name of the run that is started at a time."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
 
 
 @dataclass
@@ -95,17 +107,56 @@ class Backfills:
         self._contract_of = contract_of
         self._sleep = sleep
 
-    def start(self, prefix: str, contract: str, now: datetime) -> str:
-        """Start a run over what lies below a prefix; return its ARN. Raises SetupError while another is at work."""
+    def start(
+        self, prefix: str, contract: str, now: datetime, given: tuple[str, Iterable[ObjectSummary]] | None = None
+    ) -> str:
+        """Start a run over what lies below a prefix, or over the objects that it is `given`, which are put under a key.
+
+        Returns its ARN. Raises SetupError while another is at work, or where it is given nothing or too much.
+        """
         running = self._states.list_executions(stateMachineArn=self._machine, statusFilter=RUNNING, maxResults=1)
         for each in running["executions"]:
             raise SetupError(
                 f"{each['name']} is at work: follow it with --watch {each['name']}, or end it with "
                 f"`aws stepfunctions stop-execution --execution-arn {each['executionArn']}`"
             )
-        name = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
-        given = json.dumps({"prefix": prefix, "contract": contract})
-        return str(self._states.start_execution(stateMachineArn=self._machine, name=name, input=given)["executionArn"])
+        request = {"prefix": prefix, "contract": contract}
+        if given is not None:
+            key, objects = given
+            self._check_machine()
+            self._put_objects(key, objects, prefix)
+            request["items"] = key
+        started = self._states.start_execution(
+            stateMachineArn=self._machine, name=run_name(now), input=json.dumps(request)
+        )
+        return str(started["executionArn"])
+
+    def _check_machine(self) -> None:
+        """Raise SetupError where the state machine is of a version that would list the bucket all the same."""
+        definition = self._states.describe_state_machine(stateMachineArn=self._machine)["definition"]
+        if GIVEN_MAP not in json.loads(definition)["States"]:
+            raise SetupError("the state machine is of a version that knows no inventory: run make deploy first")
+
+    def _put_objects(self, key: str, objects: Iterable[ObjectSummary], prefix: str) -> None:
+        with tempfile.NamedTemporaryFile("w", prefix="backfill-", encoding="utf-8") as lines:
+            for each in objects:
+                item = {
+                    "Key": each.key,
+                    "Etag": f'"{each.etag}"',
+                    "Size": each.size,
+                    "LastModified": each.modified_at.timestamp(),
+                }
+                lines.write(json.dumps(item) + "\n")
+            lines.flush()
+            size = Path(lines.name).stat().st_size
+            if not size:
+                raise SetupError(f"nothing that is given lies below {prefix}: nothing was started")
+            if size > MOST_GIVEN_BYTES:
+                raise SetupError(
+                    f"what lies below {prefix} makes a list of {size} bytes, and Step Functions reads no more than "
+                    f"{MOST_GIVEN_BYTES}: give a longer --prefix"
+                )
+            self._s3.upload_file(lines.name, self._bucket, key)
 
     def redrive(self, execution: str) -> str:
         """Have a run that ended early go on with the batches that failed or never began; return its ARN.

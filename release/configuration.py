@@ -8,6 +8,7 @@ from typing import Any
 
 from chalicelib.stage import PLACEHOLDER
 from glue_setup.errors import SetupError
+from glue_setup.resource import TAG
 from release.layers import LAYER
 
 BUCKET = "ETL_BUCKET"
@@ -16,7 +17,7 @@ ENDPOINT = "api_gateway_endpoint_type"
 
 
 def configured(text: str, stage: str, bucket: str | None, layer: str | None) -> str:
-    """Return the text of config.json with the stage's bucket and the layer of its functions filled in. Pure.
+    """Return the text of config.json with the stage's bucket, the layer and the tag of its functions filled in. Pure.
 
     The REST API becomes REGIONAL unless somebody has chosen another endpoint. None leaves what is there; a text in
     which nothing changes comes back as it was, whatever its spaces. Raises SetupError where that is not possible or
@@ -26,6 +27,8 @@ def configured(text: str, stage: str, bucket: str | None, layer: str | None) -> 
     entry = stage_of(config, stage)
     variables = entry.setdefault("environment_variables", {})
     variables[BUCKET] = _bucket(stage, variables.get(BUCKET, ""), bucket)
+    # Chalice puts the tags of a stage on its functions.
+    entry.setdefault("tags", {})[TAG] = f"{config.get('app_name', '')}/{stage}/{variables[BUCKET]}"
     if ENDPOINT not in entry:
         config.setdefault(ENDPOINT, "REGIONAL")
     if layer is not None:

@@ -20,7 +20,7 @@ Template = dict[str, Any]
 
 REQUIRED = {
     "required_version": ">= 1.5.0",
-    "required_providers": {"aws": {"source": "hashicorp/aws", "version": ">= 5.40.0, < 6.0.0"}},
+    "required_providers": {"aws": {"source": "hashicorp/aws", "version": ">= 5.50.0, < 6.0.0"}},
 }
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import msgspec
 
 from chalicelib.documents.buffer import Buffer
-from chalicelib.documents.value_reader import Text, ValueReader
+from chalicelib.documents.slices import by_commas
+from chalicelib.documents.value_reader import Raws, Text, ValueReader
 from chalicelib.errors import UnreadableFile
 
 ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
@@ -34,9 +35,9 @@ def read_array(values: ValueReader, buffer: Buffer) -> Iterator[None]:
         more = _comma(buffer)
 
 
-def elements(text: Text) -> list[msgspec.Raw]:
-    """Decode values that are separated by commas."""
-    return ELEMENTS.decode(b"".join((b"[", text, b"]")))
+def elements(text: Text) -> Raws:
+    """Split a text into values that are separated by commas. Raises msgspec.DecodeError and RecursionError."""
+    return by_commas(text) or ELEMENTS.decode(b"".join((b"[", text, b"]")))
 
 
 def _comma(buffer: Buffer) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import msgspec
 
 from chalicelib.documents.rejected import RejectedRecord, SpooledRaw
+from chalicelib.documents.slices import Slices
 
 MAX_BATCH_RECORDS = 20_000
 """A batch of more would take much memory, however short its records are."""
@@ -24,8 +26,8 @@ class Batch:
     `end` is the source's offset behind them, in decompressed bytes.
     """
 
-    numbers: list[int] = field(default_factory=list)
-    raws: list[Raw] = field(default_factory=list)
+    numbers: Sequence[int] = ()
+    raws: Sequence[Raw] = ()
     unchecked: set[int] = field(default_factory=set)
     rejected: list[RejectedRecord] = field(default_factory=list)
     end: int = 0
@@ -40,25 +42,23 @@ class BatchBuilder:
     """Numbers records, from 1, and puts them into batches, whatever array, line or envelope they stand in."""
 
     def __init__(self) -> None:
-        self._batch = Batch()
+        self._batch = _Open()
         self._full: list[Batch] = []
         self._next = 1
 
     def add(self, raw: bytes, unchecked: bool) -> None:
         """Add one record; `unchecked` says that msgspec could not check it."""
         if unchecked:
-            self._batch.unchecked.add(len(self._batch.raws))
-        self._batch.raws.append(raw)
-        self._batch.numbers.append(self._next)
+            self._batch.unchecked.add(self._batch.records)
+        self._batch.add([raw], self._next)
         self._advance()
 
-    def add_all(self, raws: list[msgspec.Raw]) -> None:
-        """Add records that msgspec has checked."""
+    def add_all(self, raws: Slices | list[msgspec.Raw]) -> None:
+        """Add records whose grammar was checked."""
         start = 0
         while start < len(raws):
             part = raws[start : start + MAX_BATCH_RECORDS - self._batch.read]
-            self._batch.raws += part
-            self._batch.numbers += range(self._next, self._next + len(part))
+            self._batch.add(part, self._next)
             start += len(part)
             self._advance(len(part))
 
@@ -82,5 +82,33 @@ class BatchBuilder:
             self._close()
 
     def _close(self) -> None:
-        self._full.append(self._batch)
-        self._batch = Batch()
+        self._full.append(self._batch.closed())
+        self._batch = _Open()
+
+
+class _Open:
+    """A batch that is not full yet: records as they were found, alone or many at once."""
+
+    def __init__(self) -> None:
+        self.records = 0
+        self.unchecked: set[int] = set()
+        self.rejected: list[RejectedRecord] = []
+        self._parts: list[Slices | list[bytes] | list[msgspec.Raw]] = []
+        self._numbers: list[range] = []
+
+    @property
+    def read(self) -> int:
+        return self.records + len(self.rejected)
+
+    def add(self, raws: Slices | list[bytes] | list[msgspec.Raw], number: int) -> None:
+        """Add records, of which the first has this number."""
+        self.records += len(raws)
+        self._parts.append(raws)
+        self._numbers.append(range(number, number + len(raws)))
+
+    def closed(self) -> Batch:
+        """Return the batch. What was found at once, and alone in it, stays where it is."""
+        is_one = len(self._parts) == 1
+        raws: Sequence[Raw] = self._parts[0] if is_one else list(chain.from_iterable(self._parts))
+        numbers = self._numbers[0] if is_one else list(chain.from_iterable(self._numbers))
+        return Batch(numbers, raws, self.unchecked, self.rejected)

@@ -14,12 +14,13 @@ from chalicelib.documents.beside import Beside
 from chalicelib.documents.buffer import holds
 from chalicelib.documents.members import MemberKind, ObjectWalk
 from chalicelib.documents.path_tree import KeyPath, PathTree, quoted
-from chalicelib.documents.value_reader import Text, value_end
+from chalicelib.documents.slices import Slices
+from chalicelib.documents.value_reader import Raws, Text, value_end
 
 _ARRAYS = msgspec.json.Decoder(list[list[msgspec.Raw]])
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _OBJECTS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
-_BEGINS_NUMBER = tuple(bytes([byte]) for byte in b"-0123456789")
+_BEGINS_NUMBER = b"-0123456789"
 _MOST_BESIDE_BYTES = 64 * 1024
 """How many bytes may lie beside an array whose envelope is decoded at once: of more, the members are walked."""
 
@@ -58,16 +59,16 @@ class EnvelopeOpener:
         """Tell whether such a key may be among the keys of `text` in another spelling."""
         return holds(text, self._escape_begins) and self._escape.search(text) is not None
 
-    def _are_documents(self, raws: list[msgspec.Raw], text: bytes) -> bool:
+    def _are_documents(self, raws: Raws, text: bytes) -> bool:
         """Tell whether all records begin with an identity, in the same way, without looking further."""
         head = self._document_head.match(bytes(raws[0])) if raws and self._document_head else None
         if head is None:
             return False
         is_text = head.string[head.end() : head.end() + 1] == b'"'
-        heads = tuple(head[0] + first for first in ((b'"',) if is_text else _BEGINS_NUMBER))
-        return all(bytes(raw).startswith(heads) for raw in raws) and not (is_text and head[0] + b'""' in text)
+        firsts = b'"' if is_text else _BEGINS_NUMBER
+        return _begin_with(raws, head[0], firsts) and not (is_text and head[0] + b'""' in text)
 
-    def opened(self, raws: list[msgspec.Raw], text: Text) -> list[msgspec.Raw]:
+    def opened(self, raws: Raws, text: Text) -> Raws:
         """Return the records that `raws` are, with the elements of each envelope in its stead.
 
         `text` is what `raws` were decoded from. Raises AmbiguousEnvelope.
@@ -81,7 +82,7 @@ class EnvelopeOpener:
         for raw in raws:
             array = self.array_of(raw) if memoryview(raw)[0] == ord("{") else None
             if array is None:
-                records.append(raw)
+                records.append(raw if isinstance(raw, msgspec.Raw) else msgspec.Raw(raw))
             else:
                 records += ELEMENTS.decode(array)
         return records
@@ -167,6 +168,14 @@ class EnvelopeOpener:
             return None
         self._beside.merge(walk.beside)
         return text[start : start + length].rstrip()
+
+
+def _begin_with(raws: Raws, head: bytes, firsts: bytes) -> bool:
+    """Tell whether all records begin with `head`, and with one of the bytes `firsts` behind it."""
+    if isinstance(raws, Slices):
+        return raws.begin_with(head, firsts)
+    heads = tuple(head + bytes([byte]) for byte in firsts)
+    return all(bytes(raw).startswith(heads) for raw in raws)
 
 
 def _arrays_below(node: PathTree, raw: Raw) -> list[msgspec.Raw] | None:

@@ -1,7 +1,8 @@
 """Reads JSON values from a buffer: many at once where a guess at their borders is right, else one by one.
 
-A guess counts only once msgspec has decoded everything before it. Values that msgspec cannot check go to the scanner
-(see json_scan.py). Memory is bounded by the buffer's chunk and by the longest record allowed.
+A guess counts only once everything before it has been checked, by compiled code (see slices.py) or, where that is not
+certain, by msgspec. Values that msgspec cannot check go to the scanner (see json_scan.py). Memory is bounded by the
+buffer's chunk and by the longest record allowed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from chalicelib.documents.batches import BatchBuilder
 from chalicelib.documents.buffer import Buffer, is_utf8, utf8_length
 from chalicelib.documents.json_scan import WHITESPACE, MalformedJson, ValueScanner
 from chalicelib.documents.rejected import SpooledRaw
+from chalicelib.documents.slices import Slices, by_nothing
 from chalicelib.errors import UnreadableFile
 
 SPOOL_FACTOR = 16
@@ -53,7 +55,8 @@ _SCANNED_FIRST = 1024
 
 
 Text = bytes | memoryview
-Decode = Callable[[Text], list[msgspec.Raw]]
+Raws = Slices | list[msgspec.Raw]
+Decode = Callable[[Text], Raws]
 
 
 class ValueReader:
@@ -83,7 +86,7 @@ class ValueReader:
         buffer.pos = block[1]
         return True
 
-    def block(self, decode: Decode, start: int, stop: int) -> tuple[list[msgspec.Raw], int] | None:
+    def block(self, decode: Decode, start: int, stop: int) -> tuple[Raws, int] | None:
         """Decode as many values from `start` on as a guess covers; return them and where they end."""
         if self._singles > 0:
             self._singles -= 1
@@ -99,7 +102,7 @@ class ValueReader:
         self._singles = self._wait
         return (raws, cut) if raws else None
 
-    def decoded(self, decode: Decode, text: Text) -> list[msgspec.Raw] | None:
+    def decoded(self, decode: Decode, text: Text) -> Raws | None:
         """Decode a text, or return None where it is not made of whole, valid records."""
         if self._buffer.not_utf8 is not None and not is_utf8(bytes(text)):
             return None
@@ -107,9 +110,7 @@ class ValueReader:
             raws = decode(text)
         except (msgspec.DecodeError, RecursionError):
             return None
-        if len(text) > self.limit and any(memoryview(raw).nbytes > self.limit for raw in raws):
-            return None
-        return raws
+        return None if len(text) > self.limit and longest(raws) > self.limit else raws
 
     def sound_end(self, decode: Decode, start: int, end: int) -> int:
         """Return the end of the lines of the buffer's text, of those from `start` to `end`, that seem to be sound."""
@@ -276,9 +277,14 @@ def value_end(view: memoryview) -> tuple[int | None, str]:
     return len(view), ""
 
 
-def several(text: Text) -> list[msgspec.Raw]:
-    """Decode values that follow each other, with white space between them or with nothing."""
-    return _ONE.decode_lines(text)
+def several(text: Text) -> Raws:
+    """Split a text into values with white space between them or nothing. Raises msgspec.DecodeError, RecursionError."""
+    return by_nothing(text) or _ONE.decode_lines(text)
+
+
+def longest(raws: Raws) -> int:
+    """Return how many bytes the longest record has."""
+    return raws.longest if isinstance(raws, Slices) else max((memoryview(raw).nbytes for raw in raws), default=0)
 
 
 def line_end(text: bytes, start: int) -> int | None:

@@ -1,7 +1,8 @@
 """Arrow columns and numpy arrays, from one to the other without a copy where there need not be one.
 
 Decimals are made from their units, dates from milliseconds or days. What Arrow computes is called by name:
-`pyarrow.compute` makes a wrapper of each of its 300 functions at import, which is a sixth of a cold start.
+`pyarrow.compute` makes a wrapper of each of its 300 functions at import, which is a sixth of a cold start, and so does
+what arrays have as methods (`cast`, `filter`, `take`).
 """
 
 from __future__ import annotations
@@ -26,6 +27,13 @@ def column(kind: pa.DataType, numbers: Int64s, valid: Bools | None = None) -> pa
     """Return a column of a type that stands on integers (decimals, dates), NULL where not `valid`."""
     data = pa.py_buffer(np.ascontiguousarray(numbers, dtype=_WIDTHS[kind.bit_width]))
     return pa.Array.from_buffers(kind, len(numbers), [None if valid is None else _bits(valid), data])
+
+
+def doubles(values: npt.NDArray[np.float64], valid: Bools) -> pa.Array:
+    """Return a column of floats, NULL where not `valid`."""
+    # Not pa.array, which imports numpy.ma to see whether the array is masked.
+    bits = None if valid.all() else _bits(valid)
+    return pa.Array.from_buffers(pa.float64(), len(values), [bits, pa.py_buffer(values)])
 
 
 def column_of(kind: pa.DataType, values: Sequence[Any]) -> pa.Array:
@@ -63,11 +71,13 @@ def validity(array: pa.Array) -> Bools | None:
 
 
 def numbers(array: pa.Array) -> npt.NDArray[Any]:
-    """Return a column of 64-bit numbers, 0 where it is NULL."""
+    """Return a column of floats, or of what stands on integers, as 64-bit numbers, 0 where it is NULL."""
     kind = np.float64 if pa.types.is_floating(array.type) else np.int64
     if array.buffers()[1] is None:
         return np.zeros(len(array), dtype=kind)
-    values = np.frombuffer(array.buffers()[1], dtype=kind)[array.offset : array.offset + len(array)]
+    own = kind if kind is np.float64 else _WIDTHS[array.type.bit_width]
+    stored = np.frombuffer(array.buffers()[1], dtype=own)[array.offset : array.offset + len(array)]
+    values = stored.astype(kind, copy=False)
     valid = validity(array)
     return values if valid is None else np.where(valid, values, 0)
 
@@ -89,11 +99,6 @@ def filter_rows(array: pa.Array, keep: Bools) -> pa.Array:
 
 def _flags(which: Bools) -> pa.Array:
     return pa.Array.from_buffers(pa.bool_(), len(which), [None, _bits(which)])
-
-
-def keep_valid(array: pa.Array, valid: Bools) -> pa.Array:
-    """Return an array that is NULL where not `valid`."""
-    return call_function("if_else", [_flags(valid), array, pa.scalar(None, array.type)])
 
 
 def dictionary(array: pa.Array) -> pa.DictionaryArray:

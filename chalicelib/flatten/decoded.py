@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from chalicelib.contracts.column_types import Type
 from chalicelib.contracts.contract import Contract
 from chalicelib.contracts.sources import Origin
@@ -34,5 +32,5 @@ def dates_of(contract: Contract, made: Made) -> Int64s | None:
         return None
     array = made[contract.main.name, column.name]
     if column.type is Type.DATE:
-        return columns.numbers(array.cast(pa.int32()).cast(pa.int64())) * date_values.MILLISECONDS_A_DAY
+        return columns.numbers(array) * date_values.MILLISECONDS_A_DAY
     return columns.numbers(array)

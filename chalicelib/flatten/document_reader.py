@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from chalicelib.documents.slices import Slices
 from chalicelib.flatten.columns import Bools, Int64s
 from chalicelib.flatten.json_text import below, quoted
 from chalicelib.flatten.names import Names
@@ -80,10 +81,7 @@ class DocumentReader:
 
     def read(self, raws: Sequence[bytes | msgspec.Raw]) -> tuple[PlanValues, Bools]:
         """Return the values of a batch, and which of its records are sound. Raises TooMany."""
-        data = b"\n".join([PADDING, *raws, PADDING])
-        sizes = np.fromiter(map(len, raws), np.int64, len(raws))
-        ends = len(PADDING) + np.cumsum(sizes + 1)
-        starts = ends - sizes
+        data, starts, ends = raws.padded(PADDING) if isinstance(raws, Slices) else _joined(raws)
         sound = np.zeros(len(raws), dtype=np.bool_)
         self._read(data, starts, ends, sound)
         elements: dict[PlanNode, Elements] = {}
@@ -212,6 +210,13 @@ class _Level:
             self._arrays[name] = _longer(old, self.struct.count * width, max(capacity * width, 1))
             setattr(self.struct, name, self._arrays[name].ctypes.data)
         self.struct.capacity = capacity
+
+
+def _joined(raws: Sequence[bytes | msgspec.Raw]) -> tuple[bytes, Int64s, Int64s]:
+    """Return a text that holds records one behind the other, and where each begins and ends."""
+    sizes = np.fromiter(map(len, raws), np.int64, len(raws))
+    ends = len(PADDING) + np.cumsum(sizes + 1)
+    return b"\n".join([PADDING, *raws, PADDING]), ends - sizes, ends
 
 
 def _longer(array: npt.NDArray[Any], used: int, length: int) -> npt.NDArray[Any]:

@@ -113,7 +113,7 @@ class Flattener:
             return None
 
     def _flattened(self, batch: Batch) -> Flattened:
-        numbers = np.array(batch.numbers, dtype=np.int64)
+        numbers = np.fromiter(batch.numbers, np.int64, len(batch.numbers))
         rejected = list(batch.rejected)
         parts, remaining = ([], list(range(len(batch.raws)))) if self._fast is None else _decoded(self._fast, batch)
         parts += self._decoded_strictly(batch.raws, remaining, numbers, rejected)
@@ -132,7 +132,7 @@ class Flattener:
                 seen.filled[each.table.name, name] += len(array) - array.null_count
 
     def _decoded_strictly(
-        self, raws: list[Raw], remaining: list[int], numbers: Int64s, rejected: list[RejectedRecord]
+        self, raws: Sequence[Raw], remaining: list[int], numbers: Int64s, rejected: list[RejectedRecord]
     ) -> list[Decoded]:
         positions, documents, size = [], [], 0
         for i in remaining:

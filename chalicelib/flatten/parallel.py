@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 
+from chalicelib.cores import LEAST_FOR_THREADS
 from chalicelib.documents.records import Batch
 from chalicelib.flatten.flattener import Flattened, Flattener
 
@@ -23,9 +24,6 @@ WORKERS = 2
 AHEAD = 2
 """How many batches may be in work before the first of them is returned."""
 
-LEAST_CORES = 1.5
-"""With fewer, what threads cost is more than what they gain."""
-
 
 def flattened(batches: Iterable[Batch], flattener: Callable[[], Flattener], cores: float) -> FlattenedBatches:
     """Flatten batches on so many cores, and return what each was flattened to, in their order.
@@ -33,7 +31,7 @@ def flattened(batches: Iterable[Batch], flattener: Callable[[], Flattener], core
     `flattener` makes one for each thread, since it learns from batch to batch. Which thread takes which batch is fixed:
     the same batches always come out the same. The caller closes it when it does not read all.
     """
-    if cores < LEAST_CORES:
+    if cores < LEAST_FOR_THREADS:
         return _one_by_one(batches, flattener())
     return _in_turns(batches, flattener)
 

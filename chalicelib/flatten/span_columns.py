@@ -200,8 +200,7 @@ class SpanColumns:
                 doubles[i] = values.double(value)
             except InvalidValue:
                 fine[i] = False
-        valid = spans.starts >= 0
-        return pa.array(doubles) if valid.all() else columns.keep_valid(pa.array(doubles), valid)
+        return columns.doubles(doubles, spans.starts >= 0)
 
     # Texts ----------------------------------------------------------------------------------------------------------
 
@@ -244,8 +243,7 @@ class SpanColumns:
         units = ms // date_values.MILLISECONDS_A_DAY if column.type is Type.DATE else ms
         if not sure.all():
             made = self._by_distinct(column, remaining, values.reader(column), fine)
-            kind = pa.int32() if column.type is Type.DATE else pa.int64()
-            units = np.where(sure, units, columns.numbers(made.cast(kind).cast(pa.int64())))
+            units = np.where(sure, units, columns.numbers(made))
         return columns.column(arrow_type(column), units, None if valid.all() else valid)
 
     def _instants(self, spans: Spans, ms: Int64s, sure: Bools) -> None:
@@ -276,10 +274,12 @@ class SpanColumns:
             except (InvalidValue, RejectedDocument):
                 made.append(None)
                 bad.append(i)
-        indices = columns.numbers(encoded.indices.cast(pa.int64()))
+        indices = columns.numbers(encoded.indices)
         valid = columns.validity(encoded.indices)
         if bad:
-            wrong = np.isin(indices, bad)
+            is_bad = np.zeros(len(made), dtype=np.bool_)
+            is_bad[bad] = True
+            wrong = is_bad[indices]
             fine &= ~(wrong if valid is None else wrong & valid)
         return columns.take(columns.column_of(arrow_type(column), made or [None]), indices, valid)
 

@@ -125,7 +125,7 @@ def ingest(settings: Settings, dataset: Dataset, limits: Limits | None = None) -
         store,
         dataset,
         limits or limits_of(settings),
-        sink=HiveSink(store, dataset.folders, settings.roll_bytes, partitions(settings)),
+        sink=HiveSink(store, dataset.folders, settings.roll_bytes, partitions(settings), cores(os.environ)),
         clock=Clock(lambda: datetime.now(UTC), time.monotonic),
         renewed_after=settings.sweep_grace_seconds / 4,
         on_hints=log_hints,

@@ -41,13 +41,14 @@ class HiveSink:
     """A sink whose tables are folders of `store`: `folders` has each table's, ending with a slash unless it is empty.
 
     A file that reaches `roll_bytes` is finished, and its month goes on in another. `published` is called with the keys
-    of a load's files when all of them have appeared.
+    of a load's files when all of them have appeared. On several `cores` each table's files have a thread of their own.
     """
 
     store: FileStore
     folders: Mapping[Table, str]
     roll_bytes: int
     published: Callable[[Sequence[str]], None] = lambda keys: None
+    cores: float = 1.0
 
     def writer(self, directory: Path, names: FileNames, generation: int = 0) -> HiveWriter:
         """Return the writer of one load. In another `generation` its files have other names."""
@@ -59,7 +60,7 @@ class HiveSink:
 
 
 class HiveWriter:
-    """The Parquet files of one load, by table and month. Each table's are written in a thread of its own."""
+    """The Parquet files of one load, by table and month."""
 
     def __init__(self, sink: HiveSink, directory: Path, names: FileNames, generation: int) -> None:
         self._sink = sink
@@ -76,6 +77,7 @@ class HiveWriter:
                 roll_bytes=sink.roll_bytes,
                 closed=partial(self._keep, folder),
                 table=table,
+                cores=sink.cores,
                 open_groups=OPEN_GROUPS // len(sink.folders),
             )
             for table, folder in sink.folders.items()
@@ -118,7 +120,7 @@ class HiveWriter:
             self._sink.store.abort(upload)
 
     def _keep(self, folder: str, file: MonthFile) -> None:
-        """Have a finished file wait. Called in its table's thread."""
+        """Have a finished file wait. Called in its table's thread, where there is one."""
         key = f"{folder}{in_generation(file.relative_path, self._generation)}"
         with self._lock:
             self._keys.append(key)

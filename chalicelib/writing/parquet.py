@@ -16,6 +16,7 @@ import pyarrow as pa
 from pyarrow._parquet import ParquetWriter
 
 from chalicelib.contracts.contract import Table
+from chalicelib.cores import LEAST_FOR_THREADS
 from chalicelib.file_names import FileNames
 from chalicelib.flatten.columns import month_name
 from chalicelib.flatten.schema import row_schema
@@ -77,7 +78,7 @@ class _Waiting:
 
 @dataclass
 class _Open:
-    """The file of a month that is being written, or was: only the writing thread looks at it."""
+    """The file of a month that is being written, or was: where there is a writing thread, it alone looks at it."""
 
     part: int = 0
     rows: int = 0
@@ -90,8 +91,8 @@ class _Open:
 class MonthFiles:
     """Parquet files of a source object and table, month by month, in `directory`: `add` rows, then `close` or `abort`.
 
-    Rows are written in a thread of their own, since encoding them leaves the interpreter free to parse. `closed` is
-    called there with each finished file. How many rows may wait is up to the caller, by `write_largest`.
+    On several cores rows are written in a thread of their own, since encoding leaves the interpreter free to parse.
+    `closed` is called there with each finished file. How many rows may wait is up to the caller, by `write_largest`.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class MonthFiles:
         roll_bytes: int,
         closed: Callable[[MonthFile], None],
         table: Table,
+        cores: float = 1.0,
         row_group_bytes: int = ROW_GROUP_BYTES,
         open_bytes: int = OPEN_BYTES,
         open_groups: int = OPEN_GROUPS,
@@ -122,7 +124,9 @@ class MonthFiles:
         self._waiting: dict[int, _Waiting] = {}
         self._unsplit: list[tuple[pa.Table, npt.NDArray[np.int64]]] = []
         self._unsplit_bytes = 0
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="parquet")
+        self._thread = (
+            ThreadPoolExecutor(max_workers=1, thread_name_prefix="parquet") if cores >= LEAST_FOR_THREADS else None
+        )
         self._job: Future[None] | None = None
 
     def add(self, rows: pa.Table, months: npt.NDArray[np.int64]) -> None:
@@ -165,7 +169,8 @@ class MonthFiles:
 
     def abort(self) -> None:
         """Drop unfinished files and end the thread; what is finished stays."""
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        if self._thread is not None:
+            self._thread.shutdown(wait=True, cancel_futures=True)
         for each in self._open.values():
             if each.writer is not None:
                 writer, each.writer = each.writer, None
@@ -200,6 +205,9 @@ class MonthFiles:
 
     def _submit(self, job: Callable[[], None]) -> None:
         """Run `job` in the writing thread once the one before is done: no more is in flight than one of them writes."""
+        if self._thread is None:
+            job()
+            return
         self._wait()
         self._job = self._thread.submit(job)
 

@@ -77,7 +77,11 @@ def _ask_before_tasks() -> None:
 
     def read_if_allowed(reader: Any, effective: Any, ctx: Any) -> Any:
         parameters = states._resolve_params_obj(reader.get("Parameters") or {}, effective, ctx)
-        demand("s3:ListBucket", f"arn:aws:s3:::{parameters['Bucket']}", {"s3:prefix": parameters.get("Prefix", "")})
+        bucket = f"arn:aws:s3:::{parameters['Bucket']}"
+        if "Key" in parameters:
+            demand("s3:GetObject", f"{bucket}/{parameters['Key']}")
+        else:
+            demand("s3:ListBucket", bucket, {"s3:prefix": parameters.get("Prefix", "")})
         return read(reader, effective, ctx)
 
     states._invoke_resource, states._read_map_items = invoke_if_allowed, read_if_allowed
@@ -127,6 +131,8 @@ def needs(resource: str, data: Any) -> list[tuple[str, str]]:
     if "aws-sdk:glue:" in resource:
         call = resource.split(":")[-1]
         return [(f"glue:{call[0].upper()}{call[1:]}", f"arn:aws:glue:{here}:crawler/{data.get('Name')}")]
+    if "states:::states:startExecution" in resource:
+        return [("states:StartExecution", str(data.get("StateMachineArn")))]
     if "states:::sns:publish" in resource:
         return [("sns:Publish", str(data.get("TopicArn")))]
     return []

@@ -96,6 +96,7 @@ class World:
         self.states = self.client("stepfunctions")
         self.events = self.client("events")
         self.sns = self.client("sns")
+        self.budgets = self.client("budgets")
         self.ddl = AthenaDdl(self.athena, self.glue)
         self.contracts: tuple[Contract, ...] = (ORDERS,)
         self.tls = True
@@ -113,7 +114,8 @@ class World:
     def watched(self) -> tuple[Any, ...]:
         """The clients of glue_setup, whose calls are noted."""
         storage = self.s3, self.glue, self.iam, self.athena, self.sqs
-        return *storage, self.cloudwatch, self.functions, self.logs, self.states, self.events, self.sns
+        others = self.cloudwatch, self.functions, self.logs, self.states, self.events, self.sns, self.budgets
+        return *storage, *others
 
     @property
     def writes(self) -> list[str]:
@@ -140,11 +142,15 @@ class World:
     def resources(self) -> list[Resource]:
         return foundations.foundations(self.target, self.clients)
 
+    @property
+    def switched_off(self) -> list[Resource]:
+        return foundations.switched_off(self.target, self.clients)
+
     def plan(self) -> list[str]:
-        return self._run(lambda say: foundations.plan(self.resources, say))
+        return self._run(lambda say: foundations.plan(self.resources, say, self.switched_off))
 
     def apply(self) -> list[str]:
-        return self._run(lambda say: foundations.apply(self.resources, say))
+        return self._run(lambda say: foundations.apply(self.resources, say, self.switched_off))
 
     def destroy(self, delete_data: bool = False) -> list[str]:
         """Return what destroy does to the foundations; nothing is wired."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 from botocore.model import OperationModel
 from botocore.stub import Stubber
 
@@ -288,9 +289,15 @@ def test_destroy_keeps_the_bucket_and_every_object_in_it(stage: World) -> None:
     kept = "kept, its lines expire after 30 days (destroy --delete-data removes it)"
     assert lines == [
         "dashboard orders-etl-test: removed",
+        "alarm orders-etl-test-refresh-not-started: absent",
         "alarm orders-etl-test-crawler-failing: absent",
         *(f"alarm {name}: removed" for name in reversed(stage.alarms)),
+        "budget orders-etl-test: absent",
         "rule orders-etl-test-sources: absent",
+        "rule orders-etl-test-refresh-after-loads: absent",
+        "role orders-etl-test-refresh-after-loads-rule: absent",
+        "state machine orders-etl-test-refresh-after-loads: absent",
+        "role orders-etl-test-refresh-after-loads: absent",
         "schedule orders-etl-test-refresh: absent",
         "role orders-etl-test-refresh-schedule: absent",
         "state machine orders-etl-test-refresh: absent",
@@ -384,6 +391,76 @@ def test_a_stage_that_wants_a_refresh_gets_it_and_one_that_wants_no_backfill_has
     for name in ("schedule", "state machine", "role"):
         assert f"{name} orders-etl-test-refresh: removed" in lines
     assert "role orders-etl-test-refresh-schedule: removed" in lines
+
+
+def test_loads_start_a_refresh_by_a_rule_on_their_bus_with_or_without_a_schedule(stage: World) -> None:
+    stage.events.create_event_bus(Name="shop")
+    stage.set(refresh_after_loads=300, event_bus="shop")
+    lines = stage.apply()
+    assert "state machine orders-etl-test-refresh: created" in lines
+    assert not [line for line in lines if line.startswith("schedule")]
+    rule = stage.events.describe_rule(Name="orders-etl-test-refresh-after-loads", EventBusName="shop")
+    assert json.loads(rule["EventPattern"])["detail-type"] == ["Source Loaded", "Source Partly Loaded"]
+    machine = stage.states.describe_state_machine(stateMachineArn=stage.target.machine("refresh-after-loads"))
+    assert (machine["type"], json.loads(machine["definition"])["QueryLanguage"]) == ("EXPRESS", "JSONata")
+    assert stage.apply()[-1] == "Everything was in place: unchanged."
+    stage.set(refresh_after_loads=600)
+    assert "state machine orders-etl-test-refresh-after-loads: changed (definition)" in stage.apply()
+    stage.set(refresh_minutes=60, refresh_after_loads=0)
+    lines = stage.apply()
+    assert "rule orders-etl-test-refresh-after-loads: removed: the settings do not want it any more" in lines
+    assert "state machine orders-etl-test-refresh: changed (definition)" in lines
+    assert stage.events.list_rules(EventBusName="shop")["Rules"] == []
+    assert stage.apply()[-1] == "Everything was in place: unchanged."
+
+
+def test_what_a_setting_made_is_removed_once_that_is_off_again_and_nothing_of_others_is(stage: World) -> None:
+    stage.set(refresh_minutes=30, refresh_after_loads=300, events_topic="told")
+    stage.apply()
+    theirs = {"Name": "orders-etl-test-refresh-of-others", "ScheduleExpression": "rate(1 day)"}
+    stage.events.put_rule(**theirs)
+    stage.set(refresh_minutes=0, refresh_after_loads=0, backfill_concurrency=0, events_topic="")
+    gone = [
+        "rule orders-etl-test-sources",
+        "rule orders-etl-test-refresh-after-loads",
+        "role orders-etl-test-refresh-after-loads-rule",
+        "state machine orders-etl-test-refresh-after-loads",
+        "role orders-etl-test-refresh-after-loads",
+        "schedule orders-etl-test-refresh",
+        "role orders-etl-test-refresh-schedule",
+        "state machine orders-etl-test-refresh",
+        "role orders-etl-test-refresh",
+        "state machine orders-etl-test-backfill",
+        "role orders-etl-test-backfill",
+    ]
+    lines = stage.plan()
+    assert [line for line in lines if line.endswith(": remove")] == [f"{name}: remove" for name in gone]
+    assert "11 remove" in lines[-1]
+    assert stage.writes == []
+    assert [line for line in stage.apply() if ": removed" in line] == [
+        f"{name}: removed: the settings do not want it any more" for name in gone
+    ]
+    assert [rule["Name"] for rule in stage.events.list_rules()["Rules"]] == [theirs["Name"]]
+    assert stage.states.list_state_machines()["stateMachines"] == []
+    assert stage.apply()[-1] == "Everything was in place: unchanged."
+    assert stage.writes == []
+
+
+def test_who_may_not_look_for_what_his_settings_do_not_want_is_told_in_one_line(stage: World) -> None:
+    def denied(model: OperationModel, **_: object) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, model.name)
+
+    stage.states.meta.events.register("before-call", denied)
+    stage.budgets.meta.events.register("before-call", denied)
+    stage.set(backfill_concurrency=0)
+    for lines in (stage.apply(), stage.plan(), stage.destroy()):
+        (line,) = [line for line in lines if line.startswith("Not looked for")]
+        for name in ("backfill", "refresh", "refresh-after-loads"):
+            assert f"state machine orders-etl-test-{name}, " in line or f"state machine orders-etl-test-{name}." in line
+        assert "budget orders-etl-test, " in line
+    stage.set(backfill_concurrency=5)
+    with pytest.raises(SetupError, match="state machine orders-etl-test-backfill: DescribeStateMachine was denied"):
+        stage.apply()
 
 
 def test_a_state_machine_that_somebody_changed_is_set_back_and_its_limits_follow_the_settings(stage: World) -> None:

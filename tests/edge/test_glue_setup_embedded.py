@@ -51,7 +51,7 @@ class Embedded:
         self.aws = aws
         services = (
             *("s3", "glue", "iam", "athena", "sqs", "cloudwatch", "lambda", "logs"),
-            *("stepfunctions", "events", "sns"),
+            *("stepfunctions", "events", "sns", "budgets"),
         )
         self.clients = replace(Clients(*map(aws.client, services)), tls=False)
         self.account = aws.client("sts").get_caller_identity()["Account"]
@@ -63,14 +63,17 @@ class Embedded:
     def resources(self, settings: Any) -> Any:
         return foundations.foundations(self.target(settings), self.clients)
 
+    def switched_off(self, settings: Any) -> Any:
+        return foundations.switched_off(self.target(settings), self.clients)
+
     def apply(self, settings: Any = SETTINGS) -> Any:
         lines: list[str] = []
-        foundations.apply(self.resources(settings), lines.append)
+        foundations.apply(self.resources(settings), lines.append, self.switched_off(settings))
         return lines
 
     def plan(self, settings: Any = SETTINGS) -> Any:
         lines: list[str] = []
-        foundations.plan(self.resources(settings), lines.append)
+        foundations.plan(self.resources(settings), lines.append, self.switched_off(settings))
         return lines
 
     def destroy(self, settings: Any = SETTINGS) -> Any:

@@ -79,7 +79,7 @@ class Time:
 
 def wired(client: Any, time: Any = None) -> Any:
     time = time or Time()
-    unused: list[Any] = [SimpleNamespace()] * 11
+    unused: list[Any] = [SimpleNamespace()] * 12
     clients = replace(Clients(*unused), functions=client, sleep=time.sleep, monotonic=time.monotonic)
     return FailedEvents(target_with(STAGE), clients, "load", queue=True)
 
@@ -187,7 +187,7 @@ class CloudWatch:
 def test_the_alarm_that_rings_without_data_is_made_after_the_schedule_and_with_a_first_sample() -> None:
     silent = "orders-etl-test-sweep-silent"
     cloudwatch: Any = CloudWatch()
-    unused: list[Any] = [SimpleNamespace()] * 11
+    unused: list[Any] = [SimpleNamespace()] * 12
     clients = replace(Clients(*unused), cloudwatch=cloudwatch)
     target = target_with(STAGE)
     applied = foundations.foundations(target, clients)

@@ -15,7 +15,7 @@ import pytest
 
 from chalicelib.aws.athena import Athena
 from chalicelib.settings import LOCAL_STAGE, Settings
-from local.emulator import PROJECT, Emulator, running
+from local.emulator import ACCOUNT, PROJECT, Emulator, running
 from local.pipeline import wait_for
 from tests.local.product import with_contracts
 
@@ -58,6 +58,13 @@ class Checkout:
             check=False,
         )
 
+    def set(self, variable: str, value: str) -> None:
+        """Set a variable of stage local."""
+        path = self.folder / ".chalice" / "config.json"
+        config = json.loads(path.read_text("utf-8"))
+        config["stages"][LOCAL_STAGE]["environment_variables"][variable] = value
+        path.write_text(json.dumps(config), "utf-8")
+
     def succeeds(self, target: str, *variables: str, stage: str = LOCAL_STAGE) -> str:
         done = self.make(target, *variables, stage=stage)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -92,7 +99,14 @@ def standing(aws: Emulator) -> dict[str, Any]:
         "queues": aws.client("sqs").list_queues().get("QueueUrls", []),
         "alarms": [each["AlarmName"] for each in aws.client("cloudwatch").describe_alarms()["MetricAlarms"]],
         "rules": [each["Name"] for each in aws.client("events").list_rules()["Rules"]],
+        "budgets": budgets(aws),
     }
+
+
+def budgets(aws: Emulator) -> dict[str, str]:
+    """Return the limit of each budget by its name."""
+    answer = aws.client("budgets").describe_budgets(AccountId=ACCOUNT).get("Budgets", [])
+    return {each["BudgetName"]: each["BudgetLimit"]["Amount"] for each in answer}
 
 
 def doors(aws: Emulator, function: str) -> list[str]:
@@ -149,6 +163,39 @@ def test_from_nothing_to_a_tested_deployment_again_without_a_change_and_to_nothi
     assert not left["functions"] + left["apis"] + left["workgroups"] + left["rules"]
     checkout.succeeds("destroy", "DATA=delete")
     assert standing(empty) == before
+
+
+def test_a_budget_counts_what_carries_the_stages_tag_follows_its_setting_and_goes_with_it(
+    empty: Emulator, tmp_path: Path
+) -> None:
+    checkout = Checkout(empty, tmp_path / "one")
+    checkout.set("ETL_BUDGET_DOLLARS", "50")
+    refused = checkout.make("deploy")
+    assert "give ETL_BUDGET_EMAILS or ALARM_TOPIC_ARN too" in refused.stderr
+    checkout.set("ETL_BUDGET_EMAILS", "data@shop.example")
+    assert "is orders-etl:stage an active cost allocation tag?" in checkout.succeeds("deploy")
+    assert budgets(empty) == {"orders-etl-local": "50"}
+    owner = f"orders-etl/local/{BUCKET}"
+    budget = empty.client("budgets").describe_budget(AccountId=ACCOUNT, BudgetName="orders-etl-local")["Budget"]
+    assert budget["CostFilters"] == {"TagKeyValue": [f"user:orders-etl:stage${owner}"]}
+    functions = empty.client("lambda")
+    for each in functions.list_functions()["Functions"]:
+        tags = functions.list_tags(Resource=each["FunctionArn"])["Tags"]
+        assert tags["orders-etl:stage"] == owner
+    (tag,) = empty.client("s3").get_bucket_tagging(Bucket=BUCKET)["TagSet"]
+    assert (tag["Key"], tag["Value"]) == ("orders-etl:stage", owner)
+
+    assert "Everything was in place: unchanged." in checkout.succeeds("deploy")
+    checkout.set("ETL_BUDGET_DOLLARS", "80")
+    assert "budget orders-etl-local: changed (allows)" in checkout.succeeds("deploy")
+    assert budgets(empty) == {"orders-etl-local": "80"}
+    checkout.set("ETL_BUDGET_DOLLARS", "0")
+    assert "budget orders-etl-local: removed" in checkout.succeeds("deploy")
+    assert budgets(empty) == {}
+    checkout.set("ETL_BUDGET_DOLLARS", "80")
+    checkout.succeeds("deploy")
+    checkout.succeeds("destroy", "DATA=delete")
+    assert budgets(empty) == {}
 
 
 FIRST_MINUTES = "slow-notification:8,missing-version:2,validation-race:2,settling-role:2,young-queue:2,young-stage:5"

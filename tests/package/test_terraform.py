@@ -51,6 +51,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     variables = config["stages"]["prod"]["environment_variables"]
     variables |= {"GLUE_CRAWLER": "orders-crawler", "ALARM_TOPIC_ARN": f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms"}
     variables |= {"ETL_EVENTS_TOPIC": "orders-told", "ETL_REFRESH_MINUTES": "60"}
+    variables |= {"ETL_REFRESH_AFTER_LOADS_SECONDS": "300"}
+    variables |= {"ETL_BUDGET_DOLLARS": "50", "ETL_BUDGET_EMAILS": "data@shop.example"}
     path.write_text(json.dumps(config), "utf-8")
     return folder
 
@@ -173,7 +175,8 @@ def test_the_alarm_that_rings_without_data_waits_for_the_schedule(resources: dic
         if alarm["treat_missing_data"] == "breaching"
     }
     assert set(breaching) == {"sweep-silent"}
-    assert set(resources["aws_cloudwatch_event_target"]) == {"sweep-event", "refresh", "sources"}
+    targets = {"sweep-event", "refresh", "refresh_after_loads", "sources"}
+    assert set(resources["aws_cloudwatch_event_target"]) == targets
     assert breaching["sweep-silent"] == ["aws_cloudwatch_event_target.sweep-event"]
 
 
@@ -190,7 +193,8 @@ def test_what_a_stage_has_carries_its_name(resources: dict[str, dict[str, Any]],
         if TAG in each.get("tags", {})
     }
     kinds = {"aws_s3_bucket", "aws_sqs_queue", "aws_athena_workgroup", "aws_glue_crawler", "aws_iam_role"}
-    kinds |= {"aws_sfn_state_machine", "aws_sns_topic", "aws_cloudwatch_event_rule"}
+    kinds |= {"aws_sfn_state_machine", "aws_sns_topic", "aws_cloudwatch_event_rule", "aws_budgets_budget"}
+    kinds |= {"aws_lambda_function"}
     assert tagged == dict.fromkeys(kinds, target.owner)
     (database,) = resources["aws_glue_catalog_database"].values()
     assert database["parameters"] == {PARAMETER: target.owner}

@@ -20,7 +20,9 @@ from tests.edge.glue_setup_world import target_with
 from tests.goldens.golden import assert_golden
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:on-call"
-SETTINGS = Settings(bucket="orders-etl-test", crawler="orders-crawler", stage="test", alarm_topic=TOPIC)
+SETTINGS = Settings(
+    bucket="orders-etl-test", crawler="orders-crawler", stage="test", alarm_topic=TOPIC, refresh_after_loads=300
+)
 STAGE = Stage("test", "orders-etl", SETTINGS, {"load": 900})
 TARGET = target_with(STAGE)
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
@@ -116,6 +118,16 @@ def test_a_load_is_slow_by_the_timeout_that_its_function_has() -> None:
 def test_only_a_stage_with_a_crawler_has_an_alarm_for_it() -> None:
     assert "orders-etl-test-crawler-failing" in made()
     assert "orders-etl-test-crawler-failing" not in made(crawler="")
+
+
+def test_a_stage_whose_loads_start_a_refresh_watches_that_it_is_started_on_the_bus_that_it_uses() -> None:
+    name = "orders-etl-test-refresh-not-started"
+    (_, machine, of_machine), (_, rule, of_rule) = watched(made()[name])
+    assert (machine, rule) == ("ExecutionsFailed", "FailedInvocations")
+    assert of_machine["StateMachineArn"].endswith(":stateMachine:orders-etl-test-refresh-after-loads")
+    assert of_rule == {"RuleName": "orders-etl-test-refresh-after-loads"}
+    assert watched(made(event_bus="shop")[name])[1][2] == of_rule | {"EventBusName": "shop"}
+    assert name not in made(refresh_after_loads=0)
 
 
 @pytest.mark.parametrize("minutes", [2, 60, 1440])

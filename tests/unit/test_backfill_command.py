@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError
 
 from chalicelib.file_names import ledger_name
+from chalicelib.loading import backfill as listing
 from chalicelib.loading.backfill import BatchCounts
 from chalicelib.loading.models import ObjectSummary
 from glue_setup.errors import SetupError
@@ -65,6 +66,7 @@ class States:
         self.total = total
         self.running: list[dict[str, str]] = []
         self.started: list[dict[str, str]] = []
+        self.definition: dict[str, Any] = {"States": {"Load": {}, "LoadGiven": {}}}
 
     def list_map_runs(self, **_: Any) -> Any:
         return {"mapRuns": [{"mapRunArn": "arn:aws:states:r:a:mapRun:m/Load:uuid"}]}
@@ -79,13 +81,16 @@ class States:
     def list_executions(self, **_: Any) -> Any:
         return {"executions": self.running}
 
+    def describe_state_machine(self, **_: Any) -> Any:
+        return {"definition": json.dumps(self.definition)}
+
     def start_execution(self, **request: Any) -> Any:
         self.started.append(request)
         return {"executionArn": f"{EXECUTION}-2"}
 
 
 class Files:
-    """S3 as the results are read from it."""
+    """S3 as results are read from it and listings put into it."""
 
     def __init__(self, store: MemoryStore) -> None:
         self.store = store
@@ -93,6 +98,10 @@ class Files:
     def get_object(self, Bucket: str, Key: str) -> Any:  # noqa: N803
         stream = io.BytesIO(self.store.objects[Key])
         return {"Body": type("Body", (), {"iter_lines": lambda self: stream.read().splitlines()})()}
+
+    def upload_file(self, path: str, bucket: str, key: str) -> None:
+        assert bucket == BUCKET
+        self.store.put(key, Path(path).read_bytes())
 
 
 def written(store: MemoryStore, **files: list[Any]) -> None:
@@ -175,6 +184,36 @@ def test_one_run_at_a_time() -> None:
         made.start("in/", "", BEGINNING)
 
 
+def test_a_run_is_given_objects_as_step_functions_lists_them() -> None:
+    store, states = MemoryStore(), States(total=0)
+    objects = [ObjectSummary("in/ä b.json", "e1", 5, BEGINNING), ObjectSummary("in/c.json", "e2", 0, BEGINNING)]
+    backfills(store, states).start("in/", "orders", BEGINNING, ("state/backfill/given/run.jsonl", iter(objects)))
+    (started,) = states.started
+    assert json.loads(started["input"])["items"] == "state/backfill/given/run.jsonl"
+    lines = store.objects["state/backfill/given/run.jsonl"].splitlines()
+    assert [listing.listed(json.loads(line)) for line in lines] == objects
+
+
+def test_nothing_is_started_where_nothing_is_given_or_the_machine_would_list_the_bucket_all_the_same() -> None:
+    store, states = MemoryStore(), States(total=0)
+    with pytest.raises(SetupError, match="nothing that is given lies below in/: nothing was started"):
+        backfills(store, states).start("in/", "", BEGINNING, ("key", []))
+    states.definition = {"States": {"Load": {}}}
+    with pytest.raises(SetupError, match="of a version that knows no inventory: run make deploy first"):
+        backfills(store, states).start("in/", "", BEGINNING, ("key", [ObjectSummary("in/a", "e", 1, BEGINNING)]))
+    assert states.started == []
+    assert "key" not in store.objects
+
+
+def test_a_list_that_step_functions_would_not_read_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("operate.backfills.MOST_GIVEN_BYTES", 100)
+    states = States(total=0)
+    objects = [ObjectSummary(f"in/{i}", "e", 1, BEGINNING) for i in range(9)]
+    with pytest.raises(SetupError, match=r"reads no more than 100: give a longer --prefix"):
+        backfills(MemoryStore(), states).start("in/", "", BEGINNING, ("key", objects))
+    assert states.started == []
+
+
 def test_the_summary_is_a_sentence_that_adds_up() -> None:
     summary = Summary(listed=6, counts=BatchCounts(loaded=3, skipped=1, rejected=1), failed=1)
     assert summary.line().startswith("6 listed = 3 loaded + 1 skipped + 1 rejected + 1 failed;")
@@ -199,6 +238,8 @@ def project(tmp_path: Path) -> Path:
         (["--contract", "orderz"], 1, "no contract 'orderz' is deployed: use one of orders"),
         (["--dry-run", "--watch", "run"], 2, "not allowed with argument"),
         (["--pause", "0"], 2, "give seconds from 0.1 to 3600"),
+        (["--inventory", "s3://bucket/manifest.json", "--watch", "run"], 2, "says what a new run loads: leave it out"),
+        (["--inventory", "inventory.csv"], 2, "give s3://BUCKET/…/manifest.json"),
         ([], 1, "has no state machine for backfills: give ETL_BACKFILL_CONCURRENCY a number above 0"),
     ],
 )

@@ -9,18 +9,19 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from benchmarks import files, orders
+from benchmarks import files, layout, orders
 from benchmarks.duckdb_sql import UnsupportedContract, statements
 from benchmarks.files import MADE, File, Written
 from benchmarks.goals import GOALS, Case, Figures, Size
 from benchmarks.measure import Run
-from benchmarks.peers import DUCKDB, DUCKDB_JSON, OURS, ours
+from benchmarks.peers import DUCKDB, DUCKDB_JSON, OURS
 from benchmarks.report import markdown
 from benchmarks.session import Session
 from benchmarks.store import CONTRACT, store
 from benchmarks.totals import rows, totals
 from chalicelib.contracts import registry
 from chalicelib.contracts.reading import read
+from chalicelib.flatten.__main__ import flatten_file
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "contracts"
 SMALL = 0.15
@@ -31,7 +32,7 @@ READ_BY_DUCKDB = [file for file in MADE if DUCKDB in file.peers]
 def test_duckdb_makes_the_same_rows_by_the_sql_that_is_made_from_the_contract(file: File, tmp_path: Path) -> None:
     contract = registry.contract(file.contract)
     written = files.write(file, tmp_path, SMALL, seed=3)
-    ours(written.path, tmp_path / "ours", 1, file.contract)
+    flatten_file(str(written.path), tmp_path / "ours", tmp_path / "ours.rejected", registry.contract(file.contract))
     expected = totals(tmp_path / "ours", contract)
     assert rows(expected) > written.documents
     for keeps_json in (False, True):
@@ -44,7 +45,7 @@ def test_duckdb_makes_the_same_rows_by_the_sql_that_is_made_from_the_contract(fi
 @pytest.mark.parametrize("file", [file for file in MADE if file.group == "rejected"], ids=lambda file: file.name)
 def test_as_many_documents_are_rejected_as_were_broken(file: File, tmp_path: Path) -> None:
     written = files.write(file, tmp_path, SMALL, seed=3)
-    ours(written.path, tmp_path / "ours", 1, file.contract)
+    flatten_file(str(written.path), tmp_path / "ours", tmp_path / "ours.rejected", registry.contract(file.contract))
     rejected = (tmp_path / "ours.rejected").read_bytes().splitlines()
     assert len(rejected) == written.rejected
     assert bool(rejected) == (file.breaks is not None)
@@ -87,7 +88,7 @@ def test_the_sql_of_any_contract_that_it_can_say_makes_the_same_rows(example: st
         documents = documents[key]
     source, out = tmp_path / "in.json", tmp_path / "out"
     source.write_text(json.dumps(documents), "utf-8")
-    ours(source, tmp_path / "ours", 1, str(EXAMPLES / example))
+    flatten_file(str(source), tmp_path / "ours", tmp_path / "ours.rejected", registry.contract(str(EXAMPLES / example)))
     out.mkdir()
     duckdb.sql(statements(contract, source, out, 1))
     assert totals(out, contract) == totals(tmp_path / "ours", contract)
@@ -133,3 +134,13 @@ def test_a_goal_that_is_missed_says_by_how_much() -> None:
     text = markdown(figures, GOALS)
     assert "unnamed fields | ≥ 0.8× | 0.60× | ≥ 1× | 0.60× | **missed** by 25% on 1 core, 40% on 2 cores |" in text
     assert "JSON | ≥ 1.5× | 1.50× | ≥ 1.7× | 1.50× | **missed** by 12% on 2 cores |" in text
+
+
+def test_each_question_reads_something_of_the_files_that_were_written(tmp_path: Path) -> None:
+    (days,) = (file for file in MADE if file.name == "days")
+    written = files.write(days, tmp_path, SMALL, seed=3)
+    flatten_file(str(written.path), tmp_path / "ours", None, registry.contract(days.contract))
+    layout.pandas_file(tmp_path / "ours", tmp_path / "pandas")
+    ours, theirs = (layout.bytes_read(tmp_path / name, partitioned=name == "ours") for name in ("ours", "pandas"))
+    assert ours.keys() == theirs.keys() == layout.QUESTIONS.keys()
+    assert 0 < ours["sales_by_month"] < theirs["sales_by_month"]

@@ -249,3 +249,19 @@ def test_an_unusual_name_is_read_and_said(tmp_path: Path) -> None:
     code, _, err = flatten(source, "-o", tmp_path / "out")
     assert code == 0
     assert "rejected for its name" in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is full")
+def test_a_summary_that_cannot_be_written_is_told_and_the_files_are_there(tmp_path: Path) -> None:
+    (tmp_path / "in.ndjson").write_text(json.dumps(ORDER))
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "chalicelib.flatten", tmp_path / "in.ndjson", "-o", tmp_path / "out", *OF_ORDERS],
+            cwd=PROJECT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=60,
+        )
+    assert done.returncode != 0
+    assert b"this summary of them was not: No space left on device" in done.stderr
+    assert order_ids(tmp_path / "out") == ["0007"]

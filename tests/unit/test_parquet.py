@@ -66,7 +66,7 @@ def flattened(records: list[dict[str, Any]]) -> list[TableRows]:
 def write(directory: Path, parts: list[TableRows], cut: int = 200, **options: Any) -> list[MonthFile]:
     """Write rows a few at a time, as from many batches."""
     files: list[MonthFile] = []
-    options = {"roll_bytes": 1 << 30, **options}
+    options = {"roll_bytes": 1 << 30, "cores": 2.0, **options}
     with closing(MonthFiles(directory, NAMES, table=TABLE, closed=files.append, **options)) as month_files:
         for part in parts:
             for start in range(0, part.rows.num_rows, cut):
@@ -310,25 +310,49 @@ def writing_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name.startswith("parquet")]
 
 
-def test_a_failure_in_the_writing_thread_is_raised_and_stops_the_thread_and_so_does_an_abort(tmp_path: Path) -> None:
+@pytest.mark.parametrize("cores", [1.0, 2.0])
+def test_a_failure_to_write_is_raised_and_stops_the_writing_thread_and_so_does_an_abort(
+    tmp_path: Path, cores: float
+) -> None:
     part = flattened(orders(100, months=1))[0]
 
     def fails(file: MonthFile) -> None:
         raise OSError("no space left")
 
-    files = MonthFiles(tmp_path / "a", NAMES, table=TABLE, roll_bytes=1, closed=fails, row_group_bytes=1)
-    files.add(part.rows, part.months)
-    with pytest.raises(OSError, match="no space left"):
-        files.close()
+    files = MonthFiles(tmp_path / "a", NAMES, table=TABLE, cores=cores, roll_bytes=1, closed=fails, row_group_bytes=1)
+    with pytest.raises(OSError, match="no space left"), closing(files):
+        files.add(part.rows, part.months)
     assert writing_threads() == []
     closed: list[MonthFile] = []
     stopped = MonthFiles(
-        tmp_path / "b", NAMES, table=TABLE, roll_bytes=1 << 30, closed=closed.append, row_group_bytes=1
+        tmp_path / "b", NAMES, table=TABLE, cores=cores, roll_bytes=1 << 30, closed=closed.append, row_group_bytes=1
     )
     stopped.add(part.rows, part.months)
     stopped.abort()
     assert closed == []
     assert writing_threads() == []
+
+
+def test_rows_are_written_in_a_thread_of_their_own_where_there_are_cores_for_it_and_are_the_same_files(
+    tmp_path: Path,
+) -> None:
+    parts = flattened(orders(500, months=12))
+    threads: dict[float, int] = {}
+    made = {}
+    for cores in (1.0, 2.0):
+        with closing(
+            MonthFiles(
+                tmp_path / str(cores), NAMES, table=TABLE, cores=cores, roll_bytes=1 << 30, closed=lambda _: None
+            )
+        ) as files:
+            for part in parts:
+                files.add(part.rows, part.months)
+            files.finish()
+            threads[cores] = len(writing_threads())
+        made[cores] = [path.read_bytes() for path in sorted((tmp_path / str(cores)).rglob("*.parquet"))]
+    assert threads == {1.0: 0, 2.0: 1}
+    assert len(made[1.0]) == 12
+    assert made[1.0] == made[2.0]
 
 
 def test_no_rows_make_no_files(tmp_path: Path) -> None:

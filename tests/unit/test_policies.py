@@ -1,13 +1,15 @@
 """What each Lambda function may do."""
 
 from dataclasses import replace
+from typing import Any
 
+import jsonata
 import pytest
 
 from chalicelib.contracts.contract import Contract
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage
-from glue_setup import backfill, crawler, machines, policies, refresh
+from glue_setup import backfill, crawler, machines, policies, refresh, refresh_after_loads
 from glue_setup.bucket import bucket_statement, lifecycle_rules
 from glue_setup.target import Target
 from glue_setup.workgroup import configuration
@@ -44,8 +46,48 @@ def test_the_state_machine_of_a_backfill_and_what_its_role_may_do_are_the_golden
 def test_the_state_machine_of_a_refresh_and_what_its_roles_may_do_are_the_golden_ones() -> None:
     told = replace(SETTINGS, alarm_topic="arn:aws:sns:eu-west-1:123456789012:alarms", refresh_minutes=60)
     made_for = target(told)
-    roles = {"machine": policies.refresh(made_for, "orders-crawler"), "schedule": policies.refresh_schedule(made_for)}
+    roles = {
+        "machine": policies.refresh(made_for, "orders-crawler"),
+        "schedule": policies.starting(made_for, "refresh"),
+    }
     assert_golden("refresh", {"definition": refresh.definition(made_for), "roles": roles})
+
+
+def test_what_lets_loads_start_a_refresh_is_the_golden_one() -> None:
+    made_for = target(replace(SETTINGS, refresh_after_loads=300))
+    golden = {
+        "pattern": refresh_after_loads.pattern(made_for),
+        "definition": refresh_after_loads.definition(made_for),
+        "refresh": refresh.definition(made_for)["States"],
+    }
+    assert_golden("refresh_after_loads", golden)
+
+
+@pytest.mark.parametrize(
+    ("load", "name", "begins_at"),
+    [
+        ("2026-11-27T02:04:59.999Z", "after-loads-2026-11-27T020500", "2026-11-27T02:05:00.000Z"),
+        ("2026-11-27T02:05:00.000Z", "after-loads-2026-11-27T021000", "2026-11-27T02:10:00.000Z"),
+        ("2026-11-27T02:09:59Z", "after-loads-2026-11-27T021000", "2026-11-27T02:10:00.000Z"),
+        ("2026-12-31T23:59:59.9Z", "after-loads-2027-01-01T000000", "2027-01-01T00:00:00.000Z"),
+    ],
+)
+def test_loads_of_one_time_start_one_refresh_that_begins_after_all_of_them(
+    load: str, name: str, begins_at: str
+) -> None:
+    made_for = target(replace(SETTINGS, refresh_after_loads=300))
+    start = refresh_after_loads.definition(made_for)["States"]["StartRefresh"]["Arguments"]
+
+    def evaluated(text: str) -> Any:
+        expression = jsonata.Jsonata.jsonata(text.removeprefix("{%").removesuffix("%}"))
+        return expression.evaluate(None, {"states": {"context": {"Execution": {"StartTime": load}}}})
+
+    assert evaluated(start["Name"]) == name
+    assert evaluated(start["Input"]["begins_at"]) == begins_at
+
+
+def test_a_refresh_that_loads_do_not_start_waits_for_none() -> None:
+    assert "begins_at" not in str(refresh.definition(target(replace(SETTINGS, refresh_minutes=60))))
 
 
 def test_a_refresh_without_a_crawler_and_a_topic_may_use_neither() -> None:

@@ -22,7 +22,7 @@ def functions(text: str, stage: str = "dev") -> dict[str, Any]:
     return functions
 
 
-def test_bucket_and_layer_of_the_stage_are_filled_in_and_nothing_else_changes() -> None:
+def test_bucket_layer_and_tag_of_the_stage_are_filled_in_and_nothing_else_changes() -> None:
     text = configured(TEXT, "dev", "my-orders", ARN)
     before, after = json.loads(TEXT), json.loads(text)
     assert after["stages"]["dev"]["environment_variables"]["ETL_BUCKET"] == "my-orders"
@@ -33,7 +33,15 @@ def test_bucket_and_layer_of_the_stage_are_filled_in_and_nothing_else_changes() 
         assert after["stages"]["dev"]["lambda_functions"][name].pop("layers") == [ARN]
         before["stages"]["dev"]["lambda_functions"][name].pop("layers")
     before["stages"]["dev"]["environment_variables"]["ETL_BUCKET"] = "my-orders"
+    before["stages"]["dev"]["tags"] = {"orders-etl:stage": "orders-etl/dev/my-orders"}
     assert after == before
+
+
+def test_tags_of_ones_own_stay_beside_the_stages() -> None:
+    config = json.loads(TEXT)
+    config["stages"]["dev"]["tags"] = {"team": "data", "orders-etl:stage": "somebody/elses/bucket"}
+    tags = json.loads(configured(json.dumps(config), "dev", "my-orders", ARN))["stages"]["dev"]["tags"]
+    assert tags == {"team": "data", "orders-etl:stage": "orders-etl/dev/my-orders"}
 
 
 def test_a_second_time_the_text_stays_as_it_is_to_the_last_space() -> None:

@@ -128,3 +128,17 @@ def test_a_file_is_no_larger_than_what_lambdas_disk_is_given_for_unfinished_ones
 )
 def test_what_is_only_unusual_is_not_rejected(unusual: dict[str, Any]) -> None:
     assert read(**unusual)
+
+
+def test_a_refresh_after_loads_needs_their_events() -> None:
+    assert faults(ETL_REFRESH_AFTER_LOADS_SECONDS=300, ETL_EVENTS="false") == {
+        "ETL_REFRESH_AFTER_LOADS_SECONDS": "ETL_REFRESH_AFTER_LOADS_SECONDS is '300': leave it out, or set "
+        "ETL_EVENTS=true: a refresh is started by the event of a load"
+    }
+    assert read(ETL_REFRESH_AFTER_LOADS_SECONDS=0, ETL_EVENTS="false").refreshes is False
+
+
+@pytest.mark.parametrize("seconds", ["9", "-1", "86401", "soon", "010000"])
+def test_the_seconds_of_a_refresh_after_loads_are_none_or_ten_and_more(seconds: str) -> None:
+    (fault,) = faults(ETL_REFRESH_AFTER_LOADS_SECONDS=seconds).values()
+    assert "give 0 for none, or a whole number from 10 to 86400" in fault

@@ -1,0 +1,89 @@
+"""Records that lie side by side in one text: found by compiled code, made bytes only where they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import overload
+
+import numpy as np
+import numpy.typing as npt
+
+from chalicelib.native_library import BY_COMMAS, BY_NOTHING, library
+
+Int64s = npt.NDArray[np.int64]
+
+_BYTES_A_RECORD, _FEW = 16, 64
+"""Of records that are shorter, and more than a few, there may be too many for the room that is made for them."""
+
+
+class Slices(Sequence[bytes]):
+    """The bytes of `text` from each of `starts` to the same of `ends`, which ascend and do not overlap."""
+
+    __slots__ = ("ends", "starts", "text")
+
+    def __init__(self, text: memoryview, starts: Int64s, ends: Int64s) -> None:
+        self.text = text
+        self.starts = starts
+        self.ends = ends
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> Slices: ...
+    def __getitem__(self, index: int | slice) -> bytes | Slices:
+        if isinstance(index, slice):
+            return Slices(self.text, self.starts[index], self.ends[index])
+        return bytes(self.text[self.starts[index] : self.ends[index]])
+
+    @property
+    def longest(self) -> int:
+        """How many bytes the longest has."""
+        return int((self.ends - self.starts).max(initial=0))
+
+    def padded(self, padding: bytes) -> tuple[bytes, Int64s, Int64s]:
+        """Return a text that holds all, with `padding` before and behind them, and where each begins and ends in it."""
+        if not len(self):
+            return 2 * padding, self.starts, self.ends
+        first = int(self.starts[0])
+        moved = len(padding) - first
+        return b"".join((padding, self.text[first : self.ends[-1]], padding)), self.starts + moved, self.ends + moved
+
+    def begin_with(self, head: bytes, next_bytes: bytes) -> bool:
+        """Tell whether all begin with `head`, and with one of `next_bytes` behind it."""
+        if len(self) and int((self.ends - self.starts).min()) <= len(head):
+            return False
+        data = np.frombuffer(self.text, dtype=np.uint8)
+        for i, byte in enumerate(head):
+            if (data[self.starts + i] != byte).any():
+                return False
+        behind = data[self.starts + len(head)]
+        return bool(sum((behind == byte for byte in next_bytes), np.zeros(len(self), dtype=np.bool_)).all())
+
+
+def by_commas(text: bytes | memoryview) -> Slices | None:
+    """Return the values of a text, with a comma between each and the next; None where compiled code finds a fault.
+
+    It finds one in all that is not JSON, in nesting that is very deep, in half of a pair of surrogates and in too many
+    values. Then, and where there is no compiled code, it is for another parser to tell.
+    """
+    return _split(text, BY_COMMAS)
+
+
+def by_nothing(text: bytes | memoryview) -> Slices | None:
+    """Do as `by_commas` does for objects and arrays with white space between them, or nothing."""
+    return _split(text, BY_NOTHING)
+
+
+def _split(text: bytes | memoryview, form: int) -> Slices | None:
+    compiled = library()
+    if compiled is None or not len(text):
+        return None
+    capacity = len(text) // _BYTES_A_RECORD + _FEW
+    starts, ends = np.empty(capacity, dtype=np.int64), np.empty(capacity, dtype=np.int64)
+    data = np.frombuffer(text, dtype=np.uint8)
+    count = compiled.split_values(data.ctypes.data, len(text), form, starts.ctypes.data, ends.ctypes.data, capacity)
+    # Copies, since what is not used of the arrays would stay as long as they do.
+    return Slices(memoryview(text), starts[:count].copy(), ends[:count].copy()) if count >= 0 else None
