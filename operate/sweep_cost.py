@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from chalicelib.loading.index_view import MOST
 from chalicelib.loading.ledger_index import FULL
 from chalicelib.loading.sweep_pages import PAGES, READS_AT_ONCE, RESERVE
 from operate.cost import GB_SECOND, GET, INVOCATION, LIST, PUT
@@ -33,12 +34,13 @@ class Round:
     """A round over so many loaded objects.
 
     Since the round before, `changed` entries were written; the grace time of `settled` others is over: their entry is
-    read for the last time, and their receipt. `recent` have been written within the lookback.
+    read for the last time, and their receipt. `recent` were written within the lookback.
     """
 
     objects: int
     changed: int = 0
     settled: int = 0
+    recent: int = 0
 
     @property
     def segments(self) -> int:
@@ -50,7 +52,12 @@ class Round:
         """Pages of dropped objects, of the ledger and of the table, and of the index."""
         pages = max(1, math.ceil(self.objects / PAGE))
         # A segment's last page of the ledger goes beyond it.
-        return 3 * pages + self.segments + 1
+        return (1 + 2 * self.views) * pages + self.segments + 1
+
+    @property
+    def views(self) -> int:
+        """How often objects and files are gone through: once for as many recent records as are in memory together."""
+        return max(1, math.ceil(self.recent / MOST))
 
     @property
     def reads(self) -> int:
@@ -87,4 +94,4 @@ class Round:
 
 def first_round(objects: int) -> Round:
     """Return the first round over a stage whose objects are all loaded, as after the sweep's state was removed."""
-    return Round(objects, settled=objects)
+    return Round(objects, settled=objects, recent=objects)
