@@ -253,24 +253,24 @@ def _announced(event: dict[str, Any]) -> None:
 
 def main() -> None:
     """Play the rounds and print them."""
-    prog = "python -m benchmarks.sweep"
-    parser = argparse.ArgumentParser(prog=prog, description=__doc__, **examples(f"{prog} --objects 100000"))
-    parser.add_argument("--objects", type=int, default=100_000, help="how many objects are loaded (%(default)s)")
-    parser.add_argument("--memory", type=int, default=MEMORY_MB, help="MB of the function (%(default)s)")
-    options = parser.parse_args()
+    options = parser().parse_args()
     columns = "{:30}{:>9}{:>10}{:>8}{:>10}{:>10}{:>6}{:>10}"
     print(columns.format("", "lists", "reads", "writes", "minutes", "by model", "runs", "dollars"))
     for each in play(options.objects, options.memory):
-        calls, minutes, model = each.calls, each.seconds / 60, each.model
-        reads = calls["get"] + calls["read"]
-        by_model = f"{model.seconds(options.memory) / 60:.1f}"
-        print(
-            columns.format(
-                each.name,
-                *(f"{count:,}" for count in (calls["list"], reads, calls["put"])),
-                *(f"{minutes:.1f}", by_model, each.runs, f"{model.dollars(options.memory):.3f}"),
-            )
-        )
+        calls, model = each.calls, each.model
+        counts = (calls["list"], calls["get"] + calls["read"], calls["put"])
+        minutes = (f"{seconds / 60:.1f}" for seconds in (each.seconds, model.seconds(options.memory)))
+        dollars = f"{model.dollars(options.memory):.3f}"
+        print(columns.format(each.name, *(f"{count:,}" for count in counts), *minutes, each.runs, dollars), flush=True)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
+    prog = "python -m benchmarks.sweep"
+    made = argparse.ArgumentParser(prog=prog, description=__doc__, **examples(f"{prog} --objects 100000"))
+    made.add_argument("--objects", type=int, default=100_000, metavar="N", help="how many are loaded (%(default)s)")
+    made.add_argument("--memory", type=int, default=MEMORY_MB, metavar="MB", help="of the function (%(default)s)")
+    return made
 
 
 if __name__ == "__main__":
