@@ -4,42 +4,19 @@ from __future__ import annotations
 
 import datetime
 import itertools
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from chalicelib.aws.glue import table_input
 from chalicelib.contracts.column_types import Type
-from chalicelib.contracts.contract import Column, Contract
+from chalicelib.contracts.contract import Contract
 from chalicelib.contracts.paths import parse
 from chalicelib.contracts.sources import FromDocument
 from glue_setup.errors import Refused, SetupError
-from glue_setup.resource import Plan
 from tests.contracts import ORDERS, returns_contract, with_column_changed, with_columns
-from tests.edge.glue_setup_world import BUCKET, World, world
-
-ADDED = Column("coupon", Type.TEXT, FromDocument((parse("coupon"),)), "A voucher's code.")
-
-
-def with_column(column: Any, after: Any = "total_amount") -> Any:
-    columns = list(ORDERS.main.columns)
-    columns.insert([c.name for c in columns].index(after) + 1, column)
-    return with_columns(ORDERS, *columns)
-
-
-@pytest.fixture
-def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with world() as made:
-        yield made
-
-
-def names(stage: World) -> Any:
-    return [column["Name"] for column in stage.table()["StorageDescriptor"]["Columns"]]
+from tests.edge.glue_setup_world import BUCKET, World
+from tests.edge.table_over_time import ADDED, crawl, declared_table, names, with_column
 
 
 def test_an_added_column_is_planned_and_applied_where_the_contract_has_it(stage: World) -> None:
@@ -184,101 +161,6 @@ def test_a_table_under_a_views_name_is_left_alone(stage: World) -> None:
     assert any(line.startswith("view etl_pipeline.orders: kept: a table has this name") for line in stage.destroy())
 
 
-@pytest.fixture
-def crawled(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with world(catalog_mode="crawler", crawler="orders-crawler") as made:
-        yield made
-
-
-def declared_table(stage: World) -> dict[str, Any]:
-    return {**table_input(stage.target.datasets[0], stage.contracts[0].main, stage.settings.catalog_mode)}
-
-
-def crawl(stage: World) -> Any:
-    """Make the table as a crawler does: its own parameters, no comments, no slash at the location's end."""
-    made = declared_table(stage)
-    storage = made["StorageDescriptor"]
-    columns = [{"Name": c["Name"], "Type": c["Type"]} for c in storage["Columns"]]
-    made["StorageDescriptor"] = storage | {"Columns": columns, "Location": storage["Location"].rstrip("/")}
-    made["Parameters"] = {"classification": "parquet", "UPDATED_BY_CRAWLER": "orders-crawler", "averageRecordSize": "9"}
-    stage.glue.create_table(DatabaseName="etl_pipeline", TableInput=made)
-
-
-def test_in_crawler_mode_the_crawler_is_made_and_table_and_views_wait_for_it(crawled: World) -> None:
-    lines = crawled.apply()
-    assert f"bucket {BUCKET}: created" in lines
-    assert "role orders-etl-test-crawler: created" in lines
-    assert "crawler orders-crawler: created" in lines
-    assert (
-        "table etl_pipeline.orders_parquet_datalake: not yet: the crawler makes it: load a file, run "
-        "`aws glue start-crawler --name orders-crawler`, and when that has finished run apply again"
-    ) in lines
-    assert any(line.startswith("view etl_pipeline.orders: not yet: it needs ") for line in lines)
-    assert lines[-1] == "All but what waits is in place."
-    assert crawled.ddl.ran == []
-    plan = crawled.plan()
-    assert plan[-1] == f"{len(crawled.resources) - 3} unchanged, 3 not yet. Nothing was touched."
-
-
-def test_after_the_first_crawl_apply_makes_the_views_and_leaves_the_table_as_crawled(crawled: World) -> None:
-    crawled.apply()
-    crawl(crawled)
-    before = crawled.table()
-    lines = crawled.apply()
-    assert "table etl_pipeline.orders_parquet_datalake: unchanged" in lines
-    assert "view etl_pipeline.orders: created" in lines
-    assert crawled.table() == before
-    assert crawled.apply()[-1] == "Everything was in place: unchanged."
-
-
-def test_a_column_that_the_contract_gained_is_added_to_the_crawled_table_which_the_crawler_would_only_log(
-    crawled: World,
-) -> None:
-    crawled.apply()
-    crawl(crawled)
-    crawled.contracts = (with_column(ADDED),)
-    assert "  ~ column coupon: absent -> string" in crawled.plan()
-    crawled.apply()
-    assert names(crawled) == [*(c.name for c in ORDERS.main.file_columns), "coupon"]
-    assert crawled.table()["Parameters"]["UPDATED_BY_CRAWLER"] == "orders-crawler"
-    assert crawled.apply()[-1] == "Everything was in place: unchanged."
-
-
-def test_the_crawler_can_only_add_and_its_role_only_read_the_table(crawled: World) -> None:
-    crawled.apply()
-    made = crawled.glue.get_crawler(Name="orders-crawler")["Crawler"]
-    assert made["SchemaChangePolicy"] == {"UpdateBehavior": "LOG", "DeleteBehavior": "LOG"}
-    assert '"AddOrUpdateBehavior": "InheritFromTable"' in made["Configuration"]
-    assert '"TableGroupingPolicy": "CombineCompatibleSchemas"' in made["Configuration"]
-    role = crawled.iam.get_role(RoleName="orders-etl-test-crawler")["Role"]
-    (trusted,) = role["AssumeRolePolicyDocument"]["Statement"]
-    assert trusted["Principal"] == {"Service": "glue.amazonaws.com"}
-    # Nobody has shown that Glue sends what a condition could ask for: with one the crawler may never get its role.
-    assert "Condition" not in trusted
-    policy = crawled.iam.get_role_policy(RoleName="orders-etl-test-crawler", PolicyName="read-table")["PolicyDocument"]
-    assert {action for s in policy["Statement"] for action in s["Action"]} == {"s3:GetObject", "s3:ListBucket"}
-
-
-def test_a_role_that_somebody_changed_is_shown_and_set_back(crawled: World) -> None:
-    crawled.apply()
-    crawled.iam.delete_role_policy(RoleName="orders-etl-test-crawler", PolicyName="read-table")
-    assert any(line.startswith("  ~ policy read-table: absent -> ") for line in crawled.plan())
-    assert "role orders-etl-test-crawler: changed (policy read-table)" in crawled.apply()
-    assert crawled.apply()[-1] == "All but what waits was in place: unchanged."
-
-
-def test_a_role_with_a_policy_of_others_is_kept_and_named(crawled: World) -> None:
-    crawled.apply()
-    crawled.iam.attach_role_policy(
-        RoleName="orders-etl-test-crawler", PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess"
-    )
-    with pytest.raises(SetupError, match="something that glue_setup did not attach is attached to it"):
-        crawled.destroy()
-
-
 @pytest.mark.parametrize(("one", "other"), [*itertools.permutations(("partitions", "projection", "crawler"), 2)])
 def test_going_over_from_any_mode_to_any_other_declares_projects_and_registers_as_that_one_does(
     crawled: World, one: str, other: str
@@ -358,92 +240,6 @@ def test_a_column_that_the_contract_gained_comes_into_every_month_that_is_regist
     assert months(stage)["2024-05"]["Columns"] == stage.table()["StorageDescriptor"]["Columns"]
     assert "coupon" in str(months(stage))
     assert stage.apply()[-1] == "Everything was in place: unchanged."
-
-
-def test_destroy_in_crawler_mode_removes_crawler_role_and_the_crawled_table(crawled: World) -> None:
-    crawled.apply()
-    crawl(crawled)
-    crawled.apply()
-    lines = crawled.destroy(delete_data=True)
-    gone = [line for line in lines if ": removed" not in line and "-test-refresh" not in line]
-    assert gone == [
-        "alarm orders-etl-test-catalog-failing: absent",
-        "budget orders-etl-test: absent",
-        "rule orders-etl-test-sources: absent",
-    ]
-    assert crawled.glue.get_crawlers()["Crawlers"] == []
-    assert crawled.iam.list_roles()["Roles"] == []
-
-
-def test_destroy_removes_a_crawler_from_before_the_stage_changed_its_mind(crawled: World) -> None:
-    crawled.set(crawler="")
-    crawled.apply()
-    crawled.set(catalog_mode="projection")
-    crawled.apply()
-    assert f"crawler {BUCKET}-crawler: removed" in crawled.destroy()
-
-
-def test_a_crawler_over_other_files_is_neither_changed_nor_removed(crawled: World) -> None:
-    crawled.glue.create_crawler(
-        Name="orders-crawler", Role="theirs", Targets={"S3Targets": [{"Path": "s3://theirs/x"}]}
-    )
-    with pytest.raises(SetupError, match="it exists and crawls s3://theirs/x: choose another GLUE_CRAWLER"):
-        crawled.apply()
-    assert "crawler orders-crawler: kept: it exists and crawls s3://theirs/x: choose another GLUE_CRAWLER" in (
-        crawled.destroy()
-    )
-
-
-class Settling:
-    """Glue as it is in the first seconds of a role."""
-
-    def __init__(self, glue: Any, times: Any) -> None:
-        self.exceptions = glue.exceptions
-        self.times = times
-        self.slept: list[float] = []
-        self.now = 0.0
-        self._error = glue.exceptions.InvalidInputException(
-            {
-                "Error": {
-                    "Code": "InvalidInputException",
-                    "Message": "Service is unable to assume provided role. Please verify role's TrustPolicy",
-                }
-            },
-            "CreateCrawler",
-        )
-
-    def create_crawler(self, **_: Any) -> Any:
-        self.times -= 1
-        if self.times >= 0:
-            raise self._error
-
-    def tag_resource(self, **_: Any) -> Any:
-        """Glue notes the tags."""
-
-    def sleep(self, seconds: Any) -> Any:
-        self.slept.append(seconds)
-        self.now += seconds
-
-
-def settling_crawler(stage: World, times: Any) -> Any:
-    from glue_setup.crawler import Crawler
-
-    glue = Settling(stage.glue, times)
-    clients = replace(stage.clients, glue=cast(Any, glue), sleep=glue.sleep, monotonic=lambda: glue.now)
-    return glue, Crawler(stage.target, clients)
-
-
-def test_a_role_that_glue_cannot_take_yet_is_waited_for(crawled: World) -> None:
-    glue, crawler = settling_crawler(crawled, times=3)
-    crawler.make(Plan())
-    assert len(glue.slept) == 3
-
-
-def test_a_role_that_glue_never_can_take_ends_at_the_deadline_with_the_reason(crawled: World) -> None:
-    glue, crawler = settling_crawler(crawled, times=10**6)
-    with pytest.raises(SetupError, match=r"within 60 s: Service is unable to assume .*; run this again in a minute"):
-        crawler.make(Plan())
-    assert 60 <= glue.now < 70
 
 
 def test_refusals_carry_the_resource_and_every_reason() -> None:

@@ -19,9 +19,9 @@ from chalicelib.flatten.flattener import records_of as read_records
 from chalicelib.propose.__main__ import main
 from chalicelib.propose.layout import Layout
 from tests.unit import third_reading
+from tests.unit.proposed_shapes import SHAPES
 from tests.unit.proposing import PAYLOADS, Proposed, lines, proposed, uncommented
 from tests.unit.test_propose_payloads import READABLE
-from tests.unit.test_propose_shapes import SHAPES
 from tests.unit.wild_shapes import WILD
 
 LINEAGE = Lineage("sample", "v1", datetime(2026, 6, 1, tzinfo=UTC))
