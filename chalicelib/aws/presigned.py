@@ -102,8 +102,12 @@ class LinkBucket:
         self._client.put_object(Bucket=self._bucket, Key=key, Body=content, ContentType=content_type)
 
     def read_start(self, key: str, size: int) -> bytes:
-        """Return the first `size` bytes of an object that is there."""
-        return self._client.get_object(Bucket=self._bucket, Key=key, Range=f"bytes=0-{size - 1}")["Body"].read()
+        """Return the first `size` bytes of an object, nothing of one that is empty or not there."""
+        part = f"bytes=0-{size - 1}"
+        answer = unless_code(
+            NOT_FOUND | {"InvalidRange"}, lambda: self._client.get_object(Bucket=self._bucket, Key=key, Range=part)
+        )
+        return b"" if answer is None else answer["Body"].read()
 
     def stream(self, key: str) -> StreamingBody | None:
         """Return an object's bytes to read piece by piece, or None where there is no object."""

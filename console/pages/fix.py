@@ -37,8 +37,7 @@ def fix_page(console: Console, key: str) -> None:
 
             await asyncio.to_thread(desk.read, ask)
             if not desk.all:
-                reason = source["reason"] or "Every document of this file is in the tables."
-                empty("No rejected records", f"{reason[:1].upper()}{reason[1:]}")
+                empty("No rejected records", _why_none(source, desk.total))
                 return
             Editors(console, desk, drops, lambda: desk.read(ask)).draw()
 
@@ -49,6 +48,14 @@ def fix_page(console: Console, key: str) -> None:
 
 def _files_of(console: Console, key: str) -> set[str]:
     return {name for each, sent in console.drops.sent.items() if each.startswith(f"{key}\n") for name in sent.values()}
+
+
+def _why_none(source: Json, rejected: int) -> str:
+    """Return why a source has no rejected records to correct."""
+    if source["status"] == "partly_loaded" and rejected:
+        return f"{count(rejected, 'record was', 'records were')} rejected, but what was kept of them is gone."
+    reason = str(source["reason"] or "Every document of this file is in the tables.")
+    return f"{reason[:1].upper()}{reason[1:]}"
 
 
 class Editors:

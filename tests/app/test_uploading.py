@@ -308,3 +308,10 @@ def test_a_file_rejected_whole_tells_why_and_counts_nothing_of_an_earlier_one(up
     status = uploaded.at(timedelta(seconds=5))
     assert (status["status"], status["reason"], status["files"]) == ("quarantined", "not JSON (at byte 3)", 0)
     assert report in status["quarantine_url"]
+
+
+def test_an_upload_is_told_of_though_what_was_rejected_of_it_is_gone(uploaded: UploadWorld) -> None:
+    uploaded.arrived()
+    uploaded.entry("partly_loaded", counts=Counts(2, 1, 1), quarantine="orders_quarantine/gone.ndjson.gz")
+    status = uploaded.at(timedelta(seconds=5))
+    assert (status["status"], status["orders_rejected"], status["rejected"]) == ("partly_loaded", 1, [])

@@ -131,6 +131,14 @@ def test_a_hundred_files_that_are_dropped_at_once_all_arrive(visit: Visiting, ap
     expect(first).to_contain_text("$0.000028")
 
 
+def test_rejected_records_that_are_gone_are_not_said_to_be_in_the_tables(visit: Visiting, api: FakeApi) -> None:
+    page = {"records": [], "next_page_token": None, "quarantine_url": None, "orders_rejected": 2}
+    source = {"key": "orders_json_incoming/a.json", "status": "partly_loaded", "reason": None, "contract": "orders"}
+    api.answers |= {"GET /source": lambda: (200, source), "GET /rejected": lambda: (200, page)}
+    at = visit(api.environment)
+    expect(at.open("/fix?key=orders_json_incoming/a.json").get_by_text("2 records were rejected")).to_be_visible()
+
+
 @pytest.mark.aws
 @pytest.mark.parametrize("width", [320, 400])
 def test_pages_fit_a_narrow_screen_with_letters_of_twice_the_size(
