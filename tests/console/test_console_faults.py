@@ -132,7 +132,7 @@ def test_a_hundred_files_that_are_dropped_at_once_all_arrive(visit: Visiting, ap
 
 
 def test_rejected_records_that_are_gone_are_not_said_to_be_in_the_tables(visit: Visiting, api: FakeApi) -> None:
-    page = {"records": [], "next_page_token": None, "quarantine_url": None, "orders_rejected": 2}
+    page: dict[str, Any] = {"records": [], "next_page_token": None, "quarantine_url": None, "orders_rejected": 2}
     source = {"key": "orders_json_incoming/a.json", "status": "partly_loaded", "reason": None, "contract": "orders"}
     api.answers |= {"GET /source": lambda: (200, source), "GET /rejected": lambda: (200, page)}
     at = visit(api.environment)
