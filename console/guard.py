@@ -1,8 +1,8 @@
 """Who may use the page: the browser of the person who started it, and nobody else on the machine or in the web.
 
 Whoever can call the console acts with the person's credentials. So it takes requests only for its own address (no
-other name that points to 127.0.0.1), from its own pages (no other site's form or WebSocket), and from a browser that
-has the secret: once as `?token=` of the address that is printed, from then on as a cookie that no script can read.
+other name that points to 127.0.0.1), from its own pages (no other site's form, WebSocket or frame), and from a browser
+that has the secret: once as `?token=` of the address that is printed, from then on as a cookie that no script can read.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 
+from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 HOST = "127.0.0.1"
@@ -34,7 +35,7 @@ class Guard:
             return
         answer = self._refusal(HTTPConnection(scope))
         if answer is None:
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, _unframed(send))
         elif scope["type"] == "websocket":
             await WebSocketClose()(scope, receive, send)
         else:
@@ -60,3 +61,16 @@ class Guard:
 
     def _is_token(self, given: str | None) -> bool:
         return given is not None and hmac.compare_digest(given.encode(), self.token.encode())
+
+
+def _unframed(send: Send) -> Send:
+    """Return what sends an answer so that no page shows it in a frame: of another port on this machine it could."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers["X-Frame-Options"] = "DENY"
+            headers["Referrer-Policy"] = "same-origin"
+        await send(message)
+
+    return sending

@@ -189,7 +189,8 @@ def test_nobody_uses_the_console_without_its_token_from_another_site_or_under_an
             assert http.get(f"{page}{'&' if '?' in page else '?'}token=wrong").status_code == 403
             assert http.get(page, headers=cookie | {"Origin": "https://evil.example"}).status_code == 403
             assert http.get(page, headers=cookie | {"Host": "evil.example"}).status_code == 421
-        assert http.get("/", headers=cookie).status_code == 200
+        answer = http.get("/", headers=cookie)
+        assert (answer.status_code, answer.headers["X-Frame-Options"]) == (200, "DENY")
         entered = http.get(f"/?token={TOKEN}")
         assert entered.status_code == 200
         assert "HttpOnly" in entered.headers["set-cookie"]
