@@ -20,8 +20,11 @@ LOOK_SECONDS = 0.25
 AT_ONCE = 30
 """How many of the newest files are drawn at once."""
 SEND = """(async (files) => {
-    window.onbeforeunload ??= (event) => window.sending && event.preventDefault();
-    window.sending = (window.sending ?? 0) + files.length;
+    if (window.sending === undefined) {
+        window.sending = 0;
+        window.addEventListener("beforeunload", (event) => { if (window.sending) event.preventDefault(); });
+    }
+    window.sending += files.length;
     for (const file of files) {
         const form = new FormData();
         form.append("file", file);

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Dialog, expect
 
 from console.app import doorway
 from tests.console.conftest import DROP, TOKEN, Start, Visiting
@@ -129,6 +129,27 @@ def test_a_hundred_files_that_are_dropped_at_once_all_arrive(visit: Visiting, ap
     first = page.locator("[data-file]").first
     expect(first).to_have_attribute("data-file", "99-many.json")
     expect(first).to_contain_text("$0.000028")
+
+
+def test_who_leaves_the_page_is_asked_only_while_files_are_sent(visit: Visiting, api: FakeApi) -> None:
+    takes_files(api)
+    at = visit(api.environment)
+    page, asked = at.open("/"), list[str]()
+
+    def leave(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    page.on("dialog", leave)
+    for sending, types in ((0, list[str]()), (1, ["beforeunload"])):
+        page.evaluate(DROP, [f"leave{sending}.json", "[]", 1])
+        expect(page.locator(f'[data-file="leave{sending}.json"][data-status=loaded]')).to_be_visible()
+        page.evaluate(f"window.sending = {sending}")
+        page.locator("h1").click()
+        page.get_by_role("link", name="Drop").click()
+        expect(page.locator("h1")).to_be_visible()
+        at.drawn()
+        assert asked == types
 
 
 def test_rejected_records_that_are_gone_are_not_said_to_be_in_the_tables(visit: Visiting, api: FakeApi) -> None:
