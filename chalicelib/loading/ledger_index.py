@@ -58,6 +58,9 @@ class LedgerIndex:
         """How many records a segment may have."""
         return self._full
 
+    def __len__(self) -> int:
+        return len(self._segments())
+
     def forget(self) -> None:
         """See the index anew."""
         self._etags = self._latest = None
