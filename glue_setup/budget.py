@@ -74,13 +74,13 @@ def lets_budgets_publish(policy: Mapping[str, Any]) -> bool:
     But for SNS's default: it lets in whoever has this account as `AWS:SourceOwner`, which budgets do not send.
     """
     for statement in policy.get("Statement", []):
-        actions = {each.lower() for each in _listed(statement.get("Action"))}
+        actions = {each.lower() for each in _as_list(statement.get("Action"))}
         if statement.get("Effect") != "Allow" or not actions & {"sns:publish", "sns:*", "*"}:
             continue
         principal = statement.get("Principal")
         named = principal if isinstance(principal, dict) else {"AWS": principal}
-        anybody = "*" in _listed(named.get("AWS")) and "sourceowner" not in as_text(statement.get("Condition")).lower()
-        if anybody or SERVICE in _listed(named.get("Service")):
+        anybody = "*" in _as_list(named.get("AWS")) and "sourceowner" not in as_text(statement.get("Condition")).lower()
+        if anybody or SERVICE in _as_list(named.get("Service")):
             return True
     return False
 
@@ -118,15 +118,23 @@ class Budget(Resource):
 
     def _thresholds(self) -> dict[str, str]:
         """Return whom each of our thresholds tells, where it is there."""
-        pages = self._budgets.get_paginator("describe_notifications_for_budget").paginate(**self._of)
-        there = [_identity(each) for page in pages for each in page.get("Notifications", [])]
-        addresses: dict[str, str] = {}
-        for name, threshold in THRESHOLDS.items():
-            if _identity(threshold) in there:
-                asked = {**self._of, "Notification": threshold}
-                pages = self._budgets.get_paginator("describe_subscribers_for_notification").paginate(**asked)
-                addresses[name] = _shown([each for page in pages for each in page.get("Subscribers", [])])
-        return addresses
+        there = [_identity(each) for each in self._listed("describe_notifications_for_budget", "Notifications")]
+        subscribers = {
+            name: self._listed("describe_subscribers_for_notification", "Subscribers", Notification=threshold)
+            for name, threshold in THRESHOLDS.items()
+            if _identity(threshold) in there
+        }
+        return {name: _shown(each) for name, each in subscribers.items()}
+
+    def _listed(self, call: str, member: str, **request: Any) -> list[dict[str, Any]]:
+        """Return all that a call lists; nothing where AWS answers that there is none."""
+        try:
+            pages = self._budgets.get_paginator(call).paginate(**self._of, **request)
+            return [each for page in pages for each in page.get(member, [])]
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") not in ABSENT:
+                raise
+            return []
 
     def plan(self) -> Plan:
         """Compare what is with what should be. Raises Refused where the topic could not be told."""
@@ -264,5 +272,5 @@ def _amount(amount: str | None) -> str:
     return f"{Decimal(amount).normalize():f}" if amount else "nothing"
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]

@@ -137,11 +137,12 @@ static uint64_t specials(uint64_t word) {
 
 /* Keys that are given twice ---------------------------------------------------------------------------------------- */
 
-/* The keys of an object that is open: their hashes are those from `first` on. Those of a large one are in the table,
-   too, for as long as the table is that of `epoch`. */
+/* The keys of an object that is open: their hashes are those from `first` on. Of few, `marks` has a bit for each, by which
+   most new ones are seen to be new. Those of a large object are in the table, too, for as long as the table is that of
+   `epoch`. */
 typedef struct {
     int32_t first;
-    uint64_t epoch;
+    uint64_t epoch, marks[4];
 } Keys;
 
 static int insert(Scan *s, uint64_t tag) {
@@ -176,8 +177,10 @@ static int add_key(Scan *s, Keys *keys, uint64_t hash) {
     int32_t count = s->hashes_count - keys->first;
     if (s->hashes_count == HASHES || count == MOST_KEYS) return 0;
     if (count < FEW_KEYS) {
-        uint64_t same = 0;
-        for (int32_t i = keys->first; i < s->hashes_count; i++) same |= s->hashes[i] == hash;
+        uint64_t *marks = &keys->marks[hash >> 62], mark = (uint64_t)1 << (hash >> 56 & 63), same = 0;
+        if (*marks & mark)
+            for (int32_t i = keys->first; i < s->hashes_count; i++) same |= s->hashes[i] == hash;
+        *marks |= mark;
         s->hashes[s->hashes_count++] = hash;
         return !same;
     }
@@ -347,7 +350,7 @@ static Bytes skip(Scan *s, Bytes p, int depth) {
     }
     int is_object = *p == '{';
     uint8_t close = is_object ? '}' : ']';
-    Keys keys = {s->hashes_count, 0};
+    Keys keys = {s->hashes_count, 0, {0}};
     p = white(s, p + 1);
     while (*p != close) {
         if (is_object) {
@@ -591,7 +594,7 @@ static int32_t open_element(Scan *s, int32_t level_number, int32_t parent, Bytes
 static Bytes read_value(Scan *s, Bytes p, const Node *node, int32_t element, int32_t field, int depth);
 
 static Bytes members(Scan *s, Bytes p, const Node *node, int32_t element, int32_t parent, int depth) {
-    Keys keys = {s->hashes_count, 0};
+    Keys keys = {s->hashes_count, 0, {0}};
     int32_t number = (int32_t)(node - s->nodes);
     Level *level = &s->levels[node->level];
     int32_t *spans = level->spans + (int64_t)element * level->width * 2;

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain, compress, islice
 
 import boto3
 
@@ -113,27 +114,44 @@ def _run(
     return 0 if status == SUCCEEDED and not summary.failed and summary.adds_up else FAILED
 
 
+@dataclass
+class Tally:
+    """How many objects there are, and their bytes: those of compressed objects expanded by a guess."""
+
+    objects: int = 0
+    bytes: int = 0
+
+    def counting(self, objects: Iterable[ObjectSummary]) -> Iterator[ObjectSummary]:
+        """Yield the objects, counted."""
+        for each in objects:
+            self.objects += 1
+            self.bytes += _expanded(each)
+            yield each
+
+
 @dataclass(frozen=True)
 class Plan:
-    """What a run would meet. Sizes are in bytes, those of compressed objects expanded by a guess."""
+    """What a run would meet, and what of it would be loaded."""
 
-    objects: int
-    bytes: int
-    to_load: int
-    bytes_to_load: int
+    met: Tally
+    to_load: Tally
 
 
 def planned(store: ObjectStore, objects: Iterable[ObjectSummary], ledger: str) -> Plan:
     """Return how many objects are not loaded: each is looked up, or beyond READ_EACH the ledger's listing compared."""
-    listed = list(objects)
-    if len(listed) <= READ_EACH:
+    met, to_load = Tally(), Tally()
+    stream = met.counting(objects)
+    first = list(islice(stream, READ_EACH + 1))
+    if len(first) > READ_EACH:
+        unloaded = without_entry(chain(first, stream), listing(store, ledger))
+    else:
         since = datetime.now(UTC)
         with ThreadPoolExecutor(READERS) as readers:
-            looked = readers.map(lambda each: looked_up(store, ledger, each, since)[1] is not None, listed)
-            unloaded = [each for each, to_load in zip(listed, looked, strict=True) if to_load]
-    else:
-        unloaded = without_entry(listed, listing(store, ledger))
-    return Plan(len(listed), sum(map(_expanded, listed)), len(unloaded), sum(map(_expanded, unloaded)))
+            looked = list(readers.map(lambda each: looked_up(store, ledger, each, since)[1] is not None, first))
+        unloaded = compress(first, looked)
+    for _ in to_load.counting(unloaded):
+        pass
+    return Plan(met, to_load)
 
 
 def _dry_run(settings: Settings, prefix: str, contract: str | None, inventory: Inventory | None) -> int:
@@ -144,12 +162,12 @@ def _dry_run(settings: Settings, prefix: str, contract: str | None, inventory: I
         if not each.is_folder and (contract is None or loaded_by(each.key, datasets(settings)).name == contract)
     )
     plan = planned(store, objects, settings.ledger_prefix)
-    work = Work(plan.objects, plan.to_load, plan.bytes_to_load)
+    work = Work(plan.met.objects, plan.to_load.objects, plan.to_load.bytes)
     cost, concurrency = dollars(work), settings.backfill_concurrency
-    unloaded = f"{plan.to_load} of {_size(plan.bytes_to_load)} not loaded"
+    unloaded = f"{plan.to_load.objects} of {_size(plan.to_load.bytes)} not loaded"
     if inventory is not None:
         say(f"Left out of the inventory: {inventory.left_out.line()}")
-    say(f"{prefix}: {plan.objects} objects of {_size(plan.bytes)}, {unloaded}")
+    say(f"{prefix}: {plan.met.objects} objects of {_size(plan.met.bytes)}, {unloaded}")
     say(
         f"At {concurrency} batches at once (ETL_BACKFILL_CONCURRENCY) about {_duration(hours(work, concurrency))} and "
         f"{_dollars(cost.total)}: Lambda {_dollars(cost.lambda_seconds + cost.lambda_requests)}, S3 "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -13,22 +13,20 @@ DIGITS = 16
 """Hexadecimal digits of an entry's name that are compared: two keys of ten million share them once in 10^5 tries."""
 
 
-def without_entry(objects: Sequence[ObjectSummary], entries: Iterable[ObjectSummary]) -> list[ObjectSummary]:
-    """Return the objects that have no ledger entry, or one that was last written before the object was.
+def without_entry(objects: Iterable[ObjectSummary], entries: Iterable[ObjectSummary]) -> Iterator[ObjectSummary]:
+    """Yield the objects that have no ledger entry, or one that was last written before the object was.
 
     What failed half-way has an entry too and is not among them: the run itself reads each entry. Memory is 16 bytes an
-    entry.
+    entry; objects pass one by one.
     """
     pairs = np.fromiter(_digests(entries), dtype=[("digest", "u8"), ("written", "i8")])
     pairs.sort(order="digest")
-    unloaded = []
     for each in objects:
         digest = _digest(ledger_name(each.key))
         index = int(np.searchsorted(pairs["digest"], digest))
         is_there = index < len(pairs) and int(pairs["digest"][index]) == int(digest)
         if not is_there or int(pairs["written"][index]) < int(each.modified_at.timestamp()):
-            unloaded.append(each)
-    return unloaded
+            yield each
 
 
 def _digests(entries: Iterable[ObjectSummary]) -> Iterator[tuple[np.uint64, int]]:

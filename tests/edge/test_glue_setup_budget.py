@@ -14,7 +14,7 @@ from chalicelib.errors import SettingError
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage
 from glue_setup import foundations
-from glue_setup.budget import Budget, lets_budgets_publish, publish_statement
+from glue_setup.budget import THRESHOLDS, Budget, lets_budgets_publish, publish_statement
 from glue_setup.clients import Clients
 from glue_setup.errors import SetupError
 from glue_setup.resource import TAG
@@ -149,6 +149,23 @@ def test_what_somebody_changed_is_set_back_and_a_threshold_that_is_gone_comes_ba
     assert f"budget {NAME}: changed (allows, counts, at 80 % spent)" in account.apply(WANTED)
     assert len(account.alerts()) == 3
     assert account.apply(WANTED)[-1] == UNCHANGED
+
+
+def test_a_budget_that_aws_finds_no_thresholds_of_gets_them(account: Account) -> None:
+    tags = [{"Key": TAG, "Value": f"orders-etl/test/{BUCKET}"}]
+    account.budgets.create_budget(AccountId=ACCOUNT, Budget=MANUAL, ResourceTags=tags)
+    missing = ClientError({"Error": {"Code": "NotFoundException", "Message": "none"}}, "Describe")
+
+    class WithoutLists:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(account.budgets, name)
+
+        def get_paginator(self, name: str) -> Any:
+            return Denying(missing)
+
+    account.clients = replace(account.clients, budgets=WithoutLists())
+    assert f"budget {NAME}: changed (allows, counts, {', '.join(THRESHOLDS)})" in account.apply(WANTED)
+    assert len(account.alerts()) == 3
 
 
 def test_a_budget_whose_setting_is_cleared_is_removed_and_the_plan_says_so(account: Account) -> None:

@@ -366,7 +366,11 @@ def test_destroy_in_crawler_mode_removes_crawler_role_and_the_crawled_table(craw
     crawled.apply()
     lines = crawled.destroy(delete_data=True)
     gone = [line for line in lines if ": removed" not in line and "-test-refresh" not in line]
-    assert gone == ["alarm orders-etl-test-catalog-failing: absent", "rule orders-etl-test-sources: absent"]
+    assert gone == [
+        "alarm orders-etl-test-catalog-failing: absent",
+        "budget orders-etl-test: absent",
+        "rule orders-etl-test-sources: absent",
+    ]
     assert crawled.glue.get_crawlers()["Crawlers"] == []
     assert crawled.iam.list_roles()["Roles"] == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import tracemalloc
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,8 @@ def test_by_listings_what_has_no_entry_or_an_older_one_is_not_loaded() -> None:
     objects = [listed("a"), listed("b"), listed("c", hours=2)]
     entries = [listed(f"ledger/{ledger_name('a')}", 1), listed(f"ledger/{ledger_name('c')}", 1), listed("ledger/x/y")]
     assert [each.key for each in without_entry(objects, entries)] == ["b", "c"]
-    assert without_entry(objects, []) == objects
-    assert without_entry([], entries) == []
+    assert list(without_entry(objects, [])) == objects
+    assert list(without_entry([], entries)) == []
 
 
 @pytest.mark.parametrize("read_each", [0, 100])
@@ -49,14 +50,25 @@ def test_the_plan_is_the_same_whether_entries_are_read_or_listed(
         store.drop(f"{PREFIX}{i}.json", body(order(i)))
     ingest(store).load(store.newest[f"{PREFIX}1.json"])
     plan = planned(store, store.list(PREFIX).objects, "ledger/")
-    assert (plan.objects, plan.to_load) == (3, 2)
-    assert plan.bytes_to_load < plan.bytes
+    assert (plan.met.objects, plan.to_load.objects) == (3, 2)
+    assert plan.to_load.bytes < plan.met.bytes
+
+
+def test_the_plan_of_many_objects_keeps_none_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backfill, "READ_EACH", 10)
+    store = MemoryStore()
+    tracemalloc.start()
+    plan = planned(store, (listed(f"{PREFIX}{i}.json") for i in range(20_000)), "ledger/")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (plan.met.objects, plan.to_load.objects, plan.to_load.bytes) == (20_000, 20_000, 200_000)
+    assert peak < 500_000
 
 
 def test_compressed_objects_are_planned_with_the_bytes_that_they_may_have() -> None:
     store = MemoryStore()
     store.drop(f"{PREFIX}a.json.gz", b"12345")
-    assert planned(store, store.list(PREFIX).objects, "ledger/").bytes == 50
+    assert planned(store, store.list(PREFIX).objects, "ledger/").met.bytes == 50
 
 
 class States:
