@@ -57,6 +57,11 @@ class IndexRecord(NamedTuple):
         return self.digest.hex()[:DIGITS]
 
     @property
+    def size(self) -> int:
+        """How many hashes it has: one of its object, and its files'. Most have two."""
+        return 1 + len(self.files)
+
+    @property
     def is_settled(self) -> bool:
         """Whether there was nothing left to be done about the entry."""
         return bool(self.flags & SETTLED)

@@ -14,7 +14,8 @@ from chalicelib.loading.index_records import ABSENT, DIGITS, HAS_ROWS, IndexReco
 from chalicelib.loading.models import ObjectSummary
 
 MOST = 4_000_000
-"""How many records a view has at most, 170 MB; a round goes through objects and files once for each view."""
+"""How many records of one file each a view has at most, 170 MB, and fewer of more files; a round goes through objects
+and files once for each view."""
 
 
 class Proof(Enum):
@@ -62,7 +63,8 @@ class IndexView:
             is_recent = each.modified >= since
             if each.position < begin or not (is_recent or deletes):
                 continue
-            if len(self._begins) >= most and each.position > f"{self._begins[-1]:0{DIGITS}x}":
+            is_full = len(self._begins) >= most or len(self._hashes) >= 2 * most
+            if is_full and each.position > f"{self._begins[-1]:0{DIGITS}x}":
                 self.end = each.position
                 break
             self._add(each, is_recent, deletes)

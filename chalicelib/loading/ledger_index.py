@@ -7,15 +7,17 @@ nobody else has: what two sweeps do at the same time is done by one of them.
 from __future__ import annotations
 
 import hashlib
+import math
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from chalicelib.loading.index_records import DIGITS, IndexRecord, packed, unpacked
 from chalicelib.loading.store import ObjectStore
 
 FULL = 20_000
-"""How many records a segment may have: about a megabyte."""
+"""How many records of one file each a segment may have, about a megabyte; fewer of more files."""
 
 FIRST = "0" * DIGITS
 """What the first segment is named after; it also has what stands before."""
@@ -53,10 +55,12 @@ class LedgerIndex:
         self._etags: dict[str, str] | None = None
         self._latest: Segment | None = None
 
-    @property
-    def full(self) -> int:
-        """How many records a segment may have."""
-        return self._full
+    def is_full(self, size: int) -> bool:
+        """Tell whether records that have so many hashes are a segment."""
+        return size >= 2 * self._full
+
+    def __len__(self) -> int:
+        return len(self._segments())
 
     def forget(self) -> None:
         """See the index anew."""
@@ -83,12 +87,22 @@ class LedgerIndex:
 
     def replace(self, segment: Segment, records: Sequence[IndexRecord]) -> bool:
         """Write the records of a segment, as several where they are many; return False where another was quicker."""
-        count = -(-len(records) // self._full) or 1
-        size = -(-len(records) // count) or 1
-        pieces = [records[begin : begin + size] for begin in range(0, len(records), size)] or [records]
+        pieces = self._pieces(records)
         starts = [segment.start, *(piece[0].position for piece in pieces[1:])]
         # The later ones first: until the first is written, it holds their records as well, which nobody looks up there.
         return all(self._write(start, piece) for start, piece in reversed(list(zip(starts, pieces, strict=True))))
+
+    def _pieces(self, records: Sequence[IndexRecord]) -> list[Sequence[IndexRecord]]:
+        """Cut records into pieces of about the same size, none of which is more than full but by its last record."""
+        whole = sum(each.size for each in records)
+        most = whole / (math.ceil(whole / (2 * self._full)) or 1)
+        begins, size = [0], 0
+        for number, each in enumerate(records):
+            if size >= most:
+                begins.append(number)
+                size = 0
+            size += each.size
+        return [records[begin:end] for begin, end in pairwise([*begins, len(records)])]
 
     def _write(self, start: str, records: Sequence[IndexRecord]) -> bool:
         etag = self._store.write_json(self._name(start), packed(records, self.epoch), self._segments().get(start))

@@ -43,6 +43,9 @@ from chalicelib.loading.sweep_pages import RESERVE, pages
 from chalicelib.loading.sweep_relay import SweepRelay
 from chalicelib.loading.table_files import TableFiles
 
+SEGMENT_SECONDS = 0.2
+"""How long a segment of the index takes to be read, at 512 MB."""
+
 MOST_MISSING = 1000
 """After how many entries that miss something a run remembers where it is."""
 
@@ -92,7 +95,7 @@ class Sweep:
         cursor = replace(cursor, epoch=cursor.epoch or uuid.uuid4().hex)
         self._index.epoch = cursor.epoch
         is_saved = True
-        while time_left() > RESERVE and not self._report.whole:
+        while not self._report.whole and time_left() > self._least(cursor):
             step = self._step(cursor, time_left)
             if step is None:
                 return self._report
@@ -102,6 +105,11 @@ class Sweep:
         if not is_saved:
             self._save(cursor, etag)
         return self._report
+
+    def _least(self, cursor: SweepCursor) -> float:
+        """Return the seconds without which a step is not begun: the index is read before anything is looked at."""
+        is_viewed = self._view is not None or cursor.phase in (LEDGER, ORPHANS)
+        return RESERVE if is_viewed else RESERVE + len(self._index) * SEGMENT_SECONDS
 
     def _save(self, cursor: SweepCursor, etag: str | None) -> str | None:
         """Remember where the round is; return None where another run has: one of them is enough."""

@@ -59,7 +59,7 @@ class LedgerPhase:
             inside = [each for each in page.objects if merge.segment.covers(self._name(each)[:DIGITS])]
             cursor, is_cut = self._page(cursor, inside, page.now, merge, time_left)
             is_whole = not is_cut and (not page.more or len(inside) < len(page.objects))
-            if is_cut or is_whole or len(merge.records) >= self._index.full:
+            if is_cut or is_whole or self._index.is_full(merge.size):
                 break
         lost, records = merge.ended(None if is_whole else cursor.after.removeprefix(ledger))
         if records != list(merge.segment.records) and not self._index.replace(merge.segment, records):
@@ -153,6 +153,7 @@ class Merge:
     def __init__(self, segment: Segment, after: str) -> None:
         self.segment = segment
         self.records: list[IndexRecord] = []
+        self.size = 0
         self._after = after
         self._before = {each.digest: each for each in segment.records}
         self._listed: set[bytes] = set()
@@ -168,6 +169,7 @@ class Merge:
             self._listed.add(_digest(name))
             if record is not None:
                 self.records.append(record)
+                self.size += record.size
 
     def ended(self, last: str | None) -> tuple[int, list[IndexRecord]]:
         """Return how many entries are there no more, and all records of the segment, when `last` went by.

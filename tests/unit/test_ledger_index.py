@@ -99,6 +99,18 @@ def test_a_segment_that_grows_is_divided_and_all_its_records_stay() -> None:
         assert segment.covers(each.position)
 
 
+def test_entries_of_many_files_make_small_segments_and_views() -> None:
+    store = MemoryStore()
+    many = tuple(f"table/{number}" for number in range(100))
+    made = sorted(record(f"in/{number}", files=many) for number in range(20))
+    index = index_of(store, full=100)
+    index.replace(index.segment(""), made)
+    assert list(index_of(store).records("")) == made
+    assert len(names(store)) >= 7
+    view = IndexView(made, None, deletes=False, most=100)
+    assert len(list(view.missing(""))) == 2
+
+
 def test_a_crash_between_the_parts_of_a_divided_segment_leaves_no_record_in_two_places() -> None:
     store, made = MemoryStore(), records(25)
     index = index_of(store, full=100)

@@ -16,7 +16,7 @@ from chalicelib.file_names import ledger_name
 from chalicelib.loading.ledger_index import FOLDER
 from chalicelib.loading.models import GONE, LOADED
 from chalicelib.loading.notifications import arrivals
-from chalicelib.loading.sweep import Sweep
+from chalicelib.loading.sweep import SEGMENT_SECONDS, Sweep
 from chalicelib.loading.sweep_cursor import FORMAT, Rules, SweepCursor, SweepReport
 from chalicelib.loading.sweep_pages import RESERVE
 from tests.builders import (
@@ -319,6 +319,18 @@ def test_a_stale_segment_that_is_put_in_between_two_phases_is_not_gone_by(store:
     store.pass_time(hours=2)
     assert [each.key for each in sweep(store)[1]] == [KEYS[3]]
     assert file in store.objects
+
+
+def test_a_run_does_not_begin_to_read_an_index_for_which_its_time_is_too_short(store: MemoryStore) -> None:
+    lose(store, "state/")
+    Sweep(store, RULES, lambda event: None, relay(store), full=1).run(lambda: 1000.0)
+    store.calls.clear()
+    short = RESERVE + COUNT * SEGMENT_SECONDS
+    report = Sweep(store, RULES, lambda event: None, relay(store), full=1).run(lambda: short)
+    assert not report.whole
+    assert f"list {PREFIX}" not in store.calls
+    assert SweepCursor.from_json(json.loads(store.objects["state/sweep.json"])).phase == "incoming"
+    assert Sweep(store, RULES, lambda event: None, relay(store), full=1).run(lambda: short + 1).whole
 
 
 def test_two_sweeps_at_once_write_each_segment_once_and_one_of_them_goes_on(store: MemoryStore) -> None:
