@@ -7,71 +7,37 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
-from chalicelib.loading.ledger_index import FOLDER as SWEEP_INDEX
-from chalicelib.settings import Settings
 from glue_setup.clients import Clients
 from glue_setup.emptying import empty, others_than
 from glue_setup.errors import Refused
+from glue_setup.lifecycle import OURS, comparable, lifecycle_rules
 from glue_setup.resource import OWNER, TAG, Blocks, Plan, Resource, State, as_text
 from glue_setup.statements import Document, normalized, ours, policy_of, tls_only, with_ours
 from glue_setup.target import Target
 from glue_setup.terraform_json import snake
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3.type_defs import CreateBucketRequestTypeDef, LifecycleRuleUnionTypeDef
+    from mypy_boto3_s3.type_defs import CreateBucketRequestTypeDef
 
-OURS = "orders-etl-"
-"""How the ids of our lifecycle rules begin: a rule with another id is never touched."""
+
 RELEASE_PREFIX = "orders_release/"
 """Where the bucket keeps what was deployed, beside the prefixes of the settings; see release.record."""
 
-RESULTS_DAYS = 7
-"""Query results are deleted after this many days; a query can be asked again."""
-OLD_VERSIONS_DAYS = 30
-"""Overwritten and deleted objects can be brought back for this many days."""
-OPEN_UPLOADS_DAYS = 2
-"""Parts of uploads that were never completed are deleted after this many days: a load takes minutes."""
 
 PRIVATE = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)
+
+
 OWNED: Any = [{"ObjectOwnership": "BucketOwnerEnforced"}]
+
+
 # A bucket key saves calls to KMS only; SSE-S3 makes none.
 ENCRYPTED: Any = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+
+
 RULE = "lifecycle rule "
+
+
 ETL = "${aws_s3_bucket.etl.id}"
-
-
-def lifecycle_rules(settings: Settings) -> list[LifecycleRuleUnionTypeDef]:
-    """Return our lifecycle rules. Incoming, tables, quarantine and ledger never expire."""
-    return [
-        {
-            "ID": f"{OURS}results",
-            "Status": "Enabled",
-            "Filter": {"Prefix": settings.results_prefix},
-            "Expiration": {"Days": RESULTS_DAYS},
-            "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
-        },
-        {
-            "ID": f"{OURS}old-versions",
-            "Status": "Enabled",
-            "Filter": {"Prefix": ""},
-            # A delete marker with nothing behind it only slows the listing that every query makes.
-            "Expiration": {"ExpiredObjectDeleteMarker": True},
-            "NoncurrentVersionExpiration": {"NoncurrentDays": OLD_VERSIONS_DAYS},
-        },
-        {
-            # A megabyte for each 20,000 objects, written again in every round that finds anything new.
-            "ID": f"{OURS}sweep-index",
-            "Status": "Enabled",
-            "Filter": {"Prefix": f"{settings.state_prefix}{SWEEP_INDEX}"},
-            "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
-        },
-        {
-            "ID": f"{OURS}open-uploads",
-            "Status": "Enabled",
-            "Filter": {"Prefix": ""},
-            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": OPEN_UPLOADS_DAYS},
-        },
-    ]
 
 
 def bucket_statement(target: Target) -> Document:
@@ -111,7 +77,7 @@ class Bucket(Resource):
             "encryption": self._encryption(),
             "versioning": self._s3.get_bucket_versioning(Bucket=self._bucket).get("Status"),
             "policy statement": as_text(statement) if statement else None,
-            **{f"{RULE}{rule['ID']}": as_text(_comparable(rule)) for rule in self._lifecycle_rules(is_ours=True)},
+            **{f"{RULE}{rule['ID']}": as_text(comparable(rule)) for rule in self._lifecycle_rules(is_ours=True)},
         }
         return {field: value for field, value in state.items() if value is not None}
 
@@ -128,7 +94,7 @@ class Bucket(Resource):
         }
         if self._statement:
             state["policy statement"] = as_text(normalized(self._statement))
-        return state | {f"{RULE}{rule.get('ID')}": as_text(_comparable(rule)) for rule in self._rules}
+        return state | {f"{RULE}{rule.get('ID')}": as_text(comparable(rule)) for rule in self._rules}
 
     def make(self, plan: Plan) -> None:
         """Create it if need be, then set what differs, what protects first."""
@@ -315,10 +281,3 @@ class Bucket(Resource):
             if error.response.get("Error", {}).get("Code") == absent:
                 return {}
             raise
-
-
-def _comparable(rule: Any) -> dict[str, Any]:
-    """Return a lifecycle rule in one spelling: S3 may answer an empty filter where an empty prefix was put."""
-    others = {key: value for key, value in rule.items() if key not in {"Filter", "Prefix"}}
-    filtered = rule.get("Filter", {"Prefix": rule.get("Prefix", "")})
-    return others | {"Filter": filtered if filtered.get("Prefix") != "" else {}}

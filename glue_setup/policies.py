@@ -11,14 +11,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from chalicelib.aws.events import SOURCE
 from glue_setup.backfill import BACKFILL, GIVEN_MAP, MAP, results_prefix
 from glue_setup.command_line import say
 from glue_setup.errors import SetupError
+from glue_setup.policy_statements import (
+    allow,
+    ask,
+    find_missing,
+    keep_ledger,
+    keep_months,
+    keep_state,
+    list_below,
+    see_backfill,
+    start_crawler,
+    tell,
+    write_logs,
+)
 from glue_setup.statements import policy_of
 from glue_setup.target import Target
 
-Statement = dict[str, Any]
 Policy = dict[str, Any]
 
 
@@ -29,31 +40,31 @@ def load(target: Target) -> Policy:
     state = [settings.state_prefix] if has_state else []
     return policy_of(
         # GetObject of the version that the event names; HeadObject needs nothing more.
-        _allow("ReadIncoming", ["s3:GetObject", "s3:GetObjectVersion"], *target.objects(settings.incoming_prefix)),
+        allow("ReadIncoming", ["s3:GetObject", "s3:GetObjectVersion"], *target.objects(settings.incoming_prefix)),
         # PutObject and every call of a multipart upload but its abort; DeleteObject of superseded files.
-        _allow(
+        allow(
             "WriteTable",
             ["s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObject"],
             *target.objects(*target.tables),
         ),
         # PutObject of rejected records, and every call of a multipart upload but its abort; DeleteObject of those of a
         # version that was replaced; GetObject of the first of them, where a receipt was left unwritten.
-        _allow(
+        allow(
             "WriteQuarantine",
             ["s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject"],
             *target.objects(settings.quarantine_prefix),
         ),
-        _keep_ledger(target),
-        *_tell(target),
-        _find_missing(target, settings.incoming_prefix, settings.ledger_prefix, settings.receipts_prefix, *state),
+        keep_ledger(target),
+        *tell(target),
+        find_missing(target, settings.incoming_prefix, settings.ledger_prefix, settings.receipts_prefix, *state),
         # Lambda itself, with the function's rights: SendMessage of an event whose load failed to the end.
-        _allow("KeepFailedEvents", ["sqs:SendMessage"], target.failed_queue),
+        allow("KeepFailedEvents", ["sqs:SendMessage"], target.failed_queue),
         # The objects that tell which months are registered, and when the crawler was started.
-        *([_keep_state(target)] if has_state else []),
+        *([keep_state(target)] if has_state else []),
         # GetTable, which a month is described by, and BatchCreatePartition.
-        *_keep_months(target, "RegisterMonths", "GetTable", "BatchCreatePartition"),
-        *_start_crawler(target),
-        _write_logs(target, "load"),
+        *keep_months(target, "RegisterMonths", "GetTable", "BatchCreatePartition"),
+        *start_crawler(target),
+        write_logs(target, "load"),
     )
 
 
@@ -67,26 +78,26 @@ def sweep(target: Target) -> Policy:
     files = (*target.tables, *target.rejected)
     return policy_of(
         # ListObjectsV2 of what was dropped, of the ledger and of the tables; a receipt may be missing.
-        _list("LookThrough", target, incoming, ledger, *files, state, settings.receipts_prefix),
+        list_below("LookThrough", target, incoming, ledger, *files, state, settings.receipts_prefix),
         # HeadObject of a dropped object tells its version; of a version, whether what is missing can be read again.
-        _allow("SeeIncoming", ["s3:GetObject", "s3:GetObjectVersion"], *target.objects(incoming)),
-        _keep_ledger(target),
+        allow("SeeIncoming", ["s3:GetObject", "s3:GetObjectVersion"], *target.objects(incoming)),
+        keep_ledger(target),
         # Where the sweep is, which months are registered, and when the crawler was started.
-        _keep_state(target),
+        keep_state(target),
         # DeleteObject of files that are superseded or nobody's; HeadObject of those that an entry says are there.
-        _allow("RemoveFiles", ["s3:DeleteObject", "s3:GetObject"], *target.objects(*files)),
-        *_tell(target),
+        allow("RemoveFiles", ["s3:DeleteObject", "s3:GetObject"], *target.objects(*files)),
+        *tell(target),
         # Invoke, to announce an object to the function that loads.
-        _allow("Announce", ["lambda:InvokeFunction"], target.function("load")),
+        allow("Announce", ["lambda:InvokeFunction"], target.function("load")),
         # What is registered is compared with the bucket, and put right.
-        *_keep_months(
+        *keep_months(
             target,
             "KeepMonths",
             *("GetTable", "GetPartitions", "BatchCreatePartition", "BatchUpdatePartition", "BatchDeletePartition"),
         ),
-        *_start_crawler(target),
-        *_see_backfill(target),
-        _write_logs(target, "sweep"),
+        *start_crawler(target),
+        *see_backfill(target),
+        write_logs(target, "sweep"),
     )
 
 
@@ -94,19 +105,19 @@ def api_handler(target: Target) -> Policy:
     """Return the policy of the REST API's function. Athena reads tables and results with this function's rights."""
     settings = target.settings
     return policy_of(
-        *_ask(target, "StartQueryExecution", "GetQueryExecution", "GetQueryResults", "StopQueryExecution"),
+        *ask(target, "StartQueryExecution", "GetQueryExecution", "GetQueryResults", "StopQueryExecution"),
         # A presigned POST is allowed what its signer is: PutObject. HeadObject shows whether it has arrived.
-        _allow("TakeUploads", ["s3:PutObject", "s3:GetObject"], *target.objects(settings.incoming_prefix)),
+        allow("TakeUploads", ["s3:PutObject", "s3:GetObject"], *target.objects(settings.incoming_prefix)),
         # GetObject of the entry that tells an upload's status.
-        _allow("ReadLedger", ["s3:GetObject"], *target.objects(settings.ledger_prefix)),
+        allow("ReadLedger", ["s3:GetObject"], *target.objects(settings.ledger_prefix)),
         # ListObjectVersions of one dropped object, for its history.
-        _list("SeeVersions", target, settings.incoming_prefix, action="s3:ListBucketVersions"),
+        list_below("SeeVersions", target, settings.incoming_prefix, action="s3:ListBucketVersions"),
         # GetObject of what its sender is told of it.
-        _allow("ReadReceipts", ["s3:GetObject"], *target.objects(settings.receipts_prefix)),
+        allow("ReadReceipts", ["s3:GetObject"], *target.objects(settings.receipts_prefix)),
         # Athena reads the table of rejected records; GetObject of one file's, by the presigned link and by page.
-        _allow("ReadQuarantine", ["s3:GetObject"], *target.objects(settings.quarantine_prefix)),
+        allow("ReadQuarantine", ["s3:GetObject"], *target.objects(settings.quarantine_prefix)),
         # ListObjectsV2 of what was dropped; Athena lists the files of the tables.
-        _find_missing(
+        find_missing(
             target,
             settings.incoming_prefix,
             settings.ledger_prefix,
@@ -115,7 +126,7 @@ def api_handler(target: Target) -> Policy:
             *target.tables,
             settings.results_prefix,
         ),
-        _write_logs(target, "api_handler"),
+        write_logs(target, "api_handler"),
     )
 
 
@@ -141,9 +152,9 @@ def crawler(target: Target) -> Policy:
     """Return what the crawler's role may read, beside AWS's managed policy for Glue: the tables' files."""
     return policy_of(
         # The crawler reads the footers of the files ...
-        _allow("ReadTable", ["s3:GetObject"], *target.objects(*target.tables)),
+        allow("ReadTable", ["s3:GetObject"], *target.objects(*target.tables)),
         # ... that it finds under the tables' prefixes.
-        _list("ListTable", target, *target.tables),
+        list_below("ListTable", target, *target.tables),
     )
 
 
@@ -155,22 +166,22 @@ def backfill(target: Target) -> Policy:
     results = target.objects(f"{results_prefix(target)}/")
     return policy_of(
         # The map lists what was dropped ...
-        _list("ListIncoming", target, target.settings.incoming_prefix),
+        list_below("ListIncoming", target, target.settings.incoming_prefix),
         # ... and starts a child execution of the machine for each batch,
-        _allow("StartBatches", ["states:StartExecution"], target.machine(BACKFILL)),
+        allow("StartBatches", ["states:StartExecution"], target.machine(BACKFILL)),
         # sees how it goes, ends it where too many have failed,
-        _allow("FollowBatches", ["states:DescribeExecution", "states:StopExecution"], target.executions(BACKFILL)),
+        allow("FollowBatches", ["states:DescribeExecution", "states:StopExecution"], target.executions(BACKFILL)),
         # and starts those that failed again in a redrive.
-        _allow(
+        allow(
             "RedriveBatches",
             ["states:RedriveExecution"],
             *(target.executions(f"{BACKFILL}/{label}") for label in (MAP, GIVEN_MAP)),
         ),
         # Each batch has the loader load it.
-        _allow("LoadBatch", ["lambda:InvokeFunction"], target.function("load")),
+        allow("LoadBatch", ["lambda:InvokeFunction"], target.function("load")),
         # What became of the batches is written in parts, and read to be completed in a redrive. A listing that the run
         # is given is read there too.
-        _allow(
+        allow(
             "WriteResults",
             ["s3:PutObject", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"],
             *results,
@@ -186,123 +197,20 @@ def refresh(target: Target, crawler: str) -> Policy:
     settings, topic = target.settings, target.settings.alarm_topic
     return policy_of(
         # The queries of the checks. StopQueryExecution ends one whose execution is stopped.
-        *_ask(target, "StartQueryExecution", "GetQueryExecution", "GetQueryResults", "StopQueryExecution"),
+        *ask(target, "StartQueryExecution", "GetQueryExecution", "GetQueryResults", "StopQueryExecution"),
         # Athena lists the files of the tables, and finds its results.
-        _list("ListTables", target, *target.tables, settings.results_prefix),
+        list_below("ListTables", target, *target.tables, settings.results_prefix),
         # StartCrawler, and GetCrawler until it has ended.
         *(
-            [_allow("Crawl", ["glue:StartCrawler", "glue:GetCrawler"], target.glue(f"crawler/{crawler}"))]
+            [allow("Crawl", ["glue:StartCrawler", "glue:GetCrawler"], target.glue(f"crawler/{crawler}"))]
             if crawler
             else []
         ),
         # Publish what failed.
-        *([_allow("Notify", ["sns:Publish"], topic)] if topic else []),
+        *([allow("Notify", ["sns:Publish"], topic)] if topic else []),
     )
 
 
 def starting(target: Target, machine: str) -> Policy:
     """Return what whoever starts a state machine may do: just that. `machine` is its name within the stage."""
-    return policy_of(_allow("StartRefresh", ["states:StartExecution"], target.machine(machine)))
-
-
-def _see_backfill(target: Target) -> list[Statement]:
-    # ListExecutions, and DescribeExecution for the prefix that one of them loads.
-    if not target.settings.backfill_concurrency:
-        return []
-    return [
-        _allow("FindBackfill", ["states:ListExecutions"], target.machine(BACKFILL)),
-        _allow("SeeBackfill", ["states:DescribeExecution"], target.executions(BACKFILL)),
-    ]
-
-
-def _ask(target: Target, *calls: str) -> list[Statement]:
-    """Allow Athena's `calls`, and what Athena does with the caller's rights: it reads tables and keeps results."""
-    settings = target.settings
-    return [
-        # Only in our workgroup.
-        _allow("AskAthena", [f"athena:{call}" for call in calls], target.workgroup),
-        # Athena resolves tables and views, and the partitions that are registered.
-        _allow(
-            "ReadCatalog",
-            ["glue:GetDatabase", "glue:GetTable", "glue:GetPartitions", "glue:BatchGetPartition"],
-            target.glue("catalog"),
-            target.glue(f"database/{settings.database}"),
-            target.glue(f"table/{settings.database}/*"),
-        ),
-        # Athena looks up the default database before any query.
-        # https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
-        _allow("FindDefaultDatabase", ["glue:GetDatabase"], target.glue("catalog"), target.glue("database/default")),
-        # Athena reads the Parquet files.
-        _allow("ReadTable", ["s3:GetObject"], *target.objects(*target.tables)),
-        # Athena writes results; GetQueryResults and the presigned download read them; PutObject of one for Excel.
-        _allow(
-            "KeepResults",
-            ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
-            *target.objects(settings.results_prefix),
-        ),
-        # Athena checks where the results' bucket is, and looks for uploads that it has not completed. AWS's own
-        # policy for Athena allows both for the bucket as a whole.
-        # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonAthenaFullAccess.html
-        _allow("LocateResults", ["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"], target.bucket),
-    ]
-
-
-def _keep_ledger(target: Target) -> Statement:
-    # GetObject, PutObject with If-None-Match or If-Match, CopyObject of an entry that cannot be read.
-    return _allow("KeepLedger", ["s3:GetObject", "s3:PutObject"], *target.objects(target.settings.ledger_prefix))
-
-
-def _tell(target: Target) -> list[Statement]:
-    """Allow GetObject and PutObject of receipts, and PutEvents in our own name to the one bus."""
-    receipts = _allow(
-        "KeepReceipts", ["s3:GetObject", "s3:PutObject"], *target.objects(target.settings.receipts_prefix)
-    )
-    if not target.settings.events:
-        return [receipts]
-    condition = {"StringEquals": {"events:source": SOURCE}}
-    return [receipts, _allow("SendEvents", ["events:PutEvents"], target.event_bus) | {"Condition": condition}]
-
-
-def _keep_state(target: Target) -> Statement:
-    return _allow("KeepState", ["s3:GetObject", "s3:PutObject"], *target.objects(target.settings.state_prefix))
-
-
-def _keep_months(target: Target, sid: str, *calls: str) -> list[Statement]:
-    """Allow calls of Glue on the stage's tables, where loads register their months."""
-    if target.settings.catalog_mode != "partitions":
-        return []
-    tables = (f"table/{each.database}/{table.name}" for each in target.datasets for table in each.tables)
-    names = ("catalog", f"database/{target.settings.database}", *tables)
-    return [_allow(sid, [f"glue:{call}" for call in calls], *map(target.glue, names))]
-
-
-def _start_crawler(target: Target) -> list[Statement]:
-    # StartCrawler when it is its turn, of this one crawler.
-    crawler = target.settings.crawler
-    return [_allow("StartCrawler", ["glue:StartCrawler"], target.glue(f"crawler/{crawler}"))] if crawler else []
-
-
-def _find_missing(target: Target, *prefixes: str) -> Statement:
-    """Allow listing, without which S3 answers 403 rather than 404 for a key that is not there.
-
-    S3 decides that with the missing key as `s3:prefix`, so the condition can stay as narrow as the prefixes; Ceph
-    reproduces it: https://github.com/ceph/ceph/pull/68577
-    """
-    return _list("FindMissing", target, *prefixes)
-
-
-def _write_logs(target: Target, function: str) -> Statement:
-    """Allow Lambda to write the function's log.
-
-    Not to make its log group: glue_setup has made that, and one that Lambda makes would keep its lines forever.
-    """
-    return _allow("WriteLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], target.log_streams(function))
-
-
-def _list(sid: str, target: Target, *prefixes: str, action: str = "s3:ListBucket") -> Statement:
-    condition = {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}}
-    return _allow(sid, [action], target.bucket) | {"Condition": condition}
-
-
-def _allow(sid: str, actions: list[str], *resources: str) -> Statement:
-    return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": list(resources)}
+    return policy_of(allow("StartRefresh", ["states:StartExecution"], target.machine(machine)))

@@ -10,7 +10,8 @@ from chalicelib.contracts.contract import Contract
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage
 from glue_setup import backfill, crawler, machines, policies, refresh, refresh_after_loads
-from glue_setup.bucket import bucket_statement, lifecycle_rules
+from glue_setup.bucket import bucket_statement
+from glue_setup.lifecycle import lifecycle_rules
 from glue_setup.target import Target
 from glue_setup.workgroup import configuration
 from tests.contracts import ORDERS, returns_contract, with_main
