@@ -70,7 +70,7 @@ _topic = _text(
     r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}",
     "give the ARN of an SNS topic, or nothing for none",
 )
-_email = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,.]+")
+_email = re.compile(r"[^@\s,]+@[^@\s,.]+(\.[^@\s,.]+)+")
 _origin = re.compile(r"https://[a-z0-9.-]+(:\d{1,5})?|http://(localhost|127\.0\.0\.1)(:\d{1,5})?")
 
 
@@ -83,10 +83,7 @@ def _origins(raw: str) -> tuple[str, ...]:
 
 def _emails(raw: str) -> tuple[str, ...]:
     addresses = tuple(each.strip() for each in raw.split(","))
-    if (
-        not all(re.fullmatch(r"[^@\s,]+@[^@\s,]+\.[^@\s,.]+", each) for each in addresses)
-        or len(addresses) > MOST_EMAILS
-    ):
+    if len(addresses) > MOST_EMAILS or not all(_email.fullmatch(each) for each in addresses):
         raise ValueError(f"give up to {MOST_EMAILS} e-mail addresses such as data@shop.example, with commas between")
     return addresses
 
