@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 AS_OF = "2026-11-24"
 """When the default prices were read, those of us-east-1."""
 
-_PRICE = re.compile(r"\s*(?P<name>[a-z_]+)\s*=\s*(?P<dollars>\d{1,6}(?:\.\d{1,12})?)\s*")
+_PRICE = re.compile(r"\s*(?P<name>[a-z_]+)\s*=\s*(?P<dollars>\d{1,6}(?:\.\d{1,12})?)\s*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,9 @@ class Prices:
         return replace(cls(), **given)
 
     def __str__(self) -> str:
-        return ", ".join(f"{each.name}={getattr(self, each.name):.10f}".rstrip("0") for each in fields(self))
+        return ", ".join(
+            f"{each.name}={getattr(self, each.name):.12f}".rstrip("0").rstrip(".") for each in fields(self)
+        )
 
 
 US_EAST_1 = Prices()

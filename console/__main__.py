@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import os
 import secrets
-import signal
 import socket
 import sys
 from collections.abc import Iterator, Sequence
@@ -23,6 +22,7 @@ from console.guard import HOST
 from console.state import Console
 from glue_setup.errors import SetupError
 from local import env_file
+from local.command_line import port_by, stop_by_signals
 from local.emulator import DEFAULT_PORT, PROJECT
 from local.errors import LocalError
 from local.pipeline import ENV_FILE, pipeline
@@ -34,9 +34,7 @@ PORT = 8080
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve the console until it is stopped; return the exit status."""
     options = parser().parse_args(arguments)
-    # A shell starts what is in its background with SIGINT ignored; what was started has to be stopped with us.
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGINT, _interrupt)
+    stop_by_signals()
     if _is_taken(options.port):
         print(f"port {options.port} is taken: set CONSOLE_PORT to another", file=sys.stderr)
         return 1
@@ -67,7 +65,7 @@ def _connection(options: argparse.Namespace) -> Iterator[Connection]:
         yield embedded(options.project, options.env_file)
         return
     print("No embedded AWS is up: starting one, which ends with the console.")
-    with pipeline(Progress(), int(os.environ.get("LOCAL_PORT") or DEFAULT_PORT), options.env_file) as whole:
+    with pipeline(Progress(), options.local_port, options.env_file) as whole:
         env_file.write(options.env_file, whole.environment)
         yield embedded(options.project, options.env_file)
 
@@ -81,11 +79,14 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("--stage", default=LOCAL_STAGE, help="default: local, the embedded AWS")
-    made.add_argument("--port", type=_port, default=os.environ.get("CONSOLE_PORT") or PORT, help=f"default: {PORT}")
+    port = os.environ.get("CONSOLE_PORT") or PORT
+    made.add_argument("--port", type=port_by("CONSOLE_PORT"), default=port, help=f"default: {PORT}")
     made.add_argument("--no-browser", dest="browser", action="store_false", help="open no page, only print its address")
     made.add_argument("--project", type=Path, default=PROJECT, help=argparse.SUPPRESS)
     made.add_argument("--env-file", type=Path, default=ENV_FILE, help=argparse.SUPPRESS)
     made.add_argument("--token", help=argparse.SUPPRESS)
+    local_port = os.environ.get("LOCAL_PORT") or DEFAULT_PORT
+    made.add_argument("--local-port", type=port_by("LOCAL_PORT"), default=local_port, help=argparse.SUPPRESS)
     return made
 
 
@@ -97,16 +98,6 @@ def _is_taken(port: int) -> bool:
         except OSError:
             return True
     return False
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or not 0 < int(text) < 65536:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port: set CONSOLE_PORT to a number from 1024 to 65535")
-    return int(text)
-
-
-def _interrupt(signum: int, frame: object) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

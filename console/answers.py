@@ -12,6 +12,8 @@ from console.api import query_string
 NUMERIC = ("tinyint", "smallint", "integer", "int", "bigint", "real", "float", "double", "decimal")
 MOST_BARS, MOST_KINDS = 60, 6
 """Of one chart; and of texts of a column that tells series apart."""
+MOST_LABEL, WITHOUT_SLANT = 16, 60
+"""Characters of a label along x that are drawn; and of all of them that stand side by side on a page."""
 GREY = "#8a94a6"
 """Axes and their labels: seen on a light and on a dark page."""
 
@@ -81,7 +83,8 @@ def chart_options(
     x, y = names.index(chart["x"]), names.index(chart["y"])
     labels, kinds = _drawn(columns, rows, x, y)
     line = {"lineStyle": {"color": GREY, "opacity": 0.25}}
-    slanted = {"rotate": 30, "interval": 0} if len(labels) > 6 and max(map(len, labels)) > 8 else {}
+    longest = min(max(map(len, labels)), MOST_LABEL)
+    slanted = {"rotate": 30, "interval": 0} if longest > 8 and longest * len(labels) > WITHOUT_SLANT else {}
     series = [
         {
             "type": chart["type"],

@@ -61,10 +61,16 @@ class Api:
             answer = self._http.request(
                 method, url, content=content, headers=self._headers(method, url, content, headers)
             )
+        body_of_answer = _json_object(answer)
         if answer.status_code >= 400:
-            raise self._error(answer, f"{method} {path}")
-        result: Json = answer.json()
-        return result
+            raise self._error(answer, body_of_answer or {}, f"{method} {path}")
+        if body_of_answer is None:
+            kind = answer.headers.get("Content-Type", "nothing that says what it is")
+            raise ConsoleError(
+                f"what is at {urlsplit(url).netloc} is not the API: it answered {method} {path} with {kind}",
+                "see whether a proxy or its log-in page stands between, or another program listens there",
+            )
+        return body_of_answer
 
     def send(self, link: Json, file: BinaryIO, name: str) -> None:
         """Send a file by an upload link."""
@@ -104,11 +110,7 @@ class Api:
             raise ConsoleError(f"your AWS credentials cannot be used ({problem})", LOG_IN) from problem
         return dict(request.headers)
 
-    def _error(self, answer: httpx.Response, call: str) -> ConsoleError:
-        try:
-            body = answer.json()
-        except ValueError:
-            body = {}
+    def _error(self, answer: httpx.Response, body: Json, call: str) -> ConsoleError:
         message = str(body.get("Message") or body.get("message") or answer.reason_phrase)
         lower = message.lower()
         if answer.status_code == 403 and any(word in lower for word in ("expired", "security token", "signature")):
@@ -124,11 +126,20 @@ class Api:
             return ConsoleError(f"you may not call {call}", f"ask for execute-api:Invoke on it ({message})")
         if answer.status_code == 504:
             return ConsoleError(f"{call} took longer than the gateway waits", "try again")
-        if "Fields" in body:
-            return ConsoleError("something in the form is not taken", message, body["Fields"])
+        if isinstance(body.get("Fields"), dict):
+            return ConsoleError("something in what was asked is not taken", message, body["Fields"])
         problem, _, remedy = message.rpartition(": ")
         request_id = f" (request {body['RequestId']})" if answer.status_code >= 500 and "RequestId" in body else ""
         return ConsoleError((problem or message) + request_id, remedy if problem else "try again")
+
+
+def _json_object(answer: httpx.Response) -> Json | None:
+    """Return the JSON object that an answer holds, None where it holds none."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None
 
 
 def query_string(query: Mapping[str, str | int]) -> str:

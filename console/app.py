@@ -23,6 +23,8 @@ FAVICON = (
 )
 
 LOOK_SECONDS = 0.05
+RECONNECT_SECONDS = 60
+"""How long a page is kept that says nothing: a busy browser has closed none, and its files would not be taken."""
 
 
 def serve(console: Console, port: int, token: str, *, browser: bool) -> None:
@@ -57,6 +59,7 @@ def serve(console: Console, port: int, token: str, *, browser: bool) -> None:
         reload=False,
         show=False,
         show_welcome_message=False,
+        reconnect_timeout=RECONNECT_SECONDS,
         tailwind=False,
     )
 

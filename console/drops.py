@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Callable, Collection, Coroutine
+import logging
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,30 +14,55 @@ from nicegui import background_tasks
 
 from console import records
 from console.api import Api, Json
-from console.errors import ConsoleError
+from console.errors import UNEXPECTED, ConsoleError
 from console.words import name_of
 
 ENDED = ("loaded", "partly_loaded", "quarantined", "failed")
 PAUSE, LONGEST_PAUSE = 0.3, 3.0
 """Seconds between two looks at a file, growing from the one to the other."""
+TRIES = 5
+"""Looks at a file that may fail one after the other: what becomes of it does not depend on this machine's network."""
+SENT_AT_ONCE = 3
+"""Files that are sent at the same time. A link is asked for when a file's turn has come, or it expires before that; and
+sending holds a thread, of which pages need some."""
 MOST_KEPT = 200
-"""How many files the list of a run has: older ones are in Sources."""
+"""How many files the list of a run has, and more only of those that are not loaded: older ones are in Sources."""
+
+MOST_IN_TROUBLE = 100
+"""How many files that need somebody are shown beside the newest."""
+IN_TROUBLE = ("failed", "unknown", "quarantined", "partly_loaded")
 
 Sent = dict[int, str]
 """By the number of a rejected record, the file that it was sent again in."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Drop:
-    """One file that was dropped; `answer` is what the API last said of it, `error` why that is not known."""
+    """One file that was dropped; `answer` is what the API last said of it, `error` why that is not known.
+
+    `changes` counts what happened to it.
+    """
 
     name: str
     size: int
     contract: str | None = None
-    status: str = "sending"
+    status: str = "queued"
     answer: Json = field(default_factory=dict)
     upload_id: str = ""
     error: ConsoleError | None = None
+    changes: int = 0
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether S3 has it."""
+        return bool(self.upload_id)
+
+    @property
+    def state(self) -> str:
+        """Its status for a reader: of a file that S3 has, an error says nothing of how it ended."""
+        if self.error is None:
+            return self.status
+        return "unknown" if self.is_sent else "failed"
 
     @property
     def ended(self) -> bool:
@@ -55,6 +81,7 @@ class Drops:
     ) -> None:
         self._api = api
         self._spawn = spawn
+        self._turns = asyncio.Semaphore(SENT_AT_ONCE)
         self.files: list[Drop] = []
         self.changes = 0
         self.sent: dict[str, Sent] = {}
@@ -64,7 +91,7 @@ class Drops:
         """Send a file and watch it, in the background. `opened` gives its bytes; they are closed."""
         drop = Drop(name, size, contract)
         self.files.insert(0, drop)
-        del self.files[MOST_KEPT:]
+        self._leave_out_old()
         self.changes += 1
         self._spawn(self._follow(drop, opened))
         return drop
@@ -82,7 +109,8 @@ class Drops:
     def look_again(self, drop: Drop) -> None:
         """Go on watching a file that was sent, after an error."""
         drop.error = None
-        self._spawn(self._watch(drop))
+        self._changed(drop)
+        self._spawn(self._follow(drop))
 
     def sent_of(self, source: Json) -> Sent:
         """Return which rejected records of a version of a source were sent again, in which file."""
@@ -114,14 +142,31 @@ class Drops:
 
     async def _forget_if_not_sent(self, drop: Drop, sent: Sent, numbers: Collection[int]) -> None:
         """Let records be sent again whose file never reached S3."""
-        while not drop.ended and drop.status == "sending":
+        while not drop.ended and not drop.is_sent:
             await asyncio.sleep(PAUSE)
-        if drop.status == "sending":
+        if not drop.is_sent:
             for number in numbers:
                 sent.pop(number, None)
             self.changes += 1
 
-    async def _follow(self, drop: Drop, opened: Callable[[], BinaryIO]) -> None:
+    async def _follow(self, drop: Drop, opened: Callable[[], BinaryIO] | None = None) -> None:
+        """Send a file, unless it is sent, and watch it to its end, which is an error where anything fails."""
+        try:
+            if opened is not None:
+                async with self._turns:
+                    await self._send(drop, opened)
+            await self._watch(drop)
+        except ConsoleError as error:
+            drop.error = error
+        except Exception:
+            logging.exception("a file could not be followed")
+            drop.error = UNEXPECTED
+        self._leave_out_old()
+        self._changed(drop)
+
+    async def _send(self, drop: Drop, opened: Callable[[], BinaryIO]) -> None:
+        drop.status = "sending"
+        self._changed(drop)
         try:
             with opened() as file:
                 body = {"filename": drop.name} | ({"contract": drop.contract} if drop.contract else {})
@@ -130,31 +175,45 @@ class Drops:
                     problem = f"{drop.name} has {drop.size:,} bytes, and an upload takes {link['max_bytes']:,}"
                     raise ConsoleError(problem, "split the file, or copy it below the incoming prefix in S3")
                 await asyncio.to_thread(self._api.send, link, file, drop.name)
-        except ConsoleError as error:
-            drop.error = error
         except OSError as error:
-            drop.error = ConsoleError(f"{drop.name} could not be read ({error})", "drop it again")
-        else:
-            drop.upload_id, drop.status = link["upload_id"], "waiting"
-            await self._watch(drop)
-        self.changes += 1
+            raise ConsoleError(f"{drop.name} could not be read ({error})", "drop it again") from error
+        drop.upload_id, drop.status = link["upload_id"], "waiting"
+        self._changed(drop)
 
     async def _watch(self, drop: Drop) -> None:
-        pause = PAUSE
-        self.changes += 1
-        while not drop.ended:
-            before = drop.answer
+        pause, failures = PAUSE, 0
+        while True:
             try:
-                drop.answer = await asyncio.to_thread(self._api.get, f"/uploads/{drop.upload_id}")
-            except ConsoleError as error:
-                drop.error = error
+                answer = await asyncio.to_thread(self._api.get, f"/uploads/{drop.upload_id}")
+            except ConsoleError:
+                failures += 1
+                if failures == TRIES:
+                    raise
             else:
-                drop.status = drop.answer["status"]
-            self.changes += drop.answer != before
-            if not drop.ended:
-                await asyncio.sleep(pause)
-                pause = min(pause * 1.3, LONGEST_PAUSE)
+                failures = 0
+                if answer != drop.answer:
+                    drop.answer, drop.status = answer, answer["status"]
+                    self._changed(drop)
+            if drop.ended:
+                return
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.3, LONGEST_PAUSE)
+
+    def _leave_out_old(self) -> None:
+        loaded = [drop for drop in self.files if drop.state == "loaded"]
+        surplus = len(self.files) - MOST_KEPT
+        left_out = set(loaded[-surplus:]) if surplus > 0 else set()
+        self.files = [drop for drop in self.files if drop not in left_out]
+
+    def _changed(self, drop: Drop) -> None:
+        drop.changes += 1
         self.changes += 1
+
+
+def worth_showing(files: Sequence[Drop], newest: int) -> list[Drop]:
+    """Return so many of the newest files, and of the others those that need somebody, in the order of `files`."""
+    others = [drop for drop in files[newest:] if drop.state in IN_TROUBLE]
+    return [*files[:newest], *others[:MOST_IN_TROUBLE]]
 
 
 def _version_of(source: Json) -> str:

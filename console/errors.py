@@ -16,3 +16,6 @@ class ConsoleError(Exception):
         self.remedy = remedy
         self.fields = dict(fields or {})
         super().__init__(f"{problem}: {remedy}")
+
+
+UNEXPECTED = ConsoleError("the console failed at something it was not made for", "its terminal says at what")

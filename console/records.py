@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Collection, Iterable
 
+from chalicelib.api.upload_names import MAX_NAME_BYTES, takeable
 from chalicelib.documents.decompress import SUFFIXES
 
 VALUE = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|-?\d[\d.,:T+-]*""")
@@ -41,7 +43,10 @@ def as_lines(records: Iterable[str]) -> bytes:
 
 
 def fixed_name(name: str, used: Collection[str]) -> str:
-    """Return the name of the next file with corrected records of a file: `NAME-fixed-N.ndjson`."""
+    """Return the name of the next file with corrected records of a file: `NAME-fixed-N.ndjson`.
+
+    A key may hold what no upload takes, and be longer: that is replaced, and cut.
+    """
     stem = name
     lower = name.lower()
     for suffix in (f"{suffix}{more}" for more in (".gz", "") for suffix in SUFFIXES):
@@ -49,7 +54,9 @@ def fixed_name(name: str, used: Collection[str]) -> str:
             stem = name[: -len(suffix)]
             break
     stem = re.sub(r"-fixed-\d+$", "", stem)
-    number = 1
-    while (made := f"{stem}-fixed-{number}.ndjson") in used:
-        number += 1
-    return made
+    for number in itertools.count(1):
+        ending = f"-fixed-{number}.ndjson"
+        made = takeable(f"{takeable(stem, MAX_NAME_BYTES - len(ending))}{ending}")
+        if made not in used:
+            return made
+    raise AssertionError

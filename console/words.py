@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-GB_SECOND_USD = 0.0000166667
-"""List price of a gigabyte-second of Lambda, x86, us-east-1: https://aws.amazon.com/lambda/pricing/"""
-
 STATES = {
+    "queued": "waiting for its turn",
     "sending": "sending",
     "waiting": "waiting",
     "loading": "loading",
@@ -16,10 +14,12 @@ STATES = {
     "quarantined": "quarantined",
     "failed": "failed",
     "deleted": "deleted",
+    "unknown": "not known",
 }
 TONES = {
     "loaded": "good",
     "partly_loaded": "warn",
+    "unknown": "warn",
     "quarantined": "bad",
     "failed": "bad",
     "ALARM": "bad",
@@ -68,11 +68,6 @@ def dollars(amount: float | None) -> str:
     while round(amount, digits) < 10 ** (1 - digits) and digits < 12:
         digits += 1
     return f"${amount:,.{digits}f}"
-
-
-def load_cost(load_seconds: float | None, megabytes: int) -> float | None:
-    """Return about how many dollars of Lambda's time a load cost, on a function of so much memory."""
-    return None if load_seconds is None else load_seconds * megabytes / 1024 * GB_SECOND_USD
 
 
 def moment(text: str | None) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from chalicelib.loading.index_view import MOST
+from chalicelib.loading.ledger_index import FULL
 from chalicelib.loading.side_by_side import AT_ONCE
+from chalicelib.loading.sweep_pages import READS_AT_ONCE
 from chalicelib.settings import Settings
 from docs.contract_pages import table
 from glue_setup.backfill import MOST_BYTES, MOST_OBJECTS, retries
-from operate import cost
+from operate import cost, sweep_cost
 from operate.backfill import READ_EACH
 from operate.cost import Work, concurrency_of_s3, dollars, hours, simulated_hours
+from operate.sweep_cost import Round, first_round
 
 MILLION = 1_000_000
 COUNT = 10 * MILLION
@@ -22,6 +26,15 @@ CASES = {
 }
 CONCURRENCIES = (5, 20, 100, 500)
 SIMULATED_FAILING = 0.05
+SWEEPS = {
+    "a million objects: the first round": first_round(MILLION),
+    "nothing has changed": Round(MILLION),
+    "1 % were written since": Round(MILLION, changed=MILLION // 100),
+    "their grace time is over": Round(MILLION, settled=MILLION // 100),
+    "ten million: nothing has changed": Round(COUNT),
+    "1 % were written since, of ten million": Round(COUNT, changed=COUNT // 100),
+}
+SWEEP_MEMORIES = (sweep_cost.MEMORY_MB, sweep_cost.CORE_MB)
 EVENTS_A_TURN, BYTES_A_RESULT = 7, 150
 
 
@@ -51,10 +64,60 @@ def scale_document(prose: str) -> str:
         "costs": costs(),
         "hours": hours_table(),
         "requests": requests(),
+        **sweep_figures(),
     }
     for name, value in figures.items():
         prose = prose.replace(f"{{{{{name}}}}}", str(value))
     return prose
+
+
+def sweep_figures() -> dict[str, object]:
+    """Return the figures of the sweep."""
+    rounds_a_month = 30 * 24 * 60 // Settings(bucket="any").sweep_minutes
+    return {
+        "sweep_list": round(sweep_cost.LIST_SECONDS * 1000),
+        "sweep_get": round(sweep_cost.GET_SECONDS * 1000),
+        "sweep_put": round(sweep_cost.PUT_SECONDS * 1000),
+        "sweep_list_core": round(sweep_cost.LIST_CORE * 1000),
+        "sweep_get_core": f"{sweep_cost.GET_CORE * 1000:.1f}",
+        "sweep_beside": READS_AT_ONCE,
+        "sweep_core": sweep_cost.CORE_MB,
+        "sweep_full": f"{FULL:,}",
+        "sweep_most": f"{MOST:,}",
+        "sweep_month": f"{rounds_a_month * Round(MILLION).dollars():.0f}",
+        "sweep_rounds": sweep_rounds(),
+        "sweep_thousand": sweep_thousand(),
+    }
+
+
+def sweep_rounds() -> str:
+    """Return what rounds over many objects take."""
+    columns = ["", "lists", "reads", "writes", *(f"at {memory} MB" for memory in SWEEP_MEMORIES), "$"]
+    rows = []
+    for name, made in SWEEPS.items():
+        times = (f"{_duration(made.seconds(each) / 3600)}, {_runs(made.runs(each))}" for each in SWEEP_MEMORIES)
+        requests = (made.lists, made.reads + made.gets, made.puts)
+        rows.append([name, *(f"{each:,}" for each in requests), *times, f"{made.dollars():.3f}"])
+    return table(columns, rows)
+
+
+def sweep_thousand() -> str:
+    """Return the requests of a round over a thousand objects."""
+    rounds = {
+        "the first round": first_round(1000),
+        "nothing has changed, within the lookback or beyond": Round(1000),
+        "ten were written since": Round(1000, changed=10),
+        "the grace time of ten is over": Round(1000, settled=10),
+    }
+    rows = [
+        [name, *(f"{each:,}" for each in (made.lists, made.reads + made.gets, made.puts))]
+        for name, made in rounds.items()
+    ]
+    return table(["", "lists", "reads", "writes"], rows)
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count} runs"
 
 
 def costs() -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
+from chalicelib.loading.ledger_index import FOLDER as SWEEP_INDEX
 from chalicelib.settings import Settings
 from glue_setup.clients import Clients
 from glue_setup.emptying import empty, others_than
@@ -56,6 +57,13 @@ def lifecycle_rules(settings: Settings) -> list[LifecycleRuleUnionTypeDef]:
             # A delete marker with nothing behind it only slows the listing that every query makes.
             "Expiration": {"ExpiredObjectDeleteMarker": True},
             "NoncurrentVersionExpiration": {"NoncurrentDays": OLD_VERSIONS_DAYS},
+        },
+        {
+            # A megabyte for each 20,000 objects, written again in every round that finds anything new.
+            "ID": f"{OURS}sweep-index",
+            "Status": "Enabled",
+            "Filter": {"Prefix": f"{settings.state_prefix}{SWEEP_INDEX}"},
+            "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
         },
         {
             "ID": f"{OURS}open-uploads",

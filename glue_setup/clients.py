@@ -80,8 +80,7 @@ class Clients:
 def connect(session: boto3.Session, stage: str) -> Clients:
     """Make the clients. Raises SetupError when the local stage would reach AWS itself."""
     s3 = session.client("s3", config=CONFIG)
-    if stage == LOCAL_STAGE and "amazonaws.com" in s3.meta.endpoint_url:
-        raise SetupError("stage local lives on the embedded AWS: start `make local` and take AWS_ENDPOINT_URL from it")
+    check_endpoint(s3, stage)
     return Clients(
         s3=s3,
         glue=session.client("glue", config=CONFIG),
@@ -97,3 +96,9 @@ def connect(session: boto3.Session, stage: str) -> Clients:
         budgets=session.client("budgets", config=CONFIG),
         tls=not s3.meta.endpoint_url.startswith("http://"),
     )
+
+
+def check_endpoint(s3: S3Client, stage: str) -> None:
+    """Raise SetupError when the local stage would reach AWS itself."""
+    if stage == LOCAL_STAGE and "amazonaws.com" in s3.meta.endpoint_url:
+        raise SetupError("stage local lives on the embedded AWS: start `make local` and take AWS_ENDPOINT_URL from it")

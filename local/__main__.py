@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 from pathlib import Path
-from types import FrameType
 
 # The libraries take half a second to import. Until then there is nothing to clean up, and Ctrl-C just ends us: Python's
 # own handler would show where in which library.
@@ -19,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.errors import EtlError
 from chalicelib.help_text import examples
 from local import contract_check
+from local.command_line import port_by, stop_by_signals
 from local.demo import demo
 from local.emulator import DEFAULT_PORT, PROJECT
 from local.errors import LocalError
@@ -35,9 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         return contract_check.main(options.contracts)
 
     progress = Progress()
-    # Both end as Ctrl-C does, with everything cleaned up; a shell starts what is in its background with SIGINT ignored.
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGINT, _interrupt)
+    stop_by_signals()
     try:
         if options.command == "demo":
             return 0 if demo(progress) else 1
@@ -73,7 +71,9 @@ def parser() -> argparse.ArgumentParser:
         command("aws", "start the embedded AWS with nothing in it and keep it up, to deploy into", " --port 4567"),
     ):
         default = os.environ.get("LOCAL_PORT") or DEFAULT_PORT
-        stays.add_argument("--port", type=_port, default=default, help=f"default: LOCAL_PORT, else {DEFAULT_PORT}")
+        stays.add_argument(
+            "--port", type=port_by("LOCAL_PORT"), default=default, help=f"default: LOCAL_PORT, else {DEFAULT_PORT}"
+        )
     command("demo", "run the main job from nothing to checked answers")
     checking = command("check-contracts", "check contracts with their samples and saved queries", " orders")
     checking.add_argument(
@@ -86,16 +86,6 @@ def parser() -> argparse.ArgumentParser:
     own.add_argument("--contract", metavar="NAME|FOLDER", default="", help="try this contract and propose none")
     own.add_argument("--keep", action="store_true", help="write the proposed contract into the project")
     return made
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or not 0 < int(text) < 65536:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port: set LOCAL_PORT to a number from 1024 to 65535")
-    return int(text)
-
-
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -46,8 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stage = read_stage(options.project, options.stage)
         settings = stage.settings
         prefix = _prefix(options, settings, made)
-        if options.inventory and (options.redrive or options.watch):
-            made.error("--inventory says what a new run loads: leave it out with --redrive and --watch")
+        _check_new_run(options, made)
         if not settings.backfill_concurrency:
             raise SetupError(
                 f"stage {stage.name} has no state machine for backfills: give ETL_BACKFILL_CONCURRENCY a number above "
@@ -175,6 +174,14 @@ def _dry_run(settings: Settings, prefix: str, contract: str | None, inventory: I
     )
     say("Nothing was touched.")
     return 0
+
+
+def _check_new_run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """End with wrong usage where an option of a new run is given with one that was started."""
+    if options.redrive or options.watch:
+        for name in ("prefix", "contract", "inventory"):
+            if getattr(options, name) is not None:
+                parser.error(f"--{name} says what a new run loads: leave it out with --redrive and --watch")
 
 
 def _prefix(options: argparse.Namespace, settings: Settings, parser: argparse.ArgumentParser) -> str:

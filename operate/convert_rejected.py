@@ -7,13 +7,14 @@ import base64
 import gzip
 import io
 import json
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import cast
 
-from chalicelib.assembly import datasets, storage
+from chalicelib.assembly import datasets
 from chalicelib.dataset import Prefixes, loaded_by
 from chalicelib.documents.rejected import RejectedRecord, RejectedSource
 from chalicelib.errors import UnreadableEntry, UnreadableFile, shown
@@ -23,11 +24,14 @@ from chalicelib.loading.entry import Entry
 from chalicelib.loading.models import Arrival, VersionedJson
 from chalicelib.loading.rejected_files import RejectedFiles
 from chalicelib.loading.store import ObjectStore
-from chalicelib.stage import read_stage
 from glue_setup import command_line
 from glue_setup.command_line import say
+from operate.bucket import bucket_of
 
 CONVERTED, WOULD_BE, CHANGED, GONE = "converted", "would be converted", "being loaded", "gone"
+UNREADABLE = "left, since it cannot be read"
+NOT_AS_WRITTEN = (ValueError, KeyError, TypeError, OSError, EOFError, zlib.error)
+"""What reading a file raises that is not as version 0.2 wrote it."""
 MAX_KEY = 400
 """How much of a key is shown."""
 
@@ -37,10 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
 
     def command() -> int:
-        settings = read_stage(options.project, options.stage).settings
+        settings, store = bucket_of(options)
         made = datasets(settings)
         converter = Converter(
-            storage(settings.bucket),
+            store,
             made[0].prefixes,
             lambda key: loaded_by(key, made).name,
             None if options.dry_run else say,
@@ -52,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"{count} files of replaced versions are left below {settings.quarantine_prefix}: nothing reads them, "
                 "and nothing removes them"
             )
-        return 0
+        return command_line.FAILED if counted[UNREADABLE] else 0
 
     return command_line.run("convert-rejected", command)
 
@@ -127,7 +131,12 @@ class Converter:
             return GONE
         files = self._new_files(entry)
         try:
-            _fill(files, old, io.BufferedReader(cast(io.RawIOBase, _Raw(opened.stream))))
+            try:
+                count = _fill(files, old, io.BufferedReader(cast(io.RawIOBase, _Raw(opened.stream))))
+            except NOT_AS_WRITTEN:
+                return UNREADABLE
+            if count != entry.counts.orders_rejected or not files.keys:
+                return UNREADABLE
             announced = entry.announcing(files.keys)
             etag = self._store.write_json(name, announced.as_json(), stored.etag)
             if etag is None:
@@ -172,16 +181,20 @@ class _Raw(io.RawIOBase):
         return len(data)
 
 
-def _fill(files: RejectedFiles, old: str, stream: io.BufferedReader) -> None:
+def _fill(files: RejectedFiles, old: str, stream: io.BufferedReader) -> int:
+    """Fill the new files with what the old one holds; return how many records that were."""
     if old.endswith(".json"):
         report = json.load(stream)
         files.refuse(UnreadableFile(report["reason"], report["byte_offset"]))
-        return
+        return 0
+    count = 0
     for line in gzip.GzipFile(fileobj=stream):
         read = json.loads(line)
         raw = base64.b64decode(read["raw_base64"]) if "raw_base64" in read else read["raw"].encode()
         files.add(RejectedRecord(read["record_number"], read["path"], read["reason"], raw))
+        count += 1
     files.close()
+    return count
 
 
 def _is_old(file: str | None) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from chalicelib.assembly import datasets, storage
+from chalicelib.assembly import datasets
 from chalicelib.contracts.contract import Table
 from chalicelib.contracts.sources import Origin
 from chalicelib.dataset import Dataset
@@ -21,12 +22,15 @@ from chalicelib.settings import MIB, Settings
 from chalicelib.stage import read_stage
 from glue_setup import command_line
 from glue_setup.command_line import say
+from operate.bucket import bucket_of
 from operate.selection import listing
 from operate.unnamed import UnnamedField, UnnamedFields
 
 MIB_TO_READ = 64
 MOST_SHOWN = 50
 """How many fields of a table are shown, the most frequent."""
+MAX_KEY = 400
+"""How much of a key is shown."""
 
 Say = Callable[[str], None]
 
@@ -36,9 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
 
     def command() -> int:
-        settings = read_stage(options.project, options.stage).settings
-        dataset = _dataset(settings, options.contract)
-        promote(storage(settings.bucket), dataset, options.mib * MIB, options.stage, say)
+        dataset = _dataset(read_stage(options.project, options.stage).settings, options.contract)
+        _, store = bucket_of(options)
+        promote(store, dataset, options.mib * MIB, options.stage, say)
         return 0
 
     return command_line.run("promote", command, "nothing was touched")
@@ -71,6 +75,8 @@ def _promote(store: ObjectStore, table: Table, folder: str, max_bytes: int, say:
         f"{table.name}: read {read.files} of {len(files)} files, the newest, {_size(read.bytes)}: "
         f"{unnamed.documents} documents in {unnamed.rows} rows"
     )
+    for key in read.unreadable:
+        say(f"  left out: {shown(key, MAX_KEY)} is no Parquet file that can be read")
     fields = unnamed.of(table)
     if not fields:
         say("  no unnamed fields")
@@ -92,10 +98,11 @@ def _described(each: UnnamedField) -> str:
 
 @dataclass
 class _Read:
-    """How much was read."""
+    """How much was read, and which files could not be."""
 
     files: int = 0
     bytes: int = 0
+    unreadable: list[str] = field(default_factory=list)
 
 
 def _unnamed(
@@ -115,16 +122,24 @@ def _unnamed(
         data = bytearray()
         while piece := opened.stream.read(MIB):
             data += piece
-        read.files, read.bytes = read.files + 1, read.bytes + len(data)
-        with pq.ParquetFile(io.BytesIO(data)) as file:
-            present = [name for name in names if name in file.schema_arrow.names]
-            if present != names:
-                continue  # It was written before the table had the column.
-            for batch in file.iter_batches(columns=names):
-                *lineage, extra_fields = (batch.column(name).to_pylist() for name in names)
-                for document, fields in zip(zip(*lineage, strict=True), extra_fields, strict=True):
-                    unnamed.add(document, fields)
+        try:
+            _add(unnamed, bytes(data), names)
+        except (pa.ArrowException, OSError):
+            read.unreadable.append(each.key)
+        else:
+            read.files, read.bytes = read.files + 1, read.bytes + len(data)
     return unnamed, read
+
+
+def _add(unnamed: UnnamedFields, content: bytes, names: Sequence[str]) -> None:
+    """Add the rows of a Parquet file, if it has the columns: else it was written before the table had them."""
+    with pq.ParquetFile(io.BytesIO(content)) as file:
+        if not set(names) <= set(file.schema_arrow.names):
+            return
+        for batch in file.iter_batches(columns=names):
+            *lineage, extra_fields = (batch.column(name).to_pylist() for name in names)
+            for document, fields in zip(zip(*lineage, strict=True), extra_fields, strict=True):
+                unnamed.add(document, fields)
 
 
 def _dataset(settings: Settings, name: str) -> Dataset:

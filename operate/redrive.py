@@ -201,7 +201,7 @@ def failed_event(body: str, function: str, bucket: str) -> FailedEvent:
     """
     try:
         record = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise NotAnEvent("it is not JSON") from None
     context = record.get("requestContext") if isinstance(record, dict) else None
     if not isinstance(context, dict):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 
-from chalicelib.assembly import datasets, storage
+from chalicelib.assembly import datasets
 from chalicelib.counts import Counts
 from chalicelib.dataset import dataset_of
 from chalicelib.errors import ContractError, EtlError, redacted_message, shown
@@ -21,6 +21,7 @@ from chalicelib.settings import Settings
 from chalicelib.stage import read_stage
 from glue_setup import command_line
 from glue_setup.command_line import say
+from operate.bucket import bucket_of
 from operate.selection import UNKNOWN, Chosen, Selection, chosen
 
 STATES = (LOADED, PARTLY_LOADED, QUARANTINED, FAILED, LOADING, GONE, UNKNOWN)
@@ -54,10 +55,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         usage.error("say what to load: --key, --prefix, --since, --until, --quarantine, --state, or --all")
 
     def command() -> int:
-        settings = read_stage(options.project, options.stage).settings
-        _check(selection, settings, usage)
-        objects = chosen(storage(settings.bucket), selection, settings.incoming_prefix, settings.ledger_prefix)
-        return _dry_run(objects) if options.dry_run else _replay(objects, settings)
+        _check(selection, read_stage(options.project, options.stage).settings, usage)
+        settings, store = bucket_of(options)
+        missing = set(selection.keys)
+        objects = _crossed_off(missing, chosen(store, selection, settings.incoming_prefix, settings.ledger_prefix))
+        status = _dry_run(objects) if options.dry_run else _replay(objects, settings)
+        for key in sorted(missing):
+            say(f"{shown(key, MAX_KEY)}: nothing is there, or it does not meet the other conditions")
+        return command_line.FAILED if missing else status
 
     return command_line.run("replay", command, "what was loaded stays, run it again for the rest")
 
@@ -100,6 +105,13 @@ def _replay(objects: Iterable[Chosen], settings: Settings) -> int:
     return command_line.FAILED if summary.failed else 0
 
 
+def _crossed_off(missing: set[str], objects: Iterable[Chosen]) -> Iterator[Chosen]:
+    """Yield objects, and leave those of `missing` that are not among them."""
+    for each in objects:
+        missing.discard(each.arrival.key)
+        yield each
+
+
 def _dry_run(objects: Iterable[Chosen]) -> int:
     count = size = 0
     for each in objects:
@@ -115,6 +127,8 @@ def _check(selection: Selection, settings: Settings, usage: argparse.ArgumentPar
     for text in (*selection.keys, *([selection.prefix] if selection.prefix is not None else [])):
         if not text.startswith(incoming):
             usage.error(f"{shown(text)!r} is not below {incoming}: give the whole key, or how it begins")
+    if selection.since is not None and selection.until is not None and selection.since >= selection.until:
+        usage.error(f"--since {selection.since} is not before --until {selection.until}: nothing lies between them")
 
 
 def parser() -> argparse.ArgumentParser:

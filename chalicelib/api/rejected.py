@@ -21,13 +21,15 @@ RAW = b', "raw": "'
 """What separates a rejected record's reason from the record. Quotes within either are escaped."""
 MAX_RAW = MIB // 4
 """Characters of a record that an answer has; the link to the quarantine has all of it."""
-MAX_LINE = 6 * MAX_RAW + MIB // 16
-"""Bytes of a line that are kept: a character may be written with six."""
-MAX_PAGE = 3 * MIB
+MAX_LINE = 12 * MAX_RAW + MIB // 16
+"""Bytes of a line that are kept: a character may be written with twelve, such as an emoji."""
+MAX_PAGE = 2 * MIB
 """Bytes of records, as an answer writes them, after which a page ends: with one more record Lambda takes it still."""
 MOST_READ = 512 * MIB
 """Decompressed bytes that one call reads: what lies beyond is had by the link."""
 PIECE = MIB
+FIRST = re.compile(r"[0-9]{1,12}", re.ASCII)
+"""Of a page, as a token has it."""
 NUMBER = re.compile(rb'(?<!\\)"record_number": (\d+)')
 
 
@@ -72,7 +74,7 @@ def page(stream: ByteStream, of: str, size: int, token: str | None) -> tuple[lis
 
 def _first(token: str, of: str) -> int:
     first, _, file = inner_token(token).partition("\n")
-    if file != of or not (first.isascii() and first.isdigit()):
+    if file != of or not FIRST.fullmatch(first):
         problem = f"{shown(token)!r} is not a token of these records: the file was loaded anew; begin without one"
         raise RequestError({"page_token": problem})
     return int(first)
@@ -101,10 +103,9 @@ def _record(line: bytes, is_whole: bool) -> dict[str, Any]:
 
 def _beginning(escaped: bytes) -> str:
     """Return the beginning of a JSON text that was cut off, perhaps within an escape."""
-    part = escaped[:MAX_RAW]
-    for end in range(len(part), len(part) - 12, -1):
+    for end in range(len(escaped), len(escaped) - 12, -1):
         try:
-            text: str = json.loads(b'"' + part[:end] + b'"')
+            text: str = json.loads(b'"' + escaped[:end] + b'"')
         except ValueError:
             continue
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

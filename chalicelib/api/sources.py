@@ -137,8 +137,6 @@ class Sources:
     def _record(self, key: str) -> LedgerRecord | None:
         """Return the ledger entry of a key, None where there is none. Raises RequestError for a key of elsewhere."""
         self._check_below("key", key)
-        if len(key.encode("utf-8", "surrogatepass")) > MAX_KEY_BYTES:
-            raise RequestError({"key": f"{shown(key)!r} is longer than a key may be: give one of GET /sources"})
         return read_record(self._bucket, self._settings.ledger_prefix, key)
 
     def _quarantine_link(self, key: str, entry: Entry) -> str | None:
@@ -203,6 +201,8 @@ class Sources:
         incoming = self._settings.incoming_prefix
         if not key.startswith(incoming):
             raise RequestError({name: f"{shown(key)!r} is not below {incoming}: give one that begins so"})
+        if len(key.encode("utf-8", "surrogatepass")) > MAX_KEY_BYTES:
+            raise RequestError({name: f"{shown(key)!r} is longer than a key may be: give one of GET /sources"})
 
 
 def _position(summary: ObjectSummary) -> Position:

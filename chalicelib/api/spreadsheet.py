@@ -14,14 +14,17 @@ MAX_BYTES = 64 * MIB
 MAX_ROWS = 1_048_575
 """Of a sheet, beside the header. https://support.microsoft.com/office/1672b34d-7043-467e-8e27-269d656771c3"""
 MAX_CELL = 32_767
-"""Characters of a cell: what is longer runs over into the cells after it."""
+"""Characters of a cell, an emoji counted as two: what is longer runs over into the cells after it."""
 CUT = " [cut]"
 
 NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:E-?[0-9]+)?", re.ASCII)
 """As Athena writes numbers."""
-FORMULA = re.compile(r"^(?=[=+\-@\t\r\n＝＋－＠])|(?<=[;\t\r\n])(?=[=+\-@＝＋－＠])")
+FORMULA = re.compile(
+    r"^(?=[\t\r\n])|(?:^|(?<=[;\t\r\n]))(?=[ \x00-\x08\x0b\x0c\x0e-\x1f\x7f\xa0\u200b\ufeff]*[=+\-@＝＋－＠])"
+)
 """Where a spreadsheet begins to read a formula: at a cell's start and, where lists are separated by semicolons or tabs,
-behind such a separator or a line's end within a cell. https://owasp.org/www-community/attacks/CSV_Injection
+behind such a separator or a line's end within a cell; spaces and what cannot be seen may stand before it, since some
+programs strip them. https://owasp.org/www-community/attacks/CSV_Injection
 """
 
 
@@ -54,4 +57,6 @@ def cell(text: str) -> str:
     if NUMBER.fullmatch(text):
         return text
     guarded = FORMULA.sub("'", text)
-    return guarded if len(guarded) <= MAX_CELL else guarded[: MAX_CELL - len(CUT)] + CUT
+    if 2 * len(guarded) <= MAX_CELL or len(units := guarded.encode("utf-16-le")) <= 2 * MAX_CELL:
+        return guarded
+    return units[: 2 * (MAX_CELL - len(CUT))].decode("utf-16-le", "ignore") + CUT

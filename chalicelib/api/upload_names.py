@@ -121,6 +121,17 @@ def safe_name(filename: Any) -> str:
     return name
 
 
+def takeable(name: str, most_bytes: int = MAX_NAME_BYTES) -> str:
+    """Return a name like this one without what `safe_name` rejects, at most so many bytes long; its type may be any."""
+    while True:
+        seen = "".join("_" if each in FORBIDDEN or _is_unseen(name, i) else each for i, each in enumerate(name))
+        made = seen.encode()[:most_bytes].decode("utf-8", "ignore").strip()
+        if made == name:
+            return made
+        # What was cut or replaced may have been what a joiner joined.
+        name = made
+
+
 def content_type(name: str) -> str:
     """Return the content type of a file of this name, which `safe_name` returned."""
     lower = name.lower()

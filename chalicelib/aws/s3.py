@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 PART_BYTES = 8 * MIB
 MOST_DELETED = 1000
 """How many objects S3 removes by one request."""
+CONNECTIONS = 16
+"""How many requests may be under way at the same time over one client."""
 RESUMES = 3
 """How often in a row reading goes on after a connection that broke before it gave anything."""
 
@@ -44,7 +46,7 @@ _BROKEN = (HTTPClientError, IncompleteReadError, ReadTimeoutError, HTTPError, Co
 
 def s3_client(region: str | None = None) -> S3Client:
     """Return a client that retries what may pass."""
-    config = Config(retries={"mode": "standard", "max_attempts": 6}, read_timeout=60)
+    config = Config(retries={"mode": "standard", "max_attempts": 6}, read_timeout=60, max_pool_connections=CONNECTIONS)
     made: S3Client = make_client("s3", region_name=region, config=config)
     return made
 

@@ -15,6 +15,7 @@ from chalicelib.dataset import loaded_by
 from chalicelib.errors import AwsError
 from chalicelib.loading.sweep import Sweep
 from chalicelib.loading.sweep_cursor import Rules, SweepReport
+from chalicelib.loading.sweep_pages import READS_AT_ONCE
 from chalicelib.settings import Settings
 from chalicelib.telemetry.logs import log, measure
 
@@ -38,6 +39,7 @@ def sweep_bucket(settings: Settings, function: str, time_left: Callable[[], floa
         lambda event: hand_over(client, f"{prefix}{LOAD}", event),
         outbox_relay(settings),
         backfilled(settings, function),
+        at_once=READS_AT_ONCE,
     )
     report = sweep.run(time_left)
     facts = asdict(report) | {"seconds": round(time.monotonic() - began, 3)}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from chalicelib.counts import NO_ORDERS, Counts
 from chalicelib.errors import UnreadableEntry
 from chalicelib.file_names import ledger_name, parse_name, version_digest
 from chalicelib.loading.entry_fields import read_fields
+from chalicelib.loading.entry_files import EntryFiles, as_stored
 from chalicelib.loading.models import (
     DELETED,
     FAILED,
@@ -29,28 +30,17 @@ from chalicelib.loading.outbox import Message, with_message
 TRANSFORM = 1
 """Raised when the same bytes come to give other rows: what an older transform loaded is then loaded again."""
 
-MOST_BURNED = 64
-"""Of how many versions an entry remembers by name that files were to be removed; of older ones it keeps the greatest
-generation alone, so that an entry stays small however often its key is overwritten."""
-
 
 @dataclass(frozen=True)
-class Entry:
+class Entry(EntryFiles):
     """What became of the newest version of a key that was seen, and which files hold the key's rows.
 
-    `version` to `transform` tell of the newest version. `files` belong to `loaded_version`, which is an older one
-    while the newest is being loaded, or when it could not be read. `quarantine_files` hold what was rejected of the
-    last version that ended. `publishing` are files that may be about to appear, written here before they do;
-    `superseded` are files that are to be removed and perhaps not yet were.
-    `attempts` counts how often loading the newest version was begun since it last ended well, `announced` how often
-    the sweep asked for it. `renewals` counts writes that change nothing else, so that the entry's ETag changes: a load
-    is still at work. `deleted_sequencer` is that of the last deletion that took rows along: what was there before it
-    never comes back.
-
-    `burned` holds, by digest of the version, the last generation of file names of which one was ever to be removed,
-    `burned_floor` that of all versions that are not in it. Such a name is never written again (see `generation_of`),
-    so that a removal that comes late takes nothing along. `incomplete` says that files of `loaded_version` are missing
-    from the table.
+    `version` to `transform` tell of the newest version. `files` (see EntryFiles) belong to `loaded_version`, which is
+    an older one while the newest is being loaded, or when it could not be read; `incomplete` says that some of them
+    are missing from the table. `attempts` counts how often loading the newest version was begun since it last ended
+    well, `announced` how often the sweep asked for it. `renewals` counts writes that change nothing else, so that the
+    entry's ETag changes: a load is still at work. `deleted_sequencer` is that of the last deletion that took rows
+    along: what was there before it never comes back.
 
     `outbox` holds messages about versions that ended; the receipt says which of them were sent (see outbox_relay).
     """
@@ -60,12 +50,8 @@ class Entry:
     sequencer: str
     state: str
     etag: str | None = None
-    files: tuple[str, ...] = ()
-    quarantine_files: tuple[str, ...] = ()
     loaded_version: str | None = None
     loaded_sequencer: str = ""
-    publishing: tuple[str, ...] = ()
-    superseded: tuple[str, ...] = ()
     counts: Counts = NO_ORDERS
     quarantine: str | None = None
     reason: str | None = None
@@ -80,8 +66,6 @@ class Entry:
     renewals: int = 0
     deleted_sequencer: str = ""
     transform: int = TRANSFORM
-    burned: dict[str, int] = field(default_factory=dict)
-    burned_floor: int = -1
     incomplete: bool = False
     outbox: tuple[Message, ...] = ()
 
@@ -152,73 +136,12 @@ class Entry:
         before = self.deleted_sequencer and not is_before(self.deleted_sequencer, arrival.sequencer)
         return "" if before else arrival.sequencer
 
-    def generation_of(self, version: str) -> int:
-        """Return the generation of file names that a load of `version` writes: above those that were ever removed.
-
-        It is the same for all loads of a version until one of its names is to be removed, so that two deliveries of
-        one event write the same files.
-        """
-        return self._generation(version_digest(version))
-
-    def _generation(self, digest: str) -> int:
-        return max(self.burned.get(digest, -1), self.burned_floor) + 1
-
-    @property
-    def removable(self) -> tuple[str, ...]:
-        """The superseded files, but what no load can have written: somebody else put that into the entry."""
-        return tuple(file for file in self.superseded if parse_name(file))
-
-    @property
-    def kept(self) -> frozenset[str]:
-        """Every file of the key that is to be seen: of rows and of what was rejected."""
-        return frozenset((*self.files, *self.quarantine_files))
-
-    def knows(self, file: str) -> bool:
-        """Tell whether a file is the entry's: in a table, about to appear there, or to be removed."""
-        return file in self.kept or file in self.publishing or file in self.superseded
-
     def tells_of(self, listed: ObjectSummary) -> bool:
         """Tell whether the newest version is the object as it is listed, without asking S3 for its version."""
         modified = datetime.fromisoformat(self.source_modified_at) if self.source_modified_at else None
         # Listings and objects show the time with different fractions of a second.
         same_time = modified is not None and int(modified.timestamp()) == int(listed.modified_at.timestamp())
         return same_time and self.etag == listed.etag
-
-    def has_burned(self, file: str) -> bool:
-        """Tell whether a file of this key has a name that was to be removed.
-
-        One that is in the table all the same was published too late, by a load that seemed to have ended.
-        """
-        name = parse_name(file)
-        return name is not None and name.generation < self._generation(name.version_digest)
-
-    def announcing(self, files: Iterable[str]) -> Entry:
-        """Return the entry before `files` appear in the table."""
-        return replace(self, publishing=_sorted({*self.publishing, *files} - self.kept))
-
-    def dropping(self, files: Iterable[str], /, **changes: Any) -> Entry:
-        """Return the entry with `changes` before `files` of its key are removed: the ledger says so first.
-
-        What the changed entry keeps is not removed.
-        """
-        changed = replace(self, **changes)
-        gone = set(files) - changed.kept
-        return replace(
-            changed,
-            publishing=_sorted(set(changed.publishing) - gone),
-            superseded=_sorted({*changed.superseded, *gone} - changed.kept),
-            **self._burning(gone),
-        )
-
-    def _burning(self, files: Iterable[str]) -> dict[str, Any]:
-        burned, floor = dict(self.burned), self.burned_floor
-        for name in filter(None, map(parse_name, sorted(files))):
-            last = max(burned.pop(name.version_digest, -1), name.generation)
-            # Put in anew: the versions stand in the order in which names of theirs were last removed.
-            burned[name.version_digest] = last
-        while len(burned) > MOST_BURNED:
-            floor = max(floor, burned.pop(next(iter(burned))))
-        return {"burned": burned, "burned_floor": floor}
 
     def concluding(self, arrival: Arrival, result: Result, acknowledged: Collection[str] = ()) -> Entry:
         """Return the entry after the version that arrived was read, be it the newest or one that came late.
@@ -249,16 +172,16 @@ class Entry:
         )
         if result.state == GONE:
             return entry
-        rejected = _sorted(result.quarantine_files)
+        rejected = as_stored(result.quarantine_files)
         if result.state not in WITH_ROWS:
             return entry.dropping(
                 entry.quarantine_files,
                 quarantine_files=rejected,
-                publishing=_sorted(set(entry.publishing) - set(rejected)),
+                publishing=as_stored(set(entry.publishing) - set(rejected)),
             )
         return entry.dropping(
             {*entry.kept, *entry.publishing},
-            files=_sorted(result.files),
+            files=as_stored(result.files),
             quarantine_files=rejected,
             loaded_version=arrival.version,
             loaded_sequencer=entry.sequencer_of(arrival) or entry.sequencer,
@@ -272,10 +195,10 @@ class Entry:
             return self.dropping(result.quarantine_files)
         return self.dropping(
             {*self.files, *result.quarantine_files},
-            files=_sorted(result.files),
+            files=as_stored(result.files),
             loaded_version=arrival.version,
             loaded_sequencer=self.sequencer_of(arrival),
-            publishing=_sorted(set(self.publishing) - set(result.files)),
+            publishing=as_stored(set(self.publishing) - set(result.files)),
             incomplete=False,
         )
 
@@ -315,10 +238,6 @@ class Entry:
             changes |= {"files": (), "loaded_version": None, "loaded_sequencer": "", "incomplete": False}
         return self.dropping(going, **changes)
 
-    def abandoned(self) -> Entry:
-        """Return the entry after a load that was about to publish ended early: its files are to be removed."""
-        return self.dropping(self.publishing, publishing=())
-
 
 def read_entry(read_json: Callable[[str], VersionedJson | None], ledger: str, key: str) -> Entry | None:
     """Return the ledger's entry of a source key, None where there is none; `read_json` is a store's, `ledger` a prefix.
@@ -336,10 +255,6 @@ _NOT_COPIED = ("files", "quarantine_files", "first_rejected")
 _NOTHING_YET: dict[str, Any] = {
     each.name: each.default for each in fields(Result) if each.name not in ("state", *_NOT_COPIED)
 }
-
-
-def _sorted(files: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(files))
 
 
 def _is_of(file: str, version: str) -> bool:

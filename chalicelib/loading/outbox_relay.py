@@ -116,7 +116,7 @@ class OutboxRelay:
         """Relay an entry's outbox, if the receipt does not acknowledge it."""
         try:
             before = self.store.read_json(receipt_name(self.address.receipts, entry.key))
-            if not _is_acknowledged(entry, before):
+            if not is_acknowledged(entry, before):
                 self._relay_afresh(entry.key)
         except Exception as error:
             self._fail(entry.key, error)
@@ -129,7 +129,7 @@ class OutboxRelay:
                 entry = read_entry(self.store.read_json, self.address.ledger, key)
             except UnreadableEntry:
                 return
-            if entry is None or _is_acknowledged(entry, before) or self._relay(entry, before, None):
+            if entry is None or is_acknowledged(entry, before) or self._relay(entry, before, None):
                 return
 
     def _relay(self, entry: Entry, before: VersionedJson | None, rejected: Sequence[Rejection] | None) -> bool:
@@ -218,7 +218,8 @@ def acknowledged_ids(receipt: VersionedJson | None) -> Collection[str]:
     return {each for each in ids if isinstance(each, str)} if isinstance(ids, list) else set()
 
 
-def _is_acknowledged(entry: Entry, receipt: VersionedJson | None) -> bool:
+def is_acknowledged(entry: Entry, receipt: VersionedJson | None) -> bool:
+    """Tell whether a receipt is the one that an entry's outbox makes, and all its events were sent."""
     message = latest_message(entry.outbox, entry.version)
     if message is None:
         return True

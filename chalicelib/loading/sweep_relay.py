@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from chalicelib.file_names import receipt_name
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.models import FAILED, LOADING, ObjectSummary, VersionedJson
 from chalicelib.loading.outbox import Message
-from chalicelib.loading.outbox_relay import OutboxRelay
+from chalicelib.loading.outbox_relay import OutboxRelay, is_acknowledged
 from chalicelib.loading.sweep_cursor import SweepCursor
 
 TRIES = 3
@@ -31,6 +32,20 @@ class SweepRelay:
         """Tell whether no earlier round saw that an entry's outbox was acknowledged: it was younger than the grace."""
         since = cursor.relayed_until
         return self._relay is not None and since is not None and listed.modified_at >= since - self._grace
+
+    def is_acknowledged(self, entry: Entry) -> bool:
+        """Tell whether the receipt has all that is in an entry's outbox; not, where it cannot be read or need not be.
+
+        Changes nothing, so that many may be asked for side by side.
+        """
+        if self._relay is None or self._relay.broken or not entry.outbox:
+            return False
+        name = receipt_name(self._relay.address.receipts, entry.key)
+        try:
+            return is_acknowledged(entry, self._relay.store.read_json(name))
+        except Exception:
+            # It is read once more when it is relayed, and reported there.
+            return False
 
     def relay(self, entry: Entry | None) -> None:
         """Relay an entry's outbox, if it is pending.

@@ -8,11 +8,13 @@ from datetime import datetime
 from enum import Enum
 
 from chalicelib.errors import UnreadableEntry
-from chalicelib.file_names import parse_name
+from chalicelib.file_names import FileName, parse_name
 from chalicelib.loading.entry import Entry
-from chalicelib.loading.models import FAILED, LOADING, WITH_ROWS, ObjectSummary, VersionedJson
+from chalicelib.loading.index_view import IndexView
+from chalicelib.loading.models import FAILED, LOADING, WITH_ROWS, ObjectSummary, Page, VersionedJson
 from chalicelib.loading.store import ObjectStore
 from chalicelib.loading.sweep_cursor import Rules, SweepCursor, SweepReport
+from chalicelib.loading.sweep_pages import RESERVE
 
 MOST_ORPHANS = 1000
 """How many files that are to be removed a round remembers; more are left to the next one."""
@@ -32,41 +34,62 @@ class Ownership(Enum):
 class TableFiles:
     """A page of the table's files, and what the ledger says of them: each entry is read once.
 
-    `drop` removes the superseded files of an entry, given its name, itself and what was read.
+    `drop` removes the superseded files of an entry, given its name, itself and what was read. What `view` proves to be
+    somebody's is not looked at any further.
     """
 
     def __init__(
-        self, store: ObjectStore, rules: Rules, report: SweepReport, drop: Callable[[str, Entry, VersionedJson], None]
+        self,
+        store: ObjectStore,
+        rules: Rules,
+        report: SweepReport,
+        drop: Callable[[str, Entry, VersionedJson], None],
+        view: IndexView | None = None,
     ) -> None:
         self._store = store
         self._rules = rules
         self._report = report
         self._drop = drop
+        self._view = view
         self._entries: dict[str, list[tuple[str, Entry | None, VersionedJson]]] = {}
 
-    def look(self, cursor: SweepCursor, listed: ObjectSummary, now: datetime, is_recent: bool) -> SweepCursor:
-        """Look at a file; return the cursor with it counted, and remembered if it is nobody's."""
-        if listed.is_folder:
-            return cursor
-        name = parse_name(listed.key)
-        if name is None:
-            # Somebody's, and not ours to remove; Athena reads it all the same.
+    def look_at(self, cursor: SweepCursor, page: Page, time_left: Callable[[], float]) -> tuple[SweepCursor, bool]:
+        """Look at a page; return the cursor with what is nobody's, and whether the time was over before its end."""
+        count, after, orphans, is_cut = 0, cursor.after, list(cursor.orphans), False
+        for each in page.objects:
+            is_cut = time_left() <= RESERVE
+            if is_cut:
+                break
+            after = each.key
+            name = None if each.is_folder else parse_name(each.key)
+            if name is None:
+                self._foreign(each)
+                continue
+            if self._view is not None and not self._view.covers(name.key_digest):
+                continue
+            count += 1
+            is_known = self._view is not None and self._view.see_file(each.key, name.key_digest)
+            if is_known or not cursor.is_recent(each, self._rules.lookback):
+                continue
+            if self._is_orphan(each, name, page.now) and len(orphans) < MOST_ORPHANS:
+                orphans.append(each.key)
+        return replace(cursor, files=cursor.files + count, after=after, orphans=tuple(orphans)), is_cut
+
+    def _foreign(self, listed: ObjectSummary) -> None:
+        """Report a file that is somebody's, and not ours to remove; Athena reads it all the same."""
+        if not listed.is_folder and (self._view is None or not self._view.begin):
             self._report.foreign += 1
             self._report.note("not a file of ours in the table's prefix", listed.key)
-            return cursor
-        cursor = replace(cursor, files=cursor.files + 1)
-        if not is_recent:
-            return cursor
-        self._report.looked += 1
+
+    def _is_orphan(self, listed: ObjectSummary, name: FileName, now: datetime) -> bool:
         if now - listed.modified_at < self._rules.grace:
-            return cursor
+            return False
+        self._report.looked += 1
         ownership = self._ownership(listed.key, name.key_digest)
         if ownership is Ownership.UNKNOWN:
             self._report.left_alone += 1
             self._report.note("no entry of the ledger knows it: it is left alone", listed.key)
-        if ownership is Ownership.ORPHAN and len(cursor.orphans) < MOST_ORPHANS:
-            return replace(cursor, orphans=(*cursor.orphans, listed.key))
-        return cursor
+        return ownership is Ownership.ORPHAN
 
     def remove(self, file: str) -> None:
         """Remove a file if it still is nobody's."""

@@ -52,6 +52,8 @@ def ask_page(console: Console, name: str = "") -> None:
                 return
             queries.sort(key=lambda query: (not query["contract"], query["contract"], query["title"]))
             chosen = next((query for query in queries if query["name"] == name), None)
+            if name and chosen is None:
+                ui.label(f"There is no saved query {name}: this is another.").classes("note wrap")
             chosen = chosen or next((query for query in queries if query["chart"]), queries[0])
             with ui.element("div").classes("narrow"):
                 titles = {query["name"]: query["title"] for query in queries}

@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import quote
 
 from nicegui import ui
 from nicegui.events import UploadEventArguments
 
-from console.drops import Drop
+from console.drops import Drop, worth_showing
 from console.pages.layout import badge, button, card, empty, error_card, fact, frame, loaded
 from console.state import Console
-from console.words import count, dollars, load_cost, moment, seconds, size
+from console.words import STATES, count, dollars, moment, seconds, size
 
 LOOK_SECONDS = 0.25
-SEND = """(files) => files.forEach((file) => {
-    const form = new FormData();
-    form.append("file", file);
-    fetch("ADDRESS", {method: "POST", body: form})
-        .then((answer) => { if (!answer.ok) throw answer.status; })
-        .catch(() => emitEvent("not_taken", file.name));
+AT_ONCE = 30
+"""How many of the newest files are drawn at once."""
+SEND = """(async (files) => {
+    window.onbeforeunload ??= (event) => window.sending && event.preventDefault();
+    window.sending = (window.sending ?? 0) + files.length;
+    for (const file of files) {
+        const form = new FormData();
+        form.append("file", file);
+        await fetch("ADDRESS", {method: "POST", body: form})
+            .then((answer) => { if (!answer.ok) throw answer.status; })
+            .catch(() => emitEvent("not_taken", file.name));
+        window.sending -= 1;
+    }
 })"""
-"""Sends files to the console; ADDRESS is where it takes them."""
+"""Sends files to the console, one after the other; ADDRESS is where it takes them. Who leaves meanwhile is asked."""
 ACCEPTED = ".json, .ndjson or .jsonl, each also as .gz"
 
 
@@ -96,25 +104,64 @@ def _words(contract: dict[str, str]) -> str:
 
 
 def watched(console: Console, files: Callable[[], list[Drop]], *nothing: str) -> None:
-    """Draw files that are on their way, anew whenever something happened; `nothing` is what is said of none."""
-    seen = [-1]
-
-    @ui.refreshable
-    def listed() -> None:
-        drops = files()
-        if not drops and nothing:
-            empty(*nothing)
-        for drop in drops:
-            _draw(console, drop)
-
-    def look() -> None:
-        if seen[0] != console.drops.changes:
-            seen[0] = console.drops.changes
-            listed.refresh()
-
+    """Draw files that are on their way, newest first; `nothing` is what is said of none."""
     with ui.element("div").classes("stack").props("aria-live=polite"):
-        listed()
-    ui.timer(LOOK_SECONDS, look)
+        Watched(console, files, nothing)
+
+
+class Watched:
+    """Files as they are, each drawn anew when something happened to it.
+
+    What did not change is left as it is, and of hundreds not all are drawn: a browser would do nothing else any more.
+    """
+
+    def __init__(self, console: Console, files: Callable[[], list[Drop]], nothing: Sequence[str]) -> None:
+        self._console = console
+        self._files = files
+        self._newest = AT_ONCE
+        self._seen = -1
+        self._drawn: dict[Drop, tuple[ui.element, int]] = {}
+        with ui.element("div").classes("stack") as self._none:
+            if nothing:
+                empty(*nothing)
+        self._sum = ui.label().classes("muted small")
+        self._area = ui.element("div").classes("stack")
+        self._more = button(f"Show {AT_ONCE} more", "expand_more", self._show_more)
+        self._look()
+        ui.timer(LOOK_SECONDS, self._look)
+
+    def _look(self) -> None:
+        if self._seen != self._console.drops.changes:
+            self._seen = self._console.drops.changes
+            self._draw()
+
+    def _show_more(self) -> None:
+        self._newest += AT_ONCE
+        self._draw()
+
+    def _draw(self) -> None:
+        files = self._files()
+        shown = worth_showing(files, self._newest)
+        for gone in self._drawn.keys() - set(shown):
+            self._drawn.pop(gone)[0].delete()
+        for i, drop in enumerate(shown):
+            box, changes = self._drawn.get(drop) or (self._box(), -1)
+            if self._area.default_slot.children[i] is not box:
+                box.move(self._area, i)
+            if changes != drop.changes:
+                self._drawn[drop] = box, drop.changes
+                box.clear()
+                with box:
+                    _draw(self._console, drop)
+        self._none.set_visibility(not files)
+        self._more.set_visibility(len(shown) < len(files))
+        self._sum.set_visibility(len(shown) < len(files))
+        states = Counter(STATES[drop.state] for drop in files)
+        self._sum.set_text(f"{len(files):,} files: " + ", ".join(f"{n:,} {state}" for state, n in states.items()))
+
+    def _box(self) -> ui.element:
+        with self._area:
+            return ui.element("div").classes("stack")
 
 
 def _draw(console: Console, drop: Drop) -> None:
@@ -126,19 +173,19 @@ def _draw(console: Console, drop: Drop) -> None:
                 ui.label(_about(drop)).classes("muted small wrap")
             if not drop.ended:
                 ui.spinner(size="18px")
-            badge("failed" if drop.error else drop.status)
+            badge(drop.state)
         if drop.error is not None:
-            again = (lambda: console.drops.look_again(drop)) if drop.upload_id else None
+            again = (lambda: console.drops.look_again(drop)) if drop.is_sent else None
             error_card(drop.error, again)
         if answer.get("reason"):
             ui.label(answer["reason"]).classes("note wrap")
         if drop.status in ("loaded", "partly_loaded"):
-            ended(console, answer)
+            ended(answer)
         if drop.status in ("loaded", "partly_loaded", "quarantined"):
             links(answer)
 
 
-def ended(console: Console, answer: dict[str, object]) -> None:
+def ended(answer: dict[str, object]) -> None:
     """Draw the figures of a load that has ended."""
     figures = {
         name: int(str(answer[name])) for name in ("orders_read", "orders_loaded", "orders_rejected", "rows", "files")
@@ -150,7 +197,8 @@ def ended(console: Console, answer: dict[str, object]) -> None:
         fact(f"{figures['orders_rejected']:,}", "rejected")
         fact(f"{figures['rows']:,}", f"rows in {count(figures['files'], 'file')}")
         fact(seconds(duration), "to load")
-        fact(dollars(load_cost(duration, console.stage.memory("load"))), "about, of Lambda's time")
+        cost = answer.get("dollars")
+        fact(dollars(None if cost is None else float(str(cost))), "about, to load it")
     hints = answer["hints"]
     if isinstance(hints, list) and hints:
         with ui.expansion(f"{count(len(hints), 'hint')} about the contract").classes("muted"):

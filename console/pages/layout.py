@@ -9,13 +9,12 @@ from pathlib import Path
 
 from nicegui import ui
 
-from console.errors import ConsoleError
+from console.errors import UNEXPECTED, ConsoleError
 from console.state import Console
 from console.words import STATES, TONES
 
 CSS = (Path(__file__).parents[1] / "style.css").read_text("utf-8")
 PAGES = {"/": "Drop", "/sources": "Sources", "/ask": "Ask", "/tables": "Tables", "/health": "Health"}
-UNEXPECTED = ConsoleError("the console failed at something it was not made for", "its terminal says at what")
 THEMES = {
     None: ("brightness_auto", "Colours follow the system"),
     False: ("light_mode", "Light colours"),

@@ -108,7 +108,7 @@ def source_page(console: Console, key: str) -> None:
                 if source["reason"]:
                     ui.label(source["reason"]).classes("note wrap")
                 if source["status"] in ("loaded", "partly_loaded"):
-                    ended(console, source)
+                    ended(source)
                 with ui.element("div").classes("facts"):
                     fact(moment(source["received_at"]), "arrived")
                     fact(moment(source["finished_at"]), "finished")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.api import rejected, sources
+from chalicelib.api.requests import page_token
 from chalicelib.counts import Counts
 from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.file_names import ledger_name
@@ -187,14 +188,22 @@ def test_what_is_no_utf_8_or_too_long_is_shown_and_said_not_to_be_exact(front: F
     long = '{"a": "' + "ä" * rejected.MAX_RAW + '"}'
     longer = ('"' + "\\ü" * rejected.MAX_LINE).encode()
     quarantine(
-        front, key, *(RejectedRecord(i, "", "no", raw) for i, raw in enumerate([b"\xff1", long.encode(), longer, b"4"]))
+        front, key, *(RejectedRecord(i, "", "no", raw) for i, raw in enumerate([b"\xff1", b"4", long.encode(), longer]))
     )
     shown = ok(front, "/rejected", key=key)["records"]
-    assert [each["exact"] for each in shown] == [False, False, False, True]
+    assert [each["exact"] for each in shown] == [False, True, False, False]
     assert shown[0]["raw"] == "\ufffd1"
-    assert shown[1]["raw"] == long[: rejected.MAX_RAW]
-    assert shown[2]["raw"]
-    assert longer.decode().startswith(shown[2]["raw"])
+    assert shown[2]["raw"] == long[: rejected.MAX_RAW]
+    assert shown[3]["raw"] == longer.decode()[: rejected.MAX_RAW]
+
+
+@pytest.mark.parametrize("text", ["a", "ü", "🙂", '"', "\x01"])
+def test_the_beginning_of_a_long_record_is_as_long_whatever_it_is_written_in(front: Front, text: str) -> None:
+    key = drop(front, "a.json")
+    quarantine(front, key, RejectedRecord(1, "", "no", (text * (3 * rejected.MAX_RAW)).encode()))
+    answer = ok(front, "/rejected", key=key)
+    assert answer["records"][0]["raw"] == text * rejected.MAX_RAW
+    assert len(json.dumps(json.dumps(answer))) < 6_000_000
 
 
 def test_members_that_stand_before_a_record_are_passed_over_whatever_they_hold(front: Front) -> None:
@@ -210,9 +219,10 @@ def test_members_that_stand_before_a_record_are_passed_over_whatever_they_hold(f
     ]  # fmt: skip
 
 
-def test_a_page_ends_before_it_is_too_large_for_an_answer(front: Front) -> None:
+@pytest.mark.parametrize("raw", ["ü" * 100_000, "🙂" * 300_000])
+def test_a_page_ends_before_it_is_too_large_for_an_answer(front: Front, raw: str) -> None:
     key = drop(front, "a.json")
-    quarantine(front, key, *(RejectedRecord(i, "", "no", "ü".encode() * 100_000) for i in range(30)))
+    quarantine(front, key, *(RejectedRecord(i, "", "no", raw.encode()) for i in range(30)))
     page, numbers = ok(front, "/rejected", key=key, page_size="500"), []
     while True:
         assert len(json.dumps(json.dumps(page))) < 6_000_000
@@ -243,9 +253,24 @@ def test_a_token_of_records_that_were_loaded_anew_is_rejected(front: Front) -> N
     assert "loaded anew" in get(front, "/rejected", key=key, page_token=token).body["Message"]
 
 
+@pytest.mark.parametrize("first", ["9" * 30, "9" * 1000, "-1", "٣", ""])
+def test_a_token_that_somebody_made_up_is_rejected_and_no_fault_of_ours(front: Front, first: str) -> None:
+    key = drop(front, "a.json")
+    quarantine(front, key, RejectedRecord(1, "", "no", b"1"))
+    answer = get(front, "/rejected", key=key, page_token=str(page_token(f"{first}\n{QUARANTINE}")))
+    assert answer.status == 400
+    assert "is not a token of these records" in answer.body["Message"]
+
+
 @pytest.mark.parametrize("state", ["loading", "loaded", "quarantined", "deleted"])
 def test_an_object_without_rejected_records_has_an_empty_page(front: Front, state: str) -> None:
     key = drop(front, "a.json")
     record(front, key, state, reason="not JSON" if state == "quarantined" else None)
     page = ok(front, "/rejected", key=key)
     assert (page["status"], page["records"], page["next_page_token"]) == (state, [], None)
+
+
+def test_a_prefix_longer_than_a_key_may_be_is_rejected(front: Front) -> None:
+    answer = get(front, "/sources", prefix=f"{INCOMING}{'p' * 1024}")
+    assert answer.status == 400
+    assert "is longer than a key may be" in answer.body["Fields"]["prefix"]

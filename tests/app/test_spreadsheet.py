@@ -34,6 +34,11 @@ def test_what_a_spreadsheet_would_run_has_an_apostrophe_before_it(text: str) -> 
     assert cell(text).startswith(f"'{text[0]}")
 
 
+@pytest.mark.parametrize("text", [" =1", "\x00=1", "\u00a0+1", "\ufeff@x", "\x1f-1+1", " \u200b＝1", "a;\x00=1"])
+def test_what_programs_strip_hides_no_formula(text: str) -> None:
+    assert cell(text) in (f"'{text}", text.replace(";", ";'"))
+
+
 @pytest.mark.parametrize(
     "text", ["", "-1", "-9.5000", "0", "12.50", "-1.5E-7", "1.0E10", "Ada = Eva", "a-b", "1e", "NaN"]
 )
@@ -71,6 +76,13 @@ def test_a_cell_longer_than_a_sheet_takes_is_cut_and_says_so() -> None:
     assert made[0].startswith("'=x")
     assert made[0].endswith(CUT)
     assert cell("x" * MAX_CELL) == "x" * MAX_CELL
+
+
+def test_a_sheet_counts_an_emoji_as_two_characters() -> None:
+    made = cell("🙂" * MAX_CELL)
+    assert len(made.encode("utf-16-le")) // 2 in (MAX_CELL, MAX_CELL - 1)
+    assert made.endswith(f"🙂{CUT}")
+    assert cell("🙂" * (MAX_CELL // 2)) == "🙂" * (MAX_CELL // 2)
 
 
 def test_more_rows_than_a_sheet_has_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

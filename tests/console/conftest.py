@@ -26,6 +26,14 @@ TOKEN = "token-of-the-tests"
 SECONDS = 20
 expect.set_options(timeout=SECONDS * 1000)
 
+DROP = """([name, text, times]) => {
+    const data = new DataTransfer();
+    for (let i = 0; i < times; i++) data.items.add(new File([text], times > 1 ? `${i}-${name}` : name));
+    const drop = new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true});
+    document.querySelector('.drop').dispatchEvent(drop);
+}"""
+"""Drops files onto the page, given a name, their text, and how many."""
+
 Start = Callable[[Mapping[str, str]], str]
 
 
@@ -80,7 +88,7 @@ def _console(environment: Mapping[str, str], path: Path) -> Iterator[str]:
         Thread(target=process.stdout.read, daemon=True).start()
         yield f"http://127.0.0.1:{port}"
     finally:
-        process.kill()
+        process.terminate()
         process.wait(10)
 
 

@@ -79,6 +79,19 @@ def fake_api() -> Iterator[FakeApi]:
         server.server_close()
 
 
+def takes_files(api: FakeApi) -> None:
+    """Have an API give links to itself and load whatever is sent to them."""
+    counts = dict.fromkeys(("orders_read", "orders_loaded", "orders_rejected", "rows", "files"), 1)
+    loaded = counts | {"status": "loaded", "key": "orders_json_incoming/x/a.json", "orders_rejected": 0}
+    link = {"upload_id": "x", "url": f"{api.environment['API_URL']}/s3", "fields": {}, "max_bytes": 1000}
+    api.answers |= {
+        "GET /contracts": lambda: (200, {"contracts": []}),
+        "POST /uploads": lambda: (200, link),
+        "POST /s3": lambda: (200, {}),
+        "GET /uploads/x": lambda: (200, loaded | {"seconds": 0.1, "dollars": 0.00002835, "hints": [], "reason": None}),
+    }
+
+
 class EndlessQuery:
     """A saved query that runs until it is cancelled."""
 

@@ -14,18 +14,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from local.emulator import PROJECT
-from tests.console.conftest import Visit, Visiting
+from tests.console.conftest import DROP, Visit, Visiting
 from tests.local.product import Product
 
 pytestmark = pytest.mark.aws
 PICTURE = PROJECT / "docs" / "console.png"
 MOST_PICTURE_BYTES = 200_000
-DROP = """([name, text]) => {
-    const data = new DataTransfer();
-    data.items.add(new File([text], name));
-    const drop = new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true});
-    document.querySelector('.drop').dispatchEvent(drop);
-}"""
 
 
 def order(order_id: str, **more: Any) -> dict[str, Any]:
@@ -34,7 +28,7 @@ def order(order_id: str, **more: Any) -> dict[str, Any]:
 
 
 def drag(page: Page, name: str, *records: Any) -> None:
-    page.evaluate(DROP, [name, "".join(f"{json.dumps(each)}\n" for each in records)])
+    page.evaluate(DROP, [name, "".join(f"{json.dumps(each)}\n" for each in records), 1])
 
 
 def choose(page: Page, *files: Path) -> None:

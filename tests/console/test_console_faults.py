@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
 from console.app import doorway
-from tests.console.conftest import TOKEN, Start, Visiting
-from tests.console.fake_api import EndlessQuery, FakeApi, fake_api
+from tests.console.conftest import DROP, TOKEN, Start, Visiting
+from tests.console.fake_api import EndlessQuery, FakeApi, fake_api, takes_files
 from tests.local.calls import user
 from tests.local.product import Product
 
@@ -94,6 +96,54 @@ def test_an_api_that_is_down_is_said_on_every_page_and_for_a_file(visit: Visitin
     expect(page.locator('[data-file="a.json"]')).to_contain_text("does not answer")
 
 
+@pytest.mark.parametrize(
+    ("status", "body"), [(200, []), (200, None), (200, "<html>"), (403, ["x"]), (500, "x"), (400, {"Fields": []})]
+)
+def test_what_is_no_answer_of_the_api_ends_a_file_and_is_said_in_words(
+    visit: Visiting, api: FakeApi, status: int, body: Any
+) -> None:
+    at = visit(api.environment)
+    api.always(status, body)
+    page = at.open("/")
+    name = f"{status}{len(str(body))}.json"
+    page.evaluate(DROP, [name, "[]", 1])
+    card = page.locator(f'[data-file="{name}"]')
+    expect(card.get_by_role("alert")).to_be_visible()
+    expect(card.locator(".badge")).to_have_text("failed")
+    if status == 200:
+        expect(card).to_contain_text("is not the API: it answered POST /uploads with application/json")
+
+
+def test_a_hundred_files_that_are_dropped_at_once_all_arrive(visit: Visiting, api: FakeApi) -> None:
+    takes_files(api)
+    page = visit(api.environment).open("/")
+    before = api.asked.count("POST /s3")
+    page.evaluate("window.stays = true")
+    page.evaluate(DROP, ["many.json", "[]", 100])
+    expect(page.get_by_text(re.compile(r"^\d+ files: 100 loaded(, \d+ failed)?$"))).to_be_visible(timeout=60_000)
+    expect(page.locator("[data-status=loaded]")).to_have_count(30)
+    page.get_by_role("button", name="Show 30 more").click()
+    expect(page.locator("[data-status=loaded]")).to_have_count(60)
+    assert api.asked.count("POST /s3") == before + 100
+    assert page.evaluate("window.stays"), "the page was not loaded anew"
+    first = page.locator("[data-file]").first
+    expect(first).to_have_attribute("data-file", "99-many.json")
+    expect(first).to_contain_text("$0.000028")
+
+
+@pytest.mark.aws
+@pytest.mark.parametrize("width", [320, 400])
+def test_pages_fit_a_narrow_screen_with_letters_of_twice_the_size(
+    visit: Visiting, stage: dict[str, str], width: int
+) -> None:
+    at = visit(stage, width)
+    for path in ("/", "/sources", "/source?key=x", "/fix?key=x", "/ask", "/ask?query=gone", "/tables", "/health"):
+        at.open(path).evaluate("document.documentElement.style.fontSize = '200%'")
+        at.fits()
+        if "gone" in path:
+            expect(at.page.get_by_text("There is no saved query gone")).to_be_visible()
+
+
 @pytest.mark.aws
 def test_health_says_which_permission_is_missing_and_shows_the_rest(
     visit: Visiting, stage: dict[str, str], product: Product
@@ -125,7 +175,7 @@ def test_nobody_uses_the_console_without_its_token_from_another_site_or_under_an
     base = start(api.environment)
     cookie = {"Cookie": f"console_{base.rpartition(':')[2]}={TOKEN}"}
     pages = ["/", "/ask", "/fix?key=x", "/_nicegui_ws/socket.io/?EIO=4&transport=polling"]
-    with httpx.Client(base_url=base, trust_env=False) as http:
+    with httpx.Client(base_url=base, trust_env=False, timeout=30) as http:
         for page in pages:
             assert http.get(page).status_code == 403
             assert http.get(f"{page}{'&' if '?' in page else '?'}token=wrong").status_code == 403

@@ -97,6 +97,7 @@ def test_only_results_old_versions_and_open_uploads_expire(stage: World) -> None
     assert {rule["ID"] for rule in rules} == {
         "orders-etl-results",
         "orders-etl-old-versions",
+        "orders-etl-sweep-index",
         "orders-etl-open-uploads",
     }
     expiring = [rule["Filter"]["Prefix"] for rule in rules if "Days" in rule.get("Expiration", {})]
@@ -167,7 +168,13 @@ def test_statements_rules_and_notifications_of_others_survive(stage: World) -> N
     assert merged["Id"] == "theirs"
     assert [s["Sid"] for s in merged["Statement"]] == ["Theirs", "OrdersEtlTlsOnly"]
     ids = [rule["ID"] for rule in stage.s3.get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"]]
-    assert ids == ["theirs", "orders-etl-results", "orders-etl-old-versions", "orders-etl-open-uploads"]
+    assert ids == [
+        "theirs",
+        "orders-etl-results",
+        "orders-etl-old-versions",
+        "orders-etl-sweep-index",
+        "orders-etl-open-uploads",
+    ]
     assert stage.s3.get_bucket_notification_configuration(Bucket=BUCKET)["QueueConfigurations"]
     assert stage.apply()[-1] == "Everything was in place: unchanged."
 

@@ -260,3 +260,18 @@ def test_a_limit_that_is_none_is_wrong_usage(limit: Any, capsys: pytest.CaptureF
         main(["redrive", "--stage", "test", "--limit", limit])
     assert exit_.value.code == 2
     assert "usage: python -m operate redrive" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"), [("replay", ["--all"]), ("promote", []), ("convert-rejected", ["--dry-run"])]
+)
+def test_no_command_takes_a_bucket_of_aws_for_the_local_stages(
+    name: str, arguments: list[str], queue: Queue, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([name, "--project", str(project), "--stage", "local", *arguments]) == 1
+    assert "stage local lives on the embedded AWS" in capsys.readouterr().err
+
+
+def test_a_message_that_is_nested_too_deeply_is_none_of_our_events() -> None:
+    with pytest.raises(NotAnEvent, match="it is not JSON"):
+        failed_event("[" * 200_000, "load", "bucket")

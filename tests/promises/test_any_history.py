@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,14 +16,18 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from chalicelib.errors import LostRace, UnreadableEntry
 from chalicelib.file_names import ledger_name, parse_name
 from chalicelib.loading.entry import Entry
+from chalicelib.loading.ledger_index import FOLDER
 from chalicelib.loading.models import QUARANTINED, WITH_ROWS, Arrival
 from chalicelib.loading.notifications import arrivals
 from chalicelib.loading.sweep import Sweep
+from chalicelib.loading.sweep_cursor import SweepCursor, SweepReport
+from chalicelib.loading.sweep_pages import RESERVE
 from tests.builders import PREFIX, PREFIXES, RULES, body, ingest, order, receipt, relay, table
 from tests.promises.workers import Worker, taking_turns
 from tests.unit.memory_store import BUCKET, Crash, MemoryStore
 
 KEYS = [f"{PREFIX}a b+ü.json", f"{PREFIX}c.json"]
+INDEX = f"{RULES.state}{FOLDER}"
 MOST_ACCIDENTS = 3
 UNREADABLE = b'[{"order_id": 1,'
 
@@ -60,10 +65,12 @@ class Key:
 class AnyHistory(RuleBasedStateMachine):
     """`events` may come at any time, each until it was worked off; `accidents` stay below what the sweep gives up."""
 
-    @initialize(versioned=st.booleans(), deletes=st.booleans(), damage=st.booleans())
-    def begin(self, versioned: bool, deletes: bool, damage: bool) -> None:
+    @initialize(versioned=st.booleans(), deletes=st.booleans(), damage=st.booleans(), full=st.sampled_from([1, 1000]))
+    def begin(self, versioned: bool, deletes: bool, damage: bool, full: int) -> None:
         self.store = MemoryStore(fault=taking_turns)
         self.versioned, self.deletes, self.damage = versioned, deletes, damage
+        self.full = full
+        self.indexes: list[dict[str, bytes]] = []
         self.keys = {key: Key() for key in KEYS}
         self.events: list[Arrival] = []
         self.all_events: list[Arrival] = []
@@ -142,10 +149,13 @@ class AnyHistory(RuleBasedStateMachine):
             worker.fail(after=how == "error after")
         self._collect()
 
-    @rule(hours=st.sampled_from([0, 2, 30]), calls=st.sampled_from([3, 10, 1000]))
-    def sweep(self, hours: int, calls: int) -> None:
+    @rule(
+        hours=st.sampled_from([0, 2, 30]), calls=st.sampled_from([3, 10, 1000]), looks=st.sampled_from([1, 2, 3, 1000])
+    )
+    def sweep(self, hours: int, calls: int, looks: int) -> None:
+        """Run the sweep for so many calls; its time is over when it has looked for the time so often."""
         self.store.pass_time(hours=hours)
-        worker = Worker(self._sweep)
+        worker = Worker(lambda: self._sweep(looks))
         worker.step(calls)
         self.workers.append((None, worker))
         self._collect()
@@ -157,6 +167,32 @@ class AnyHistory(RuleBasedStateMachine):
             self.replayed = True
             event = Arrival(BUCKET, key, current.version, current.version_id, current.etag, size=current.size)
             self.workers.append((None, Worker(lambda: ingest(self.store).load(event, reload=True))))
+
+    @rule()
+    def copy_index(self) -> None:
+        """Keep a copy of the sweep's index, which will be an old one."""
+        self.indexes.append({name: self.store.objects[name] for name in self.store.objects if name.startswith(INDEX)})
+
+    @rule(data=st.data(), content=st.sampled_from([b"null", b"[]", b"{", None]))
+    def damage_index(self, data: st.DataObject, content: bytes | None) -> None:
+        """Have somebody write something else over a part of the sweep's index, or delete it."""
+        names = sorted(name for name in self.store.objects if name.startswith(INDEX))
+        if names:
+            name = data.draw(st.sampled_from(names))
+            if content is None:
+                del self.store.objects[name]
+            else:
+                self.store.put(name, content)
+
+    @precondition(lambda self: self.indexes)
+    @rule(data=st.data(), is_mixed=st.booleans())
+    def restore_index(self, data: st.DataObject, is_mixed: bool) -> None:
+        """Have somebody bring an old copy of the index back, perhaps beside what is there now."""
+        if not is_mixed:
+            for name in [name for name in self.store.objects if name.startswith(INDEX)]:
+                del self.store.objects[name]
+        for name, content in data.draw(st.sampled_from(self.indexes)).items():
+            self.store.put(name, content)
 
     @precondition(lambda self: self.damage)
     @rule(key=st.sampled_from(KEYS), content=st.sampled_from([b"null", b"[]", b"{", None]))
@@ -244,7 +280,11 @@ class AnyHistory(RuleBasedStateMachine):
                 if arrival is not None:
                     self.events.append(arrival)
 
-    def _sweep(self) -> Any:
+    def _sweep(self, looks: int = 1000) -> SweepReport:
+        return self._sweep_of(self.store, self.events, looks)
+
+    def _sweep_of(self, store: MemoryStore, events: list[Arrival], looks: int = 1000) -> SweepReport:
+        """Run the sweep over a store; what it announces is among the `events` then."""
         # What was damaged is found for as long as the sweep looks back.
         lookback = timedelta(days=10_000 if self.damage else 1)
         rules = replace(RULES, lookback=lookback, deletes=self.deletes)
@@ -252,9 +292,35 @@ class AnyHistory(RuleBasedStateMachine):
         def announce(event: dict[str, Any]) -> None:
             # What Lambda is handed has gone through JSON.
             (arrival,) = arrivals(json.loads(json.dumps(event)), PREFIX, self.deletes)
-            self.events.append(arrival)
+            events.append(arrival)
 
-        return Sweep(self.store, rules, announce, relay(self.store)).run(lambda: 1000.0)
+        return Sweep(store, rules, announce, relay(store), full=self.full, most=self.full).run(
+            partial(next, iter([1000.0] * looks), RESERVE)
+        )
+
+    def _swept_without_index(self) -> tuple[set[Arrival], set[str]]:
+        """Return what a sweep that knows no index would announce, and which objects it would leave."""
+        names = [name for name in self.store.objects if name.startswith(INDEX)]
+        copy = replace(
+            self.store,
+            objects=dict(self.store.objects),
+            written=dict(self.store.written),
+            calls=[],
+            sent=[],
+            fault=None,
+        )
+        for name in names:
+            del copy.objects[name]
+        events: list[Arrival] = []
+        self._sweep_of(copy, events)
+        return {replace(each, ledger_etag=None) for each in events}, self._files(copy)
+
+    def _is_new_round(self) -> bool:
+        stored = self.store.objects.get("state/sweep.json", b"{}")
+        return SweepCursor.from_json(json.loads(stored)).is_new_round
+
+    def _files(self, store: MemoryStore) -> set[str]:
+        return {name for name in store.objects if name.startswith(("table/", PREFIXES.quarantine))}
 
     def _settle(self) -> None:
         quiet = 0
@@ -262,7 +328,10 @@ class AnyHistory(RuleBasedStateMachine):
             while self.events:
                 ingest(self.store).load(self.events.pop())
             self.store.pass_time(hours=2)
+            announced, files = self._swept_without_index() if self._is_new_round() else (set(), self._files(self.store))
             report = self._sweep()
+            assert announced <= {replace(each, ledger_etag=None) for each in self.events}, "the index hid something"
+            assert report.left_alone or self._files(self.store) <= files, "the index kept a file that is nobody's"
             if report.left_alone and not report.whole:
                 # It stops where the ledger is empty; somebody sees the alarm and has it begin anew.
                 self.store.objects.pop("state/sweep.json", None)

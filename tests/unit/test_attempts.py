@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.loading.models import LOADED, Arrival
-from chalicelib.loading.sweep import MOST_ATTEMPTS
+from chalicelib.loading.sweep_announcer import MOST_ATTEMPTS
 from chalicelib.loading.sweep_cursor import SweepReport
 from tests.builders import (
     KEY,

@@ -251,6 +251,8 @@ def project(tmp_path: Path) -> Path:
         (["--dry-run", "--watch", "run"], 2, "not allowed with argument"),
         (["--pause", "0"], 2, "give seconds from 0.1 to 3600"),
         (["--inventory", "s3://bucket/manifest.json", "--watch", "run"], 2, "says what a new run loads: leave it out"),
+        (["--prefix", "orders_json_incoming/", "--watch", "run"], 2, "--prefix says what a new run loads"),
+        (["--contract", "orders", "--redrive", "run"], 2, "--contract says what a new run loads"),
         (["--inventory", "inventory.csv"], 2, "give s3://BUCKET/…/manifest.json"),
         ([], 1, "has no state machine for backfills: give ETL_BACKFILL_CONCURRENCY a number above 0"),
     ],

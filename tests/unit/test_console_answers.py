@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.api.upload_names import safe_name
 from console import words
 from console.answers import chart_options, curl_line, ranks, table_columns, table_rows
 from console.records import as_lines, fixed_name, kind_of, problem_with
@@ -80,6 +81,17 @@ def test_rows_of_one_label_that_nothing_tells_apart_are_each_drawn() -> None:
     assert drawn(["5", "EUR", "1"], ["5", "EUR", "2"]) == (["5", "5"], {"total": [1.0, 2.0]})
 
 
+def test_every_label_is_drawn_slanted_where_they_do_not_stand_side_by_side() -> None:
+    for rows, is_slanted in (
+        ([f"2024-{month:02}" for month in range(1, 13)], False),
+        ([f"reason {i}" * 9 for i in range(6)], True),
+        (["a reason", "another one"], False),
+    ):
+        options = chart_options(CHART, COLUMNS, [[each, "x", "1"] for each in rows], ["red"])
+        assert options is not None
+        assert ("rotate" in options["xAxis"]["axisLabel"]) == is_slanted
+
+
 def test_texts_of_a_chart_are_drawn_and_never_html() -> None:
     options = chart_options(CHART, COLUMNS, [["<b>", "x", "1"]], ["red"])
     assert options is not None
@@ -134,6 +146,21 @@ def test_corrected_records_have_a_file_of_the_next_number(name: str, taken: list
     assert fixed_name(name, taken) == made
 
 
+@given(st.text(st.sampled_from("a_日🙂;$\\/ \u200b\u200c\u200d\u202e\n\x7f\ud800") | st.characters(), max_size=400))
+def test_a_file_of_corrected_records_has_a_name_that_an_upload_takes_whatever_key_it_was_dropped_under(
+    name: str,
+) -> None:
+    first = fixed_name(name, [])
+    assert safe_name(first) == first
+    second = fixed_name(name, [first])
+    assert safe_name(second) == second != first
+
+
+def test_a_name_that_an_upload_takes_not_is_changed_no_more_than_it_has_to() -> None:
+    assert fixed_name("May;1$ \u200b日本.ndjson", []) == "May_1_ _日本-fixed-1.ndjson"
+    assert fixed_name("日" * 300, []) == f"{'日' * 80}-fixed-1.ndjson"
+
+
 def test_reasons_of_one_kind_are_one_choice() -> None:
     assert kind_of("2.5 is not a whole number: send an integer") == kind_of("-7 is not a whole number: send an integer")
     assert kind_of("'about forty' is not a finite number") == kind_of("'it\\'s' is not a finite number")
@@ -160,4 +187,3 @@ def test_figures_are_said_as_people_say_them() -> None:
         "1,200 rows",
         "0 rows",
     )
-    assert words.load_cost(60.0, 1024) == pytest.approx(0.001, rel=1e-4)

@@ -93,3 +93,14 @@ def test_a_port_that_is_taken_and_a_stage_that_is_not_there_end_in_a_sentence(
 def test_a_query_is_written_as_it_is_signed() -> None:
     assert query_string({"to": "a b", "from": "ü/+&", "n": 1}) == "?from=%C3%BC%2F%2B%26&n=1&to=a%20b"
     assert query_string({}) == ""
+
+
+@pytest.mark.parametrize("variable", ["LOCAL_PORT", "CONSOLE_PORT"])
+def test_a_port_of_the_environment_that_is_none_is_named_with_its_variable(
+    variable: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(variable, "abc")
+    with pytest.raises(SystemExit) as ended:
+        main(["--no-browser"])
+    assert ended.value.code == 2
+    assert f"'abc' is not a port: set {variable} to a number" in capsys.readouterr().err

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
+import threading
 from collections.abc import Coroutine
 from typing import Any, BinaryIO
 
 import pytest
 
 from console import desk as module
+from console import drops as drops_module
 from console.desk import Desk
-from console.drops import Drops
+from console.drops import SENT_AT_ONCE, TRIES, Drop, Drops, worth_showing
 from console.errors import ConsoleError
 
 SOURCE = {"key": "orders_json_incoming/x/orders.json", "received_at": "2026-11-26T10:00:00+00:00", "contract": "orders"}
@@ -27,8 +30,12 @@ class FakeApi:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.fails: ConsoleError | None = None
+        self.looks: list[Any] = []
+        """What the next looks at a file are answered by, before it is loaded."""
+        self.links: list[str] = []
 
     def call(self, method: str, path: str, *, body: dict[str, str]) -> dict[str, Any]:
+        self.links.append(body["filename"])
         return {"upload_id": body["filename"], "max_bytes": 1000, **body}
 
     def send(self, link: dict[str, Any], file: BinaryIO, name: str) -> None:
@@ -37,7 +44,10 @@ class FakeApi:
         self.files[name] = file.read()
 
     def get(self, path: str) -> dict[str, Any]:
-        return {"status": "loaded", "key": path}
+        answer = self.looks.pop(0) if self.looks else {"status": "loaded", "key": path}
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
 
 def pages(*some: list[dict[str, Any]]) -> Any:
@@ -146,3 +156,101 @@ def test_corrections_outlive_the_page_and_are_of_one_version_of_the_source(api: 
     newer = Desk(desk._drops, SOURCE | {"received_at": "2026-11-27T10:00:00+00:00"})
     newer.read(pages([record(1, json.dumps({"a": 5}))]))
     assert newer.all[0].text == '{"a": 5}'
+
+
+DOWN = ConsoleError("the API does not answer", "try again")
+
+
+def test_a_file_is_watched_through_answers_that_fail_and_is_never_said_to_have_failed_for_them(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drops_module, "PAUSE", 0.001)
+
+    async def play() -> None:
+        made = drops(api)
+        api.looks = [DOWN, DOWN, {"status": "loading"}, *[DOWN] * (TRIES - 1)]
+        drop = made.add("a.json", 1, None, lambda: io.BytesIO(b"1"))
+        while not drop.ended:
+            await asyncio.sleep(0.001)
+        assert drop.state == "loaded"
+        api.looks = [DOWN] * TRIES
+        drop = made.add("b.json", 1, None, lambda: io.BytesIO(b"1"))
+        while not drop.ended:
+            await asyncio.sleep(0.001)
+        assert (drop.state, drop.error) == ("unknown", DOWN)
+        made.look_again(drop)
+        while not drop.ended:
+            await asyncio.sleep(0.001)
+        assert (drop.state, drop.error) == ("loaded", None)
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("fault", [KeyError("upload_id"), ValueError("not JSON"), OSError("gone")])
+def test_whatever_fails_ends_a_file_and_is_said(api: FakeApi, fault: Exception) -> None:
+    def opened() -> BinaryIO:
+        raise fault
+
+    async def play() -> None:
+        drop = drops(api).add("a.json", 1, None, opened)
+        async with asyncio.timeout(5):
+            while not drop.ended:
+                await asyncio.sleep(0.001)
+        assert drop.state == "failed"
+
+    asyncio.run(play())
+
+
+def test_a_link_is_asked_for_when_a_files_turn_has_come(api: FakeApi) -> None:
+    sending, released = [], threading.Event()
+
+    class Slow(FakeApi):
+        def send(self, link: dict[str, Any], file: BinaryIO, name: str) -> None:
+            sending.append(name)
+            released.wait(5)
+
+    api = Slow()
+
+    async def play() -> None:
+        made = drops(api)
+        for i in range(10):
+            made.add(f"{i}.json", 1, None, lambda: io.BytesIO(b"1"))
+        while len(sending) < SENT_AT_ONCE:
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.05)
+        assert len(api.links) == SENT_AT_ONCE, "a link that waits expires"
+        assert [drop.state for drop in made.files].count("queued") == 10 - SENT_AT_ONCE
+        released.set()
+        while not all(drop.ended for drop in made.files):
+            await asyncio.sleep(0.001)
+        assert {drop.state for drop in made.files} == {"loaded"}
+
+    asyncio.run(play())
+
+
+def test_of_hundreds_of_files_none_is_left_out_that_did_not_load(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drops_module, "MOST_KEPT", 20)
+
+    async def play() -> None:
+        made = drops(api)
+        for i in range(60):
+            fails = i in (0, 30, 59)
+            made.add(f"{i}.json", 2000 if fails else 1, None, lambda: io.BytesIO(b"1"))
+        assert len(made.files) == 60, "all of them are on their way"
+        while not all(drop.ended for drop in made.files):
+            await asyncio.sleep(0.001)
+        assert len(made.files) == 20
+        assert [drop.name for drop in made.files if drop.state == "failed"] == ["59.json", "30.json", "0.json"]
+        numbers = [int(drop.name.removesuffix(".json")) for drop in made.files]
+        assert numbers == sorted(numbers, reverse=True)
+
+    asyncio.run(play())
+
+
+def test_the_newest_files_are_shown_and_older_ones_that_need_somebody() -> None:
+    files = [Drop(f"{i}.json", 1, status="loaded") for i in range(300)]
+    files[50].error, files[60].status, files[70].upload_id = DOWN, "partly_loaded", "x"
+    files[70].error = DOWN
+    names = [drop.name for drop in worth_showing(files, 3)]
+    assert names == ["0.json", "1.json", "2.json", "50.json", "60.json", "70.json"]
+    assert worth_showing(files[:2], 3) == files[:2]

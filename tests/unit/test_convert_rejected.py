@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 from typing import Any
 
@@ -101,3 +102,13 @@ def test_a_source_that_is_being_loaded_meanwhile_is_left_to_its_load(monkeypatch
     counted = converter(store).run()
     assert counted["being loaded"] == 1
     agree(store, KEY, LINES, WHOLE)
+
+
+@pytest.mark.parametrize("content", [b"", b"no gzip", gzip.compress(b"{"), gzip.compress(b"[1]"), b"\x1f\x8b\x08\x00"])
+def test_a_file_that_cannot_be_read_is_left_and_said_and_the_others_are_converted(content: bytes) -> None:
+    store, _ = old()
+    damaged = str(entry(store, KEY).quarantine)
+    store.put(damaged, content)
+    assert converter(store).run() == {"converted": 2, "left, since it cannot be read": 1}
+    assert store.objects[damaged] == content
+    assert entry(store, KEY).quarantine == damaged

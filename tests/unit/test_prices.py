@@ -16,6 +16,11 @@ from tests.builders import KEY, body, entry, ingest, order, relay
 from tests.unit.memory_store import BEGINNING, MemoryStore
 
 
+@pytest.mark.parametrize("text", ["event=0", "put=5", "gb_second=0.000000000012", "put=0.5, get=999999"])
+def test_prices_are_written_as_they_are_read(text: str) -> None:
+    assert Prices.parse(str(Prices.parse(text))) == Prices.parse(text)
+
+
 def test_a_load_costs_its_seconds_at_the_functions_memory_its_requests_and_its_event() -> None:
     usage = Usage(seconds=2.0, puts=4, gets=1)
     expected = 2 * 1769 / 1024 * 0.0000166667 + 0.0000002 + 4 * 0.000005 + 0.0000004 + 0.000001

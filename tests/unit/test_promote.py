@@ -168,3 +168,16 @@ def test_a_contract_that_is_not_deployed_is_named_with_those_that_are(capsys: py
 def test_a_wrong_size_is_wrong_usage(size: str) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["promote", "--stage", "local", "--mib", size])
+
+
+def test_a_file_of_somebody_else_in_the_tables_folder_is_named_and_left_out(tmp_path: Path) -> None:
+    store = loaded(tmp_path, [order(1, extra="x")])
+    store.drop("lines/theirs.parquet", b"not Parquet")
+    store.drop("lines/empty.parquet", b"")
+    said: list[str] = []
+    promote(store, Dataset(contract(), BUCKET, "db", PREFIXES), 64 * MIB, "dev", said.append)
+    assert [line for line in said if "left out" in line] == [
+        "  left out: lines/empty.parquet is no Parquet file that can be read",
+        "  left out: lines/theirs.parquet is no Parquet file that can be read",
+    ]
+    assert any(line.strip().startswith("extra = ") for line in said)

@@ -12,6 +12,7 @@ from chalicelib.counts import Counts
 from chalicelib.errors import ContractError
 from chalicelib.loading.ingest import Ingest
 from chalicelib.loading.models import FAILED, LOADED, PARTLY_LOADED, QUARANTINED
+from chalicelib.settings import Settings
 from operate import replay as command
 from operate.selection import UNKNOWN, Selection, chosen
 from tests.builders import body, ingest, order, table
@@ -105,6 +106,8 @@ def test_usage_that_would_load_everything_or_something_else_is_rejected(
         (["--key", "orders_parquet_datalake/x"], "is not below orders_json_incoming/"),
         (["--since", "yesterday"], "is no ISO 8601 date"),
         (["--state", "lost"], "invalid choice"),
+        (["--since", "2026-02-01", "--until", "2026-01-01"], "nothing lies between them"),
+        (["--since", "2026-02-01", "--until", "2026-02-01"], "nothing lies between them"),
     ]:
         with pytest.raises(SystemExit) as ended:
             command.main(["--stage", "local", *arguments])
@@ -112,3 +115,20 @@ def test_usage_that_would_load_everything_or_something_else_is_rejected(
         assert message in capsys.readouterr().err
     assert command.main(["--stage", "nowhere", "--all"]) == 1
     assert "'nowhere' is not in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_key_that_was_named_and_is_not_there_is_said_and_is_no_success(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], more: list[str]
+) -> None:
+    monkeypatch.chdir(PROJECT)
+    store = dropped()
+    settings = Settings.from_environment({"ETL_BUCKET": "orders-etl-test", "ETL_LEDGER_PREFIX": "ledger/"})
+    monkeypatch.setattr(command, "bucket_of", lambda options: (settings, store))
+    monkeypatch.setattr(command, "ingest", lambda *_: ingest(store))
+    there, missing = f"{PREFIX}a/1.json", f"{PREFIX}a/l.json"
+    assert command.main(["--stage", "local", "--key", there, "--key", missing, *more]) == 1
+    out = capsys.readouterr().out
+    assert f"{missing}: nothing is there" in out
+    assert f"{there}: nothing is there" not in out
+    assert command.main(["--stage", "local", "--key", there, *more]) == 0
