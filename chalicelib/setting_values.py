@@ -57,7 +57,7 @@ topic = text(
     r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}",
     "give the ARN of an SNS topic, or nothing for none",
 )
-EMAIL = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,.]+")
+EMAIL = re.compile(r"[^@\s,]+@[^@\s,.]+(\.[^@\s,.]+)+")
 ORIGIN = re.compile(r"https://[a-z0-9.-]+(:\d{1,5})?|http://(localhost|127\.0\.0\.1)(:\d{1,5})?")
 
 
@@ -72,7 +72,7 @@ def origins(raw: str) -> tuple[str, ...]:
 def emails(raw: str) -> tuple[str, ...]:
     """Return e-mail addresses."""
     addresses = tuple(each.strip() for each in raw.split(","))
-    if not all(map(EMAIL.fullmatch, addresses)) or len(addresses) > MOST_EMAILS:
+    if len(addresses) > MOST_EMAILS or not all(EMAIL.fullmatch(each) for each in addresses):
         raise ValueError(f"give up to {MOST_EMAILS} e-mail addresses such as data@shop.example, with commas between")
     return addresses
 

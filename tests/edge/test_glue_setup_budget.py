@@ -304,6 +304,9 @@ def test_where_aws_has_no_budgets_in_dollars_one_is_refused_and_none_is_asked_fo
         ({"ETL_BUDGET_DOLLARS": "50"}, "ETL_BUDGET_DOLLARS is '50': give ETL_BUDGET_EMAILS or ALARM_TOPIC_ARN too"),
         ({"ETL_BUDGET_DOLLARS": "49.50"}, "ETL_BUDGET_DOLLARS is '49.50': give a whole number from 0"),
         ({"ETL_BUDGET_EMAILS": "data"}, "ETL_BUDGET_EMAILS is 'data': give up to 10 e-mail addresses"),
+        ({"ETL_BUDGET_EMAILS": "data@shop"}, "give up to 10 e-mail addresses"),
+        ({"ETL_BUDGET_EMAILS": "data@shop..example"}, "give up to 10 e-mail addresses"),
+        ({"ETL_BUDGET_EMAILS": "a@shop.example, "}, "give up to 10 e-mail addresses"),
         ({"ETL_BUDGET_EMAILS": ",".join(["a@b.c"] * 11)}, "give up to 10 e-mail addresses"),
     ],
 )

@@ -100,7 +100,7 @@ def test_both_drawings_of_the_house_have_every_room_in_them() -> None:
     drawings = re.findall(r"```mermaid\n(.*?)```", (PROJECT / "docs" / "architecture.md").read_text("utf-8"), re.DOTALL)
     of_rooms, journey = (set(re.findall(r"\w+", drawing)) for drawing in drawings)
     assert rooms | {"app", "glue_setup", "operate", "release", "local", "console"} <= of_rooms
-    assert rooms - {"version", "help_text", "propose"} <= journey
+    assert rooms - {"version", "help_text", "propose", "setting_checks", "setting_values"} <= journey
 
 
 def test_every_promise_of_the_documentation_has_a_test_of_its_number_and_every_such_test_a_promise() -> None:
