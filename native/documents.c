@@ -505,8 +505,8 @@ static Bytes behind_value(Bytes p, Bytes end) {
     return 0;
 }
 
-/* Note where each value of a text begins and ends; return how many there are, -1 if the text is not made of whole values
-   that are JSON, or of more than `capacity`. By nothing, only objects and arrays are separated. */
+/* Note where each value of a text begins and ends; return how many there are. Where one is not JSON, or not whole, return
+   -2 less where it begins; -1 if there are more than `capacity`, or scalars with nothing between. */
 int64_t split_values(Bytes text, int64_t size, int32_t form, int64_t *starts, int64_t *ends, int64_t capacity) {
     Bytes end = text + size, p = behind_white(text, end);
     int64_t count = 0;
@@ -514,13 +514,13 @@ int64_t split_values(Bytes text, int64_t size, int32_t form, int64_t *starts, in
         if (count == capacity || (form == BY_NOTHING && *p != '{' && *p != '[')) return -1;
         starts[count] = p - text;
         p = behind_value(p, end);
-        if (!p) return -1;
+        if (!p) return -2 - starts[count];
         ends[count++] = p - text;
         p = behind_white(p, end);
         if (form == BY_COMMAS && p < end) {
-            if (*p != ',') return -1;
+            if (*p != ',') return -2 - (p - text);
             p = behind_white(p + 1, end);
-            if (p == end) return -1;
+            if (p == end) return -2 - size;
         }
     }
     return count;

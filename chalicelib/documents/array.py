@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from chalicelib.documents.buffer import Buffer
-from chalicelib.documents.slices import by_commas
+from chalicelib.documents.slices import COMPILED_FROM_BYTES, by_commas
 from chalicelib.documents.value_reader import Raws, Text, ValueReader
 from chalicelib.errors import UnreadableFile
 
@@ -36,8 +36,9 @@ def read_array(values: ValueReader, buffer: Buffer) -> Iterator[None]:
 
 
 def elements(text: Text) -> Raws:
-    """Split a text into values that are separated by commas. Raises msgspec.DecodeError and RecursionError."""
-    return by_commas(text) or ELEMENTS.decode(b"".join((b"[", text, b"]")))
+    """Split a text into values that are separated by commas. Raises BrokenValue, and what msgspec raises."""
+    compiled = by_commas(text) if len(text) >= COMPILED_FROM_BYTES else None
+    return compiled or ELEMENTS.decode(b"".join((b"[", text, b"]")))
 
 
 def _comma(buffer: Buffer) -> bool:

@@ -10,6 +10,7 @@ import msgspec
 
 from chalicelib.documents.beside import Beside
 from chalicelib.documents.path_tree import PathTree
+from chalicelib.documents.slices import BrokenValue
 from chalicelib.documents.value_reader import TRUNCATED, several, value_end
 
 KEY = re.compile(rb'"[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+"')
@@ -195,7 +196,7 @@ class ObjectWalk:
                 run = _OBJECT.decode(text)
                 del run[""]
                 self.beside.add_all(self._open[-1], [run], run)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (BrokenValue, msgspec.DecodeError, UnicodeDecodeError):
             return False
         self._due = _Due.NEXT
         return True

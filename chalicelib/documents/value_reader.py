@@ -17,16 +17,15 @@ from chalicelib.documents.batches import BatchBuilder
 from chalicelib.documents.buffer import Buffer, is_utf8, utf8_length
 from chalicelib.documents.json_scan import WHITESPACE, MalformedJson, ValueScanner
 from chalicelib.documents.rejected import SpooledRaw
-from chalicelib.documents.slices import Slices, by_nothing
+from chalicelib.documents.slices import COMPILED_FROM_BYTES, BrokenValue, Slices, by_nothing
 from chalicelib.errors import UnreadableFile
 
-SPOOL_FACTOR = 16
-MOST_SPOOLED = 96 * 1024 * 1024
+SPOOL_FACTOR, MOST_SPOOLED = 16, 96 * 1024 * 1024
 """A record of more than this many times the limit, or of more bytes, quarantines the file: the disk is bounded too.
 Two may lie there at once, beside the Parquet files, on the 512 MB of a Lambda."""
 
 MAX_VALUES = 400_000
-"""How many values and keys one record may hold: parsed one by one, a value takes a hundred bytes and more."""
+"""How many values and keys a record may hold: parsed one by one, each takes a hundred bytes and more."""
 
 COUNTED_FROM_BYTES = 1024 * 1024
 """A shorter record cannot hold so many that it matters."""
@@ -52,7 +51,6 @@ _VALUE = re.compile(rb'(?:[^",{\[]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"?)*+[,{\[]?', re
 """Up to what begins a value, outside of texts, or to the end: it matches everywhere, so that no byte is met twice."""
 _LINE_END = re.compile(rb"[\r\n]")
 _SCANNED_FIRST = 1024
-
 
 Text = bytes | memoryview
 Raws = Slices | list[msgspec.Raw]
@@ -108,7 +106,7 @@ class ValueReader:
             return None
         try:
             raws = decode(text)
-        except (msgspec.DecodeError, RecursionError):
+        except (BrokenValue, msgspec.DecodeError, RecursionError):
             return None
         return None if len(text) > self.limit and longest(raws) > self.limit else raws
 
@@ -119,6 +117,8 @@ class ValueReader:
             end = start + utf8_length(bytes(text))
         try:
             decode(text[: end - start])
+        except BrokenValue as problem:
+            end = start + problem.offset
         except msgspec.DecodeError as problem:
             # The number counts the byte that does not fit as read already.
             match = _BYTE.search(str(problem))
@@ -278,8 +278,8 @@ def value_end(view: memoryview) -> tuple[int | None, str]:
 
 
 def several(text: Text) -> Raws:
-    """Split a text into values with white space between them or nothing. Raises msgspec.DecodeError, RecursionError."""
-    return by_nothing(text) or _ONE.decode_lines(text)
+    """Split a text into values, white space between them or nothing. Raises BrokenValue, and what msgspec raises."""
+    return (by_nothing(text) if len(text) >= COMPILED_FROM_BYTES else None) or _ONE.decode_lines(text)
 
 
 def longest(raws: Raws) -> int:
