@@ -114,6 +114,7 @@ def test_what_is_no_answer_of_the_api_ends_a_file_and_is_said_in_words(
         expect(card).to_contain_text("is not the API: it answered POST /uploads with application/json")
 
 
+@pytest.mark.slow
 def test_a_hundred_files_that_are_dropped_at_once_all_arrive(visit: Visiting, api: FakeApi) -> None:
     takes_files(api)
     page = visit(api.environment).open("/")

@@ -11,7 +11,7 @@ import pytest
 from local.pipeline import wait_for
 from tests.local.product import Product, order, product_with
 
-pytestmark = pytest.mark.aws
+pytestmark = [pytest.mark.aws, pytest.mark.slow]
 
 CRAWLER = "orders-crawler"
 

@@ -32,6 +32,7 @@ def temporary_files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.name.startswith("orders"))
 
 
+@pytest.mark.slow
 def test_one_wrong_figure_fails_the_demo_and_is_named(tmp_path: Path) -> None:
     project = clone(tmp_path / "project")
     answers = project / "sample_data" / "answers.json"
@@ -50,6 +51,7 @@ def test_one_wrong_figure_fails_the_demo_and_is_named(tmp_path: Path) -> None:
     assert not_printed("$ make demo", done.stdout) == last
 
 
+@pytest.mark.slow
 def test_an_interrupted_demo_leaves_no_process_and_no_files(tmp_path: Path) -> None:
     project, home = clone(tmp_path / "project"), tmp_path / "home"
     home.mkdir()

@@ -14,7 +14,7 @@ from local.pipeline import wait_for
 from tests.local.product import Product, order, product_with
 from tests.local.scenes import CRAWLER
 
-pytestmark = pytest.mark.aws
+pytestmark = [pytest.mark.aws, pytest.mark.slow]
 
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms"
 MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:orders-etl-local-refresh"

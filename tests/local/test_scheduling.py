@@ -19,6 +19,7 @@ NOTE_WORKER = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.thorough
 def test_all_files_of_the_shared_embedded_aws_run_on_one_worker(tmp_path: Path) -> None:
     shared = tmp_path / "tests" / "local" / "shared"

@@ -90,6 +90,7 @@ def test_what_is_rejected_is_shown_and_the_contract_is_kept_and_tried_again(tmp_
     assert "# mine" in (kept / "contract.toml").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_a_contract_of_the_project_is_never_overwritten(tmp_path: Path) -> None:
     project = clone(tmp_path / "project")
     before = {path: path.read_bytes() for path in (project / CONTRACTS / "orders").rglob("*") if path.is_file()}

@@ -122,6 +122,7 @@ def test_it_says_how_to_drop_a_sample_of_each_contract() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_it_ends_when_make_was_killed(project: Path, start: Start) -> None:
     port = free_port()
     shell = start(port, through=("sh", "-c", '"$@"; true', "sh"), MAKELEVEL="1")

@@ -12,6 +12,9 @@ from chalicelib.contracts.reading import read_text
 from tests.builders import LINEAGE, Rows, flattened_tables
 from tests.examples import examples
 from tests.unit import third_reading
+from tests.unit.compiled_splitting import (
+    short_texts_are_split_by_compiled_code as short_texts_are_split_by_compiled_code,
+)
 from tests.unit.drawn_contracts import DrawnContract
 
 seeds = st.integers(0, 2**32)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from chalicelib.documents.decompress import Source
 from chalicelib.documents.records import Records
 from chalicelib.errors import UnreadableFile
+from tests.unit.compiled_splitting import short_texts_are_split_either_way as short_texts_are_split_either_way
 from tests.unit.reading import FORMS, WRAPPINGS, Trickle, pretty, raw_of, read
 
 texts = st.text(max_size=8) | st.sampled_from(['},{"order_id":1', "]", "a\nb", '"', "\\", "é😀", "}\n{", "\u2028"])

@@ -16,6 +16,7 @@ from chalicelib.documents.rejected import SpooledRaw
 from chalicelib.errors import UnreadableFile
 from chalicelib.flatten.flattener import records_of
 from tests.contracts import ORDERS
+from tests.unit.compiled_splitting import short_texts_are_split_either_way as short_texts_are_split_either_way
 from tests.unit.growth import assert_linear
 from tests.unit.reading import raw_of, read
 

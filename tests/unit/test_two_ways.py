@@ -16,6 +16,9 @@ from tests.builders import LINEAGE, flattened
 from tests.contracts import ORDERS, ORDERS_TEXT, contract_with
 from tests.examples import examples
 from tests.unit import third_reading
+from tests.unit.compiled_splitting import (
+    short_texts_are_split_by_compiled_code as short_texts_are_split_by_compiled_code,
+)
 from tests.unit.ugly_orders import UglyOrders
 
 seeds = st.integers(0, 2**32)

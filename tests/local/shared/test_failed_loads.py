@@ -87,6 +87,7 @@ def test_a_load_that_fails_to_the_end_is_in_the_queue_and_the_redrive_brings_it_
     assert waiting(product) == 0
 
 
+@pytest.mark.slow
 def test_a_redrive_before_the_cause_is_gone_ends_in_the_queue_again(product: Product) -> None:
     with shut_out(product):
         key = product.drop("failing/too-early.json", ORDERS)
