@@ -100,7 +100,7 @@ def test_what_the_sql_cannot_say_is_named() -> None:
         statements(contract, Path("in.json"), Path("out"), 1)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_file_of_ones_own_is_measured_beside_duckdb_or_alone_where_that_reads_it_otherwise(tmp_path: Path) -> None:
     documents = list(store(40, seed=2))
     for name, text in {"array": json.dumps(documents), "envelope": json.dumps({"orders": documents})}.items():
