@@ -47,9 +47,12 @@ def run(product: Product) -> tuple[str, list[str], Any]:
 
 
 def test_the_crawler_runs_and_the_checks_hold(refreshed: Product) -> None:
+    """The load that made the orders starts the crawler too: the refresh meets that run, or comes after it."""
     status, entered, _ = run(refreshed)
     assert (status, entered[-1]) == ("SUCCEEDED", "Fresh")
-    assert entered[:3] == ["StartCrawler", "WaitForCrawler", "SeeCrawler"]
+    own = entered[entered.index("WaitForCrawler") - 1 :]
+    assert own[:3] == ["StartCrawler", "WaitForCrawler", "SeeCrawler"]
+    assert set(entered[: -len(own)]) <= {"StartCrawler", "WaitForOtherRun"}
     crawler = refreshed.aws.client("glue").get_crawler(Name=CRAWLER)["Crawler"]
     assert crawler["LastCrawl"]["Status"] == "SUCCEEDED"
 
