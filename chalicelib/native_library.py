@@ -89,6 +89,18 @@ class ScanStruct(Structure):
     ]
 
 
+class LinesStruct(Structure):
+    """All that `split_lines` works on."""
+
+    _fields_ = [
+        *_fields(c_char_p, "text"),
+        *_fields(c_int64, "at size capacity broken_capacity longest lookahead"),
+        *_fields(c_void_p, "starts ends unusual broken"),
+        *_fields(c_int64, "count broken_count unusual_count"),
+        *_fields(c_int32, "is_last checks_utf8 is_full padding"),
+    ]
+
+
 class ValuesStruct(Structure):
     """Values that a column is made of."""
 
@@ -114,6 +126,7 @@ class PartStruct(Structure):
 
 _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "split_values": (c_int64, [c_void_p, c_int64, c_int32, c_void_p, c_void_p, c_int64]),
+    "split_lines": (c_int64, [POINTER(LinesStruct)]),
     "read_documents": (c_int32, [POINTER(ScanStruct)]),
     "hash_key": (c_uint64, [c_void_p, c_int32]),
     "free_slot": (c_int64, [c_void_p, c_int64, c_int32, c_uint64]),

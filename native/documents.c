@@ -1,15 +1,16 @@
 /* Splits texts into JSON documents, reads these along a plan, the tree of what a contract reads, and makes columns of the
    values.
 
-   `split_values` checks the grammar of a text and notes where each of its values lies. `read_documents` passes over each document once. It notes where the value of each node of the plan lies, numbers the
-   elements of the lists that are read, and notes the fields of the document's objects that may be unnamed ones. The
-   other functions make columns of values at such positions, all of a batch at once: texts, numbers, instants, and the
-   unnamed fields as JSON behind their paths.
+   `split_values` checks the grammar of a text and notes where each of its values lies; `split_lines` also which lines
+   are broken. `read_documents` passes over each document once. It notes where the value of each node of the plan lies,
+   numbers the elements of the lists that are read, and notes the fields of the document's objects that may be unnamed
+   ones. The other functions make columns of values at such positions, all of a batch at once: texts, numbers, instants,
+   and the unnamed fields as JSON behind their paths.
 
-   The grammar of the documents that `read_documents` gets has been checked. All the same, nothing is read behind a document's end but padding,
-   and nothing is written beyond a capacity: what does not fit the grammar makes its document unsound, and so do keys
-   that are given twice in an object, and nesting that is too deep. Unsound documents leave nothing behind. A value of
-   which a function is not certain is marked, for its caller to judge.
+   The grammar of the documents that `read_documents` gets has been checked. All the same, nothing is read behind a
+   document's end but padding, and nothing is written beyond a capacity: what does not fit the grammar makes its document
+   unsound, and so do keys that are given twice in an object, and nesting that is too deep. Unsound documents leave
+   nothing behind. A value of which a function is not certain is marked, for its caller to judge.
 
    No library is needed, not even C's: the result loads on every system of its processor. */
 
@@ -379,7 +380,23 @@ static Bytes skip(Scan *s, Bytes p, int depth) {
 /* Splitting -------------------------------------------------------------------------------------------------------- */
 
 enum { BY_COMMAS, BY_NOTHING };      /* what separates values: a comma, or at most white space */
-enum { DEEPEST = 512 };              /* nesting of a value */
+enum { DEEPEST = 512 };              /* nesting of a value that is not unusual */
+enum { DEEPEST_OF_ALL = 2048 };      /* nesting of a value whose end is looked for */
+enum { NOT_JSON, ENDS_EARLY, TOO_DEEP, NOT_UTF8 };   /* why a value is broken */
+
+/* A text that is split. Of a value that is broken, `broken` is where it stops being JSON, or the token that does, and
+   `why` the reason. A value `is_unusual` where the grammar allows it or many programs write it, but not every parser
+   takes it: with half of a pair of surrogates, NaN or an infinity, or nesting deeper than DEEPEST. */
+typedef struct {
+    Bytes end, broken;
+    int32_t why, is_unusual;
+} Split;
+
+static Bytes breaks(Split *s, Bytes at, int32_t why) {
+    s->broken = at;
+    s->why = why;
+    return 0;
+}
 
 static int is_white(uint8_t c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
@@ -388,40 +405,80 @@ static Bytes behind_white(Bytes p, Bytes end) {
     return p;
 }
 
-/* Return what follows the text that begins at `p`, behind its opening quote; NULL if it is none, or has half of a pair
-   of surrogates. */
-static Bytes behind_text(Bytes p, Bytes end) {
+/* Return what follows the UTF-8 of the character beyond ASCII at `p`; NULL if it is none. */
+static Bytes behind_character(Bytes p, Bytes end) {
+    uint8_t first = *p++, least = 0x80, most = 0xBF;
+    int32_t more = first < 0xE0 ? 1 : first < 0xF0 ? 2 : 3;
+    if (first < 0xC2 || first > 0xF4 || end - p < more) return 0;
+    if (first == 0xE0) least = 0xA0;
+    if (first == 0xED) most = 0x9F;
+    if (first == 0xF0) least = 0x90;
+    if (first == 0xF4) most = 0x8F;
+    if (*p < least || *p > most) return 0;
+    for (p++; more > 1; more--)
+        if (*p++ >> 6 != 2) return 0;
+    return p;
+}
+
+/* Return what follows the four digits of an escape at `p`, whose backslash is at `start`; NULL if there are none. */
+static Bytes behind_code(Split *s, Bytes p, Bytes start, int32_t *code) {
+    for (int i = 0; i < 4; i++) {
+        if (p + i == s->end) return breaks(s, s->end, ENDS_EARLY);
+        if (hex(p[i]) < 0) return breaks(s, start, NOT_JSON);
+    }
+    *code = code_unit(p);
+    return p + 4;
+}
+
+/* Return what follows the escape at `p`; NULL if it is none. */
+static Bytes behind_escape(Split *s, Bytes p) {
+    Bytes start = p++;
+    if (p == s->end) return breaks(s, s->end, ENDS_EARLY);
+    uint8_t c = *p++;
+    if (c == '"' || c == '\\' || c == '/' || c == 'b' || c == 'f' || c == 'n' || c == 'r' || c == 't') return p;
+    if (c != 'u') return breaks(s, start, NOT_JSON);
+    int32_t code, low;
+    p = behind_code(s, p, start, &code);
+    if (!p || code < 0xD800 || code >= 0xE000) return p;
+    if (code < 0xDC00 && s->end - p >= 2 && p[0] == '\\' && p[1] == 'u') {
+        Bytes other = behind_code(s, p + 2, p, &low);
+        if (!other) return 0;
+        if (low >= 0xDC00 && low <= 0xDFFF) return other;
+    }
+    s->is_unusual = 1;
+    return p;
+}
+
+/* Return what follows the text that begins at `p`, behind its opening quote; NULL if it is none, or, where it is to be
+   looked at, not UTF-8. */
+static inline __attribute__((always_inline)) Bytes behind_text(Split *s, Bytes p, int checks_utf8) {
     const uint64_t spaces = 0x2020202020202020u, highs = 0x8080808080808080u;
+    Bytes end = s->end;
     while (p < end) {
         if (end - p >= 8) {
             uint64_t word = load(p), found = specials(word) | ((word - spaces) & ~word & highs);
+            if (checks_utf8) found |= word & highs;
             if (!found) {
                 p += 8;
                 continue;
             }
             p += __builtin_ctzll(found) >> 3;
         }
-        uint8_t c = *p++;
-        if (c == '"') return p;
-        if (c < ' ') return 0;
-        if (c != '\\') continue;
-        if (p == end) return 0;
-        c = *p++;
-        if (c == 'u') {
-            int32_t code = end - p < 4 ? -1 : code_unit(p);
-            if (code < 0 || (code >= 0xDC00 && code < 0xE000)) return 0;
-            p += 4;
-            if (code >= 0xD800 && code < 0xDC00) {
-                if (end - p < 6 || p[0] != '\\' || p[1] != 'u') return 0;
-                int32_t low = code_unit(p + 2);
-                if (low < 0xDC00 || low > 0xDFFF) return 0;
-                p += 6;
-            }
-        } else if (c != '"' && c != '\\' && c != '/' && c != 'b' && c != 'f' && c != 'n' && c != 'r' && c != 't') {
-            return 0;
+        uint8_t c = *p;
+        if (c == '"') return p + 1;
+        if (c < ' ') return breaks(s, p, NOT_JSON);
+        if (c == '\\') {
+            p = behind_escape(s, p);
+            if (!p) return 0;
+        } else if (checks_utf8 && c >= 0x80) {
+            Bytes next = behind_character(p, end);
+            if (!next) return breaks(s, p, NOT_UTF8);
+            p = next;
+        } else {
+            p++;
         }
     }
-    return 0;
+    return breaks(s, end, ENDS_EARLY);
 }
 
 static Bytes behind_digits(Bytes p, Bytes end) {
@@ -430,91 +487,116 @@ static Bytes behind_digits(Bytes p, Bytes end) {
     return p > first ? p : 0;
 }
 
-static Bytes behind_number(Bytes p, Bytes end) {
+static Bytes behind_word(Split *s, Bytes p, Bytes start, const char *word) {
+    for (; *word; word++)
+        if (p == s->end || *p++ != (uint8_t)*word) return breaks(s, start, NOT_JSON);
+    return p;
+}
+
+static Bytes behind_constant(Split *s, Bytes p, Bytes start, const char *word) {
+    s->is_unusual = 1;
+    return behind_word(s, p, start, word);
+}
+
+static Bytes behind_number(Split *s, Bytes p) {
+    Bytes start = p, end = s->end;
     if (*p == '-') p++;
-    if (p < end && *p == '0') p++;
-    else p = behind_digits(p, end);
+    if (p < end && *p == '0') {
+        p++;
+        if (p < end && *p >= '0' && *p <= '9') p = 0;
+    } else {
+        if (p > start && p < end && *p == 'I') return behind_constant(s, p, start, "Infinity");
+        p = behind_digits(p, end);
+    }
     if (p && p < end && *p == '.') p = behind_digits(p + 1, end);
     if (p && p < end && (*p | 0x20) == 'e') {
         p++;
         if (p < end && (*p == '+' || *p == '-')) p++;
         p = behind_digits(p, end);
     }
-    return p;
+    return p ? p : breaks(s, start, NOT_JSON);
 }
 
-static Bytes behind_word(Bytes p, Bytes end, const char *word) {
-    for (; *word; word++)
-        if (p == end || *p++ != (uint8_t)*word) return 0;
-    return p;
-}
-
-static Bytes behind_scalar(Bytes p, Bytes end) {
+static inline __attribute__((always_inline)) Bytes behind_scalar(Split *s, Bytes p, int checks_utf8) {
     switch (*p) {
-    case '"': return behind_text(p + 1, end);
-    case 't': return behind_word(p, end, "true");
-    case 'f': return behind_word(p, end, "false");
-    case 'n': return behind_word(p, end, "null");
-    default: return behind_number(p, end);
+    case '"': return behind_text(s, p + 1, checks_utf8);
+    case 't': return behind_word(s, p, p, "true");
+    case 'f': return behind_word(s, p, p, "false");
+    case 'n': return behind_word(s, p, p, "null");
+    case 'N': return behind_constant(s, p, p, "NaN");
+    case 'I': return behind_constant(s, p, p, "Infinity");
+    default: return behind_number(s, p);
     }
 }
 
 /* Return what follows a key and its colon; NULL if there is none. */
-static Bytes behind_key(Bytes p, Bytes end) {
-    if (p == end || *p != '"') return 0;
-    p = behind_text(p + 1, end);
+static inline __attribute__((always_inline)) Bytes behind_key(Split *s, Bytes p, int checks_utf8) {
+    if (p == s->end) return breaks(s, p, ENDS_EARLY);
+    if (*p != '"') return breaks(s, p, NOT_JSON);
+    p = behind_text(s, p + 1, checks_utf8);
     if (!p) return 0;
-    p = behind_white(p, end);
-    return p < end && *p == ':' ? behind_white(p + 1, end) : 0;
+    p = behind_white(p, s->end);
+    if (p == s->end) return breaks(s, p, ENDS_EARLY);
+    return *p == ':' ? behind_white(p + 1, s->end) : breaks(s, p, NOT_JSON);
 }
 
-/* Return what follows the value at `p`; NULL if it is not JSON, or too deep. */
-static Bytes behind_value(Bytes p, Bytes end) {
-    uint8_t closes[DEEPEST];
+/* Return what follows the value at `p`; NULL if it is broken. */
+static inline __attribute__((always_inline)) Bytes behind_any(Split *s, Bytes p, int checks_utf8) {
+    uint8_t closes[DEEPEST_OF_ALL];
     int32_t depth = 0;
-    while (p && p < end) {
+    Bytes end = s->end;
+    while (p < end) {
         if (*p == '{' || *p == '[') {
             uint8_t close = *p == '{' ? '}' : ']';
             p = behind_white(p + 1, end);
-            if (p < end && *p != close) {
-                if (depth == DEEPEST) return 0;
+            if (p == end) break;
+            if (*p != close) {
+                if (depth == DEEPEST_OF_ALL) return breaks(s, p, TOO_DEEP);
+                if (depth == DEEPEST) s->is_unusual = 1;
                 closes[depth++] = close;
-                if (close == '}') p = behind_key(p, end);
+                if (close == '}') p = behind_key(s, p, checks_utf8);
+                if (!p) return 0;
                 continue;
             }
-            if (p == end) return 0;
             p++;
         } else {
-            p = behind_scalar(p, end);
+            p = behind_scalar(s, p, checks_utf8);
+            if (!p) return 0;
         }
         /* A value ends here, and perhaps those around it. */
-        while (p) {
+        for (;;) {
             if (depth == 0) return p;
             p = behind_white(p, end);
-            if (p == end) return 0;
-            uint8_t c = *p++;
-            if (c == closes[depth - 1]) {
-                depth--;
+            if (p == end) return breaks(s, p, ENDS_EARLY);
+            if (*p == closes[depth - 1]) {
+                p++, depth--;
                 continue;
             }
-            p = c == ',' ? behind_white(p, end) : 0;
-            if (p && closes[depth - 1] == '}') p = behind_key(p, end);
+            if (*p != ',') return breaks(s, p, NOT_JSON);
+            p = behind_white(p + 1, end);
+            if (closes[depth - 1] == '}') p = behind_key(s, p, checks_utf8);
+            if (!p) return 0;
             break;
         }
     }
-    return 0;
+    return breaks(s, end, ENDS_EARLY);
 }
 
-/* Note where each value of a text begins and ends; return how many there are. Where one is not JSON, or not whole, return
-   -2 less where it begins; -1 if there are more than `capacity`, or scalars with nothing between. */
+static Bytes behind_value(Split *s, Bytes p) { return behind_any(s, p, 0); }
+
+static Bytes behind_utf8_value(Split *s, Bytes p) { return behind_any(s, p, 1); }
+
+/* Note where each value of a text begins and ends; return how many there are. Where one is broken, or unusual, return -2
+   less where it begins; -1 if there are more than `capacity`, or scalars with nothing between. */
 int64_t split_values(Bytes text, int64_t size, int32_t form, int64_t *starts, int64_t *ends, int64_t capacity) {
-    Bytes end = text + size, p = behind_white(text, end);
+    Split s = {text + size, 0, 0, 0};
+    Bytes end = s.end, p = behind_white(text, end);
     int64_t count = 0;
     while (p < end) {
         if (count == capacity || (form == BY_NOTHING && *p != '{' && *p != '[')) return -1;
         starts[count] = p - text;
-        p = behind_value(p, end);
-        if (!p) return -2 - starts[count];
+        p = behind_value(&s, p);
+        if (!p || s.is_unusual) return -2 - starts[count];
         ends[count++] = p - text;
         p = behind_white(p, end);
         if (form == BY_COMMAS && p < end) {
@@ -524,6 +606,88 @@ int64_t split_values(Bytes text, int64_t size, int32_t form, int64_t *starts, in
         }
     }
     return count;
+}
+
+/* A line that is not JSON, from `start` to `end`: its value that begins at `value` is broken at `broken`, which may lie
+   behind the line. `before` values stand before it in the text. */
+typedef struct {
+    int64_t start, end, value, broken, before;
+} BrokenLine;
+
+/* Lines that are split: those of `text` from `at` to `size`, where either a line ends or, if it `is_last`, the file. Values
+   of more than `longest` bytes are left to others. `lookahead` is how many bytes may be looked at in vain behind lines that
+   turn out to be broken; with none left, no value goes on beyond its line. */
+typedef struct {
+    Bytes text;
+    int64_t at, size, capacity, broken_capacity, longest, lookahead;
+    int64_t *starts, *ends;
+    uint8_t *unusual;
+    BrokenLine *broken;
+    int64_t count, broken_count, unusual_count;
+    int32_t is_last, checks_utf8, is_full, padding;
+} LinesToSplit;
+
+/* Return what follows white space and byte order marks; `*ends_line` says whether a line ends in between. */
+static Bytes behind_marks(Bytes p, Bytes end, int *ends_line) {
+    for (;; p++) {
+        if (end - p >= 3 && p[0] == 0xEF && p[1] == 0xBB && p[2] == 0xBF) p += 2;
+        else if (p < end && is_white(*p)) *ends_line |= *p == '\n' || *p == '\r';
+        else return p;
+    }
+}
+
+static Bytes end_of_line(Bytes p, Bytes end) {
+    while (p < end && *p != '\n' && *p != '\r') p++;
+    return p;
+}
+
+/* Note the values of lines, and which lines are broken. Return how far lines were read: the one that begins there goes on
+   behind the text, or is for others to judge, or there is no room left. A line is broken if any value is that begins in it
+   or in a line where another ends that does; what it holds is passed over, and the next line begins behind it. */
+int64_t split_lines(LinesToSplit *lines) {
+    Bytes text = lines->text, end = text + lines->size, p = text + lines->at;
+    for (;;) {
+        int ends_line = 0;
+        Bytes line = p = behind_marks(p, end, &ends_line), value, behind = 0;
+        if (p == end) return lines->size;
+        ends_line = 0;
+        int64_t first = lines->count, unusual = lines->unusual_count;
+        int is_alone = lines->lookahead <= 0;
+        Split s = {is_alone ? end_of_line(p, end) : end, 0, 0, 0};
+        do {
+            value = p;
+            if (lines->count == lines->capacity) break;
+            s.is_unusual = 0;
+            behind = lines->checks_utf8 ? behind_utf8_value(&s, p) : behind_value(&s, p);
+            if (!behind || behind - p > lines->longest) break;
+            lines->starts[lines->count] = p - text;
+            lines->ends[lines->count] = behind - text;
+            lines->unusual[lines->count++] = (uint8_t)s.is_unusual;
+            lines->unusual_count += s.is_unusual;
+            ends_line = 0;
+            p = behind_marks(behind, end, &ends_line);
+        } while (p < end && !ends_line);
+        if (p == end || ends_line) {
+            if (behind - line > lines->longest && end_of_line(line, end) - line > lines->longest) {
+                lines->count = first, lines->unusual_count = unusual;
+                return line - text;
+            }
+            lines->lookahead += behind - line;
+            continue;
+        }
+        lines->is_full = lines->count == lines->capacity || lines->broken_count == lines->broken_capacity;
+        lines->count = first, lines->unusual_count = unusual;
+        Bytes line_end = end_of_line(line, end);
+        int64_t beyond = behind ? 0 : s.broken - line_end;
+        int is_open = s.why == ENDS_EARLY && !lines->is_last && !is_alone;
+        int is_certain = !behind && s.why != TOO_DEEP && (s.why != NOT_UTF8 || beyond < 0) && !is_open;
+        if (lines->is_full || behind) return line - text;
+        if (beyond > 0 && !is_open) lines->lookahead -= beyond;
+        if (!is_certain || line_end - line > lines->longest) return line - text;
+        BrokenLine broken = {line - text, line_end - text, value - text, s.broken - text, first};
+        lines->broken[lines->broken_count++] = broken;
+        p = line_end;
+    }
 }
 
 /* What the plan reads ---------------------------------------------------------------------------------------------- */

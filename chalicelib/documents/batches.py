@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 import msgspec
+import numpy as np
 
 from chalicelib.documents.rejected import RejectedRecord, SpooledRaw
-from chalicelib.documents.slices import Slices
+from chalicelib.documents.slices import Slices, together
 
 MAX_BATCH_RECORDS = 20_000
 """A batch of more would take much memory, however short its records are."""
@@ -50,7 +51,7 @@ class BatchBuilder:
         """Add one record; `unchecked` says that msgspec could not check it."""
         if unchecked:
             self._batch.unchecked.add(self._batch.records)
-        self._batch.add([raw], self._next)
+        self._batch.add([raw], range(self._next, self._next + 1))
         self._advance()
 
     def add_all(self, raws: Slices | list[msgspec.Raw]) -> None:
@@ -58,9 +59,35 @@ class BatchBuilder:
         start = 0
         while start < len(raws):
             part = raws[start : start + MAX_BATCH_RECORDS - self._batch.read]
-            self._batch.add(part, self._next)
+            self._batch.add(part, range(self._next, self._next + len(part)))
             start += len(part)
             self._advance(len(part))
+
+    def add_between(self, raws: Slices, rejected: Sequence[tuple[int, str, bytes]]) -> None:
+        """Add records whose grammar was checked, and between them those that are rejected as a whole.
+
+        Each of these comes with how many of `raws` are before it, and with its reason.
+        """
+        base, total = self._next, len(raws) + len(rejected)
+        before = np.fromiter((each[0] for each in rejected), np.int64, len(rejected))
+        numbers_rejected = before + np.arange(len(rejected))
+        ordinals = np.arange(len(raws))
+        numbers = ordinals + np.searchsorted(before, ordinals, side="right")
+        start = 0
+        while start < total:
+            end = min(start + MAX_BATCH_RECORDS - self._batch.read, total)
+            first, last = np.searchsorted(numbers, (start, end)).tolist()
+            if first < last:
+                self._batch.add(raws[first:last], (base + numbers[first:last]).tolist())
+            first, last = np.searchsorted(numbers_rejected, (start, end)).tolist()
+            self._batch.rejected += [
+                RejectedRecord(number, "", reason, raw)
+                for number, (_, reason, raw) in zip(
+                    (base + numbers_rejected[first:last]).tolist(), rejected[first:last], strict=True
+                )
+            ]
+            self._advance(end - start)
+            start = end
 
     def reject(self, reason: str, raw: bytes | SpooledRaw) -> None:
         """Add a record that is rejected as a whole."""
@@ -94,21 +121,25 @@ class _Open:
         self.unchecked: set[int] = set()
         self.rejected: list[RejectedRecord] = []
         self._parts: list[Slices | list[bytes] | list[msgspec.Raw]] = []
-        self._numbers: list[range] = []
+        self._numbers: list[Sequence[int]] = []
 
     @property
     def read(self) -> int:
         return self.records + len(self.rejected)
 
-    def add(self, raws: Slices | list[bytes] | list[msgspec.Raw], number: int) -> None:
-        """Add records, of which the first has this number."""
+    def add(self, raws: Slices | list[bytes] | list[msgspec.Raw], numbers: Sequence[int]) -> None:
+        """Add records with these numbers."""
+        if isinstance(raws, Slices) and raws.unusual is not None:
+            self.unchecked.update((np.flatnonzero(raws.unusual) + self.records).tolist())
         self.records += len(raws)
         self._parts.append(raws)
-        self._numbers.append(range(number, number + len(raws)))
+        self._numbers.append(numbers)
 
     def closed(self) -> Batch:
-        """Return the batch. What was found at once, and alone in it, stays where it is."""
-        is_one = len(self._parts) == 1
-        raws: Sequence[Raw] = self._parts[0] if is_one else list(chain.from_iterable(self._parts))
+        """Return the batch. What was found in one text stays where it is."""
+        is_one = len(self._numbers) == 1
         numbers = self._numbers[0] if is_one else list(chain.from_iterable(self._numbers))
+        raws: Sequence[Raw] | None = self._parts[0] if is_one else together(self._parts)
+        if raws is None:
+            raws = list(chain.from_iterable(self._parts))
         return Batch(numbers, raws, self.unchecked, self.rejected)

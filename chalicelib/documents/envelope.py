@@ -13,11 +13,12 @@ from collections.abc import Iterator, Sequence
 from chalicelib.documents.array import read_array
 from chalicelib.documents.batches import BatchBuilder
 from chalicelib.documents.beside import Beside
-from chalicelib.documents.buffer import Buffer
+from chalicelib.documents.buffer import MARKS, Buffer
+from chalicelib.documents.json_scan import ValueScanner
 from chalicelib.documents.members import HEAD, KEY, AmbiguousEnvelope, MemberKind, ObjectWalk
 from chalicelib.documents.open_envelopes import EnvelopeOpener
 from chalicelib.documents.path_tree import KeyPath, PathTree, path_text
-from chalicelib.documents.value_reader import ValueReader, several
+from chalicelib.documents.value_reader import ValueReader, several, value_end
 from chalicelib.errors import UnreadableFile
 
 
@@ -51,6 +52,7 @@ class EnvelopeReader:
             "send orders, or raise ETL_MAX_RECORD_BYTES"
         )
         self.opened = self._opener.opened
+        self.may_open = self._opener.may_open
 
     def read_block(self, stop: int) -> bool:
         """Read as many of the values before `stop` as a guess covers; False where there is no guess, or a wrong one."""
@@ -70,6 +72,18 @@ class EnvelopeReader:
     def check(self, raw: bytes) -> None:
         """Raise AmbiguousEnvelope where `raw` is one."""
         self._opener.array_of(raw)
+
+    def check_all(self, text: bytes) -> None:
+        """Raise AmbiguousEnvelope where one of the values that a text is made of is one."""
+        at = 0
+        end: int | None = 0 if self._opener.mentioned(text) else None
+        while end is not None and at < len(text):
+            marks = MARKS.match(text, at)
+            at = marks.end() if marks else at
+            end = value_end(memoryview(text)[at:])[0] or ValueScanner().feed(text[at:])
+            if end is not None:
+                self._opener.array_of(text[at : at + end])
+                at += end
 
     def is_envelope(self, raw: bytes) -> bool:
         """Tell whether `raw`, a value, is an object around an array of documents, ambiguous or not."""

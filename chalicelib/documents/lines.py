@@ -10,14 +10,14 @@ import re
 from collections.abc import Iterator
 
 from chalicelib.documents.batches import BatchBuilder
-from chalicelib.documents.buffer import MARKS, Buffer, is_utf8, utf8_length
+from chalicelib.documents.buffer import MARKS, Buffer, is_utf8
 from chalicelib.documents.decompress import UTF8_BOM
 from chalicelib.documents.envelope import EnvelopeReader
-from chalicelib.documents.json_scan import CUT_OFF, WHITESPACE, MalformedJson, ValueScanner
+from chalicelib.documents.json_scan import WHITESPACE, MalformedJson, ValueScanner
+from chalicelib.documents.line_blocks import LineBlocks, not_utf8, reason
+from chalicelib.documents.line_splitter import LineSplitter
 from chalicelib.documents.members import AmbiguousEnvelope, MemberKind
 from chalicelib.documents.value_reader import (
-    LEAST_REACH,
-    MOST_SINGLES,
     NOT_UTF8,
     Text,
     ValueReader,
@@ -25,7 +25,7 @@ from chalicelib.documents.value_reader import (
     several,
     value_end,
 )
-from chalicelib.errors import shown
+from chalicelib.native_library import library
 
 _MARK_AT_START = re.compile(rb"(?:\A|(?<=[\r\n]))(?:%b)+" % UTF8_BOM)
 
@@ -33,15 +33,10 @@ _MARK_AT_START = re.compile(rb"(?:\A|(?<=[\r\n]))(?:%b)+" % UTF8_BOM)
 LOOKAHEAD_BYTES = 256 * 1024
 """How far beyond its line the end of a record may be looked for in vain, in all and at first."""
 
-
+LEAST_REACH = 4096
 REACH_FACTOR = 3
-"""How many times the bytes that were sound between two lines that are not are looked at for the next of these."""
-
-FEW_MISSES = 4
-"""How many attempts to read sound lines may be in vain before lines are read one by one in between."""
-
-MOST_LINES_BACK = 3
-"""How many lines before the one at whose end a text breaks are tried as the one that broke it, at a time."""
+"""How many bytes are split at once behind a line that was read by itself: at least, and as a multiple of those that
+were split before it. Who makes every line one of these pays for no others."""
 
 
 class _BadLine(ValueError):
@@ -57,12 +52,12 @@ class LineReader:
         self._builder = builder
         self._envelopes = envelopes
         self._limit = values.limit
+        compiled = library()
+        self._blocks = compiled and LineBlocks(LineSplitter(compiled, self._limit), buffer, builder, envelopes)
         # Else each of a million lines with an open bracket would be followed for as long as a record may be. It grows
         # with what was read.
         self._lookahead_budget = min(LOOKAHEAD_BYTES, self._limit)
         self._reach = buffer.chunk_bytes
-        # How often no sound line was found in a row, and how many lines are read one by one until the next attempt.
-        self._misses = self._singles = 0
 
     def read(self) -> Iterator[None]:
         """Read the records of all lines, pausing after each block.
@@ -72,39 +67,47 @@ class LineReader:
         buffer = self._buffer
         while buffer.skip_marks():
             buffer.refill()
-            cut = self._end_of_block()
-            if self._read_lines(buffer.pos, cut):
-                self._lookahead_budget = min(self._lookahead_budget + cut - buffer.pos, self._limit)
-                buffer.pos = cut
-                yield
-                continue
-            stop = buffer.offset + max(cut - buffer.pos, 1)
+            stop = buffer.offset + max(self._end_of_lines(buffer.chunk_bytes) - buffer.pos, 1)
+            self._reach = buffer.chunk_bytes
             while buffer.offset < stop and buffer.skip_marks(grow=False):
-                if self._read_sound_lines(buffer.pos + stop - buffer.offset):
-                    yield
-                else:
-                    yield from self._read_line()
+                yield from self._read_lines(buffer.pos + stop - buffer.offset)
 
-    def _end_of_block(self) -> int:
-        """Return where the last whole line in the buffer ends, at most a chunk from here."""
+    def _end_of_lines(self, reach: int) -> int:
+        """Return where the last whole line in the buffer ends that does so within a reach from here."""
         buffer = self._buffer
-        end = buffer.pos + buffer.chunk_bytes
+        end = buffer.pos + reach
         if buffer.ended and len(buffer.text) <= end:
             return len(buffer.text)
         feed = buffer.text.rfind(b"\n", buffer.pos, end) + 1
         return max(feed, buffer.text.rfind(b"\r", max(feed, buffer.pos), end) + 1)
 
-    def _read_lines(self, start: int, end: int) -> bool:
-        """Read whole lines, or return False where one of them is not sound."""
+    def _read_lines(self, end: int) -> Iterator[None]:
+        """Read lines from here on, at most to `end`: as many as can be split at once, and the next by itself."""
+        buffer = self._buffer
+        end = min(end, self._end_of_lines(self._reach))
+        stop, is_next_alone = self._read_at_once(end) if end > buffer.pos else (buffer.pos, True)
+        self._reach = max(LEAST_REACH, REACH_FACTOR * (stop - buffer.pos))
+        if stop > buffer.pos:
+            buffer.pos = stop
+            yield
+        if is_next_alone:
+            yield from self._read_line()
+
+    def _read_at_once(self, end: int) -> tuple[int, bool]:
+        """Read lines from here to `end`; return how far, and whether the one there has to be read by itself."""
+        start = self._buffer.pos
+        if self._blocks is not None:
+            stop, is_next_alone, lookahead = self._blocks.read(start, end, self._lookahead_budget)
+            self._lookahead_budget = min(lookahead, self._limit)
+            return stop, is_next_alone
         try:
-            return self._read_unambiguous(start, end)
+            is_sound = self._read_unambiguous(start, end)
         except AmbiguousEnvelope:
-            return False
+            is_sound = False
+        return (end, False) if is_sound else (start, True)
 
     def _read_unambiguous(self, start: int, end: int) -> bool:
-        """Do as `_read_lines` does. Raises AmbiguousEnvelope, with nothing read."""
-        if end <= start:
-            return False
+        """Read whole lines, or none of them and return False where one is not sound. Raises AmbiguousEnvelope."""
         text: Text = memoryview(self._buffer.text)[start:end]
         raws = self._values.decoded(several, text)
         if raws is None and self._buffer.text.find(UTF8_BOM, start, end) >= 0:
@@ -114,41 +117,6 @@ class LineReader:
             return False
         self._builder.add_all(self._envelopes.opened(raws, text))
         return True
-
-    def _read_sound_lines(self, end: int) -> bool:
-        """Read the lines from here to the first that is not sound, at most to `end`; False where there are none.
-
-        No more is looked at than a few times what was sound the last time: who breaks every line pays for no others.
-        After some attempts in vain there are fewer of them.
-        """
-        if self._singles > 0:
-            self._singles -= 1
-            return False
-        is_sound = self._read_up_to(end)
-        self._misses = 0 if is_sound else self._misses + 1
-        self._singles = min(2 ** max(self._misses - FEW_MISSES, 0) - 1, MOST_SINGLES)
-        return is_sound
-
-    def _read_up_to(self, end: int) -> bool:
-        buffer = self._buffer
-        end = min(end, buffer.text.rfind(b"\n", buffer.pos, min(end, buffer.pos + self._reach)) + 1)
-        self._reach = LEAST_REACH
-        if end <= buffer.pos:
-            return False
-        sound = self._values.sound_end(several, buffer.pos, end)
-        back = 0
-        while sound > buffer.pos:
-            if self._read_lines(buffer.pos, sound):
-                self._reach = max(LEAST_REACH, REACH_FACTOR * (sound - buffer.pos))
-                buffer.pos = sound
-                return True
-            # What is cut off may seem to go on in the lines behind it, as far as these happen to fit.
-            back = 2 * back + 1
-            if back > MOST_LINES_BACK:
-                return False
-            for _ in range(back):
-                sound = buffer.text.rfind(b"\n", buffer.pos, max(sound - 1, buffer.pos)) + 1
-        return False
 
     def _read_line(self) -> Iterator[None]:
         """Read what the current line holds or begins; reject the line alone if it is not JSON."""
@@ -210,7 +178,7 @@ class LineReader:
         buffer = self._buffer
         line = buffer.text[buffer.pos : buffer.pos + length]
         if buffer.not_utf8 is not None and not is_utf8(line):
-            raise _BadLine(f"the line is {NOT_UTF8} (byte {utf8_length(line)} of the line)")
+            raise _BadLine(not_utf8(line))
         at: int | None = 0
         end = 0
         while at is not None:
@@ -237,22 +205,11 @@ class LineReader:
                 raise MalformedJson(f"what begins here does not end within {self._limit} bytes", 0)
         except MalformedJson as problem:
             self._lookahead_budget -= max(0, at + problem.offset - length)
-            raise self._bad_line(problem, at, length) from None
+            raise _BadLine(reason(buffer.text[buffer.pos : buffer.pos + length], at, problem)) from None
         raw = buffer.text[buffer.pos + at : buffer.pos + end].rstrip(WHITESPACE)
         self._values.learn(buffer.pos + at + len(raw))
         self._envelopes.check(raw)
         return at + len(raw)
-
-    def _bad_line(self, problem: MalformedJson, at: int, length: int) -> _BadLine:
-        """Return why a line is rejected, of which the value that begins at `at` from here is not JSON."""
-        if at:
-            start = self._buffer.pos
-            after = repr(shown(self._buffer.text[start + at : start + length][:40], 20))
-            return _BadLine(f"the line goes on after its record, with {after}: send one record a line")
-        if problem.offset >= length:
-            # Read with the lines behind it, it broke there: alone, it is cut off.
-            problem = MalformedJson(CUT_OFF, length - 1)
-        return _BadLine(f"the line is not JSON: {problem.reason} (byte {problem.offset} of the line)")
 
     def _end_in_line(self, at: int, length: int) -> int | None:
         end = ValueScanner().feed(self._buffer.text[self._buffer.pos + at : self._buffer.pos + length], last=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import overload
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from chalicelib.native_library import BY_COMMAS, BY_NOTHING, library
 
 Int64s = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 COMPILED_FROM_BYTES = 16 * 1024
 """Of a shorter text msgspec has found all records by the time that compiled code is called: ten microseconds."""
@@ -31,14 +33,18 @@ class BrokenValue(ValueError):
 
 
 class Slices(Sequence[bytes]):
-    """The bytes of `text` from each of `starts` to the same of `ends`, which ascend and do not overlap."""
+    """The bytes of `text` from each of `starts` to the same of `ends`, which ascend and do not overlap.
 
-    __slots__ = ("ends", "starts", "text")
+    `unusual` marks those that are JSON, but that msgspec cannot check; None where there are none.
+    """
 
-    def __init__(self, text: memoryview, starts: Int64s, ends: Int64s) -> None:
+    __slots__ = ("ends", "starts", "text", "unusual")
+
+    def __init__(self, text: memoryview, starts: Int64s, ends: Int64s, unusual: Bools | None = None) -> None:
         self.text = text
         self.starts = starts
         self.ends = ends
+        self.unusual = unusual
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -49,11 +55,22 @@ class Slices(Sequence[bytes]):
     def __getitem__(self, index: slice) -> Slices: ...
     def __getitem__(self, index: int | slice) -> bytes | Slices:
         if isinstance(index, slice):
-            return Slices(self.text, self.starts[index], self.ends[index])
+            unusual = None if self.unusual is None else self.unusual[index]
+            return Slices(self.text, self.starts[index], self.ends[index], unusual)
         return bytes(self.text[self.starts[index] : self.ends[index]])
 
     def __iter__(self) -> Iterator[bytes]:
         return (bytes(self.text[i:j]) for i, j in zip(self.starts.tolist(), self.ends.tolist(), strict=True))
+
+    @property
+    def is_of_all(self) -> bool:
+        """Whether `text` is all of the object that it lies in, so that the same position in both is the same byte."""
+        return len(self.text) == len(memoryview(self.text.obj))
+
+    @property
+    def covered(self) -> memoryview:
+        """The text from the first to the end of the last."""
+        return self.text[self.starts[0] : self.ends[-1]] if len(self) else self.text[:0]
 
     @property
     def longest(self) -> int:
@@ -78,6 +95,18 @@ class Slices(Sequence[bytes]):
         is_next = np.zeros(256, dtype=np.bool_)
         is_next[list(next_bytes)] = True
         return bool((heads[:, :-1] == np.frombuffer(head, dtype=np.uint8)).all() and is_next[heads[:, -1]].all())
+
+
+def together(parts: Sequence[Sequence[bytes | msgspec.Raw]]) -> Slices | None:
+    """Return parts that are slices of one whole text, each behind those before, as one; None of any others."""
+    slices = [part for part in parts if isinstance(part, Slices)]
+    whole = slices[0].text if slices else None
+    if whole is None or len(slices) < len(parts):
+        return None
+    if any(part.text.obj is not whole.obj or not part.is_of_all for part in slices):
+        return None
+    starts, ends = (np.concatenate(each) for each in zip(*((part.starts, part.ends) for part in slices), strict=True))
+    return Slices(whole, starts, ends)
 
 
 def by_commas(text: bytes | memoryview) -> Slices | None:

@@ -14,7 +14,7 @@ from itertools import islice
 import msgspec
 
 from chalicelib.documents.batches import BatchBuilder
-from chalicelib.documents.buffer import Buffer, is_utf8, utf8_length
+from chalicelib.documents.buffer import Buffer, is_utf8
 from chalicelib.documents.json_scan import WHITESPACE, MalformedJson, ValueScanner
 from chalicelib.documents.rejected import SpooledRaw
 from chalicelib.documents.slices import COMPILED_FROM_BYTES, BrokenValue, Slices, by_nothing
@@ -44,7 +44,6 @@ NOT_UTF8 = "not UTF-8 text: save the file as UTF-8"
 _BETWEEN_BYTES = 80
 _ONE = msgspec.json.Decoder(msgspec.Raw)
 _TRAILING = re.compile(r"trailing characters \(byte (\d+)\)")
-_BYTE = re.compile(r"\(byte (\d+)\)\Z")
 TRUNCATED = "truncated"
 _BETWEEN = re.compile(rb"[ \t\r\n]*+,?[ \t\r\n]*+")
 _VALUE = re.compile(rb'(?:[^",{\[]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"?)*+[,{\[]?', re.DOTALL)
@@ -109,23 +108,6 @@ class ValueReader:
         except (BrokenValue, msgspec.DecodeError, RecursionError):
             return None
         return None if len(text) > self.limit and longest(raws) > self.limit else raws
-
-    def sound_end(self, decode: Decode, start: int, end: int) -> int:
-        """Return the end of the lines of the buffer's text, of those from `start` to `end`, that seem to be sound."""
-        text = memoryview(self._buffer.text)[start:end]
-        if self._buffer.not_utf8 is not None and not is_utf8(bytes(text)):
-            end = start + utf8_length(bytes(text))
-        try:
-            decode(text[: end - start])
-        except BrokenValue as problem:
-            end = start + problem.offset
-        except msgspec.DecodeError as problem:
-            # The number counts the byte that does not fit as read already.
-            match = _BYTE.search(str(problem))
-            end = start + int(match[1]) - 1 if match else end
-        except RecursionError:
-            return start
-        return self._buffer.text.rfind(b"\n", start, end) + 1
 
     def read_one(self, too_long: str | None = None) -> None:
         """Read the current value as the next record; `too_long` is the reason if it is longer than a record may be.
