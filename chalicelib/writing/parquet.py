@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from msgspec import Struct, field
 from pyarrow._parquet import ParquetWriter
 
 from chalicelib.contracts.contract import Table
-from chalicelib.cores import LEAST_FOR_THREADS
+from chalicelib.cores import LEAST_FOR_THREADS, new_thread
 from chalicelib.file_names import FileNames
 from chalicelib.flatten.columns import month_name
 from chalicelib.flatten.schema import row_schema
 from chalicelib.settings import MIB
 from chalicelib.writing.encodings import writer_options
 from chalicelib.writing.month_rows import MonthRows, Part, held_bytes
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 ROW_GROUP_BYTES = 12 * MIB
 """Arrow bytes of a month's rows that make a row group: about 60,000 rows. More would be fewer requests for Athena and
@@ -39,8 +41,7 @@ OPEN_GROUPS = 800
 beyond, a table's file of most groups is finished."""
 
 
-@dataclass(frozen=True)
-class MonthFile:
+class MonthFile(Struct, frozen=True):
     """A finished Parquet file: where it lies, and its path in the table's folder (`order_month=2024-07/<name>`)."""
 
     path: Path
@@ -68,16 +69,14 @@ class _Writer:
             self._file.close()
 
 
-@dataclass
-class _Waiting:
+class _Waiting(Struct):
     """The rows of a month that wait for its next row group, which are `size` bytes."""
 
     parts: list[Part] = field(default_factory=list)
     size: int = 0
 
 
-@dataclass
-class _Open:
+class _Open(Struct):
     """The file of a month that is being written, or was: where there is a writing thread, it alone looks at it."""
 
     part: int = 0
@@ -124,9 +123,7 @@ class MonthFiles:
         self._waiting: dict[int, _Waiting] = {}
         self._unsplit: list[tuple[pa.Table, npt.NDArray[np.int64]]] = []
         self._unsplit_bytes = 0
-        self._thread = (
-            ThreadPoolExecutor(max_workers=1, thread_name_prefix="parquet") if cores >= LEAST_FOR_THREADS else None
-        )
+        self._thread = new_thread("parquet") if cores >= LEAST_FOR_THREADS else None
         self._job: Future[None] | None = None
 
     def add(self, rows: pa.Table, months: npt.NDArray[np.int64]) -> None:
