@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,7 +77,7 @@ class _Waiting(Struct):
 
 
 class _Open(Struct):
-    """The file of a month that is being written, or was: where there is a writing thread, it alone looks at it."""
+    """The file of a month that is being written, or was: one thread at a time looks at it."""
 
     part: int = 0
     rows: int = 0
@@ -90,8 +90,9 @@ class _Open(Struct):
 class MonthFiles:
     """Parquet files of a source object and table, month by month, in `directory`: `add` rows, then `close` or `abort`.
 
-    On several cores rows are written in a thread of their own, since encoding leaves the interpreter free to parse.
-    `closed` is called there with each finished file. How many rows may wait is up to the caller, by `write_largest`.
+    On several cores rows are written in a thread of their own, since encoding leaves the interpreter free to parse; the
+    last ones by the caller as well, who has nothing to parse any more. `closed` is called with each finished file, by
+    either. How many rows may wait is up to the caller, by `write_largest`.
     """
 
     def __init__(
@@ -125,6 +126,7 @@ class MonthFiles:
         self._unsplit_bytes = 0
         self._thread = new_thread("parquet") if cores >= LEAST_FOR_THREADS else None
         self._job: Future[None] | None = None
+        self._last: Iterator[tuple[int, list[Part]]] | None = None
 
     def add(self, rows: pa.Table, months: npt.NDArray[np.int64]) -> None:
         """Take rows, each of the month (since 1970) that `months` says."""
@@ -154,12 +156,23 @@ class MonthFiles:
     def finish(self) -> None:
         """Begin to finish all files; no rows may come any more."""
         self._split()
-        self._submit(partial(self._finish, self._take()))
+        self._wait()
+        last = self._take()
+        if last and not self._options:
+            self._options = writer_options(self._table, self._rows.table(last[0][1]))
+        ended: list[tuple[int, list[Part]]] = [
+            (month, []) for month in self._open.keys() - {month for month, _ in last}
+        ]
+        self._last = iter([*last, *ended])
+        if self._thread is not None:
+            self._submit(self._finish_some)
 
     def close(self) -> None:
         """Finish all files, where that has not begun yet, and end the thread."""
         try:
-            self.finish()
+            if self._last is None:
+                self.finish()
+            self._finish_some()
             self._wait()
         finally:
             self.abort()
@@ -213,11 +226,12 @@ class MonthFiles:
             job, self._job = self._job, None
             job.result()
 
-    def _finish(self, groups: list[tuple[int, list[Part]]]) -> None:
-        for month, parts in groups:
-            self._write(month, parts)
-            self._close(month)
-        for month in self._open:
+    def _finish_some(self) -> None:
+        """Finish the files that no other thread has taken, one after the other, those of most rows first."""
+        assert self._last is not None
+        for month, parts in self._last:
+            if parts:
+                self._append(month, parts)
             self._close(month)
 
     def _write_all(self, groups: list[tuple[int, list[Part]]]) -> None:
@@ -225,6 +239,14 @@ class MonthFiles:
             self._write(month, parts)
 
     def _write(self, month: int, parts: list[Part]) -> None:
+        self._append(month, parts)
+        while sum(each.size for each in self._open.values()) > self._open_bytes:
+            self._close(max(self._open, key=lambda each: (self._open[each].size, each)))
+        if sum(each.groups for each in self._open.values()) > self._open_groups:
+            self._close(max(self._open, key=lambda each: (self._open[each].groups, each)))
+
+    def _append(self, month: int, parts: list[Part]) -> None:
+        """Write a row group of a month."""
         rows = self._rows.table(parts)
         open_ = self._open.setdefault(month, _Open())
         if open_.writer is None:
@@ -241,10 +263,6 @@ class MonthFiles:
         open_.size = open_.path.stat().st_size
         if open_.size >= self._roll_bytes:
             self._close(month)
-        while sum(each.size for each in self._open.values()) > self._open_bytes:
-            self._close(max(self._open, key=lambda each: (self._open[each].size, each)))
-        if sum(each.groups for each in self._open.values()) > self._open_groups:
-            self._close(max(self._open, key=lambda each: (self._open[each].groups, each)))
 
     def _close(self, month: int) -> None:
         open_ = self._open[month]
