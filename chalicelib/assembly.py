@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
 import botocore
+from msgspec.structs import asdict
 
 from chalicelib import dataset
 from chalicelib.aws.events import EventBus, events_client

@@ -1,9 +1,13 @@
-"""How many cores and how much memory Lambda gives this process."""
+"""How many cores and how much memory Lambda gives this process, and threads of its own."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 MB_A_CORE = 1769
 """Memory at which Lambda gives a function one core's time.
@@ -25,3 +29,20 @@ def cores(environment: Mapping[str, str]) -> float:
     if memory := memory_mb(environment):
         return memory / MB_A_CORE
     return float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+def new_thread(name: str) -> ThreadPoolExecutor:
+    """Return a thread that does what it is given, one after the other."""
+    # Imports logging with it: 4 ms that on one core, where nothing has a thread of its own, are for nothing.
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+
+
+def leave_blas_alone(environment: MutableMapping[str, str]) -> None:
+    """Have numpy, when it is imported, start no threads for matrices, of which there are none here.
+
+    OpenBLAS starts one for each further core, which at once spins for 50 ms and more of a core's time: in a Lambda,
+    which shows two cores and gives a part of one, the start waits for it. What is set already stays.
+    """
+    environment.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from chalicelib.contracts.contract import Contract, Table
 from chalicelib.errors import ContractError
@@ -18,8 +19,7 @@ PIPELINE_QUERIES = tuple(sorted(file.stem for file in (Path(__file__).parent / "
 """The saved queries that every stage has, whatever its contracts."""
 
 
-@dataclass(frozen=True)
-class Prefixes:
+class Prefixes(Struct, frozen=True):
     """The prefixes of a stage's bucket that are not a contract's table's, each ending with a slash."""
 
     incoming: str
@@ -57,8 +57,7 @@ class Prefixes:
         return (self.incoming, self.quarantine, self.ledger, self.results, self.state, self.receipts)
 
 
-@dataclass(frozen=True)
-class Dataset:
+class Dataset(Struct, frozen=True):
     """A contract, and where a stage keeps what is loaded by it: `bucket`, `prefixes`, and the Glue `database`."""
 
     contract: Contract

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 MAX_SHOWN = 80
 
@@ -29,8 +29,7 @@ class EtlError(Exception):
     """Root of all errors raised on purpose. `str(error)` names the value, its place and the remedy."""
 
 
-@dataclass(frozen=True)
-class SettingFault:
+class SettingFault(Struct, frozen=True):
     """What is wrong with a setting: its variable, its value (None where it is not set), and what to do."""
 
     name: str

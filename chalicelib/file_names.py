@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 KEY_DIGITS, VERSION_DIGITS, PART_DIGITS = 16, 12, 4
 """Hexadecimal digits of a file's name that stand for the source's key, for its version, and for the month's part."""
@@ -27,8 +28,7 @@ _NAME = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class FileNames:
+class FileNames(Struct, frozen=True):
     """Names of a source object's files: `orders_etl_YYYYMMDD_HHMMSS_<digest>.parquet`, made of its own properties.
 
     The same object always writes the same names, and two objects of one second never do. `parse_name` reads them.
@@ -59,8 +59,7 @@ def ledger_name(key: str) -> str:
     return f"{_digest(key)}.json"
 
 
-@dataclass(frozen=True)
-class FileName:
+class FileName(Struct, frozen=True):
     """What the name of one of our files says: digests of its source's key and version, and the generation.
 
     `key_digest` is what the name of the source's ledger entry begins with. `is_old` marks a file of rejected records

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields, replace
+
+from msgspec import Struct
 
 AS_OF = "2026-11-24"
 """When the default prices were read, those of us-east-1."""
@@ -11,8 +12,7 @@ AS_OF = "2026-11-24"
 _PRICE = re.compile(r"\s*(?P<name>[a-z_]+)\s*=\s*(?P<dollars>\d{1,6}(?:\.\d{1,12})?)\s*", re.ASCII)
 
 
-@dataclass(frozen=True)
-class Prices:
+class Prices(Struct, frozen=True):
     """Dollars for a GB-second of Lambda on x86_64, an invocation, a request to S3 that writes, one that reads, and an
     event sent to EventBridge."""
 
@@ -28,7 +28,7 @@ class Prices:
 
         Raises ValueError with the remedy.
         """
-        known = [each.name for each in fields(cls)]
+        known = cls.__struct_fields__
         given: dict[str, float] = {}
         for part in text.split(","):
             match = _PRICE.fullmatch(part)
@@ -38,19 +38,18 @@ class Prices:
                     f"each of {', '.join(known)} once at most"
                 )
             given[match["name"]] = float(match["dollars"])
-        return replace(cls(), **given)
+        return cls(**given)
 
     def __str__(self) -> str:
         return ", ".join(
-            f"{each.name}={getattr(self, each.name):.12f}".rstrip("0").rstrip(".") for each in fields(self)
+            f"{name}={getattr(self, name):.12f}".rstrip("0").rstrip(".") for name in self.__struct_fields__
         )
 
 
 US_EAST_1 = Prices()
 
 
-@dataclass(frozen=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """What one load took: seconds, and requests to S3 that wrote and that read, each as many as it takes untroubled."""
 
     seconds: float

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from chalicelib.errors import StageError, shown
 from chalicelib.settings import Settings
@@ -18,8 +19,7 @@ CHALICE_SECONDS, CHALICE_MEGABYTES = 60, 128
 """What Chalice gives a function where config.json sets no `lambda_timeout`, no `lambda_memory_size`."""
 
 
-@dataclass(frozen=True)
-class Stage:
+class Stage(Struct, frozen=True):
     """One stage of the app.
 
     `timeouts` has the seconds of a function by its name and `memories` its megabytes, where config.json sets them.

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+
+from msgspec.structs import replace
 
 from chalicelib.contracts.contract import Table
 from chalicelib.contracts.paths import Each, JsonPath, Key, PathError, Step, parse

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from chalicelib.contracts.checks import Draft, check
 from chalicelib.contracts.column_types import DECIMAL_SCALE, DECLARABLE, NUMERIC, Type

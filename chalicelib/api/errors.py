@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from chalicelib.errors import (
     AwsError,
@@ -53,8 +54,7 @@ REASONS = {
 """What a part of Athena's own reason, in lower case, means to a caller."""
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """An answer to a request. `body` is JSON values."""
 
     body: Any

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from chalicelib.aws.athena import MAX_AGE_MINUTES, MAX_PAGE
 
 
-@dataclass(frozen=True)
-class QueryOption:
+class QueryOption(Struct, frozen=True):
     """A whole number from `minimum` to `maximum`, counted in `unit`. `description` is for the OpenAPI document."""
 
     name: str

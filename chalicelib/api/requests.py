@@ -7,8 +7,9 @@ import binascii
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from chalicelib.api.query_options import QueryOption
 from chalicelib.errors import RequestError, RequestTooLarge, shown
@@ -20,8 +21,7 @@ MAX_KEY = 255
 KEY = re.compile(rf"[!-~]{{1,{MAX_KEY}}}", re.ASCII)
 
 
-@dataclass(frozen=True)
-class ApiRequest:
+class ApiRequest(Struct, frozen=True):
     """One request. `base_url` is the API's address without a slash at its end, as the caller sees it.
 
     `parameters` maps each query parameter to all its values. `caller` differs between callers.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from heapq import nsmallest
 from typing import Any
+
+from msgspec import Struct
 
 from chalicelib.api import rejected
 from chalicelib.api.requests import inner_token, page_token
@@ -35,8 +36,7 @@ Position = tuple[int, str]
 """Where an object stands in the order of the list: microseconds before 1970, so that the newest is first, and key."""
 
 
-@dataclass(frozen=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """Objects in S3's order, and whether these are all there are."""
 
     objects: list[ObjectSummary]

@@ -13,9 +13,10 @@ import hashlib
 import json
 import re
 import unicodedata
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import Struct
 
 from chalicelib.contracts.names import NAME
 from chalicelib.documents.decompress import SUFFIXES, is_supported
@@ -50,8 +51,7 @@ characters that are not ASCII; next to one that is it changes nothing that can b
 CONTENT_TYPES = {".json": "application/json", ".ndjson": "application/x-ndjson", ".jsonl": "application/x-ndjson"}
 
 
-@dataclass(frozen=True)
-class UploadId:
+class UploadId(Struct, frozen=True):
     """What an upload id says: its contract, the name of its file and when it was issued. `text` is the id itself.
 
     `contract` is empty in an id from the time before there were several: its file lies in the incoming prefix itself.

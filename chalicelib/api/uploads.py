@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec import Struct
 
 from chalicelib.api.source_states import (
     NOTHING_YET,
@@ -38,8 +39,7 @@ SAMPLE_BYTES = MIB
 """How much of a quarantine file, compressed, is read for the sample."""
 
 
-@dataclass(frozen=True)
-class UploadLink:
+class UploadLink(Struct, frozen=True):
     """A form that takes one file. `fields` are to be sent as they are, before the file."""
 
     upload_id: str

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from msgspec import Struct
 
 from chalicelib.settings import MIB
 
@@ -29,8 +30,7 @@ ZONED = re.compile(r"(\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(?:\.\d{1,6})?)\d* (\S+
 Typed = str | int | float | bool | Decimal | date | datetime | None
 
 
-@dataclass(frozen=True)
-class Execution:
+class Execution(Struct, frozen=True):
     """One run of a query, as far as it has come.
 
     `query` is the saved query's name, None for any other SQL. `state` is QUEUED, RUNNING, SUCCEEDED, FAILED or
@@ -98,8 +98,7 @@ class Execution:
         }
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(Struct, frozen=True):
     """Some rows of a result. `columns` are (name, type) pairs; each row has one value a column, None for NULL."""
 
     columns: list[tuple[str, str]]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from botocore.config import Config
+from msgspec import Struct
 
 from chalicelib.aws.errors import NOT_FOUND, edge, unless_code
 from chalicelib.aws.session import make_client
@@ -37,8 +37,7 @@ def link_client(**options: Any) -> S3Client:
     return made
 
 
-@dataclass(frozen=True)
-class ObjectVersion:
+class ObjectVersion(Struct, frozen=True):
     """A version of an object: the version id, else the ETag, as the ledger has it, and when it was written, in UTC.
 
     `size` is in bytes.
@@ -49,8 +48,7 @@ class ObjectVersion:
     size: int
 
 
-@dataclass(frozen=True)
-class KeyVersion:
+class KeyVersion(Struct, frozen=True):
     """One version of a key as S3's list of versions has it. `deletion`: it says that the key was deleted."""
 
     version: str

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from itertools import islice
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError, ReadTimeoutError
+from msgspec import Struct, field
 from urllib3.exceptions import HTTPError
 
 from chalicelib.aws.errors import BROKEN, NOT_FOUND, edge, error_code, unless_code
@@ -51,8 +51,7 @@ def s3_client(region: str | None = None) -> S3Client:
     return made
 
 
-@dataclass
-class SourceObject:
+class SourceObject(Struct):
     """An object that is being read; `modified_at` is in UTC, `size` in bytes."""
 
     size: int
@@ -91,8 +90,7 @@ class ResumingStream:
         return b""
 
 
-@dataclass
-class Upload:
+class Upload(Struct):
     """A multipart upload whose parts are there and which nobody sees until it is completed."""
 
     key: str

@@ -9,9 +9,10 @@ https://docs.aws.amazon.com/athena/latest/ug/handling-schema-updates-chapter.htm
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+
+from msgspec import Struct
 
 from chalicelib.contracts.contract import Column, Contract, Table
 from chalicelib.contracts.description import origin_of
@@ -45,8 +46,7 @@ class Effect(Enum):
     """Queries of what is there would fail or lose rows or values: the contract has to be changed in another way."""
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(Struct, frozen=True):
     """One change: what it is a change of, as `table.column`, and what it means, with the remedy where it is refused."""
 
     effect: Effect

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from chalicelib.contracts.column_types import DATED, NUMERIC, Type
 from chalicelib.contracts.contract import Column, Contract, Table, in_order
@@ -24,8 +25,7 @@ _OF_DOCUMENTS = ("line_count", "line_total", "lines_without_amount")
 Steps = tuple[Step, ...]
 
 
-@dataclass
-class Draft:
+class Draft(Struct):
     """What is known of a contract while it is read: its faults, and what of it could not be read.
 
     `declared` has the TOML values of each column, `unread` the columns that have a fault of their own, both by table

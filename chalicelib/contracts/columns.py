@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import zoneinfo
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
@@ -267,6 +266,8 @@ def _pattern_fault(pattern: str) -> str | None:
 
 @cache
 def _zones() -> frozenset[str]:
+    import zoneinfo
+
     return frozenset(zoneinfo.available_timezones())
 
 
@@ -274,6 +275,8 @@ def _zone(section: Section, formats: tuple[DateFormat, ...]) -> str:
     name = section.text("zone", 'write an IANA name such as "Europe/Berlin" in quotes')
     if name is None:
         return "UTC"
+    import zoneinfo
+
     try:
         zoneinfo.ZoneInfo(name)
     except (KeyError, ValueError, OSError):

@@ -28,6 +28,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from msgspec import Struct
+
 from chalicelib.contracts.column_types import ARROW, DECIMAL_PRECISION, GLUE, Type
 from chalicelib.contracts.paths import Each, Index, JsonPath, Key, Where
 from chalicelib.contracts.sources import FromDocument, Origin, Product, RowNumber, Source
@@ -39,8 +41,7 @@ EARLIEST = datetime.date(2000, 1, 1)
 """Documents dated before it are rejected, where a contract says nothing else."""
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(Struct, frozen=True):
     """One column of a table.
 
     A `required` column rejects the document when its value is missing, null or empty. `scale` is the number of decimals
@@ -101,8 +102,7 @@ def in_order(columns: tuple[Column, ...]) -> tuple[Column, ...]:
     return tuple(products[name] for name in ready)
 
 
-@dataclass(frozen=True)
-class RowList:
+class RowList(Struct, frozen=True):
     """A list on the way to a table's rows, seen from the element that encloses it, or from the document.
 
     `path` is the plain path of its elements, ending with `[]`; `steps` lead from the enclosing element to the list.
@@ -114,8 +114,7 @@ class RowList:
     where: Where | None
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(Struct, frozen=True, dict=True):
     """One table. Its columns are complete: see the module's docstring.
 
     `identity` and `version` name the table's columns that hold the document's identity and version: those of the

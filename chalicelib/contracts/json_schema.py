@@ -22,8 +22,9 @@ Fields that a column does not name are allowed everywhere: they are kept in `ext
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import reduce
+
+from msgspec.structs import replace
 
 from chalicelib.contracts.contract import Column, Contract, RowList, Table
 from chalicelib.contracts.paths import Index, JsonPath, Key, Where

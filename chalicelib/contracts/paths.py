@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 from itertools import takewhile
+
+from msgspec import Struct
 
 MOST_STEPS = 100
 
@@ -41,27 +42,23 @@ class PathError(ValueError):
         super().__init__(f"at character {position} {problem}")
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(Struct, frozen=True):
     """The member of an object that has this name."""
 
     name: str
 
 
-@dataclass(frozen=True)
-class Each:
+class Each(Struct, frozen=True):
     """Every element of a list."""
 
 
-@dataclass(frozen=True)
-class Index:
+class Index(Struct, frozen=True):
     """One element of a list, counted from 0."""
 
     position: int
 
 
-@dataclass(frozen=True)
-class Where:
+class Where(Struct, frozen=True):
     """The first element of a list that holds a value at `keys` below it; before `Each`, all elements that do.
 
     The value is the text `text`; where `number` is not None, a number equal to it too; where `boolean` is not None,
@@ -77,8 +74,7 @@ class Where:
 Step = Key | Each | Index | Where
 
 
-@dataclass(frozen=True)
-class JsonPath:
+class JsonPath(Struct, frozen=True, dict=True):
     """Steps from an object to a value. `str(path)` is the canonical text, which `parse` reads back to the same path.
 
     `level` counts the `[]`: 0 is a value of the document itself, 1 one of a list's elements.

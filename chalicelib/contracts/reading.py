@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime
 import re
 import tomllib
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from chalicelib.contracts.checks import Draft, check
 from chalicelib.contracts.columns import read_column
@@ -75,7 +77,8 @@ def read_text(text: str, name: str, file: str = FILE_NAME) -> Contract:
         raise ContractError([f"{file}: lists or tables are nested too deeply: no contract is"], file) from None
     except (ValueError, ArithmeticError):
         raise ContractError([f"{file}: has a number with too many digits: no contract has"], file) from None
-    reader = _Reader(Section((), values, Faults()))
+    faults = Faults()
+    reader = _Reader(Section((), values, faults), Draft(faults))
     contract = reader.contract(name)
     if contract is None or reader.faults.listed:
         raise ContractError([_fault(file, where, *each) for each in _ordered(reader.faults.listed, where)], file)
@@ -101,13 +104,12 @@ def _fault(file: str, where: dict[Location, int], at: Location, problem: str) ->
     return f"{file}{f':{line}' if line else ''}: {f'{keys}: ' if keys else ''}{shown(problem, LONGEST_PROBLEM)}"
 
 
-@dataclass
-class _Reader:
+class _Reader(Struct):
     """One reading of one file."""
 
     root: Section
+    draft: Draft
     tables: list[Table] = field(default_factory=list)
-    draft: Draft = field(init=False)
 
     @property
     def faults(self) -> Faults:
@@ -115,7 +117,6 @@ class _Reader:
 
     def contract(self, name: str) -> Contract | None:
         """Return the contract, or None where too little of it can be read; the faults say what is wrong."""
-        self.draft = Draft(self.faults)
         if not NAME.fullmatch(name):
             remedy = "use lower-case letters, digits and underscores, a letter first"
             self.root.add(None, f"the contract's name is {shown(name)!r}: {remedy}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TypeVar
+
+from msgspec import Struct, field
 
 from chalicelib.contracts.paths import JsonPath, PathError, parse
 from chalicelib.contracts.toml_lines import Location
@@ -22,8 +22,7 @@ MOST_COMPARED = 1000
 """How many names are compared with one that is unknown: each takes some microseconds."""
 
 
-@dataclass
-class Faults:
+class Faults(Struct):
     """What is wrong, in the order in which it was noticed: where, and what to do."""
 
     listed: list[tuple[Location, str]] = field(default_factory=list)
@@ -35,6 +34,8 @@ class Faults:
 
 def near(name: str, names: Iterable[str]) -> str:
     """Return a hint at the name that was probably meant, or nothing."""
+    import difflib
+
     by_lower = {each.lower(): each for each in itertools.islice(names, MOST_COMPARED)}
     close = difflib.get_close_matches(name.lower(), by_lower, 1, 0.7)
     return f" (did you mean {by_lower[close[0]]}?)" if close else ""
@@ -62,8 +63,7 @@ def _digits(value: int | Decimal) -> str:
     return hex(value) if isinstance(value, int) and value.bit_length() > 400 else str(value)
 
 
-@dataclass
-class Section:
+class Section(Struct):
     """A table of the file: its values, and where it stands."""
 
     at: Location

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from chalicelib.contracts.column_types import Type
 from chalicelib.contracts.paths import JsonPath
 
 
-@dataclass(frozen=True)
-class FromDocument:
+class FromDocument(Struct, frozen=True):
     """The value at the first of `paths`, each from the document's root, that holds one.
 
     Null, and a value in the column's `nulls`, count as none. Where there are several paths, one that meets something
@@ -21,15 +21,13 @@ class FromDocument:
     paths: tuple[JsonPath, ...]
 
 
-@dataclass(frozen=True)
-class FromRecord:
+class FromRecord(Struct, frozen=True):
     """As `FromDocument`, from the root of the record that has the document at `Contract.at`. It has no `[]`."""
 
     paths: tuple[JsonPath, ...]
 
 
-@dataclass(frozen=True)
-class RowNumber:
+class RowNumber(Struct, frozen=True):
     """The position among the elements that make rows of the table whose `rows` are `of`, within one document, from 1.
 
     `of` is this table's own list of rows (None in contract.toml) or one that encloses it, without filters. Where the
@@ -42,8 +40,7 @@ class RowNumber:
     of: JsonPath
 
 
-@dataclass(frozen=True)
-class Product:
+class Product(Struct, frozen=True):
     """The exact product of two columns of the same table, by their names; NULL where one of them is."""
 
     factors: tuple[str, str]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
+
+from msgspec import Struct
 
 from chalicelib.contracts.paths import JsonPath
 
@@ -23,8 +24,7 @@ class Dates(Enum):
     YYYYMMDD = "yyyymmdd"
 
 
-@dataclass(frozen=True)
-class Strptime:
+class Strptime(Struct, frozen=True):
     """A way to write a date that Python's `datetime.strptime` reads with `pattern`."""
 
     pattern: str
@@ -33,29 +33,25 @@ class Strptime:
 DateFormat = Dates | Strptime
 
 
-@dataclass(frozen=True)
-class FixedDigits:
+class FixedDigits(Struct, frozen=True):
     """The amount is the JSON number divided by 10 to the power of `digits`."""
 
     digits: int
 
 
-@dataclass(frozen=True)
-class DivisorAt:
+class DivisorAt(Struct, frozen=True):
     """The amount is the JSON number divided by the power of ten at `path`."""
 
     path: JsonPath
 
 
-@dataclass(frozen=True)
-class DigitsAt:
+class DigitsAt(Struct, frozen=True):
     """The amount is the JSON number divided by 10 to the power of the number at `path`."""
 
     path: JsonPath
 
 
-@dataclass(frozen=True)
-class CurrencyAt:
+class CurrencyAt(Struct, frozen=True):
     """The amount is in minor units of the currency whose ISO 4217 code, in any case, is at `path`.
 
     `currencies.MINOR_UNIT_DIGITS` has how many digits they are; a document with an unknown code is rejected.
@@ -67,8 +63,7 @@ class CurrencyAt:
 MinorUnits = FixedDigits | DivisorAt | DigitsAt | CurrencyAt
 
 
-@dataclass(frozen=True)
-class Nulls:
+class Nulls(Struct, frozen=True):
     """JSON values that mean NULL. A text equals a text, a number an equal number (0 and 0.00), a boolean itself."""
 
     texts: frozenset[str] = frozenset()

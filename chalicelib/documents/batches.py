@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import chain
 
 import msgspec
 import numpy as np
+from msgspec import Struct, field
 
 from chalicelib.documents.rejected import RejectedRecord, SpooledRaw
 from chalicelib.documents.slices import Slices, together
@@ -18,8 +18,7 @@ MAX_BATCH_RECORDS = 20_000
 Raw = bytes | msgspec.Raw
 
 
-@dataclass
-class Batch:
+class Batch(Struct):
     """Records that were read together.
 
     `numbers[i]` is the record number of `raws[i]`, from 1; what is in `rejected` has numbers of its own. `unchecked`

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from chalicelib.cores import new_thread
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 BLOCK_BYTES = 1024 * 1024
 """How much is read ahead, and so the memory that it takes."""
@@ -26,7 +30,7 @@ class ReadAhead:
     def __init__(self, stream: ByteSource, block_bytes: int = BLOCK_BYTES) -> None:
         self._stream = stream
         self._block_bytes = block_bytes
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-ahead")
+        self._thread = new_thread("read-ahead")
         self._next: Future[bytes] | None = None
         self._rest = b""
 

@@ -9,10 +9,11 @@ import json
 import tempfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any, NamedTuple
+
+from msgspec import Struct
 
 _PIECE = 3 * 256 * 1024
 """A multiple of three, so that pieces of base64 join without padding."""
@@ -52,8 +53,7 @@ class SpooledRaw:
             yield piece
 
 
-@dataclass(frozen=True)
-class RejectedSource:
+class RejectedSource(Struct, frozen=True, dict=True):
     """The version of a source object that something was rejected of, and the contract that it was read by."""
 
     key: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from importlib.abc import MetaPathFinder
 
 import pyarrow as pa
 
@@ -56,8 +55,8 @@ def _leave_pandas_out() -> None:
         sys.meta_path.remove(hidden)
 
 
-class _Hidden(MetaPathFinder):
-    """Answers for pandas that there is none."""
+class _Hidden:
+    """A finder of modules that answers for pandas that there is none."""
 
     def find_spec(self, name: str, path: object, target: object = None) -> None:
         if name == "pandas":

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import email.utils
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import ROUND_FLOOR, Context
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from chalicelib.contracts.values import DateFormat, Dates, Strptime
 from chalicelib.errors import shown
@@ -42,7 +40,7 @@ def timestamp_ms(value: object, formats: tuple[DateFormat, ...] = (Dates.ISO,), 
     if zone in (None, "UTC"):
         return _in_range(moment.local_ms, value)
     try:
-        local = datetime_of(moment.local_ms).replace(tzinfo=ZoneInfo(zone or "UTC"))
+        local = datetime_of(moment.local_ms).replace(tzinfo=_zone(zone or "UTC"))
         return (local - _EPOCH_UTC) // _MILLISECOND
     except OverflowError:
         raise InvalidValue(f"{_quoted(value)} is out of the range of dates") from None
@@ -57,7 +55,7 @@ def date_days(value: object, formats: tuple[DateFormat, ...] = (Dates.ISO,), zon
     if not moment.is_instant or zone in (None, "UTC"):
         return _in_range(moment.local_ms, value) // MILLISECONDS_A_DAY
     try:
-        local = datetime_of(moment.local_ms).replace(tzinfo=UTC).astimezone(ZoneInfo(zone or "UTC"))
+        local = datetime_of(moment.local_ms).replace(tzinfo=UTC).astimezone(_zone(zone or "UTC"))
         return local.toordinal() - _EPOCH.toordinal()
     except OverflowError:
         raise InvalidValue(f"{_quoted(value)} is out of the range of dates") from None
@@ -188,6 +186,8 @@ def _iso(value: str) -> _Moment:
 
 
 def _rfc2822(value: str) -> _Moment:
+    import email.utils
+
     try:
         return _of(email.utils.parsedate_to_datetime(value))
     except (ValueError, TypeError, IndexError, OverflowError):
@@ -212,6 +212,13 @@ def _date_text(value: object, expected: str) -> str:
     if not isinstance(value, str) or isinstance(value, NumberText):
         raise InvalidValue(f"expected {expected} as text, found {kind(value)}")
     return value
+
+
+def _zone(name: str) -> tzinfo:
+    # Imported with the first time of a zone: few contracts name one.
+    from zoneinfo import ZoneInfo
+
+    return ZoneInfo(name)
 
 
 def _quoted(value: object) -> str:

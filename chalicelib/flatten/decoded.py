@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from chalicelib.contracts.column_types import Type
 from chalicelib.contracts.contract import Contract
@@ -12,8 +12,7 @@ from chalicelib.flatten.columns import Int64s
 from chalicelib.flatten.table_rows import Made, TableColumns
 
 
-@dataclass
-class Decoded:
+class Decoded(Struct):
     """Records of a batch as columns, one `TableColumns` for each table of the contract.
 
     `positions` says which of the batch's records these are, `dates` the milliseconds of each one's date, None where the

@@ -7,12 +7,12 @@ each other.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
+from msgspec.structs import replace
 
 from chalicelib.contracts.contract import Column, Contract, Table
 from chalicelib.contracts.paths import JsonPath

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import calendar
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from msgspec import Struct
 
 from chalicelib.contracts.contract import MONTHS_AHEAD, Contract, Table
 from chalicelib.contracts.paths import JsonPath
@@ -31,8 +30,7 @@ Int64s = npt.NDArray[np.int64]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True)
-class Lineage:
+class Lineage(Struct, frozen=True):
     """Which version of which source object rows come from.
 
     `identity` tells sources apart in the names of files, and is `key` unless given. `modified_at` is in UTC.
@@ -55,14 +53,13 @@ class Lineage:
     def latest_document_ms(self) -> int:
         """The latest date that a document may have, in milliseconds since 1970 UTC."""
         start = self.latest_document_after or self.modified_at
-        year, month = divmod(start.month - 1 + MONTHS_AHEAD, 12)
-        year, month = start.year + year, month + 1
-        latest = start.replace(year=year, month=month, day=min(start.day, calendar.monthrange(year, month)[1]))
+        years, month = divmod(start.month + MONTHS_AHEAD, 12)
+        last = start.replace(year=start.year + years, month=month + 1, day=1) - timedelta(days=1)
+        latest = start.replace(year=last.year, month=last.month, day=min(start.day, last.day))
         return (latest - _EPOCH) // timedelta(milliseconds=1)
 
 
-@dataclass(frozen=True)
-class TableRows:
+class TableRows(Struct, frozen=True):
     """Rows of one table, in its row schema; `months` says which month since 1970 each belongs to."""
 
     table: Table
@@ -70,8 +67,7 @@ class TableRows:
     months: Int64s
 
 
-@dataclass(frozen=True)
-class Flattened:
+class Flattened(Struct, frozen=True):
     """What a batch, or a part of it, became: rows of each table, how many documents were loaded, and the others."""
 
     tables: tuple[TableRows, ...]

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import chain
+
+from msgspec import Struct, field
 
 from chalicelib.contracts.column_types import Type
 from chalicelib.contracts.contract import Column, Contract, Table
@@ -30,8 +31,7 @@ MOST_AROUND, LONGEST_NAME = 40, 100
 _CURRENCY = re.compile(r"(?i)(^|[^a-z])currency(_?code|_?id)?$")
 
 
-@dataclass
-class Observations:
+class Observations(Struct):
     """`filled` counts the values that are not NULL by table and column, `rows` the rows that elements made by table.
 
     `near_misses` are paths of fields that the contract would name but for case, spaces or underscores, each with the

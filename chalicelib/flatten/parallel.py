@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
+from typing import TYPE_CHECKING
 
-from chalicelib.cores import LEAST_FOR_THREADS
+from chalicelib.cores import LEAST_FOR_THREADS, new_thread
 from chalicelib.documents.records import Batch
 from chalicelib.flatten.flattener import Flattened, Flattener
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 FlattenedBatches = Generator[tuple[Batch, Iterable[Flattened]], None, None]
 """Each batch, with what its documents were flattened to."""
@@ -49,7 +52,7 @@ def _in_turns(batches: Iterable[Batch], flattener: Callable[[], Flattener]) -> F
         yield from _one_by_one(beginning, flattener())
         return
     flatteners = [flattener() for _ in range(WORKERS)]
-    threads = [ThreadPoolExecutor(max_workers=1, thread_name_prefix="flatten") for _ in flatteners]
+    threads = [new_thread("flatten") for _ in flatteners]
     pending: deque[tuple[Batch, Future[Flattened | None]]] = deque()
     for_large: list[Flattener] = []
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from chalicelib.contracts.contract import Column, Contract, RowList
 from chalicelib.contracts.paths import Index, JsonPath, Key, Where
@@ -15,8 +16,7 @@ from chalicelib.flatten.json_text import below
 Steps = tuple[Key | Index | Where, ...]
 
 
-@dataclass(eq=False)
-class PlanNode:
+class PlanNode(Struct, eq=False):
     """A value of a record: what is read below its keys, and in its elements (`items`), where it is an array.
 
     A value may be all of it at once, for one column this and for another that. `counted` is the node whose values are

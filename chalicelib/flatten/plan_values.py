@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from chalicelib.contracts.paths import Index, Key, Where
 from chalicelib.flatten.columns import Bools, Int64s
@@ -17,8 +17,7 @@ from chalicelib.flatten.plan import PlanNode, Steps
 _OBJECT, _ARRAY, _QUOTE, _FALSE, _NULL = b'{["fn'
 
 
-@dataclass(frozen=True)
-class Spans:
+class Spans(Struct, frozen=True):
     """Where values lie in a text, one for each element; -1 where an element has none. Some may be null."""
 
     starts: Int64s
@@ -26,8 +25,7 @@ class Spans:
     may_be_null: bool = False
 
 
-@dataclass(frozen=True)
-class Walk:
+class Walk(Struct, frozen=True):
     """Where steps lead to: values of a node, by their numbers, -1 for none.
 
     Where it is `strange`, something else than an object or a list that a step goes through stands on the way.
@@ -38,8 +36,7 @@ class Walk:
     strange: Bools
 
 
-@dataclass(frozen=True)
-class Elements:
+class Elements(Struct, frozen=True):
     """Values that are numbered: where they lie, which value of the enclosing numbering each is in, of which record."""
 
     spans: Spans

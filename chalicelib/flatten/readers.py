@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NoReturn
+
+from msgspec import Struct
 
 from chalicelib.contracts.column_types import Type
 from chalicelib.contracts.contract import MONTHS_AHEAD, Column, Contract, Table
@@ -20,8 +21,7 @@ from chalicelib.flatten.json_text import RejectedDocument, compact
 from chalicelib.flatten.scalars import InvalidValue, kind
 
 
-@dataclass(slots=True)
-class Element:
+class Element(Struct):
     """The document, or an element of a list of rows: its value, its path (empty, or ending with a dot), its numbers."""
 
     value: Any

@@ -6,8 +6,10 @@ It reads what the fast way could not prove sound, and is the measure that the fa
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chalicelib.contracts.column_types import Type
 from chalicelib.contracts.contract import Column, Contract, RowList, Table
@@ -22,8 +24,7 @@ from chalicelib.flatten.scalars import kind
 from chalicelib.flatten.unnamed import UnnamedFields
 
 
-@dataclass(frozen=True, slots=True)
-class DecodedDocument:
+class DecodedDocument(Struct, frozen=True):
     """One document as rows of each table, in the order of the contract's tables; `size` is about what they take.
 
     A row holds the values of the table's `read_columns` in their order: decimals as integers of their smallest unit,

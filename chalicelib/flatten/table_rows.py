@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct
 
 from chalicelib.contracts.contract import Contract, Table
 from chalicelib.contracts.sources import Origin
@@ -29,8 +29,7 @@ class TooLarge(Exception):
     """The rows of a batch would take more than PART_BYTES."""
 
 
-@dataclass(frozen=True)
-class Level:
+class Level(Struct, frozen=True):
     """The elements of one level, of all records one after the other.
 
     `parents` says of each element which of the level above encloses it, `documents` which record it is of.
@@ -43,8 +42,7 @@ class Level:
         return len(self.documents)
 
 
-@dataclass
-class TableColumns:
+class TableColumns(Struct):
     """Rows of one table: the columns that documents give, by name, and of which document each row is, by position.
 
     `elements` counts how many of the rows of each document elements made.

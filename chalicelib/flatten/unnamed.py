@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import takewhile
 from typing import Any
+
+from msgspec import Struct, field
 
 from chalicelib.contracts.contract import Column, Contract, Table
 from chalicelib.contracts.paths import JsonPath, Key
@@ -29,8 +30,7 @@ Fields = dict[str, str]
 """JSON texts of unnamed fields, by their path."""
 
 
-@dataclass
-class Node:
+class Node(Struct, dict=True):
     """What a contract names below an object: by key the nodes below, and what is read from the key's own value.
 
     `is_object` says that an object is due, of which only parts are read. A value is named where a column reads it as

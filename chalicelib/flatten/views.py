@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chalicelib.contracts.contract import Contract, RowList, Table
 from chalicelib.contracts.sources import RowNumber
@@ -16,8 +16,7 @@ from chalicelib.flatten.table_rows import Level
 _OBJECT, _ARRAY, _NULL = b"{[n"
 
 
-@dataclass(frozen=True)
-class View:
+class View(Struct, frozen=True):
     """Elements that a table steps into, or makes rows of: `members` are their numbers among the values of `node`.
 
     `parents` says which element of the view above encloses each, `documents` which record it is of.

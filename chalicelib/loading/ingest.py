@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
+
+from msgspec import Struct
 
 from chalicelib.dataset import Dataset
 from chalicelib.errors import OutOfTime, redacted_message
@@ -25,8 +27,7 @@ SMALL_BYTES = MIB
 """Up to this size, as stored, an object is read before the ledger is asked whether it is news."""
 
 
-@dataclass(frozen=True)
-class Clock:
+class Clock(Struct, frozen=True):
     """The time: `now` for the ledger to record, `elapsed` in seconds from any beginning. Neither decides anything."""
 
     now: Callable[[], datetime]

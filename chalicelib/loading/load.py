@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from msgspec import Struct
 
 from chalicelib.dataset import Dataset
 from chalicelib.documents.decompress import SUFFIXES, ByteStream, is_supported
@@ -132,8 +134,7 @@ def names_of(arrival: Arrival, source: Opened) -> FileNames:
     return FileNames(arrival.key, arrival.version, source.modified_at)
 
 
-@dataclass
-class _Watched:
+class _Watched(Struct):
     """The source's bytes, each piece of which is reported to `watch`."""
 
     stream: ByteStream

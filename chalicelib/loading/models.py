@@ -9,14 +9,15 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from msgspec import Struct
+
 from chalicelib.counts import NO_ORDERS, Counts
 
 MONTH = re.compile(r"\d{4}-\d{2}")
 """A value of the partition's column."""
 
 
-@dataclass(frozen=True)
-class ObjectSummary:
+class ObjectSummary(Struct, frozen=True):
     """An object as a listing shows it; `modified_at` is in UTC, `etag` without quotes, `size` in bytes."""
 
     key: str
@@ -30,8 +31,7 @@ class ObjectSummary:
         return self.key.endswith("/") and not self.size
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(Struct, frozen=True):
     """Objects in the order of their keys; `now` is S3's own time, by which their ages are counted."""
 
     objects: tuple[ObjectSummary, ...]
@@ -39,16 +39,14 @@ class Page:
     now: datetime
 
 
-@dataclass(frozen=True)
-class Folders:
+class Folders(Struct, frozen=True):
     """Folders of the bucket, each ending with a slash; `now` is S3's own time."""
 
     names: tuple[str, ...]
     now: datetime
 
 
-@dataclass(frozen=True)
-class VersionedJson:
+class VersionedJson(Struct, frozen=True):
     """What a JSON object says (None where it is not JSON), its ETag, when it was written and the time by S3's clock."""
 
     value: Any
@@ -82,8 +80,7 @@ class Outcome(StrEnum):
     OVERTAKEN = "overtaken"
 
 
-@dataclass(frozen=True)
-class Arrival:
+class Arrival(Struct, frozen=True):
     """One S3 event: which version of which key there is now. `version` is the version id, else the ETag.
 
     `removed` tells of a deletion: of the key, or with `version_removed` of one of its versions for good, which need
@@ -141,8 +138,7 @@ class Result:
     dollars: float | None = None
 
 
-@dataclass(frozen=True)
-class CatalogTable:
+class CatalogTable(Struct, frozen=True):
     """A table of the catalog whose partitions are months.
 
     `folder` of the bucket has its files and ends with a slash; `key` is the name of the partition's column.
@@ -169,8 +165,7 @@ class CatalogTable:
         return month if key.startswith(beginning) and slash and MONTH.fullmatch(month) else None
 
 
-@dataclass(frozen=True)
-class Registered:
+class Registered(Struct, frozen=True):
     """The months of a table that the catalog has, and those of them that it describes otherwise than the table."""
 
     months: frozenset[str]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from chalicelib.dataset import Dataset
 from chalicelib.loading.models import MONTH, CatalogTable, Registered, VersionedJson
@@ -30,8 +32,7 @@ class Catalog(Protocol):
     def unregister(self, table: CatalogTable, months: Iterable[str]) -> None: ...
 
 
-@dataclass(frozen=True)
-class Months:
+class Months(Struct, frozen=True):
     """By table, the months that are `known` to be registered, and those that are `leaving`: registered and found empty,
     each with the time at which it was. A month is never both."""
 

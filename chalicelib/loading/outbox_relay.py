@@ -14,8 +14,9 @@ Nothing here fails a load.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+from msgspec import Struct, field
 
 from chalicelib.documents.rejected import first_rejected
 from chalicelib.errors import UnreadableEntry
@@ -69,8 +70,7 @@ class Event(NamedTuple):
     detail: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(Struct, frozen=True):
     """Where the receipts and the ledger are, and what every event says of where it comes from."""
 
     bucket: str
@@ -80,8 +80,7 @@ class Address:
     contract_of: Callable[[str], str]
 
 
-@dataclass
-class OutboxRelay:
+class OutboxRelay(Struct):
     """Relays outboxes. `send` sends events or raises; `failed` is called with a key and what went wrong.
 
     `broken` says that something went wrong since this was made.

@@ -21,8 +21,9 @@ A run that ends between these steps leaves the note, by which the next one begin
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
+
+from msgspec import Struct
 
 from chalicelib.errors import AwsError
 from chalicelib.loading.models import CatalogTable
@@ -37,8 +38,7 @@ RESERVE = 60.0
 """Seconds that are left to the rest of the sweep."""
 
 
-@dataclass
-class PartitionReport:
+class PartitionReport(Struct):
     """What one run did, in months; `failures` counts the tables whose months could not be compared or put right."""
 
     registered: int = 0

@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from msgspec import structs
+
 from chalicelib.file_names import ledger_name
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.models import Arrival, VersionedJson, version_of
@@ -52,7 +54,7 @@ class Announcer:
         name = f"{self._rules.ledger}{ledger_name(arrival.key)}"
         etag = self._store.write_json(name, entry.as_json(), stored.etag if stored else None)
         if etag is not None:
-            self._announce(announcement(replace(arrival, ledger_etag=etag)))
+            self._announce(announcement(structs.replace(arrival, ledger_etag=etag)))
             self._report.announced += 1
 
     def announce_removal(self, entry: Entry) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chalicelib.errors import UnreadableEntry
 from chalicelib.loading.entry import Entry
@@ -14,8 +17,7 @@ from chalicelib.loading.sweep_cursor import Rules, SweepReport
 from chalicelib.loading.sweep_relay import SweepRelay, with_failure
 
 
-@dataclass(frozen=True)
-class ReadEntry:
+class ReadEntry(Struct, frozen=True):
     """A ledger entry as it was read: `stored` is None where there is none, `problem` says why it cannot be read.
 
     `is_acknowledged` says that its receipt has all that is in its outbox, and was looked at.
@@ -75,7 +77,7 @@ class EntryRepairs:
             return
         self._store.delete(marked.removable)
         self._report.removed += len(marked.removable)
-        self._store.write_json(name, replace(marked, superseded=()).as_json(), etag)
+        self._store.write_json(name, dataclasses.replace(marked, superseded=()).as_json(), etag)
 
     def _unfinished(self, name: str, entry: Entry, stored: VersionedJson) -> None:
         arrival = self._store.current(entry.key)

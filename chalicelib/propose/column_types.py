@@ -7,8 +7,9 @@ sent, a date without a zone is read as UTC, digits with leading zeros stay text.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from chalicelib.propose import words
 from chalicelib.propose.date_types import date, date_look, number_date

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
+
+from msgspec import Struct, field
 
 from chalicelib.contracts.paths import Each, JsonPath, Step
 from chalicelib.propose import words
@@ -28,8 +29,7 @@ class Kind(Enum):
     EMPTY = "empty"
 
 
-@dataclass(eq=False)
-class Field:
+class Field(Struct, eq=False):
     """A value at a path. `keys` name it, from the document or from the element of a list; `paths` are alternatives.
 
     `base` is how many documents, or elements, it might be in. `parent` is the object that it is in, and `above` the
@@ -71,8 +71,7 @@ class Field:
         return tuple(word for key in self.keys for word in words.words(key))
 
 
-@dataclass(eq=False)
-class Scope:
+class Scope(Struct, eq=False):
     """The document itself, or the elements of a list: what may make the rows of a table."""
 
     steps: tuple[Step, ...]

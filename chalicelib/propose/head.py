@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from chalicelib.propose.json_values import decode
 
@@ -13,8 +14,7 @@ _CLOSER = {b"{": b"}", b"[": b"]"}
 _OPENER = {b"}": b"{", b"]": b"["}
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(Struct, frozen=True):
     """A value as far as it goes."""
 
     value: Any

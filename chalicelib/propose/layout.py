@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from chalicelib.propose import role_names, scalars, words
 from chalicelib.propose.json_values import decode
@@ -42,8 +43,7 @@ _ID_LIKE = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """Keys from the top of a value to the array of records, and from a record to its document; empty where it is it."""
 
     records: tuple[str, ...] = ()
@@ -58,8 +58,7 @@ class Layout:
             yield record, _get(record, self.at)
 
 
-@dataclass(slots=True)
-class _Candidate:
+class _Candidate(Struct):
     layout: Layout
     score: float
     parents: list[dict[str, Any]] = field(default_factory=list)

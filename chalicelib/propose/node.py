@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from chalicelib.propose.value_counts import Dates, Numbers
 
 MOST_DISTINCT = 64
 
 
-@dataclass(slots=True)
-class Node:
+class Node(Struct):
     """One path. `items` is the node of a list's elements; `children` those of an object's keys, in order of arrival."""
 
     present: int = 0

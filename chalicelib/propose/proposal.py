@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from chalicelib.propose.counting import counted
 from chalicelib.propose.fields import Field, Scope
 
 
-@dataclass(eq=False)
-class Column:
+class Column(Struct, eq=False):
     """A column. `declared` is what the contract says of it, in order; one that is not `is_taken` is commented out.
 
     `comment` says how often it is there and why it is what it is; `look` what a person has to look at.
@@ -32,8 +32,7 @@ class Column:
         return str(self.declared.get("type", ""))
 
 
-@dataclass(eq=False)
-class Table:
+class Table(Struct, eq=False):
     """A table; its roles name columns, empty where there is none."""
 
     name: str
@@ -62,8 +61,7 @@ class Table:
         return (column for column in self.columns if column.is_taken)
 
 
-@dataclass
-class Proposal:
+class Proposal(Struct):
     """A contract to write. `limits` says what of the file no contract can express; `looks` what to look at.
 
     `documents` counts those that were read: none where it is made from a JSON Schema, of which `description` is.

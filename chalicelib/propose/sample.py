@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, BinaryIO
+
+from msgspec import Struct, field
 
 from chalicelib.documents.batches import Batch
 from chalicelib.documents.decompress import Source
@@ -24,8 +25,7 @@ MOST_REASONS = 3
 Open = Callable[[], AbstractContextManager[BinaryIO]]
 
 
-@dataclass
-class Sample:
+class Sample(Struct):
     """A file of documents. `read` returns them, and counts what is none: `unread` with a few `reasons`."""
 
     open: Open

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from chalicelib.propose.proposal import Proposal
 
 _LAST_DAY = "2099-12-31"
 
 
-@dataclass(frozen=True)
-class _Parameter:
+class _Parameter(Struct, frozen=True):
     name: str
     fields: tuple[tuple[str, str], ...]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from msgspec import Struct, field
 
 from chalicelib.contracts.contract import Contract
 from chalicelib.cores import cores
@@ -44,15 +44,12 @@ class Discard:
     publish = abort = close
 
 
-@dataclass
-class Rejections:
+class Rejections(Struct):
     """Why records were rejected: how often each reason was, at which path, and the first of each."""
 
     count: int = 0
-
-    def __post_init__(self) -> None:
-        self.kinds: Counter[tuple[str, str]] = Counter()
-        self.first: dict[tuple[str, str], RejectedRecord] = {}
+    kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
+    first: dict[tuple[str, str], RejectedRecord] = field(default_factory=dict)
 
     def add(self, rejected: RejectedRecord) -> None:
         """Count a record."""
@@ -73,8 +70,7 @@ class Rejections:
             yield counted(len(self.kinds) - MOST_REASONS, "further reason")
 
 
-@dataclass(frozen=True)
-class Trial:
+class Trial(Struct, frozen=True):
     """What a contract made of a file."""
 
     contract: Contract

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from chalicelib.propose import scalars
 from chalicelib.propose.counting import is_nearly_all
@@ -14,8 +15,7 @@ PRECISION = 18
 SCALE = 4
 
 
-@dataclass
-class Typed:
+class Typed(Struct):
     """A type with its options, in a contract's words; `why` is said in the column's comment, `look` is a warning."""
 
     type: str

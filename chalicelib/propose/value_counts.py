@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from decimal import Decimal
+
+from msgspec import Struct, field
 
 from chalicelib.propose import scalars
 from chalicelib.propose.scalars import DateShape
@@ -14,8 +15,7 @@ _INTEGER_64 = 2**63
 _NUMBER_COUNTS = ("count", "fractions", "noisy", "zeros", "flags", "beyond_64_bit", "leading_zeros", "exponents")
 
 
-@dataclass(slots=True)
-class Numbers:
+class Numbers(Struct):
     """Numbers of one path, JSON numbers or texts."""
 
     count: int = 0
@@ -59,8 +59,7 @@ def orders_of(name: str) -> tuple[str, ...]:
     return tuple(separator.join((*order, "%Y")) + clock for order in (("%m", "%d"), ("%d", "%m")))
 
 
-@dataclass(slots=True)
-class Dates:
+class Dates(Struct):
     """Values of one path that are dates by their shape, by format."""
 
     formats: dict[str, int] = field(default_factory=dict)

@@ -21,10 +21,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import asdict, dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from chalicelib.contracts.names import NAME
 from chalicelib.dataset import PIPELINE_QUERIES, REJECTED_TABLE, Dataset
@@ -41,8 +43,7 @@ PIPELINE = Path(__file__).parent / "pipeline"
 """Where the saved queries lie that every stage has."""
 
 
-@dataclass(frozen=True)
-class Statement:
+class Statement(Struct, frozen=True):
     """What `Athena.start` is given: the query's name, SQL with `?`, and one SQL expression for each `?`."""
 
     name: str
@@ -50,8 +51,7 @@ class Statement:
     parameters: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Chart:
+class Chart(Struct, frozen=True):
     """How to draw an answer: `type` is `bar` or `line`, `x` and `y` are columns of the answer."""
 
     type: str
@@ -59,8 +59,7 @@ class Chart:
     y: str
 
 
-@dataclass(frozen=True)
-class SavedQuery:
+class SavedQuery(Struct, frozen=True):
     """A query that may be run by name. `template` is SQL with `:parameter`; `contract` names the query's, empty for one
     that every stage has."""
 

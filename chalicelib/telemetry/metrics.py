@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 NAMESPACE = "OrdersEtl"
 """The namespace in CloudWatch; every stage writes into it, distinguished by the dimension `stage`."""
@@ -18,8 +19,7 @@ UNNAMED_STAGE = "unnamed"
 """Its value where ETL_STAGE is empty: CloudWatch takes no empty one."""
 
 
-@dataclass(frozen=True)
-class Metric:
+class Metric(Struct, frozen=True):
     """What one metric counts, in a unit of CloudWatch's.
 
     With the dimension `contract`, values are written by stage and contract. With another `dimension` they are written

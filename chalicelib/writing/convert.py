@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from chalicelib.contracts.contract import Contract
 from chalicelib.counts import Counts
@@ -33,8 +34,7 @@ class Converted(NamedTuple):
     observations: Observations
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How much is accepted, in bytes, as the settings of the same names say; and how many cores there are.
 
     `max_rejected_percent` is of the orders read, and counts once `judged_from_orders` of them were.

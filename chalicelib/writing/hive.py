@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from msgspec import Struct
 
 from chalicelib.contracts.contract import Table
 from chalicelib.file_names import FileNames, in_generation
@@ -36,8 +36,7 @@ class FileStore(Protocol):
     def delete(self, keys: Iterable[str]) -> None: ...
 
 
-@dataclass(frozen=True)
-class HiveSink:
+class HiveSink(Struct, frozen=True):
     """A sink whose tables are folders of `store`: `folders` has each table's, ending with a slash unless it is empty.
 
     A file that reaches `roll_bytes` is finished, and its month goes on in another. `published` is called with the keys

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from msgspec import Struct, field
 from pyarrow._parquet import ParquetWriter
 
 from chalicelib.contracts.contract import Table
-from chalicelib.cores import LEAST_FOR_THREADS
+from chalicelib.cores import LEAST_FOR_THREADS, new_thread
 from chalicelib.file_names import FileNames
 from chalicelib.flatten.columns import month_name
 from chalicelib.flatten.schema import row_schema
 from chalicelib.settings import MIB
 from chalicelib.writing.encodings import writer_options
 from chalicelib.writing.month_rows import MonthRows, Part, held_bytes
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 ROW_GROUP_BYTES = 12 * MIB
 """Arrow bytes of a month's rows that make a row group: about 60,000 rows. More would be fewer requests for Athena and
@@ -39,8 +41,7 @@ OPEN_GROUPS = 800
 beyond, a table's file of most groups is finished."""
 
 
-@dataclass(frozen=True)
-class MonthFile:
+class MonthFile(Struct, frozen=True):
     """A finished Parquet file: where it lies, and its path in the table's folder (`order_month=2024-07/<name>`)."""
 
     path: Path
@@ -68,17 +69,15 @@ class _Writer:
             self._file.close()
 
 
-@dataclass
-class _Waiting:
+class _Waiting(Struct):
     """The rows of a month that wait for its next row group, which are `size` bytes."""
 
     parts: list[Part] = field(default_factory=list)
     size: int = 0
 
 
-@dataclass
-class _Open:
-    """The file of a month that is being written, or was: where there is a writing thread, it alone looks at it."""
+class _Open(Struct):
+    """The file of a month that is being written, or was: one thread at a time looks at it."""
 
     part: int = 0
     rows: int = 0
@@ -91,8 +90,9 @@ class _Open:
 class MonthFiles:
     """Parquet files of a source object and table, month by month, in `directory`: `add` rows, then `close` or `abort`.
 
-    On several cores rows are written in a thread of their own, since encoding leaves the interpreter free to parse.
-    `closed` is called there with each finished file. How many rows may wait is up to the caller, by `write_largest`.
+    On several cores rows are written in a thread of their own, since encoding leaves the interpreter free to parse; the
+    last ones by the caller as well, who has nothing to parse any more. `closed` is called with each finished file, by
+    either. How many rows may wait is up to the caller, by `write_largest`.
     """
 
     def __init__(
@@ -124,10 +124,9 @@ class MonthFiles:
         self._waiting: dict[int, _Waiting] = {}
         self._unsplit: list[tuple[pa.Table, npt.NDArray[np.int64]]] = []
         self._unsplit_bytes = 0
-        self._thread = (
-            ThreadPoolExecutor(max_workers=1, thread_name_prefix="parquet") if cores >= LEAST_FOR_THREADS else None
-        )
+        self._thread = new_thread("parquet") if cores >= LEAST_FOR_THREADS else None
         self._job: Future[None] | None = None
+        self._last: Iterator[tuple[int, list[Part]]] | None = None
 
     def add(self, rows: pa.Table, months: npt.NDArray[np.int64]) -> None:
         """Take rows, each of the month (since 1970) that `months` says."""
@@ -157,12 +156,23 @@ class MonthFiles:
     def finish(self) -> None:
         """Begin to finish all files; no rows may come any more."""
         self._split()
-        self._submit(partial(self._finish, self._take()))
+        self._wait()
+        last = self._take()
+        if last and not self._options:
+            self._options = writer_options(self._table, self._rows.table(last[0][1]))
+        ended: list[tuple[int, list[Part]]] = [
+            (month, []) for month in self._open.keys() - {month for month, _ in last}
+        ]
+        self._last = iter([*last, *ended])
+        if self._thread is not None:
+            self._submit(self._finish_some)
 
     def close(self) -> None:
         """Finish all files, where that has not begun yet, and end the thread."""
         try:
-            self.finish()
+            if self._last is None:
+                self.finish()
+            self._finish_some()
             self._wait()
         finally:
             self.abort()
@@ -216,11 +226,12 @@ class MonthFiles:
             job, self._job = self._job, None
             job.result()
 
-    def _finish(self, groups: list[tuple[int, list[Part]]]) -> None:
-        for month, parts in groups:
-            self._write(month, parts)
-            self._close(month)
-        for month in self._open:
+    def _finish_some(self) -> None:
+        """Finish the files that no other thread has taken, one after the other, those of most rows first."""
+        assert self._last is not None
+        for month, parts in self._last:
+            if parts:
+                self._append(month, parts)
             self._close(month)
 
     def _write_all(self, groups: list[tuple[int, list[Part]]]) -> None:
@@ -228,6 +239,14 @@ class MonthFiles:
             self._write(month, parts)
 
     def _write(self, month: int, parts: list[Part]) -> None:
+        self._append(month, parts)
+        while sum(each.size for each in self._open.values()) > self._open_bytes:
+            self._close(max(self._open, key=lambda each: (self._open[each].size, each)))
+        if sum(each.groups for each in self._open.values()) > self._open_groups:
+            self._close(max(self._open, key=lambda each: (self._open[each].groups, each)))
+
+    def _append(self, month: int, parts: list[Part]) -> None:
+        """Write a row group of a month."""
         rows = self._rows.table(parts)
         open_ = self._open.setdefault(month, _Open())
         if open_.writer is None:
@@ -244,10 +263,6 @@ class MonthFiles:
         open_.size = open_.path.stat().st_size
         if open_.size >= self._roll_bytes:
             self._close(month)
-        while sum(each.size for each in self._open.values()) > self._open_bytes:
-            self._close(max(self._open, key=lambda each: (self._open[each].size, each)))
-        if sum(each.groups for each in self._open.values()) > self._open_groups:
-            self._close(max(self._open, key=lambda each: (self._open[each].groups, each)))
 
     def _close(self, month: int) -> None:
         open_ = self._open[month]

@@ -9,6 +9,8 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from msgspec import structs
+
 from chalicelib.contracts.contract import Column, Contract
 from chalicelib.contracts.reading import FILE_NAME, read, read_text
 from chalicelib.dataset import Dataset, Prefixes, check
@@ -70,7 +72,7 @@ def returns_contract(folder: Path | None = None) -> Contract:
 
 def with_main(contract: Contract, **changes: object) -> Contract:
     """Return a contract whose main table is changed."""
-    return replace(contract, tables=(replace(contract.main, **changes), *contract.tables[1:]))  # type: ignore[arg-type]
+    return replace(contract, tables=(structs.replace(contract.main, **changes), *contract.tables[1:]))
 
 
 def with_columns(contract: Contract, *columns: Column) -> Contract:
@@ -80,5 +82,5 @@ def with_columns(contract: Contract, *columns: Column) -> Contract:
 
 def with_column_changed(contract: Contract, column: str, /, **changes: object) -> Contract:
     """Return a contract with one column of its main table changed."""
-    columns = (replace(c, **changes) if c.name == column else c for c in contract.main.columns)  # type: ignore[arg-type]
+    columns = (structs.replace(c, **changes) if c.name == column else c for c in contract.main.columns)
     return with_columns(contract, *columns)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import re
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.aws.athena_results import Typed, typed
 from local.athena.engine import SelectResult, select

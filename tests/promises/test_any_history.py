@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from msgspec import structs
 
 from chalicelib.errors import LostRace, UnreadableEntry
 from chalicelib.file_names import ledger_name, parse_name
@@ -313,7 +314,7 @@ class AnyHistory(RuleBasedStateMachine):
             del copy.objects[name]
         events: list[Arrival] = []
         self._sweep_of(copy, events)
-        return {replace(each, ledger_etag=None) for each in events}, self._files(copy)
+        return {structs.replace(each, ledger_etag=None) for each in events}, self._files(copy)
 
     def _is_new_round(self) -> bool:
         stored = self.store.objects.get("state/sweep.json", b"{}")
@@ -330,7 +331,9 @@ class AnyHistory(RuleBasedStateMachine):
             self.store.pass_time(hours=2)
             announced, files = self._swept_without_index() if self._is_new_round() else (set(), self._files(self.store))
             report = self._sweep()
-            assert announced <= {replace(each, ledger_etag=None) for each in self.events}, "the index hid something"
+            assert announced <= {structs.replace(each, ledger_etag=None) for each in self.events}, (
+                "the index hid something"
+            )
             assert report.left_alone or self._files(self.store) <= files, "the index kept a file that is nobody's"
             if report.left_alone and not report.whole:
                 # It stops where the ledger is empty; somebody sees the alarm and has it begin anew.

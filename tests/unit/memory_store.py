@@ -9,10 +9,12 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from chalicelib.loading.models import Arrival, Folders, ObjectSummary, Page, VersionedJson
 from chalicelib.loading.outbox_relay import Event

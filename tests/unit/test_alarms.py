@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from chalicelib.settings import Settings
 from chalicelib.stage import Stage
@@ -29,7 +30,7 @@ OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
 def made(**settings: Any) -> dict[str, Request]:
-    target = target_with(replace(STAGE, settings=replace(SETTINGS, **settings)))
+    target = target_with(structs.replace(STAGE, settings=replace(SETTINGS, **settings)))
     return {alarm["AlarmName"]: alarm for alarm in alarms(target)}
 
 
@@ -90,7 +91,7 @@ def test_each_contract_has_alarms_and_lines_on_the_dashboard_over_its_own_metric
 
 
 def test_whatever_is_watched_is_of_this_stage_alone() -> None:
-    others = replace(STAGE, name="prod", settings=replace(SETTINGS, stage="prod"))
+    others = structs.replace(STAGE, name="prod", settings=replace(SETTINGS, stage="prod"))
     theirs = {json.dumps(each) for alarm in alarms(target_with(others)) for each in watched(alarm)}
     ours = {json.dumps(each) for alarm in alarms(TARGET) for each in watched(alarm)}
     assert not ours & theirs
@@ -110,7 +111,7 @@ def test_orders_are_late_only_when_the_sweep_has_had_its_time() -> None:
 
 
 def test_a_load_is_slow_by_the_timeout_that_its_function_has() -> None:
-    quick = alarms(target_with(replace(STAGE, timeouts={"load": 100})))
+    quick = alarms(target_with(structs.replace(STAGE, timeouts={"load": 100})))
     (slow,) = [alarm for alarm in quick if alarm["AlarmName"].endswith("load-slow")]
     assert slow["Threshold"] == 80_000
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.errors import CountMismatch, EtlError, OutOfTime, Throttled, UnreadableBatch
 from chalicelib.loading.backfill import (

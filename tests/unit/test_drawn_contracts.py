@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from chalicelib.contracts.reading import read_text
 from tests.builders import LINEAGE, Rows, flattened_tables
@@ -31,7 +30,7 @@ def assert_ways_agree(drawn: DrawnContract, ugliness: float) -> None:
     assert (rejected, loaded) == (strictly_rejected, strictly_loaded), (drawn.text, records)
     assert loaded + len(rejected) == len(records)
     # Fields of documents that the fast way leaves to the strict one are seen twice, and may be of rejected ones.
-    assert replace(seen, unnamed={}) == replace(strictly_seen, unnamed={}), (drawn.text, records)
+    assert structs.replace(seen, unnamed={}) == structs.replace(strictly_seen, unnamed={}), (drawn.text, records)
     assert_third_agrees(drawn.text, records, strict_tables, [each.record_number for each in strictly_rejected])
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from chalicelib.counts import Counts
 from chalicelib.errors import UnreadableEntry
@@ -145,8 +146,8 @@ def test_the_same_bytes_put_again_into_an_unversioned_bucket_are_the_latest_word
     known = Entry("key", "etag", "02", LOADED, files=("f",), loaded_version="etag", loaded_sequencer="02")
     again = Arrival("bucket", "key", "etag", None, "etag", "03")
     assert decided(known, again) is Decision.REPLACE
-    assert decided(known, replace(again, sequencer="02")) is Decision.SKIP_DUPLICATE
-    assert decided(known, replace(again, version_id="null")) is Decision.REPLACE
+    assert decided(known, structs.replace(again, sequencer="02")) is Decision.SKIP_DUPLICATE
+    assert decided(known, structs.replace(again, version_id="null")) is Decision.REPLACE
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -154,9 +155,9 @@ def test_a_deletion_takes_what_was_there_before_it_whatever_came_after(state: st
     known, removal = entry(state), arrival("v3", "03", removed=True)
     assert decided(None, removal) is Decision.DELETE
     assert decided(known, removal) is Decision.DELETE
-    assert decided(known, replace(removal, sequencer="01")) is Decision.FORGET
+    assert decided(known, structs.replace(removal, sequencer="01")) is Decision.FORGET
     forgotten = replace(known, deleted_sequencer="01")
-    assert decided(forgotten, replace(removal, sequencer="01")) is Decision.SKIP_STALE
+    assert decided(forgotten, structs.replace(removal, sequencer="01")) is Decision.SKIP_STALE
 
 
 @pytest.mark.parametrize("removal", [{"sequencer": ""}, {"sequencer": "03", "version_removed": True}])
@@ -164,11 +165,13 @@ def test_a_deletion_takes_what_was_there_before_it_whatever_came_after(state: st
 def test_a_deletion_that_may_be_of_an_older_version_counts_when_s3_says_that_the_key_is_gone(
     state: str, removal: dict[str, Any]
 ) -> None:
-    known, gone = entry(state), replace(arrival("v3", "", removed=True), **removal)
+    known, gone = entry(state), structs.replace(arrival("v3", "", removed=True), **removal)
     assert decided(known, gone) is ASKED
     assert decided(known, gone, later=True) is Decision.DELETE
     assert decided(known, gone, later=False) is Decision.SKIP_STALE
-    assert decided(known, replace(gone, sequencer="01", version_removed=True), later=True) is Decision.SKIP_STALE
+    assert (
+        decided(known, structs.replace(gone, sequencer="01", version_removed=True), later=True) is Decision.SKIP_STALE
+    )
 
 
 def test_what_the_newest_version_replaced_is_superseded_with_what_others_had_announced() -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import random
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.index_records import FORMAT, MOST_FILES, IndexRecord, packed, record_of, unpacked

@@ -6,9 +6,9 @@ import io
 import json
 import random
 import threading
+import time
 from collections import Counter
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.file_names import FileNames, in_generation, ledger_name, parse_name, version_digest
 from chalicelib.flatten.columns import month_name
@@ -353,6 +354,44 @@ def test_rows_are_written_in_a_thread_of_their_own_where_there_are_cores_for_it_
     assert threads == {1.0: 0, 2.0: 1}
     assert len(made[1.0]) == 12
     assert made[1.0] == made[2.0]
+
+
+def test_the_last_rows_are_written_by_the_caller_too_each_once_and_a_failure_of_either_is_raised(
+    tmp_path: Path,
+) -> None:
+    parts = flattened(orders(500, months=12))
+    both = threading.Barrier(2, timeout=20)
+    by: Counter[bool] = Counter()
+
+    def closed(file: MonthFile) -> None:
+        is_caller = threading.current_thread() is threading.main_thread()
+        by[is_caller] += 1
+        if by[is_caller] == 1:
+            both.wait()  # neither goes on before the other has finished a file as well
+
+    files = write(tmp_path / "a", parts)
+    with closing(
+        MonthFiles(tmp_path / "b", NAMES, table=TABLE, cores=2.0, roll_bytes=1 << 30, closed=closed)
+    ) as month_files:
+        for part in parts:
+            month_files.add(part.rows, part.months)
+    assert (len(by), by.total()) == (2, 12)
+    written = [(tmp_path / "b" / file.relative_path).read_bytes() for file in files]
+    assert written == [file.path.read_bytes() for file in files]
+
+    for fails_here in (True, False):
+
+        def fails(file: MonthFile, fails_here: bool = fails_here) -> None:
+            if (threading.current_thread() is threading.main_thread()) is fails_here:
+                raise OSError("no space left")
+            time.sleep(0.05)
+
+        failing = MonthFiles(
+            tmp_path / f"c{fails_here}", NAMES, table=TABLE, cores=2.0, roll_bytes=1 << 30, closed=fails
+        )
+        with pytest.raises(OSError, match="no space left"), closing(failing):
+            failing.add(parts[0].rows, parts[0].months)
+        assert writing_threads() == []
 
 
 def test_no_rows_make_no_files(tmp_path: Path) -> None:

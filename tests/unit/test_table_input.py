@@ -2,8 +2,9 @@
 
 import subprocess
 import sys
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from chalicelib.aws.glue import table_input
 from chalicelib.contracts.contract import MONTHS_AHEAD, Contract

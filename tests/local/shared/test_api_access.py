@@ -89,7 +89,7 @@ def test_the_rest_function_imports_nothing_of_the_ingestion(product: Product, tm
     (package,) = (product.deployment.workspace / ".chalice" / "deployments").glob("*.zip")
     with zipfile.ZipFile(package) as archive:
         archive.extractall(tmp_path)
-    heavy = ("pandas", "pyarrow", "numpy", "msgspec", "duckdb")
+    heavy = ("pandas", "pyarrow", "numpy", "duckdb")
     event = json.dumps(
         {
             "requestContext": {"resourcePath": "/queries", "httpMethod": "GET", "requestId": "1"},
