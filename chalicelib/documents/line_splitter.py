@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-from typing import NamedTuple
 
 import numpy as np
+from msgspec import Struct
 
 from chalicelib.documents.slices import Slices
 from chalicelib.native_library import LinesStruct
@@ -15,7 +15,7 @@ MOST_BROKEN = 5_000
 """How many are found in one call: as many as fit into a batch, and a quarter of them."""
 
 
-class BrokenLine(NamedTuple):
+class BrokenLine(Struct, frozen=True):
     """A line that is not JSON, from `start` to `end` in its text.
 
     Its value that begins at `value` stops being JSON at `broken`, which may lie behind the line. `before` records were
@@ -29,7 +29,7 @@ class BrokenLine(NamedTuple):
     before: int
 
 
-class SplitLines(NamedTuple):
+class SplitLines(Struct, frozen=True):
     """What lines hold that were split: the records of those that are sound, and those that are broken.
 
     `stop` is where lines are that were not split, and `is_next_alone` says that the first of these has to be read by
@@ -50,7 +50,7 @@ class LineSplitter:
         self._library = library
         self._starts, self._ends = (np.empty(MOST_VALUES, dtype=np.int64) for _ in range(2))
         self._unusual = np.empty(MOST_VALUES, dtype=np.bool_)
-        self._broken = np.empty((MOST_BROKEN, len(BrokenLine._fields)), dtype=np.int64)
+        self._broken = np.empty((MOST_BROKEN, len(BrokenLine.__struct_fields__)), dtype=np.int64)
         self._struct = LinesStruct(capacity=MOST_VALUES, broken_capacity=MOST_BROKEN, longest=longest)
         for name in ("starts", "ends", "unusual", "broken"):
             setattr(self._struct, name, getattr(self, f"_{name}").ctypes.data)
@@ -70,7 +70,7 @@ class LineSplitter:
         # Copies, since the next lines are found in the same arrays.
         unusual = self._unusual[:count].copy() if lines.unusual_count else None
         records = Slices(memoryview(text), self._starts[:count].copy(), self._ends[:count].copy(), unusual)
-        broken = [BrokenLine._make(line) for line in self._broken[: lines.broken_count].tolist()]
+        broken = [BrokenLine(*line) for line in self._broken[: lines.broken_count].tolist()]
         # What does not fit into room that nothing takes never does.
         is_next_alone = stop < end and not (lines.is_full and stop > start)
         lines.text = None
