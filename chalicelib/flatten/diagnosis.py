@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Set
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
 from chalicelib.contracts.contract import Column, Contract
 from chalicelib.contracts.paths import JsonPath, Key
 from chalicelib.errors import shown
+from chalicelib.flatten.unread import containers
 
 Keys = tuple[str, ...]
 
 _MOST_NAMED = 5
 """How many of a document's keys a reason names."""
+_LONGEST_KEY = 40
+_LONGEST_KEPT = _LONGEST_KEY + 2
+"""How many characters of a key a reason shows, and how many it takes to see that there are more."""
 _MOST_LOOKED_AT = 1000
 """How many objects, and how many members of each, are looked at for an array of records."""
 _MOST_KEYS_DEEP = 5
@@ -30,10 +35,10 @@ def absence(element: Any, column: Column, contract: Contract, path: JsonPath) ->
         return reason
     if not element:
         return f"{reason}, and this object is empty"
-    reason += f"; its key{'s are' if len(element) > 1 else ' is'} {_named(list(element))}"
+    reason += f"; its key{'s are' if len(element) > 1 else ' is'} {_named(element)}"
     if hint := _hint_at_array(element, contract.at, contract, contract.named_keys):
         return f"{reason}; {hint}"
-    if all(isinstance(value, dict) for value in element.values()):
+    if _holds_objects_only(element):
         if len(element) == 1:
             return f"{reason}, which holds an object: name it in at, or send that object alone"
         return f"{reason}, each of which holds an object: send them as an array"
@@ -71,12 +76,12 @@ def _arrays_of_objects(value: dict[str, Any], named: Set[Keys]) -> Iterator[tupl
     """
     objects: list[tuple[Keys, dict[str, Any]]] = [((), value)]
     for above, each in objects:
-        for key, member in islice(each.items(), _MOST_LOOKED_AT):
-            if isinstance(member, dict):
+        for key, is_object in containers(each, _MOST_LOOKED_AT):
+            if is_object:
                 if len(above) + 1 < _MOST_KEYS_DEEP and len(objects) < _MOST_LOOKED_AT:
-                    objects.append(((*above, key), member))
-            elif isinstance(member, list) and (*above, key) not in named and _holds_objects(member):
-                yield (*above, key), len(member)
+                    objects.append(((*above, key), each[key]))
+            elif (*above, key) not in named and _holds_objects(each[key]):
+                yield (*above, key), len(each[key])
 
 
 def _path_shown(path: JsonPath) -> str:
@@ -92,9 +97,19 @@ def _state(element: Any, path: JsonPath) -> str:
     return "null" if value is None else "empty"
 
 
-def _named(keys: list[str]) -> str:
-    few = ", ".join(repr(shown(key, 40)) for key in keys[:_MOST_NAMED])
-    return f"{few} and {len(keys) - _MOST_NAMED} more" if len(keys) > _MOST_NAMED else few
+def _named(value: dict[str, Any]) -> str:
+    return _shown_keys(tuple([key[:_LONGEST_KEPT] for key in islice(value, _MOST_NAMED)]), len(value))
+
+
+@lru_cache(maxsize=256)
+def _shown_keys(keys: Keys, count: int) -> str:
+    """Return the first keys of an object as a reason has them, and how many more of `count` there are."""
+    few = ", ".join(repr(shown(key, _LONGEST_KEY)) for key in keys)
+    return f"{few} and {count - len(keys)} more" if count > len(keys) else few
+
+
+def _holds_objects_only(value: dict[str, Any]) -> bool:
+    return len(value) == sum(is_object for _, is_object in containers(value, len(value)))
 
 
 def _holds_objects(array: list[Any]) -> bool:

@@ -61,14 +61,19 @@ class FastDecoder:
         self._opener = Opener(contract, self._plan)
         self._same = _same_columns(contract)
 
-    def decode(self, raws: Sequence[Raw]) -> Decoded | None:
-        """Decode those of `raws`, each a JSON value, that can be proven sound; None when none can. Raises TooLarge."""
+    def decode(self, raws: Sequence[Raw], sound: Bools | None = None) -> Decoded | None:
+        """Decode those of `raws`, each a JSON value, that can be proven sound; None when none can. Raises TooLarge.
+
+        In `sound` is set which of them are JSON in whose objects no key is repeated, as far as that can be proven.
+        """
         try:
             batch, good = self._reader.read(raws)
         except TooMany:
             if len(raws) == 1:
                 return None
             raise TooLarge from None
+        if sound is not None:
+            sound[:] = good
         opened = self._opener.open(batch)
         if opened:
             return self.decode([opened.get(i, raw) for i, raw in enumerate(raws)])

@@ -26,6 +26,7 @@ from chalicelib.flatten.schema import arrow_type, row_schema
 from chalicelib.flatten.strict import DecodedDocument, StrictDecoder, read_columns
 from chalicelib.flatten.table_rows import PART_BYTES, TableColumns, TooLarge
 
+Bools = npt.NDArray[np.bool_]
 Int64s = npt.NDArray[np.int64]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -111,8 +112,12 @@ class Flattener:
     def _flattened(self, batch: Batch) -> Flattened:
         numbers = np.fromiter(batch.numbers, np.int64, len(batch.numbers))
         rejected = list(batch.rejected)
-        parts, remaining = ([], list(range(len(batch.raws)))) if self._fast is None else _decoded(self._fast, batch)
-        parts += self._decoded_strictly(batch.raws, remaining, numbers, rejected)
+        sound: Bools = np.zeros(len(batch.raws), dtype=np.bool_)
+        parts = [] if self._fast is None else _decoded(self._fast, batch, sound)
+        remaining: Bools = np.ones(len(batch.raws), dtype=np.bool_)
+        for part in parts:
+            remaining[part.positions] = False
+        parts += self._decoded_strictly(batch.raws, remaining, sound, numbers, rejected)
         rejected.sort(key=lambda each: each.record_number)
         tables = tuple(self._rows(i, table, parts, numbers) for i, table in enumerate(self._contract.tables))
         loaded = sum(len(part.positions) for part in parts)
@@ -128,15 +133,21 @@ class Flattener:
                 seen.filled[each.table.name, name] += len(array) - array.null_count
 
     def _decoded_strictly(
-        self, raws: Sequence[Raw], remaining: list[int], numbers: Int64s, rejected: list[RejectedRecord]
+        self,
+        raws: Sequence[Raw],
+        remaining: Bools,
+        sound: Bools,
+        numbers: Int64s,
+        rejected: list[RejectedRecord],
     ) -> list[Decoded]:
         positions, documents, size = [], [], 0
-        for i in remaining:
+        chosen = np.flatnonzero(remaining)
+        for i, number, is_sound in zip(chosen.tolist(), numbers[chosen].tolist(), sound[chosen].tolist(), strict=True):
             raw = bytes(raws[i])
             try:
-                document = self._strict.decode(raw)
+                document = self._strict.decode(raw, is_sound=is_sound)
             except RejectedDocument as problem:
-                rejected.append(RejectedRecord(int(numbers[i]), problem.path, problem.reason, raw))
+                rejected.append(RejectedRecord(number, problem.path, problem.reason, raw))
                 continue
             size += document.size
             if size > PART_BYTES and len(raws) > 1:
@@ -177,18 +188,18 @@ class Flattener:
         return pa.Table.from_arrays(arrays, schema=row_schema(table)), months, records
 
 
-def _decoded(fast: FastDecoder, batch: Batch) -> tuple[list[Decoded], list[int]]:
-    """Decode what can be of a batch, but records of unchecked grammar; return also the positions of what is left."""
-    everyone = range(len(batch.raws))
-    chosen: Sequence[int] = [i for i in everyone if i not in batch.unchecked] if batch.unchecked else everyone
-    decoded = fast.decode(batch.raws if chosen is everyone else [batch.raws[i] for i in chosen]) if chosen else None
-    if decoded is None:
-        return [], list(everyone)
-    if chosen is not everyone:
-        decoded.positions = np.array(chosen, dtype=np.int64)[decoded.positions]
-    remaining = np.ones(len(everyone), dtype=np.bool_)
-    remaining[decoded.positions] = False
-    return [decoded], np.flatnonzero(remaining).tolist()
+def _decoded(fast: FastDecoder, batch: Batch, sound: Bools) -> list[Decoded]:
+    """Decode what can be of a batch, but records of unchecked grammar; set in `sound` what FastDecoder does."""
+    if not batch.unchecked:
+        decoded = fast.decode(batch.raws, sound) if batch.raws else None
+    else:
+        chosen = np.delete(np.arange(len(batch.raws)), list(batch.unchecked))
+        sound_of_chosen: Bools = np.zeros(len(chosen), dtype=np.bool_)
+        decoded = fast.decode([batch.raws[i] for i in chosen.tolist()], sound_of_chosen) if len(chosen) else None
+        sound[chosen] = sound_of_chosen
+        if decoded is not None:
+            decoded.positions = chosen[decoded.positions]
+    return [] if decoded is None else [decoded]
 
 
 def _columns_of(contract: Contract, documents: list[DecodedDocument], positions: Int64s) -> Decoded:

@@ -22,6 +22,7 @@ from chalicelib.flatten.observations import Observations
 from chalicelib.flatten.readers import ColumnReader, Element, ProductReader
 from chalicelib.flatten.scalars import kind
 from chalicelib.flatten.unnamed import UnnamedFields
+from chalicelib.flatten.unread import unread
 
 
 class DecodedDocument(Struct, frozen=True):
@@ -59,9 +60,12 @@ class StrictDecoder:
         self._date = None if contract.date_column.source is Origin.SOURCE_MODIFIED_AT else contract.date_column
         self._date_is_date = contract.date_column.type is Type.DATE
 
-    def decode(self, raw: bytes) -> DecodedDocument:
-        """Decode one record. Raises RejectedDocument for the first thing that breaks the contract."""
-        record = parsed(raw)
+    def decode(self, raw: bytes, *, is_sound: bool = False) -> DecodedDocument:
+        """Decode one record. Raises RejectedDocument for the first thing that breaks the contract.
+
+        Where it `is_sound`, it is JSON in whose objects no key is repeated: what is not asked for is not parsed.
+        """
+        record = unread(raw) if is_sound else parsed(raw)
         document = self._around.document_in(record)
         if not isinstance(document, dict):
             raise RejectedDocument(str(self._contract.at or ""), f"expected a JSON object, found {kind(document)}")
