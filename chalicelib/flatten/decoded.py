@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 from msgspec import Struct
 
 from chalicelib.contracts.column_types import Type
 from chalicelib.contracts.contract import Contract
 from chalicelib.contracts.sources import Origin
 from chalicelib.flatten import columns, date_values
-from chalicelib.flatten.columns import Int64s
+from chalicelib.flatten.columns import Bools, Int64s
 from chalicelib.flatten.table_rows import Made, TableColumns
 
 
@@ -22,6 +23,22 @@ class Decoded(Struct):
     positions: Int64s
     dates: Int64s | None
     tables: list[TableColumns]
+
+
+class Proven(Struct):
+    """What was proven of the records of a batch, of those as well that were not decoded.
+
+    A record is `sound` that is JSON in whose objects no key is repeated. `certain` says how many of the main table's
+    columns, from the first, would not reject it: 0 where nothing is known.
+    """
+
+    sound: Bools
+    certain: Int64s
+
+    @classmethod
+    def nothing(cls, count: int) -> Proven:
+        """Return what is proven of so many records before they are looked at."""
+        return cls(np.zeros(count, dtype=np.bool_), np.zeros(count, dtype=np.int64))
 
 
 def dates_of(contract: Contract, made: Made) -> Int64s | None:

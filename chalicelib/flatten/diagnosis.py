@@ -109,7 +109,8 @@ def _shown_keys(keys: Keys, count: int) -> str:
 
 
 def _holds_objects_only(value: dict[str, Any]) -> bool:
-    return len(value) == sum(is_object for _, is_object in containers(value, len(value)))
+    """Tell whether all members are objects; the first alone tells most often."""
+    return all([each for _, each in containers(value, most)] == [True] * most for most in (1, len(value)))
 
 
 def _holds_objects(array: list[Any]) -> bool:

@@ -19,8 +19,8 @@ from chalicelib.contracts.paths import JsonPath
 from chalicelib.contracts.sources import FromDocument, FromRecord, Product, RowNumber
 from chalicelib.contracts.values import FixedDigits
 from chalicelib.flatten import columns, date_values, values
-from chalicelib.flatten.columns import Bools
-from chalicelib.flatten.decoded import Decoded, dates_of
+from chalicelib.flatten.columns import Bools, Int64s
+from chalicelib.flatten.decoded import Decoded, Proven, dates_of
 from chalicelib.flatten.document_reader import DocumentReader, TooMany
 from chalicelib.flatten.opened import Opener
 from chalicelib.flatten.plan import Plan, PlanNode, paths_of
@@ -61,10 +61,10 @@ class FastDecoder:
         self._opener = Opener(contract, self._plan)
         self._same = _same_columns(contract)
 
-    def decode(self, raws: Sequence[Raw], sound: Bools | None = None) -> Decoded | None:
+    def decode(self, raws: Sequence[Raw], proven: Proven | None = None) -> Decoded | None:
         """Decode those of `raws`, each a JSON value, that can be proven sound; None when none can. Raises TooLarge.
 
-        In `sound` is set which of them are JSON in whose objects no key is repeated, as far as that can be proven.
+        What is proven of them on the way is set in `proven`.
         """
         try:
             batch, good = self._reader.read(raws)
@@ -72,8 +72,8 @@ class FastDecoder:
             if len(raws) == 1:
                 return None
             raise TooLarge from None
-        if sound is not None:
-            sound[:] = good
+        proven = proven or Proven.nothing(len(raws))
+        proven.sound[:] = good
         opened = self._opener.open(batch)
         if opened:
             return self.decode([opened.get(i, raw) for i, raw in enumerate(raws)])
@@ -84,6 +84,9 @@ class FastDecoder:
         made: Made = {}
         for table, own in zip(self._contract.tables, by_table, strict=True):
             reader.make(table, own, made)
+        proven.certain[:] = reader.certain
+        if not good.any():
+            return None
         fields = self._unnamed.make(batch, views, reader.chosen, good)
         every = []
         for table, own in zip(self._contract.tables, by_table, strict=True):
@@ -157,10 +160,12 @@ class _Columns:
         self._dates = dates
         self._spans = spans
         self._same = same
+        self.certain: Int64s = np.full(len(good), len(contract.main.columns))
+        """How many of the main table's columns, from the first, are certain of each document."""
 
     def make(self, table: Table, views: list[View], made: Made) -> None:
         """Make the columns of a table that documents give, each as long as its level has elements."""
-        for column in table.columns:
+        for number, column in enumerate(table.columns):
             view = views[table.level(column)]
             fine: Bools = np.ones(len(view), dtype=np.bool_)
             if (table.name, column.name) in self._same:
@@ -170,7 +175,10 @@ class _Columns:
             elif isinstance(column.source, RowNumber):
                 numbers, has = self._views.numbers(table, column.source)
                 made[table.name, column.name] = columns.column(pa.int32(), numbers, None if has.all() else has)
-            self._good[view.documents[~fine]] = False
+            doubted = view.documents[~fine]
+            self._good[doubted] = False
+            if table is self._contract.main:
+                self.certain[doubted] = np.minimum(self.certain[doubted], number)
         for column in table.products:
             assert isinstance(column.source, Product)
             level = table.level(column)

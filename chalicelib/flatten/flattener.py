@@ -18,7 +18,7 @@ from chalicelib.documents.decompress import ByteStream, Source
 from chalicelib.documents.records import CHUNK_BYTES, LEAST_CHUNK_BYTES, Batch, Raw, Records
 from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.flatten import columns
-from chalicelib.flatten.decoded import Decoded
+from chalicelib.flatten.decoded import Decoded, Proven
 from chalicelib.flatten.fast import FastDecoder, Unsupported
 from chalicelib.flatten.json_text import RejectedDocument
 from chalicelib.flatten.observations import Observations
@@ -112,12 +112,12 @@ class Flattener:
     def _flattened(self, batch: Batch) -> Flattened:
         numbers = np.fromiter(batch.numbers, np.int64, len(batch.numbers))
         rejected = list(batch.rejected)
-        sound: Bools = np.zeros(len(batch.raws), dtype=np.bool_)
-        parts = [] if self._fast is None else _decoded(self._fast, batch, sound)
+        proven = Proven.nothing(len(batch.raws))
+        parts = [] if self._fast is None else _decoded(self._fast, batch, proven)
         remaining: Bools = np.ones(len(batch.raws), dtype=np.bool_)
         for part in parts:
             remaining[part.positions] = False
-        parts += self._decoded_strictly(batch.raws, remaining, sound, numbers, rejected)
+        parts += self._decoded_strictly(batch.raws, remaining, proven, numbers, rejected)
         rejected.sort(key=lambda each: each.record_number)
         tables = tuple(self._rows(i, table, parts, numbers) for i, table in enumerate(self._contract.tables))
         loaded = sum(len(part.positions) for part in parts)
@@ -136,16 +136,17 @@ class Flattener:
         self,
         raws: Sequence[Raw],
         remaining: Bools,
-        sound: Bools,
+        proven: Proven,
         numbers: Int64s,
         rejected: list[RejectedRecord],
     ) -> list[Decoded]:
         positions, documents, size = [], [], 0
         chosen = np.flatnonzero(remaining)
-        for i, number, is_sound in zip(chosen.tolist(), numbers[chosen].tolist(), sound[chosen].tolist(), strict=True):
+        each = (chosen, numbers[chosen], proven.sound[chosen], proven.certain[chosen])
+        for i, number, is_sound, certain in zip(*(values.tolist() for values in each), strict=True):
             raw = bytes(raws[i])
             try:
-                document = self._strict.decode(raw, is_sound=is_sound)
+                document = self._strict.decode(raw, is_sound=is_sound, certain=certain)
             except RejectedDocument as problem:
                 rejected.append(RejectedRecord(number, problem.path, problem.reason, raw))
                 continue
@@ -188,15 +189,15 @@ class Flattener:
         return pa.Table.from_arrays(arrays, schema=row_schema(table)), months, records
 
 
-def _decoded(fast: FastDecoder, batch: Batch, sound: Bools) -> list[Decoded]:
-    """Decode what can be of a batch, but records of unchecked grammar; set in `sound` what FastDecoder does."""
+def _decoded(fast: FastDecoder, batch: Batch, proven: Proven) -> list[Decoded]:
+    """Decode what can be of a batch, but records of unchecked grammar; set what is proven of the records."""
     if not batch.unchecked:
-        decoded = fast.decode(batch.raws, sound) if batch.raws else None
+        decoded = fast.decode(batch.raws, proven) if batch.raws else None
     else:
         chosen = np.delete(np.arange(len(batch.raws)), list(batch.unchecked))
-        sound_of_chosen: Bools = np.zeros(len(chosen), dtype=np.bool_)
-        decoded = fast.decode([batch.raws[i] for i in chosen.tolist()], sound_of_chosen) if len(chosen) else None
-        sound[chosen] = sound_of_chosen
+        of_chosen = Proven.nothing(len(chosen))
+        decoded = fast.decode([batch.raws[i] for i in chosen.tolist()], of_chosen) if len(chosen) else None
+        proven.sound[chosen], proven.certain[chosen] = of_chosen.sound, of_chosen.certain
         if decoded is not None:
             decoded.positions = chosen[decoded.positions]
     return [] if decoded is None else [decoded]

@@ -20,9 +20,12 @@ class RejectedDocument(Exception):
     """A document breaks the contract: where (`path`, as `products[0].price`) and why."""
 
     def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
         self.path = path
         self.reason = reason
-        super().__init__(f"{path}: {reason}" if path else reason)
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}" if self.path else self.reason
 
 
 class RepeatedKey(dict[str, Any]):

@@ -60,8 +60,12 @@ class ColumnReader:
             if not isinstance(value, dict):
                 return self._read_first(elements, record)
             value = value.get(key)
-        if value is None or value == "" or self._has_nulls:
-            return None if value is None and not self._required else self._read_first(elements, record)
+        if self._has_nulls and value is not None:
+            return self._read_first(elements, record)
+        if value is None or value == "":
+            if self._required:
+                self._reject_absence(elements)
+            return None if value is None else self._read_first(elements, record)
         try:
             return self._converted(value, elements) if self._plain is None else self._plain(value)
         except InvalidValue:

@@ -60,15 +60,18 @@ class StrictDecoder:
         self._date = None if contract.date_column.source is Origin.SOURCE_MODIFIED_AT else contract.date_column
         self._date_is_date = contract.date_column.type is Type.DATE
 
-    def decode(self, raw: bytes, *, is_sound: bool = False) -> DecodedDocument:
+    def decode(self, raw: bytes, *, is_sound: bool = False, certain: int = 0) -> DecodedDocument:
         """Decode one record. Raises RejectedDocument for the first thing that breaks the contract.
 
-        Where it `is_sound`, it is JSON in whose objects no key is repeated: what is not asked for is not parsed.
+        Where it `is_sound`, it is JSON in whose objects no key is repeated: what is not asked for is not parsed. So
+        many columns of the main table, from the first, are `certain` not to reject it: the next one is asked first.
         """
         record = unread(raw) if is_sound else parsed(raw)
         document = self._around.document_in(record)
         if not isinstance(document, dict):
             raise RejectedDocument(str(self._contract.at or ""), f"expected a JSON object, found {kind(document)}")
+        if certain:
+            self._tables[0].probe(certain, document, record)
         tables, elements, size = [], [], 0
         for table in self._tables:
             rows, count, bytes_of_rows = table.read(document, record)
@@ -95,6 +98,8 @@ class _TableReader:
         for i, column in enumerate(columns):
             if isinstance(column.source, FromDocument | FromRecord):
                 self._readers[table.level(column)].append(ColumnReader(contract, column, i, latest_ms))
+        numbers = {column.name: number for number, column in enumerate(table.columns)}
+        self._of_document = {numbers[columns[each.position].name]: each for each in self._readers[0]}
         self._numbers = [
             (i, c.source.of.level, _counted(contract, table, c.source))
             for i, c in enumerate(columns)
@@ -114,6 +119,12 @@ class _TableReader:
             else None
             for level in range(table.depth + 1)
         ]
+
+    def probe(self, number: int, document: dict[str, Any], record: Any) -> None:
+        """Read a column alone, by its number in the table, if the document itself gives it. Raises RejectedDocument."""
+        reader = self._of_document.get(number)
+        if reader is not None:
+            reader.read([Element(document, "", ())], record)
 
     def read(self, document: dict[str, Any], record: Any) -> tuple[list[list[Any]], int, int]:
         """Return a document's rows, at least one, how many elements made, and about how many bytes they take."""

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.documents.records import Raw
+from chalicelib.flatten.decoded import Proven
 from chalicelib.flatten.fast import FastDecoder
 from chalicelib.flatten.observations import Observations
 from chalicelib.flatten.unnamed import UnnamedFields
@@ -96,9 +97,9 @@ def test_clean_batches_are_proven_without_the_strict_decoder(monkeypatch: pytest
     decoded_count, read = 0, 0
     decode = FastDecoder.decode
 
-    def counted(self: FastDecoder, raws: list[Raw]) -> object:
+    def counted(self: FastDecoder, raws: list[Raw], *proven: Proven) -> object:
         nonlocal decoded_count, read
-        decoded = decode(self, raws)
+        decoded = decode(self, raws, *proven)
         read += len(raws)
         decoded_count += 0 if decoded is None else len(decoded.positions)
         return decoded

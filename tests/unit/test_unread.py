@@ -75,3 +75,16 @@ def test_a_document_is_rejected_for_the_same_reason_however_it_is_read(document:
             decoder.decode(document, is_sound=is_sound)
         reasons.add(str(caught.value))
     assert len(reasons) == 1
+
+
+def test_of_columns_that_are_certain_none_is_read_before_the_one_that_is_not() -> None:
+    """What a column that is called certain holds is not looked at; where the next one is fine, all are read."""
+    decoder = StrictDecoder(registry.contract("orders"), 2_000_000_000_000)
+    reasons = {}
+    document = b'{"order_id": {}, "order_date": "2024-01-01", "total_amount": {"amount": 1}}'
+    for certain in (0, 2, 3, 30):
+        with pytest.raises(RejectedDocument) as caught:
+            decoder.decode(document, is_sound=True, certain=certain)
+        reasons[certain] = str(caught.value)
+    identity = "order_id: expected text or an integer, found an object"
+    assert reasons == {0: identity, 2: "total_amount: expected a number, found an object", 3: identity, 30: identity}
