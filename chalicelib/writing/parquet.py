@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -179,6 +180,7 @@ class MonthFiles:
 
     def abort(self) -> None:
         """Drop unfinished files and end the thread; what is finished stays."""
+        deque(self._last or (), maxlen=0)  # files that no thread has taken are not begun any more
         if self._thread is not None:
             self._thread.shutdown(wait=True, cancel_futures=True)
         for each in self._open.values():

@@ -380,8 +380,10 @@ def test_the_last_rows_are_written_by_the_caller_too_each_once_and_a_failure_of_
     assert written == [file.path.read_bytes() for file in files]
 
     for fails_here in (True, False):
+        done: list[str] = []
 
-        def fails(file: MonthFile, fails_here: bool = fails_here) -> None:
+        def fails(file: MonthFile, fails_here: bool = fails_here, done: list[str] = done) -> None:
+            done.append(file.relative_path)
             if (threading.current_thread() is threading.main_thread()) is fails_here:
                 raise OSError("no space left")
             time.sleep(0.05)
@@ -392,6 +394,8 @@ def test_the_last_rows_are_written_by_the_caller_too_each_once_and_a_failure_of_
         with pytest.raises(OSError, match="no space left"), closing(failing):
             failing.add(parts[0].rows, parts[0].months)
         assert writing_threads() == []
+        if fails_here:
+            assert len(done) < 12, "the other went on for nothing"
 
 
 def test_no_rows_make_no_files(tmp_path: Path) -> None:
