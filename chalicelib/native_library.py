@@ -125,7 +125,7 @@ class PartStruct(Structure):
 
 
 _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
-    "split_values": (c_int64, [c_void_p, c_int64, c_int32, c_void_p, c_void_p, c_int64]),
+    "split_values": (c_int64, [c_void_p, c_int64, c_int32, c_void_p, c_void_p, c_void_p, c_int64]),
     "split_lines": (c_int64, [POINTER(LinesStruct)]),
     "read_documents": (c_int32, [POINTER(ScanStruct)]),
     "hash_key": (c_uint64, [c_void_p, c_int32]),

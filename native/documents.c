@@ -586,24 +586,33 @@ static Bytes behind_value(Split *s, Bytes p) { return behind_any(s, p, 0); }
 
 static Bytes behind_utf8_value(Split *s, Bytes p) { return behind_any(s, p, 1); }
 
-/* Note where each value of a text begins and ends; return how many there are. Where one is broken, or unusual, return -2
-   less where it begins; -1 if there are more than `capacity`, or scalars with nothing between. */
-int64_t split_values(Bytes text, int64_t size, int32_t form, int64_t *starts, int64_t *ends, int64_t capacity) {
+/* Note where each value of a text begins and ends, and which are unusual; return how many there are. Where one is broken,
+   return -2 less where the first begins that is, or is unusual; -1 if there are more than `capacity`, or scalars with
+   nothing between. */
+int64_t split_values(Bytes text, int64_t size, int32_t form, int64_t *starts, int64_t *ends, uint8_t *unusual,
+                     int64_t capacity) {
     Split s = {text + size, 0, 0, 0};
     Bytes end = s.end, p = behind_white(text, end);
-    int64_t count = 0;
+    int64_t count = 0, first_unusual = -1;
     while (p < end) {
         if (count == capacity || (form == BY_NOTHING && *p != '{' && *p != '[')) return -1;
-        starts[count] = p - text;
+        int64_t broken = starts[count] = p - text;
+        s.is_unusual = 0;
         p = behind_value(&s, p);
-        if (!p || s.is_unusual) return -2 - starts[count];
-        ends[count++] = p - text;
-        p = behind_white(p, end);
-        if (form == BY_COMMAS && p < end) {
-            if (*p != ',') return -2 - (p - text);
-            p = behind_white(p + 1, end);
-            if (p == end) return -2 - size;
+        if (p) {
+            if (s.is_unusual && first_unusual < 0) first_unusual = starts[count];
+            unusual[count] = (uint8_t)s.is_unusual;
+            ends[count++] = p - text;
+            p = behind_white(p, end);
+            if (form == BY_NOTHING || p == end) continue;
+            broken = p - text;
+            if (*p == ',') {
+                p = behind_white(p + 1, end);
+                if (p < end) continue;
+                broken = size;
+            }
         }
+        return -2 - (first_unusual < 0 ? broken : first_unusual);
     }
     return count;
 }

@@ -85,6 +85,11 @@ class EnvelopeReader:
                 self._opener.array_of(text[at : at + end])
                 at += end
 
+    def begins_envelope(self, raw: bytes) -> bool:
+        """Tell whether `raw`, a value, would be read as an envelope from a stream, whatever is behind its array."""
+        walk = ObjectWalk(self._root)
+        return self._has_records and raw.startswith(b"{") and walk.scan(raw, 1)[0] is MemberKind.ENVELOPE
+
     def is_envelope(self, raw: bytes) -> bool:
         """Tell whether `raw`, a value, is an object around an array of documents, ambiguous or not."""
         try:

@@ -67,8 +67,11 @@ class LineBlocks:
         text = self._buffer.text
         for line in _lines(records):
             start, end = int(line.starts[0]), int(line.ends[-1])
-            if line.unusual is not None and self._envelopes.may_open(line, bytes(line.covered)):
-                return start
+            if line.unusual is not None and line.unusual.any():
+                if len(line) > 1 or self._envelopes.begins_envelope(line[0]):
+                    return start
+                self._builder.add(line[0], unchecked=True)
+                continue
             try:
                 self._builder.add_all(self._envelopes.opened(line, line.covered))
             except AmbiguousEnvelope as problem:

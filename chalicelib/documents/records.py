@@ -22,6 +22,7 @@ from chalicelib.documents.json_scan import WHITESPACE
 from chalicelib.documents.lines import LineReader
 from chalicelib.documents.members import MemberKind
 from chalicelib.documents.path_tree import KeyPath
+from chalicelib.documents.slices import BrokenValue, by_commas
 from chalicelib.documents.value_reader import SPOOL_FACTOR, ValueReader, several
 from chalicelib.errors import UnreadableFile
 
@@ -132,7 +133,14 @@ class Records:
 
     def _is_one_value(self, line: bytes) -> bool:
         raws = self._values.decoded(several, line)
-        return raws is not None and len(raws) == 1
+        if raws is not None:
+            return len(raws) == 1
+        try:
+            # It may be one that msgspec cannot check.
+            unusual = by_commas(line)
+        except BrokenValue:
+            return False
+        return unusual is not None and len(unusual) == 1
 
     def _head(self, most: int) -> bytes:
         """Return what the file begins with: enough bytes and lines to tell whether each line is a record."""

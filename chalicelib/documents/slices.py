@@ -17,7 +17,7 @@ Bools = npt.NDArray[np.bool_]
 COMPILED_FROM_BYTES = 16 * 1024
 """Of a shorter text msgspec has found all records by the time that compiled code is called: ten microseconds."""
 
-_BYTES_A_RECORD, _FEW = 16, 64
+_BYTES_A_RECORD, _FEW = 8, 64
 """Of records that are shorter, and more than a few, there may be too many for the room that is made for them."""
 
 _UNCERTAIN = -1
@@ -118,7 +118,10 @@ def by_commas(text: bytes | memoryview) -> Slices | None:
 
 
 def by_nothing(text: bytes | memoryview) -> Slices | None:
-    """Do as `by_commas` does for values with white space between them, or nothing. Scalars are for another parser."""
+    """Do as `by_commas` does for values with white space between them, or nothing. Scalars are for another parser.
+
+    What is unusual is broken here: it may be an envelope, which is another parser's to open.
+    """
     return _split(text, BY_NOTHING)
 
 
@@ -128,9 +131,16 @@ def _split(text: bytes | memoryview, form: int) -> Slices | None:
         return None
     capacity = len(text) // _BYTES_A_RECORD + _FEW
     starts, ends = np.empty(capacity, dtype=np.int64), np.empty(capacity, dtype=np.int64)
+    marks = np.empty(capacity, dtype=np.bool_)
     data = np.frombuffer(text, dtype=np.uint8)
-    count = compiled.split_values(data.ctypes.data, len(text), form, starts.ctypes.data, ends.ctypes.data, capacity)
+    addresses = (each.ctypes.data for each in (starts, ends, marks))
+    count = compiled.split_values(data.ctypes.data, len(text), form, *addresses, capacity)
     if count < _UNCERTAIN:
         raise BrokenValue(-2 - count)
+    if count == _UNCERTAIN:
+        return None
+    unusual = marks[:count].copy() if marks[:count].any() else None
+    if unusual is not None and form == BY_NOTHING:
+        raise BrokenValue(int(starts[unusual.argmax()]))
     # Copies, since what is not used of the arrays would stay as long as they do.
-    return None if count == _UNCERTAIN else Slices(memoryview(text), starts[:count].copy(), ends[:count].copy())
+    return Slices(memoryview(text), starts[:count].copy(), ends[:count].copy(), unusual)

@@ -96,3 +96,10 @@ def test_what_ends_in_no_line_behind_it_is_soon_looked_for_in_its_own_line_only(
     assert spread.rstrip() not in result.raws
     result = read(A + b"\n" + never + (A + b"\n") * 10_000 + spread)
     assert result.raws[-1] == spread.rstrip()
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 1 << 21])
+def test_a_file_is_one_of_lines_where_each_holds_what_msgspec_cannot_check(chunk_bytes: int) -> None:
+    result = read(b"\n".join([LONE, LONE, b"x", LONE]), chunk_bytes)
+    assert (result.records, result.unchecked) == ({1: LONE, 2: LONE, 4: LONE}, {1, 2, 4})
+    assert [each.record_number for each in result.rejected] == [3]
