@@ -587,8 +587,8 @@ static Bytes behind_value(Split *s, Bytes p) { return behind_any(s, p, 0); }
 static Bytes behind_utf8_value(Split *s, Bytes p) { return behind_any(s, p, 1); }
 
 /* Note where each value of a text begins and ends, and which are unusual; return how many there are. Where one is broken,
-   return -2 less where the first begins that is, or is unusual; -1 if there are more than `capacity`, or scalars with
-   nothing between. */
+   return -2 less where it begins, or, with nothing between, the first that is unusual; -1 if there are more than
+   `capacity`, or scalars with nothing between. */
 int64_t split_values(Bytes text, int64_t size, int32_t form, int64_t *starts, int64_t *ends, uint8_t *unusual,
                      int64_t capacity) {
     Split s = {text + size, 0, 0, 0};
@@ -600,7 +600,7 @@ int64_t split_values(Bytes text, int64_t size, int32_t form, int64_t *starts, in
         s.is_unusual = 0;
         p = behind_value(&s, p);
         if (p) {
-            if (s.is_unusual && first_unusual < 0) first_unusual = starts[count];
+            if (s.is_unusual && form == BY_NOTHING && first_unusual < 0) first_unusual = starts[count];
             unusual[count] = (uint8_t)s.is_unusual;
             ends[count++] = p - text;
             p = behind_white(p, end);

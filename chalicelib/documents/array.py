@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from chalicelib.documents.buffer import Buffer
-from chalicelib.documents.slices import COMPILED_FROM_BYTES, by_commas
+from chalicelib.documents.slices import COMPILED_FROM_BYTES, by_commas, whole_by_commas
 from chalicelib.documents.value_reader import Raws, Text, ValueReader
 from chalicelib.errors import UnreadableFile
 
@@ -29,7 +29,7 @@ def read_array(values: ValueReader, buffer: Buffer) -> Iterator[None]:
         if not buffer.skip():
             raise _truncated(buffer)
         buffer.refill()
-        if not values.read_block(elements):
+        if not values.read_block(elements, whole_by_commas):
             values.read_or_raise()
         yield
         more = _comma(buffer)

@@ -20,6 +20,9 @@ COMPILED_FROM_BYTES = 16 * 1024
 _BYTES_A_RECORD, _FEW = 8, 64
 """Of records that are shorter, and more than a few, there may be too many for the room that is made for them."""
 
+_MOST_AT_ONCE = 256 * 1024
+"""How many bytes are split, at most, of a text of which the last value is not whole."""
+
 _UNCERTAIN = -1
 """What `split_values` returns instead of a count; less than that, a value is broken."""
 
@@ -117,6 +120,19 @@ def by_commas(text: bytes | memoryview) -> Slices | None:
     return _split(text, BY_COMMAS)
 
 
+def whole_by_commas(text: bytes | memoryview) -> Slices | None:
+    """Return the first values of a text that are whole, where it goes on behind its end; None where it has none."""
+    text = text[:_MOST_AT_ONCE]
+    capacity = len(text) // 2 + _FEW
+    try:
+        # What ends where the text does may go on.
+        values = _split(text, BY_COMMAS, capacity)
+        return (values[:-1] or None) if values else None
+    except BrokenValue as problem:
+        before = bytes(text[: problem.offset]).rstrip(b" \t\r\n").removesuffix(b",")
+    return _split(before, BY_COMMAS, capacity) or None
+
+
 def by_nothing(text: bytes | memoryview) -> Slices | None:
     """Do as `by_commas` does for values with white space between them, or nothing. Scalars are for another parser.
 
@@ -125,11 +141,11 @@ def by_nothing(text: bytes | memoryview) -> Slices | None:
     return _split(text, BY_NOTHING)
 
 
-def _split(text: bytes | memoryview, form: int) -> Slices | None:
+def _split(text: bytes | memoryview, form: int, capacity: int | None = None) -> Slices | None:
     compiled = library()
     if compiled is None or not len(text):
         return None
-    capacity = len(text) // _BYTES_A_RECORD + _FEW
+    capacity = capacity or len(text) // _BYTES_A_RECORD + _FEW
     starts, ends = np.empty(capacity, dtype=np.int64), np.empty(capacity, dtype=np.int64)
     marks = np.empty(capacity, dtype=np.bool_)
     data = np.frombuffer(text, dtype=np.uint8)

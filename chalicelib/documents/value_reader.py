@@ -53,7 +53,7 @@ _SCANNED_FIRST = 1024
 
 Text = bytes | memoryview
 Raws = Slices | list[msgspec.Raw]
-Decode = Callable[[Text], Raws]
+Decode = Callable[[Text], Raws | None]
 
 
 class ValueReader:
@@ -73,17 +73,22 @@ class ValueReader:
         self._singles = 0
         self._scanned_value = -1, -1
 
-    def read_block(self, decode: Decode) -> bool:
-        """Read as many values as a guess covers; False where there is no guess, or a wrong one."""
+    def read_block(self, decode: Decode, decode_whole: Decode) -> bool:
+        """Read as many values as a guess covers; False where there is no guess, or a wrong one.
+
+        `decode_whole` decodes the first values of a text that goes on: those are read where a guess is wrong.
+        """
         buffer = self._buffer
-        block = self.block(decode, buffer.pos, len(buffer.text))
+        block = self.block(decode, buffer.pos, len(buffer.text), decode_whole)
         if block is None:
             return False
         self._builder.add_all(block[0])
         buffer.pos = block[1]
         return True
 
-    def block(self, decode: Decode, start: int, stop: int) -> tuple[Raws, int] | None:
+    def block(
+        self, decode: Decode, start: int, stop: int, decode_whole: Decode | None = None
+    ) -> tuple[Raws, int] | None:
         """Decode as many values from `start` on as a guess covers; return them and where they end."""
         if self._singles > 0:
             self._singles -= 1
@@ -92,6 +97,10 @@ class ValueReader:
         stop = min(stop, start + self._reach)
         cut = buffer.text.rfind(self._delimiter, start, stop) + self._tail if self._delimiter else 0
         raws = self.decoded(decode, memoryview(buffer.text)[start:cut]) if cut > start else None
+        if decode_whole is not None and (raws is None or len(raws) < FEW):
+            whole = self.decoded(decode_whole, memoryview(buffer.text)[start:stop])
+            if isinstance(whole, Slices):
+                raws, cut = whole, start + int(whole.ends[-1])
         if raws is not None and len(raws) >= FEW:
             self._wait, self._reach = 0, min(2 * self._reach, buffer.chunk_bytes)
         else:
@@ -107,7 +116,7 @@ class ValueReader:
             raws = decode(text)
         except (BrokenValue, msgspec.DecodeError, RecursionError):
             return None
-        return None if len(text) > self.limit and longest(raws) > self.limit else raws
+        return None if raws is None or (len(text) > self.limit and longest(raws) > self.limit) else raws
 
     def read_one(self, too_long: str | None = None) -> None:
         """Read the current value as the next record; `too_long` is the reason if it is longer than a record may be.
