@@ -97,7 +97,7 @@ class ValueReader:
         stop = min(stop, start + self._reach)
         cut = buffer.text.rfind(self._delimiter, start, stop) + self._tail if self._delimiter else 0
         raws = self.decoded(decode, memoryview(buffer.text)[start:cut]) if cut > start else None
-        if decode_whole is not None and (raws is None or len(raws) < FEW):
+        if decode_whole is not None and self._delimiter and (raws is None or len(raws) < FEW):
             whole = self.decoded(decode_whole, memoryview(buffer.text)[start:stop])
             if isinstance(whole, Slices):
                 raws, cut = whole, start + int(whole.ends[-1])
