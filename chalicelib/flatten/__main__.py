@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
+import chalicelib.arrow_pool  # noqa: F401 - before Arrow is imported
 from chalicelib.contracts import registry
 from chalicelib.contracts.contract import Contract, Table
 from chalicelib.cores import cores

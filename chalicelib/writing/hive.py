@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,8 @@ from msgspec import Struct
 from chalicelib.contracts.contract import Table
 from chalicelib.file_names import FileNames, in_generation
 from chalicelib.settings import MIB
-from chalicelib.writing.parquet import OPEN_GROUPS, MonthFile, MonthFiles
+from chalicelib.writing.parquet import OPEN_CHUNKS, MonthFile, MonthFiles
+from chalicelib.writing.thread import WritingThread
 
 KEPT_BYTES = 96 * MIB
 """Finished files of a load that stay on disk until they are published; beyond, files are staged in the store."""
@@ -40,7 +40,7 @@ class HiveSink(Struct, frozen=True):
     """A sink whose tables are folders of `store`: `folders` has each table's, ending with a slash unless it is empty.
 
     A file that reaches `roll_bytes` is finished, and its month goes on in another. `published` is called with the keys
-    of a load's files when all of them have appeared. On several `cores` each table's files have a thread of their own.
+    of a load's files when all of them have appeared. On several `cores` files have a thread of their own.
     """
 
     store: FileStore
@@ -67,8 +67,8 @@ class HiveWriter:
         self._keys: list[str] = []
         self._kept: list[tuple[str, Path]] = []
         self._kept_bytes = 0
-        self._lock = threading.Lock()
         self._staged: list[Any] = []
+        self._thread = WritingThread(sink.cores)
         self._tables = {
             table.name: MonthFiles(
                 directory / table.name,
@@ -76,8 +76,8 @@ class HiveWriter:
                 roll_bytes=sink.roll_bytes,
                 closed=partial(self._keep, folder),
                 table=table,
-                cores=sink.cores,
-                open_groups=OPEN_GROUPS // len(sink.folders),
+                thread=self._thread,
+                open_chunks=OPEN_CHUNKS // len(sink.folders),
             )
             for table, folder in sink.folders.items()
         }
@@ -95,11 +95,12 @@ class HiveWriter:
             max(tables, key=lambda each: each.waiting_bytes).write_largest(excess)
 
     def close(self) -> None:
-        """Finish all files, those of all tables at once."""
-        for table in self._tables.values():
-            table.finish()
-        for table in self._tables.values():
-            table.close()
+        """Finish all files."""
+        try:
+            for table in self._tables.values():
+                table.close()
+        finally:
+            self._thread.end()
 
     def publish(self) -> None:
         """Let all files appear."""
@@ -112,6 +113,7 @@ class HiveWriter:
 
     def abort(self) -> None:
         """Drop unfinished and staged files; those on disk go with their directory."""
+        self._thread.end()
         for table in self._tables.values():
             table.abort()
         staged, self._staged = self._staged, []
@@ -119,13 +121,11 @@ class HiveWriter:
             self._sink.store.abort(upload)
 
     def _keep(self, folder: str, file: MonthFile) -> None:
-        """Have a finished file wait. Called in its table's thread, where there is one."""
+        """Have a finished file wait. The writing thread alone calls it."""
         key = f"{folder}{in_generation(file.relative_path, self._generation)}"
-        with self._lock:
-            self._keys.append(key)
-            is_kept = self._kept_bytes + file.size <= KEPT_BYTES
-            if is_kept:
-                self._kept.append((key, file.path))
-                self._kept_bytes += file.size
-        if not is_kept:
+        self._keys.append(key)
+        if self._kept_bytes + file.size <= KEPT_BYTES:
+            self._kept.append((key, file.path))
+            self._kept_bytes += file.size
+        else:
             self._staged.append(self._sink.store.stage(key, file.path))
