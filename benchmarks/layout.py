@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from chalicelib.aws.glue import table_input
 from chalicelib.contracts.contract import Contract
-from chalicelib.flatten.__main__ import flatten_file
+from chalicelib.flatten.command import flatten_file
 from chalicelib.queries import saved
 from chalicelib.queries.views import view_statements
 from chalicelib.settings import Settings

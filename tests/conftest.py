@@ -18,6 +18,12 @@ from chalicelib.contracts import registry
 from tests.contracts import lay
 from tests.examples import MANY  # noqa: F401  (registers the profile before hypothesis loads it)
 
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name gzip by its length: it has the time within it, by which two workers would not collect the same tests."""
+    return f"gzip of {len(val)} bytes" if isinstance(val, bytes) and val.startswith(b"\x1f\x8b") else None
+
+
 SHARED = "tests/local/shared/"
 LONG = re.compile(r"\bmark\.(thorough|aws)\b")
 """What a file with tests that take a second or more has."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import zlib
 from typing import Protocol, cast
 
 from chalicelib.errors import UnreadableFile
@@ -29,6 +28,8 @@ _OTHER_ENCODINGS = (
     (b"\xfe\xff", "UTF-16"),
 )
 _HEAD_BYTES = 8
+_READ_BYTES = 16 * 1024
+"""Compressed bytes that are read at once: where a damaged file is damaged is known as exactly."""
 
 
 def is_supported(key: str) -> bool:
@@ -58,7 +59,7 @@ class Source:
         _reject_other_formats(self._rewound.head)
         self._stream: ByteStream = self._rewound
         if self.compressed:
-            self._stream = cast(ByteStream, gzip.GzipFile(fileobj=io.BufferedReader(self._rewound), mode="rb"))
+            self._stream = _Decompressed(self._rewound)
         self._first: bytes | None = self._without_bom()
 
     def read(self, size: int, /) -> bytes:
@@ -88,7 +89,7 @@ class Source:
         except EOFError:
             reason = "the gzip file is truncated, its compressed data end too early: send it again"
             raise UnreadableFile(reason, self._rewound.position) from None
-        except (gzip.BadGzipFile, zlib.error) as problem:
+        except gzip.BadGzipFile as problem:
             reason = f"the gzip file is damaged, in its compressed data ({problem}): send it again"
             raise UnreadableFile(reason, self._rewound.position) from None
 
@@ -118,9 +119,27 @@ class _Rewound(io.RawIOBase):
         return data
 
     def readinto(self, target: bytearray | memoryview, /) -> int:  # type: ignore[override]
-        data = self.read(len(target))
+        data = self.read(min(len(target), _READ_BYTES))
         target[: len(data)] = data
         return len(data)
+
+
+class _Decompressed:
+    """What a gzip stream holds. Reading raises BadGzipFile for one that is damaged, EOFError for a truncated one."""
+
+    def __init__(self, stream: _Rewound) -> None:
+        # Imported with the first file that is compressed.
+        from isal import igzip, isal_zlib
+
+        file = igzip.IGzipFile(fileobj=stream, mode="rb")  # type: ignore[no-untyped-call]
+        self._file: ByteStream = file
+        self._error = cast(type[Exception], isal_zlib.error)
+
+    def read(self, size: int, /) -> bytes:
+        try:
+            return self._file.read(size)
+        except self._error as problem:
+            raise gzip.BadGzipFile(str(problem)) from None
 
 
 def _reject_other_formats(head: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -67,6 +68,7 @@ class HiveWriter:
         self._keys: list[str] = []
         self._kept: list[tuple[str, Path]] = []
         self._kept_bytes = 0
+        self._lock = threading.Lock()
         self._staged: list[Any] = []
         self._thread = WritingThread(sink.cores)
         self._tables = {
@@ -113,19 +115,21 @@ class HiveWriter:
 
     def abort(self) -> None:
         """Drop unfinished and staged files; those on disk go with their directory."""
-        self._thread.end()
         for table in self._tables.values():
             table.abort()
+        self._thread.end()
         staged, self._staged = self._staged, []
         for upload in staged:
             self._sink.store.abort(upload)
 
     def _keep(self, folder: str, file: MonthFile) -> None:
-        """Have a finished file wait. The writing thread alone calls it."""
+        """Have a finished file wait. Called in the writing thread, and at the end by the caller as well."""
         key = f"{folder}{in_generation(file.relative_path, self._generation)}"
-        self._keys.append(key)
-        if self._kept_bytes + file.size <= KEPT_BYTES:
-            self._kept.append((key, file.path))
-            self._kept_bytes += file.size
-        else:
+        with self._lock:
+            self._keys.append(key)
+            is_kept = self._kept_bytes + file.size <= KEPT_BYTES
+            if is_kept:
+                self._kept.append((key, file.path))
+                self._kept_bytes += file.size
+        if not is_kept:
             self._staged.append(self._sink.store.stage(key, file.path))

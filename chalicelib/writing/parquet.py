@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ class _Waiting(Struct):
 
 
 class _Open(Struct):
-    """The file of a month that is being written, or was; the writing thread alone looks at it."""
+    """The file of a month that is being written, or was: one thread at a time looks at it."""
 
     part: int = 0
     rows: int = 0
@@ -87,8 +88,9 @@ class _Open(Struct):
 class MonthFiles:
     """Parquet files of a source object and table, month by month, in `directory`: `add` rows, then `close` or `abort`.
 
-    They are written by `thread`, which also calls `closed` with each finished file, and is for the caller to end before
-    `abort`. How many rows may wait is up to the caller, by `write_largest`.
+    They are written by `thread`, which is for the caller to end; the last ones by who calls `close` as well, who has
+    nothing to parse any more. `closed` is called with each finished file, by either. How many rows may wait is up to
+    the caller, by `write_largest`.
     """
 
     def __init__(
@@ -121,6 +123,7 @@ class MonthFiles:
         self._unsplit: list[tuple[pa.Table, npt.NDArray[np.int64]]] = []
         self._unsplit_bytes = 0
         self._thread = thread or WritingThread()
+        self._last: Iterator[tuple[int, list[Part]]] | None = None
 
     def add(self, rows: pa.Table, months: npt.NDArray[np.int64]) -> None:
         """Take rows, each of the month (since 1970) that `months` says."""
@@ -150,14 +153,17 @@ class MonthFiles:
     def close(self) -> None:
         """Finish all files; no rows may come any more."""
         try:
-            self._split()
-            self._thread.run(partial(self._finish, self._take()))
+            self._begin_last()
+            self._thread.run(self._finish_some)
+            self._finish_some()
             self._thread.wait()
         finally:
             self.abort()
 
     def abort(self) -> None:
         """Drop unfinished files; what is finished stays."""
+        deque(self._last or (), maxlen=0)  # files that no thread has taken are not begun any more
+        self._thread.settle()
         for each in self._open.values():
             if each.writer is not None:
                 writer, each.writer = each.writer, None
@@ -190,11 +196,24 @@ class MonthFiles:
             groups.append((month, self._waiting.pop(month).parts))
         return groups
 
-    def _finish(self, groups: list[tuple[int, list[Part]]]) -> None:
-        for month, parts in groups:
-            self._write(month, parts)
-            self._close(month)
-        for month in self._open:
+    def _begin_last(self) -> None:
+        """Lay out what is left to be written and finished."""
+        self._split()
+        self._thread.wait()
+        last = self._take()
+        if last and not self._options:
+            self._options = writer_options(self._table, self._rows.table(last[0][1]))
+        ended: list[tuple[int, list[Part]]] = [
+            (month, []) for month in self._open.keys() - {month for month, _ in last}
+        ]
+        self._last = iter([*last, *ended])
+
+    def _finish_some(self) -> None:
+        """Finish the files that no other thread has taken, one after the other, those of most rows first."""
+        assert self._last is not None
+        for month, parts in self._last:
+            if parts:
+                self._append(month, parts)
             self._close(month)
 
     def _write_all(self, groups: list[tuple[int, list[Part]]]) -> None:
@@ -202,6 +221,14 @@ class MonthFiles:
             self._write(month, parts)
 
     def _write(self, month: int, parts: list[Part]) -> None:
+        self._append(month, parts)
+        while sum(each.size for each in self._open.values()) > self._open_bytes:
+            self._close(max(self._open, key=lambda each: (self._open[each].size, each)))
+        if sum(each.groups for each in self._open.values()) > self._open_groups:
+            self._close(max(self._open, key=lambda each: (self._open[each].groups, each)))
+
+    def _append(self, month: int, parts: list[Part]) -> None:
+        """Write a row group of a month."""
         rows = self._rows.table(parts)
         open_ = self._open.setdefault(month, _Open())
         if open_.writer is None:
@@ -218,10 +245,6 @@ class MonthFiles:
         open_.size = open_.path.stat().st_size
         if open_.size >= self._roll_bytes:
             self._close(month)
-        while sum(each.size for each in self._open.values()) > self._open_bytes:
-            self._close(max(self._open, key=lambda each: (self._open[each].size, each)))
-        if sum(each.groups for each in self._open.values()) > self._open_groups:
-            self._close(max(self._open, key=lambda each: (self._open[each].groups, each)))
 
     def _close(self, month: int) -> None:
         open_ = self._open[month]

@@ -36,7 +36,14 @@ class WritingThread:
             job, self._job = self._job, None
             job.result()
 
+    def settle(self) -> None:
+        """Wait for the last job, whatever it raises."""
+        if self._job is not None:
+            self._job.exception()
+            self._job = None
+
     def end(self) -> None:
         """End the thread when the job that it is at is done."""
+        self.settle()
         if self._thread is not None:
-            self._thread.shutdown(wait=True, cancel_futures=True)
+            self._thread.shutdown()

@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from chalicelib import assembly
 from chalicelib.contracts import registry
-from chalicelib.flatten.__main__ import flatten_file
+from chalicelib.flatten.command import flatten_file
 from operate.__main__ import main
 
 BUCKET = "orders-etl-test"

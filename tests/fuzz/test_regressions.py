@@ -14,7 +14,7 @@ PROJECT = Path(__file__).parents[2]
 BEGIN = b'{"order_id":1,"order_date":"2024-07-05"'
 LIMITED = """
 import resource, sys
-from chalicelib.flatten.__main__ import main
+from chalicelib.flatten.command import main
 resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
 sys.exit(main(sys.argv[1:]))
 """

@@ -138,7 +138,7 @@ print(json.dumps([answer["statusCode"], sorted({"pyarrow", "numpy", "pandas"} & 
 def test_orders_become_files_in_a_codec_of_the_layers(lambda_paths: list[Path], tmp_path: Path) -> None:
     code = """
 import pathlib, pyarrow.parquet as pq
-from chalicelib.flatten.__main__ import main
+from chalicelib.flatten.command import main
 assert main(sys.argv[1:]) == 0
 files = sorted(pathlib.Path(sys.argv[3]).rglob("*.parquet"))
 groups = [pq.ParquetFile(file).metadata.row_group(0) for file in files]

@@ -15,7 +15,7 @@ from tests.package.built import build, imports
 
 RUNTIME = {"boto3", "botocore", "urllib3"}
 """What Lambda's Python brings and we import."""
-COMMAND_LINE = {"rich": {"__main__.py"}}
+COMMAND_LINE = {"rich": {"command.py"}}
 """What is only imported on a laptop, and by which file."""
 
 

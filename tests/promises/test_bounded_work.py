@@ -23,7 +23,7 @@ MOST_MB = 320
 # See test_memory.py for why it is not getrusage's ru_maxrss.
 MEASURED = """
 import re, sys, time
-from chalicelib.flatten.__main__ import main
+from chalicelib.flatten.command import main
 code = main(sys.argv[1:])
 with open("/proc/self/status") as status:
     print(time.process_time(), int(re.search(r"VmHWM:\\s+(\\d+) kB", status.read()).group(1)) // 1024)

@@ -33,7 +33,7 @@ def reads_environment_or_clock(source: str) -> set[str]:
 CORE = [
     path
     for path in sorted(LIBRARY.rglob("*.py"))
-    if room(path) not in KNOW_THE_TIME and path.name not in ("__main__.py", "notebook.py")
+    if room(path) not in KNOW_THE_TIME and path.name not in ("__main__.py", "command.py", "notebook.py")
 ]
 
 
@@ -77,6 +77,28 @@ def test_the_loader_starts_with_all_that_it_works_with_and_without_the_rest_side
     rest = ("boto3", "chalicelib.api.service", "chalicelib.aws.athena", "chalicelib.api.uploads", "pandas")
     works_with = ["chalicelib.handlers.load", "pyarrow", "botocore.session"]
     assert loaded_by("import app", *works_with, *rest, _HANDLER="app.load") == works_with
+
+
+COMMAND = """
+import runpy, sys
+sys.argv = ["flatten", "--help"]
+try:
+    runpy.run_module("chalicelib.flatten", run_name="__main__")
+except SystemExit:
+    pass
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="the threads of a process are not listed here")
+@pytest.mark.parametrize("program", ["import app", COMMAND], ids=["the function", "the command"])
+def test_what_loads_starts_without_threads_for_matrices(program: str) -> None:
+    # Arrow's jemalloc has one that sleeps, under a name of its own.
+    names = "[each.read_text() for each in pathlib.Path('/proc/self/task').glob('*/comm')]"
+    look = f"import pathlib, sys; names = {names}; print('numpy' in sys.modules, names.count(names[0]))"
+    environment = {"ETL_BUCKET": "some-bucket", "PATH": "/usr/bin:/bin", "_HANDLER": "app.load"}
+    command = [sys.executable, "-c", f"{program}\n{look}"]
+    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines()[-1] == "True 1"
 
 
 def test_where_no_function_starts_nothing_is_imported_ahead() -> None:

@@ -12,7 +12,7 @@ PROJECT = Path(__file__).parents[2]
 
 LOADED = """
 import sys
-from chalicelib.flatten.__main__ import main
+from chalicelib.flatten.command import main
 for given in sys.argv[1:]:
     source, contract = given.split(",")
     main([source, "-o", f"{source}.out", "--rejects", f"{source}.rejected", "--contract", contract])

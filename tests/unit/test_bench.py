@@ -21,7 +21,7 @@ from benchmarks.store import CONTRACT, store
 from benchmarks.totals import rows, totals
 from chalicelib.contracts import registry
 from chalicelib.contracts.reading import read
-from chalicelib.flatten.__main__ import flatten_file
+from chalicelib.flatten.command import flatten_file
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "contracts"
 SMALL = 0.15

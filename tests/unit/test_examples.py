@@ -21,7 +21,7 @@ from chalicelib.contracts import registry
 from chalicelib.contracts.contract import Contract
 from chalicelib.contracts.sources import Origin
 from chalicelib.dataset import Dataset, Prefixes
-from chalicelib.flatten.__main__ import main as flatten_main
+from chalicelib.flatten.command import main as flatten_main
 from chalicelib.flatten.flattener import Flattener, Lineage, records_of
 from chalicelib.flatten.schema import file_schema
 from chalicelib.queries import saved

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.flatten.__main__ import main
+from chalicelib.flatten.command import main
 
 
 def test_the_input_is_never_overwritten_by_what_was_rejected_of_it(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from chalicelib.flatten.__main__ import main
+from chalicelib.flatten.command import main
 from tests.contracts import lay
 
 ORDER = {"order_id": 1, "order_date": "2024-07-05"}

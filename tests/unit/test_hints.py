@@ -12,7 +12,7 @@ import pytest
 from chalicelib.contracts.contract import Contract
 from chalicelib.contracts.reading import read_text
 from chalicelib.documents.records import Batch
-from chalicelib.flatten.__main__ import main
+from chalicelib.flatten.command import main
 from chalicelib.flatten.flattener import Flattener, Lineage
 from tests.builders import KEY, entry, ingest, order
 from tests.unit.memory_store import MemoryStore

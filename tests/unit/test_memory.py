@@ -20,7 +20,7 @@ MOST_MB = 220
 # started by a large pytest process would be as large as its parent.
 MEASURED = """
 import re, sys
-from chalicelib.flatten.__main__ import main
+from chalicelib.flatten.command import main
 code = main(sys.argv[1:])
 with open("/proc/self/status") as status:
     print(int(re.search(r"VmHWM:\\s+(\\d+) kB", status.read()).group(1)) // 1024)

@@ -6,6 +6,7 @@ import io
 import json
 import random
 import threading
+import time
 from collections import Counter
 from contextlib import closing
 from datetime import UTC, datetime
@@ -363,6 +364,53 @@ def test_rows_of_all_tables_are_written_in_one_thread_where_there_are_cores_for_
     assert threads == {1.0: 0, 2.0: 1}
     assert len(made[1.0]) == 36
     assert made[1.0] == made[2.0]
+
+
+def test_the_last_rows_are_written_by_the_caller_too_each_once_and_a_failure_of_either_is_raised(
+    tmp_path: Path,
+) -> None:
+    parts = flattened(orders(500, months=12))
+    both = threading.Barrier(2, timeout=20)
+    by: Counter[bool] = Counter()
+
+    def closed(file: MonthFile) -> None:
+        is_caller = threading.current_thread() is threading.main_thread()
+        by[is_caller] += 1
+        if by[is_caller] == 1:
+            both.wait()  # neither goes on before the other has finished a file as well
+
+    files = write(tmp_path / "a", parts)
+    thread = WritingThread(2.0)
+    with closing(
+        MonthFiles(tmp_path / "b", NAMES, table=TABLE, thread=thread, roll_bytes=1 << 30, closed=closed)
+    ) as month_files:
+        for part in parts:
+            month_files.add(part.rows, part.months)
+    assert (len(by), by.total()) == (2, 12)
+    written = [(tmp_path / "b" / file.relative_path).read_bytes() for file in files]
+    assert written == [file.path.read_bytes() for file in files]
+
+    for fails_here in (True, False):
+        done: list[str] = []
+
+        def fails(file: MonthFile, fails_here: bool = fails_here, done: list[str] = done) -> None:
+            done.append(file.relative_path)
+            if (threading.current_thread() is threading.main_thread()) is fails_here:
+                raise OSError("no space left")
+            time.sleep(0.05)
+
+        failing = MonthFiles(
+            tmp_path / f"c{fails_here}", NAMES, table=TABLE, thread=thread, roll_bytes=1 << 30, closed=fails
+        )
+        with pytest.raises(OSError, match="no space left"), closing(failing):
+            failing.add(parts[0].rows, parts[0].months)
+        count = len(done)
+        if fails_here:
+            assert count < 12, "the other went on for nothing"
+        thread.end()
+        assert len(done) == count
+        assert writing_threads() == []
+        thread = WritingThread(2.0)
 
 
 def test_no_rows_make_no_files(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from chalicelib.contracts.contract import Contract
 from chalicelib.contracts.reading import read_text
 from chalicelib.dataset import Dataset, Prefixes
-from chalicelib.flatten.__main__ import flatten_file
+from chalicelib.flatten.command import flatten_file
 from operate.__main__ import main
 from operate.promote import promote
 from operate.unnamed import UnnamedField, UnnamedFields

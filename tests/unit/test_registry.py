@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.contracts import registry
 from chalicelib.errors import ContractError
-from chalicelib.flatten.__main__ import main
+from chalicelib.flatten.command import main
 from tests.contracts import FOLDER, lay
 
 

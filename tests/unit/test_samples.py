@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow.dataset as ds
 import pytest
 
-from chalicelib.flatten.__main__ import flatten_file
+from chalicelib.flatten.command import flatten_file
 from local.expected import MADE_FOR, digests
 from tests.contracts import ORDERS, ORDERS_FILE
 from tests.plain_answers import SAMPLES, answers, expected_rows
