@@ -104,6 +104,8 @@ def _moment(value: object, formats: tuple[DateFormat, ...]) -> _Moment:
     if len(formats) > 1:
         names = ", ".join(each.pattern if isinstance(each, Strptime) else each.value for each in formats)
         problem = f"{_quoted(value)} is a date in none of the formats that are taken: {names}"
+        if not isinstance(value, str | NumberText):
+            problem = f"expected a date in one of the formats {names}, found {kind(value)}"
     raise InvalidValue(problem)
 
 

@@ -241,6 +241,17 @@ def test_a_date_is_text(sent: object) -> None:
         date_values.timestamp_ms(sent)
 
 
+@pytest.mark.parametrize(
+    ("sent", "named"), [({"v": object()}, "an object"), ([object()], "an array"), (True, "true"), (None, "null")]
+)
+def test_of_what_is_no_date_in_any_of_several_formats_the_kind_is_named_and_not_what_is_in_it(
+    sent: object, named: str
+) -> None:
+    with pytest.raises(InvalidValue) as problem:
+        date_values.timestamp_ms(sent, (Dates.ISO, Dates.RFC2822))
+    assert str(problem.value) == f"expected a date in one of the formats iso, rfc2822, found {named}"
+
+
 pieces = st.sampled_from([*DATES, *NO_DATES]) | st.builds(
     lambda when, zone: when.isoformat() + zone,
     st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)),
