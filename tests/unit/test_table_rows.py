@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.contracts.reading import read_text
@@ -39,6 +39,7 @@ def level(parents: list[int], above: Level) -> Level:
     return Level(array, above.documents[array])
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 4), max_size=4), min_size=1, max_size=5), st.data())
 def test_what_all_rows_may_take_is_no_less_than_what_those_of_each_document_do(
     counts: list[list[int]], data: st.DataObject
