@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 from chalice.app import Chalice, CloudWatchEvent, IAMAuthorizer, Rate, Request, Response, S3Event
 
+import chalicelib.arrow_pool  # noqa: F401 - before Arrow is imported
 from chalicelib.cores import leave_blas_alone
 from chalicelib.settings import Settings
 

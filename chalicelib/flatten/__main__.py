@@ -7,6 +7,7 @@ import gc
 import os
 import sys
 
+import chalicelib.arrow_pool  # noqa: F401 - before Arrow is imported
 from chalicelib.cores import leave_blas_alone
 
 if __name__ == "__main__":

@@ -92,6 +92,18 @@ def lengths(array: pa.Array) -> Int64s:
     return values if valid is None else np.where(valid, values, 0)
 
 
+def lengths_together(arrays: Sequence[pa.Array], length: int) -> Int64s:
+    """Return how many bytes the texts of several columns of a length have together, in each row.
+
+    What lies behind a NULL, if anything does, counts too.
+    """
+    ends = np.zeros(length + 1, dtype=np.int64)
+    for array in arrays:
+        if array.buffers()[1] is not None:
+            ends += np.frombuffer(array.buffers()[1], dtype=np.int32)[array.offset : array.offset + length + 1]
+    return np.diff(ends)
+
+
 def filter_rows(array: pa.Array, keep: Bools) -> pa.Array:
     """Return those values of an array that are to be kept."""
     return call_function("filter", [array, _flags(keep)], FilterOptions())
@@ -109,6 +121,11 @@ def dictionary(array: pa.Array) -> pa.DictionaryArray:
 def take(values: Any, positions: Int64s, valid: Bools | None = None) -> Any:
     """Return the rows of an array or a table at these positions, NULL where not `valid`."""
     return call_function("take", [values, column(pa.int64(), positions, valid)], TakeOptions(boundscheck=False))
+
+
+def address(array: npt.NDArray[Any]) -> int:
+    """Return where the values of an array lie, for compiled code; a sixth of what numpy's own `ctypes.data` takes."""
+    return int(pa.py_buffer(array).address)
 
 
 def months_since_1970(ms: Int64s) -> Int64s:

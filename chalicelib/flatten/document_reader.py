@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chalicelib.documents.slices import Slices
-from chalicelib.flatten.columns import Bools, Int64s
+from chalicelib.flatten.columns import Bools, Int64s, address
 from chalicelib.flatten.json_text import below, quoted
 from chalicelib.flatten.names import Names
 from chalicelib.flatten.plan import Plan, PlanNode
@@ -109,13 +109,13 @@ class DocumentReader:
             **self._work,
         }
         for name, array in given.items():
-            setattr(scan, name, array.ctypes.data)
+            setattr(scan, name, address(array))
         for level in self._levels:
             level.struct.count = 0
         self._levels[0].fit(len(starts))
         while True:
             structs = (LevelStruct * len(self._levels))(*(level.struct for level in self._levels))
-            scan.levels, scan.fields, scan.fields_capacity = structs, self._fields.ctypes.data, len(self._fields)
+            scan.levels, scan.fields, scan.fields_capacity = structs, address(self._fields), len(self._fields)
             state = self._library.read_documents(ctypes.byref(scan))
             for level, struct in zip(self._levels, structs, strict=True):
                 level.struct = struct
@@ -158,7 +158,7 @@ class DocumentReader:
             slots, keys = np.full(size, NO_NODE, SLOT), bytearray()
             for node, key, child in members:
                 hashed = int(self._library.hash_key(key + PADDING, len(key)))
-                free = int(self._library.free_slot(slots.ctypes.data, size - 1, node, hashed))
+                free = int(self._library.free_slot(address(slots), size - 1, node, hashed))
                 if free < 0:
                     break
                 slots[free] = hashed, node, len(keys), len(key), child
@@ -208,7 +208,7 @@ class _Level:
         for name, width in widths.items():
             old = self._arrays.get(name, np.empty(0, np.int32))
             self._arrays[name] = _longer(old, self.struct.count * width, max(capacity * width, 1))
-            setattr(self.struct, name, self._arrays[name].ctypes.data)
+            setattr(self.struct, name, address(self._arrays[name]))
         self.struct.capacity = capacity
 
 

@@ -30,7 +30,14 @@ from chalicelib.flatten.products import product
 from chalicelib.flatten.readers import digits_at
 from chalicelib.flatten.scalars import InvalidValue
 from chalicelib.flatten.span_columns import SpanColumns
-from chalicelib.flatten.table_rows import PART_BYTES, Made, TooLarge, row_sizes, rows_of
+from chalicelib.flatten.table_rows import (
+    PART_BYTES,
+    Made,
+    TooLarge,
+    most_bytes,
+    row_sizes,
+    rows_of,
+)
 from chalicelib.flatten.unnamed import UnnamedFields
 from chalicelib.flatten.views import View, Views, ancestors
 from chalicelib.native_library import library
@@ -94,10 +101,14 @@ class FastDecoder:
             levels = {name: view.level for name, view in zip(names, own, strict=True)}
             texts = {name: _texts_of(view, fields[name]) for name, view in zip(names, own, strict=True)}
             every.append((table, levels, texts))
-        sizes = np.sum([row_sizes(table, levels, made, texts) for table, levels, texts in every], axis=0)
-        is_small: Bools = sizes <= values.MAX_ROWS_BYTES
-        if int(sizes[good & is_small].sum()) > PART_BYTES and np.count_nonzero(good) > 1:
-            raise TooLarge
+        is_small: Bools = np.ones(len(good), dtype=np.bool_)
+        # Where all rows together cannot be too much, what those of each document take need not be reckoned.
+        most = sum(most_bytes(table, levels, made, texts) for table, levels, texts in every)
+        if most > min(PART_BYTES, values.MAX_ROWS_BYTES):
+            sizes = np.sum([row_sizes(table, levels, made, texts) for table, levels, texts in every], axis=0)
+            is_small = sizes <= values.MAX_ROWS_BYTES
+            if int(sizes[good & is_small].sum()) > PART_BYTES and np.count_nonzero(good) > 1:
+                raise TooLarge
         if not good.any() or not is_small[good].all():
             # What one document would repeat so often is for the strict way to judge, before it is made.
             return self._without(good & is_small, raws)
@@ -184,7 +195,9 @@ class _Columns:
             level = table.level(column)
             factors = [table[name] for name in column.source.factors]
             arrays = [
-                columns.take(made[table.name, each.name], ancestors(views, level, table.level(each)))
+                made[table.name, each.name]
+                if table.level(each) == level
+                else columns.take(made[table.name, each.name], ancestors(views, level, table.level(each)))
                 for each in factors
             ]
             fine = np.ones(len(views[level]), dtype=np.bool_)

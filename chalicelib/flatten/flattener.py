@@ -237,10 +237,10 @@ def _halves(batch: Batch) -> Iterator[Batch]:
 def records_of(stream: ByteStream, max_record_bytes: int, max_decompressed_bytes: int, contract: Contract) -> Records:
     """Return the records of a byte stream in any of the input forms, to be laid out as `contract` says.
 
-    The more tables a chunk's documents make rows of, the more memory these take, so that the smaller it is.
+    Rows of more than two tables would take too much memory: what is read at a time is the smaller the more there are.
     """
     at = contract.at.steps if contract.at else ()
-    chunk_bytes = max(LEAST_CHUNK_BYTES, 2 * CHUNK_BYTES // (1 + len(contract.tables)))
+    chunk_bytes = max(LEAST_CHUNK_BYTES, 2 * CHUNK_BYTES // max(2, len(contract.tables)))
     return Records(
         Source(stream, max_decompressed_bytes),
         max_record_bytes=max_record_bytes,

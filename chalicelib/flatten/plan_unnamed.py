@@ -162,7 +162,7 @@ class UnnamedTexts:
             arrays |= {plural: blob.data, f"{names}_ends": blob.ends}
         join = JoinStruct(count=len(which), elements=len(elements), names=ctypes.pointer(self._names.struct))
         for name, array in arrays.items():
-            setattr(join, name, array.ctypes.data)
+            setattr(join, name, columns.address(array))
         size = self._library.join_fields(ctypes.byref(join))
         for number, key in self._names.fresh(values.data):
             node = self._plan.nodes[number]
@@ -174,6 +174,8 @@ class UnnamedTexts:
     def _numbered(which: Int64s, texts: Mapping[int, bytes]) -> tuple[npt.NDArray[np.int32], _Blob]:
         """Return for each field the number of its text, -1 for none, and the texts; `which` ascends."""
         numbers = np.full(len(which), -1, dtype=np.int32)
+        if not texts:
+            return numbers, _NONE
         given = np.array(sorted(texts), dtype=np.int64)
         positions = np.searchsorted(which, given)
         here = (positions < len(which)) & (which[np.minimum(positions, len(which) - 1)] == given)
@@ -205,6 +207,9 @@ class _Blob:
         self.ends = np.array([*accumulate(map(len, texts))], dtype=np.int32)
         self.sizes = np.array([*map(len, texts)], dtype=np.int64)
         self.size = int(self.sizes.sum())
+
+
+_NONE = _Blob(())
 
 
 def _own(root: PlanNode) -> list[PlanNode]:

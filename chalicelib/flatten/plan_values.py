@@ -72,6 +72,7 @@ class PlanValues:
         self._spans: dict[PlanNode, Spans] = {}
         self._picks: dict[tuple[PlanNode, Index | Where], Int64s] = {}
         self._wrongs: dict[tuple[PlanNode, bool], Bools | None] = {}
+        self._last: tuple[Int64s, int, bool] | None = None
 
     def record_bounds(self, number: int) -> tuple[int, int]:
         """Return where a record begins and ends."""
@@ -106,7 +107,7 @@ class PlanValues:
     def at(self, node: PlanNode, elements: Int64s) -> Spans:
         """Return where these of a node's values lie, none for -1."""
         spans = self.spans(node)
-        if is_everyone(elements, len(spans.starts)):
+        if self._are_all(elements, len(spans.starts)):
             return spans
         if len(spans.starts) == 0:
             return Spans(np.full(len(elements), -1), np.full(len(elements), -1))
@@ -115,6 +116,12 @@ class PlanValues:
         if none.any():
             starts, ends = np.where(none, -1, starts), np.where(none, -1, ends)
         return Spans(starts, ends, spans.may_be_null)
+
+    def _are_all(self, elements: Int64s, count: int) -> bool:
+        """Do as `is_everyone` does, but look once at elements that are asked of for one column after the other."""
+        if self._last is None or self._last[0] is not elements or self._last[1] != count:
+            self._last = elements, count, is_everyone(elements, count)
+        return self._last[2]
 
     def is_empty(self, spans: Spans, *, list_due: bool = False) -> Bools:
         """Tell where a program wrote that there is nothing: an empty text, false, or a list without elements."""

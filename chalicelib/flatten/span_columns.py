@@ -18,7 +18,7 @@ from chalicelib.contracts.column_types import Type
 from chalicelib.contracts.contract import Column
 from chalicelib.contracts.values import Dates, Nulls
 from chalicelib.flatten import columns, date_values, values
-from chalicelib.flatten.columns import Bools, Int64s
+from chalicelib.flatten.columns import Bools, Int64s, address
 from chalicelib.flatten.json_text import RejectedDocument, compact, parsed
 from chalicelib.flatten.plan_values import Spans
 from chalicelib.flatten.scalars import InvalidValue
@@ -51,6 +51,7 @@ class SpanColumns:
         self._library = library
         self._data = data
         self._text = np.frombuffer(data, dtype=np.uint8)
+        self._address = address(self._text)
 
     def without_nulls(self, spans: Spans, nulls: Nulls) -> Spans:
         """Return values without those that mean NULL."""
@@ -143,11 +144,13 @@ class SpanColumns:
         """Return values for compiled code, the flags that it clears, and arrays to be held until it is done."""
         certain = np.ones(len(spans.starts), dtype=np.bool_)
         both = np.ascontiguousarray(spans.starts), np.ascontiguousarray(spans.ends)
-        pointers = (self._text.ctypes.data, both[0].ctypes.data, both[1].ctypes.data, certain.ctypes.data)
-        return ValuesStruct(*pointers, len(certain)), certain, both
+        pointers = (address(both[0]), address(both[1]), address(certain))
+        return ValuesStruct(self._address, *pointers, len(certain)), certain, both
 
     def _scalars(self, spans: Spans, certain: Bools, fine: Bools) -> Iterator[tuple[int, Any]]:
         """Do as `_one_by_one` does, but clear `fine` for objects and arrays, which are no scalars."""
+        if certain.all():
+            return iter(())
         first = self._text[np.maximum(spans.starts, 0)]
         is_nested = ~certain & (spans.starts >= 0) & ((first == _OBJECT) | (first == _ARRAY))
         fine &= ~is_nested
@@ -167,7 +170,7 @@ class SpanColumns:
         """Return numbers times 10 to the power of `shifts`, and which of them are certain."""
         struct, certain, _held = self._values(spans)
         units = np.empty(len(certain), dtype=np.int64)
-        self._library.read_units(ctypes.byref(struct), shifts.ctypes.data, noise, unit_noise, units.ctypes.data)
+        self._library.read_units(ctypes.byref(struct), address(shifts), noise, unit_noise, address(units))
         return units, certain
 
     def _whole(
@@ -194,7 +197,7 @@ class SpanColumns:
     def _doubles(self, spans: Spans, fine: Bools) -> pa.Array:
         struct, certain, _held = self._values(spans)
         doubles = np.empty(len(certain), dtype=np.float64)
-        self._library.read_doubles(ctypes.byref(struct), doubles.ctypes.data)
+        self._library.read_doubles(ctypes.byref(struct), address(doubles))
         for i, value in self._scalars(spans, certain, fine):
             try:
                 doubles[i] = values.double(value)
@@ -223,7 +226,7 @@ class SpanColumns:
         room = int((spans.ends - spans.starts)[valid].sum()) + ROOM
         out = np.empty(room, dtype=np.uint8)
         offsets = np.zeros(len(certain) + 1, dtype=np.int32)
-        self._library.read_texts(ctypes.byref(struct), kind, out.ctypes.data, offsets[1:].ctypes.data)
+        self._library.read_texts(ctypes.byref(struct), kind, address(out), address(offsets[1:]))
         return columns.texts(offsets, pa.py_buffer(out[: offsets[-1]]), valid), certain
 
     # The rest -------------------------------------------------------------------------------------------------------
@@ -250,7 +253,7 @@ class SpanColumns:
         remaining = Spans(np.where(sure, -1, spans.starts), spans.ends)
         struct, certain, _held = self._values(remaining)
         instants = np.empty(len(certain), dtype=np.int64)
-        self._library.read_instants(ctypes.byref(struct), instants.ctypes.data)
+        self._library.read_instants(ctypes.byref(struct), address(instants))
         here = certain & ~sure
         ms[here] = instants[here]
         sure |= here

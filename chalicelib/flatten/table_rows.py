@@ -78,6 +78,8 @@ def rows_of(
     documents = np.repeat(np.arange(count), np.maximum(totals, 1))
     has = totals[documents] > 0
     element_of_row: dict[str, Int64s | None] = {ROOT: documents}
+    # The elements of the innermost list are the rows, in their order, where each document has one.
+    in_place = names[-1] if table.depth and has.all() else None
     if table.depth:
         elements = np.arange(len(deepest))
         for name in reversed(names[1:]):
@@ -90,6 +92,9 @@ def rows_of(
         if (table.name, column.name) in made:
             array = made[table.name, column.name]
             name = names[table.level(column)]
+            if name == in_place:
+                arrays[column.name] = array
+                continue
             arrays[column.name] = columns.take(array, _elements(element_of_row, name), valid if name != ROOT else None)
         elif source is Origin.EXTRA_FIELDS:
             kept = [name for level, name in enumerate(names) if name in texts and keeps_unnamed(contract, table, level)]
@@ -97,6 +102,24 @@ def rows_of(
                 library, len(has), [(texts[name], _members(element_of_row, name, has)) for name in kept]
             )
     return TableColumns(arrays, documents, totals)
+
+
+def most_bytes(table: Table, levels: dict[str, Level], made: Made, texts: dict[str, pa.Array]) -> int:
+    """Return what `row_sizes` of all documents may come to, at most: as if each text stood on the rows of the largest.
+
+    An element encloses no more rows than its document has.
+    """
+    deepest = levels[[*levels][-1]]
+    rows = np.bincount(deepest.documents)
+    arrays = [array for (name, _), array in made.items() if name == table.name] + [*texts.values()]
+    of_texts = sum(_data_bytes(array) for array in arrays if array.type == pa.string())
+    return (len(deepest) + len(levels[ROOT])) * values.ROW_BYTES + of_texts * max(1, int(rows.max(initial=0)))
+
+
+def _data_bytes(texts: pa.Array) -> int:
+    """Return how many bytes texts have."""
+    data = texts.buffers()[2]
+    return 0 if data is None else int(data.size)
 
 
 def row_sizes(table: Table, levels: dict[str, Level], made: Made, texts: dict[str, pa.Array]) -> Int64s:
@@ -113,7 +136,7 @@ def row_sizes(table: Table, levels: dict[str, Level], made: Made, texts: dict[st
         columns_here = [column.name for column in table.columns if table.level(column) == depth]
         arrays = [made[table.name, name] for name in columns_here if (table.name, name) in made]
         arrays += [texts[names[depth]]] if names[depth] in texts else []
-        lengths = sum((columns.lengths(each) for each in arrays if each.type == pa.string()), np.zeros(len(level), int))
+        lengths = columns.lengths_together([each for each in arrays if each.type == pa.string()], len(level))
         repeats = np.maximum(rows, 1) if depth == 0 else rows
         sizes = sizes + np.bincount(level.documents, lengths * repeats, count).astype(np.int64)
         if depth:
@@ -162,10 +185,10 @@ def _joined(library: ctypes.CDLL, count: int, parts: list[tuple[pa.Array, Int64s
         held.append((offsets, elements))
         struct.data, struct.offsets, struct.elements = (
             fields.buffers()[2].address,
-            offsets.ctypes.data,
-            elements.ctypes.data,
+            columns.address(offsets),
+            columns.address(elements),
         )
     out = np.empty(room, dtype=np.uint8)
     ends = np.zeros(count + 1, dtype=np.int32)
-    library.join_rows(structs, len(parts), count, out.ctypes.data, ends[1:].ctypes.data)
+    library.join_rows(structs, len(parts), count, columns.address(out), columns.address(ends[1:]))
     return columns.texts(ends, pa.py_buffer(out[: ends[-1]]), ends[1:] > ends[:-1])

@@ -47,6 +47,7 @@ class Views:
         self._values = values
         self._good = good
         self._views: dict[tuple[Lists, bool], View] = {}
+        self._of: dict[tuple[str, int], View] = {}
         everyone = np.arange(len(good))
         walk = values.walk(plan.record, contract.at.relative if contract.at else (), everyone)
         good &= ~walk.strange & (values.first(values.at(walk.node, walk.here)) == _OBJECT)
@@ -54,7 +55,9 @@ class Views:
 
     def of(self, table: Table, level: int) -> View:
         """Return a table's view of one of its levels."""
-        view = self.lists(table.lists[:level], one_or_many=table.one_or_many)
+        if (table.name, level) in self._of:
+            return self._of[table.name, level]
+        view = self._of[table.name, level] = self.lists(table.lists[:level], one_or_many=table.one_or_many)
         spans = self._values.at(view.node, view.members)
         if level and not _takes_scalars(table, level):
             self._good[view.documents[self._values.first(spans) != _OBJECT]] = False

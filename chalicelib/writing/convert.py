@@ -15,6 +15,7 @@ from chalicelib.documents.rejected import RejectedRecord
 from chalicelib.errors import UnreadableFile
 from chalicelib.flatten import arrow, parallel
 from chalicelib.flatten.flattener import Flattener, Lineage, records_of
+from chalicelib.flatten.heap import Heap
 from chalicelib.flatten.observations import Observations
 from chalicelib.settings import MIB
 from chalicelib.writing.sink import SinkWriter
@@ -89,6 +90,7 @@ def convert(
     more than their source, and CountMismatch when what was read is not what was loaded and rejected.
     """
     arrow.prepare()
+    heap = Heap()
     flatteners: list[Flattener] = []
 
     def flattener() -> Flattener:
@@ -115,6 +117,7 @@ def convert(
                     counts += Counts(0, part.loaded, len(part.rejected), part.tables[0].rows.num_rows)
                     check_expansion(rows_bytes, batch.end)
                 limits.check_share(counts, first)
+                heap.relieve()
         counts.check()
         writer.close()
     except BaseException:

@@ -25,6 +25,14 @@ LONG_TEXT_BYTES = 64
 SAMPLE = 500
 """How many rows are looked at to tell how texts repeat: enough to meet some twice where a dictionary can hold them."""
 
+BATCH_BYTES = 256 * 1024
+"""What the widest column may take of the rows that are encoded before it is looked whether a page is full: a page is
+encoded, compressed and copied as a whole, so that long texts, a thousand at a time, would take ten times this, each
+time."""
+
+MOST_BATCH_ROWS = 1024
+"""How many rows are encoded at once, at most, as Arrow has it."""
+
 LEAST_REPEATED = 4
 """How many rows a text of a dictionary stands for, at least: fewer may be the lines of one order."""
 
@@ -53,7 +61,14 @@ def writer_options(table: Table, rows: pa.Table) -> dict[str, Any]:
         "use_dictionary": [c.name for c in table.file_columns if c.name not in differences.keys() | plain],
         "dictionary_pagesize_limit": DICTIONARY_BYTES,
         "column_encoding": differences,
+        "write_batch_size": _batch_rows(rows),
     }
+
+
+def _batch_rows(rows: pa.Table) -> int:
+    """Return how many rows are encoded at once."""
+    widest = max((column.nbytes for column in rows.columns), default=0)
+    return max(1, min(MOST_BATCH_ROWS, BATCH_BYTES * len(rows) // max(widest, 1)))
 
 
 def _differences(table: Table, rows: pa.Table) -> dict[str, str]:

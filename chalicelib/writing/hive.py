@@ -16,7 +16,8 @@ from msgspec import Struct
 from chalicelib.contracts.contract import Table
 from chalicelib.file_names import FileNames, in_generation
 from chalicelib.settings import MIB
-from chalicelib.writing.parquet import OPEN_GROUPS, MonthFile, MonthFiles
+from chalicelib.writing.parquet import OPEN_CHUNKS, MonthFile, MonthFiles
+from chalicelib.writing.thread import WritingThread
 
 KEPT_BYTES = 96 * MIB
 """Finished files of a load that stay on disk until they are published; beyond, files are staged in the store."""
@@ -40,7 +41,7 @@ class HiveSink(Struct, frozen=True):
     """A sink whose tables are folders of `store`: `folders` has each table's, ending with a slash unless it is empty.
 
     A file that reaches `roll_bytes` is finished, and its month goes on in another. `published` is called with the keys
-    of a load's files when all of them have appeared. On several `cores` each table's files have a thread of their own.
+    of a load's files when all of them have appeared. On several `cores` files have a thread of their own.
     """
 
     store: FileStore
@@ -69,6 +70,7 @@ class HiveWriter:
         self._kept_bytes = 0
         self._lock = threading.Lock()
         self._staged: list[Any] = []
+        self._thread = WritingThread(sink.cores)
         self._tables = {
             table.name: MonthFiles(
                 directory / table.name,
@@ -76,8 +78,8 @@ class HiveWriter:
                 roll_bytes=sink.roll_bytes,
                 closed=partial(self._keep, folder),
                 table=table,
-                cores=sink.cores,
-                open_groups=OPEN_GROUPS // len(sink.folders),
+                thread=self._thread,
+                open_chunks=OPEN_CHUNKS // len(sink.folders),
             )
             for table, folder in sink.folders.items()
         }
@@ -95,11 +97,12 @@ class HiveWriter:
             max(tables, key=lambda each: each.waiting_bytes).write_largest(excess)
 
     def close(self) -> None:
-        """Finish all files, those of all tables at once."""
-        for table in self._tables.values():
-            table.finish()
-        for table in self._tables.values():
-            table.close()
+        """Finish all files."""
+        try:
+            for table in self._tables.values():
+                table.close()
+        finally:
+            self._thread.end()
 
     def publish(self) -> None:
         """Let all files appear."""
@@ -114,12 +117,13 @@ class HiveWriter:
         """Drop unfinished and staged files; those on disk go with their directory."""
         for table in self._tables.values():
             table.abort()
+        self._thread.end()
         staged, self._staged = self._staged, []
         for upload in staged:
             self._sink.store.abort(upload)
 
     def _keep(self, folder: str, file: MonthFile) -> None:
-        """Have a finished file wait. Called in its table's thread, where there is one."""
+        """Have a finished file wait. Called in the writing thread, and at the end by the caller as well."""
         key = f"{folder}{in_generation(file.relative_path, self._generation)}"
         with self._lock:
             self._keys.append(key)

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,16 +16,13 @@ from msgspec import Struct, field
 from pyarrow._parquet import ParquetWriter
 
 from chalicelib.contracts.contract import Table
-from chalicelib.cores import LEAST_FOR_THREADS, new_thread
 from chalicelib.file_names import FileNames
 from chalicelib.flatten.columns import month_name
 from chalicelib.flatten.schema import row_schema
 from chalicelib.settings import MIB
 from chalicelib.writing.encodings import writer_options
 from chalicelib.writing.month_rows import MonthRows, Part, held_bytes
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
+from chalicelib.writing.thread import WritingThread
 
 ROW_GROUP_BYTES = 12 * MIB
 """Arrow bytes of a month's rows that make a row group: about 60,000 rows. More would be fewer requests for Athena and
@@ -37,9 +34,9 @@ SPLIT_BYTES = 6 * MIB
 OPEN_BYTES = 192 * MIB
 """What all unfinished files may take on disk; beyond, the largest is finished. Lambda has 512 MB."""
 
-OPEN_GROUPS = 800
-"""How many row groups the unfinished files of all tables may have, each of which its writer remembers in some 30 KB;
-beyond, a table's file of most groups is finished."""
+OPEN_CHUNKS = 16_000
+"""How many column chunks the unfinished files of all tables may have, a row group as many as its table has columns.
+Of each its writer remembers some 1.6 KB; beyond, a table's file of most row groups is finished."""
 
 
 class MonthFile(Struct, frozen=True):
@@ -91,9 +88,9 @@ class _Open(Struct):
 class MonthFiles:
     """Parquet files of a source object and table, month by month, in `directory`: `add` rows, then `close` or `abort`.
 
-    On several cores rows are written in a thread of their own, since encoding leaves the interpreter free to parse; the
-    last ones by the caller as well, who has nothing to parse any more. `closed` is called with each finished file, by
-    either. How many rows may wait is up to the caller, by `write_largest`.
+    They are written by `thread`, which is for the caller to end; the last ones by who calls `close` as well, who has
+    nothing to parse any more. `closed` is called with each finished file, by either. How many rows may wait is up to
+    the caller, by `write_largest`.
     """
 
     def __init__(
@@ -104,10 +101,10 @@ class MonthFiles:
         roll_bytes: int,
         closed: Callable[[MonthFile], None],
         table: Table,
-        cores: float = 1.0,
+        thread: WritingThread | None = None,
         row_group_bytes: int = ROW_GROUP_BYTES,
         open_bytes: int = OPEN_BYTES,
-        open_groups: int = OPEN_GROUPS,
+        open_chunks: int = OPEN_CHUNKS,
     ) -> None:
         self._directory = directory
         self._name = name
@@ -119,14 +116,13 @@ class MonthFiles:
         self._options: dict[str, Any] = {}
         self._row_group_bytes = row_group_bytes
         self._open_bytes = open_bytes
-        self._open_groups = open_groups
+        self._open_groups = open_chunks // len(self._schema)
         self._rows = MonthRows(self._schema)
         self._open: dict[int, _Open] = {}
         self._waiting: dict[int, _Waiting] = {}
         self._unsplit: list[tuple[pa.Table, npt.NDArray[np.int64]]] = []
         self._unsplit_bytes = 0
-        self._thread = new_thread("parquet") if cores >= LEAST_FOR_THREADS else None
-        self._job: Future[None] | None = None
+        self._thread = thread or WritingThread()
         self._last: Iterator[tuple[int, list[Part]]] | None = None
 
     def add(self, rows: pa.Table, months: npt.NDArray[np.int64]) -> None:
@@ -152,37 +148,22 @@ class MonthFiles:
         """Write the largest row groups, of `excess` bytes or more: few large ones cost less than many small ones."""
         if not self._waiting:
             self._split()
-        self._submit(partial(self._write_all, self._take(excess)))
-
-    def finish(self) -> None:
-        """Begin to finish all files; no rows may come any more."""
-        self._split()
-        self._wait()
-        last = self._take()
-        if last and not self._options:
-            self._options = writer_options(self._table, self._rows.table(last[0][1]))
-        ended: list[tuple[int, list[Part]]] = [
-            (month, []) for month in self._open.keys() - {month for month, _ in last}
-        ]
-        self._last = iter([*last, *ended])
-        if self._thread is not None:
-            self._submit(self._finish_some)
+        self._thread.run(partial(self._write_all, self._take(excess)))
 
     def close(self) -> None:
-        """Finish all files, where that has not begun yet, and end the thread."""
+        """Finish all files; no rows may come any more."""
         try:
-            if self._last is None:
-                self.finish()
+            self._begin_last()
+            self._thread.run(self._finish_some)
             self._finish_some()
-            self._wait()
+            self._thread.wait()
         finally:
             self.abort()
 
     def abort(self) -> None:
-        """Drop unfinished files and end the thread; what is finished stays."""
+        """Drop unfinished files; what is finished stays."""
         deque(self._last or (), maxlen=0)  # files that no thread has taken are not begun any more
-        if self._thread is not None:
-            self._thread.shutdown(wait=True, cancel_futures=True)
+        self._thread.settle()
         for each in self._open.values():
             if each.writer is not None:
                 writer, each.writer = each.writer, None
@@ -203,7 +184,7 @@ class MonthFiles:
         waiting.parts.append(part)
         waiting.size += held_bytes(part)
         if waiting.size >= self._row_group_bytes:
-            self._submit(partial(self._write, month, self._waiting.pop(month).parts))
+            self._thread.run(partial(self._write, month, self._waiting.pop(month).parts))
 
     def _take(self, least: float = math.inf) -> list[tuple[int, list[Part]]]:
         """Return the largest row groups that wait, until they are `least` bytes; they wait no more."""
@@ -215,18 +196,17 @@ class MonthFiles:
             groups.append((month, self._waiting.pop(month).parts))
         return groups
 
-    def _submit(self, job: Callable[[], None]) -> None:
-        """Run `job` in the writing thread once the one before is done: no more is in flight than one of them writes."""
-        if self._thread is None:
-            job()
-            return
-        self._wait()
-        self._job = self._thread.submit(job)
-
-    def _wait(self) -> None:
-        if self._job is not None:
-            job, self._job = self._job, None
-            job.result()
+    def _begin_last(self) -> None:
+        """Lay out what is left to be written and finished."""
+        self._split()
+        self._thread.wait()
+        last = self._take()
+        if last and not self._options:
+            self._options = writer_options(self._table, self._rows.table(last[0][1]))
+        ended: list[tuple[int, list[Part]]] = [
+            (month, []) for month in self._open.keys() - {month for month, _ in last}
+        ]
+        self._last = iter([*last, *ended])
 
     def _finish_some(self) -> None:
         """Finish the files that no other thread has taken, one after the other, those of most rows first."""

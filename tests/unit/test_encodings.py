@@ -197,3 +197,13 @@ def test_no_more_than_some_rows_are_looked_at_however_long_texts_are(monkeypatch
     )
     assert encodings.writer_options(TABLE, rows)["column_encoding"]["extra_fields"] == "DELTA_BYTE_ARRAY"
     assert sum(looked_at) <= 1.3 * encodings.SAMPLE + 3
+
+
+def test_a_page_of_long_texts_is_not_encoded_a_thousand_rows_at_a_time() -> None:
+    """What a page takes, it takes several times over while it is encoded and compressed."""
+    texts = {length: pa.table({"a": [i % 7 for i in range(2000)], "b": ["x" * length] * 2000}) for length in (8, 10**4)}
+    rows = {length: encodings._batch_rows(table) for length, table in texts.items()}
+    assert rows[8] == encodings.MOST_BATCH_ROWS
+    assert rows[10**4] * 10**4 <= encodings.BATCH_BYTES < (rows[10**4] + 1) * (10**4 + 8)
+    assert encodings._batch_rows(pa.table({"b": ["x" * encodings.BATCH_BYTES * 2]})) == 1
+    assert encodings._batch_rows(pa.table({"b": pa.nulls(5)})) == encodings.MOST_BATCH_ROWS

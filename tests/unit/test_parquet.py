@@ -28,6 +28,7 @@ from chalicelib.writing.folder import Folder
 from chalicelib.writing.hive import HiveSink
 from chalicelib.writing.month_rows import held_bytes
 from chalicelib.writing.parquet import MonthFile, MonthFiles
+from chalicelib.writing.thread import WritingThread
 from tests.contracts import ORDERS
 
 TABLE = ORDERS.main
@@ -67,11 +68,13 @@ def flattened(records: list[dict[str, Any]]) -> list[TableRows]:
 def write(directory: Path, parts: list[TableRows], cut: int = 200, **options: Any) -> list[MonthFile]:
     """Write rows a few at a time, as from many batches."""
     files: list[MonthFile] = []
-    options = {"roll_bytes": 1 << 30, "cores": 2.0, **options}
+    thread = WritingThread(2.0)
+    options = {"roll_bytes": 1 << 30, "thread": thread, **options}
     with closing(MonthFiles(directory, NAMES, table=TABLE, closed=files.append, **options)) as month_files:
         for part in parts:
             for start in range(0, part.rows.num_rows, cut):
                 month_files.add(part.rows.slice(start, cut), part.months[start : start + cut])
+    thread.end()
     return files
 
 
@@ -299,7 +302,8 @@ def test_unfinished_files_are_bounded_on_disk(tmp_path: Path) -> None:
 def test_row_groups_that_writers_remember_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet, "SPLIT_BYTES", 5_000)
     parts = flattened(orders(1000, months=12))
-    files = write(tmp_path, parts, row_group_bytes=1000, open_groups=40)
+    columns = len(TABLE.file_columns)
+    files = write(tmp_path, parts, row_group_bytes=1000, open_chunks=40 * columns + 1)
     groups = [pq.ParquetFile(file.path).metadata.num_row_groups for file in files]
     assert max(groups) <= 40
     assert len(files) > 12
@@ -313,46 +317,52 @@ def writing_threads() -> list[threading.Thread]:
 
 @pytest.mark.parametrize("cores", [1.0, 2.0])
 def test_a_failure_to_write_is_raised_and_stops_the_writing_thread_and_so_does_an_abort(
-    tmp_path: Path, cores: float
+    tmp_path: Path, cores: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     part = flattened(orders(100, months=1))[0]
 
-    def fails(file: MonthFile) -> None:
-        raise OSError("no space left")
+    class Full(Folder):
+        def stage(self, key: str, path: Path) -> Any:
+            raise OSError("no space left")
 
-    files = MonthFiles(tmp_path / "a", NAMES, table=TABLE, cores=cores, roll_bytes=1, closed=fails, row_group_bytes=1)
-    with pytest.raises(OSError, match="no space left"), closing(files):
-        files.add(part.rows, part.months)
+    monkeypatch.setattr(hive, "KEPT_BYTES", 0)
+    sink = HiveSink(Full(tmp_path / "out"), {TABLE: ""}, 1, cores=cores)
+    fails = sink.writer(tmp_path / "a", NAMES)
+    fails.write(TABLE.name, part.rows, part.months)
+    with pytest.raises(OSError, match="no space left"):
+        fails.close()
     assert writing_threads() == []
-    closed: list[MonthFile] = []
-    stopped = MonthFiles(
-        tmp_path / "b", NAMES, table=TABLE, cores=cores, roll_bytes=1 << 30, closed=closed.append, row_group_bytes=1
-    )
-    stopped.add(part.rows, part.months)
+    fails.abort()
+    stopped = HiveSink(Folder(tmp_path / "out"), {TABLE: ""}, 1 << 30, cores=cores).writer(tmp_path / "b", NAMES)
+    stopped.write(TABLE.name, part.rows, part.months)
+    stopped._tables[TABLE.name].write_largest(1)
     stopped.abort()
-    assert closed == []
+    assert stopped.files == ()
     assert writing_threads() == []
 
 
-def test_rows_are_written_in_a_thread_of_their_own_where_there_are_cores_for_it_and_are_the_same_files(
+def test_rows_of_all_tables_are_written_in_one_thread_where_there_are_cores_for_it_and_are_the_same_files(
     tmp_path: Path,
 ) -> None:
+    """Each table's rows on their way to a file would take as much memory again."""
     parts = flattened(orders(500, months=12))
+    folders = {table: f"{table.name}/" for table in (TABLE, replace(TABLE, name="second"), replace(TABLE, name="last"))}
     threads: dict[float, int] = {}
     made = {}
     for cores in (1.0, 2.0):
-        with closing(
-            MonthFiles(
-                tmp_path / str(cores), NAMES, table=TABLE, cores=cores, roll_bytes=1 << 30, closed=lambda _: None
-            )
-        ) as files:
-            for part in parts:
-                files.add(part.rows, part.months)
-            files.finish()
-            threads[cores] = len(writing_threads())
-        made[cores] = [path.read_bytes() for path in sorted((tmp_path / str(cores)).rglob("*.parquet"))]
+        folder = tmp_path / str(cores)
+        writer = HiveSink(Folder(folder), folders, 1 << 30, cores=cores).writer(tmp_path / "files", NAMES)
+        for part in parts:
+            for table in folders:
+                writer.write(table.name, part.rows, part.months)
+        for files in writer._tables.values():
+            files.write_largest(1)
+        threads[cores] = len(writing_threads())
+        writer.close()
+        writer.publish()
+        made[cores] = [path.read_bytes() for path in sorted(folder.rglob("*.parquet"))]
     assert threads == {1.0: 0, 2.0: 1}
-    assert len(made[1.0]) == 12
+    assert len(made[1.0]) == 36
     assert made[1.0] == made[2.0]
 
 
@@ -370,8 +380,9 @@ def test_the_last_rows_are_written_by_the_caller_too_each_once_and_a_failure_of_
             both.wait()  # neither goes on before the other has finished a file as well
 
     files = write(tmp_path / "a", parts)
+    thread = WritingThread(2.0)
     with closing(
-        MonthFiles(tmp_path / "b", NAMES, table=TABLE, cores=2.0, roll_bytes=1 << 30, closed=closed)
+        MonthFiles(tmp_path / "b", NAMES, table=TABLE, thread=thread, roll_bytes=1 << 30, closed=closed)
     ) as month_files:
         for part in parts:
             month_files.add(part.rows, part.months)
@@ -389,13 +400,17 @@ def test_the_last_rows_are_written_by_the_caller_too_each_once_and_a_failure_of_
             time.sleep(0.05)
 
         failing = MonthFiles(
-            tmp_path / f"c{fails_here}", NAMES, table=TABLE, cores=2.0, roll_bytes=1 << 30, closed=fails
+            tmp_path / f"c{fails_here}", NAMES, table=TABLE, thread=thread, roll_bytes=1 << 30, closed=fails
         )
         with pytest.raises(OSError, match="no space left"), closing(failing):
             failing.add(parts[0].rows, parts[0].months)
-        assert writing_threads() == []
+        count = len(done)
         if fails_here:
-            assert len(done) < 12, "the other went on for nothing"
+            assert count < 12, "the other went on for nothing"
+        thread.end()
+        assert len(done) == count
+        assert writing_threads() == []
+        thread = WritingThread(2.0)
 
 
 def test_no_rows_make_no_files(tmp_path: Path) -> None:
