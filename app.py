@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 from chalice.app import Chalice, CloudWatchEvent, IAMAuthorizer, Rate, Request, Response, S3Event
 
-import chalicelib.arrow_pool  # noqa: F401 - before Arrow is imported
-from chalicelib.cores import leave_blas_alone
+from chalicelib.library_settings import set_up_libraries
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ if (handler := os.environ.get("_HANDLER")) in INIT_IMPORTS:
     # Now and not at the first event: while it starts, a function has more CPU than its memory gives it.
     # What imports make stays: looking through it for garbage, then or later, is a sixth of the start for nothing.
     gc.disable()
-    leave_blas_alone(os.environ)
+    set_up_libraries(os.environ)
     importlib.import_module(INIT_IMPORTS[handler])
     gc.freeze()
     gc.enable()

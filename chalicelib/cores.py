@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,12 +37,3 @@ def new_thread(name: str) -> ThreadPoolExecutor:
     from concurrent.futures import ThreadPoolExecutor
 
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
-
-
-def leave_blas_alone(environment: MutableMapping[str, str]) -> None:
-    """Have numpy, when it is imported, start no threads for matrices, of which there are none here.
-
-    OpenBLAS starts one for each further core, which at once spins for 50 ms and more of a core's time: in a Lambda,
-    which shows two cores and gives a part of one, the start waits for it. What is set already stays.
-    """
-    environment.setdefault("OPENBLAS_NUM_THREADS", "1")

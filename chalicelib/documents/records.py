@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 
 from chalicelib.documents.array import read_array
 from chalicelib.documents.batches import MAX_BATCH_RECORDS, Batch, BatchBuilder, Raw
-from chalicelib.documents.buffer import Buffer
+from chalicelib.documents.buffer import Buffer, is_utf8
 from chalicelib.documents.decompress import UTF8_BOM, Source
 from chalicelib.documents.envelope import EnvelopeReader
 from chalicelib.documents.json_scan import WHITESPACE
@@ -135,6 +135,8 @@ class Records:
         raws = self._values.decoded(several, line)
         if raws is not None:
             return len(raws) == 1
+        if not is_utf8(line):
+            return False
         try:
             # It may be one that msgspec cannot check.
             unusual = by_commas(line)

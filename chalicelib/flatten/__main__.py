@@ -7,11 +7,10 @@ import gc
 import os
 import sys
 
-import chalicelib.arrow_pool  # noqa: F401 - before Arrow is imported
-from chalicelib.cores import leave_blas_alone
+from chalicelib.library_settings import set_up_libraries
 
 if __name__ == "__main__":
-    leave_blas_alone(os.environ)
+    set_up_libraries(os.environ)
     from chalicelib.flatten.command import main
 
     # What was imported stays: nobody has to look through it for garbage, at the end least of all.

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 def prepare() -> None:
     """Set Arrow up for loading; to be called before its first use, and harmless after."""
-    # Where it was imported before arrow_pool.
+    # For a program that imported it before `library_settings` had a say, as a notebook does.
     pa.set_memory_pool(pa.system_memory_pool())
     _leave_pandas_out()
 

@@ -32,6 +32,7 @@ from chalicelib.flatten.scalars import InvalidValue
 from chalicelib.flatten.span_columns import SpanColumns
 from chalicelib.flatten.table_rows import (
     PART_BYTES,
+    Level,
     Made,
     TooLarge,
     most_bytes,
@@ -101,14 +102,7 @@ class FastDecoder:
             levels = {name: view.level for name, view in zip(names, own, strict=True)}
             texts = {name: _texts_of(view, fields[name]) for name, view in zip(names, own, strict=True)}
             every.append((table, levels, texts))
-        is_small: Bools = np.ones(len(good), dtype=np.bool_)
-        # Where all rows together cannot be too much, what those of each document take need not be reckoned.
-        most = sum(most_bytes(table, levels, made, texts) for table, levels, texts in every)
-        if most > min(PART_BYTES, values.MAX_ROWS_BYTES):
-            sizes = np.sum([row_sizes(table, levels, made, texts) for table, levels, texts in every], axis=0)
-            is_small = sizes <= values.MAX_ROWS_BYTES
-            if int(sizes[good & is_small].sum()) > PART_BYTES and np.count_nonzero(good) > 1:
-                raise TooLarge
+        is_small = _small(every, made, good)
         if not good.any() or not is_small[good].all():
             # What one document would repeat so often is for the strict way to judge, before it is made.
             return self._without(good & is_small, raws)
@@ -125,6 +119,19 @@ class FastDecoder:
         if decoded is not None:
             decoded.positions = positions[decoded.positions]
         return decoded
+
+
+def _small(every: Sequence[tuple[Table, dict[str, Level], dict[str, pa.Array]]], made: Made, good: Bools) -> Bools:
+    """Tell of which documents the rows are not too large. Raises TooLarge where those of the good ones together are."""
+    # Where all rows together cannot be too much, what those of each document take need not be reckoned.
+    most = sum(most_bytes(table, levels, made, texts) for table, levels, texts in every)
+    if most <= min(PART_BYTES, values.MAX_ROWS_BYTES):
+        return np.ones(len(good), dtype=np.bool_)
+    sizes = np.sum([row_sizes(table, levels, made, texts) for table, levels, texts in every], axis=0)
+    is_small: Bools = sizes <= values.MAX_ROWS_BYTES
+    if int(sizes[good & is_small].sum()) > PART_BYTES and np.count_nonzero(good) > 1:
+        raise TooLarge
+    return is_small
 
 
 def _texts_of(view: View, fields: pa.Array) -> pa.Array:

@@ -23,6 +23,7 @@ ORDERS_OF = b'{"orders":['
 PIECES = [
     *(A, TWO, LONE, b'{"order_id":"2", "x": "more than eight bytes \\" \\\\ "}', b'{\n "order_id": 4,\n "b": [\n1]}'),
     *(ORDERS_OF, ORDERS_OF + A + b",", b"]}", b'{"orders":[]}', b'{"orders":[],"orders":[]}', b"[" * 400 + b"]" * 400),
+    *(b'{"orders":[{"order_id":1}],"ord\x9frs":[{}]}', b'{"orders":[{}]}'),
     *(b'{"order_id":1,"orders":[{}]}', b'{"orders":[],"order_id":1}', b'{"orders":[],"x":"\\ud800"}'),
     *(b'{"order_id":NaN}', b'{"a":"\xff"}', b'{"a":', b",", b"\r", b"\r\n", b"x", b"{", b"[", b'"', b"1", b" ", b"\t"),
     *(b"\0", b"\xef\xbb\xbf", b"\xef\xbb", b"\xff", b"\xc3", b"}", b"]", b"\\", b"\\u", b'"\\u12\n"', b'"abc\\'),
@@ -55,7 +56,7 @@ def test_lines_of_any_kind_are_read_as_without_compiled_code(
     rejected = 0
     for _ in range(400):
         some = [*rng.sample(PIECES, rng.randrange(2, 12)), b"\n", b"\n", A]
-        file = A + b"\n" + b"".join(rng.choices(some, k=rng.choice((3, 6, 14, 40))))
+        file = rng.choice((b"", A + b"\n")) + b"".join(rng.choices(some, k=rng.choice((3, 6, 14, 40))))
         for chunk_bytes in (1, 64, 1 << 21):
             monkeypatch.setattr(lines, "library", lambda: None)
             expected = outcome(file, chunk_bytes)
@@ -103,3 +104,11 @@ def test_a_file_is_one_of_lines_where_each_holds_what_msgspec_cannot_check(chunk
     result = read(b"\n".join([LONE, LONE, b"x", LONE]), chunk_bytes)
     assert (result.records, result.unchecked) == ({1: LONE, 2: LONE, 4: LONE}, {1, 2, 4})
     assert [each.record_number for each in result.rejected] == [3]
+
+
+def test_a_first_line_that_is_an_envelope_and_not_utf8_is_rejected_alone() -> None:
+    result = read(b'{"orders":[{"order_id":1}],"ord\x9frs":[{"order_id":2}]}\n{"orders":[' + A + b"]}")
+    assert result.records == [A]
+    assert [each.reason for each in result.rejected] == [
+        "the line is not UTF-8 text: save the file as UTF-8 (byte 31 of the line)"
+    ]
