@@ -108,7 +108,7 @@ def test_a_file_is_one_of_lines_where_each_holds_what_msgspec_cannot_check(chunk
 
 def test_a_first_line_that_is_an_envelope_and_not_utf8_is_rejected_alone() -> None:
     result = read(b'{"orders":[{"order_id":1}],"ord\x9frs":[{"order_id":2}]}\n{"orders":[' + A + b"]}")
-    assert result.records == [A]
+    assert result.records == {2: A}
     assert [each.reason for each in result.rejected] == [
         "the line is not UTF-8 text: save the file as UTF-8 (byte 31 of the line)"
     ]
