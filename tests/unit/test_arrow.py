@@ -44,14 +44,3 @@ def test_a_data_frame_can_be_made_after_a_load() -> None:
     program += "print(list(pa.table({'a': [1, 2]}).to_pandas()['a']))"
     done = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[1, 2]", done.stderr
-
-
-@pytest.mark.parametrize("entry", ["chalicelib.flatten.__main__", "app"])
-def test_arrow_takes_its_memory_from_libc_wherever_a_load_begins(entry: str) -> None:
-    """Its own allocator, which Parquet's writer takes as Arrow is imported, keeps ten times what that ever needs."""
-    program = f"import {entry}, pyarrow; print(pyarrow.default_memory_pool().backend_name)"
-    settings = {"ETL_BUCKET": "some-bucket", "ETL_STAGE": "local", "PATH": "/usr/bin:/bin"}
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=PROJECT, env=settings, capture_output=True, text=True, timeout=60
-    )
-    assert done.stdout.strip() == "system", done.stderr
