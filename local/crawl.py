@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 from typing import Any
 
@@ -53,7 +55,9 @@ def _crawl_target(crawler: Json, path: str, s3: Any, glue: Any) -> None:
     keys = sorted(key for key in _keys(s3, bucket, prefix) if not key.rsplit("/", 1)[-1].startswith(("_", ".")))
     if not keys:
         return
-    schema = _read_schema(s3, bucket, keys[0])
+    schema = next(_schemas(s3, bucket, keys), None)
+    if schema is None:
+        return
     partitions = {tuple(_partition(key.removeprefix(prefix)).items()) for key in keys}
     table = _table_input(crawler, f"s3://{bucket}/{prefix}", schema, list(_partition(keys[0].removeprefix(prefix))))
     _put_table(crawler, table, glue)
@@ -68,6 +72,13 @@ def _keys(s3: Any, bucket: str, prefix: str) -> list[str]:
 def _partition(relative_key: str) -> dict[str, str]:
     folders = relative_key.split("/")[:-1]
     return dict(folder.split("=", 1) for folder in folders if "=" in folder)
+
+
+def _schemas(s3: Any, bucket: str, keys: Iterable[str]) -> Iterator[pa.Schema]:
+    """Yield the schema of each file that is still there."""
+    for key in keys:
+        with contextlib.suppress(s3.exceptions.NoSuchKey):
+            yield _read_schema(s3, bucket, key)
 
 
 def _read_schema(s3: Any, bucket: str, key: str) -> pa.Schema:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
 from msgspec import structs
 
 from chalicelib.contracts.column_types import Type
@@ -13,7 +19,7 @@ from chalicelib.contracts.contract import Column
 from chalicelib.contracts.reading import read
 from chalicelib.counts import Counts
 from chalicelib.queries import saved
-from local.expected import Samples
+from local.expected import Samples, table_rows
 from tests.contracts import contract, lay, with_columns
 from tests.local.athena_memory_lake import ORDERS, QUERIES
 
@@ -97,3 +103,38 @@ def test_a_file_is_a_sample_if_its_rows_stand_beside_it(tmp_path: Path) -> None:
     samples = Samples.read(tmp_path)
     assert [(each.path.name, each.counts) for each in samples.files] == [("a.json", Counts(1, 1, 0, 2))]
     assert samples.all_rows(["id"]) == ['["a.json", "1"]'] * 2
+
+
+class GoingFiles:
+    """A bucket whose first file goes as soon as it was listed, replaced by another: `times` in a row."""
+
+    class exceptions:  # noqa: N801 - as a client of boto3 has it
+        class NoSuchKey(Exception):
+            """There is no such object."""
+
+    def __init__(self, times: int) -> None:
+        self.listed = 0
+        self.times = times
+
+    def get_paginator(self, _: str) -> GoingFiles:
+        return self
+
+    def paginate(self, Prefix: str, **_: Any) -> Iterator[dict[str, Any]]:  # noqa: N803
+        self.listed += 1
+        yield {"Contents": [{"Key": f"{Prefix}order_month=2024-07/{self.listed}"}]}
+
+    def get_object(self, Key: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+        if self.listed <= self.times:
+            raise self.exceptions.NoSuchKey
+        file = io.BytesIO()
+        pq.write_table(pa.table({"source_key": ["k"], "order_id": [Key.rsplit("/", 1)[1]]}), file)
+        return {"Body": io.BytesIO(file.getvalue())}
+
+
+def test_a_table_whose_files_go_while_it_is_read_is_read_anew() -> None:
+    assert table_rows(GoingFiles(times=1), ORDERS, ("order_id",)) == [["k", "2"]]
+
+
+def test_a_table_whose_files_go_again_and_again_is_given_up() -> None:
+    with pytest.raises(GoingFiles.exceptions.NoSuchKey):
+        table_rows(GoingFiles(times=1000), ORDERS, ("order_id",))
