@@ -39,6 +39,10 @@ OPEN_CHUNKS = 16_000
 Of each its writer remembers some 1.6 KB; beyond, a table's file of most row groups is finished."""
 
 
+BUFFER_BYTES = 16 * 1024
+"""What is written to a file at once, at least: each column of a row group is some five pieces, most of them small."""
+
+
 class MonthFile(Struct, frozen=True):
     """A finished Parquet file: where it lies, and its path in the table's folder (`order_month=2024-07/<name>`)."""
 
@@ -52,12 +56,17 @@ class _Writer:
     """Writes one Parquet file. `pyarrow.parquet` does the same and takes 20 ms of a cold start to be imported."""
 
     def __init__(self, path: Path, schema: pa.Schema, options: dict[str, Any]) -> None:
-        self._file = pa.OSFile(str(path), "wb")
+        self._file = pa.BufferedOutputStream(pa.OSFile(str(path), "wb"), BUFFER_BYTES)
         self._writer = ParquetWriter(self._file, schema, **options)
 
     def write(self, rows: pa.Table) -> None:
         """Write rows as one row group."""
         self._writer.write_table(rows, row_group_size=rows.num_rows)
+
+    @property
+    def size(self) -> int:
+        """How many bytes the file has so far."""
+        return int(self._file.tell())
 
     def close(self) -> None:
         """Write the footer, whatever it takes, and close the file."""
@@ -242,7 +251,7 @@ class MonthFiles:
         open_.writer.write(rows)
         open_.rows += rows.num_rows
         open_.groups += 1
-        open_.size = open_.path.stat().st_size
+        open_.size = open_.writer.size
         if open_.size >= self._roll_bytes:
             self._close(month)
 
