@@ -12,9 +12,11 @@ import threading
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from chalicelib.counts import Counts
 from chalicelib.file_names import FileNames, ledger_name

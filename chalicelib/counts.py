@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from chalicelib.errors import CountMismatch
 
 
-@dataclass(frozen=True)
-class Counts:
+class Counts(Struct, frozen=True):
     """Orders of a source, and rows made of them. Always: read = loaded + rejected."""
 
     orders_read: int = 0

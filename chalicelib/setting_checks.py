@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.errors import SettingError, SettingFault
 
 if TYPE_CHECKING:
-    from chalicelib.settings import Settings
+    from chalicelib.settings import Setting, Settings
 
 LOCAL_STAGE = "local"
 """The stage that lives in the embedded AWS on a laptop."""
@@ -20,23 +19,22 @@ RETIRED = dict.fromkeys(
 """Settings that there are no more, and what to do instead."""
 
 
-def read_values(cls: type[Settings], environment: Mapping[str, str]) -> dict[str, Any]:
+def read_values(cls: type[Settings], settings: Mapping[str, Setting], environment: Mapping[str, str]) -> dict[str, Any]:
     """Return the value of every setting that is given, by its field. Raises SettingError."""
     values: dict[str, Any] = {}
     faults = {name: SettingFault(name, environment[name], RETIRED[name]) for name in RETIRED if name in environment}
-    for each in fields(cls):
-        variable = each.metadata["variable"]
-        raw = environment.get(variable)
+    for name, setting in settings.items():
+        raw = environment.get(setting.variable)
         try:
             if raw:
-                values[each.name] = each.metadata["parse"](raw)
-            elif each.default is MISSING:
+                values[name] = setting.parse(raw)
+            elif setting.is_required:
                 raise ValueError("give the name of the stage's bucket in .chalice/config.json")
         except ValueError as problem:
-            faults[each.name] = SettingFault(variable, raw, str(problem))
+            faults[name] = SettingFault(setting.variable, raw, str(problem))
     # The default of the one gives way to a value of the other, where it would contradict it.
-    most = values.get("max_source_bytes", cls.max_source_bytes)
-    values.setdefault("upload_max_bytes", min(cls.upload_max_bytes, most))
+    most = values.get("max_source_bytes", settings["max_source_bytes"].default)
+    values.setdefault("upload_max_bytes", min(settings["upload_max_bytes"].default, most))
     read = {"bucket": "", **values}
     clashes = [fault for names, fault in contradictions(cls(**read)) if not names & faults.keys()]
     if faults or clashes:
@@ -52,7 +50,7 @@ def contradictions(settings: Settings) -> Iterator[tuple[set[str], SettingFault]
     for one in settings.prefixes:
         if sum(other.startswith(one) for other in settings.prefixes) > 1:
             remedy = f"give six prefixes of which none begins another; {one} begins another, or is given twice"
-            names = {each.name for each in fields(settings) if each.name.endswith("_prefix")}
+            names = {name for name in settings.__struct_fields__ if name.endswith("_prefix")}
             yield names, SettingFault("ETL_*_PREFIX", ", ".join(settings.prefixes), remedy)
             break
     if settings.api_auth == "none" and settings.stage != LOCAL_STAGE:

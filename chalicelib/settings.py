@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
+
+from msgspec import NODEFAULT, Struct, field
 
 from chalicelib import setting_checks
 from chalicelib import setting_values as values
@@ -18,12 +19,32 @@ LOCAL_STAGE = setting_checks.LOCAL_STAGE
 T = TypeVar("T")
 
 
-def _setting(variable: str, parse: Callable[[str], T], effect: str, unit: str = "", **default: Any) -> Any:
-    return field(metadata={"variable": variable, "parse": parse, "effect": effect, "unit": unit}, **default)
+class Setting(Struct, frozen=True):
+    """What there is to say of one setting. `parse` raises ValueError, which says what to give instead."""
+
+    variable: str
+    parse: Callable[[str], Any]
+    effect: str
+    unit: str
+    default: Any
+
+    @property
+    def is_required(self) -> bool:
+        """Whether it has no default."""
+        return self.default is NODEFAULT
 
 
-@dataclass(frozen=True)
-class Settings:
+_described: list[Setting] = []
+
+
+def _setting(
+    variable: str, parse: Callable[[str], T], effect: str, unit: str = "", *, default: T | Any = NODEFAULT
+) -> Any:
+    _described.append(Setting(variable, parse, effect, unit, default))
+    return field(default=default)
+
+
+class Settings(Struct, frozen=True):
     """What a deployed stage knows. Sizes are in bytes, times in seconds; prefixes end with a slash."""
 
     bucket: str = _setting("ETL_BUCKET", values.bucket, "The one bucket that holds everything.")
@@ -153,7 +174,7 @@ class Settings:
         "percent",
         default=10,
     )
-    prices: Prices = _setting(  # noqa: RUF009 - it never changes
+    prices: Prices = _setting(
         "ETL_PRICES",
         Prices.parse,
         "What AWS asks, for the dollars of each load: those of us-east-1 unless given here, as in `put=0.0000054`.",
@@ -262,7 +283,7 @@ class Settings:
         Raises SettingError for all at once that are missing, malformed, or contradict each other: each with its
         variable, its value and the remedy.
         """
-        return cls(**setting_checks.read_values(cls, environment))
+        return cls(**setting_checks.read_values(cls, ALL_SETTINGS, environment))
 
     @property
     def prefixes(self) -> tuple[str, ...]:
@@ -290,3 +311,7 @@ class Settings:
     def results_location(self) -> str:
         """Where Athena writes results, as an S3 URI, ending with a slash."""
         return f"s3://{self.bucket}/{self.results_prefix}"
+
+
+ALL_SETTINGS: Mapping[str, Setting] = dict(zip(Settings.__struct_fields__, _described, strict=True))
+"""Every setting, by its field."""

@@ -6,7 +6,6 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable
-from dataclasses import MISSING, fields
 from pathlib import Path
 
 from chalicelib import assembly
@@ -17,7 +16,7 @@ from chalicelib.dataset import Dataset
 from chalicelib.flatten.notebook import flatten_orders
 from chalicelib.help_text import examples
 from chalicelib.queries import saved
-from chalicelib.settings import Settings
+from chalicelib.settings import ALL_SETTINGS, Settings
 from docs.contract_pages import contract_page, queries_page, table
 from docs.limits_pages import limits_document
 from docs.scale_pages import scale_document
@@ -129,10 +128,10 @@ def example_rows() -> str:
 def settings_document() -> str:
     """Return docs/settings.md: every setting with its unit, default and effect."""
     rows = []
-    for each in fields(Settings):
+    for each in ALL_SETTINGS.values():
         shown = str(each.default).lower() if isinstance(each.default, bool) else each.default
-        default = "required" if each.default is MISSING else f"`{shown}`" if each.default else "empty"
-        rows.append([f"`{each.metadata['variable']}`", each.metadata["unit"] or "-", default, each.metadata["effect"]])
+        default = "required" if each.is_required else f"`{shown}`" if each.default else "empty"
+        rows.append([f"`{each.variable}`", each.unit or "-", default, each.effect])
     return part("settings.md").replace("{{settings}}", table(["variable", "unit", "default", "effect"], rows))
 
 

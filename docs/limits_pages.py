@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.cost import MEMORY_SIZES
 from chalicelib.cores import MB_A_CORE
-from chalicelib.settings import Settings
+from chalicelib.settings import ALL_SETTINGS
 from docs.contract_pages import table
 
 RESULTS = Path(__file__).parent.parent / "benchmarks" / "results" / "results.json"
@@ -60,7 +60,7 @@ def largest(results: dict[str, Any]) -> str:
 def gigabytes(speed: float, memory_mb: int) -> float:
     """Return how many GB, of 10^9 bytes, one load takes in its time; a second core is not counted on."""
     in_time = speed / SLOWER * min(memory_mb / MB_A_CORE, 1.0) * MOST_SECONDS / 1000
-    return min(in_time, Settings.max_source_bytes / 10**9)
+    return min(in_time, float(ALL_SETTINGS["max_source_bytes"].default) / 10**9)
 
 
 def megabytes_a_second(results: dict[str, Any], kind: str) -> float:

@@ -10,9 +10,10 @@ import json
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import cast
+
+from msgspec.structs import replace
 
 from chalicelib.assembly import datasets
 from chalicelib.dataset import Prefixes, loaded_by

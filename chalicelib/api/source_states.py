@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
+
+from msgspec.structs import asdict
 
 from chalicelib.aws.presigned import LinkBucket
 from chalicelib.counts import Counts

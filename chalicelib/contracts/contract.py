@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -210,8 +209,7 @@ class Table(Struct, frozen=True, dict=True):
         return tuple(column for column in self.columns if self.level(column) == level)
 
 
-@dataclass(frozen=True)
-class Contract:
+class Contract(Struct, frozen=True, dict=True):
     """A kind of document, and its tables, the main one first.
 
     `records` are the paths, keys alone, to the array that a file may hold its records in. `at` leads from a record to
@@ -234,7 +232,7 @@ class Contract:
     incoming: str = ""
     earliest: datetime.date = EARLIEST
     date_is_fixed: bool = False
-    folder: Path | None = field(default=None, compare=False)
+    folder: Path | None = None
 
     @property
     def main(self) -> Table:

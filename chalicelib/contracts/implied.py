@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from msgspec import structs
+from msgspec.structs import replace
 
 from chalicelib.contracts.checks import Draft
 from chalicelib.contracts.column_types import MAX_SCALE, Type
@@ -22,7 +20,7 @@ def complete(contract: Contract, draft: Draft) -> Contract:
     if not contract.date:
         modified = next((c.name for c in main.columns if c.source is Origin.SOURCE_MODIFIED_AT), "")
         contract = replace(contract, date=modified)
-    main = structs.replace(main, identity=contract.identity, version=contract.version)
+    main = replace(main, identity=contract.identity, version=contract.version)
     main = _required(main, (*contract.identity, contract.date), draft)
     partition = next((c.name for c in main.columns if c.source is Origin.MONTH), MONTH)
     others = [_other(table, main, partition, draft) for table in contract.tables[1:]]
@@ -54,7 +52,7 @@ def _named_once(table: Table, columns: list[Column], draft: Draft) -> Table:
                 "that one under another",
             )
     left_out = {id(column) for column in added if column.name in declared}
-    return structs.replace(table, columns=tuple(column for column in columns if id(column) not in left_out))
+    return replace(table, columns=tuple(column for column in columns if id(column) not in left_out))
 
 
 def _said(column: Column) -> str:
@@ -74,9 +72,9 @@ def _required(main: Table, names: tuple[str, ...], draft: Draft) -> Table:
             if draft.declared.get((main.name, column.name), {}).get("required") is False:
                 at = ("tables", main.name, "columns", column.name, "required")
                 draft.faults.add(at, "is false, and identity and date are always required: leave it out")
-            column = structs.replace(column, required=True)
+            column = replace(column, required=True)
         columns.append(column)
-    return structs.replace(main, columns=tuple(columns))
+    return replace(main, columns=tuple(columns))
 
 
 def _other(table: Table, main: Table, partition: str, draft: Draft) -> Table:
@@ -91,12 +89,12 @@ def _other(table: Table, main: Table, partition: str, draft: Draft) -> Table:
             columns.insert(len(names) - 1, of_main)
     identity, version = names[: len(main.identity)], names[len(main.identity) :]
     table = _named_once(table, columns, draft)
-    return structs.replace(table, identity=tuple(identity), version=version[0] if version else None)
+    return replace(table, identity=tuple(identity), version=version[0] if version else None)
 
 
 def _same(column: Column, of_main: Column) -> bool:
     """Tell whether a column has the same values as one of the main table."""
-    same = structs.replace(column, name=of_main.name, description=of_main.description, required=of_main.required)
+    same = replace(column, name=of_main.name, description=of_main.description, required=of_main.required)
     return same == of_main
 
 
@@ -107,7 +105,7 @@ def _scaled(table: Table) -> Table:
         if column.scale is None and isinstance(column.source, Product):
             scales[column.name] = min(MAX_SCALE, sum(scales.get(factor, 0) for factor in column.source.factors))
     columns = (
-        structs.replace(column, scale=scales[column.name]) if isinstance(column.source, Product) else column
+        replace(column, scale=scales[column.name]) if isinstance(column.source, Product) else column
         for column in table.columns
     )
-    return structs.replace(table, columns=tuple(columns))
+    return replace(table, columns=tuple(columns))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime
 import re
 import tomllib
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from chalicelib.contracts.checks import Draft, check
 from chalicelib.contracts.columns import read_column

@@ -12,10 +12,11 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
+
+from msgspec.structs import asdict
 
 from chalicelib.contracts import registry
 from chalicelib.contracts.contract import Contract, Table

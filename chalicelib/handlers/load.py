@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
+
+from msgspec.structs import asdict
 
 from chalicelib.assembly import datasets, outbox_relay, partitions, request_crawl, storage
 from chalicelib.cores import cores, memory_mb

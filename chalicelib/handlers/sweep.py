@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
+
+from msgspec.structs import asdict
 
 from chalicelib.assembly import catch_up_crawler, datasets, outbox_relay, put_partitions_right, storage
 from chalicelib.aws.functions import hand_over, lambda_client

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import asdict, replace
 
 from chalicelib.errors import AwsError, LostRace, NotThereYet, OutOfTime, UnreadableBatch, UnreadableEntry, kind_of
 from chalicelib.loading.entry import TRANSFORM, Entry, read_entry
@@ -36,8 +38,7 @@ ERRORS = "Errors"
 """The member of a listed object that counts how often its load failed in this batch."""
 
 
-@dataclass(frozen=True)
-class BatchCounts:
+class BatchCounts(Struct, frozen=True):
     """Objects by what became of them, and what those that were loaded hold.
 
     `loaded` and `rejected` (quarantined whole) are those that ended since the run began, by whichever process.
@@ -58,8 +59,7 @@ class BatchCounts:
         return self.loaded + self.skipped + self.rejected
 
     def __add__(self, other: BatchCounts) -> BatchCounts:
-        names = [each.name for each in fields(self)]
-        return BatchCounts(**{name: getattr(self, name) + getattr(other, name) for name in names})
+        return BatchCounts(*(getattr(self, name) + getattr(other, name) for name in self.__struct_fields__))
 
     @classmethod
     def of(cls, entry: Entry | None, since: datetime) -> BatchCounts:
@@ -75,14 +75,13 @@ class BatchCounts:
     @classmethod
     def from_json(cls, stored: Any) -> BatchCounts:
         """Read what `asdict` gave. Raises UnreadableBatch."""
-        names = {each.name for each in fields(cls)}
+        names = cls.__struct_fields__
         if not isinstance(stored, Mapping) or not all(type(stored.get(name)) is int for name in names):
             raise UnreadableBatch("its counts are not those of a batch")
         return cls(**{name: stored[name] for name in names})
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(Struct, frozen=True):
     """What Step Functions hands over: objects of its listing, and what a batch's earlier turns came to.
 
     `started_at` is when the run began; objects of other contracts than `contract` are skipped, if one is named.
@@ -129,8 +128,7 @@ def listed(item: Any) -> ObjectSummary:
     raise UnreadableBatch("an item has no Key, Etag, Size and LastModified")
 
 
-@dataclass(frozen=True)
-class BatchReport:
+class BatchReport(Struct, frozen=True):
     """What one turn came to: the batch as it is now, and the errors of objects that could not be loaded."""
 
     batch: Batch

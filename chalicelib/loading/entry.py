@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
+
+from msgspec import Struct, ValidationError, convert, to_builtins
+from msgspec.structs import asdict, replace
 
 from chalicelib.counts import NO_ORDERS, Counts
 from chalicelib.errors import UnreadableEntry
 from chalicelib.file_names import ledger_name, parse_name, version_digest
-from chalicelib.loading.entry_fields import read_fields
 from chalicelib.loading.entry_files import EntryFiles, as_stored
 from chalicelib.loading.models import (
     DELETED,
@@ -31,8 +32,7 @@ TRANSFORM = 1
 """Raised when the same bytes come to give other rows: what an older transform loaded is then loaded again."""
 
 
-@dataclass(frozen=True)
-class Entry(EntryFiles):
+class Entry(EntryFiles, frozen=True):
     """What became of the newest version of a key that was seen, and which files hold the key's rows.
 
     `version` to `transform` tell of the newest version. `files` (see EntryFiles) belong to `loaded_version`, which is
@@ -71,9 +71,9 @@ class Entry(EntryFiles):
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry as it is stored: its counts stand beside the other fields."""
-        stored = asdict(self)
-        del stored["counts"]
-        return stored | asdict(self.counts)
+        stored: dict[str, Any] = to_builtins(self)
+        counts: dict[str, int] = stored.pop("counts")
+        return stored | counts
 
     @classmethod
     def from_json(cls, stored: Any, name: str | None = None) -> Entry:
@@ -84,7 +84,9 @@ class Entry(EntryFiles):
         """
         if not isinstance(stored, Mapping):
             raise UnreadableEntry("it is no JSON object")
-        entry = cls(**{**read_fields(cls, stored), "counts": Counts(**read_fields(Counts, stored))})
+        fields = {name: value for name, value in stored.items() if name != "counts"}
+        entry = replace(_converted(fields, cls), counts=_converted(fields, Counts))
+        _check_times(entry)
         if name is not None and name.rpartition("/")[2] != ledger_name(entry.key):
             raise UnreadableEntry("it is the entry of another key")
         if "quarantine_files" not in stored and entry.quarantine is not None:
@@ -167,9 +169,7 @@ class Entry(EntryFiles):
         newest = self.version == arrival.version
         if not newest:
             return self._with_rows_of_older(arrival, result)
-        entry = replace(
-            self, **{each.name: getattr(result, each.name) for each in fields(Result) if each.name not in _NOT_COPIED}
-        )
+        entry = replace(self, **{name: value for name, value in asdict(result).items() if name not in _NOT_COPIED})
         if result.state == GONE:
             return entry
         rejected = as_stored(result.quarantine_files)
@@ -253,8 +253,30 @@ _NOT_COPIED = ("files", "quarantine_files", "first_rejected")
 """What an entry does not take over from a result as it is."""
 
 _NOTHING_YET: dict[str, Any] = {
-    each.name: each.default for each in fields(Result) if each.name not in ("state", *_NOT_COPIED)
+    name: value for name, value in asdict(Result(LOADING)).items() if name not in ("state", *_NOT_COPIED)
 }
+
+StoredT = TypeVar("StoredT", bound=Struct)
+
+
+def _converted(stored: Mapping[str, Any], to: type[StoredT]) -> StoredT:
+    """Return what is stored as a struct, by its types. Raises UnreadableEntry, which names the place and no value."""
+    try:
+        return convert(stored, to)
+    except ValidationError as problem:
+        raise UnreadableEntry(str(problem)) from None
+
+
+def _check_times(entry: Entry) -> None:
+    """Raise UnreadableEntry for a time that is none, or that tells no zone."""
+    for name in ("source_modified_at", "finished_at"):
+        time = getattr(entry, name)
+        try:
+            sound = time is None or datetime.fromisoformat(time).tzinfo is not None
+        except ValueError:
+            sound = False
+        if not sound:
+            raise UnreadableEntry(f"{name} is no time with its zone")
 
 
 def _is_of(file: str, version: str) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from typing import Any, Self
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from chalicelib.file_names import parse_name, version_digest
 
@@ -13,8 +15,7 @@ MOST_BURNED = 64
 generation alone, so that an entry stays small however often its key is overwritten."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class EntryFiles:
+class EntryFiles(Struct, frozen=True, kw_only=True):
     """The files of a key: those that are to be seen, that are about to be, and that are to be no more.
 
     `files` hold its rows, `quarantine_files` what was rejected of the last version that ended. `publishing` are files

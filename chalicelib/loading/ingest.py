@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from chalicelib.dataset import Dataset
 from chalicelib.errors import OutOfTime, redacted_message

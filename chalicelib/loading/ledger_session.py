@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import replace
 from datetime import datetime
 
-from msgspec import structs
+from msgspec.structs import replace
 
 from chalicelib.errors import LostRace, UnreadableEntry
 from chalicelib.file_names import ledger_name, unreadable_name
@@ -244,7 +243,7 @@ class LedgerSession:
         if version is None or self.arrival.version_id is None:
             return False
         written = self._store.modified_at(self.arrival)
-        other = self._store.modified_at(structs.replace(self.arrival, version=version, version_id=version, etag=None))
+        other = self._store.modified_at(replace(self.arrival, version=version, version_id=version, etag=None))
         return written is not None and (other is None or written > other)
 
     def _begun(self, decision: Decision) -> Entry:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from chalicelib.dataset import Dataset
 from chalicelib.documents.decompress import SUFFIXES, ByteStream, is_supported

@@ -4,7 +4,6 @@ shows them, and months of the catalog."""
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -114,8 +113,7 @@ class Rejection(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(Struct, frozen=True):
     """What became of one version of a source object.
 
     `files` are keys of the tables' files, `quarantine_files` of those that hold what was rejected: `quarantine` is the

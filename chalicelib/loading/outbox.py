@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Collection, Iterable
+
+from msgspec import Struct
 
 from chalicelib.counts import Counts
-from chalicelib.errors import UnreadableEntry
 
 MOST_PENDING = 50
 """How many messages about one key are kept at most, where none of them can be sent."""
@@ -19,8 +18,7 @@ MOST_REASONS = 100
 ID_DIGITS = 32
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(Struct, frozen=True):
     """How one version of a source key ended, and what it came to. `finished_at` is ISO 8601, UTC."""
 
     version: str
@@ -45,16 +43,6 @@ class Message:
             counts.rows,
             files,
         )
-
-    @classmethod
-    def from_json(cls, stored: Any) -> Message:
-        """Read a message as it is stored. Raises UnreadableEntry for anything else."""
-        if isinstance(stored, Mapping):
-            values = {each.name: stored.get(each.name) for each in fields(cls)}
-            types = {each.name: str if each.type == "str" else int for each in fields(cls)}
-            if all(type(value) is types[name] for name, value in values.items()):
-                return cls(**values)  # type: ignore[arg-type]
-        raise UnreadableEntry("'outbox' holds something that is no message")
 
     def id_for(self, key: str) -> str:
         """Return the message's id: made of key, version and status, so that it is the same however often it is sent."""

@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from chalicelib.loading.index_view import MOST, IndexView
 from chalicelib.loading.ledger_index import FULL, ChangedIndex, LedgerIndex

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from msgspec import structs
+from msgspec.structs import replace
 
 from chalicelib.file_names import ledger_name
 from chalicelib.loading.entry import Entry
@@ -54,7 +53,7 @@ class Announcer:
         name = f"{self._rules.ledger}{ledger_name(arrival.key)}"
         etag = self._store.write_json(name, entry.as_json(), stored.etag if stored else None)
         if etag is not None:
-            self._announce(announcement(structs.replace(arrival, ledger_etag=etag)))
+            self._announce(announcement(replace(arrival, ledger_etag=etag)))
             self._report.announced += 1
 
     def announce_removal(self, entry: Entry) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import asdict, replace
 
 from chalicelib.loading.models import ObjectSummary
 
@@ -21,8 +23,7 @@ FORMAT = 2
 """Raised when what a round has come to means something else: it is then begun anew."""
 
 
-@dataclass(frozen=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """Where the sweep looks and what it leaves alone.
 
     `tables` are the folders of all tables. `grace` is how long a load that says nothing, or a file that nobody knows,
@@ -45,8 +46,7 @@ class Rules:
     contract_of: Callable[[str], str] = lambda key: ""
 
 
-@dataclass
-class SweepReport:
+class SweepReport(Struct):
     """What one run did, in numbers.
 
     `foreign` counts files in the table's prefix that no load wrote. `left_alone` counts files that no entry knows and
@@ -72,8 +72,7 @@ class SweepReport:
             self.notes.append((what, key))
 
 
-@dataclass(frozen=True)
-class SweepCursor:
+class SweepCursor(Struct, frozen=True):
     """Where a round is, and what it has counted.
 
     It stands in `phase` after the key `after`; in the phase of the tables, `table` is the number of the one that it is
@@ -115,7 +114,7 @@ class SweepCursor:
     def from_json(cls, stored: Any) -> SweepCursor:
         """Read a cursor; what cannot be read begins a round anew that looks at everything."""
         try:
-            values = {each.name: stored[each.name] for each in fields(cls) if each.name in stored}
+            values = {name: stored[name] for name in cls.__struct_fields__ if name in stored}
             for name in _TIMES:
                 values[name] = _time(values[name]) if values.get(name) else None
             cursor = cls(**values | {"orphans": tuple(values.get("orphans", ()))})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 
 from msgspec import Struct
@@ -77,7 +76,7 @@ class EntryRepairs:
             return
         self._store.delete(marked.removable)
         self._report.removed += len(marked.removable)
-        self._store.write_json(name, dataclasses.replace(marked, superseded=()).as_json(), etag)
+        self._store.write_json(name, replace(marked, superseded=()).as_json(), etag)
 
     def _unfinished(self, name: str, entry: Entry, stored: VersionedJson) -> None:
         arrival = self._store.current(entry.key)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
+
+from msgspec.structs import replace
 
 from chalicelib.loading.entry import Entry
 from chalicelib.loading.index_records import DIGITS, IndexRecord, is_at_rest, record_of

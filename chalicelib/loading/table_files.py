@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import datetime
 from enum import Enum
+
+from msgspec.structs import replace
 
 from chalicelib.errors import UnreadableEntry
 from chalicelib.file_names import FileName, parse_name

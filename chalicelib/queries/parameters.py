@@ -19,10 +19,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct
 
 from chalicelib.errors import shown
 
@@ -100,8 +101,7 @@ DERIVED: dict[str, Callable[[Any], Value]] = {
 """What a query may ask of a date parameter besides its value."""
 
 
-@dataclass(frozen=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """One parameter of a saved query. `default`, `minimum`, `maximum` and `example` are as a caller would give them.
 
     A parameter that is not required has a default.
@@ -120,7 +120,7 @@ class Parameter:
     def declared(cls, given: Mapping[str, str]) -> Parameter:
         """Build a parameter from its header lines. Raises ValueError when they contradict each other."""
         named = f"parameter {shown(given['name'])}"
-        takes = [each.name for each in fields(cls)]
+        takes = list(cls.__struct_fields__)
         unknown = sorted(set(given) - set(takes))
         missing = [name for name in ("type", "description", "example") if name not in given]
         if unknown or missing:

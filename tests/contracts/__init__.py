@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
-from msgspec import structs
+from msgspec.structs import replace
 
 from chalicelib.contracts.contract import Column, Contract
 from chalicelib.contracts.reading import FILE_NAME, read, read_text
@@ -72,7 +71,7 @@ def returns_contract(folder: Path | None = None) -> Contract:
 
 def with_main(contract: Contract, **changes: object) -> Contract:
     """Return a contract whose main table is changed."""
-    return replace(contract, tables=(structs.replace(contract.main, **changes), *contract.tables[1:]))
+    return replace(contract, tables=(replace(contract.main, **changes), *contract.tables[1:]))
 
 
 def with_columns(contract: Contract, *columns: Column) -> Contract:
@@ -82,5 +81,5 @@ def with_columns(contract: Contract, *columns: Column) -> Contract:
 
 def with_column_changed(contract: Contract, column: str, /, **changes: object) -> Contract:
     """Return a contract with one column of its main table changed."""
-    columns = (structs.replace(c, **changes) if c.name == column else c for c in contract.main.columns)
+    columns = (replace(c, **changes) if c.name == column else c for c in contract.main.columns)
     return with_columns(contract, *columns)

@@ -14,6 +14,7 @@ import boto3
 from moto import mock_aws
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 from moto.iam.models import AWSManagedPolicy, iam_backends
+from msgspec import structs
 
 from chalicelib.contracts.contract import Contract
 from chalicelib.settings import Settings
@@ -170,7 +171,7 @@ class World:
         return self.glue.get_table(DatabaseName="etl_pipeline", Name=name)["Table"]
 
     def set(self, **settings: Any) -> None:
-        self.settings = replace(self.settings, **settings)
+        self.settings = structs.replace(self.settings, **settings)
 
 
 @cache

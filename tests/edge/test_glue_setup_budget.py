@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+from msgspec import structs
 
 from chalicelib.errors import SettingError
 from chalicelib.settings import Settings
@@ -125,7 +126,7 @@ def test_a_change_of_the_settings_is_planned_and_made_and_thresholds_of_others_s
     whom = [{"SubscriptionType": "EMAIL", "Address": "boss@shop.example"}]
     account.budgets.create_notification(**OF, Notification=theirs, Subscribers=whom)
     began = account.described()["TimePeriod"]
-    more = replace(WANTED, budget_dollars=80, budget_emails=("a@shop.example", "b@shop.example"))
+    more = structs.replace(WANTED, budget_dollars=80, budget_emails=("a@shop.example", "b@shop.example"))
     lines = account.plan(more)
     assert "  ~ allows: 50 USD MONTHLY -> 80 USD MONTHLY" in lines
     assert "  ~ at 80 % spent: tells data@shop.example -> tells a@shop.example, b@shop.example" in lines
@@ -202,7 +203,7 @@ def test_a_budget_of_another_stage_is_refused_and_left(account: Account) -> None
 
 
 def test_without_an_address_the_alarms_topic_is_told_once_its_policy_lets_budgets_publish(account: Account) -> None:
-    settings = replace(WANTED, budget_emails=(), alarm_topic=TOPIC)
+    settings = structs.replace(WANTED, budget_emails=(), alarm_topic=TOPIC)
     with pytest.raises(SetupError, match="is not there: make it, correct ALARM_TOPIC_ARN, or give ETL_BUDGET_EMAILS"):
         account.apply(settings)
     account.clients.sns.create_topic(Name="alarms")
@@ -220,7 +221,7 @@ def test_without_an_address_the_alarms_topic_is_told_once_its_policy_lets_budget
 def test_a_topic_of_another_account_is_refused(account: Account) -> None:
     theirs = TOPIC.replace(ACCOUNT, "999999999999")
     with pytest.raises(SetupError, match="another account's, which a budget cannot tell: give ETL_BUDGET_EMAILS"):
-        account.apply(replace(WANTED, budget_emails=(), alarm_topic=theirs))
+        account.apply(structs.replace(WANTED, budget_emails=(), alarm_topic=theirs))
 
 
 @pytest.mark.parametrize(
@@ -237,7 +238,7 @@ def test_a_topic_of_another_account_is_refused(account: Account) -> None:
     ],
 )
 def test_a_topics_policy_is_read_for_who_may_publish(changed: dict[str, Any], lets: bool) -> None:
-    statement = publish_statement(target_with(Stage("test", "orders-etl", replace(WANTED, alarm_topic=TOPIC))))
+    statement = publish_statement(target_with(Stage("test", "orders-etl", structs.replace(WANTED, alarm_topic=TOPIC))))
     assert lets_budgets_publish({"Statement": [statement | changed]}) is lets
     assert not lets_budgets_publish({})
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import gzip
 import json
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from msgspec import structs
 
 from chalicelib.aws.glue import table_input
 from chalicelib.counts import Counts
@@ -65,7 +65,7 @@ class Stage:
         """Do as the loader: write the rows, then the ledger entry."""
         version = self.version_ids()[number]
         entry = Entry(KEY, version, "", LOADED, files=(PARQUET,), counts=Counts(1, 1, 0, 2))
-        entry = dataclasses.replace(entry, **changed)
+        entry = structs.replace(entry, **changed)
         for key in entry.files:
             self.put(key)
         self.put(self.ledger, json.dumps(entry.as_json()).encode())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +11,7 @@ import boto3
 import pytest
 from botocore.utils import parse_timestamp
 from moto import mock_aws
+from msgspec.structs import replace
 
 from chalicelib.aws.s3 import Storage, s3_client
 from chalicelib.aws.session import make_client

@@ -5,14 +5,13 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from msgspec import structs
+from msgspec.structs import replace
 
 from chalicelib.contracts.column_types import Type
 from chalicelib.contracts.contract import Column
@@ -32,7 +31,7 @@ def test_the_default_contract_has_the_files_of_sample_data_in_the_order_of_their
 
 
 def test_another_contract_has_its_own_sample_with_the_rows_that_it_gives() -> None:
-    shop = structs.replace(ORDERS, contract=replace(contract("woocommerce"), name="orders"))
+    shop = replace(ORDERS, contract=replace(contract("woocommerce"), name="orders"))
     samples = Samples.of(shop, ())
     assert samples is not None
     (sample,) = samples.files
@@ -43,7 +42,7 @@ def test_another_contract_has_its_own_sample_with_the_rows_that_it_gives() -> No
 def test_a_contract_with_a_further_column_has_its_own_sample_and_asks_its_queries_with_their_examples() -> None:
     further = Column("sent_by", Type.TEXT, ORDERS.contract.main["customer_name"].source)
     changed = with_columns(ORDERS.contract, *ORDERS.contract.main.columns, further)
-    samples = Samples.of(structs.replace(ORDERS, contract=changed), QUERIES.values())
+    samples = Samples.of(replace(ORDERS, contract=changed), QUERIES.values())
     assert samples is not None
     assert [each.path.name for each in samples.files] == ["sample.json"]
     assert samples.answers["order_lines_of"] == {"parameters": {"order_id": "1001"}}
@@ -56,7 +55,7 @@ def changed(folder: Path, file: str, old: str, new: str) -> Samples:
     text = (copy / file).read_text("utf-8")
     assert old in text
     (copy / file).write_text(text.replace(old, new), "utf-8")
-    of = structs.replace(ORDERS, contract=read(copy / "contract.toml"))
+    of = replace(ORDERS, contract=read(copy / "contract.toml"))
     samples = Samples.of(of, saved.load((of,)).values())
     assert samples is not None
     return samples
@@ -81,7 +80,7 @@ def test_a_query_that_is_gone_is_not_asked_and_a_new_one_is(tmp_path: Path) -> N
     folder = tmp_path / "orders" / "queries"
     (folder / "preview.sql").rename(folder / "latest_orders.sql")
     (folder / "top_products.sql").unlink()
-    of = structs.replace(ORDERS, contract=replace(ORDERS.contract, folder=folder.parent))
+    of = replace(ORDERS, contract=replace(ORDERS.contract, folder=folder.parent))
     found = Samples.of(of, saved.load((of,)).values())
     assert found is not None
     assert found.answers["latest_orders"] == {"parameters": {}}
@@ -91,7 +90,7 @@ def test_a_query_that_is_gone_is_not_asked_and_a_new_one_is(tmp_path: Path) -> N
 
 def test_a_contract_without_a_sample_has_none(tmp_path: Path) -> None:
     bare = replace(ORDERS.contract, name="unheard_of", folder=tmp_path)
-    assert Samples.of(structs.replace(ORDERS, contract=bare), ()) is None
+    assert Samples.of(replace(ORDERS, contract=bare), ()) is None
 
 
 def test_a_file_is_a_sample_if_its_rows_stand_beside_it(tmp_path: Path) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec import structs
+from msgspec.structs import replace
 
 from chalicelib.aws.glue import table_input
 from chalicelib.dataset import Dataset
@@ -25,7 +24,7 @@ from tests.local.athena_memory_lake import ORDERS, month_files, order
 
 MONTHS = [f"{2010 + i // 12}-{i % 12 + 1:02}" for i in range(100)]
 MONTH = MONTHS[50]
-FIXED = structs.replace(ORDERS, contract=replace(ORDERS.contract, date_is_fixed=True))
+FIXED = replace(ORDERS, contract=replace(ORDERS.contract, date_is_fixed=True))
 QUERIES = {name: query for name, query in saved.load([FIXED]).items() if query.contract}
 OF_A_MONTH = sorted(name for name, query in QUERIES.items() if {"from", "to"} <= {p.name for p in query.parameters})
 LINE = ("p1", "Pen", "Office", "10.00", 2)

@@ -288,7 +288,7 @@ class AnyHistory(RuleBasedStateMachine):
         """Run the sweep over a store; what it announces is among the `events` then."""
         # What was damaged is found for as long as the sweep looks back.
         lookback = timedelta(days=10_000 if self.damage else 1)
-        rules = replace(RULES, lookback=lookback, deletes=self.deletes)
+        rules = structs.replace(RULES, lookback=lookback, deletes=self.deletes)
 
         def announce(event: dict[str, Any]) -> None:
             # What Lambda is handed has gone through JSON.

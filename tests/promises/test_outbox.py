@@ -6,11 +6,11 @@ import contextlib
 import functools
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.errors import Throttled
 from chalicelib.loading.ingest import Clock

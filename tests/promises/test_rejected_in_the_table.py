@@ -7,10 +7,10 @@ import contextlib
 import gzip
 import json
 from collections import Counter
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.documents import rejected as rejected_module
 from chalicelib.loading.models import Arrival

@@ -2,7 +2,6 @@
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
 def made(**settings: Any) -> dict[str, Request]:
-    target = target_with(structs.replace(STAGE, settings=replace(SETTINGS, **settings)))
+    target = target_with(structs.replace(STAGE, settings=structs.replace(SETTINGS, **settings)))
     return {alarm["AlarmName"]: alarm for alarm in alarms(target)}
 
 
@@ -91,7 +90,7 @@ def test_each_contract_has_alarms_and_lines_on_the_dashboard_over_its_own_metric
 
 
 def test_whatever_is_watched_is_of_this_stage_alone() -> None:
-    others = structs.replace(STAGE, name="prod", settings=replace(SETTINGS, stage="prod"))
+    others = structs.replace(STAGE, name="prod", settings=structs.replace(SETTINGS, stage="prod"))
     theirs = {json.dumps(each) for alarm in alarms(target_with(others)) for each in watched(alarm)}
     ours = {json.dumps(each) for alarm in alarms(TARGET) for each in watched(alarm)}
     assert not ours & theirs

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ConnectTimeoutError
+from msgspec.structs import asdict
 
 from chalicelib.file_names import ledger_name
 from chalicelib.loading import backfill as listing
@@ -149,7 +150,7 @@ def test_objects_of_batches_that_failed_or_never_began_are_counted_by_what_the_l
     for key in keys:
         store.drop(key, body(order(key)))
     ingest(store).load(store.newest[keys[0]])
-    ok = dict.fromkeys(vars(BatchCounts()), 0) | {"loaded": 2, "rows": 5, "orders_loaded": 2}
+    ok = dict.fromkeys(asdict(BatchCounts()), 0) | {"loaded": 2, "rows": 5, "orders_loaded": 2}
     written(store, SUCCEEDED=[ok], FAILED=[batch(store, *keys[:2])], PENDING=[batch(store, *keys[2:])])
     summary = backfills(store, States(total=6)).summary(EXECUTION)
     assert summary.adds_up

@@ -3,12 +3,11 @@
 # ruff: noqa: E501
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
-from msgspec import structs
+from msgspec.structs import replace
 
 from chalicelib.contracts import registry
 from chalicelib.contracts.__main__ import main
@@ -145,11 +144,11 @@ def test_a_type_is_widened_only_where_athena_reads_older_files(before: str, afte
     main_table = registry.contract("orders").main
     kind = next((name for name, glue_type in types.items() if glue_type == after), None)
     if kind is None:  # An int is a row number's.
-        column = main_table["line_number"] if after == "int" else structs.replace(main_table["price"], scale=4)
+        column = main_table["line_number"] if after == "int" else replace(main_table["price"], scale=4)
     else:
         text = OLD.replace('"integer"', f'"{kind}"' + (", scale = 2" if kind == "decimal" else ""))
         column = read(text).main["quantity"]
-    table = structs.replace(main_table, columns=(column, main_table.partition))
+    table = replace(main_table, columns=(column, main_table.partition))
     partition = {main_table.partition.name: "string"}
     listed = catalog_changes({column.name: before}, partition, table)
     assert [each.effect is Effect.REFUSED for each in listed] in ([[False], []] if is_read else [[True]])

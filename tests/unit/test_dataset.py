@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from msgspec import structs
+from msgspec.structs import replace
 
 from chalicelib import dataset
 from chalicelib.assembly import datasets
@@ -24,7 +23,7 @@ def of(name: str, incoming: str | None = None, **changes: str) -> Dataset:
     own = {"name": changes.pop("main", name), "latest": f"{name}_lines", "documents": f"{name}_documents"}
     where = f"{name}/" if incoming is None else incoming
     contract = replace(with_main(ORDERS_CONTRACT, **own | changes), name=name, incoming=where, folder=None)
-    return structs.replace(DATASET, contract=contract)
+    return replace(DATASET, contract=contract)
 
 
 ORDERS, SHIPMENTS = of("orders", incoming=""), of("shipments")
@@ -58,7 +57,7 @@ def with_queries(each: Dataset, folder: Path, *names: str) -> Dataset:
     (folder / "queries").mkdir(parents=True)
     for name in names:
         (folder / "queries" / f"{name}.sql").write_text("SELECT 1")
-    return structs.replace(each, contract=replace(each.contract, folder=folder))
+    return replace(each, contract=replace(each.contract, folder=folder))
 
 
 def test_everything_that_two_datasets_cannot_both_have_is_named_at_once(tmp_path: Path) -> None:
@@ -99,9 +98,9 @@ def test_what_every_stage_has_is_no_contracts_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("prefix", ["incoming", "quarantine", "ledger", "results", "state", "receipts"])
 def test_a_table_whose_folder_is_a_prefix_of_the_bucket_is_refused_with_the_setting_to_change(prefix: str) -> None:
-    prefixes = structs.replace(DATASET.prefixes, **{prefix: "orders/"})
+    prefixes = replace(DATASET.prefixes, **{prefix: "orders/"})
     with pytest.raises(ContractError) as caught:
-        dataset.check([structs.replace(ORDERS, prefixes=prefixes)])
+        dataset.check([replace(ORDERS, prefixes=prefixes)])
     assert caught.value.problems == [
         "table 'orders' of contract orders lies in the folder orders/, which a setting gives to something else "
         "(orders/): change the setting"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 
 import pytest
-from msgspec import structs
+from msgspec.structs import replace
 
 from chalicelib.loading.models import FAILED, GONE
 from tests.builders import (
@@ -89,7 +88,7 @@ def test_a_version_that_is_deleted_for_good_behind_a_newer_one_takes_nothing_alo
     store = MemoryStore()
     ingest(store).load(store.drop(KEY, body(order(1))))
     ingest(store).load(store.drop(KEY, UNREADABLE))
-    removal = structs.replace(store.remove("orders_json_incoming/other.json"), key=KEY, version_removed=True)
+    removal = replace(store.remove("orders_json_incoming/other.json"), key=KEY, version_removed=True)
     assert ingest(store).load(removal)[0] == "stale"
     assert len(table(store)) == 1
     assert entry(store).state != FAILED

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from msgspec import structs
+from msgspec.structs import replace
 
 from chalicelib.errors import LostRace
 from chalicelib.file_names import ledger_name
@@ -74,7 +73,7 @@ def test_a_load_that_was_taken_for_dead_is_run_again_and_does_not_tell_of_files_
 
 def found_by_the_sweep(arrival: Arrival) -> Arrival:
     """The same version as the sweep announces it, or a replay: S3's listing has no sequencers."""
-    return structs.replace(arrival, sequencer="")
+    return replace(arrival, sequencer="")
 
 
 def test_a_late_event_does_not_bring_back_what_a_later_version_replaced_meanwhile() -> None:

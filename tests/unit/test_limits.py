@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.settings import Settings
+from chalicelib.settings import ALL_SETTINGS
 from docs.limits_pages import gigabytes, largest, megabytes_a_second
 
 SIZE = {"megabytes": 60.0}
@@ -34,7 +34,7 @@ def test_half_a_core_takes_half_the_file_and_a_second_core_no_larger_one() -> No
 
 
 def test_no_file_is_told_that_would_be_refused_by_its_size() -> None:
-    assert gigabytes(1000.0, 1769) * 10**9 == Settings.max_source_bytes
+    assert gigabytes(1000.0, 1769) * 10**9 == ALL_SETTINGS["max_source_bytes"].default
 
 
 def test_the_table_has_a_row_a_kind_with_the_greater_of_its_peaks() -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from msgspec import structs
+from msgspec.structs import replace
 
 from chalicelib.contracts.contract import Contract
 from chalicelib.contracts.paths import parse
@@ -155,12 +154,12 @@ def test_the_remedy_for_an_ambiguous_object_fits_what_follows_its_array(chunk_by
 
 
 def contract_of(records: list[str], at: str, *identity: str) -> Contract:
-    columns = {f"order_{i}": structs.replace(ORDERS.main["order_id"], name=f"order_{i}") for i in range(len(identity))}
+    columns = {f"order_{i}": replace(ORDERS.main["order_id"], name=f"order_{i}") for i in range(len(identity))}
     columns = {
-        name: structs.replace(column, source=FromDocument(tuple(map(parse, paths.split("|")))))
+        name: replace(column, source=FromDocument(tuple(map(parse, paths.split("|")))))
         for (name, column), paths in zip(columns.items(), identity, strict=True)
     }
-    table = structs.replace(ORDERS.main, columns=(*columns.values(), *ORDERS.main.columns))
+    table = replace(ORDERS.main, columns=(*columns.values(), *ORDERS.main.columns))
     paths = tuple(map(parse, records))
     return replace(ORDERS, tables=(table,), records=paths, at=parse(at) if at else None, identity=tuple(columns))
 

@@ -1,10 +1,10 @@
 """What each Lambda function may do."""
 
-from dataclasses import replace
 from typing import Any
 
 import jsonata
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.contracts.contract import Contract
 from chalicelib.settings import Settings

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.errors import LostRace
 from chalicelib.file_names import ledger_name

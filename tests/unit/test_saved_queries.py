@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from msgspec import structs
+from msgspec.structs import replace
 
 from chalicelib.contracts.contract import Contract
 from chalicelib.errors import ContractError, ParameterError, UnknownQuery
@@ -170,7 +169,7 @@ def test_the_table_and_the_database_are_put_in_as_quoted_names() -> None:
     assert 'FROM "etl_pipeline"."orders_parquet_datalake"' in bind("preview", {}).sql
     for wrong in ('a"b', "a b", "A", "", "a;b", "a.b", "x" * 129):
         with pytest.raises(ValueError, match="is not a name"):
-            saved.load((structs.replace(DATASET, contract=with_main(DATASET.contract, name=wrong)),))
+            saved.load((replace(DATASET, contract=with_main(DATASET.contract, name=wrong)),))
 
 
 HEADER = "-- title: T\n-- description: D\n"
@@ -185,7 +184,7 @@ def contract_with_query(folder: Path, name: str, query: str) -> Contract:
 
 def test_queries_of_several_contracts_are_run_by_their_names_each_on_its_own_table(tmp_path: Path) -> None:
     contracts = [contract_with_query(tmp_path, name, f"{name}_ids") for name in ("shipments", "returns")]
-    queries = saved.load(tuple(structs.replace(DATASET, contract=each) for each in contracts))
+    queries = saved.load(tuple(replace(DATASET, contract=each) for each in contracts))
     assert list(queries) == ["rejected_by_reason", "rejected_of", "returns_ids", "shipments_ids"]
     assert queries["returns_ids"].bind({}).sql == 'SELECT returns_id FROM "etl_pipeline"."returns"'
     assert queries["shipments_ids"].bind({}).sql == 'SELECT shipments_id FROM "etl_pipeline"."shipments"'
@@ -260,7 +259,7 @@ def test_all_faults_of_all_files_are_named_at_once_each_with_its_file(tmp_path: 
     first.write_text("SELECT 1; SELECT :id")
     second.write_bytes(b"-- title: \xff")
     (tmp_path / "returns" / "queries" / "1st.sql").write_text(HEADER + "SELECT 1")
-    made = [structs.replace(DATASET, contract=each) for each in contracts]
+    made = [replace(DATASET, contract=each) for each in contracts]
     with pytest.raises(ContractError) as caught:
         saved.load(made)
     assert caught.value.problems == saved.faults(made)

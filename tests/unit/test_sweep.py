@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
-from msgspec import structs
+from msgspec.structs import replace
 
 from chalicelib.loading.models import LOADING
 from chalicelib.loading.notifications import arrivals
@@ -213,7 +212,7 @@ TWO_TABLES = replace(RULES, tables=("table/", "other/"))
 
 def loaded_in_two_tables(store: MemoryStore) -> list[str]:
     """Load an object of each of two datasets, and leave a file that is nobody's beside each; return these."""
-    datasets = (DATASET, structs.replace(DATASET, contract=with_main(DATASET.contract, name="other")))
+    datasets = (DATASET, replace(DATASET, contract=with_main(DATASET.contract, name="other")))
     orphans = []
     for number, dataset in enumerate(datasets):
         ingest(store, dataset=dataset).load(store.drop(f"{PREFIX}{number}.json", body(order(number))))

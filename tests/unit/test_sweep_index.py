@@ -6,12 +6,11 @@ import copy
 import functools
 import json
 from collections import Counter
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
-from msgspec import structs
+from msgspec.structs import replace
 
 from chalicelib.file_names import ledger_name
 from chalicelib.loading.ledger_index import FOLDER
@@ -310,7 +309,7 @@ def test_a_stale_segment_that_is_put_in_between_two_phases_is_not_gone_by(store:
     store.pass_time(hours=2)
     (file,) = entry(store, KEYS[3]).files
     died(store, store.drop(KEYS[3], body(order(99))))
-    store.newest[KEYS[3]] = structs.replace(store.newest[KEYS[3]])
+    store.newest[KEYS[3]] = replace(store.newest[KEYS[3]])
     paused = stopped_before("list orders_json_incoming", lambda: sweep(store), store)
     for name, content in old.items():
         store.put(name, content)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 from botocore.exceptions import ClientError
+from msgspec.structs import replace
 
 from chalicelib.aws import functions
 from chalicelib.errors import AwsError, ObjectsDelayed, ObjectsFailed, Throttled
