@@ -209,7 +209,7 @@ class Entry(EntryFiles, frozen=True):
     def deleting(self, arrival: Arrival, now: datetime) -> Entry:
         """Return the entry after the source object was deleted, where its rows are to go with it."""
         known = bool(self.outbox) or self.state in FINISHED
-        message = Message(self.version, DELETED, now.isoformat())
+        message = Message.of(self.version, DELETED, now.isoformat())
         return (self.with_message(message) if known else self).dropping(
             {*self.kept, *self.publishing},
             version=arrival.version,
@@ -265,6 +265,9 @@ def _converted(stored: Mapping[str, Any], to: type[StoredT]) -> StoredT:
         return convert(stored, to)
     except ValidationError as problem:
         raise UnreadableEntry(str(problem)) from None
+    except UnicodeEncodeError:
+        # msgspec looks at a text where it wants a number, and this one has half of a surrogate pair.
+        raise UnreadableEntry("it has a text where there is to be a number or a list") from None
 
 
 def _check_times(entry: Entry) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 
 from msgspec import Struct
 
-from chalicelib.counts import Counts
+from chalicelib.counts import NO_ORDERS, Counts
 
 MOST_PENDING = 50
 """How many messages about one key are kept at most, where none of them can be sent."""
@@ -24,15 +24,15 @@ class Message(Struct, frozen=True):
     version: str
     status: str
     finished_at: str
-    orders_read: int = 0
-    orders_loaded: int = 0
-    orders_rejected: int = 0
-    rows: int = 0
-    files: int = 0
+    orders_read: int
+    orders_loaded: int
+    orders_rejected: int
+    rows: int
+    files: int
 
     @classmethod
-    def of(cls, version: str, status: str, finished_at: str, counts: Counts, files: int) -> Message:
-        """Return the message about a version whose orders were counted."""
+    def of(cls, version: str, status: str, finished_at: str, counts: Counts = NO_ORDERS, files: int = 0) -> Message:
+        """Return the message about a version; one that has no rows has no counts either."""
         return cls(
             version,
             status,

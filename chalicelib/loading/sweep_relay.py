@@ -62,4 +62,4 @@ def with_failure(entry: Entry | None, stored: VersionedJson | None) -> Entry | N
         return entry
     if any((each.version, each.status) == (entry.version, FAILED) for each in entry.outbox):
         return entry
-    return entry.with_message(Message(entry.version, FAILED, stored.now.isoformat()))
+    return entry.with_message(Message.of(entry.version, FAILED, stored.now.isoformat()))

@@ -264,6 +264,27 @@ def test_an_entry_is_stored_with_its_counts_beside_the_other_fields_as_it_always
         Entry.from_json(before | {"rows": "5"})
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"rows": "\ud800"},
+        {"files": "\ud800"},
+        {"burned": {"d": "\ud800"}},
+        {"finished_at": "yesterday"},
+        {"source_modified_at": "2026-01-01T00:00:00"},
+        {"outbox": [{"version": "v1", "status": "loaded", "finished_at": "2026-01-01T00:00:00+00:00"}]},
+        {"incomplete": 1},
+        {"attempts": True},
+    ],
+    ids=str,
+)
+def test_a_damaged_entry_is_unreadable_whatever_is_in_it(damage: dict[str, Any]) -> None:
+    stored = Entry("key", "v1", "01", "loaded").as_json()
+    assert Entry.from_json(stored).version == "v1"
+    with pytest.raises(UnreadableEntry):
+        Entry.from_json(stored | damage)
+
+
 def test_ledger_names_tell_keys_apart_and_fit_into_a_key_however_long_the_source_is() -> None:
     names = {ledger_name(key) for key in ("a", "A", "a/", "ä", "x" * 1024)}
     assert len(names) == 5
