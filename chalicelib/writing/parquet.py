@@ -28,6 +28,11 @@ ROW_GROUP_BYTES = 12 * MIB
 """Arrow bytes of a month's rows that make a row group: about 60,000 rows. More would be fewer requests for Athena and
 as much more memory here, twice over, since one group is gathered while the one before is written."""
 
+PASSED_BYTES, LEAST_PASSED_BYTES = 6 * MIB, 3 * MIB
+"""A month is taken for over once so many bytes of other months' rows came since its last, as in a file that was written
+day by day. Its rows are then written, if they are the second number of bytes or more, and need not wait for the end,
+where nothing else is left to be done meanwhile."""
+
 SPLIT_BYTES = 6 * MIB
 """Arrow bytes that are split by month at once. With less, each month's part costs more than its rows."""
 
@@ -81,6 +86,8 @@ class _Waiting(Struct):
 
     parts: list[Part] = field(default_factory=list)
     size: int = 0
+    last: int = 0
+    """How many bytes of all months had come with the last of them."""
 
 
 class _Open(Struct):
@@ -129,6 +136,8 @@ class MonthFiles:
         self._rows = MonthRows(self._schema)
         self._open: dict[int, _Open] = {}
         self._waiting: dict[int, _Waiting] = {}
+        """By month, those that came last at the end."""
+        self._came_bytes = 0
         self._unsplit: list[tuple[pa.Table, npt.NDArray[np.int64]]] = []
         self._unsplit_bytes = 0
         self._thread = thread or WritingThread()
@@ -189,11 +198,22 @@ class MonthFiles:
             self._wait_for_group(month, part)
 
     def _wait_for_group(self, month: int, part: Part) -> None:
-        waiting = self._waiting.setdefault(month, _Waiting())
+        waiting = self._waiting[month] = self._waiting.pop(month, _Waiting())
         waiting.parts.append(part)
         waiting.size += held_bytes(part)
+        self._came_bytes += held_bytes(part)
+        waiting.last = self._came_bytes
         if waiting.size >= self._row_group_bytes:
             self._thread.run(partial(self._write, month, self._waiting.pop(month).parts))
+        self._write_passed()
+
+    def _write_passed(self) -> None:
+        """Write the rows of months that seem to be over."""
+        for month, waiting in list(self._waiting.items()):
+            if self._came_bytes - waiting.last < PASSED_BYTES:
+                break
+            if waiting.size >= LEAST_PASSED_BYTES:
+                self._thread.run(partial(self._write, month, self._waiting.pop(month).parts))
 
     def _take(self, least: float = math.inf) -> list[tuple[int, list[Part]]]:
         """Return the largest row groups that wait, until they are `least` bytes; they wait no more."""

@@ -272,6 +272,29 @@ def test_waiting_rows_hold_no_more_than_themselves(tmp_path: Path) -> None:
         assert sum(held_bytes(part) for part in waiting) < 1.3 * rows.rows.nbytes
 
 
+def test_months_that_are_over_are_written_before_the_end_and_rare_ones_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "PASSED_BYTES", 40_000)
+    monkeypatch.setattr(parquet, "LEAST_PASSED_BYTES", 20_000)
+    records = orders(3000, months=10)
+    of_one = [each for each in records if each["order_date"][:7] == "2000-05"]
+    rare = of_one[:10]
+    others = sorted((each for each in records if each not in of_one), key=lambda each: str(each["order_date"]))
+    every = len(others) // len(rare)
+    for i, each in enumerate(rare):
+        others.insert(i * (every + 1), each)
+    files: list[MonthFile] = []
+    with closing(MonthFiles(tmp_path, NAMES, table=TABLE, roll_bytes=1 << 30, closed=files.append)) as month_files:
+        for part in flattened(others):
+            for start in range(0, part.rows.num_rows, 50):
+                month_files.add(part.rows.slice(start, 50), part.months[start : start + 50])
+        month_files._split()
+        assert len(month_files._waiting) < 5
+    groups = [pq.ParquetFile(file.path).metadata.num_row_groups for file in files]
+    assert (len(groups), max(groups)) == (10, 1)
+
+
 def test_unfinished_files_are_bounded_on_disk(tmp_path: Path) -> None:
     sizes: list[int] = []
     finished: list[Path] = []
