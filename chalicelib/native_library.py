@@ -23,6 +23,9 @@ DONE, FULL = range(2)
 OPENS, IS_ONE, COLLECTS, RECORDED, IS_AROUND = (1 << i for i in range(5))
 """The flags of a node."""
 
+IS_KNOWN, HAS_KEYS, HAS_ROWS = (1 << i for i in range(3))
+"""What is read of the fields of a node, for `choose_fields`."""
+
 AS_SENT, TEXT, IDENTIFIER, JSON = range(4)
 """The kinds of text that `read_texts` makes."""
 
@@ -107,6 +110,22 @@ class ValuesStruct(Structure):
     _fields_ = [*_fields(c_void_p, "data starts ends certain"), ("count", c_int64)]
 
 
+class ChoiceStruct(Structure):
+    """All that `choose_fields` works on."""
+
+    _fields_ = [*_fields(c_void_p, "data fields kinds kept lists"), *_fields(c_int64, "count recorded_count")]
+
+
+class OrderStruct(Structure):
+    """All that `order_fields` works on."""
+
+    _fields_ = [
+        *_fields(c_void_p, "fields kept levels counting prefix_sizes order"),
+        *_fields(c_int64, "count room odd_count"),
+        *_fields(c_int32, "root padding"),
+    ]
+
+
 class JoinStruct(Structure):
     """All that `join_fields` works on."""
 
@@ -134,8 +153,11 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "read_units": (None, [POINTER(ValuesStruct), c_void_p, c_uint64, c_uint64, c_void_p]),
     "read_doubles": (None, [POINTER(ValuesStruct), c_void_p]),
     "read_instants": (None, [POINTER(ValuesStruct), c_void_p]),
+    "choose_fields": (c_int64, [POINTER(ChoiceStruct)]),
+    "order_fields": (c_int64, [POINTER(OrderStruct)]),
     "join_fields": (c_int64, [POINTER(JoinStruct)]),
     "join_rows": (None, [POINTER(PartStruct), c_int64, c_int64, c_void_p, c_void_p]),
+    "is_utf8": (c_int32, [c_char_p, c_int64]),
     "holds": (c_int32, [c_char_p, c_int64, c_char_p, c_int64]),
 }
 

@@ -5,7 +5,7 @@
    are broken. `read_documents` passes over each document once. It notes where the value of each node of the plan lies,
    numbers the elements of the lists that are read, and notes the fields of the document's objects that may be unnamed
    ones. The other functions make columns of values at such positions, all of a batch at once: texts, numbers, instants,
-   and the unnamed fields as JSON behind their paths.
+   and the unnamed fields as JSON behind their paths. `is_utf8` and `holds` look at texts as such.
 
    The grammar of the documents that `read_documents` gets has been checked. All the same, nothing is read behind a
    document's end but padding, and nothing is written beyond a capacity: what does not fit the grammar makes its document
@@ -23,7 +23,7 @@ typedef const uint8_t *Bytes;
 
 enum { DONE, FULL };                 /* what read_documents returns */
 enum { MOST_LEVELS = 120 };          /* of nesting */
-enum { FEW_KEYS = 48 };              /* of an object, that are compared one by one */
+enum { FEW_KEYS = 128 };           /* of an object, that are compared one by one */
 enum { MOST_KEYS = 1 << 15 };        /* of an object */
 enum { HASHES = 1 << 17 };           /* room for the keys of all objects that are open at once */
 enum { SEEN = 1 << 18 };             /* slots of the table of keys of large objects */
@@ -99,6 +99,62 @@ typedef struct {
     Bytes end;
 } Scan;
 
+/* Blocks of bytes -------------------------------------------------------------------------------------------------- */
+
+typedef uint8_t Block __attribute__((vector_size(16)));
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#define WITH_LOOKUPS __attribute__((target("ssse3")))
+typedef char Chars __attribute__((vector_size(16)));
+
+static int has_lookups(void) {
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_SSSE3);
+}
+
+static inline WITH_LOOKUPS Block look_up(Block table, Block at) {
+    return (Block)__builtin_ia32_pshufb128((Chars)table, (Chars)at);
+}
+
+enum { BITS_A_BYTE = 1 };
+
+static inline uint64_t bits_of(Block marks) { return (uint32_t)__builtin_ia32_pmovmskb128((Chars)marks); }
+#else
+#include <arm_neon.h>
+#define WITH_LOOKUPS
+
+static int has_lookups(void) { return 1; }
+
+static inline Block look_up(Block table, Block at) { return (Block)vqtbl1q_u8((uint8x16_t)table, (uint8x16_t)at); }
+
+enum { BITS_A_BYTE = 4 };
+
+static inline uint64_t bits_of(Block marks) {
+    return vget_lane_u64(vreinterpret_u64_u8(vshrn_n_u16((uint16x8_t)marks, 4)), 0);
+}
+#endif
+
+static inline Block block_at(Bytes p) {
+    Block block;
+    __builtin_memcpy(&block, p, sizeof block);
+    return block;
+}
+
+static inline uint64_t any_of(Block block) {
+    uint64_t halves[2];
+    __builtin_memcpy(halves, &block, sizeof halves);
+    return halves[0] | halves[1];
+}
+
+static inline int is_ascii(Block block) { return !(any_of(block) & 0x8080808080808080u); }
+
+/* The number of the first byte that has bits. */
+static inline int first_of(uint64_t bits) { return __builtin_ctzll(bits) / BITS_A_BYTE; }
+
+/* Which bytes are a quote or a backslash. */
+static inline Block specials(Block block) { return (Block)(block == '"') | (Block)(block == '\\'); }
+
 static uint64_t load(Bytes p) {
     uint64_t word;
     __builtin_memcpy(&word, p, 8);
@@ -127,13 +183,6 @@ static int is_same(Bytes a, Bytes b, int32_t length) {
 static Bytes white(const Scan *s, Bytes p) {
     while (*p <= ' ' && p < s->end) p++;
     return p;
-}
-
-/* Which bytes of a word are a quote or a backslash: the high bit of each, from the lowest that is. */
-static uint64_t specials(uint64_t word) {
-    const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
-    uint64_t quotes = word ^ (ones * '"'), backslashes = word ^ (ones * '\\');
-    return (((quotes - ones) & ~quotes) | ((backslashes - ones) & ~backslashes)) & highs;
 }
 
 /* Keys that are given twice ---------------------------------------------------------------------------------------- */
@@ -279,13 +328,14 @@ static Out copy_escape(Bytes *p, Bytes end, Out out, int as_json) {
    ROOM bytes more may be written than what it is. */
 static Out copy_text(Bytes *p, Bytes end, Out out, int as_json) {
     while (*p < end) {
-        uint64_t word = load(*p), found = specials(word);
-        store(out, word);
+        Block block = block_at(*p);
+        uint64_t found = bits_of(specials(block));
+        __builtin_memcpy(out, &block, sizeof block);
         if (!found) {
-            *p += 8, out += 8;
+            *p += sizeof block, out += sizeof block;
             continue;
         }
-        int length = __builtin_ctzll(found) >> 3;
+        int length = first_of(found);
         *p += length, out += length;
         if (*p >= end) return 0;
         if (*(*p)++ == '"') return out;
@@ -298,12 +348,12 @@ static Out copy_text(Bytes *p, Bytes end, Out out, int as_json) {
 /* Return the closing quote of the text that begins at `p`, behind its opening one; NULL if there is none. */
 static Bytes text_end(Bytes p, Bytes end, int *has_escapes) {
     while (p < end) {
-        uint64_t found = specials(load(p));
+        uint64_t found = bits_of(specials(block_at(p)));
         if (!found) {
-            p += 8;
+            p += sizeof(Block);
             continue;
         }
-        p += __builtin_ctzll(found) >> 3;
+        p += first_of(found);
         if (*p == '"') return p < end ? p : 0;
         *has_escapes = 1;
         p += 2;
@@ -452,17 +502,17 @@ static Bytes behind_escape(Split *s, Bytes p) {
 /* Return what follows the text that begins at `p`, behind its opening quote; NULL if it is none, or, where it is to be
    looked at, not UTF-8. */
 static inline __attribute__((always_inline)) Bytes behind_text(Split *s, Bytes p, int checks_utf8) {
-    const uint64_t spaces = 0x2020202020202020u, highs = 0x8080808080808080u;
     Bytes end = s->end;
     while (p < end) {
-        if (end - p >= 8) {
-            uint64_t word = load(p), found = specials(word) | ((word - spaces) & ~word & highs);
-            if (checks_utf8) found |= word & highs;
+        if (end - p >= (int64_t)sizeof(Block)) {
+            Block block = block_at(p), marks = specials(block) | (Block)(block < ' ');
+            if (checks_utf8) marks |= block;
+            uint64_t found = bits_of(checks_utf8 ? (Block)(marks >= 0x80) : marks);
             if (!found) {
-                p += 8;
+                p += sizeof block;
                 continue;
             }
-            p += __builtin_ctzll(found) >> 3;
+            p += first_of(found);
         }
         uint8_t c = *p;
         if (c == '"') return p + 1;
@@ -883,22 +933,16 @@ typedef struct {
     int64_t count;
 } Values;
 
-/* Which bytes of a word are a quote or at most a space: the high bit of each, from the lowest that is. */
-static uint64_t quotes_and_spaces(uint64_t word) {
-    const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
-    uint64_t quotes = word ^ (ones * '"');
-    return (((quotes - ones) & ~quotes) | ((word - ones * (' ' + 1)) & ~word)) & highs;
-}
-
 /* Copy a value as JSON without white space; NULL if a text in it is no Unicode. */
 static Out copy_json(Bytes p, Bytes end, Out out) {
     while (p < end) {
-        uint64_t word = load(p), found = quotes_and_spaces(word);
-        store(out, word);
-        int length = found ? __builtin_ctzll(found) >> 3 : 8;
+        Block block = block_at(p);
+        uint64_t found = bits_of((Block)(block == '"') | (Block)(block <= ' '));
+        __builtin_memcpy(out, &block, sizeof block);
+        int length = found ? first_of(found) : (int)sizeof block;
         if (length > end - p) length = (int)(end - p);
         p += length, out += length;
-        if (p >= end || length == 8) continue;
+        if (p >= end || length == sizeof block) continue;
         uint8_t c = *p++;
         if (c <= ' ') continue;
         *out++ = c;
@@ -910,7 +954,10 @@ static Out copy_json(Bytes p, Bytes end, Out out) {
 }
 
 static Out put(Out out, Bytes from, int32_t start, int32_t end) {
-    for (int32_t i = start; i < end; i += 8) store(out + (i - start), load(from + i));
+    for (int32_t i = start; i < end; i += (int32_t)sizeof(Block)) {
+        Block block = block_at(from + i);
+        __builtin_memcpy(out + (i - start), &block, sizeof block);
+    }
     return out + (end - start);
 }
 
@@ -1130,9 +1177,74 @@ void read_instants(const Values *v, int64_t *ms) {
 
 /* Unnamed fields --------------------------------------------------------------------------------------------------- */
 
+/* What is read of the fields of a node: their values may be objects, or lists of rows, whose own fields are looked at. */
+enum { IS_KNOWN = 1, HAS_KEYS = 2, HAS_ROWS = 4 };
+
+/* All fields, and of which kinds those of each node are. */
+typedef struct {
+    Bytes data;
+    const Field *fields;
+    const uint8_t *kinds;
+    uint8_t *kept;
+    int64_t *lists;
+    int64_t count, recorded_count;
+} Choice;
+
+/* Tell in `kept` which fields are unnamed ones, with all that is in them: those without a node, or whose node is only
+   looked at, which `recorded_count` counts, and values of other kinds than their node's. An empty text or list and false
+   are an object without members. Return how many `lists` of rows there are. */
+int64_t choose_fields(Choice *c) {
+    int64_t lists = 0;
+    for (int64_t i = 0; i < c->count; i++) {
+        const Field *field = &c->fields[i];
+        uint8_t kind = field->child < 0 ? 0 : c->kinds[field->child];
+        c->kept[i] = 1;
+        if (!(kind & IS_KNOWN)) {
+            c->recorded_count += field->child >= 0;
+            continue;
+        }
+        uint8_t first = c->data[field->start];
+        int is_empty = (field->end - field->start == 2 && (first == '"' || first == '[')) || first == 'f';
+        if (kind & HAS_ROWS) {
+            c->kept[i] = 0;
+            if (first == '{' || first == '[') c->lists[lists++] = i;
+        } else {
+            c->kept[i] = first != 'n' && !((kind & HAS_KEYS) && (first == '{' || is_empty));
+        }
+    }
+    return lists;
+}
+
+/* The fields that are kept, and by node the level that its values are numbered with; `levels` tells of each element of
+   the one that is asked for whether its fields are to be had, all where it is null. */
+typedef struct {
+    const Field *fields;
+    const uint8_t *kept, *levels;
+    const int32_t *counting;
+    const int64_t *prefix_sizes;
+    int64_t *order;
+    int64_t count, room, odd_count;
+    int32_t root, padding;
+} Order;
+
+/* Put the kept fields of one level in `order`, and return how many there are: `room` says how many bytes they take at most
+   as `join_fields` writes them, and `odd_count` how many have keys that are not plain. */
+int64_t order_fields(Order *o) {
+    int64_t found = 0;
+    for (int64_t i = 0; i < o->count; i++) {
+        const Field *field = &o->fields[i];
+        if (!o->kept[i] || o->counting[field->node] != o->root || (o->levels && !o->levels[field->element])) continue;
+        o->order[found++] = i;
+        o->room += field->end - field->start + field->key_length + 2 + o->prefix_sizes[field->node];
+        o->odd_count += !field->is_plain;
+    }
+    return found;
+}
+
 /* Fields that are unnamed ones, `order` of all, which is that of their elements. Before a value stands a comma, the path
    of its object and its key: `prefixes` has what stands before a plain key by node, `literals` whole ones for the
-   fields whose `literal` is not -1. Values that are not as sent are in `replaced`. */
+   fields whose `literal` is not -1. Values that are not as sent are in `replaced`. Without literals, or replacements, the
+   arrays of their numbers are null. */
 typedef struct {
     Bytes data;
     const Field *fields;
@@ -1165,7 +1277,7 @@ int64_t join_fields(const Join *j) {
             }
             /* The first field of an element goes without the comma. */
             int32_t skipped = out == begin;
-            if (j->literal[i] >= 0) {
+            if (j->literal && j->literal[i] >= 0) {
                 out = put_part(out, j->literals, j->literal_ends, j->literal[i], skipped);
             } else {
                 out = put_part(out, j->prefixes, j->prefix_ends, field->node, skipped);
@@ -1173,7 +1285,7 @@ int64_t join_fields(const Join *j) {
                 *out++ = '"', *out++ = ':';
             }
             Bytes from = j->data;
-            int32_t start = field->start, end = field->end, replacement = j->replacement[i];
+            int32_t start = field->start, end = field->end, replacement = j->replacement ? j->replacement[i] : -1;
             if (replacement >= 0) {
                 from = j->replaced;
                 start = replacement ? j->replaced_ends[replacement - 1] : 0;
@@ -1213,24 +1325,94 @@ void join_rows(const Part *parts, int64_t parts_count, int64_t rows, uint8_t *ou
 
 /* Whether a text holds a phrase of at least two bytes. */
 int32_t holds(Bytes text, int64_t length, Bytes phrase, int64_t size) {
-    enum { BLOCK = 64 };
     uint8_t first = phrase[0], second = phrase[1], last = phrase[size - 1];
     int64_t end = length - size + 1;
-    for (int64_t i = 0; i < end; i += BLOCK) {
-        int64_t stop = end - i > BLOCK ? i + BLOCK : end;
-        if (stop - i == BLOCK) {
-            uint8_t any = 0;
-            for (int32_t k = 0; k < BLOCK; k++) {
-                any |= (text[i + k] == first) & (text[i + k + 1] == second) & (text[i + k + size - 1] == last);
-            }
-            if (!any) continue;
+    for (int64_t i = 0; i < end; i += (int64_t)sizeof(Block)) {
+        uint64_t found;
+        if (end - i >= (int64_t)sizeof(Block)) {
+            Block firsts = block_at(text + i), seconds = block_at(text + i + 1), lasts = block_at(text + i + size - 1);
+            found = bits_of((Block)(firsts == first) & (Block)(seconds == second) & (Block)(lasts == last));
+        } else {
+            /* All of them may be. */
+            found = ((uint64_t)1 << (end - i) * BITS_A_BYTE) - 1;
         }
-        for (int64_t at = i; at < stop; at++) {
-            if (text[at] != first || text[at + size - 1] != last) continue;
-            int64_t k = 1;
+        for (; found; found &= ~((((uint64_t)2 << (BITS_A_BYTE - 1)) - 1) << first_of(found) * BITS_A_BYTE)) {
+            int64_t at = i + first_of(found), k = 0;
             while (k < size && text[at + k] == phrase[k]) k++;
             if (k == size) return 1;
         }
     }
     return 0;
+}
+
+/* UTF-8 ------------------------------------------------------------------------------------------------------------ */
+
+/* Each byte is judged with the three before it. Tables by the halves of a byte and the first half of the next one have a
+   bit for each way in which two bytes cannot follow each other: where all three have it, that is so. The third and fourth
+   byte of a character are two that are no beginnings, which is right behind those that announce them and nowhere else.
+   The algorithm is that of Keiser and Lemire, https://arxiv.org/abs/2010.03090. */
+enum {
+    TOO_SHORT = 1 << 0,    /* a character begins inside of another */
+    TOO_LONG = 1 << 1,     /* what is no beginning follows ASCII */
+    OVERLONG_3 = 1 << 2,   /* more bytes than its character needs */
+    TOO_LARGE = 1 << 3,    /* beyond U+10FFFF */
+    SURROGATE = 1 << 4,
+    OVERLONG_2 = 1 << 5,
+    OVERLONG_4 = 1 << 6,   /* or too large, with a second byte from 80 to 8F */
+    TWO_MORE = 1 << 7,     /* two that are no beginnings */
+    ANY_LOW = TOO_SHORT | TOO_LONG | TWO_MORE,
+    LARGE_LOW = ANY_LOW | TOO_LARGE | OVERLONG_4,
+    MORE = TOO_LONG | OVERLONG_2 | TWO_MORE,
+};
+
+static const Block FIRST_HIGH = {
+    TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG,
+    TWO_MORE, TWO_MORE, TWO_MORE, TWO_MORE,
+    TOO_SHORT | OVERLONG_2, TOO_SHORT, TOO_SHORT | OVERLONG_3 | SURROGATE, TOO_SHORT | TOO_LARGE | OVERLONG_4,
+};
+static const Block FIRST_LOW = {
+    ANY_LOW | OVERLONG_2 | OVERLONG_3 | OVERLONG_4, ANY_LOW | OVERLONG_2, ANY_LOW, ANY_LOW, ANY_LOW | TOO_LARGE,
+    LARGE_LOW, LARGE_LOW, LARGE_LOW, LARGE_LOW, LARGE_LOW, LARGE_LOW, LARGE_LOW, LARGE_LOW,
+    LARGE_LOW | SURROGATE, LARGE_LOW, LARGE_LOW,
+};
+static const Block SECOND_HIGH = {
+    TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT,
+    MORE | OVERLONG_3 | OVERLONG_4, MORE | OVERLONG_3 | TOO_LARGE, MORE | SURROGATE | TOO_LARGE, MORE | SURROGATE | TOO_LARGE,
+    TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT,
+};
+
+/* Return what is wrong with the bytes of a block, none where nothing is; `before` is the block before it. */
+static inline WITH_LOOKUPS Block wrong_in(Block block, Block before) {
+    Block one = __builtin_shufflevector(before, block, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30);
+    Block two = __builtin_shufflevector(before, block, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29);
+    Block three = __builtin_shufflevector(before, block, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28);
+    Block wrong = look_up(FIRST_HIGH, one >> 4) & look_up(FIRST_LOW, one & 15) & look_up(SECOND_HIGH, block >> 4);
+    Block is_third = (Block)(two >= 0xE0), is_fourth = (Block)(three >= 0xF0);
+    return ((is_third | is_fourth) & TWO_MORE) ^ wrong;
+}
+
+/* Whether a text is UTF-8; -1 where this processor cannot tell. */
+WITH_LOOKUPS int32_t is_utf8(Bytes text, int64_t size) {
+    if (!has_lookups()) return -1;
+    enum { BLOCK = sizeof(Block), STEP = 4 * BLOCK };
+    Block wrong = {0}, before = {0};
+    int64_t i = 0;
+    for (; i + STEP <= size; i += STEP) {
+        Block a = block_at(text + i), b = block_at(text + i + BLOCK);
+        Block c = block_at(text + i + 2 * BLOCK), d = block_at(text + i + 3 * BLOCK);
+        if (!is_ascii(a | b | c | d | before)) {
+            wrong |= wrong_in(a, before) | wrong_in(b, a) | wrong_in(c, b) | wrong_in(d, c);
+        }
+        before = d;
+    }
+    /* Behind the last byte stand zeros, so that a character which is cut off is too short. */
+    for (int is_last = 0; !is_last; i += BLOCK) {
+        is_last = i + BLOCK > size;
+        uint8_t rest[BLOCK] = {0};
+        for (int64_t k = 0; k < BLOCK && i + k < size; k++) rest[k] = text[i + k];
+        Block block = block_at(rest);
+        wrong |= wrong_in(block, before);
+        before = block;
+    }
+    return any_of(wrong) == 0;
 }

@@ -6,8 +6,6 @@ import codecs
 import re
 from typing import Protocol
 
-import pyarrow as pa
-
 from chalicelib import native_library
 from chalicelib.documents.decompress import UTF8_BOM
 from chalicelib.errors import UnreadableFile, shown
@@ -16,7 +14,9 @@ _SPACE = re.compile(rb"[ \t\r\n]*+")
 MARKS = re.compile(rb"[ \t\r\n]*+(?:%b[ \t\r\n]*+)*+" % UTF8_BOM)
 """White space and byte order marks: files that were joined have one in the middle."""
 
-_SHORT_BYTES = 4096
+_SHORT_BYTES = 256
+"""Of less, Python tells as quickly whether it is UTF-8."""
+
 _LEAST_PHRASE = 2
 """Bytes that a phrase has for which compiled code looks."""
 
@@ -160,19 +160,15 @@ def utf8_length(text: bytes) -> int:
 
 
 def is_utf8(piece: bytes, end: int | None = None) -> bool:
-    """Tell whether the bytes up to `end` are UTF-8, as Arrow checks a column of one text: without making the text."""
-    if piece.isascii():
-        return True
-    if len(piece) < _SHORT_BYTES:
-        try:
-            return bool(piece[:end].decode())
-        except UnicodeDecodeError:
-            return False
-    offsets = pa.py_buffer((len(piece) if end is None else end).to_bytes(8, "little").rjust(16, b"\0"))
-    text = pa.LargeStringArray.from_buffers(1, offsets, pa.py_buffer(piece))
+    """Tell whether the bytes up to `end` are UTF-8: compiled code does, without making the text."""
+    size = len(piece) if end is None else end
+    compiled = native_library.library() if size >= _SHORT_BYTES else None
+    verdict = compiled.is_utf8(piece, size) if compiled is not None else -1
+    if verdict >= 0:
+        return bool(verdict)
     try:
-        text.validate(full=True)
-    except pa.ArrowInvalid:
+        piece[:end].decode()
+    except UnicodeDecodeError:
         return False
     return True
 

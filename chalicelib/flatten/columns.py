@@ -7,6 +7,7 @@ what arrays have as methods (`cast`, `filter`, `take`).
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Sequence
 from typing import Any
 
@@ -126,6 +127,12 @@ def take(values: Any, positions: Int64s, valid: Bools | None = None) -> Any:
 def address(array: npt.NDArray[Any]) -> int:
     """Return where the values of an array lie, for compiled code; a sixth of what numpy's own `ctypes.data` takes."""
     return int(pa.py_buffer(array).address)
+
+
+def point(structure: ctypes.Structure, **arrays: npt.NDArray[Any]) -> None:
+    """Have members of a structure for compiled code point to the values of arrays, which it does not keep alive."""
+    for name, array in arrays.items():
+        setattr(structure, name, address(array))
 
 
 def months_since_1970(ms: Int64s) -> Int64s:

@@ -19,12 +19,19 @@ from chalicelib.flatten.columns import Bools, Int64s
 from chalicelib.flatten.json_text import below, quoted
 from chalicelib.flatten.names import Names
 from chalicelib.flatten.plan import Plan, PlanNode
-from chalicelib.flatten.plan_values import PlanValues, Spans
+from chalicelib.flatten.plan_values import PlanValues
 from chalicelib.flatten.unnamed import UnnamedFields
 from chalicelib.flatten.views import Views
-from chalicelib.native_library import NO_NODE, PADDING, ROOM, JoinStruct
-
-_OBJECT, _ARRAY, _NULL = b"{[n"
+from chalicelib.native_library import (
+    HAS_KEYS,
+    HAS_ROWS,
+    IS_KNOWN,
+    PADDING,
+    ROOM,
+    ChoiceStruct,
+    JoinStruct,
+    OrderStruct,
+)
 
 MOST_LITERALS = 10_000
 """How many odd keys are remembered as they are written in a path."""
@@ -41,12 +48,9 @@ class UnnamedTexts:
         self._names = Names()
         self._library = library
         self._plan = plan
-        nodes = [*plan.nodes, PlanNode(NO_NODE)]
-        self._is_known = np.array([node.names is not None for node in nodes])
-        self._is_object = np.array([node.names is not None and node.names.is_object for node in nodes])
-        self._is_list = np.array([node.names is not None and bool(node.names.lists) for node in nodes])
+        self._kinds = np.array([_kind(node) for node in plan.nodes], dtype=np.uint8)
         self._choices = [node for node in plan.nodes if node.names is not None and node.names.choices]
-        self._counting = np.array([node.counting.number for node in nodes])
+        self._counting = np.array([node.counting.number for node in plan.nodes], dtype=np.int32)
         self._root_of = {node.number: root for root in plan.levels.values() for node in _own(root)}
         self._prefixes = _Blob(f",{quoted(node.path)[:-1]}".encode() for node in plan.nodes)
         self._literals: dict[tuple[int, bytes], bytes] = {}
@@ -64,34 +68,25 @@ class UnnamedTexts:
         column's paths. Clear `sound` for documents of which no text can be made.
         """
         fields = values.fields
-        kept = ~self._is_known[fields["child"]]
-        read = np.flatnonzero(~kept)
-        nodes, starts = fields["child"][read], fields["start"][read].astype(np.int64)
-        first = values.text[starts]
-        as_object = (first == _OBJECT) | values.is_empty(Spans(starts, fields["end"][read].astype(np.int64)))
-        as_object &= self._is_object[nodes]
-        is_list = self._is_list[nodes]
-        kept[read] = (first != _NULL) & ~is_list & ~as_object
-        lists = read[is_list & ((first == _OBJECT) | (first == _ARRAY))]
+        kept, lists = np.empty(len(fields), dtype=np.bool_), np.empty(len(fields), dtype=np.int64)
+        choice = ChoiceStruct(count=len(fields))
+        columns.point(choice, data=values.text, fields=fields, kinds=self._kinds, kept=kept, lists=lists)
+        lists = lists[: self._library.choose_fields(ctypes.byref(choice))]
         unused = self._unused(values, lists, views.used())
         kept[list(unused)] = True
         if self._choices:
             kept &= ~self._are_chosen(values, chosen)
-        which = np.flatnonzero(kept)
-        self._note_read(fields[which[fields["child"][which] >= 0]])
-        counting = self._counting[fields["node"][which]]
+        if choice.recorded_count:
+            self._note_read(fields[kept & (fields["child"] >= 0)])
         stepped_into = views.stepped_into()
-        texts = {}
-        for name, root in self._plan.levels.items():
-            own = which[counting == root.counting.number]
-            if root in stepped_into and not stepped_into[root].all():
-                own = own[stepped_into[root][fields["element"][own]]]
-            texts[name] = self._texts(values, own, root, unused, sound)
-        return texts
+        return {
+            name: self._texts(values, kept, root, stepped_into.get(root), unused, sound)
+            for name, root in self._plan.levels.items()
+        }
 
     def _note_read(self, fields: npt.NDArray[Any]) -> None:
         """Note fields that are read, to choose elements, and not named all the same."""
-        fields = fields[~self._is_known[fields["child"]]]
+        fields = fields[self._kinds[fields["child"]] & IS_KNOWN == 0]
         count = len(self._plan.nodes)
         # Not np.unique, which imports numpy.ma, a fifteenth of a cold start.
         for both in np.flatnonzero(np.bincount(fields["node"].astype(np.int64) * count + fields["child"])).tolist():
@@ -134,35 +129,39 @@ class UnnamedTexts:
         return {field: b"[" + b",".join(texts) + b"]" for field, texts in unused.items()}
 
     def _texts(
-        self, values: PlanValues, which: Int64s, root: PlanNode, unused: dict[int, bytes], sound: Bools
+        self,
+        values: PlanValues,
+        kept: Bools,
+        root: PlanNode,
+        stepped_into: Bools | None,
+        unused: dict[int, bytes],
+        sound: Bools,
     ) -> pa.Array:
         elements = values.elements[root.counting]
-        if len(which) == 0:
+        order = np.empty(len(kept), dtype=np.int64)
+        fields_of_level = OrderStruct(count=len(kept), root=root.counting.number)
+        columns.point(fields_of_level, fields=values.fields, kept=kept, counting=self._counting, order=order)
+        columns.point(fields_of_level, prefix_sizes=self._prefixes.sizes)
+        if stepped_into is not None:
+            columns.point(fields_of_level, levels=stepped_into)
+        order = order[: self._library.order_fields(ctypes.byref(fields_of_level))]
+        if len(order) == 0:
             return pa.nulls(len(elements), pa.string())
-        fields = values.fields
-        literal, literals = self._numbered(which, self._literals_of(values, which))
-        replacement, replaced = self._numbered(which, unused)
-        sizes = fields["end"][which] - fields["start"][which] + fields["key_length"][which] + 2
-        room = int(sizes.sum() + self._prefixes.sizes[fields["node"][which]].sum())
-        out = np.empty(room + literals.size + replaced.size + ROOM, dtype=np.uint8)
+        join = JoinStruct(count=len(order), elements=len(elements), names=ctypes.pointer(self._names.struct))
+        room = fields_of_level.room
+        if fields_of_level.odd_count:
+            literal, literals = self._numbered(order, self._literals_of(values, order))
+            columns.point(join, literal=literal, literals=literals.data, literal_ends=literals.ends)
+            room += literals.size
+        if unused:
+            replacement, replaced = self._numbered(order, unused)
+            columns.point(join, replacement=replacement, replaced=replaced.data, replaced_ends=replaced.ends)
+            room += replaced.size
+        out = np.empty(room + ROOM, dtype=np.uint8)
         offsets = np.zeros(len(elements) + 1, dtype=np.int32)
-        arrays: dict[str, npt.NDArray[Any]] = {
-            "data": values.text,
-            "fields": fields,
-            "order": which,
-            "literal": literal,
-            "replacement": replacement,
-            "documents": elements.documents,
-            "sound": sound,
-            "out": out,
-            "ends": offsets[1:],
-        }
-        for names, blob in (("prefix", self._prefixes), ("literal", literals), ("replaced", replaced)):
-            plural = {"prefix": "prefixes", "literal": "literals"}.get(names, names)
-            arrays |= {plural: blob.data, f"{names}_ends": blob.ends}
-        join = JoinStruct(count=len(which), elements=len(elements), names=ctypes.pointer(self._names.struct))
-        for name, array in arrays.items():
-            setattr(join, name, columns.address(array))
+        columns.point(join, data=values.text, fields=values.fields, order=order, documents=elements.documents)
+        columns.point(join, prefixes=self._prefixes.data, prefix_ends=self._prefixes.ends)
+        columns.point(join, sound=sound, out=out, ends=offsets[1:])
         size = self._library.join_fields(ctypes.byref(join))
         for number, key in self._names.fresh(values.data):
             node = self._plan.nodes[number]
@@ -210,6 +209,12 @@ class _Blob:
 
 
 _NONE = _Blob(())
+
+
+def _kind(node: PlanNode) -> int:
+    if node.names is None:
+        return 0
+    return IS_KNOWN | HAS_KEYS * node.names.is_object | HAS_ROWS * bool(node.names.lists)
 
 
 def _own(root: PlanNode) -> list[PlanNode]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import codecs
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chalicelib.documents import buffer
 from chalicelib.documents.buffer import Buffer, holds
 from chalicelib.errors import UnreadableFile
+from chalicelib.native_library import library
 
 CHARACTERS = st.sampled_from(["a", "é", "中", "😀", "\x7f", " "])
 DAMAGE = st.sampled_from([0x41, 0x80, 0xA0, 0xC0, 0xC2, 0xE0, 0xED, 0xF0, 0xF4, 0xFF])
@@ -29,11 +32,11 @@ class Pieces:
 
 
 def where_it_breaks(pieces: list[bytes]) -> int | None:
-    buffer = Buffer(Pieces(pieces), chunk_bytes=4)
-    buffer.require_utf8()
+    window = Buffer(Pieces(pieces), chunk_bytes=4)
+    window.require_utf8()
     try:
-        while buffer.more():
-            buffer.pos = len(buffer.text)
+        while window.more():
+            window.pos = len(window.text)
     except UnreadableFile as problem:
         return problem.byte_offset
     return None
@@ -63,6 +66,39 @@ def test_broken_characters_are_found_where_they_begin(
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=3)))
     pieces = [bytes(text[a:b]) for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
     assert where_it_breaks(pieces) == where_python_says(bytes(text))
+
+
+def is_utf8(text: bytes) -> bool:
+    return where_python_says(text) is None
+
+
+@pytest.mark.parametrize("before", [14, 15, 62, 63])
+def test_any_two_bytes_are_judged_as_python_does_within_and_across_blocks(before: int) -> None:
+    compiled = library()
+    assert compiled is not None
+    for pair in range(1 << 16):
+        text = b"x" * before + pair.to_bytes(2) + b"y"
+        assert compiled.is_utf8(text, len(text)) == is_utf8(text), text
+        assert compiled.is_utf8(text, len(text) - 1) == is_utf8(text[:-1]), text
+
+
+@pytest.mark.parametrize("before", [0, 13, 61, 64])
+def test_three_and_four_bytes_at_the_edges_of_their_ranges_are_judged_as_python_does(before: int) -> None:
+    compiled = library()
+    assert compiled is not None
+    for some in product(b"\x7f\x80\x8f\x90\x9f\xa0\xbf\xc0\xc2\xdf\xe0\xe1\xed\xef\xf0\xf1\xf4\xf5\xff", repeat=3):
+        for last in b"A\x80\xbf\xc2":
+            text = b"x" * before + bytes([*some, last])
+            assert compiled.is_utf8(text, len(text)) == is_utf8(text), text
+
+
+@given(text=st.text(max_size=400), at=st.integers(0, 1000), byte=DAMAGE | st.none())
+def test_long_texts_are_judged_as_python_does(text: str, at: int, byte: int | None) -> None:
+    data = bytearray(text.encode("utf-8", "surrogatepass") * 3 or b"x")
+    if byte is not None:
+        data[at % len(data)] = byte
+    assert buffer.is_utf8(bytes(data)) == is_utf8(bytes(data))
+    assert buffer.is_utf8(bytes(data), len(data) // 2) == is_utf8(bytes(data[: len(data) // 2]))
 
 
 @given(text=st.text('ab"\\', max_size=300), phrase=st.text('ab"\\', max_size=4))

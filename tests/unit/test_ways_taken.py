@@ -30,6 +30,9 @@ from tests.example_rows import NAMES as EXAMPLE_NAMES
 from tests.unit.drawn_contracts import DrawnContract
 
 MANY_KEYS = 2000
+
+FEW_KEYS = 128
+"""How many keys of an object compiled code compares one by one (native/documents.c)."""
 MOST_LEVELS = 120
 """Of nesting, that compiled code looks into (see native/documents.c)."""
 LATEST_MS = 4_000_000_000_000
@@ -200,3 +203,13 @@ def test_a_key_that_comes_twice_is_left_to_the_strict_way_wherever_it_stands() -
     for record in records:
         assert decoded_fast(ORDERS, [record]) == 0
     assert decoded_fast(ORDERS, [f'{{"order_id": 1, "order_date": "2024-07-05", "x": {{{many}}}}}'.encode()]) == 1
+
+
+@pytest.mark.parametrize("count", [FEW_KEYS - 1, FEW_KEYS, FEW_KEYS + 1, 3 * FEW_KEYS])
+def test_a_key_that_comes_twice_is_seen_however_many_keys_there_are_and_where_the_first_stands(count: int) -> None:
+    keys = [f"k{i}" for i in range(count)]
+    for first in (0, count // 2, count - 1):
+        for repeated in ([], [keys[first]]):
+            many = ",".join(f'"{key}": 1' for key in [*keys, *repeated])
+            record = b'{"order_id": 1, "order_date": "2024-07-05", "x": {%b}}' % many.encode()
+            assert decoded_fast(ORDERS, [record]) == (not repeated), (first, repeated)
