@@ -66,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
         description=__doc__,
         **examples(f"{prog} --only wide --runs 3", f"{prog} --file my_orders.json --contract orders"),
     )
-    made.add_argument("--megabytes", type=float, default=60, help="size of each file (60)")
+    made.add_argument("--megabytes", type=float, default=100, help="size of each file (100)")
     made.add_argument("--runs", type=int, default=5, help="how often each is run; the median counts (5)")
     made.add_argument("--seed", type=int, default=7, help="what the files are drawn from (7)")
     made.add_argument("--only", default="", help="some of the files or groups, with commas between; hostile; imports")
