@@ -10,7 +10,7 @@ from typing import Any
 from chalicelib.contracts.contract import Column, Contract
 from chalicelib.contracts.paths import JsonPath, Key
 from chalicelib.errors import shown
-from chalicelib.flatten.unread import containers
+from chalicelib.flatten.unread import begins_with_object, containers
 
 Keys = tuple[str, ...]
 
@@ -109,8 +109,10 @@ def _shown_keys(keys: Keys, count: int) -> str:
 
 
 def _holds_objects_only(value: dict[str, Any]) -> bool:
-    """Tell whether all members are objects; the first alone tells most often."""
-    return all([each for _, each in containers(value, most)] == [True] * most for most in (1, len(value)))
+    """Tell whether all members are objects."""
+    if not begins_with_object(value):
+        return False
+    return [is_object for _, is_object in containers(value, len(value))] == [True] * len(value)
 
 
 def _holds_objects(array: list[Any]) -> bool:

@@ -62,7 +62,8 @@ def containers(members: dict[str, Any], most: int) -> list[tuple[str, bool]]:
     Nothing is parsed for this.
     """
     keys = []
-    for key, value in islice(dict.items(members), most):
+    items = dict.items(members)
+    for key, value in items if len(items) <= most else islice(items, most):
         if type(value) is Raw:
             first = memoryview(value)[0]
             if first in _OPENS:
@@ -70,6 +71,12 @@ def containers(members: dict[str, Any], most: int) -> list[tuple[str, bool]]:
         elif isinstance(value, dict | list):
             keys.append((key, isinstance(value, dict)))
     return keys
+
+
+def begins_with_object(members: dict[str, Any]) -> bool:
+    """Tell whether the first member is an object: where all are to be, it says most often that they are not."""
+    value = next(iter(dict.values(members)), None)
+    return memoryview(value)[0] == _BRACE if type(value) is Raw else isinstance(value, dict)
 
 
 def _value(raw: Raw) -> Any:
