@@ -158,7 +158,7 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "join_fields": (c_int64, [POINTER(JoinStruct)]),
     "join_rows": (None, [POINTER(PartStruct), c_int64, c_int64, c_void_p, c_void_p]),
     "is_utf8": (c_int32, [c_char_p, c_int64]),
-    "holds": (c_int32, [c_char_p, c_int64, c_char_p, c_int64]),
+    "holds": (c_int32, [c_void_p, c_int64, c_char_p, c_int64]),
 }
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from chalicelib.documents.buffer import Buffer
+from chalicelib.documents.buffer import Buffer, Text
 from chalicelib.documents.slices import COMPILED_FROM_BYTES, by_commas, whole_by_commas
-from chalicelib.documents.value_reader import Raws, Text, ValueReader
+from chalicelib.documents.value_reader import Raws, ValueReader
 from chalicelib.errors import UnreadableFile
 
 ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])

@@ -42,7 +42,7 @@ class LineBlocks:
     def _add(self, block: SplitLines, start: int) -> int:
         """Add what lines hold behind `start`; return where a line is that has to be read by itself, or `block.stop`."""
         records, text = block.records, self._buffer.text
-        if not self._envelopes.may_open(records, text[start : block.stop]):
+        if not self._envelopes.may_open(records, memoryview(text)[start : block.stop]):
             rejected = [(line.before, self._reason(line), text[line.start : line.end]) for line in block.broken]
             self._builder.add_between(records, rejected)
             return block.stop

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from chalicelib.documents.batches import BatchBuilder
-from chalicelib.documents.buffer import MARKS, Buffer, is_utf8
+from chalicelib.documents.buffer import MARKS, Buffer, Text, is_utf8
 from chalicelib.documents.decompress import UTF8_BOM
 from chalicelib.documents.envelope import EnvelopeReader
 from chalicelib.documents.json_scan import WHITESPACE, MalformedJson, ValueScanner
@@ -19,7 +19,6 @@ from chalicelib.documents.line_splitter import LineSplitter
 from chalicelib.documents.members import AmbiguousEnvelope, MemberKind
 from chalicelib.documents.value_reader import (
     NOT_UTF8,
-    Text,
     ValueReader,
     line_end,
     several,

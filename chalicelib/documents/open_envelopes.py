@@ -11,11 +11,11 @@ import msgspec
 from chalicelib.documents.array import ELEMENTS
 from chalicelib.documents.batches import Raw
 from chalicelib.documents.beside import Beside
-from chalicelib.documents.buffer import holds
+from chalicelib.documents.buffer import Text, holds
 from chalicelib.documents.members import MemberKind, ObjectWalk
 from chalicelib.documents.path_tree import KeyPath, PathTree, quoted
 from chalicelib.documents.slices import Slices
-from chalicelib.documents.value_reader import Raws, Text, value_end
+from chalicelib.documents.value_reader import Raws, value_end
 
 _ARRAYS = msgspec.json.Decoder(list[list[msgspec.Raw]])
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -43,7 +43,7 @@ class EnvelopeOpener:
         names = b"|".join(re.escape(quoted(key)) for key in firsts)
         self._document_head = re.compile(rb'\{[ \t\r\n]*"(?:%b)"[ \t\r\n]*:[ \t\r\n]*+' % names) if firsts else None
 
-    def mentioned(self, text: bytes) -> bool:
+    def mentioned(self, text: Text) -> bool:
         """Tell whether the keys of the array's path may be among those of `text`."""
         if not self._records:
             return False
@@ -55,20 +55,20 @@ class EnvelopeOpener:
                 return True
         return self._escaped(text)
 
-    def _escaped(self, text: bytes) -> bool:
+    def _escaped(self, text: Text) -> bool:
         """Tell whether such a key may be among the keys of `text` in another spelling."""
         return holds(text, self._escape_begins) and self._escape.search(text) is not None
 
-    def _are_documents(self, raws: Raws, text: bytes) -> bool:
+    def _are_documents(self, raws: Raws, text: Text) -> bool:
         """Tell whether all records begin with an identity, in the same way, without looking further."""
         head = self._document_head.match(bytes(raws[0])) if raws and self._document_head else None
         if head is None:
             return False
         is_text = head.string[head.end() : head.end() + 1] == b'"'
         firsts = b'"' if is_text else _BEGINS_NUMBER
-        return _begin_with(raws, head[0], firsts) and not (is_text and head[0] + b'""' in text)
+        return _begin_with(raws, head[0], firsts) and not (is_text and holds(text, head[0] + b'""'))
 
-    def may_open(self, raws: Raws, text: bytes) -> bool:
+    def may_open(self, raws: Raws, text: Text) -> bool:
         """Tell whether some of the records may be envelopes; `text` holds them."""
         # How each record begins is seen in a tenth of the time that it takes to look for keys.
         return not self._are_documents(raws, text) and self.mentioned(text)
@@ -78,9 +78,9 @@ class EnvelopeOpener:
 
         `text` is what `raws` were decoded from. Raises AmbiguousEnvelope.
         """
-        if not self.may_open(raws, whole := bytes(text)):
+        if not self.may_open(raws, text):
             return raws
-        if (arrays := self._plain_arrays(whole, len(raws))) is not None:
+        if (arrays := self._plain_arrays(bytes(text), len(raws))) is not None:
             return list(chain.from_iterable(_ARRAYS.decode(b"[%b]" % b",".join(arrays))))
         records: list[msgspec.Raw] = []
         for raw in raws:

@@ -14,7 +14,7 @@ from itertools import islice
 import msgspec
 
 from chalicelib.documents.batches import BatchBuilder
-from chalicelib.documents.buffer import Buffer, is_utf8
+from chalicelib.documents.buffer import Buffer, Text, is_utf8
 from chalicelib.documents.json_scan import WHITESPACE, MalformedJson, ValueScanner
 from chalicelib.documents.rejected import SpooledRaw
 from chalicelib.documents.slices import COMPILED_FROM_BYTES, BrokenValue, Slices, by_nothing
@@ -51,7 +51,6 @@ _VALUE = re.compile(rb'(?:[^",{\[]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"?)*+[,{\[]?', re
 _LINE_END = re.compile(rb"[\r\n]")
 _SCANNED_FIRST = 1024
 
-Text = bytes | memoryview
 Raws = Slices | list[msgspec.Raw]
 Decode = Callable[[Text], Raws | None]
 

@@ -101,9 +101,27 @@ def test_long_texts_are_judged_as_python_does(text: str, at: int, byte: int | No
     assert buffer.is_utf8(bytes(data), len(data) // 2) == is_utf8(bytes(data[: len(data) // 2]))
 
 
+def test_a_chunk_that_begins_within_a_character_is_checked_without_making_its_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = "中".encode() * 1000
+    checked: list[int] = []
+    real = buffer.is_utf8
+
+    def noted(piece: bytes, end: int | None = None) -> bool:
+        checked.append(len(piece))
+        return real(piece, end)
+
+    monkeypatch.setattr(buffer, "is_utf8", noted)
+    assert where_it_breaks([text[:1000], text[1000:2000], text[2000:]]) is None
+    assert checked == [1000, 998, 999]
+
+
 @given(text=st.text('ab"\\', max_size=300), phrase=st.text('ab"\\', max_size=4))
 def test_a_phrase_is_found_wherever_it_stands(text: str, phrase: str) -> None:
-    assert holds(text.encode(), phrase.encode()) == (phrase in text)
+    data = text.encode()
+    assert holds(data, phrase.encode()) == (phrase in text)
+    assert holds(memoryview(data)[1:-1], phrase.encode()) == (phrase in text[1:-1])
 
 
 @pytest.mark.parametrize("length", range(60, 132))
