@@ -43,7 +43,18 @@ NODE = np.dtype([(name, "i4") for name in ("level", "column", "items", "flags")]
 FIELD = np.dtype(
     [
         (name, "i4")
-        for name in ("node", "child", "element", "parent", "key_start", "key_length", "is_plain", "start", "end")
+        for name in (
+            "node",
+            "child",
+            "element",
+            "parent",
+            "key_start",
+            "key_length",
+            "is_plain",
+            "is_compact",
+            "start",
+            "end",
+        )
     ]
 )
 NAME = np.dtype([(name, "i4") for name in ("node", "start", "length")])
@@ -86,7 +97,7 @@ class ScanStruct(Structure):
         ("slot_mask", c_int64),
         *_fields(c_int32, "documents levels_count record document"),
         *_fields(c_int32, "fields_count fields_capacity"),
-        *_fields(c_int32, "full hashes_count seen_count"),
+        *_fields(c_int32, "full hashes_count seen_count is_loose"),
         ("epoch", c_uint64),
         ("end", c_void_p),
     ]

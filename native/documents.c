@@ -63,9 +63,10 @@ typedef struct {
 } Level;
 
 /* A field of an object that collects: `node` is the object's, `child` the value's or -1, `element` the number of the
-   element that the object lies in, `parent` the field whose value the object is, or -1. */
+   element that the object lies in, `parent` the field whose value the object is, or -1. A value that `is_compact` has
+   neither white space between what it holds, nor escapes. */
 typedef struct {
-    int32_t node, child, element, parent, key_start, key_length, is_plain, start, end;
+    int32_t node, child, element, parent, key_start, key_length, is_plain, is_compact, start, end;
 } Field;
 
 typedef struct {
@@ -95,6 +96,7 @@ typedef struct {
     int32_t fields_count, fields_capacity;
     /* Of the document that is being read: */
     int32_t full, hashes_count, seen_count;
+    int32_t is_loose;                /* whether there was white space, or an escape */
     uint64_t epoch;
     Bytes end;
 } Scan;
@@ -180,8 +182,8 @@ static int is_same(Bytes a, Bytes b, int32_t length) {
     return 1;
 }
 
-static Bytes white(const Scan *s, Bytes p) {
-    while (*p <= ' ' && p < s->end) p++;
+static Bytes white(Scan *s, Bytes p) {
+    while (*p <= ' ' && p < s->end) p++, s->is_loose = 1;
     return p;
 }
 
@@ -346,7 +348,7 @@ static Out copy_text(Bytes *p, Bytes end, Out out, int as_json) {
 }
 
 /* Return the closing quote of the text that begins at `p`, behind its opening one; NULL if there is none. */
-static Bytes text_end(Bytes p, Bytes end, int *has_escapes) {
+static Bytes text_end(Bytes p, Bytes end, int32_t *has_escapes) {
     while (p < end) {
         uint64_t found = bits_of(specials(block_at(p)));
         if (!found) {
@@ -366,12 +368,13 @@ static Bytes text_end(Bytes p, Bytes end, int *has_escapes) {
 /* Take the key that begins at `p`, behind its opening quote, and add it to its object. Returns its closing quote;
    NULL if the object has it already. `key` and `length` are what it is in JSON without needless escapes. */
 static Bytes take_key(Scan *s, Bytes p, Keys *keys, Bytes *key, int32_t *length, uint64_t *hash) {
-    int has_escapes = 0;
+    int32_t has_escapes = 0;
     Bytes close = text_end(p, s->end, &has_escapes);
     if (!close) return 0;
     *key = p;
     *length = (int32_t)(close - p);
     if (has_escapes) {
+        s->is_loose = 1;
         Bytes source = p;
         if (*length > LONGEST_KEY) return 0;
         Out end = copy_text(&source, s->end, s->scratch, 1);
@@ -390,8 +393,7 @@ static int is_scalar(uint8_t c) { return c > ' ' && c != ',' && c != '}' && c !=
 static Bytes skip(Scan *s, Bytes p, int depth) {
     if (depth > MOST_LEVELS || p >= s->end) return 0;
     if (*p == '"') {
-        int has_escapes;
-        p = text_end(p + 1, s->end, &has_escapes);
+        p = text_end(p + 1, s->end, &s->is_loose);
         return p ? p + 1 : 0;
     }
     if (*p != '{' && *p != '[') {
@@ -842,10 +844,12 @@ static Bytes members(Scan *s, Bytes p, const Node *node, int32_t element, int32_
             }
             field = s->fields_count++;
             Field made = {number, child,   element, parent, (int32_t)(begin - s->data),
-                          written, is_plain(key, length) && key == begin, (int32_t)(p - s->data), 0};
+                          written, is_plain(key, length) && key == begin, 0, (int32_t)(p - s->data), 0};
             s->fields[field] = made;
         }
         Bytes start = p;
+        int32_t was_loose = s->is_loose;
+        s->is_loose = 0;
         if (child < 0) {
             p = skip(s, p, depth + 1);
             if (!p) return 0;
@@ -859,7 +863,11 @@ static Bytes members(Scan *s, Bytes p, const Node *node, int32_t element, int32_
                 spans[2 * node_of_value->column + 1] = (int32_t)(p - s->data);
             }
         }
-        if (field >= 0) s->fields[field].end = (int32_t)(p - s->data);
+        if (field >= 0) {
+            s->fields[field].end = (int32_t)(p - s->data);
+            s->fields[field].is_compact = !s->is_loose;
+        }
+        s->is_loose |= was_loose;
         p = white(s, p);
         if (*p == '}') break;
         if (*p != ',') return 0;
@@ -1291,7 +1299,7 @@ int64_t join_fields(const Join *j) {
                 start = replacement ? j->replaced_ends[replacement - 1] : 0;
                 end = j->replaced_ends[replacement];
             }
-            Out value = copy_json(from + start, from + end, out);
+            Out value = field->is_compact ? put(out, from, start, end) : copy_json(from + start, from + end, out);
             if (value) out = value;
             else j->sound[j->documents[element]] = 0;
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -95,12 +96,19 @@ def test_no_sound_document_of_a_drawn_contract_needs_the_strict_way() -> None:
 
 @pytest.mark.thorough
 @settings(max_examples=60, deadline=None)
-@given(declared_contracts(), st.integers(0, 2**32), st.sampled_from([0.0, 0.1, 0.3]))
+@given(
+    declared_contracts(),
+    st.integers(0, 2**32),
+    st.sampled_from([0.0, 0.1, 0.3]),
+    st.sampled_from([(", ", ": "), (",", ":"), (" ,", ":")]),
+    st.booleans(),
+)
 def test_whatever_a_contract_declares_comes_out_the_same_either_way(
-    declared: Contract, seed: int, ugliness: float
+    declared: Contract, seed: int, ugliness: float, separators: tuple[str, str], ensure_ascii: bool
 ) -> None:
     made_for = completed(declared)
-    raws = [json.dumps(drawn_record(made_for, seed + i, ugliness)).encode() for i in range(8)]
+    dump = partial(json.dumps, separators=separators, ensure_ascii=ensure_ascii)
+    raws = [dump(drawn_record(made_for, seed + i, ugliness)).encode() for i in range(8)]
     text = b"[" + b",".join(raws) + b"]"
     tables, rejected, loaded, _ = flattened_tables(text, False, made_for)
     assert repr(flattened_tables(text, True, made_for)[:3]) == repr((tables, rejected, loaded))
@@ -213,3 +221,37 @@ def test_a_key_that_comes_twice_is_seen_however_many_keys_there_are_and_where_th
             many = ",".join(f'"{key}": 1' for key in [*keys, *repeated])
             record = b'{"order_id": 1, "order_date": "2024-07-05", "x": {%b}}' % many.encode()
             assert decoded_fast(ORDERS, [record]) == (not repeated), (first, repeated)
+
+
+VALUES = [
+    '"plain"',
+    '"\\u00e9 \\n \\/"',
+    '{"a":{"b":[1,{"c":"d e"}]}}',
+    '{"a": 1}',
+    '{"a":{"b" :1}}',
+    "[ ]",
+    "[1 ,2]",
+    '[{"\\u0061":1}]',
+]
+
+
+@pytest.mark.parametrize("before", [None, *VALUES])
+@pytest.mark.parametrize("value", VALUES)
+def test_unnamed_values_are_kept_without_white_space_and_escapes_whatever_stands_before(
+    value: str, before: str | None
+) -> None:
+    first = "" if before is None else f'"first":{before},'
+    record = (
+        f'{{"order_id":1,"order_date":"2024-07-05",{first}"x":{value},"products":[{{"product_id":"1","y":{value}}}]}}'
+    )
+    (row,) = flattened(f"[{record}]".encode(), True)[0]
+    kept = json.loads(record)
+    expected = {"x": kept["x"], "products[].y": kept["x"]} | ({} if before is None else {"first": kept["first"]})
+    assert json.loads(row["extra_fields"]) == expected
+    assert (
+        row["extra_fields"]
+        .split('"x":')[1]
+        .startswith(json.dumps(kept["x"], separators=(",", ":"), ensure_ascii=False))
+    )
+    assert flattened(f"[{record}]".encode(), False)[0] == [row]
+    assert decoded_fast(ORDERS, [record.encode()]) == 1
