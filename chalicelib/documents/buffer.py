@@ -196,5 +196,5 @@ def holds(text: Text, phrase: bytes) -> bool:
     compiled = native_library.library() if len(phrase) >= _LEAST_PHRASE else None
     if compiled is None or not len(text):
         return phrase in bytes(text)
-    place = text if isinstance(text, bytes) else np.frombuffer(text, dtype=np.uint8).ctypes.data
-    return bool(compiled.holds(place, len(text), phrase, len(phrase)))
+    address = text if isinstance(text, bytes) else np.frombuffer(text, dtype=np.uint8).ctypes.data
+    return bool(compiled.holds(address, len(text), phrase, len(phrase)))

@@ -72,7 +72,7 @@ def is_utf8(text: bytes) -> bool:
     return where_python_says(text) is None
 
 
-@pytest.mark.parametrize("before", [14, 15, 62, 63])
+@pytest.mark.parametrize("before", [15, 62])
 def test_any_two_bytes_are_judged_as_python_does_within_and_across_blocks(before: int) -> None:
     compiled = library()
     assert compiled is not None
