@@ -57,7 +57,7 @@ def ask(visit: Visit, query: str, **fields: str) -> Page:
     return page
 
 
-@pytest.mark.parametrize(("width", "colours"), [(400, "dark"), (1600, "light")])
+@pytest.mark.parametrize(("width", "colours"), [(400, "dark"), pytest.param(1600, "light", marks=pytest.mark.slow)])
 def test_from_a_drop_over_a_rejection_and_its_correction_to_the_chart(
     visit: Visiting, stage: dict[str, str], product: Product, width: int, colours: str
 ) -> None:

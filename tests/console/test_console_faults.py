@@ -162,7 +162,7 @@ def test_rejected_records_that_are_gone_are_not_said_to_be_in_the_tables(visit: 
 
 
 @pytest.mark.aws
-@pytest.mark.parametrize("width", [320, 400])
+@pytest.mark.parametrize("width", [320, pytest.param(400, marks=pytest.mark.slow)])
 def test_pages_fit_a_narrow_screen_with_letters_of_twice_the_size(
     visit: Visiting, stage: dict[str, str], width: int
 ) -> None:

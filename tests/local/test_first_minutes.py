@@ -77,6 +77,7 @@ def test_a_version_written_soon_after_versioning_was_switched_on_is_missing(aws:
     wait_for(lambda: refusal(s3.get_object, Bucket="versioned", Key="a", VersionId=version) is None)
 
 
+@pytest.mark.slow
 @pytest.mark.aws
 def test_a_notification_is_refused_at_first_and_then_announces_nothing_for_a_while(
     aws: Emulator, function: str
