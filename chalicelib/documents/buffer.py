@@ -125,13 +125,15 @@ class Buffer:
                 return bool(rest)
 
     def _check(self, piece: bytes, start: int) -> None:
+        if self.not_utf8 is not None:
+            return
         begun = self._checked.getstate()[0]
         if begun and piece:
             # The rest of the character that the piece before ended in.
             missing = _size_of_character(begun[0]) - len(begun)
             self._decode(piece[:missing], start, begun)
             start, piece, begun = start + missing, piece[missing:], b""
-            if not piece:
+            if not piece or self.not_utf8 is not None:
                 return
         if piece:
             end = _end_of_character(piece)
@@ -142,8 +144,7 @@ class Buffer:
         self._decode(piece, start, begun)
 
     def _decode(self, piece: bytes, start: int, begun: bytes) -> None:
-        if self.not_utf8 is not None:
-            return
+        """Have Python check a piece, by which the text goes on behind what was `begun`, and find where it breaks."""
         try:
             self._checked.decode(piece, final=not piece)
         except UnicodeDecodeError as problem:

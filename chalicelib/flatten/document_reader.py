@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chalicelib.documents.slices import Slices
-from chalicelib.flatten.columns import Bools, Int64s, address
+from chalicelib.flatten.columns import Bools, Int64s, address, point
 from chalicelib.flatten.json_text import below, quoted
 from chalicelib.flatten.names import Names
 from chalicelib.flatten.plan import Plan, PlanNode
@@ -108,8 +108,7 @@ class DocumentReader:
             "keys": self._keys,
             **self._work,
         }
-        for name, array in given.items():
-            setattr(scan, name, address(array))
+        point(scan, **given)
         for level in self._levels:
             level.struct.count = 0
         self._levels[0].fit(len(starts))
@@ -208,7 +207,7 @@ class _Level:
         for name, width in widths.items():
             old = self._arrays.get(name, np.empty(0, np.int32))
             self._arrays[name] = _longer(old, self.struct.count * width, max(capacity * width, 1))
-            setattr(self.struct, name, address(self._arrays[name]))
+        point(self.struct, **self._arrays)
         self.struct.capacity = capacity
 
 

@@ -117,6 +117,18 @@ def test_a_chunk_that_begins_within_a_character_is_checked_without_making_its_te
     assert checked == [1000, 998, 999]
 
 
+def test_nothing_is_checked_behind_the_first_byte_that_is_not_utf8(monkeypatch: pytest.MonkeyPatch) -> None:
+    for first in (b"x" * 300 + b"\xff", "中".encode()[:2]):
+        checked: list[bytes] = []
+        window = Buffer(Pieces([first, b"A" + b"y" * 999, b"z" * 1000]), chunk_bytes=4)
+        with monkeypatch.context() as patched:
+            patched.setattr(buffer, "is_utf8", lambda piece, end=None, checked=checked: checked.append(piece) or False)
+            while window.more():
+                pass
+        assert window.not_utf8 == len(first.rstrip(b"\xff\xe4\xb8"))
+        assert not any(b"y" in piece or b"z" in piece for piece in checked)
+
+
 @given(text=st.text('ab"\\', max_size=300), phrase=st.text('ab"\\', max_size=4))
 def test_a_phrase_is_found_wherever_it_stands(text: str, phrase: str) -> None:
     data = text.encode()
