@@ -26,8 +26,8 @@ OPENS, IS_ONE, COLLECTS, RECORDED, IS_AROUND = (1 << i for i in range(5))
 IS_KNOWN, HAS_KEYS, HAS_ROWS = (1 << i for i in range(3))
 """What is read of the fields of a node, for `choose_fields`."""
 
-AS_SENT, TEXT, IDENTIFIER, JSON = range(4)
-"""The kinds of text that `read_texts` makes."""
+AS_SENT, TEXT, IDENTIFIER, JSON, UNITS, DOUBLES, INSTANTS, WAY = range(8)
+"""The kinds of columns that `read_columns` makes: the first are the texts of `read_texts`, and the last is none."""
 
 BY_COMMAS, BY_NOTHING = range(2)
 """What separates the values that `split_values` finds."""
@@ -55,6 +55,13 @@ FIELD = np.dtype(
             "start",
             "end",
         )
+    ]
+)
+COLUMN = np.dtype(
+    [
+        *((name, "i4") for name in ("number", "kind", "shift", "is_required")),
+        *((name, "u8") for name in ("noise", "unit_noise")),
+        *((name, "i8") for name in ("values", "ends", "valid", "size", "nulls", "doubts")),
     ]
 )
 NAME = np.dtype([(name, "i4") for name in ("node", "start", "length")])
@@ -115,6 +122,12 @@ class LinesStruct(Structure):
     ]
 
 
+class ColumnsStruct(Structure):
+    """All that `measure_columns` and `read_columns` work on."""
+
+    _fields_ = _fields(c_void_p, "data spans starts ends members columns out") + _fields(c_int64, "count columns_count width")
+
+
 class ValuesStruct(Structure):
     """Values that a column is made of."""
 
@@ -164,6 +177,8 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "read_units": (None, [POINTER(ValuesStruct), c_void_p, c_uint64, c_uint64, c_void_p]),
     "read_doubles": (None, [POINTER(ValuesStruct), c_void_p]),
     "read_instants": (None, [POINTER(ValuesStruct), c_void_p]),
+    "measure_columns": (c_int64, [POINTER(ColumnsStruct)]),
+    "read_columns": (None, [POINTER(ColumnsStruct)]),
     "choose_fields": (c_int64, [POINTER(ChoiceStruct)]),
     "order_fields": (c_int64, [POINTER(OrderStruct)]),
     "join_fields": (c_int64, [POINTER(JoinStruct)]),

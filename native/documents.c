@@ -978,22 +978,24 @@ static int is_integer(Bytes p, Bytes end) {
     return p == end;
 }
 
-/* Write values as texts, one behind the other: those of JSON without quotes, for `kind` TEXT scalars as they are sent,
-   for IDENTIFIER integers, for JSON whatever there is. */
+/* Write a value as a text: one of JSON without quotes, for `kind` TEXT scalars as they are sent, for IDENTIFIER integers,
+   for JSON whatever there is. NULL where that is not certain. */
+static Out put_text(Out out, Bytes p, Bytes end, int32_t kind) {
+    if (kind == AS_SENT) return put(out, p, 0, (int32_t)(end - p));
+    if (*p == '"') {
+        p++;
+        return copy_text(&p, end, out, 0);
+    }
+    if (kind == JSON ? 1 : kind == TEXT ? *p != '{' && *p != '[' : is_integer(p, end)) return copy_json(p, end, out);
+    return 0;
+}
+
+/* Write values as texts of a kind, one behind the other. */
 void read_texts(const Values *v, int32_t kind, uint8_t *out, int32_t *ends) {
     Out start = out;
     for (int64_t i = 0; i < v->count; i++) {
-        Bytes p = v->data + v->starts[i], end = v->data + v->ends[i];
-        Out written = 0;
         if (v->starts[i] >= 0) {
-            if (kind == AS_SENT) {
-                written = put(out, p, 0, (int32_t)(end - p));
-            } else if (*p == '"') {
-                p++;
-                written = copy_text(&p, end, out, 0);
-            } else if (kind == JSON ? 1 : kind == TEXT ? *p != '{' && *p != '[' : is_integer(p, end)) {
-                written = copy_json(p, end, out);
-            }
+            Out written = put_text(out, v->data + v->starts[i], v->data + v->ends[i], kind);
             v->certain[i] = written != 0;
             if (written) out = written;
         }
@@ -1067,58 +1069,73 @@ static const uint64_t tens[] = {1,
                                 100000000000000000,
                                 1000000000000000000};
 
-/* Make numbers times 10 to the power of `shifts` whole. Less than a part in `noise` of the number is rounded away, half
-   to even, and never more than a part in `unit_noise` of a unit; 0 for no limit of its own. */
+/* How much may be rounded away, half to even, of a number that is to be whole: less than a part in `noise` of it, and
+   never more than a part in `unit_noise` of a unit; 0 for no limit of its own. */
+typedef struct {
+    uint64_t noise, unit_noise;
+} Rounding;
+
+/* Make a number times 10 to the power of `shift` whole; 0 where that is not certain. */
+static int unit_at(Bytes p, Bytes end, int64_t shift, Rounding r, int64_t *units) {
+    Number n;
+    *units = 0;
+    if (!read_number(p, end, &n)) return 0;
+    shift += n.exponent;
+    uint64_t whole = n.digits;
+    if (whole == 0) return 1;
+    if (shift >= 0) {
+        if (shift > MOST_DIGITS || whole >= tens[MOST_DIGITS - shift]) return 0;
+        whole *= tens[shift];
+    } else {
+        if (shift < -MOST_DIGITS) return 0;
+        uint64_t unit = tens[-shift];
+        uint64_t rest = whole % unit;
+        whole /= unit;
+        int is_up = rest > unit - rest || (rest == unit - rest && whole & 1);
+        if (is_up) {
+            rest = unit - rest;
+            whole++;
+        }
+        if (rest) {
+            if (whole == 0 || (unsigned __int128)rest * r.noise > n.digits) return 0;
+            if (r.unit_noise && (unsigned __int128)rest * r.unit_noise > unit) return 0;
+        }
+        if (whole >= tens[MOST_DIGITS]) return 0;
+    }
+    *units = n.is_negative ? -(int64_t)whole : (int64_t)whole;
+    return 1;
+}
+
+/* Make numbers times 10 to the power of `shifts` whole. */
 void read_units(const Values *v, const int64_t *shifts, uint64_t noise, uint64_t unit_noise, int64_t *units) {
+    Rounding rounding = {noise, unit_noise};
     for (int64_t i = 0; i < v->count; i++) {
-        Number n;
         units[i] = 0;
         if (v->starts[i] < 0) continue;
-        v->certain[i] = 0;
-        if (!read_number(v->data + v->starts[i], v->data + v->ends[i], &n)) continue;
-        int64_t shift = shifts[i] + n.exponent;
-        uint64_t whole = n.digits;
-        if (whole == 0) {
-            v->certain[i] = 1;
-            continue;
-        }
-        if (shift >= 0) {
-            if (shift > MOST_DIGITS || whole >= tens[MOST_DIGITS - shift]) continue;
-            whole *= tens[shift];
-        } else {
-            if (shift < -MOST_DIGITS) continue;
-            uint64_t unit = tens[-shift];
-            uint64_t rest = whole % unit;
-            whole /= unit;
-            int is_up = rest > unit - rest || (rest == unit - rest && whole & 1);
-            if (is_up) {
-                rest = unit - rest;
-                whole++;
-            }
-            if (rest) {
-                if (whole == 0 || (unsigned __int128)rest * noise > n.digits) continue;
-                if (unit_noise && (unsigned __int128)rest * unit_noise > unit) continue;
-            }
-            if (whole >= tens[MOST_DIGITS]) continue;
-        }
-        v->certain[i] = 1;
-        units[i] = n.is_negative ? -(int64_t)whole : (int64_t)whole;
+        v->certain[i] = unit_at(v->data + v->starts[i], v->data + v->ends[i], shifts[i], rounding, &units[i]);
     }
 }
 
-/* Make numbers floats, where both their digits and the power of ten are exact floats: then one operation is exact. */
-void read_doubles(const Values *v, double *doubles) {
+/* Make a number a float, where both its digits and the power of ten are exact floats: then one operation is exact. 0
+   where they are not. */
+static int double_at(Bytes p, Bytes end, double *made) {
     static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                     1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    Number n;
+    *made = 0;
+    if (!read_number(p, end, &n)) return 0;
+    if (n.digits > (uint64_t)1 << 53 || n.exponent < -22 || n.exponent > 22) return 0;
+    double number = n.exponent < 0 ? (double)n.digits / powers[-n.exponent] : (double)n.digits * powers[n.exponent];
+    *made = n.is_negative ? -number : number;
+    return 1;
+}
+
+/* Make numbers floats. */
+void read_doubles(const Values *v, double *doubles) {
     for (int64_t i = 0; i < v->count; i++) {
-        Number n;
         doubles[i] = 0;
         if (v->starts[i] < 0) continue;
-        v->certain[i] = read_number(v->data + v->starts[i], v->data + v->ends[i], &n) &&
-                        n.digits <= (uint64_t)1 << 53 && n.exponent >= -22 && n.exponent <= 22;
-        if (!v->certain[i]) continue;
-        double number = n.exponent < 0 ? (double)n.digits / powers[-n.exponent] : (double)n.digits * powers[n.exponent];
-        doubles[i] = n.is_negative ? -number : number;
+        v->certain[i] = double_at(v->data + v->starts[i], v->data + v->ends[i], &doubles[i]);
     }
 }
 
@@ -1144,42 +1161,158 @@ static int64_t days_at(Bytes p) {
     return 365 * of_march + of_march / 4 - of_march / 100 + of_march / 400 + (153 * months + 2) / 5 + day - 1 - 719468;
 }
 
-/* Make texts `YYYY-MM-DD`, with `Thh:mm:ss` behind it or not (or a space for the T), up to nine decimals of which three
-   count, and nothing, `Z` or an offset `±hh:mm`, milliseconds since 1970. */
+/* Make a text `YYYY-MM-DD`, with `Thh:mm:ss` behind it or not (or a space for the T), up to nine decimals of which three
+   count, and nothing, `Z` or an offset `±hh:mm`, milliseconds since 1970; 0 for any other. */
+static int instant_at(Bytes p, Bytes end, int64_t *ms) {
+    *ms = 0;
+    end--;
+    if (*p++ != '"' || end - p < 10) return 0;
+    int64_t days = days_at(p), time = 0;
+    if (days == INT64_MIN) return 0;
+    if (end - p > 10) {
+        if (end - p < 19 || (p[10] != 'T' && p[10] != ' ') || p[13] != ':' || p[16] != ':') return 0;
+        int32_t hour = digits_at(p + 11, 2), minute = digits_at(p + 14, 2), second = digits_at(p + 17, 2);
+        if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59) return 0;
+        time = (hour * 3600 + minute * 60 + second) * 1000;
+        p += 19;
+        if (p < end && *p == '.') {
+            int32_t unit = 100;
+            Bytes first = ++p;
+            for (; p < end && *p >= '0' && *p <= '9'; p++, unit /= 10) time += unit * (*p - '0');
+            if (p == first || p - first > 9) return 0;
+        }
+        if (p < end && *p == 'Z') {
+            p++;
+        } else if (p < end) {
+            if (end - p != 6 || (*p != '+' && *p != '-') || p[3] != ':') return 0;
+            int32_t hours = digits_at(p + 1, 2), minutes = digits_at(p + 4, 2);
+            if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) return 0;
+            time += (*p == '-' ? 1 : -1) * (hours * 60 + minutes) * 60000;
+            p += 6;
+        }
+        if (p != end) return 0;
+    }
+    *ms = days * 86400000 + time;
+    return 1;
+}
+
+/* Make texts instants, in milliseconds since 1970. */
 void read_instants(const Values *v, int64_t *ms) {
     for (int64_t i = 0; i < v->count; i++) {
         ms[i] = 0;
         if (v->starts[i] < 0) continue;
-        Bytes p = v->data + v->starts[i], end = v->data + v->ends[i] - 1;
-        v->certain[i] = 0;
-        if (*p++ != '"' || end - p < 10) continue;
-        int64_t days = days_at(p), time = 0;
-        if (days == INT64_MIN) continue;
-        if (end - p > 10) {
-            if (end - p < 19 || (p[10] != 'T' && p[10] != ' ') || p[13] != ':' || p[16] != ':') continue;
-            int32_t hour = digits_at(p + 11, 2), minute = digits_at(p + 14, 2), second = digits_at(p + 17, 2);
-            if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59) continue;
-            time = (hour * 3600 + minute * 60 + second) * 1000;
-            p += 19;
-            if (p < end && *p == '.') {
-                int32_t unit = 100;
-                Bytes first = ++p;
-                for (; p < end && *p >= '0' && *p <= '9'; p++, unit /= 10) time += unit * (*p - '0');
-                if (p == first || p - first > 9) continue;
-            }
-            if (p < end && *p == 'Z') {
-                p++;
-            } else if (p < end) {
-                if (end - p != 6 || (*p != '+' && *p != '-') || p[3] != ':') continue;
-                int32_t hours = digits_at(p + 1, 2), minutes = digits_at(p + 4, 2);
-                if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) continue;
-                time += (*p == '-' ? 1 : -1) * (hours * 60 + minutes) * 60000;
-                p += 6;
-            }
-            if (p != end) continue;
+        v->certain[i] = instant_at(v->data + v->starts[i], v->data + v->ends[i], &ms[i]);
+    }
+}
+
+/* Plain columns ---------------------------------------------------------------------------------------------------- */
+
+enum { UNITS = JSON + 1, DOUBLES, INSTANTS, WAY };
+
+/* A column that is read from one value of each element, which `number` tells from the others, -1 for the element itself.
+   Its `values` lie in the output from there on, of texts also where they end, and for each a bit that says that it is
+   not null; `size` is their bytes. `doubts` counts what the caller has to judge. A WAY is no column: values that are
+   looked through have to be objects. */
+typedef struct {
+    int32_t number, kind, shift, is_required;
+    Rounding rounding;
+    int64_t values, ends, valid, size, nulls, doubts;
+} Column;
+
+/* Columns of the same elements: of those of a level that `members` numbers, -1 for none. */
+typedef struct {
+    Bytes data;
+    const int32_t *spans, *starts, *ends;
+    const int64_t *members;
+    Column *columns;
+    uint8_t *out;
+    int64_t count, columns_count, width;
+} Columns;
+
+/* Find the value of a column in an element; 0 where it has none. */
+static inline int find_value(const Columns *c, const Column *column, int64_t i, Bytes *p, Bytes *end) {
+    int64_t element = c->members[i];
+    if (element < 0) return 0;
+    const int32_t *span = c->spans + 2 * (element * c->width + column->number);
+    int32_t start = column->number < 0 ? c->starts[element] : span[0];
+    if (start < 0) return 0;
+    *p = c->data + start;
+    *end = c->data + (column->number < 0 ? c->ends[element] : span[1]);
+    return **p != 'n';
+}
+
+enum { ALIGNED = 64, MOST_WRITTEN_BEHIND = sizeof(Block) };
+
+static int64_t aligned(int64_t size) { return (size + ALIGNED - 1) / ALIGNED * ALIGNED; }
+
+/* Lay out the columns, and return how many bytes they take. */
+int64_t measure_columns(const Columns *c) {
+    int64_t room = 0;
+    for (Column *column = c->columns; column < c->columns + c->columns_count; column++) {
+        if (column->kind == WAY) continue;
+        int64_t size = 8 * c->count;
+        if (column->kind <= JSON) {
+            Bytes p, end;
+            size = MOST_WRITTEN_BEHIND;
+            for (int64_t i = 0; i < c->count; i++)
+                if (find_value(c, column, i, &p, &end)) size += end - p;
         }
-        v->certain[i] = 1;
-        ms[i] = days * 86400000 + time;
+        column->values = room;
+        column->ends = room + aligned(size);
+        column->valid = column->ends + (column->kind <= JSON ? aligned(4 * (c->count + 1)) : 0);
+        room = column->valid + aligned((c->count + 7) / 8);
+    }
+    return room;
+}
+
+/* Whether all values that are looked through are objects. */
+static void look_through(const Columns *c, Column *column) {
+    for (int64_t i = 0; i < c->count; i++) {
+        Bytes p, end;
+        column->doubts += find_value(c, column, i, &p, &end) && *p != '{';
+    }
+}
+
+/* Write the columns where `measure_columns` has laid them out. */
+void read_columns(const Columns *c) {
+    for (Column *column = c->columns; column < c->columns + c->columns_count; column++) {
+        if (column->kind == WAY) {
+            look_through(c, column);
+            continue;
+        }
+        Out text = c->out + column->values, begin = text;
+        int64_t *units = (int64_t *)(c->out + column->values);
+        double *doubles = (double *)(c->out + column->values);
+        int32_t *ends = (int32_t *)(c->out + column->ends);
+        uint8_t *valid = c->out + column->valid, bits = 0;
+        if (column->kind <= JSON) *ends++ = 0;
+        for (int64_t i = 0; i < c->count; i++) {
+            Bytes p = 0, end = 0;
+            int has = find_value(c, column, i, &p, &end), is_certain = 1;
+            if (column->kind <= JSON) {
+                Out written = has ? put_text(text, p, end, column->kind) : text;
+                is_certain = written != 0;
+                if (written) text = written;
+                ends[i] = (int32_t)(text - begin);
+            } else if (!has) {
+                units[i] = 0;
+            } else if (column->kind == UNITS) {
+                is_certain = unit_at(p, end, column->shift, column->rounding, &units[i]);
+            } else if (column->kind == DOUBLES) {
+                is_certain = double_at(p, end, &doubles[i]);
+            } else {
+                is_certain = instant_at(p, end, &units[i]);
+            }
+            int is_absent = column->is_required && (!has || (*p == '"' && end - p == 2));
+            column->doubts += is_absent || !is_certain;
+            column->nulls += !has;
+            bits |= (uint8_t)(has << i % 8);
+            if (i % 8 == 7 || i + 1 == c->count) {
+                *valid++ = bits;
+                bits = 0;
+            }
+        }
+        column->size = column->kind <= JSON ? text - begin : 8 * c->count;
     }
 }
 

@@ -61,9 +61,8 @@ class DocumentReader:
         self._nodes = np.full(len(plan.nodes), NO_NODE, NODE)
         for node in plan.nodes:
             row = self._nodes[node.number]
-            row["level"] = numbers[node.counting]
+            row["level"], row["column"] = numbers[node.counting], node.column
             if node.counted is not None:
-                row["column"] = len(self._columns[node.counting])
                 self._columns[node.counting].append(node)
             row["items"] = node.items.number if node.items else NO_NODE
             row["flags"] = self._flags(node)
@@ -91,7 +90,8 @@ class DocumentReader:
             values = level.values()
             spans |= {column: values[:, i] for i, column in enumerate(self._columns[node])}
         fields = self._fields[: self._scan.fields_count]
-        return PlanValues(data, (starts, ends), elements, spans, fields), sound
+        levels = {node: level.struct for node, level in zip(self._counting, self._levels, strict=True)}
+        return PlanValues(data, (starts, ends), elements, levels, spans, fields), sound
 
     def _read(self, data: bytes, starts: Int64s, ends: Int64s, sound: Bools) -> None:
         scan = self._scan

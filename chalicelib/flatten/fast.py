@@ -23,6 +23,7 @@ from chalicelib.flatten.columns import Bools, Int64s
 from chalicelib.flatten.decoded import Decoded, Proven, dates_of
 from chalicelib.flatten.document_reader import DocumentReader, TooMany
 from chalicelib.flatten.opened import Opener
+from chalicelib.flatten.plain_columns import PlainColumns
 from chalicelib.flatten.plan import Plan, PlanNode, paths_of
 from chalicelib.flatten.plan_unnamed import UnnamedTexts
 from chalicelib.flatten.plan_values import PlanValues, Spans, is_everyone
@@ -68,6 +69,7 @@ class FastDecoder:
         self._unnamed = UnnamedTexts(compiled, self._plan, fields)
         self._opener = Opener(contract, self._plan)
         self._same = _same_columns(contract)
+        self._plain = PlainColumns(compiled, contract, self._plan, self._same)
 
     def decode(self, raws: Sequence[Raw], proven: Proven | None = None) -> Decoded | None:
         """Decode those of `raws`, each a JSON value, that can be proven sound; None when none can. Raises TooLarge.
@@ -88,7 +90,7 @@ class FastDecoder:
         views = Views(self._contract, self._plan, batch, good)
         by_table = [[views.of(table, level) for level in range(table.depth + 1)] for table in self._contract.tables]
         spans = SpanColumns(self._library, batch.data)
-        reader = _Columns(self._contract, self._plan, batch, views, good, self._dates, spans, self._same)
+        reader = _Columns(self._contract, self._plan, batch, views, good, self._dates, spans, self._same, self._plain)
         made: Made = {}
         for table, own in zip(self._contract.tables, by_table, strict=True):
             reader.make(table, own, made)
@@ -169,6 +171,7 @@ class _Columns:
         dates: tuple[int, int],
         spans: SpanColumns,
         same: Mapping[tuple[str, str], tuple[str, str]],
+        plain: PlainColumns,
     ) -> None:
         self._contract = contract
         self._plan = plan
@@ -178,25 +181,30 @@ class _Columns:
         self._dates = dates
         self._spans = spans
         self._same = same
+        self._plain = plain
         self.certain: Int64s = np.full(len(good), len(contract.main.columns))
         """How many of the main table's columns, from the first, are certain of each document."""
 
     def make(self, table: Table, views: list[View], made: Made) -> None:
         """Make the columns of a table that documents give, each as long as its level has elements."""
+        for level, view in enumerate(views):
+            plain = self._plain.read(table, level, view, self._batch)
+            made.update({(table.name, name): array for name, array in plain.items()})
         for number, column in enumerate(table.columns):
-            view = views[table.level(column)]
+            key, view = (table.name, column.name), views[table.level(column)]
+            if key in self._same:
+                made[key] = made[self._same[key]]
+                continue
             fine: Bools = np.ones(len(view), dtype=np.bool_)
-            if (table.name, column.name) in self._same:
-                made[table.name, column.name] = made[self._same[table.name, column.name]]
-            elif isinstance(column.source, FromDocument | FromRecord):
-                made[table.name, column.name] = self._read(table, column, views, fine)
-            elif isinstance(column.source, RowNumber):
+            if isinstance(column.source, RowNumber):
                 numbers, has = self._views.numbers(table, column.source)
-                made[table.name, column.name] = columns.column(pa.int32(), numbers, None if has.all() else has)
-            doubted = view.documents[~fine]
-            self._good[doubted] = False
-            if table is self._contract.main:
-                self.certain[doubted] = np.minimum(self.certain[doubted], number)
+                made[key] = columns.column(pa.int32(), numbers, None if has.all() else has)
+                continue
+            if key not in made and isinstance(column.source, FromDocument | FromRecord):
+                made[key] = self._read(table, column, views, fine)
+                self._doubt(table, number, view, fine)
+            if column == self._contract.date_column and key in made:
+                self._doubt(table, number, view, self._is_in_range(made))
         for column in table.products:
             assert isinstance(column.source, Product)
             level = table.level(column)
@@ -210,6 +218,22 @@ class _Columns:
             fine = np.ones(len(views[level]), dtype=np.bool_)
             made[table.name, column.name] = product(column, factors, arrays, fine)
             self._good[views[level].documents[~fine]] = False
+
+    def _doubt(self, table: Table, number: int, view: View, fine: Bools) -> None:
+        """Leave the documents of the elements that are not fine, for a table's column of a number, to the strict way."""
+        if fine.all():
+            return
+        doubted = view.documents[~fine]
+        self._good[doubted] = False
+        if table is self._contract.main:
+            self.certain[doubted] = np.minimum(self.certain[doubted], number)
+
+    def _is_in_range(self, made: Made) -> Bools:
+        """Tell which documents have a date within the contract's bounds."""
+        ms = dates_of(self._contract, made)
+        assert ms is not None
+        is_in_range: Bools = (ms >= self._dates[0]) & (ms <= self._dates[1])
+        return is_in_range
 
     def chosen(self, column: Column, node: PlanNode) -> Mapping[JsonPath, Bools]:
         """Return which values of a level's node have a column's value at each of its paths: at the first with one."""
@@ -230,12 +254,7 @@ class _Columns:
         chosen = self._spans.chosen(column, values, fine)
         if column.minor_units is not None:
             return self._minor_units(column, chosen, views, level, fine)
-        made = self._spans.column(column, chosen, fine)
-        if column == self._contract.date_column:
-            ms = dates_of(self._contract, {(self._contract.main.name, column.name): made})
-            assert ms is not None
-            fine &= (ms >= self._dates[0]) & (ms <= self._dates[1])
-        return made
+        return self._spans.column(column, chosen, fine)
 
     def _at(self, path: JsonPath, views: list[View], level: int, of_record: bool = False) -> tuple[Spans, Bools]:
         """Return the values at a path for each element of a level, which may lie below the path's."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from msgspec import Struct, field
@@ -23,11 +24,13 @@ class PlanNode(Struct, eq=False):
     told apart by their number: that of the record, or the innermost `items` on the way. `is_one_or_many` says that for
     some table an object here is a list of one. `names` is what the contract names here, None where it collects no
     unnamed fields; `path`, ending with a dot, is where such a field has its name from. `collects` says that unnamed
-    fields are collected from an object here, as long as no column takes the whole of it.
+    fields are collected from an object here, as long as no column takes the whole of it. `column` numbers the values that
+    are told apart by the same node, -1 for that node's own.
     """
 
     number: int
     counted: PlanNode | None = None
+    column: int = -1
     children: dict[str, PlanNode] = field(default_factory=dict)
     items: PlanNode | None = None
     is_one_or_many: bool = False
@@ -105,6 +108,11 @@ class Plan(Tree):
         for rows_path in dict.fromkeys([None, *(rows.path for table in contract.tables for rows in table.lists)]):
             names = fields.roots.setdefault(rows_path, unnamed.Node())
             _collect(self.levels[str(rows_path or "")], names, f"{generic_path(rows_path)}." if rows_path else "")
+        widths: Counter[int] = Counter()
+        for node in self.nodes:
+            if node.counted is not None:
+                node.column = widths[node.counted.number]
+                widths[node.counted.number] += 1
 
     def around(self) -> dict[int, str]:
         """Return the nodes of objects that lie around the document, by their number, with their paths."""

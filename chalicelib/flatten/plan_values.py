@@ -13,6 +13,7 @@ from chalicelib.flatten.columns import Bools, Int64s
 from chalicelib.flatten.follow import holds
 from chalicelib.flatten.json_text import parsed
 from chalicelib.flatten.plan import PlanNode, Steps
+from chalicelib.native_library import LevelStruct
 
 _OBJECT, _ARRAY, _QUOTE, _FALSE, _NULL = b'{["fn'
 
@@ -50,7 +51,7 @@ class Elements(Struct, frozen=True):
 class PlanValues:
     """The values of a batch by the nodes of a plan.
 
-    `elements` holds those that are numbered, `spans_of` where the values of the other nodes lie, by the number of the
+    `elements` holds those that are numbered, `levels` the same as compiled code has them, `spans_of` where the values of the other nodes lie, by the number of the
     element that they lie in: a start and an end each. `fields` are the fields that may be unnamed ones, as
     `read_documents` notes them, and `bounds` where each record lies.
     """
@@ -60,12 +61,14 @@ class PlanValues:
         data: bytes,
         bounds: tuple[Int64s, Int64s],
         elements: dict[PlanNode, Elements],
+        levels: dict[PlanNode, LevelStruct],
         spans_of: dict[PlanNode, npt.NDArray[np.int32]],
         fields: npt.NDArray[Any],
     ) -> None:
         self.data = data
         self.text = np.frombuffer(data, dtype=np.uint8)
         self.elements = elements
+        self.levels = levels
         self.fields = fields
         self._bounds = bounds
         self._spans_of = spans_of

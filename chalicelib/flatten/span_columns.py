@@ -26,9 +26,9 @@ from chalicelib.flatten.schema import arrow_type
 from chalicelib.native_library import AS_SENT, IDENTIFIER, JSON, ROOM, TEXT, ValuesStruct
 
 _QUOTE, _OBJECT, _ARRAY, _NULL = b'"{[n'
-_KINDS = {Type.IDENTIFIER: IDENTIFIER, Type.TEXT: TEXT, Type.JSON: JSON}
-_PARTS_OF_NOISE = round(1 / values.NOISE)
-_PARTS_OF_WHOLE_NOISE = round(1 / values.WHOLE_NOISE)
+KINDS_OF_TEXT = {Type.IDENTIFIER: IDENTIFIER, Type.TEXT: TEXT, Type.JSON: JSON}
+PARTS_OF_NOISE = round(1 / values.NOISE)
+PARTS_OF_WHOLE_NOISE = round(1 / values.WHOLE_NOISE)
 _EXACT = 2**63
 """Parts of a number of which none may be rounded away."""
 _LONGEST_NUMBER = 40
@@ -96,7 +96,7 @@ class SpanColumns:
             case Type.DECIMAL:
                 return self.decimals(column, spans, np.zeros(len(fine), dtype=np.int64), fine)
             case Type.INTEGER:
-                return self._whole(column, spans, 0, values.integer, fine, _PARTS_OF_WHOLE_NOISE)
+                return self._whole(column, spans, 0, values.integer, fine, PARTS_OF_WHOLE_NOISE)
             case Type.DOUBLE:
                 return self._doubles(spans, fine)
             case Type.TIMESTAMP | Type.DATE:
@@ -186,7 +186,7 @@ class SpanColumns:
         """Return numbers times 10 to the power of `shift`, which have to be whole."""
         valid = spans.starts >= 0
         shifts = np.ascontiguousarray(np.broadcast_to(np.asarray(shift, dtype=np.int64), len(valid)))
-        units, certain = self._units(spans, shifts, _PARTS_OF_NOISE, unit_noise)
+        units, certain = self._units(spans, shifts, PARTS_OF_NOISE, unit_noise)
         for i, value in self._scalars(spans, certain, fine):
             try:
                 units[i] = read(value, i) if by_element else read(value)
@@ -208,7 +208,7 @@ class SpanColumns:
     # Texts ----------------------------------------------------------------------------------------------------------
 
     def _texts(self, column: Column, spans: Spans, fine: Bools) -> pa.Array:
-        array, certain = self._written(spans, _KINDS[column.type])
+        array, certain = self._written(spans, KINDS_OF_TEXT[column.type])
         if certain.all():
             return array
         made = array.to_pylist()
@@ -237,9 +237,7 @@ class SpanColumns:
         sure = spans.starts < 0
         if column.formats[0] in _EPOCHS and is_instant:
             self._epochs(column.formats[0], spans, ms, sure)
-        before_iso = column.formats[: column.formats.index(Dates.ISO)] if Dates.ISO in column.formats else None
-        is_dashed_iso = before_iso is not None and set(before_iso) <= _NOT_DASHED
-        if is_dashed_iso and column.type is Type.TIMESTAMP and column.zone in (None, "UTC"):
+        if is_of_instants(column):
             self._instants(spans, ms, sure)
         remaining = Spans(np.where(sure, -1, spans.starts), spans.ends)
         valid = spans.starts >= 0
@@ -285,6 +283,13 @@ class SpanColumns:
             wrong = is_bad[indices]
             fine &= ~(wrong if valid is None else wrong & valid)
         return columns.take(columns.column_of(arrow_type(column), made or [None]), indices, valid)
+
+
+def is_of_instants(column: Column) -> bool:
+    """Tell whether texts such as 2024-07-05T10:00:00Z mean the same in a column, whatever other forms it has."""
+    if column.type is not Type.TIMESTAMP or column.zone not in (None, "UTC") or Dates.ISO not in column.formats:
+        return False
+    return set(column.formats[: column.formats.index(Dates.ISO)]) <= _NOT_DASHED
 
 
 def _text_of(column: Column, value: Any) -> str:
