@@ -57,11 +57,20 @@ FIELD = np.dtype(
         )
     ]
 )
+LAID_OUT = ("values", "ends", "valid", "size", "nulls")
+"""Where a column lies in what compiled code writes, how many bytes its values take, and how many are null."""
+
 COLUMN = np.dtype(
     [
         *((name, "i4") for name in ("number", "kind", "shift", "is_required")),
         *((name, "u8") for name in ("noise", "unit_noise")),
-        *((name, "i8") for name in ("values", "ends", "valid", "size", "nulls", "doubts")),
+        *((name, "i8") for name in (*LAID_OUT, "doubts")),
+    ]
+)
+SOURCE = np.dtype(
+    [
+        *((name, "u8") for name in ("given_values", "given_ends", "given_valid")),
+        *((name, "i8") for name in ("offset", "width", *LAID_OUT)),
     ]
 )
 NAME = np.dtype([(name, "i4") for name in ("node", "start", "length")])
@@ -128,6 +137,12 @@ class ColumnsStruct(Structure):
     _fields_ = _fields(c_void_p, "data spans starts ends members columns out") + _fields(c_int64, "count columns_count width")
 
 
+class RepeatStruct(Structure):
+    """All that `measure_rows` and `repeat_values` work on."""
+
+    _fields_ = _fields(c_void_p, "sources elements out") + _fields(c_int64, "count sources_count")
+
+
 class ValuesStruct(Structure):
     """Values that a column is made of."""
 
@@ -179,9 +194,12 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "read_instants": (None, [POINTER(ValuesStruct), c_void_p]),
     "measure_columns": (c_int64, [POINTER(ColumnsStruct)]),
     "read_columns": (None, [POINTER(ColumnsStruct)]),
+    "measure_rows": (c_int64, [POINTER(RepeatStruct)]),
+    "repeat_values": (None, [POINTER(RepeatStruct)]),
     "choose_fields": (c_int64, [POINTER(ChoiceStruct)]),
     "order_fields": (c_int64, [POINTER(OrderStruct)]),
     "join_fields": (c_int64, [POINTER(JoinStruct)]),
+    "measure_joined": (c_int64, [POINTER(PartStruct), c_int64, c_int64]),
     "join_rows": (None, [POINTER(PartStruct), c_int64, c_int64, c_void_p, c_void_p]),
     "is_utf8": (c_int32, [c_char_p, c_int64]),
     "holds": (c_int32, [c_void_p, c_int64, c_char_p, c_int64]),

@@ -1316,6 +1316,106 @@ void read_columns(const Columns *c) {
     }
 }
 
+/* Columns on the rows that their elements enclose ------------------------------------------------------------------ */
+
+/* An Arrow column, whose first value lies behind `offset` others: texts between their `ends`, or values of `width` bytes
+   each, 0 for a bit; `valid` is null where all are. Behind it, where it lies in the output, as `Column` has it. */
+typedef struct {
+    Bytes values;
+    const int32_t *ends;
+    Bytes valid;
+    int64_t offset, width;
+    int64_t made_values, made_ends, made_valid, size, nulls;
+} Source;
+
+/* Columns of a level, and which of its elements each row is of, or -1. */
+typedef struct {
+    Source *sources;
+    const int64_t *elements;
+    uint8_t *out;
+    int64_t count, sources_count;
+} Repeat;
+
+static inline int is_set(Bytes bits, int64_t i) { return bits[i / 8] >> i % 8 & 1; }
+
+/* Copy bytes, and nothing before or behind them. */
+static inline void copy(Out out, Bytes from, int64_t size) {
+    enum { BLOCK = sizeof(Block), WORD = sizeof(uint64_t) };
+    if (size >= BLOCK) {
+        for (int64_t i = 0; i < size; i += BLOCK) {
+            int64_t at = i + BLOCK <= size ? i : size - BLOCK;
+            Block block = block_at(from + at);
+            __builtin_memcpy(out + at, &block, sizeof block);
+        }
+    } else if (size >= WORD) {
+        uint64_t first = load(from), last = load(from + size - WORD);
+        store(out, first);
+        store(out + size - WORD, last);
+    } else {
+        for (int64_t i = 0; i < size; i++) out[i] = from[i];
+    }
+}
+
+/* Lay out the columns of the rows, and return how many bytes they take; -1 where texts are too many for 32 bits. */
+int64_t measure_rows(const Repeat *r) {
+    int64_t room = 0;
+    for (Source *source = r->sources; source < r->sources + r->sources_count; source++) {
+        int64_t size = source->width ? source->width * r->count : (r->count + 7) / 8;
+        if (source->ends) {
+            size = 0;
+            for (int64_t i = 0; i < r->count; i++) {
+                int64_t at = r->elements[i] + source->offset;
+                if (r->elements[i] >= 0) size += source->ends[at + 1] - source->ends[at];
+            }
+            if (size > INT32_MAX) return -1;
+        }
+        source->made_values = room;
+        source->made_ends = room + aligned(size);
+        source->made_valid = source->made_ends + (source->ends ? aligned(4 * (r->count + 1)) : 0);
+        room = source->made_valid + aligned((r->count + 7) / 8);
+    }
+    return room;
+}
+
+/* Write the columns of the rows where `measure_rows` has laid them out. */
+void repeat_values(const Repeat *r) {
+    for (Source *source = r->sources; source < r->sources + r->sources_count; source++) {
+        Out values = r->out + source->made_values, begin = values;
+        int32_t *ends = (int32_t *)(r->out + source->made_ends);
+        uint8_t *valid = r->out + source->made_valid, bits = 0, flags = 0;
+        if (source->ends) *ends++ = 0;
+        for (int64_t i = 0; i < r->count; i++) {
+            int64_t at = r->elements[i] + source->offset;
+            int has = r->elements[i] >= 0;
+            if (source->ends) {
+                int32_t start = has ? source->ends[at] : 0, size = has ? source->ends[at + 1] - start : 0;
+                copy(values, source->values + start, size);
+                values += size;
+                ends[i] = (int32_t)(values - begin);
+            } else if (source->width == 8) {
+                store(values, has ? load(source->values + 8 * at) : 0);
+                values += 8;
+            } else if (source->width == 4) {
+                int32_t value = 0;
+                if (has) __builtin_memcpy(&value, source->values + 4 * at, 4);
+                __builtin_memcpy(values, &value, 4);
+                values += 4;
+            } else {
+                flags |= (uint8_t)((has && is_set(source->values, at)) << i % 8);
+            }
+            has = has && (!source->valid || is_set(source->valid, at));
+            source->nulls += !has;
+            bits |= (uint8_t)(has << i % 8);
+            if (i % 8 == 7 || i + 1 == r->count) {
+                *valid++ = bits;
+                if (!source->ends && !source->width) *values++ = flags;
+                bits = flags = 0;
+            }
+        }
+        source->size = values - begin;
+    }
+}
+
 /* Unnamed fields --------------------------------------------------------------------------------------------------- */
 
 /* What is read of the fields of a node: their values may be objects, or lists of rows, whose own fields are looked at. */
@@ -1448,14 +1548,33 @@ typedef struct {
     const int64_t *elements;
 } Part;
 
+static int32_t joined_bytes(const Part *part, int64_t row) {
+    int64_t element = part->elements[row];
+    return element < 0 ? 0 : part->offsets[element + 1] - part->offsets[element];
+}
+
+/* Return how many bytes `join_rows` writes. */
+int64_t measure_joined(const Part *parts, int64_t parts_count, int64_t rows) {
+    int64_t size = 0;
+    for (int64_t row = 0; row < rows; row++) {
+        int64_t fields = 0;
+        for (int64_t i = 0; i < parts_count; i++) {
+            int32_t bytes = joined_bytes(&parts[i], row);
+            fields += bytes ? bytes + 1 : 0;
+        }
+        size += fields ? fields + 1 : 0;
+    }
+    return size;
+}
+
 /* Write the unnamed fields of each row as one object, nothing where it has none: those of the elements that it is of. */
 void join_rows(const Part *parts, int64_t parts_count, int64_t rows, uint8_t *out, int32_t *ends) {
     Out start = out;
     for (int64_t row = 0; row < rows; row++) {
         Out begin = out;
         for (int64_t i = 0; i < parts_count; i++) {
+            if (!joined_bytes(&parts[i], row)) continue;
             int64_t element = parts[i].elements[row];
-            if (element < 0 || parts[i].offsets[element] == parts[i].offsets[element + 1]) continue;
             *out = out == begin ? '{' : ',';
             out = put(out + 1, parts[i].data, parts[i].offsets[element], parts[i].offsets[element + 1]);
         }

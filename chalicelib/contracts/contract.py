@@ -206,7 +206,13 @@ class Table(Struct, frozen=True, dict=True):
 
     def at_level(self, level: int) -> tuple[Column, ...]:
         """Return the columns of one level: their values repeat on all rows of one document, or enclosing element."""
-        return tuple(column for column in self.columns if self.level(column) == level)
+        return self.by_level[level]
+
+    @cached_property
+    def by_level(self) -> tuple[tuple[Column, ...], ...]:
+        """The columns of each level, from the document's to the row's."""
+        levels = range(self.depth + 1)
+        return tuple(tuple(column for column in self.columns if self.level(column) == level) for level in levels)
 
 
 class Contract(Struct, frozen=True, dict=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,12 @@ import pyarrow as pa
 from pyarrow._compute import FilterOptions, TakeOptions, call_function
 
 from chalicelib.flatten.schema import CONSTANT
+from chalicelib.native_library import LAID_OUT, SOURCE, RepeatStruct
 
 Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
+_TEXTS = pa.string()
 _WIDTHS = {32: np.int32, 64: np.int64}
 
 
@@ -52,11 +55,61 @@ def texts(offsets: npt.NDArray[np.int32], data: pa.Buffer, valid: Bools) -> pa.A
     return pa.Array.from_buffers(pa.string(), len(valid), [bits, pa.py_buffer(offsets), data])
 
 
+def written_array(kind: pa.DataType, count: int, written: pa.Buffer, laid_out: tuple[int, ...]) -> pa.Array:
+    """Return a column that compiled code has written in a buffer, where `laid_out` says (see `LAID_OUT`)."""
+    values, ends, valid, size, nulls = laid_out
+    bits = written.slice(valid, (count + 7) // 8) if nulls else None
+    parts = [written.slice(values, size)]
+    if kind == _TEXTS:
+        parts.insert(0, written.slice(ends, 4 * (count + 1)))
+    return pa.Array.from_buffers(kind, count, [bits, *parts], nulls)
+
+
+def repeated(library: ctypes.CDLL, arrays: Sequence[pa.Array], elements: Int64s) -> list[pa.Array]:
+    """Return the values of columns of a level on rows, of which each is of one of the level's elements, or -1: NULL."""
+    if not arrays:
+        return []
+    sources = np.zeros(len(arrays), dtype=SOURCE)
+    held = [array.buffers() for array in arrays]
+    sources[["given_valid", "given_ends", "given_values", "offset", "width"]] = [
+        (
+            *(_address(buffer) for buffer in (buffers[0], buffers[1] if array.type == _TEXTS else None, buffers[-1])),
+            array.offset,
+            0 if array.type == _TEXTS else array.type.bit_width // 8,
+        )
+        for array, buffers in zip(arrays, held, strict=True)
+    ]
+    elements = np.ascontiguousarray(elements)
+    struct = RepeatStruct(
+        sources=address(sources), elements=address(elements), count=len(elements), sources_count=len(arrays)
+    )
+    room = library.measure_rows(ctypes.byref(struct))
+    if room < 0:
+        raise OverflowError("the texts of a column take more than 2 GB")
+    out = np.empty(room, dtype=np.uint8)
+    struct.out = address(out)
+    library.repeat_values(ctypes.byref(struct))
+    written = pa.py_buffer(out)
+    return [
+        written_array(array.type, len(elements), written, each)
+        for array, each in zip(arrays, sources[list(LAID_OUT)].tolist(), strict=True)
+    ]
+
+
+def _address(buffer: pa.Buffer | None) -> int:
+    return 0 if buffer is None else int(buffer.address)
+
+
 def constant(text: str, length: int) -> pa.Array:
     """Return a column that says the same in every row."""
     data = pa.py_buffer(np.zeros(length, dtype=np.int8))
     indices = pa.Array.from_buffers(CONSTANT.index_type, length, [None, data])
-    return pa.DictionaryArray.from_arrays(indices, pa.array([text], CONSTANT.value_type), safe=False)
+    return pa.DictionaryArray.from_arrays(indices, _only(text), safe=False)
+
+
+@lru_cache(maxsize=16)
+def _only(text: str) -> pa.Array:
+    return pa.array([text], CONSTANT.value_type)
 
 
 def validity(array: pa.Array) -> Bools | None:

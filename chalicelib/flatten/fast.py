@@ -152,8 +152,7 @@ def _same_columns(contract: Contract) -> dict[tuple[str, str], tuple[str, str]]:
             if isinstance(column.source, FromDocument | FromRecord) and table.level(column) == 0:
                 key = table.name, column.name
                 one = first.setdefault(replace(column, name="", description=""), key)
-                # Of the date it is looked at whether it may be, too.
-                if one != key and column != contract.date_column:
+                if one != key:
                     same[key] = one
     return same
 
@@ -190,21 +189,20 @@ class _Columns:
         for level, view in enumerate(views):
             plain = self._plain.read(table, level, view, self._batch)
             made.update({(table.name, name): array for name, array in plain.items()})
-        for number, column in enumerate(table.columns):
-            key, view = (table.name, column.name), views[table.level(column)]
+        for column in table.columns:
+            key = table.name, column.name
             if key in self._same:
                 made[key] = made[self._same[key]]
-                continue
-            fine: Bools = np.ones(len(view), dtype=np.bool_)
-            if isinstance(column.source, RowNumber):
+            elif isinstance(column.source, RowNumber):
                 numbers, has = self._views.numbers(table, column.source)
                 made[key] = columns.column(pa.int32(), numbers, None if has.all() else has)
-                continue
-            if key not in made and isinstance(column.source, FromDocument | FromRecord):
+            elif key not in made and isinstance(column.source, FromDocument | FromRecord):
+                view = views[table.level(column)]
+                fine: Bools = np.ones(len(view), dtype=np.bool_)
                 made[key] = self._read(table, column, views, fine)
-                self._doubt(table, number, view, fine)
-            if column == self._contract.date_column and key in made:
-                self._doubt(table, number, view, self._is_in_range(made))
+                self._doubt(table, column, view, fine)
+        if table is self._contract.main and (ms := dates_of(self._contract, made)) is not None:
+            self._doubt(table, self._contract.date_column, views[0], (ms >= self._dates[0]) & (ms <= self._dates[1]))
         for column in table.products:
             assert isinstance(column.source, Product)
             level = table.level(column)
@@ -219,21 +217,15 @@ class _Columns:
             made[table.name, column.name] = product(column, factors, arrays, fine)
             self._good[views[level].documents[~fine]] = False
 
-    def _doubt(self, table: Table, number: int, view: View, fine: Bools) -> None:
-        """Leave the documents of the elements that are not fine, for a table's column of a number, to the strict way."""
+    def _doubt(self, table: Table, column: Column, view: View, fine: Bools) -> None:
+        """Leave the documents of a view's elements that are not fine, for a table's column, to the strict way."""
         if fine.all():
             return
         doubted = view.documents[~fine]
         self._good[doubted] = False
         if table is self._contract.main:
+            number = table.columns.index(column)
             self.certain[doubted] = np.minimum(self.certain[doubted], number)
-
-    def _is_in_range(self, made: Made) -> Bools:
-        """Tell which documents have a date within the contract's bounds."""
-        ms = dates_of(self._contract, made)
-        assert ms is not None
-        is_in_range: Bools = (ms >= self._dates[0]) & (ms <= self._dates[1])
-        return is_in_range
 
     def chosen(self, column: Column, node: PlanNode) -> Mapping[JsonPath, Bools]:
         """Return which values of a level's node have a column's value at each of its paths: at the first with one."""

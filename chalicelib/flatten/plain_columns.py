@@ -19,13 +19,13 @@ from chalicelib.contracts.contract import Column, Contract, Table
 from chalicelib.contracts.paths import Key
 from chalicelib.contracts.sources import FromDocument
 from chalicelib.contracts.values import FixedDigits
-from chalicelib.flatten.columns import address
+from chalicelib.flatten.columns import address, written_array
 from chalicelib.flatten.plan import Plan, PlanNode
 from chalicelib.flatten.plan_values import PlanValues
 from chalicelib.flatten.schema import arrow_type
 from chalicelib.flatten.span_columns import KINDS_OF_TEXT, PARTS_OF_NOISE, PARTS_OF_WHOLE_NOISE, is_of_instants
 from chalicelib.flatten.views import View
-from chalicelib.native_library import COLUMN, DOUBLES, INSTANTS, UNITS, WAY, ColumnsStruct
+from chalicelib.native_library import COLUMN, DOUBLES, INSTANTS, LAID_OUT, UNITS, WAY, ColumnsStruct
 
 
 class _PlainColumn(Struct, frozen=True):
@@ -81,24 +81,12 @@ class PlainColumns:
         doubts = given["doubts"].tolist()
         doubtful = {i for i in range(plain.ways) if doubts[i]}
         made = pa.py_buffer(room)
+        laid_out = given[list(LAID_OUT)][plain.ways :].tolist()
         return {
-            column.name: _array(column.kind, len(view), made, made_of)
-            for column, made_of, doubt in zip(plain.columns, given[plain.ways :], doubts[plain.ways :], strict=True)
+            column.name: written_array(column.kind, len(view), made, each)
+            for column, each, doubt in zip(plain.columns, laid_out, doubts[plain.ways :], strict=True)
             if not doubt and not column.ways & doubtful
         }
-
-
-def _array(kind: pa.DataType, count: int, made: pa.Buffer, column: np.void) -> pa.Array:
-    """Return the column that compiled code has written in a buffer."""
-    *_, values, ends, valid, size, nulls, _doubts = column.item()
-    bits = made.slice(valid, (count + 7) // 8) if nulls else None
-    parts = [made.slice(values, size)]
-    if kind == _STRING:
-        parts.insert(0, made.slice(ends, 4 * (count + 1)))
-    return pa.Array.from_buffers(kind, count, [bits, *parts], nulls)
-
-
-_STRING = pa.string()
 
 
 def _level(table: Table, level: int, plan: Plan, left_out: Container[tuple[str, str]]) -> _PlainLevel:

@@ -77,43 +77,46 @@ def rows_of(
     totals = np.bincount(deepest.documents, minlength=count)
     documents = np.repeat(np.arange(count), np.maximum(totals, 1))
     has = totals[documents] > 0
-    element_of_row: dict[str, Int64s | None] = {ROOT: documents}
+    has_all = bool(has.all())
     # The elements of the innermost list are the rows, in their order, where each document has one.
-    in_place = names[-1] if table.depth and has.all() else None
-    if table.depth:
-        elements = np.arange(len(deepest))
-        for name in reversed(names[1:]):
-            element_of_row[name] = _placed(elements, has)
-            elements = levels[name].parents[elements]
-    valid = None if has.all() else has
+    in_place = names[-1] if has_all else None
+    members = {ROOT: documents}
+    elements = np.arange(len(deepest))
+    for name in reversed(names[1:]):
+        members[name] = elements if has_all else _placed(elements, has)
+        elements = levels[name].parents[elements]
     arrays: dict[str, pa.Array] = {}
+    for name, of_level in zip(names, table.by_level, strict=True):
+        given = {column.name: made[table.name, column.name] for column in of_level if (table.name, column.name) in made}
+        if name != in_place:
+            given = dict(zip(given, columns.repeated(library, [*given.values()], members[name]), strict=True))
+        arrays |= given
     for column in table.columns:
-        source = column.source
-        if (table.name, column.name) in made:
-            array = made[table.name, column.name]
-            name = names[table.level(column)]
-            if name == in_place:
-                arrays[column.name] = array
-                continue
-            arrays[column.name] = columns.take(array, _elements(element_of_row, name), valid if name != ROOT else None)
-        elif source is Origin.EXTRA_FIELDS:
+        if column.source is Origin.EXTRA_FIELDS:
             kept = [name for level, name in enumerate(names) if name in texts and keeps_unnamed(contract, table, level)]
-            arrays[column.name] = _joined(
-                library, len(has), [(texts[name], _members(element_of_row, name, has)) for name in kept]
-            )
+            arrays[column.name] = _joined(library, len(has), [(texts[name], members[name]) for name in kept])
     return TableColumns(arrays, documents, totals)
 
 
 def most_bytes(table: Table, levels: dict[str, Level], made: Made, texts: dict[str, pa.Array]) -> int:
-    """Return what `row_sizes` of all documents may come to, at most: as if each text stood on the rows of the largest.
+    """Return what `row_sizes` of all documents may come to, at most.
 
-    An element encloses no more rows than its document has.
+    A document's texts stand on each of its rows, those of the innermost list's elements on one, and what lies between
+    is counted as if it stood on as many as the largest document has.
     """
-    deepest = levels[[*levels][-1]]
-    rows = np.bincount(deepest.documents)
-    arrays = [array for (name, _), array in made.items() if name == table.name] + [*texts.values()]
-    of_texts = sum(_data_bytes(array) for array in arrays if array.type == pa.string())
-    return (len(deepest) + len(levels[ROOT])) * values.ROW_BYTES + of_texts * max(1, int(rows.max(initial=0)))
+    names = [*levels]
+    deepest = levels[names[-1]]
+    rows = np.maximum(np.bincount(deepest.documents, minlength=len(levels[ROOT])), 1)
+    most = (len(deepest) + len(levels[ROOT])) * values.ROW_BYTES
+    for depth, (name, of_level) in enumerate(zip(names, table.by_level, strict=True)):
+        arrays = [made[table.name, each.name] for each in of_level if (table.name, each.name) in made]
+        arrays += [texts[name]] if name in texts else []
+        arrays = [array for array in arrays if array.type == pa.string()]
+        if depth == 0:
+            most += int(columns.lengths_together(arrays, len(rows)) @ rows)
+        else:
+            most += sum(map(_data_bytes, arrays)) * (1 if depth == table.depth else int(rows.max(initial=1)))
+    return most
 
 
 def _data_bytes(texts: pa.Array) -> int:
@@ -146,25 +149,10 @@ def row_sizes(table: Table, levels: dict[str, Level], made: Made, texts: dict[st
 
 
 def _placed(elements: Int64s, has: Bools) -> Int64s:
-    """Return for each row the element that it is of; any where it has none."""
-    if has.all():
-        return elements
-    if len(elements) == 0:
-        return np.zeros(len(has), dtype=np.int64)
-    placed: Int64s = elements[np.maximum(np.cumsum(has) - 1, 0)]
+    """Return for each row the element that it is of, -1 where it has none; the others are given in their order."""
+    placed: Int64s = np.full(len(has), -1)
+    placed[has] = elements
     return placed
-
-
-def _elements(element_of_row: dict[str, Int64s | None], name: str) -> Int64s:
-    elements = element_of_row[name]
-    assert elements is not None
-    return elements
-
-
-def _members(element_of_row: dict[str, Int64s | None], name: str, has: Bools) -> Int64s:
-    """Return for each row the element of a level that it is of, -1 where the document has none."""
-    elements = _elements(element_of_row, name)
-    return elements if name == ROOT or has.all() else np.where(has, elements, -1)
 
 
 def _joined(library: ctypes.CDLL, count: int, parts: list[tuple[pa.Array, Int64s]]) -> pa.Array:
@@ -175,11 +163,9 @@ def _joined(library: ctypes.CDLL, count: int, parts: list[tuple[pa.Array, Int64s
     parts = [(fields, elements) for fields, elements in parts if fields.null_count < len(fields)]
     if not parts:
         return pa.nulls(count, pa.string())
-    room = ROOM + count * (len(parts) + 1)
     structs = (PartStruct * len(parts))()
     held = []
     for struct, (fields, elements) in zip(structs, parts, strict=True):
-        room += int(columns.lengths(fields)[elements[elements >= 0]].sum())
         offsets = np.frombuffer(fields.buffers()[1], dtype=np.int32)[fields.offset :]
         elements = np.ascontiguousarray(elements)
         held.append((offsets, elements))
@@ -188,7 +174,8 @@ def _joined(library: ctypes.CDLL, count: int, parts: list[tuple[pa.Array, Int64s
             columns.address(offsets),
             columns.address(elements),
         )
-    out = np.empty(room, dtype=np.uint8)
+    size = library.measure_joined(structs, len(parts), count)
+    out = np.empty(size + ROOM, dtype=np.uint8)
     ends = np.zeros(count + 1, dtype=np.int32)
     library.join_rows(structs, len(parts), count, columns.address(out), columns.address(ends[1:]))
-    return columns.texts(ends, pa.py_buffer(out[: ends[-1]]), ends[1:] > ends[:-1])
+    return columns.texts(ends, pa.py_buffer(out[:size]), ends[1:] > ends[:-1])

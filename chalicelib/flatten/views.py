@@ -10,7 +10,7 @@ from chalicelib.contracts.contract import Contract, RowList, Table
 from chalicelib.contracts.sources import RowNumber
 from chalicelib.flatten.columns import Bools, Int64s
 from chalicelib.flatten.plan import Plan, PlanNode, list_node, paths_of
-from chalicelib.flatten.plan_values import PlanValues
+from chalicelib.flatten.plan_values import PlanValues, is_everyone
 from chalicelib.flatten.table_rows import Level
 
 _OBJECT, _ARRAY, _NULL = b"{[n"
@@ -58,9 +58,10 @@ class Views:
         if (table.name, level) in self._of:
             return self._of[table.name, level]
         view = self._of[table.name, level] = self.lists(table.lists[:level], one_or_many=table.one_or_many)
-        spans = self._values.at(view.node, view.members)
         if level and not _takes_scalars(table, level):
-            self._good[view.documents[self._values.first(spans) != _OBJECT]] = False
+            is_other = self._values.first(self._values.at(view.node, view.members)) != _OBJECT
+            if is_other.any():
+                self._good[view.documents[is_other]] = False
         return view
 
     def lists(self, lists: Lists, *, one_or_many: bool) -> View:
@@ -79,7 +80,10 @@ class Views:
         counted = self.lists(lists, one_or_many=(counting or table).one_or_many)
         totals = np.bincount(counted.documents, minlength=len(self._good))
         rank = np.arange(len(counted)) - (np.cumsum(totals) - totals)[counted.documents] + 1
-        members = self.of(table, number.of.level).members
+        view = self.of(table, number.of.level)
+        if view is counted:
+            return rank, np.ones(len(view), dtype=np.bool_)
+        members = view.members
         numbers = np.zeros(max(int(members.max(initial=-1)), int(counted.members.max(initial=-1))) + 1, dtype=np.int64)
         numbers[counted.members] = rank
         made = numbers[members] if len(members) else numbers[:0]
@@ -119,11 +123,18 @@ class Views:
         assert node.items is not None
         spans = values.at(node, here)
         first = values.first(spans)
-        strange = walk.strange | ~((first == _ARRAY) | (first == _NULL) | values.is_empty(spans, list_due=True))
+        is_other = (first != _ARRAY) & (first != _NULL)
+        if is_other.any():
+            is_other &= ~values.is_empty(spans, list_due=True)
+        strange = walk.strange | is_other
         if one_or_many and node.takes_one:
             strange &= first != _OBJECT
-        self._good[outer.documents[strange]] = False
+        if strange.any():
+            self._good[outer.documents[strange]] = False
         elements = values.elements[node.items]
+        if rows.where is None and here is outer.members and is_everyone(here, len(values.spans(node).starts)):
+            # All elements of the list, of all that may have one.
+            return View(node.items, np.arange(len(elements)), elements.parents, elements.documents)
         owner = np.full(len(values.spans(node).starts), -1, dtype=np.int64)
         owner[here[here >= 0]] = np.flatnonzero(here >= 0)
         parents = owner[elements.parents] if len(owner) else elements.parents

@@ -113,7 +113,7 @@ def convert(
                     for each in part.tables:
                         writer.write(each.table.name, each.rows, each.months)
                         rows[each.table.name] += each.rows.num_rows
-                        rows_bytes += each.rows.nbytes
+                        rows_bytes += each.rows.get_total_buffer_size()
                     counts += Counts(0, part.loaded, len(part.rejected), part.tables[0].rows.num_rows)
                     check_expansion(rows_bytes, batch.end)
                 limits.check_share(counts, first)

@@ -72,4 +72,4 @@ class MonthRows:
 
 def held_bytes(part: Part) -> int:
     """Return about how much memory rows take while they wait."""
-    return int(part.size) + BUFFER_BYTES if isinstance(part, pa.Buffer) else int(part.nbytes) + TABLE_BYTES
+    return int(part.size) + BUFFER_BYTES if isinstance(part, pa.Buffer) else part.get_total_buffer_size() + TABLE_BYTES
