@@ -17,7 +17,7 @@ LARGE_BLOCK_BYTES_TIGHT = MIB
 KEPT_BYTES = 16 * MIB
 """How much of what is free at the end of the heap stays there."""
 
-TIGHT_FROM_BYTES = 164 * MIB
+TIGHT_FROM_BYTES = 184 * MIB
 """From what size of the process on memory is short. Lambda's smallest function that loads has 512 MB, and most sources
 take far less than this."""
 
