@@ -54,6 +54,7 @@ FIELD = np.dtype(
             "is_compact",
             "start",
             "end",
+            "known",
         )
     ]
 )
@@ -84,6 +85,9 @@ ROOM = 16
 NAMES, HASHES, SEEN, SCRATCH = 1 << 13, 1 << 17, 1 << 18, 1 << 13
 """Sizes of a table of names, and of the arrays `hashes`, `seen` and `scratch`."""
 
+KNOWN, KNOWN_BYTES = 1 << 11, 56
+"""How many keys may be known, and what one takes."""
+
 
 def _fields(kind: Any, names: str) -> list[tuple[str, Any]]:
     return [(name, kind) for name in names.split()]
@@ -109,9 +113,10 @@ class ScanStruct(Structure):
         ("levels", POINTER(LevelStruct)),
         *_fields(c_void_p, "fields sound scratch"),
         ("around", POINTER(NamesStruct)),
-        *_fields(c_void_p, "hashes seen"),
+        *_fields(c_void_p, "hashes seen known shapes known_slots"),
         ("slot_mask", c_int64),
         *_fields(c_int32, "documents levels_count record document"),
+        *_fields(c_int32, "nodes_count known_count"),
         *_fields(c_int32, "fields_count fields_capacity"),
         *_fields(c_int32, "full hashes_count seen_count is_loose"),
         ("epoch", c_uint64),
@@ -172,6 +177,7 @@ class JoinStruct(Structure):
         *_fields(c_void_p, "data fields order prefixes literals replaced prefix_ends literal_ends replaced_ends"),
         *_fields(c_void_p, "literal replacement documents sound out ends"),
         ("names", POINTER(NamesStruct)),
+        ("known", c_void_p),
         *_fields(c_int64, "count elements"),
     ]
 

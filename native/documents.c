@@ -31,6 +31,11 @@ enum { NAMES = 1 << 13 };            /* slots of the table of names that were no
 enum { MOST_NAMES = 2000 };          /* names that are noted, of all batches */
 enum { LONGEST_KEY = 4000 };         /* of those that are written with escapes */
 enum { MOST_PROBES = 64 };
+enum { KNOWN = 1 << 11 };            /* keys that are known */
+enum { KNOWN_SLOTS = 2 * KNOWN };    /* of the table of known keys */
+enum { LONGEST_KNOWN = 30 };         /* of the keys that are known */
+enum { MOST_OF_SHAPE = 256 };        /* known keys of one shape */
+enum { NO_SHAPE = -1, UNKNOWN = -1 };
 enum { NO_NODE = -1 };
 enum { NOTHING = -1, NO_FIELDS = -2 };   /* what is full, but for the number of a level */
 
@@ -63,10 +68,10 @@ typedef struct {
 } Level;
 
 /* A field of an object that collects: `node` is the object's, `child` the value's or -1, `element` the number of the
-   element that the object lies in, `parent` the field whose value the object is, or -1. A value that `is_compact` has
-   neither white space between what it holds, nor escapes. */
+   element that the object lies in, `parent` the field whose value the object is, or -1, `known` its key's number among
+   the known ones, or -1. A value that `is_compact` has neither white space between what it holds, nor escapes. */
 typedef struct {
-    int32_t node, child, element, parent, key_start, key_length, is_plain, is_compact, start, end;
+    int32_t node, child, element, parent, key_start, key_length, is_plain, is_compact, start, end, known;
 } Field;
 
 typedef struct {
@@ -80,6 +85,22 @@ typedef struct {
     int32_t count, capacity, met, padding;
 } Names;
 
+/* A key that was met before in objects of a shape: those of one node, or below one unnamed known key. `text` is the key and
+   its closing quote, `number` tells it from the other keys of its shape, `child` is the node of its value or -1, and `next`
+   the key that was met behind it, or -1. */
+typedef struct {
+    uint8_t text[LONGEST_KNOWN + 2];
+    uint64_t hash;
+    int32_t shape, child, next;
+    uint16_t number;
+    uint8_t length, is_plain : 1, is_noted : 1;
+} Known;
+
+/* The known keys of objects of a shape: how many there are, and the one that was met first in the last object, or -1. */
+typedef struct {
+    int32_t first, count;
+} Shape;
+
 typedef struct {
     Bytes data;
     const int64_t *starts, *ends;
@@ -91,8 +112,12 @@ typedef struct {
     uint8_t *sound, *scratch;
     Names *around;
     uint64_t *hashes, *seen;
+    Known *known;
+    Shape *shapes;                   /* by node, and behind them by known key */
+    int32_t *known_slots;            /* numbers of known keys, one more than each; 0 for none */
     int64_t slot_mask;
     int32_t documents, levels_count, record, document;
+    int32_t nodes_count, known_count;
     int32_t fields_count, fields_capacity;
     /* Of the document that is being read: */
     int32_t full, hashes_count, seen_count;
@@ -189,13 +214,19 @@ static Bytes white(Scan *s, Bytes p) {
 
 /* Keys that are given twice ---------------------------------------------------------------------------------------- */
 
-/* The keys of an object that is open: their hashes are those from `first` on. Of few, `marks` has a bit for each, by which
-   most new ones are seen to be new. Those of a large object are in the table, too, for as long as the table is that of
-   `epoch`. */
+/* The keys of an object of a shape that is open. `met` has a bit for each known one by its number; `last` is the one that
+   was met last, and `expected` what was behind it in another object. Of the others the hashes are those from `first` on. Of
+   few, `marks` has a bit for each, by which most new ones are seen to be new. Those of a large object are in the table,
+   too, for as long as the table is that of `epoch`. */
 typedef struct {
-    int32_t first;
-    uint64_t epoch, marks[4];
+    int32_t first, shape, last, expected;
+    uint64_t epoch, marks[4], met[MOST_OF_SHAPE / 64];
 } Keys;
+
+static Keys keys_of(const Scan *s, int32_t shape) {
+    Keys keys = {s->hashes_count, shape, UNKNOWN, shape < 0 ? UNKNOWN : s->shapes[shape].first, 0, {0}, {0}};
+    return keys;
+}
 
 static int insert(Scan *s, uint64_t tag) {
     uint64_t i = (tag ^ tag >> 32) & (SEEN - 1);
@@ -365,32 +396,152 @@ static Bytes text_end(Bytes p, Bytes end, int32_t *has_escapes) {
 
 /* Values that are passed over -------------------------------------------------------------------------------------- */
 
-/* Take the key that begins at `p`, behind its opening quote, and add it to its object. Returns its closing quote;
-   NULL if the object has it already. `key` and `length` are what it is in JSON without needless escapes. */
-static Bytes take_key(Scan *s, Bytes p, Keys *keys, Bytes *key, int32_t *length, uint64_t *hash) {
+/* A key as it is in JSON without needless escapes; what is known of it, and the node of its value or -1. */
+typedef struct {
+    Bytes text;
+    uint64_t hash;
+    int32_t length, known, child, is_plain;
+} Key;
+
+static uint64_t first_probe(int32_t node, uint64_t hash) { return hash ^ hash >> 32 ^ (uint64_t)node * 0x9E3779B1u; }
+
+static int32_t child_of(const Scan *s, int32_t node, uint64_t hash, Bytes key, int32_t length) {
+    uint64_t i = first_probe(node, hash);
+    for (int probe = 0; probe < MOST_PROBES; probe++, i++) {
+        const Slot *slot = &s->slots[i & s->slot_mask];
+        if (slot->node < 0) return NO_NODE;
+        if (slot->hash == hash && slot->node == node && slot->key_length == length &&
+            is_same(s->keys + slot->key_start, key, length))
+            return slot->child;
+    }
+    return NO_NODE;
+}
+
+/* Whether a key stands in a path as it is: those with other characters are looked at by the caller. */
+static int is_plain(Bytes key, int32_t length) {
+    if (length == 0) return 0;
+    for (int32_t i = 0; i < length; i++) {
+        uint8_t c = key[i];
+        if (c <= ' ' || c >= 0x7F || c == '.' || c == '[' || c == ']' || c == '"' || c == '\\') return 0;
+    }
+    return 1;
+}
+
+/* Whether a known key stands at `p`, behind its opening quote. */
+static inline int is_at(const Known *known, Bytes p) {
+    enum { BLOCK = sizeof(Block) };
+    uint64_t differ = bits_of((Block)(block_at(p) != block_at(known->text)));
+    int size = known->length + 1;
+    if (size < BLOCK) return !(differ & (((uint64_t)1 << size * BITS_A_BYTE) - 1));
+    if (differ) return 0;
+    differ = bits_of((Block)(block_at(p + BLOCK) != block_at(known->text + BLOCK)));
+    return !(differ & (((uint64_t)1 << (size - BLOCK) * BITS_A_BYTE) - 1));
+}
+
+/* Add a known key to its object; 0 if it has it already. */
+static inline int add_known(Scan *s, Keys *keys, Key *key, int32_t number) {
+    const Known *known = &s->known[number];
+    uint64_t *word = &keys->met[known->number / 64], bit = (uint64_t)1 << known->number % 64;
+    if (*word & bit) return 0;
+    *word |= bit;
+    keys->last = number;
+    keys->expected = known->next;
+    key->known = number;
+    key->child = known->child;
+    key->is_plain = known->is_plain;
+    return 1;
+}
+
+/* Find a key among the known ones; where it is not, `slot` is the one for it. */
+static int32_t known_key(const Scan *s, int32_t shape, const Key *key, int32_t **slot) {
+    for (uint64_t i = first_probe(shape, key->hash);; i++) {
+        *slot = &s->known_slots[i & (KNOWN_SLOTS - 1)];
+        if (!**slot) return UNKNOWN;
+        const Known *known = &s->known[**slot - 1];
+        if (known->hash == key->hash && known->shape == shape && known->length == key->length &&
+            is_same(known->text, key->text, key->length))
+            return **slot - 1;
+    }
+}
+
+/* Make a key a known one, if that may be: of an object that has no others. */
+static int32_t make_known(Scan *s, const Keys *keys, const Key *key, int32_t *slot) {
+    Shape *shape = &s->shapes[keys->shape];
+    if (key->length > LONGEST_KNOWN || s->known_count == KNOWN || shape->count == MOST_OF_SHAPE) return UNKNOWN;
+    if (s->hashes_count > keys->first) return UNKNOWN;
+    Known *known = &s->known[s->known_count];
+    for (int32_t i = 0; i < LONGEST_KNOWN + 2; i++) known->text[i] = i < key->length ? key->text[i] : '"';
+    known->hash = key->hash;
+    known->shape = keys->shape;
+    known->child = keys->shape < s->nodes_count ? child_of(s, keys->shape, key->hash, key->text, key->length) : NO_NODE;
+    known->next = UNKNOWN;
+    known->number = (uint16_t)shape->count++;
+    known->length = (uint8_t)key->length;
+    known->is_plain = is_plain(key->text, key->length);
+    known->is_noted = 0;
+    s->shapes[s->nodes_count + s->known_count] = (Shape){UNKNOWN, 0};
+    *slot = ++s->known_count;
+    return s->known_count - 1;
+}
+
+/* Do as `take_key` does, for a key that was not expected. */
+static Bytes take_other_key(Scan *s, Bytes p, Keys *keys, Key *key) {
     int32_t has_escapes = 0;
     Bytes close = text_end(p, s->end, &has_escapes);
     if (!close) return 0;
-    *key = p;
-    *length = (int32_t)(close - p);
+    key->text = p;
+    key->length = (int32_t)(close - p);
     if (has_escapes) {
         s->is_loose = 1;
         Bytes source = p;
-        if (*length > LONGEST_KEY) return 0;
+        if (key->length > LONGEST_KEY) return 0;
         Out end = copy_text(&source, s->end, s->scratch, 1);
         if (!end) return 0;
         store(end, 0);
-        *key = s->scratch;
-        *length = (int32_t)(end - s->scratch);
+        key->text = s->scratch;
+        key->length = (int32_t)(end - s->scratch);
     }
-    *hash = hash_key(*key, *length);
-    return add_key(s, keys, *hash) ? close : 0;
+    key->hash = hash_key(key->text, key->length);
+    if (keys->shape >= 0) {
+        int32_t *slot, known = known_key(s, keys->shape, key, &slot);
+        if (known < 0 && !has_escapes) known = make_known(s, keys, key, slot);
+        if (known >= 0) {
+            *(keys->last < 0 ? &s->shapes[keys->shape].first : &s->known[keys->last].next) = known;
+            int is_new = add_known(s, keys, key, known);
+            key->is_plain &= !has_escapes;
+            return is_new ? close : 0;
+        }
+    }
+    key->known = UNKNOWN;
+    key->is_plain = !has_escapes && is_plain(key->text, key->length);
+    int is_of_node = keys->shape >= 0 && keys->shape < s->nodes_count;
+    key->child = is_of_node ? child_of(s, keys->shape, key->hash, key->text, key->length) : NO_NODE;
+    return add_key(s, keys, key->hash) ? close : 0;
 }
+
+/* Take the key that begins at `p`, behind its opening quote, and add it to its object. Returns its closing quote; NULL if
+   the object has it already. Objects that one program wrote mostly have the same keys in the same order, but for some: a
+   key that was behind the last one before, or behind that, is neither looked for its end, nor up in a table. */
+static inline Bytes take_key(Scan *s, Bytes p, Keys *keys, Key *key) {
+    int32_t expected = keys->expected;
+    for (int i = 0; i < 2 && expected >= 0; i++, expected = s->known[expected].next) {
+        const Known *known = &s->known[expected];
+        if (!is_at(known, p) || p + known->length >= s->end) continue;
+        key->text = p;
+        key->length = known->length;
+        key->hash = known->hash;
+        return add_known(s, keys, key, expected) ? p + known->length : 0;
+    }
+    return take_other_key(s, p, keys, key);
+}
+
+/* The shape of the objects below a known key. */
+static int32_t shape_below(const Scan *s, int32_t known) { return known < 0 ? NO_SHAPE : s->nodes_count + known; }
 
 static int is_scalar(uint8_t c) { return c > ' ' && c != ',' && c != '}' && c != ']' && c != '"' && c != ':'; }
 
-/* Return what follows the value at `p`; NULL if it is unsound. */
-static Bytes skip(Scan *s, Bytes p, int depth) {
+/* Return what follows the value at `p`, whose objects are of a shape; NULL if it is unsound. */
+static Bytes skip(Scan *s, Bytes p, int32_t shape, int depth) {
     if (depth > MOST_LEVELS || p >= s->end) return 0;
     if (*p == '"') {
         p = text_end(p + 1, s->end, &s->is_loose);
@@ -403,21 +554,21 @@ static Bytes skip(Scan *s, Bytes p, int depth) {
     }
     int is_object = *p == '{';
     uint8_t close = is_object ? '}' : ']';
-    Keys keys = {s->hashes_count, 0, {0}};
+    Keys keys = keys_of(s, is_object ? shape : NO_SHAPE);
     p = white(s, p + 1);
     while (*p != close) {
+        int32_t inner = shape;
         if (is_object) {
-            Bytes key;
-            int32_t length;
-            uint64_t hash;
+            Key key;
             if (*p != '"') return 0;
-            p = take_key(s, p + 1, &keys, &key, &length, &hash);
+            p = take_key(s, p + 1, &keys, &key);
             if (!p) return 0;
+            inner = shape_below(s, key.known);
             p = white(s, p + 1);
             if (*p != ':') return 0;
             p = white(s, p + 1);
         }
-        p = skip(s, p, depth + 1);
+        p = skip(s, p, inner, depth + 1);
         if (!p) return 0;
         p = white(s, p);
         if (*p == close) break;
@@ -753,20 +904,6 @@ int64_t split_lines(LinesToSplit *lines) {
 
 /* What the plan reads ---------------------------------------------------------------------------------------------- */
 
-static uint64_t first_probe(int32_t node, uint64_t hash) { return hash ^ hash >> 32 ^ (uint64_t)node * 0x9E3779B1u; }
-
-static int32_t child_of(const Scan *s, int32_t node, uint64_t hash, Bytes key, int32_t length) {
-    uint64_t i = first_probe(node, hash);
-    for (int probe = 0; probe < MOST_PROBES; probe++, i++) {
-        const Slot *slot = &s->slots[i & s->slot_mask];
-        if (slot->node < 0) return NO_NODE;
-        if (slot->hash == hash && slot->node == node && slot->key_length == length &&
-            is_same(s->keys + slot->key_start, key, length))
-            return slot->child;
-    }
-    return NO_NODE;
-}
-
 /* Return the free slot in which `child_of` will look for a key of a node; -1 if it would not get so far. */
 int64_t free_slot(const Slot *slots, int64_t mask, int32_t node, uint64_t hash) {
     uint64_t i = first_probe(node, hash);
@@ -775,30 +912,21 @@ int64_t free_slot(const Slot *slots, int64_t mask, int32_t node, uint64_t hash) 
     return -1;
 }
 
-/* Note a name that has no node, the first time that it is met. */
-static void note(Names *names, int32_t node, uint64_t hash, int32_t start, int32_t length) {
+/* Note a name that has no node, the first time that it is met; 0 where there is no room for it now. */
+static int note(Names *names, int32_t node, uint64_t hash, int32_t start, int32_t length) {
     uint64_t tag = (hash ^ (uint64_t)node * 0xD6E8FEB86659FD93u) | 1, i = tag ^ tag >> 32;
     for (;; i++) {
         uint64_t *slot = &names->table[i & (NAMES - 1)];
-        if (*slot == tag) return;
+        if (*slot == tag) return 1;
         if (*slot) continue;
-        if (names->met == MOST_NAMES || names->count == names->capacity) return;
+        if (names->met == MOST_NAMES) return 1;
+        if (names->count == names->capacity) return 0;
         *slot = tag;
         names->met++;
         Name name = {node, start, length};
         names->names[names->count++] = name;
-        return;
+        return 1;
     }
-}
-
-/* Whether a key stands in a path as it is: those with other characters are looked at by the caller. */
-static int is_plain(Bytes key, int32_t length) {
-    if (length == 0) return 0;
-    for (int32_t i = 0; i < length; i++) {
-        uint8_t c = key[i];
-        if (c <= ' ' || c >= 0x7F || c == '.' || c == '[' || c == ']' || c == '"' || c == '\\') return 0;
-    }
-    return 1;
 }
 
 static int32_t open_element(Scan *s, int32_t level_number, int32_t parent, Bytes p) {
@@ -819,39 +947,39 @@ static int32_t open_element(Scan *s, int32_t level_number, int32_t parent, Bytes
 static Bytes read_value(Scan *s, Bytes p, const Node *node, int32_t element, int32_t field, int depth);
 
 static Bytes members(Scan *s, Bytes p, const Node *node, int32_t element, int32_t parent, int depth) {
-    Keys keys = {s->hashes_count, 0, {0}};
     int32_t number = (int32_t)(node - s->nodes);
+    Keys keys = keys_of(s, number);
     Level *level = &s->levels[node->level];
     int32_t *spans = level->spans + (int64_t)element * level->width * 2;
     p = white(s, p);
     while (*p != '}') {
         if (*p++ != '"') return 0;
-        Bytes key, begin = p;
-        int32_t length, field = -1;
-        uint64_t hash;
-        p = take_key(s, p, &keys, &key, &length, &hash);
+        Bytes begin = p;
+        Key key;
+        int32_t field = -1;
+        p = take_key(s, p, &keys, &key);
         if (!p) return 0;
         int32_t written = (int32_t)(p - begin);
         p = white(s, p + 1);
         if (*p != ':') return 0;
         p = white(s, p + 1);
-        int32_t child = child_of(s, number, hash, key, length);
-        if (child < 0 && node->flags & IS_AROUND) note(s->around, number, hash, (int32_t)(begin - s->data), written);
+        int32_t child = key.child;
+        if (child < 0 && node->flags & IS_AROUND) note(s->around, number, key.hash, (int32_t)(begin - s->data), written);
         if (node->flags & COLLECTS && (child < 0 || s->nodes[child].flags & RECORDED)) {
             if (s->fields_count == s->fields_capacity) {
                 s->full = NO_FIELDS;
                 return 0;
             }
             field = s->fields_count++;
-            Field made = {number, child,   element, parent, (int32_t)(begin - s->data),
-                          written, is_plain(key, length) && key == begin, 0, (int32_t)(p - s->data), 0};
+            Field made = {number,  child,        element, parent,                  (int32_t)(begin - s->data),
+                          written, key.is_plain, 0,       (int32_t)(p - s->data), 0, key.known};
             s->fields[field] = made;
         }
         Bytes start = p;
         int32_t was_loose = s->is_loose;
         s->is_loose = 0;
         if (child < 0) {
-            p = skip(s, p, depth + 1);
+            p = skip(s, p, shape_below(s, key.known), depth + 1);
             if (!p) return 0;
         } else {
             const Node *node_of_value = &s->nodes[child];
@@ -892,7 +1020,7 @@ static Bytes read_value(Scan *s, Bytes p, const Node *node, int32_t element, int
     if (depth > MOST_LEVELS || p >= s->end) return 0;
     if (*p == '{' && node->flags & IS_ONE) return read_element(s, p, node->items, element, depth + 1);
     if (*p == '{' && node->flags & OPENS) return members(s, p + 1, node, element, field, depth);
-    if (*p != '[' || node->items < 0) return skip(s, p, depth);
+    if (*p != '[' || node->items < 0) return skip(s, p, NO_SHAPE, depth);
     p = white(s, p + 1);
     while (*p != ']') {
         p = read_element(s, p, node->items, element, depth + 1);
@@ -1496,6 +1624,7 @@ typedef struct {
     uint8_t *sound, *out;
     int32_t *ends;
     Names *names;
+    Known *known;
     int64_t count, elements;
 } Join;
 
@@ -1512,9 +1641,11 @@ int64_t join_fields(const Join *j) {
         Out begin = out;
         for (; i < j->count && j->fields[j->order[i]].element == element; i++) {
             const Field *field = &j->fields[j->order[i]];
-            if (field->child < 0) {
+            Known *known = field->known < 0 ? 0 : &j->known[field->known];
+            if (field->child < 0 && !(known && known->is_noted)) {
                 uint64_t hash = hash_key(j->data + field->key_start, field->key_length);
-                note(j->names, field->node, hash, field->key_start, field->key_length);
+                int is_noted = note(j->names, field->node, hash, field->key_start, field->key_length);
+                if (known) known->is_noted = is_noted & 1;
             }
             /* The first field of an element goes without the comma. */
             int32_t skipped = out == begin;

@@ -24,6 +24,8 @@ from chalicelib.native_library import (
     HASHES,
     IS_AROUND,
     IS_ONE,
+    KNOWN,
+    KNOWN_BYTES,
     NO_FIELDS,
     NO_NODE,
     NODE,
@@ -73,10 +75,14 @@ class DocumentReader:
             "hashes": np.empty(HASHES, np.uint64),
             "seen": np.zeros(SEEN, np.uint64),
             "scratch": np.empty(SCRATCH, np.uint8),
+            "known": np.empty(KNOWN * KNOWN_BYTES, np.uint8),
+            "shapes": np.repeat([[-1, 0]], len(plan.nodes) + KNOWN, axis=0).astype(np.int32),
+            "known_slots": np.zeros(2 * KNOWN, np.int32),
         }
         self._scan = ScanStruct()
         self._scan.slot_mask = len(self._slots) - 1
         self._scan.levels_count, self._scan.record = len(self._levels), plan.record.number
+        self._scan.nodes_count = len(plan.nodes)
 
     def read(self, raws: Sequence[bytes | msgspec.Raw]) -> tuple[PlanValues, Bools]:
         """Return the values of a batch, and which of its records are sound. Raises TooMany."""
@@ -91,7 +97,7 @@ class DocumentReader:
             spans |= {column: values[:, i] for i, column in enumerate(self._columns[node])}
         fields = self._fields[: self._scan.fields_count]
         levels = {node: level.struct for node, level in zip(self._counting, self._levels, strict=True)}
-        return PlanValues(data, (starts, ends), elements, levels, spans, fields), sound
+        return PlanValues(data, (starts, ends), elements, levels, spans, fields, self._work["known"]), sound
 
     def _read(self, data: bytes, starts: Int64s, ends: Int64s, sound: Bools) -> None:
         scan = self._scan

@@ -53,7 +53,7 @@ class PlanValues:
 
     `elements` holds those that are numbered, `levels` the same as compiled code has them, `spans_of` where the values of the other nodes lie, by the number of the
     element that they lie in: a start and an end each. `fields` are the fields that may be unnamed ones, as
-    `read_documents` notes them, and `bounds` where each record lies.
+    `read_documents` notes them, `known` the keys that it knows, and `bounds` where each record lies.
     """
 
     def __init__(
@@ -64,12 +64,14 @@ class PlanValues:
         levels: dict[PlanNode, LevelStruct],
         spans_of: dict[PlanNode, npt.NDArray[np.int32]],
         fields: npt.NDArray[Any],
+        known: npt.NDArray[np.uint8],
     ) -> None:
         self.data = data
         self.text = np.frombuffer(data, dtype=np.uint8)
         self.elements = elements
         self.levels = levels
         self.fields = fields
+        self.known = known
         self._bounds = bounds
         self._spans_of = spans_of
         self._spans: dict[PlanNode, Spans] = {}
