@@ -1366,7 +1366,8 @@ static inline int find_value(const Columns *c, const Column *column, int64_t i, 
     if (start < 0) return 0;
     *p = c->data + start;
     *end = c->data + (column->number < 0 ? c->ends[element] : span[1]);
-    return **p != 'n';
+    /* Of the others none is null. */
+    return column->number >= 0 || **p != 'n';
 }
 
 enum { ALIGNED = 64, MOST_WRITTEN_BEHIND = sizeof(Block) };
