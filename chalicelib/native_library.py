@@ -113,7 +113,7 @@ class ScanStruct(Structure):
         ("levels", POINTER(LevelStruct)),
         *_fields(c_void_p, "fields sound scratch"),
         ("around", POINTER(NamesStruct)),
-        *_fields(c_void_p, "hashes seen known shapes known_slots"),
+        *_fields(c_void_p, "hashes seen known_keys shapes known_slots"),
         ("slot_mask", c_int64),
         *_fields(c_int32, "documents levels_count record document"),
         *_fields(c_int32, "nodes_count known_count"),
@@ -139,7 +139,9 @@ class LinesStruct(Structure):
 class ColumnsStruct(Structure):
     """All that `measure_columns` and `read_columns` work on."""
 
-    _fields_ = _fields(c_void_p, "data spans starts ends members columns out") + _fields(c_int64, "count columns_count width")
+    _fields_ = _fields(c_void_p, "data spans starts ends members columns out") + _fields(
+        c_int64, "count columns_count width"
+    )
 
 
 class RepeatStruct(Structure):
@@ -177,7 +179,7 @@ class JoinStruct(Structure):
         *_fields(c_void_p, "data fields order prefixes literals replaced prefix_ends literal_ends replaced_ends"),
         *_fields(c_void_p, "literal replacement documents sound out ends"),
         ("names", POINTER(NamesStruct)),
-        ("known", c_void_p),
+        ("known_keys", c_void_p),
         *_fields(c_int64, "count elements"),
     ]
 

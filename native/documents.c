@@ -1340,7 +1340,7 @@ enum { UNITS = JSON + 1, DOUBLES, INSTANTS, WAY };
 /* A column that is read from one value of each element, which `number` tells from the others, -1 for the element itself.
    Its `values` lie in the output from there on, of texts also where they end, and for each a bit that says that it is
    not null; `size` is their bytes. `doubts` counts what the caller has to judge. A WAY is no column: values that are
-   looked through have to be objects. */
+   looked through have to be objects, or empty. */
 typedef struct {
     int32_t number, kind, shift, is_required;
     Rounding rounding;
@@ -1394,11 +1394,14 @@ int64_t measure_columns(const Columns *c) {
     return room;
 }
 
-/* Whether all values that are looked through are objects. */
+/* Whether a program wrote that there is nothing: an empty text or list, or false. */
+static inline int is_empty(Bytes p, Bytes end) { return (end - p == 2 && (*p == '"' || *p == '[')) || *p == 'f'; }
+
+/* Look whether all values that are looked through are objects, or empty. */
 static void look_through(const Columns *c, Column *column) {
     for (int64_t i = 0; i < c->count; i++) {
         Bytes p, end;
-        column->doubts += find_value(c, column, i, &p, &end) && *p != '{';
+        column->doubts += find_value(c, column, i, &p, &end) && *p != '{' && !is_empty(p, end);
     }
 }
 
@@ -1447,8 +1450,8 @@ void read_columns(const Columns *c) {
 
 /* Columns on the rows that their elements enclose ------------------------------------------------------------------ */
 
-/* An Arrow column, whose first value lies behind `offset` others: texts between their `ends`, or values of `width` bytes
-   each, 0 for a bit; `valid` is null where all are. Behind it, where it lies in the output, as `Column` has it. */
+/* An Arrow column, whose first value lies behind `offset` others: texts between their `ends`, of which `width` is -1, or
+   values of so many bytes, 0 for a bit; `valid` is null where all are. Behind it, where it lies in the output, as `Column` has it. */
 typedef struct {
     Bytes values;
     const int32_t *ends;
@@ -1464,6 +1467,8 @@ typedef struct {
     uint8_t *out;
     int64_t count, sources_count;
 } Repeat;
+
+static inline int is_text(const Source *source) { return source->width < 0; }
 
 static inline int is_set(Bytes bits, int64_t i) { return bits[i / 8] >> i % 8 & 1; }
 
@@ -1490,7 +1495,7 @@ int64_t measure_rows(const Repeat *r) {
     int64_t room = 0;
     for (Source *source = r->sources; source < r->sources + r->sources_count; source++) {
         int64_t size = source->width ? source->width * r->count : (r->count + 7) / 8;
-        if (source->ends) {
+        if (is_text(source)) {
             size = 0;
             for (int64_t i = 0; i < r->count; i++) {
                 int64_t at = r->elements[i] + source->offset;
@@ -1500,7 +1505,7 @@ int64_t measure_rows(const Repeat *r) {
         }
         source->made_values = room;
         source->made_ends = room + aligned(size);
-        source->made_valid = source->made_ends + (source->ends ? aligned(4 * (r->count + 1)) : 0);
+        source->made_valid = source->made_ends + (is_text(source) ? aligned(4 * (r->count + 1)) : 0);
         room = source->made_valid + aligned((r->count + 7) / 8);
     }
     return room;
@@ -1512,11 +1517,11 @@ void repeat_values(const Repeat *r) {
         Out values = r->out + source->made_values, begin = values;
         int32_t *ends = (int32_t *)(r->out + source->made_ends);
         uint8_t *valid = r->out + source->made_valid, bits = 0, flags = 0;
-        if (source->ends) *ends++ = 0;
+        if (is_text(source)) *ends++ = 0;
         for (int64_t i = 0; i < r->count; i++) {
             int64_t at = r->elements[i] + source->offset;
             int has = r->elements[i] >= 0;
-            if (source->ends) {
+            if (is_text(source)) {
                 int32_t start = has ? source->ends[at] : 0, size = has ? source->ends[at + 1] - start : 0;
                 copy(values, source->values + start, size);
                 values += size;
@@ -1537,7 +1542,7 @@ void repeat_values(const Repeat *r) {
             bits |= (uint8_t)(has << i % 8);
             if (i % 8 == 7 || i + 1 == r->count) {
                 *valid++ = bits;
-                if (!source->ends && !source->width) *values++ = flags;
+                if (!source->width) *values++ = flags;
                 bits = flags = 0;
             }
         }
@@ -1573,13 +1578,13 @@ int64_t choose_fields(Choice *c) {
             c->recorded_count += field->child >= 0;
             continue;
         }
-        uint8_t first = c->data[field->start];
-        int is_empty = (field->end - field->start == 2 && (first == '"' || first == '[')) || first == 'f';
+        Bytes value = c->data + field->start;
         if (kind & HAS_ROWS) {
             c->kept[i] = 0;
-            if (first == '{' || first == '[') c->lists[lists++] = i;
+            if (*value == '{' || *value == '[') c->lists[lists++] = i;
         } else {
-            c->kept[i] = first != 'n' && !((kind & HAS_KEYS) && (first == '{' || is_empty));
+            int is_object = *value == '{' || is_empty(value, c->data + field->end);
+            c->kept[i] = *value != 'n' && !((kind & HAS_KEYS) && is_object);
         }
     }
     return lists;

@@ -73,9 +73,9 @@ def repeated(library: ctypes.CDLL, arrays: Sequence[pa.Array], elements: Int64s)
     held = [array.buffers() for array in arrays]
     sources[["given_valid", "given_ends", "given_values", "offset", "width"]] = [
         (
-            *(_address(buffer) for buffer in (buffers[0], buffers[1] if array.type == _TEXTS else None, buffers[-1])),
+            *(0 if buffer is None else buffer.address for buffer in (buffers[0], buffers[1], buffers[-1])),
             array.offset,
-            0 if array.type == _TEXTS else array.type.bit_width // 8,
+            -1 if array.type == _TEXTS else array.type.bit_width // 8,
         )
         for array, buffers in zip(arrays, held, strict=True)
     ]
@@ -90,14 +90,10 @@ def repeated(library: ctypes.CDLL, arrays: Sequence[pa.Array], elements: Int64s)
     struct.out = address(out)
     library.repeat_values(ctypes.byref(struct))
     written = pa.py_buffer(out)
+    laid_out: list[Any] = sources[list(LAID_OUT)].tolist()
     return [
-        written_array(array.type, len(elements), written, each)
-        for array, each in zip(arrays, sources[list(LAID_OUT)].tolist(), strict=True)
+        written_array(array.type, len(elements), written, each) for array, each in zip(arrays, laid_out, strict=True)
     ]
-
-
-def _address(buffer: pa.Buffer | None) -> int:
-    return 0 if buffer is None else int(buffer.address)
 
 
 def constant(text: str, length: int) -> pa.Array:

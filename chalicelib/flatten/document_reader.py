@@ -75,7 +75,7 @@ class DocumentReader:
             "hashes": np.empty(HASHES, np.uint64),
             "seen": np.zeros(SEEN, np.uint64),
             "scratch": np.empty(SCRATCH, np.uint8),
-            "known": np.empty(KNOWN * KNOWN_BYTES, np.uint8),
+            "known_keys": np.empty(KNOWN * KNOWN_BYTES, np.uint8),
             "shapes": np.repeat([[-1, 0]], len(plan.nodes) + KNOWN, axis=0).astype(np.int32),
             "known_slots": np.zeros(2 * KNOWN, np.int32),
         }
@@ -97,7 +97,7 @@ class DocumentReader:
             spans |= {column: values[:, i] for i, column in enumerate(self._columns[node])}
         fields = self._fields[: self._scan.fields_count]
         levels = {node: level.struct for node, level in zip(self._counting, self._levels, strict=True)}
-        return PlanValues(data, (starts, ends), elements, levels, spans, fields, self._work["known"]), sound
+        return PlanValues(data, (starts, ends), elements, levels, spans, fields, self._work["known_keys"]), sound
 
     def _read(self, data: bytes, starts: Int64s, ends: Int64s, sound: Bools) -> None:
         scan = self._scan

@@ -90,9 +90,10 @@ class FastDecoder:
         views = Views(self._contract, self._plan, batch, good)
         by_table = [[views.of(table, level) for level in range(table.depth + 1)] for table in self._contract.tables]
         spans = SpanColumns(self._library, batch.data)
-        reader = _Columns(self._contract, self._plan, batch, views, good, self._dates, spans, self._same, self._plain)
+        reader = _Columns(self._contract, self._plan, batch, views, good, self._dates, spans, self._same)
         made: Made = {}
         for table, own in zip(self._contract.tables, by_table, strict=True):
+            self._plain.make(table, own, batch, made)
             reader.make(table, own, made)
         proven.certain[:] = reader.certain
         if not good.any():
@@ -170,7 +171,6 @@ class _Columns:
         dates: tuple[int, int],
         spans: SpanColumns,
         same: Mapping[tuple[str, str], tuple[str, str]],
-        plain: PlainColumns,
     ) -> None:
         self._contract = contract
         self._plan = plan
@@ -180,15 +180,11 @@ class _Columns:
         self._dates = dates
         self._spans = spans
         self._same = same
-        self._plain = plain
         self.certain: Int64s = np.full(len(good), len(contract.main.columns))
         """How many of the main table's columns, from the first, are certain of each document."""
 
     def make(self, table: Table, views: list[View], made: Made) -> None:
-        """Make the columns of a table that documents give, each as long as its level has elements."""
-        for level, view in enumerate(views):
-            plain = self._plain.read(table, level, view, self._batch)
-            made.update({(table.name, name): array for name, array in plain.items()})
+        """Make the columns of a table that documents give and are not made, each as long as its level has elements."""
         for column in table.columns:
             key = table.name, column.name
             if key in self._same:

@@ -87,6 +87,7 @@ class Flattener:
         self._lineage = lineage
         self._contract = contract
         self.observations = Observations()
+        self._modified_ms = lineage.modified_ms
         self._strict = StrictDecoder(contract, lineage.latest_document_ms, self.observations)
         self._fast: FastDecoder | None = None
         if fast:
@@ -129,8 +130,8 @@ class Flattener:
         seen.documents += sum(len(part.positions) for part in parts)
         for i, each in enumerate(tables):
             seen.elements[each.table.name] += sum(int(part.tables[i].elements.sum()) for part in parts)
-            for name, array in zip(each.rows.column_names, each.rows.columns, strict=True):
-                seen.filled[each.table.name, name] += len(array) - array.null_count
+            for column, array in zip(each.table.file_columns, each.rows.itercolumns(), strict=True):
+                seen.filled[each.table.name, column.name] += len(array) - array.null_count
 
     def _decoded_strictly(
         self,
@@ -179,12 +180,12 @@ class Flattener:
             elif column.source is Origin.RECORD_NUMBER:
                 arrays.append(columns.column(pa.int64(), records))
             elif column.source is Origin.SOURCE_MODIFIED_AT:
-                modified = np.full(len(records), self._lineage.modified_ms, dtype=np.int64)
+                modified = np.full(len(records), self._modified_ms, dtype=np.int64)
                 arrays.append(columns.column(arrow_type(column), modified))
             else:
                 is_key = column.source is Origin.SOURCE_KEY
                 arrays.append(columns.constant(self._lineage.key if is_key else self._lineage.version, len(records)))
-        dates = np.full(len(part.positions), self._lineage.modified_ms) if part.dates is None else part.dates
+        dates = np.full(len(part.positions), self._modified_ms) if part.dates is None else part.dates
         months = columns.months_since_1970(dates)[given.documents]
         return pa.Table.from_arrays(arrays, schema=row_schema(table)), months, records
 

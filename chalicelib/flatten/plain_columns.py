@@ -7,7 +7,7 @@ which makes the same of the others.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Container
+from collections.abc import Container, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ from chalicelib.flatten.plan import Plan, PlanNode
 from chalicelib.flatten.plan_values import PlanValues
 from chalicelib.flatten.schema import arrow_type
 from chalicelib.flatten.span_columns import KINDS_OF_TEXT, PARTS_OF_NOISE, PARTS_OF_WHOLE_NOISE, is_of_instants
+from chalicelib.flatten.table_rows import Made
 from chalicelib.flatten.views import View
 from chalicelib.native_library import COLUMN, DOUBLES, INSTANTS, LAID_OUT, UNITS, WAY, ColumnsStruct
 
@@ -37,7 +38,7 @@ class _PlainColumn(Struct, frozen=True):
 
 
 class _PlainLevel(Struct, frozen=True):
-    """The plain columns of one level of a table; `given` is what compiled code is told of the ways and of each."""
+    """The plain columns of one level of a table; `given` describes the ways, and each column behind them."""
 
     columns: tuple[_PlainColumn, ...]
     ways: int
@@ -57,9 +58,13 @@ class PlainColumns:
             for level in range(table.depth + 1)
         }
 
-    def read(self, table: Table, level: int, view: View, values: PlanValues) -> dict[str, pa.Array]:
-        """Return the plain columns of a table's level, by name, of which every value is certain."""
-        plain = self._levels[table.name, level]
+    def make(self, table: Table, views: Sequence[View], values: PlanValues, made: Made) -> None:
+        """Make the plain columns of a table of which every value is certain; `views` are those of its levels."""
+        for level, view in enumerate(views):
+            for name, array in self._made(self._levels[table.name, level], view, values).items():
+                made[table.name, name] = array
+
+    def _made(self, plain: _PlainLevel, view: View, values: PlanValues) -> dict[str, pa.Array]:
         if not plain.columns:
             return {}
         given = plain.given.copy()
@@ -92,7 +97,7 @@ class PlainColumns:
 def _level(table: Table, level: int, plan: Plan, left_out: Container[tuple[str, str]]) -> _PlainLevel:
     """Return the plain columns of a table's level."""
     ways: dict[int, int] = {}
-    columns, told = [], []
+    columns, descriptions = [], []
     for column in table.columns:
         kind = _kind(column)
         if kind is None or table.level(column) != level or (table.name, column.name) in left_out:
@@ -100,13 +105,15 @@ def _level(table: Table, level: int, plan: Plan, left_out: Container[tuple[str, 
         nodes = _nodes(column, plan)
         for node in nodes[:-1]:
             ways.setdefault(node.column, len(ways))
-        columns.append(_PlainColumn(column.name, arrow_type(column), frozenset(ways[node.column] for node in nodes[:-1])))
+        columns.append(
+            _PlainColumn(column.name, arrow_type(column), frozenset(ways[node.column] for node in nodes[:-1]))
+        )
         digits = column.minor_units.digits if isinstance(column.minor_units, FixedDigits) else 0
         unit_noise = PARTS_OF_WHOLE_NOISE if column.type is Type.INTEGER else 0
         shift = (column.scale or 0) - digits
-        told.append((nodes[-1].column, kind, shift, column.required, PARTS_OF_NOISE, unit_noise, *_NOT_YET))
-    told_of_ways = [(number, WAY, 0, False, 0, 0, *_NOT_YET) for number in ways]
-    return _PlainLevel(tuple(columns), len(ways), np.array(told_of_ways + told, dtype=COLUMN))
+        descriptions.append((nodes[-1].column, kind, shift, column.required, PARTS_OF_NOISE, unit_noise, *_NOT_YET))
+    descriptions_of_ways = [(number, WAY, 0, False, 0, 0, *_NOT_YET) for number in ways]
+    return _PlainLevel(tuple(columns), len(ways), np.array(descriptions_of_ways + descriptions, dtype=COLUMN))
 
 
 _NOT_YET = (0,) * 6

@@ -24,8 +24,8 @@ class PlanNode(Struct, eq=False):
     told apart by their number: that of the record, or the innermost `items` on the way. `is_one_or_many` says that for
     some table an object here is a list of one. `names` is what the contract names here, None where it collects no
     unnamed fields; `path`, ending with a dot, is where such a field has its name from. `collects` says that unnamed
-    fields are collected from an object here, as long as no column takes the whole of it. `column` numbers the values that
-    are told apart by the same node, -1 for that node's own.
+    fields are collected from an object here, as long as no column takes the whole of it. `column` numbers the values
+    that are told apart by the same node, -1 for that node's own.
     """
 
     number: int

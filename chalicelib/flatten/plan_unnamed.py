@@ -161,7 +161,7 @@ class UnnamedTexts:
         offsets = np.zeros(len(elements) + 1, dtype=np.int32)
         columns.point(join, data=values.text, fields=values.fields, order=order, documents=elements.documents)
         columns.point(join, prefixes=self._prefixes.data, prefix_ends=self._prefixes.ends)
-        columns.point(join, known=values.known, sound=sound, out=out, ends=offsets[1:])
+        columns.point(join, known_keys=values.known_keys, sound=sound, out=out, ends=offsets[1:])
         size = self._library.join_fields(ctypes.byref(join))
         for number, key in self._names.fresh(values.data):
             node = self._plan.nodes[number]

@@ -51,9 +51,10 @@ class Elements(Struct, frozen=True):
 class PlanValues:
     """The values of a batch by the nodes of a plan.
 
-    `elements` holds those that are numbered, `levels` the same as compiled code has them, `spans_of` where the values of the other nodes lie, by the number of the
-    element that they lie in: a start and an end each. `fields` are the fields that may be unnamed ones, as
-    `read_documents` notes them, `known` the keys that it knows, and `bounds` where each record lies.
+    `elements` holds those that are numbered, `levels` the same as compiled code has them, `spans_of` where the values
+    of the other nodes lie, by the number of the element that they lie in: a start and an end each. `fields` are the
+    fields that may be unnamed ones, as `read_documents` notes them, `known_keys` the keys that it knows, and `bounds`
+    where each record lies. `levels` and `spans_of` are those of the reader, until it reads another batch.
     """
 
     def __init__(
@@ -64,14 +65,14 @@ class PlanValues:
         levels: dict[PlanNode, LevelStruct],
         spans_of: dict[PlanNode, npt.NDArray[np.int32]],
         fields: npt.NDArray[Any],
-        known: npt.NDArray[np.uint8],
+        known_keys: npt.NDArray[np.uint8],
     ) -> None:
         self.data = data
         self.text = np.frombuffer(data, dtype=np.uint8)
         self.elements = elements
         self.levels = levels
         self.fields = fields
-        self.known = known
+        self.known_keys = known_keys
         self._bounds = bounds
         self._spans_of = spans_of
         self._spans: dict[PlanNode, Spans] = {}

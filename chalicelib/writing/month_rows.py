@@ -31,15 +31,14 @@ class MonthRows:
     """
 
     def __init__(self, schema: pa.Schema) -> None:
-        self._schema = schema
         self._held = pa.schema([field for field in schema if field.type != CONSTANT])
-        self._constants: dict[str, str] = {}
+        self._constant = [(i, field) for i, field in enumerate(schema) if field.type == CONSTANT]
+        self._texts: dict[str, str] = {}
 
     def split(self, rows: pa.Table, months: Int64s) -> Iterator[tuple[int, Part]]:
         """Return each month and its rows, which keep their order; `months` says which month since 1970 each is of."""
-        for field in self._schema:
-            if field.type == CONSTANT:
-                self._constants[field.name] = rows[field.name][0].as_py()
+        if not self._texts:
+            self._texts = {field.name: rows[field.name][0].as_py() for _, field in self._constant}
         rows = rows.select(self._held.names)
         first = int(months.min())
         if (months[1:] < months[:-1]).any():
@@ -64,9 +63,8 @@ class MonthRows:
             else:
                 batches.append(pa.ipc.read_record_batch(part, self._held))
         rows = pa.Table.from_batches(batches)
-        for i, field in enumerate(self._schema):
-            if field.type == CONSTANT:
-                rows = rows.add_column(i, field, columns.constant(self._constants[field.name], len(rows)))
+        for i, field in self._constant:
+            rows = rows.add_column(i, field, columns.constant(self._texts[field.name], len(rows)))
         return rows
 
 

@@ -199,9 +199,10 @@ class MonthFiles:
 
     def _wait_for_group(self, month: int, part: Part) -> None:
         waiting = self._waiting[month] = self._waiting.pop(month, _Waiting())
+        size = held_bytes(part)
         waiting.parts.append(part)
-        waiting.size += held_bytes(part)
-        self._came_bytes += held_bytes(part)
+        waiting.size += size
+        self._came_bytes += size
         waiting.last = self._came_bytes
         if waiting.size >= self._row_group_bytes:
             self._thread.run(partial(self._write, month, self._waiting.pop(month).parts))
