@@ -16,7 +16,7 @@ from msgspec import Struct
 from chalicelib.contracts.contract import Table
 from chalicelib.file_names import FileNames, in_generation
 from chalicelib.settings import MIB
-from chalicelib.writing.parquet import OPEN_CHUNKS, MonthFile, MonthFiles
+from chalicelib.writing.parquet import OPEN_CHUNKS, MonthFile, MonthFiles, close_all
 from chalicelib.writing.thread import WritingThread
 
 KEPT_BYTES = 96 * MIB
@@ -99,8 +99,7 @@ class HiveWriter:
     def close(self) -> None:
         """Finish all files."""
         try:
-            for table in self._tables.values():
-                table.close()
+            close_all([*self._tables.values()], self._thread)
         finally:
             self._thread.end()
 

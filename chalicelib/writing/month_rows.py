@@ -15,6 +15,9 @@ from chalicelib.flatten.schema import CONSTANT
 TABLE_BYTES = 16 * 1024
 """What a table takes however few rows it has, about: arrays, buffers and their rounding up, for each column."""
 
+MANY_ROWS = 1000
+"""From so many rows a part on parts are written as they are."""
+
 BUFFER_BYTES = 512
 """What rows as bytes take beside them, about."""
 
@@ -63,6 +66,9 @@ class MonthRows:
             else:
                 batches.append(pa.ipc.read_record_batch(part, self._held))
         rows = pa.Table.from_batches(batches)
+        if len(rows) < MANY_ROWS * len(batches):
+            # Each column is written by its pieces, of which small ones take longer than to put them together.
+            rows = rows.combine_chunks()
         for i, field in self._constant:
             rows = rows.add_column(i, field, columns.constant(self._texts[field.name], len(rows)))
         return rows

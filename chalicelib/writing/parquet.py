@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -104,7 +104,7 @@ class _Open(Struct):
 class MonthFiles:
     """Parquet files of a source object and table, month by month, in `directory`: `add` rows, then `close` or `abort`.
 
-    They are written by `thread`, which is for the caller to end; the last ones by who calls `close` as well, who has
+    They are written by `thread`, which is for the caller to end; the last ones by who closes them as well, who has
     nothing to parse any more. `closed` is called with each finished file, by either. How many rows may wait is up to
     the caller, by `write_largest`.
     """
@@ -170,13 +170,7 @@ class MonthFiles:
 
     def close(self) -> None:
         """Finish all files; no rows may come any more."""
-        try:
-            self._begin_last()
-            self._thread.run(self._finish_some)
-            self._finish_some()
-            self._thread.wait()
-        finally:
-            self.abort()
+        close_all([self], self._thread)
 
     def abort(self) -> None:
         """Drop unfinished files; what is finished stays."""
@@ -226,8 +220,8 @@ class MonthFiles:
             groups.append((month, self._waiting.pop(month).parts))
         return groups
 
-    def _begin_last(self) -> None:
-        """Lay out what is left to be written and finished."""
+    def begin_last(self) -> None:
+        """Lay out what is left to be written and finished; no rows may come any more."""
         self._split()
         self._thread.wait()
         last = self._take()
@@ -238,7 +232,7 @@ class MonthFiles:
         ]
         self._last = iter([*last, *ended])
 
-    def _finish_some(self) -> None:
+    def finish_some(self) -> None:
         """Finish the files that no other thread has taken, one after the other, those of most rows first."""
         assert self._last is not None
         for month, parts in self._last:
@@ -285,3 +279,22 @@ class MonthFiles:
         open_.size = open_.groups = 0
         relative_path = open_.path.relative_to(self._directory).as_posix()
         self._closed(MonthFile(open_.path, relative_path, open_.rows, open_.path.stat().st_size))
+
+
+def close_all(tables: Sequence[MonthFiles], thread: WritingThread) -> None:
+    """Finish all files of tables that one thread writes, by it and by the caller, each beginning at another end."""
+
+    def finish() -> None:
+        for each in tables:
+            each.finish_some()
+
+    try:
+        for each in tables:
+            each.begin_last()
+        thread.run(finish)
+        for each in reversed(tables):
+            each.finish_some()
+        thread.wait()
+    finally:
+        for each in tables:
+            each.abort()
