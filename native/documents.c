@@ -452,9 +452,10 @@ static inline int add_known(Scan *s, Keys *keys, Key *key, int32_t number) {
     return 1;
 }
 
-/* Find a key among the known ones; where it is not, `slot` is the one for it. */
+/* Find a key among the known ones; where it is not, `slot` is the one for it, NULL for none. */
 static int32_t known_key(const Scan *s, int32_t shape, const Key *key, int32_t **slot) {
-    for (uint64_t i = first_probe(shape, key->hash);; i++) {
+    uint64_t i = first_probe(shape, key->hash);
+    for (int probe = 0; probe < MOST_PROBES; probe++, i++) {
         *slot = &s->known_slots[i & (KNOWN_SLOTS - 1)];
         if (!**slot) return UNKNOWN;
         const Known *known = &s->known[**slot - 1];
@@ -462,12 +463,14 @@ static int32_t known_key(const Scan *s, int32_t shape, const Key *key, int32_t *
             is_same(known->text, key->text, key->length))
             return **slot - 1;
     }
+    *slot = 0;
+    return UNKNOWN;
 }
 
 /* Make a key a known one, if that may be: of an object that has no others. */
 static int32_t make_known(Scan *s, const Keys *keys, const Key *key, int32_t *slot) {
     Shape *shape = &s->shapes[keys->shape];
-    if (key->length > LONGEST_KNOWN || s->known_count == KNOWN || shape->count == MOST_OF_SHAPE) return UNKNOWN;
+    if (!slot || key->length > LONGEST_KNOWN || s->known_count == KNOWN || shape->count == MOST_OF_SHAPE) return UNKNOWN;
     if (s->hashes_count > keys->first) return UNKNOWN;
     Known *known = &s->known[s->known_count];
     for (int32_t i = 0; i < LONGEST_KNOWN + 2; i++) known->text[i] = i < key->length ? key->text[i] : '"';
@@ -1710,10 +1713,12 @@ void join_rows(const Part *parts, int64_t parts_count, int64_t rows, uint8_t *ou
     for (int64_t row = 0; row < rows; row++) {
         Out begin = out;
         for (int64_t i = 0; i < parts_count; i++) {
-            if (!joined_bytes(&parts[i], row)) continue;
             int64_t element = parts[i].elements[row];
+            int32_t size = joined_bytes(&parts[i], row);
+            if (!size) continue;
             *out = out == begin ? '{' : ',';
-            out = put(out + 1, parts[i].data, parts[i].offsets[element], parts[i].offsets[element + 1]);
+            copy(out + 1, parts[i].data + parts[i].offsets[element], size);
+            out += size + 1;
         }
         if (out > begin) *out++ = '}';
         ends[row] = (int32_t)(out - start);

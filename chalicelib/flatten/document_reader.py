@@ -118,6 +118,15 @@ class DocumentReader:
         for level in self._levels:
             level.struct.count = 0
         self._levels[0].fit(len(starts))
+        try:
+            self._read_all()
+        finally:
+            # What was noted lies in this text, also where it has too many elements.
+            for number, key in self._names.fresh(data):
+                self._noted.note_around(below(self._around[number], key))
+
+    def _read_all(self) -> None:
+        scan = self._scan
         while True:
             structs = (LevelStruct * len(self._levels))(*(level.struct for level in self._levels))
             scan.levels, scan.fields, scan.fields_capacity = structs, address(self._fields), len(self._fields)
@@ -125,10 +134,8 @@ class DocumentReader:
             for level, struct in zip(self._levels, structs, strict=True):
                 level.struct = struct
             if state != FULL:
-                break
+                return
             self._grow()
-        for number, key in self._names.fresh(data):
-            self._noted.note_around(below(self._around[number], key))
 
     def _grow(self) -> None:
         if self._scan.full == NO_FIELDS:

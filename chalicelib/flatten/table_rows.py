@@ -94,7 +94,7 @@ def rows_of(
     for column in table.columns:
         if column.source is Origin.EXTRA_FIELDS:
             kept = [name for level, name in enumerate(names) if name in texts and keeps_unnamed(contract, table, level)]
-            arrays[column.name] = _joined(library, len(has), [(texts[name], members[name]) for name in kept])
+            arrays[column.name] = joined(library, len(has), [(texts[name], members[name]) for name in kept])
     return TableColumns(arrays, documents, totals)
 
 
@@ -155,7 +155,7 @@ def _placed(elements: Int64s, has: Bools) -> Int64s:
     return placed
 
 
-def _joined(library: ctypes.CDLL, count: int, parts: list[tuple[pa.Array, Int64s]]) -> pa.Array:
+def joined(library: ctypes.CDLL, count: int, parts: list[tuple[pa.Array, Int64s]]) -> pa.Array:
     """Return the unnamed fields of all levels of `count` rows, as one JSON object each, NULL for none.
 
     With the fields of each level's elements comes which element each row is of, -1 for none.

@@ -12,6 +12,7 @@ import pytest
 from chalicelib.contracts.contract import Contract
 from chalicelib.contracts.reading import read_text
 from chalicelib.documents.records import Batch
+from chalicelib.flatten import document_reader
 from chalicelib.flatten.command import main
 from chalicelib.flatten.flattener import Flattener, Lineage
 from tests.builders import KEY, entry, ingest, order
@@ -68,6 +69,38 @@ def test_what_lies_around_a_document_inside_a_text_is_named() -> None:
     message = json.dumps({"node": {"id": 1, "day": "2024-07-05"}, "kind": "k"})
     list(flattener.flatten(Batch([1], [json.dumps({"message": message, "id": 7}).encode()], set(), [])))
     assert set(flattener.observations.around) == {"message.kind", "id"}
+
+
+def test_names_around_the_documents_are_theirs_also_behind_one_of_too_many_elements(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(document_reader, "MOST_BYTES", 200_000)
+    made_for = read_text(
+        AROUND
+        + '[tables.parts]\nrows = "parts[]"\n[tables.parts.columns]\npart = { path = "parts[].n", type = "text" }',
+        "nodes",
+    )
+    lists = [[{"n": "x"}] * count for count in (20_000, 1, 2, 3)]
+    raws = [
+        json.dumps({f"{'long ' * i}name": 1} | {"message": {"node": {"id": i, "day": "2024-07-05", "parts": parts}}})
+        for i, parts in enumerate(lists, 1)
+    ]
+    seen = []
+    for fast in (False, True):
+        flattener = Flattener(Lineage("k", "v", datetime(2024, 8, 1, tzinfo=UTC)), made_for, fast=fast)
+        parts = list(flattener.flatten(Batch([1, 2, 3, 4], [raw.encode() for raw in raws], set(), [])))
+        assert sum(part.loaded for part in parts) == 4
+        seen.append(set(flattener.observations.around))
+    assert seen[0] == seen[1]
+    assert len(seen[0]) == 4
+
+
+def test_all_names_of_unnamed_fields_are_noted_however_many_come_at_once() -> None:
+    flattener = Flattener(Lineage("k", "v", datetime(2024, 8, 1, tzinfo=UTC)), around())
+    names = {f"field {i}": i for i in range(180)}
+    document = {"message": {"node": {"id": 1, "day": "2024-07-05"} | names}}
+    list(flattener.flatten(Batch([1], [json.dumps(document).encode()], set(), [])))
+    assert len(flattener.observations.unnamed) == len(names)
 
 
 def test_what_lies_around_an_element_of_a_list_is_no_name() -> None:

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from chalicelib.contracts.reading import read_text
 from chalicelib.flatten import columns
-from chalicelib.flatten.table_rows import Level, Made, most_bytes, row_sizes
+from chalicelib.flatten.table_rows import Level, Made, joined, most_bytes, row_sizes
+from chalicelib.native_library import library
+from tests.guarded import guarded
 
 CONTRACT = read_text(
     """
@@ -68,3 +70,25 @@ def test_lengths_of_several_columns_are_added_row_by_row_whatever_part_of_a_colu
     given = [texts([9, 1, None, 3]).slice(1), texts([0, 20, 5]), pa.nulls(3, pa.string())]
     assert columns.lengths_together(given, 3).tolist() == [1, 20, 8]
     assert columns.lengths_together([], 2).tolist() == [0, 0]
+
+
+def guarded_text(data: bytes) -> pa.Array:
+    """Return a column of two texts, one of them empty, of which nothing behind the last byte may be read."""
+    ends = np.array([0, len(data), len(data)], dtype=np.int32)
+    return pa.Array.from_buffers(pa.string(), 2, [None, guarded(ends.tobytes()), guarded(data)])
+
+
+def test_nothing_is_read_behind_what_is_put_on_rows() -> None:
+    compiled = library()
+    assert compiled is not None
+    for size in range(70):
+        text = "x" * size
+        column = guarded_text(text.encode())
+        units = pa.Array.from_buffers(pa.int64(), 1, [guarded(b"\1"), guarded(size.to_bytes(8, "little"))])
+        elements = np.array([1, 0, 0, -1], dtype=np.int64)
+        made = columns.repeated(compiled, [column], elements)[0]
+        assert made.to_pylist() == ["", text, text, None]
+        assert columns.repeated(compiled, [units], np.zeros(9, dtype=np.int64))[0].to_pylist() == [size] * 9
+        once, twice = (f"{{{text}}}", f"{{{text},{text}}}") if text else (None, None)
+        assert joined(compiled, 4, [(column, elements)]).to_pylist() == [None, once, once, None]
+        assert joined(compiled, 4, [(column, elements)] * 2).to_pylist() == [None, twice, twice, None]
