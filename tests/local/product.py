@@ -165,4 +165,4 @@ class Product(Pipeline):
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
-        return list(self.athena.rows(self.athena.wait(self.athena.start(sql), 30)))
+        return list(self.athena.rows(self.athena.wait(self.athena.start(sql), 120)))
