@@ -105,10 +105,10 @@ class FastDecoder:
             levels = {name: view.level for name, view in zip(names, own, strict=True)}
             texts = {name: _texts_of(view, fields[name]) for name, view in zip(names, own, strict=True)}
             every.append((table, levels, texts))
-        is_small = _small(every, made, good)
-        if not good.any() or not is_small[good].all():
+        fits = _fitting(every, made, good)
+        if not good.any() or not fits.all():
             # What one document would repeat so often is for the strict way to judge, before it is made.
-            return self._without(good & is_small, raws)
+            return self._without(good & fits, raws)
         tables = [rows_of(self._library, self._contract, table, levels, made, texts) for table, levels, texts in every]
         for rows in tables:
             rows.keep(good)
@@ -124,17 +124,23 @@ class FastDecoder:
         return decoded
 
 
-def _small(every: Sequence[tuple[Table, dict[str, Level], dict[str, pa.Array]]], made: Made, good: Bools) -> Bools:
-    """Tell of which documents the rows are not too large. Raises TooLarge where those of the good ones together are."""
+def _fitting(every: Sequence[tuple[Table, dict[str, Level], dict[str, pa.Array]]], made: Made, good: Bools) -> Bools:
+    """Tell of which documents rows may be made: of all where they fit together, else of the good ones that are small.
+
+    Raises TooLarge where the rows of these are too much together.
+    """
     # Where all rows together cannot be too much, what those of each document take need not be reckoned.
     most = sum(most_bytes(table, levels, made, texts) for table, levels, texts in every)
     if most <= min(PART_BYTES, values.MAX_ROWS_BYTES):
         return np.ones(len(good), dtype=np.bool_)
     sizes = np.sum([row_sizes(table, levels, made, texts) for table, levels, texts in every], axis=0)
     is_small: Bools = sizes <= values.MAX_ROWS_BYTES
-    if int(sizes[good & is_small].sum()) > PART_BYTES and np.count_nonzero(good) > 1:
+    if is_small.all() and int(sizes.sum()) <= PART_BYTES:
+        return is_small
+    fits: Bools = good & is_small
+    if int(sizes[fits].sum()) > PART_BYTES and np.count_nonzero(good) > 1:
         raise TooLarge
-    return is_small
+    return fits
 
 
 def _texts_of(view: View, fields: pa.Array) -> pa.Array:

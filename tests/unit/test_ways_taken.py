@@ -199,6 +199,17 @@ def test_one_document_that_is_nested_too_deep_leaves_the_others_to_the_fast_way(
     assert decoded_fast(ORDERS, raws) == 3
 
 
+@pytest.mark.parametrize("bad", [True, False])
+def test_rows_of_a_document_that_would_take_gigabytes_are_not_made_beside_others(bad: bool) -> None:
+    columns = 'note = { path = "note", type = "text" }\nn = { path = "rows[].n", type = "integer" }'
+    made_for = contract_with(columns, table='rows = "rows[]"')
+    giant = {**DATED, "note": "x" * 100_000, "rows": [{"n": 1}] * 30_000 + [{"n": "bad"}] * bad}
+    raws = [json.dumps(each).encode() for each in (DATED, giant, DATED)]
+    assert decoded_fast(made_for, raws) == 2
+    (tables, rejected, loaded, _) = flattened_tables(b"[" + b",".join(raws) + b"]", True, made_for)
+    assert (len(tables["lines"][0]), loaded, [each.record_number for each in rejected]) == (2, 2, [2])
+
+
 def test_a_key_that_comes_twice_is_left_to_the_strict_way_wherever_it_stands() -> None:
     keys = [f"k{i}" for i in range(3 * MANY_KEYS)]
     many = ",".join(f'"{key}": 1' for key in keys)
