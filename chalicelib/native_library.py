@@ -150,6 +150,20 @@ class RepeatStruct(Structure):
     _fields_ = _fields(c_void_p, "sources elements out") + _fields(c_int64, "count sources_count")
 
 
+class CutStruct(Structure):
+    """All that `measure_cut` and `cut_rows` work on."""
+
+    _fields_ = _fields(c_void_p, "sources months order ends heads rooms pieces") + _fields(
+        c_int64, "rows columns_count months_count"
+    )
+
+
+class PiecesStruct(Structure):
+    """All that `measure_pieces` and `join_pieces` work on."""
+
+    _fields_ = _fields(c_void_p, "columns pieces starts out") + _fields(c_int64, "pieces_count columns_count rows")
+
+
 class ValuesStruct(Structure):
     """Values that a column is made of."""
 
@@ -204,6 +218,10 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "read_columns": (None, [POINTER(ColumnsStruct)]),
     "measure_rows": (c_int64, [POINTER(RepeatStruct)]),
     "repeat_values": (None, [POINTER(RepeatStruct)]),
+    "measure_cut": (None, [POINTER(CutStruct)]),
+    "cut_rows": (None, [POINTER(CutStruct)]),
+    "measure_pieces": (c_int64, [POINTER(PiecesStruct)]),
+    "join_pieces": (None, [POINTER(PiecesStruct)]),
     "choose_fields": (c_int64, [POINTER(ChoiceStruct)]),
     "order_fields": (c_int64, [POINTER(OrderStruct)]),
     "join_fields": (c_int64, [POINTER(JoinStruct)]),

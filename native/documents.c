@@ -1553,6 +1553,221 @@ void repeat_values(const Repeat *r) {
     }
 }
 
+/* Rows by month ---------------------------------------------------------------------------------------------------- */
+
+/* Rows are cut by month into pieces, which wait until they make a row group and are then joined. A piece begins with its
+   head: how many rows it has, and of each column how many bytes its values take and how many are null. Then each column
+   has which of its values are there, if any is null; of texts how long each is; and the values. All of these begin at a
+   multiple of a word. */
+enum { WORD_BYTES = sizeof(int64_t), ROWS = 0, SIZES = 1, NULLS = 2, HEAD_STEP = 2 };
+
+static int64_t head_words(int64_t columns_count) { return 1 + HEAD_STEP * columns_count; }
+
+static int64_t in_words(int64_t size) { return (size + WORD_BYTES - 1) / WORD_BYTES * WORD_BYTES; }
+
+static int64_t bits_size(int64_t count) { return (count + 7) / 8; }
+
+static int64_t lengths_size(const Source *column, int64_t count) {
+    return is_text(column) ? in_words(count * (int64_t)sizeof(int32_t)) : 0;
+}
+
+static void clear(Out out, int64_t size) {
+    for (int64_t i = 0; i < size; i++) out[i] = 0;
+}
+
+/* Rows that are cut: their columns, and which of the months that occur each row is of. `order` has room for the numbers of
+   the rows, `ends` of the months, `heads` for the head of each month's piece, and `pieces` says where these lie. */
+typedef struct {
+    const Source *sources;
+    const int32_t *months;
+    int32_t *order;
+    int64_t *ends, *heads, *rooms;
+    const Out *pieces;
+    int64_t rows, columns_count, months_count;
+} Cut;
+
+/* Put the rows of each month one behind the other, write the heads, and tell how many bytes the pieces take. */
+void measure_cut(const Cut *c) {
+    int64_t words = head_words(c->columns_count), end = 0;
+    for (int64_t month = 0; month < c->months_count; month++) c->ends[month] = 0;
+    for (int64_t i = 0; i < c->rows; i++) c->ends[c->months[i]]++;
+    for (int64_t month = 0; month < c->months_count; month++) {
+        int64_t rows = c->heads[month * words + ROWS] = c->ends[month];
+        c->ends[month] = end;
+        end += rows;
+    }
+    for (int64_t i = 0; i < c->rows; i++) c->order[c->ends[c->months[i]]++] = (int32_t)i;
+    for (int64_t month = 0; month < c->months_count; month++) {
+        int64_t *head = c->heads + month * words, rows = head[ROWS], room = words * WORD_BYTES;
+        const int32_t *order = c->order + c->ends[month] - rows;
+        for (int64_t number = 0; number < c->columns_count; number++) {
+            const Source *source = &c->sources[number];
+            int64_t size = source->width ? source->width * rows : bits_size(rows), nulls = 0;
+            if (is_text(source)) {
+                const int32_t *ends = source->ends + source->offset;
+                size = 0;
+                for (int64_t i = 0; i < rows; i++) size += ends[order[i] + 1] - ends[order[i]];
+            }
+            for (int64_t i = 0; source->valid && i < rows; i++) nulls += !is_set(source->valid, source->offset + order[i]);
+            head[SIZES + HEAD_STEP * number] = size;
+            head[NULLS + HEAD_STEP * number] = nulls;
+            room += (nulls ? in_words(bits_size(rows)) : 0) + lengths_size(source, rows) + in_words(size);
+        }
+        c->rooms[month] = room + MOST_WRITTEN_BEHIND;
+    }
+}
+
+/* Write the bits of some rows, and return what is behind them. */
+static Out cut_bits(Bytes bits, int64_t offset, const int32_t *order, int64_t rows, Out out) {
+    for (int64_t i = 0; i < rows; i += 8) {
+        int byte = 0;
+        for (int64_t k = 0; k < 8 && i + k < rows; k++) byte |= is_set(bits, offset + order[i + k]) << k;
+        *out++ = (uint8_t)byte;
+    }
+    return out;
+}
+
+/* Write the texts of some rows behind their lengths, and return what is behind them; `last` is the number of the last of
+   all rows. */
+static Out cut_texts(const Source *source, const int32_t *order, int64_t rows, int64_t last, Out out) {
+    enum { BLOCK = sizeof(Block) };
+    const int32_t *ends = source->ends + source->offset;
+    int32_t limit = ends[last + 1] - BLOCK;
+    Out lengths = out;
+    out += lengths_size(source, rows);
+    for (int64_t i = 0; i < rows; i++) {
+        int32_t start = ends[order[i]], size = ends[order[i] + 1] - start;
+        if (size <= BLOCK && start <= limit) {
+            /* What stands behind it is written later. */
+            Block block = block_at(source->values + start);
+            __builtin_memcpy(out, &block, sizeof block);
+        } else {
+            copy(out, source->values + start, size);
+        }
+        __builtin_memcpy(lengths + 4 * i, &size, sizeof size);
+        out += size;
+    }
+    return out;
+}
+
+/* Write the pieces, which `measure_cut` has measured. */
+void cut_rows(const Cut *c) {
+    int64_t words = head_words(c->columns_count);
+    for (int64_t month = 0; month < c->months_count; month++) {
+        const int64_t *head = c->heads + month * words;
+        int64_t rows = head[ROWS];
+        const int32_t *order = c->order + c->ends[month] - rows;
+        Out out = c->pieces[month];
+        copy(out, (Bytes)head, words * WORD_BYTES);
+        out += words * WORD_BYTES;
+        for (int64_t number = 0; number < c->columns_count; number++) {
+            const Source *source = &c->sources[number];
+            Out begin = out;
+            if (head[NULLS + HEAD_STEP * number])
+                out = begin += in_words(cut_bits(source->valid, source->offset, order, rows, out) - out);
+            if (is_text(source)) {
+                out = cut_texts(source, order, rows, c->rows - 1, out);
+            } else if (source->width == 8) {
+                Bytes values = source->values + 8 * source->offset;
+                for (int64_t i = 0; i < rows; i++, out += 8) store(out, load(values + 8 * (int64_t)order[i]));
+            } else if (source->width == 4) {
+                Bytes values = source->values + 4 * source->offset;
+                for (int64_t i = 0; i < rows; i++, out += 4) __builtin_memcpy(out, values + 4 * (int64_t)order[i], 4);
+            } else {
+                out = cut_bits(source->values, source->offset, order, rows, out);
+            }
+            out = begin + in_words(out - begin);
+        }
+    }
+}
+
+/* Pieces that are joined: of the columns only their widths are given. `starts` is where in each piece the next column
+   begins. */
+typedef struct {
+    Source *columns;
+    const Bytes *pieces;
+    int64_t *starts;
+    Out out;
+    int64_t pieces_count, columns_count, rows;
+} Pieces;
+
+static int64_t in_head(const Pieces *p, int64_t piece, int64_t word) {
+    int64_t value;
+    __builtin_memcpy(&value, p->pieces[piece] + word * WORD_BYTES, sizeof value);
+    return value;
+}
+
+/* Lay out the columns of all rows, and return how many bytes they take; -1 where texts are too many for 32 bits. */
+int64_t measure_pieces(Pieces *p) {
+    int64_t room = 0;
+    p->rows = 0;
+    for (int64_t piece = 0; piece < p->pieces_count; piece++) p->rows += in_head(p, piece, ROWS);
+    for (int64_t number = 0; number < p->columns_count; number++) {
+        Source *column = &p->columns[number];
+        column->size = column->nulls = 0;
+        for (int64_t piece = 0; piece < p->pieces_count; piece++) {
+            column->size += in_head(p, piece, SIZES + HEAD_STEP * number);
+            column->nulls += in_head(p, piece, NULLS + HEAD_STEP * number);
+        }
+        if (!column->width) column->size = bits_size(p->rows);
+        if (is_text(column) && column->size > INT32_MAX) return -1;
+        column->made_values = room;
+        column->made_ends = room + aligned(column->size);
+        column->made_valid = column->made_ends + (is_text(column) ? aligned(4 * (p->rows + 1)) : 0);
+        room = column->made_valid + aligned(column->nulls ? bits_size(p->rows) : 0);
+    }
+    return room;
+}
+
+/* Set those bits behind the first `at` that are set in `from`, all of them where that is null. */
+static void put_bits(Out bits, int64_t at, Bytes from, int64_t count) {
+    int64_t shift = at % 8;
+    bits += at / 8;
+    for (int64_t i = 0; i < count; i += 8, bits++) {
+        int byte = from ? from[i / 8] : 0xff;
+        if (count - i < 8) byte &= (1 << (count - i)) - 1;
+        bits[0] |= (uint8_t)(byte << shift);
+        if (byte >> (8 - shift)) bits[1] |= (uint8_t)(byte >> (8 - shift));
+    }
+}
+
+/* Write the columns of all rows where `measure_pieces` has laid them out. */
+void join_pieces(const Pieces *p) {
+    for (int64_t piece = 0; piece < p->pieces_count; piece++) p->starts[piece] = head_words(p->columns_count) * WORD_BYTES;
+    for (int64_t number = 0; number < p->columns_count; number++) {
+        const Source *column = &p->columns[number];
+        Out values = p->out + column->made_values, ends = p->out + column->made_ends, valid = p->out + column->made_valid;
+        int32_t end = 0;
+        int64_t row = 0;
+        if (is_text(column)) __builtin_memcpy(ends, &end, sizeof end);
+        if (column->nulls) clear(valid, bits_size(p->rows));
+        if (!column->width) clear(values, column->size);
+        for (int64_t piece = 0; piece < p->pieces_count; piece++) {
+            Bytes from = p->pieces[piece] + p->starts[piece];
+            int64_t rows = in_head(p, piece, ROWS), size = in_head(p, piece, SIZES + HEAD_STEP * number);
+            int64_t valid_size = in_head(p, piece, NULLS + HEAD_STEP * number) ? in_words(bits_size(rows)) : 0;
+            if (column->nulls) put_bits(valid, row, valid_size ? from : 0, rows);
+            from += valid_size;
+            for (int64_t i = 0; is_text(column) && i < rows; i++) {
+                int32_t length;
+                __builtin_memcpy(&length, from + 4 * i, sizeof length);
+                end += length;
+                ends += sizeof end;
+                __builtin_memcpy(ends, &end, sizeof end);
+            }
+            from += lengths_size(column, rows);
+            if (column->width) {
+                copy(values, from, size);
+                values += size;
+            } else {
+                put_bits(values, row, from, rows);
+            }
+            p->starts[piece] = from + in_words(size) - p->pieces[piece];
+            row += rows;
+        }
+    }
+}
+
 /* Unnamed fields --------------------------------------------------------------------------------------------------- */
 
 /* What is read of the fields of a node: their values may be objects, or lists of rows, whose own fields are looked at. */

@@ -65,23 +65,43 @@ def written_array(kind: pa.DataType, count: int, written: pa.Buffer, laid_out: t
     return pa.Array.from_buffers(kind, count, [bits, *parts], nulls)
 
 
+def written_arrays(
+    kinds: Sequence[pa.DataType], count: int, written: npt.NDArray[np.uint8], laid_out: npt.NDArray[np.void]
+) -> list[pa.Array]:
+    """Return columns that compiled code has written, where `laid_out` says."""
+    data = pa.py_buffer(written)
+    layouts: list[Any] = laid_out[list(LAID_OUT)].tolist()
+    return [written_array(kind, count, data, layout) for kind, layout in zip(kinds, layouts, strict=True)]
+
+
+def width(kind: pa.DataType) -> int:
+    """Return how many bytes a value of a type takes for compiled code: 0 is one bit, and texts have -1."""
+    return -1 if kind == _TEXTS else kind.bit_width // 8
+
+
+def sources(arrays: Sequence[pa.Array]) -> npt.NDArray[np.void]:
+    """Return where the values of columns lie, for compiled code; the columns have to live as long."""
+    given = np.zeros(len(arrays), dtype=SOURCE)
+    held = [array.buffers() for array in arrays]
+    given[["given_valid", "given_ends", "given_values", "offset", "width"]] = [
+        (
+            *(0 if buffer is None else buffer.address for buffer in (buffers[0], buffers[1], buffers[-1])),
+            array.offset,
+            width(array.type),
+        )
+        for array, buffers in zip(arrays, held, strict=True)
+    ]
+    return given
+
+
 def repeated(library: ctypes.CDLL, arrays: Sequence[pa.Array], elements: Int64s) -> list[pa.Array]:
     """Return the values of columns of a level on rows, of which each is of one of the level's elements, or -1: NULL."""
     if not arrays:
         return []
-    sources = np.zeros(len(arrays), dtype=SOURCE)
-    held = [array.buffers() for array in arrays]
-    sources[["given_valid", "given_ends", "given_values", "offset", "width"]] = [
-        (
-            *(0 if buffer is None else buffer.address for buffer in (buffers[0], buffers[1], buffers[-1])),
-            array.offset,
-            -1 if array.type == _TEXTS else array.type.bit_width // 8,
-        )
-        for array, buffers in zip(arrays, held, strict=True)
-    ]
+    given = sources(arrays)
     elements = np.ascontiguousarray(elements)
     struct = RepeatStruct(
-        sources=address(sources), elements=address(elements), count=len(elements), sources_count=len(arrays)
+        sources=address(given), elements=address(elements), count=len(elements), sources_count=len(arrays)
     )
     room = library.measure_rows(ctypes.byref(struct))
     if room < 0:
@@ -89,11 +109,7 @@ def repeated(library: ctypes.CDLL, arrays: Sequence[pa.Array], elements: Int64s)
     out = np.empty(room, dtype=np.uint8)
     struct.out = address(out)
     library.repeat_values(ctypes.byref(struct))
-    written = pa.py_buffer(out)
-    laid_out: list[Any] = sources[list(LAID_OUT)].tolist()
-    return [
-        written_array(array.type, len(elements), written, each) for array, each in zip(arrays, laid_out, strict=True)
-    ]
+    return written_arrays([array.type for array in arrays], len(elements), out, given)
 
 
 def constant(text: str, length: int) -> pa.Array:

@@ -22,7 +22,7 @@ from chalicelib.writing.thread import WritingThread
 KEPT_BYTES = 96 * MIB
 """Finished files of a load that stay on disk until they are published; beyond, files are staged in the store."""
 
-PENDING_BYTES = 24 * MIB
+PENDING_BYTES = 32 * MIB
 """Arrow bytes of the rows of all tables and months that may wait for a row group; beyond, the largest are written as
 they are. The more wait, the fewer and larger row groups are where rows come in any order."""
 

@@ -33,9 +33,6 @@ PASSED_BYTES, LEAST_PASSED_BYTES = 6 * MIB, 3 * MIB
 day by day. Its rows are then written, if they are the second number of bytes or more, and need not wait for the end,
 where nothing else is left to be done meanwhile."""
 
-SPLIT_BYTES = 6 * MIB
-"""Arrow bytes that are split by month at once. With less, each month's part costs more than its rows."""
-
 OPEN_BYTES = 192 * MIB
 """What all unfinished files may take on disk; beyond, the largest is finished. Lambda has 512 MB."""
 
@@ -138,8 +135,6 @@ class MonthFiles:
         self._waiting: dict[int, _Waiting] = {}
         """By month, those that came last at the end."""
         self._came_bytes = 0
-        self._unsplit: list[tuple[pa.Table, npt.NDArray[np.int64]]] = []
-        self._unsplit_bytes = 0
         self._thread = thread or WritingThread()
         self._last: Iterator[tuple[int, list[Part]]] | None = None
 
@@ -149,23 +144,18 @@ class MonthFiles:
             return
         if (months == months[0]).all():
             # As in a file that was written day by day: nothing to split, nothing to copy.
-            self._split()
             self._wait_for_group(int(months[0]), rows)
-            return
-        self._unsplit.append((rows, months))
-        self._unsplit_bytes += held_bytes(rows)
-        if self._unsplit_bytes >= SPLIT_BYTES:
-            self._split()
+        else:
+            for month, part in self._rows.split(rows, months):
+                self._wait_for_group(month, part)
 
     @property
     def waiting_bytes(self) -> int:
         """What the rows take that wait for their row groups."""
-        return self._unsplit_bytes + sum(each.size for each in self._waiting.values())
+        return sum(each.size for each in self._waiting.values())
 
     def write_largest(self, excess: int) -> None:
         """Write the largest row groups, of `excess` bytes or more: few large ones cost less than many small ones."""
-        if not self._waiting:
-            self._split()
         self._thread.run(partial(self._write_all, self._take(excess)))
 
     def close(self) -> None:
@@ -180,16 +170,6 @@ class MonthFiles:
             if each.writer is not None:
                 writer, each.writer = each.writer, None
                 writer.close()
-
-    def _split(self) -> None:
-        """Let the rows added so far wait by month."""
-        if not self._unsplit:
-            return
-        rows = pa.concat_tables([rows for rows, _ in self._unsplit])
-        months = np.concatenate([months for _, months in self._unsplit])
-        self._unsplit, self._unsplit_bytes = [], 0
-        for month, part in self._rows.split(rows, months):
-            self._wait_for_group(month, part)
 
     def _wait_for_group(self, month: int, part: Part) -> None:
         waiting = self._waiting[month] = self._waiting.pop(month, _Waiting())
@@ -222,7 +202,6 @@ class MonthFiles:
 
     def begin_last(self) -> None:
         """Lay out what is left to be written and finished; no rows may come any more."""
-        self._split()
         self._thread.wait()
         last = self._take()
         if last and not self._options:

@@ -20,7 +20,7 @@ from chalicelib.file_names import FileNames
 from chalicelib.flatten import columns
 from chalicelib.flatten.flattener import Flattener, Lineage, TableRows, records_of
 from chalicelib.flatten.schema import file_schema
-from chalicelib.writing import encodings, parquet
+from chalicelib.writing import encodings
 from chalicelib.writing.parquet import MonthFile, MonthFiles
 from tests.contracts import ORDERS, contract_with
 
@@ -158,10 +158,7 @@ def ugly(draw: random.Random) -> Any:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_every_cell_is_what_was_written_in_every_group_and_page_of_every_month(
-    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(parquet, "SPLIT_BYTES", 100_000)
+def test_every_cell_is_what_was_written_in_every_group_and_page_of_every_month(tmp_path: Path, seed: int) -> None:
     draw = random.Random(seed)
     unnamed = {f"field{i}": (lambda: ugly(draw)) for i in range(3)}
     documents = orders(3000, draw.choice([1, 3, 7]), unnamed, {"of_line": lambda: ugly(draw)}, months=5)

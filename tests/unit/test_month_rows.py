@@ -9,9 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from chalicelib import native_library
 from chalicelib.flatten import columns
 from chalicelib.flatten.schema import CONSTANT
-from chalicelib.writing.month_rows import MonthRows
+from chalicelib.writing.month_rows import MonthRows, Part
+from tests.guarded import guarded
 
 SCHEMA = pa.schema(
     [
@@ -43,6 +45,13 @@ def rows_of(draw: random.Random, start: int, count: int) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 
+@pytest.fixture(params=[True, False], ids=["compiled", "without a binary"])
+def _is_compiled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not request.param:
+        monkeypatch.setattr(native_library, "library", lambda: None)
+
+
+@pytest.mark.usefixtures("_is_compiled")
 @pytest.mark.parametrize("seed", range(20))
 def test_each_month_gets_its_rows_in_their_order_also_before_1970(seed: int) -> None:
     draw = random.Random(seed)
@@ -60,12 +69,40 @@ def test_each_month_gets_its_rows_in_their_order_also_before_1970(seed: int) -> 
     if months[0] == months[-1]:
         months[0] += 1
     month_rows = MonthRows(SCHEMA)
-    split = list(month_rows.split(rows, months))
-    assert [month for month, _ in split] == sorted(set(months.tolist()))
-    for month, part in split:
-        found = month_rows.table([part])
+    split: dict[int, list[Part]] = {}
+    for month, part in month_rows.split(rows, months):
+        split.setdefault(month, []).append(part)
+    assert sorted(split) == sorted(set(months.tolist()))
+    for month, of_month in split.items():
+        found = month_rows.table(of_month)
         assert found.schema == SCHEMA
         found.validate(full=True)
         assert found.to_pylist() == [row for row, of in zip(rows.to_pylist(), months, strict=True) if of == month]
-        both = month_rows.table([rows.slice(0, 3), part, rows.slice(1, 2)])
-        assert both.to_pylist() == [*rows.slice(0, 3).to_pylist(), *found.to_pylist(), *rows.slice(1, 2).to_pylist()]
+        several = month_rows.table([rows.slice(0, 3), *of_month, rows.slice(1, 2), of_month[0]])
+        assert several.to_pylist() == [
+            *rows.slice(0, 3).to_pylist(),
+            *found.to_pylist(),
+            *rows.slice(1, 2).to_pylist(),
+            *month_rows.table([of_month[0]]).to_pylist(),
+        ]
+
+
+@pytest.mark.parametrize("size", [0, 1, 7, 8, 15, 16, 17, 40])
+def test_nothing_is_read_behind_what_a_column_holds(size: int) -> None:
+    count, data = 9, b"x" * size
+    ends = np.arange(count + 1, dtype=np.int32) * size
+    numbers = np.arange(count, dtype=np.int64)
+    schema = pa.schema([("text", pa.string()), ("number", pa.int64()), ("flag", pa.bool_())])
+    arrays = [
+        pa.Array.from_buffers(
+            pa.string(), count, [guarded(b"\xff\x01"), guarded(ends.tobytes()), guarded(data * count)]
+        ),
+        pa.Array.from_buffers(pa.int64(), count, [None, guarded(numbers.tobytes())]),
+        pa.Array.from_buffers(pa.bool_(), count, [None, guarded(b"\xff\x01")]),
+    ]
+    month_rows = MonthRows(schema)
+    split = dict(month_rows.split(pa.Table.from_arrays(arrays, schema=schema), numbers % 2))
+    for month, part in split.items():
+        assert month_rows.table([part]).to_pylist() == [
+            {"text": "x" * size, "number": number, "flag": True} for number in range(month, count, 2)
+        ]

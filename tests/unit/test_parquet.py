@@ -37,11 +37,6 @@ LINEAGE = Lineage("orders_json_incoming/a b.json", "v1", MODIFIED)
 NAMES = FileNames(LINEAGE.key, LINEAGE.version, MODIFIED)
 
 
-@pytest.fixture(autouse=True)
-def _small_splits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parquet, "SPLIT_BYTES", 30_000)
-
-
 def orders(count: int, months: int = 3, seed: int = 0) -> list[dict[str, Any]]:
     rng = random.Random(seed)
     return [
@@ -89,7 +84,7 @@ def rows_of(files: list[MonthFile]) -> list[dict[str, Any]]:
 
 def held_by(files: MonthFiles) -> int:
     parts = [part for each in files._waiting.values() for part in each.parts]
-    return sum(held_bytes(part) for part in [*parts, *(rows for rows, _ in files._unsplit)])
+    return sum(map(held_bytes, parts))
 
 
 def keyed(rows: list[dict[str, Any]]) -> list[Any]:
@@ -143,7 +138,6 @@ def test_rows_are_there_once_and_in_order_whether_they_come_by_month_or_mixed_an
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hive, "PENDING_BYTES", 150_000)
-    monkeypatch.setattr(parquet, "SPLIT_BYTES", 40_000)
     parts = flattened(orders(2000, months=7))
     rows = pa.concat_tables([part.rows for part in parts])
     writer = HiveSink(Folder(tmp_path / "out"), {TABLE: ""}, 15_000).writer(tmp_path / "files", NAMES)
@@ -265,10 +259,9 @@ def test_waiting_rows_hold_no_more_than_themselves(tmp_path: Path) -> None:
     with closing(writer) as month_files:
         rows = flattened(orders(3000, months=100))[0]
         month_files.add(rows.rows, rows.months)
-        month_files._split()
         waiting = [part for each in month_files._waiting.values() for part in each.parts]
         assert len(waiting) == 100
-        assert all(isinstance(part, pa.Buffer) for part in waiting)
+        assert not any(isinstance(part, pa.Table) for part in waiting)
         assert sum(held_bytes(part) for part in waiting) < 1.3 * rows.rows.nbytes
 
 
@@ -289,7 +282,6 @@ def test_months_that_are_over_are_written_before_the_end_and_rare_ones_wait(
         for part in flattened(others):
             for start in range(0, part.rows.num_rows, 50):
                 month_files.add(part.rows.slice(start, 50), part.months[start : start + 50])
-        month_files._split()
         assert len(month_files._waiting) < 5
     groups = [pq.ParquetFile(file.path).metadata.num_row_groups for file in files]
     assert (len(groups), max(groups)) == (10, 1)
@@ -322,8 +314,7 @@ def test_unfinished_files_are_bounded_on_disk(tmp_path: Path) -> None:
     assert len(finished) > 20
 
 
-def test_row_groups_that_writers_remember_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parquet, "SPLIT_BYTES", 5_000)
+def test_row_groups_that_writers_remember_are_bounded(tmp_path: Path) -> None:
     parts = flattened(orders(1000, months=12))
     columns = len(TABLE.file_columns)
     files = write(tmp_path, parts, row_group_bytes=1000, open_chunks=40 * columns + 1)
@@ -457,9 +448,8 @@ def test_months_are_named_by_year_and_month() -> None:
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("months", [1, 40])
-def test_tables_of_a_row_count_for_what_they_take(tmp_path: Path, months: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tables_of_a_row_count_for_what_they_take(tmp_path: Path, months: int) -> None:
     """Arrow calls a row a hundred bytes, and holds many kilobytes for a table of it."""
-    monkeypatch.setattr(parquet, "SPLIT_BYTES", 1 << 20)
     part = flattened([each | {"products": []} for each in orders(3000, months)])[0]
     most = 0
     with closing(
@@ -468,5 +458,5 @@ def test_tables_of_a_row_count_for_what_they_take(tmp_path: Path, months: int, m
         for i in range(part.rows.num_rows):
             files.add(part.rows.slice(i, 1), part.months[i : i + 1] if months == 1 else np.array([i % 2]))
             waiting = [part for each in files._waiting.values() for part in each.parts]
-            most = max(most, len(waiting) + len(files._unsplit))
+            most = max(most, len(waiting))
     assert most <= 2 * (2 << 20) // month_rows.TABLE_BYTES
