@@ -45,14 +45,15 @@ class MonthRows:
         self._held = pa.schema([field for field in schema if field.type != CONSTANT])
         self._widths = [columns.width(field.type) for field in self._held]
         self._head_words = 1 + 2 * len(self._held)
-        self._constant = [(i, field) for i, field in enumerate(schema) if field.type == CONSTANT]
+        self._schema = schema
+        self._constant = [field.name for field in schema if field.type == CONSTANT]
         self._texts: dict[str, str] = {}
         self._library = native_library.library()
 
     def split(self, rows: pa.Table, months: Int64s) -> Iterator[tuple[int, Part]]:
         """Return months and rows of theirs, in their order; `months` says which month since 1970 each row is of."""
         if not self._texts:
-            self._texts = {field.name: rows[field.name][0].as_py() for _, field in self._constant}
+            self._texts = {name: rows[name][0].as_py() for name in self._constant}
         begin = 0
         for chunk in rows.to_batches():
             yield from self._split(chunk, months[begin : begin + len(chunk)])
@@ -80,16 +81,14 @@ class MonthRows:
             pieces: list[Piece] = []
             for part in some:
                 if isinstance(part, pa.Table):
-                    batches += part.select(self._held.names).to_batches()
+                    batches += part.to_batches()
                 else:
                     pieces.append(part)
             batches += self._joined(pieces) if pieces else []
         rows = pa.Table.from_batches(batches)
         if len(batches) > 1 and len(rows) < MANY_ROWS * len(batches):
             # Each column is written by its pieces, of which small ones take longer than to put them together.
-            rows = rows.combine_chunks()
-        for i, field in self._constant:
-            rows = rows.add_column(i, field, columns.constant(self._texts[field.name], len(rows)))
+            return rows.combine_chunks()
         return rows
 
     def _cut(
@@ -124,8 +123,12 @@ class MonthRows:
         out = np.empty(room, dtype=np.uint8)
         columns.point(struct, out=out)
         self._library.join_pieces(ctypes.byref(struct))
-        arrays = columns.written_arrays(self._held.types, struct.rows, out, made)
-        return [pa.RecordBatch.from_arrays(arrays, schema=self._held)]
+        held = iter(columns.written_arrays(self._held.types, struct.rows, out, made))
+        arrays = [
+            columns.constant(self._texts[field.name], struct.rows) if field.type == CONSTANT else next(held)
+            for field in self._schema
+        ]
+        return [pa.RecordBatch.from_arrays(arrays, schema=self._schema)]
 
 
 def held_bytes(part: Part) -> int:

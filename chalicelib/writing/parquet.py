@@ -46,7 +46,7 @@ BUFFER_BYTES = 16 * 1024
 
 
 class MonthFile(Struct, frozen=True):
-    """A finished Parquet file: where it lies, and its path in the table's folder (`order_month=2024-07/<name>`)."""
+    """A finished Parquet file: where it lies, and its path in the table's folder, `order_month=2024-07/<name>`."""
 
     path: Path
     relative_path: str
@@ -93,6 +93,7 @@ class _Open(Struct):
     part: int = 0
     rows: int = 0
     writer: _Writer | None = None
+    name: str = ""
     path: Path = Path()
     size: int = 0
     groups: int = 0
@@ -237,8 +238,10 @@ class MonthFiles:
         if open_.writer is None:
             open_.part += 1
             open_.rows = 0
-            open_.path = self._directory / f"{self._partition}={month_name(month)}" / self._name.of(open_.part)
-            open_.path.parent.mkdir(parents=True, exist_ok=True)
+            # In no folder of its month, which would be made and removed for nothing.
+            self._directory.mkdir(parents=True, exist_ok=True)
+            open_.name = self._name.of(open_.part)
+            open_.path = self._directory / f"{month_name(month)}_{open_.name}"
             # The first group, of the month of most rows, speaks for all: to look at each would cost as much as a file.
             self._options = self._options or writer_options(self._table, rows)
             open_.writer = _Writer(open_.path, self._schema, self._options)
@@ -256,7 +259,7 @@ class MonthFiles:
         open_.writer.close()
         open_.writer = None
         open_.size = open_.groups = 0
-        relative_path = open_.path.relative_to(self._directory).as_posix()
+        relative_path = f"{self._partition}={month_name(month)}/{open_.name}"
         self._closed(MonthFile(open_.path, relative_path, open_.rows, open_.path.stat().st_size))
 
 

@@ -15,6 +15,7 @@ from chalicelib.contracts.reading import read_text
 from tests.builders import flattened_tables
 from tests.emulated_arm import EmulatedLibrary
 from tests.unit.drawn_contracts import DrawnContract
+from tests.unit.rows_by_month import check_split
 
 EDGES = b"A\x7f\x80\x8f\x90\x9f\xa0\xbf\xc0\xc2\xdf\xe0\xe1\xed\xef\xf0\xf4\xf5\xff"
 
@@ -41,6 +42,8 @@ def test_the_build_for_arm_makes_the_rows_of_the_strict_way_and_all_of_it_runs(a
         for text in ("[" + ",".join(records) + "]", "\n".join(records)):
             strict = flattened_tables(text.encode(), False, made_for)
             assert repr(flattened_tables(text.encode(), True, made_for)[:3]) == repr(strict[:3])
+    for seed in range(5):
+        check_split(seed)
     assert set(arm.calls) == set(native_library._FUNCTIONS) - {"holds"}
 
 
