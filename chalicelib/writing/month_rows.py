@@ -23,9 +23,6 @@ TABLE_BYTES = 16 * 1024
 PIECE_BYTES = 256
 """What a piece takes beside its bytes, about."""
 
-MANY_ROWS = 1000
-"""From so many rows a part on parts are written as they are."""
-
 Piece: TypeAlias = npt.NDArray[np.uint8]
 """Rows that were cut from others, as compiled code lays them out."""
 
@@ -85,11 +82,7 @@ class MonthRows:
                 else:
                     pieces.append(part)
             batches += self._joined(pieces) if pieces else []
-        rows = pa.Table.from_batches(batches)
-        if len(batches) > 1 and len(rows) < MANY_ROWS * len(batches):
-            # Each column is written by its pieces, of which small ones take longer than to put them together.
-            return rows.combine_chunks()
-        return rows
+        return pa.Table.from_batches(batches)
 
     def _cut(
         self, library: ctypes.CDLL, rows: pa.RecordBatch, months: npt.NDArray[np.int32], count: int
