@@ -74,7 +74,9 @@ class Session:
         """Return who reads a file, on how many cores; a loop is no quicker on two."""
         peers = [peer for peer in file.peers if peer == OURS or not self.options.ours]
         for peer in [peer for peer in peers if importlib.util.find_spec(MODULES[peer]) is None]:
-            self.note(f"{peer} is not installed here and left out")
+            self.note(
+                f"{peer} is not installed here and left out: make bench installs what has a wheel for this machine"
+            )
             peers.remove(peer)
         return [Case(file.name, peer, cores) for peer in peers for cores in CORES if peer != LOOP or cores == 1]
 

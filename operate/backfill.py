@@ -90,7 +90,7 @@ def _run(
     if options.redrive:
         arn = backfills.redrive(options.redrive)
     elif options.watch:
-        arn = backfills.arn(options.watch)
+        arn = backfills.started(options.watch)
     else:
         arn = backfills.start(prefix, options.contract or "", now, given)
         what = "what the inventory has" if given else "what lies"

@@ -33,6 +33,8 @@ MOST_GIVEN_BYTES = 10 * GIB
 """Step Functions reads no longer file of items: some fifty million objects."""
 MOST_SHOWN = 20
 """How many keys of objects that failed are shown."""
+FEW_RUNS = 3
+"""How many runs are named where another is asked for."""
 
 
 def run_name(now: datetime) -> str:
@@ -181,6 +183,20 @@ class Backfills:
         """Return the ARN of an execution that is given by its ARN or its name."""
         prefix = self._machine.replace(":stateMachine:", ":execution:")
         return execution if execution.startswith("arn:") else f"{prefix}:{execution}"
+
+    def started(self, execution: str) -> str:
+        """Return the ARN of a run that was started, given by its ARN or its name. Raises SetupError for any other."""
+        arn = self.arn(execution)
+        try:
+            self._states.describe_execution(executionArn=arn)
+        except ClientError as error:
+            if error_code(error) not in ("ExecutionDoesNotExist", "InvalidArn"):
+                raise
+            runs = self._states.list_executions(stateMachineArn=self._machine, maxResults=FEW_RUNS)["executions"]
+            last = ", ".join(each["name"] for each in runs)
+            which = f"name one that there is, the last are {last}" if last else "none was started in the last 90 days"
+            raise SetupError(f"there is no run {shown(execution, 200)}: {which}") from None
+        return arn
 
     def follow(self, arn: str, say: Callable[[str], None], pause: float = PAUSE_SECONDS) -> str:
         """Say how far a run is whenever that has changed, until it ends; return its last status."""

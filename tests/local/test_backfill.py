@@ -168,6 +168,9 @@ def test_what_fails_to_the_end_is_named_and_a_redrive_goes_on_with_it_alone(quie
     with pytest.raises(LocalError) as refused:
         backfill(quiet, "--redrive", name)
     assert "cannot be redriven" in refused.value.tail
+    with pytest.raises(LocalError) as refused:
+        backfill(quiet, "--watch", "nothing")
+    assert f"there is no run nothing: name one that there is, the last are {name}" in refused.value.tail
 
 
 def test_the_sweep_leaves_alone_what_a_backfill_is_at_and_finds_it_once_that_has_ended(quiet: Product) -> None:
