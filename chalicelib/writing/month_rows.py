@@ -53,7 +53,8 @@ class MonthRows:
             self._texts = {name: rows[name][0].as_py() for name in self._constant}
         begin = 0
         for chunk in rows.to_batches():
-            yield from self._split(chunk, months[begin : begin + len(chunk)])
+            if len(chunk):
+                yield from self._split(chunk, months[begin : begin + len(chunk)])
             begin += len(chunk)
 
     def _split(self, rows: pa.RecordBatch, months: Int64s) -> Iterator[tuple[int, Part]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,7 @@ class MonthFiles:
         else:
             for month, part in self._rows.split(rows, months):
                 self._wait_for_group(month, part)
+        self._write_passed()
 
     @property
     def waiting_bytes(self) -> int:
@@ -170,7 +172,9 @@ class MonthFiles:
         for each in self._open.values():
             if each.writer is not None:
                 writer, each.writer = each.writer, None
-                writer.close()
+                # What is dropped need not be whole, and the others are to be closed as well.
+                with suppress(OSError):
+                    writer.close()
 
     def _wait_for_group(self, month: int, part: Part) -> None:
         waiting = self._waiting[month] = self._waiting.pop(month, _Waiting())
@@ -181,15 +185,17 @@ class MonthFiles:
         waiting.last = self._came_bytes
         if waiting.size >= self._row_group_bytes:
             self._thread.run(partial(self._write, month, self._waiting.pop(month).parts))
-        self._write_passed()
 
     def _write_passed(self) -> None:
         """Write the rows of months that seem to be over."""
-        for month, waiting in list(self._waiting.items()):
+        passed = []
+        for month, waiting in self._waiting.items():
             if self._came_bytes - waiting.last < PASSED_BYTES:
                 break
             if waiting.size >= LEAST_PASSED_BYTES:
-                self._thread.run(partial(self._write, month, self._waiting.pop(month).parts))
+                passed.append(month)
+        for month in passed:
+            self._thread.run(partial(self._write, month, self._waiting.pop(month).parts))
 
     def _take(self, least: float = math.inf) -> list[tuple[int, list[Part]]]:
         """Return the largest row groups that wait, until they are `least` bytes; they wait no more."""

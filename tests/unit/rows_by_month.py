@@ -51,6 +51,7 @@ def check_split(seed: int) -> None:
         # A part of a larger table, whose bits and offsets begin anywhere.
         parts.append(rows_of(draw, start, count + 9).slice(skipped := draw.randrange(9), count))
         start += count + skipped
+    parts.insert(draw.randrange(len(parts) + 1), rows_of(draw, 0, 1).slice(1))
     rows = pa.concat_tables(parts)
     first = draw.choice([-845, -3, 0, 600])
     months = np.array([first + draw.randrange(draw.choice([2, 40])) for _ in range(len(rows))], dtype=np.int64)

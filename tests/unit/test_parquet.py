@@ -20,7 +20,7 @@ import pytest
 from msgspec.structs import replace
 
 from chalicelib.file_names import FileNames, in_generation, ledger_name, parse_name, version_digest
-from chalicelib.flatten.columns import month_name
+from chalicelib.flatten.columns import month_name, take
 from chalicelib.flatten.flattener import Flattener, Lineage, TableRows, records_of
 from chalicelib.flatten.schema import file_schema
 from chalicelib.writing import hive, month_rows, parquet
@@ -30,6 +30,7 @@ from chalicelib.writing.month_rows import held_bytes
 from chalicelib.writing.parquet import MonthFile, MonthFiles
 from chalicelib.writing.thread import WritingThread
 from tests.contracts import ORDERS
+from tests.unit.growth import assert_linear
 
 TABLE = ORDERS.main
 MODIFIED = datetime(2024, 7, 5, 9, 8, 7, tzinfo=UTC)
@@ -354,6 +355,51 @@ def test_a_failure_to_write_is_raised_and_stops_the_writing_thread_and_so_does_a
     stopped.abort()
     assert stopped.files == ()
     assert writing_threads() == []
+
+
+def test_an_abort_drops_what_was_staged_though_no_file_can_be_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staged: set[str] = set()
+
+    class Store(Folder):
+        def stage(self, key: str, path: Path) -> Any:
+            staged.add(key)
+            return key
+
+        def abort(self, upload: Any) -> None:
+            staged.remove(upload)
+
+    monkeypatch.setattr(hive, "KEPT_BYTES", 0)
+    writer = HiveSink(Store(tmp_path / "out"), {TABLE: ""}, 1 << 30).writer(tmp_path / "files", NAMES)
+    for part in flattened(orders(500, months=6)):
+        writer.write(TABLE.name, part.rows, part.months)
+    files = writer._tables[TABLE.name]
+    files.write_largest(files.waiting_bytes)
+    files._close(next(iter(files._open)))
+    assert len(staged) == 1
+    close = parquet._Writer.close
+
+    def fails(file: parquet._Writer) -> None:
+        close(file)
+        raise OSError("no space left")
+
+    monkeypatch.setattr(parquet._Writer, "close", fails)
+    with pytest.raises(OSError, match="no space left"):
+        writer.close()
+    writer.abort()
+    assert not staged
+
+
+def test_the_cost_of_rows_grows_with_their_months_and_not_with_the_square(tmp_path: Path) -> None:
+    rows = flattened(orders(1))[0].rows.slice(0, 1)
+
+    def add(months: int) -> None:
+        files = MonthFiles(tmp_path, NAMES, table=TABLE, roll_bytes=1 << 30, closed=lambda _: None)
+        files.add(take(rows, np.zeros(months, dtype=np.int64)).combine_chunks(), np.arange(months))
+        files.abort()
+
+    assert_linear(add, 3000)
 
 
 def test_rows_of_all_tables_are_written_in_one_thread_where_there_are_cores_for_it_and_are_the_same_files(
