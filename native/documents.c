@@ -5,7 +5,8 @@
    are broken. `read_documents` passes over each document once. It notes where the value of each node of the plan lies,
    numbers the elements of the lists that are read, and notes the fields of the document's objects that may be unnamed
    ones. The other functions make columns of values at such positions, all of a batch at once: texts, numbers, instants,
-   and the unnamed fields as JSON behind their paths. `is_utf8` and `holds` look at texts as such.
+   and the unnamed fields as JSON behind their paths; put these on rows; and cut rows by month. `is_utf8` and `holds` look
+   at texts as such.
 
    The grammar of the documents that `read_documents` gets has been checked. All the same, nothing is read behind a
    document's end but padding, and nothing is written beyond a capacity: what does not fit the grammar makes its document
