@@ -41,6 +41,7 @@ class MonthRows:
     def __init__(self, schema: pa.Schema) -> None:
         self._held = pa.schema([field for field in schema if field.type != CONSTANT])
         self._widths = [columns.width(field.type) for field in self._held]
+        # A piece begins with the number of its rows, and of each column how many bytes it has and how many nulls.
         self._head_words = 1 + 2 * len(self._held)
         self._schema = schema
         self._constant = [field.name for field in schema if field.type == CONSTANT]
@@ -64,8 +65,8 @@ class MonthRows:
         numbers = (np.cumsum(counts > 0) - 1).astype(np.int32)[months - first]
         if self._library is None:
             for number, month in enumerate(occurring):
-                taken = columns.take(rows, np.flatnonzero(numbers == number))
-                yield month, pa.Table.from_batches([taken])
+                of_month = columns.take(rows, np.flatnonzero(numbers == number))
+                yield month, pa.Table.from_batches([of_month])
         else:
             pieces = self._cut(self._library, rows.select(self._held.names), numbers, len(occurring))
             yield from zip(occurring, pieces, strict=True)

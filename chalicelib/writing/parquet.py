@@ -94,7 +94,6 @@ class _Open(Struct):
     part: int = 0
     rows: int = 0
     writer: _Writer | None = None
-    name: str = ""
     path: Path = Path()
     size: int = 0
     groups: int = 0
@@ -246,8 +245,7 @@ class MonthFiles:
             open_.rows = 0
             # In no folder of its month, which would be made and removed for nothing.
             self._directory.mkdir(parents=True, exist_ok=True)
-            open_.name = self._name.of(open_.part)
-            open_.path = self._directory / f"{month_name(month)}_{open_.name}"
+            open_.path = self._directory / f"{month_name(month)}_{self._name.of(open_.part)}"
             # The first group, of the month of most rows, speaks for all: to look at each would cost as much as a file.
             self._options = self._options or writer_options(self._table, rows)
             open_.writer = _Writer(open_.path, self._schema, self._options)
@@ -265,7 +263,7 @@ class MonthFiles:
         open_.writer.close()
         open_.writer = None
         open_.size = open_.groups = 0
-        relative_path = f"{self._partition}={month_name(month)}/{open_.name}"
+        relative_path = f"{self._partition}={month_name(month)}/{self._name.of(open_.part)}"
         self._closed(MonthFile(open_.path, relative_path, open_.rows, open_.path.stat().st_size))
 
 

@@ -65,14 +65,14 @@ def check_split(seed: int) -> None:
         split.setdefault(month, []).append(part)
     assert sorted(split) == sorted(set(months.tolist()))
     for month, of_month in split.items():
-        found = month_rows.table(of_month)
-        assert found.schema == SCHEMA
-        found.validate(full=True)
-        assert found.to_pylist() == [row for row, of in zip(rows.to_pylist(), months, strict=True) if of == month]
+        table = month_rows.table(of_month)
+        assert table.schema == SCHEMA
+        table.validate(full=True)
+        assert table.to_pylist() == [row for row, of in zip(rows.to_pylist(), months, strict=True) if of == month]
         several = month_rows.table([rows.slice(0, 3), *of_month, rows.slice(1, 2), of_month[0]])
         assert several.to_pylist() == [
             *rows.slice(0, 3).to_pylist(),
-            *found.to_pylist(),
+            *table.to_pylist(),
             *rows.slice(1, 2).to_pylist(),
             *month_rows.table([of_month[0]]).to_pylist(),
         ]
