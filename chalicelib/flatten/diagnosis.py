@@ -10,7 +10,7 @@ from typing import Any
 from chalicelib.contracts.contract import Column, Contract
 from chalicelib.contracts.paths import JsonPath, Key
 from chalicelib.errors import shown
-from chalicelib.flatten.unread import begins_with_object, containers
+from chalicelib.flatten.unread import holding_arrays, holds_objects_only
 
 Keys = tuple[str, ...]
 
@@ -38,7 +38,7 @@ def absence(element: Any, column: Column, contract: Contract, path: JsonPath) ->
     reason += f"; its key{'s are' if len(element) > 1 else ' is'} {_named(element)}"
     if hint := _hint_at_array(element, contract.at, contract, contract.named_keys):
         return f"{reason}; {hint}"
-    if _holds_objects_only(element):
+    if holds_objects_only(element):
         if len(element) == 1:
             return f"{reason}, which holds an object: name it in at, or send that object alone"
         return f"{reason}, each of which holds an object: send them as an array"
@@ -76,7 +76,7 @@ def _arrays_of_objects(value: dict[str, Any], named: Set[Keys]) -> Iterator[tupl
     """
     objects: list[tuple[Keys, dict[str, Any]]] = [((), value)]
     for above, each in objects:
-        for key, is_object in containers(each, _MOST_LOOKED_AT):
+        for key, is_object in holding_arrays(each, _MOST_LOOKED_AT):
             if is_object:
                 if len(above) + 1 < _MOST_KEYS_DEEP and len(objects) < _MOST_LOOKED_AT:
                     objects.append(((*above, key), each[key]))
@@ -106,13 +106,6 @@ def _shown_keys(keys: Keys, count: int) -> str:
     """Return the first keys of an object as a reason has them, and how many more of `count` there are."""
     few = ", ".join(repr(shown(key, _LONGEST_KEY)) for key in keys)
     return f"{few} and {count - len(keys)} more" if count > len(keys) else few
-
-
-def _holds_objects_only(value: dict[str, Any]) -> bool:
-    """Tell whether all members are objects."""
-    if not begins_with_object(value):
-        return False
-    return [is_object for _, is_object in containers(value, len(value))] == [True] * len(value)
 
 
 def _holds_objects(array: list[Any]) -> bool:

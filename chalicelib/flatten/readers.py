@@ -17,7 +17,7 @@ from chalicelib.errors import shown
 from chalicelib.flatten import date_values, values
 from chalicelib.flatten.diagnosis import absence
 from chalicelib.flatten.follow import follow
-from chalicelib.flatten.json_text import RejectedDocument, compact
+from chalicelib.flatten.json_text import RejectedDocument, below, compact
 from chalicelib.flatten.scalars import InvalidValue, kind
 
 
@@ -68,9 +68,15 @@ class ColumnReader:
             return None if value is None else self._read_first(elements, record)
         try:
             return self._converted(value, elements) if self._plain is None else self._plain(value)
-        except InvalidValue:
-            # Read again, it is rejected with its path, which nobody asks for otherwise.
-            return self._read_first(elements, record)
+        except InvalidValue as problem:
+            raise RejectedDocument(self._path(elements), str(problem)) from None
+
+    def _path(self, elements: list[Element]) -> str:
+        """Return where the value is that the keys of the only path lead to."""
+        path = "" if self._of_record else elements[self._level].path
+        for key in self._keys or ():
+            path = f"{below(path, key)}."
+        return path.removesuffix(".")
 
     def _read_first(self, elements: list[Element], record: Any) -> Any:
         """Return the value of the first path that has one, whatever lies on the way."""

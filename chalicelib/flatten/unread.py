@@ -12,8 +12,7 @@ from chalicelib.flatten.json_text import parsed
 from chalicelib.flatten.scalars import NumberText
 
 _MEMBERS = msgspec.json.Decoder(dict[str, Raw])
-_QUOTE, _BRACE = b'"{'
-_OPENS = frozenset(b"{[")
+_QUOTE, _BRACE, _BRACKET = b'"{['
 _BEGINS_NUMBER = frozenset(b"-0123456789")
 
 
@@ -56,26 +55,29 @@ def unread(raw: bytes) -> Any:
     return UnreadObject(_MEMBERS.decode(raw)) if raw.startswith(b"{") else parsed(raw)
 
 
-def containers(members: dict[str, Any], most: int) -> list[tuple[str, bool]]:
-    """Return the keys of the objects and arrays among the first members, and whether each is an object.
+def holding_arrays(members: dict[str, Any], most: int) -> list[tuple[str, bool]]:
+    """Return the keys of arrays, and of objects in which an array may lie, among the first members.
 
-    Nothing is parsed for this.
+    Each comes with whether it is an object. Nothing is parsed for this: of an object that is, any may have one.
     """
     keys = []
     items = dict.items(members)
     for key, value in items if len(items) <= most else islice(items, most):
         if type(value) is Raw:
             first = memoryview(value)[0]
-            if first in _OPENS:
+            if first == _BRACKET or (first == _BRACE and b"[" in bytes(value)):
                 keys.append((key, first == _BRACE))
         elif isinstance(value, dict | list):
             keys.append((key, isinstance(value, dict)))
     return keys
 
 
-def begins_with_object(members: dict[str, Any]) -> bool:
-    """Tell whether the first member is an object: where all are to be, it says most often that they are not."""
-    value = next(iter(dict.values(members)), None)
+def holds_objects_only(members: dict[str, Any]) -> bool:
+    """Tell whether all members are objects; nothing is parsed for this."""
+    return bool(members) and all(map(_is_object, dict.values(members)))
+
+
+def _is_object(value: Any) -> bool:
     return memoryview(value)[0] == _BRACE if type(value) is Raw else isinstance(value, dict)
 
 
