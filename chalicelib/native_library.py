@@ -32,6 +32,9 @@ AS_SENT, TEXT, IDENTIFIER, JSON, UNITS, DOUBLES, INSTANTS, WAY = range(8)
 BY_COMMAS, BY_NOTHING = range(2)
 """What separates the values that `split_values` finds."""
 
+IS_CUT_OFF = -1
+"""What `end_of_value` returns where the text ends before the value does."""
+
 NO_NODE = -1
 NO_FIELDS = -2
 """What `full` says where there was no room for more fields; else it is the number of a level."""
@@ -206,6 +209,7 @@ class PartStruct(Structure):
 
 _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "split_values": (c_int64, [c_void_p, c_int64, c_int32, c_void_p, c_void_p, c_void_p, c_int64]),
+    "end_of_value": (c_int64, [c_char_p, c_int64, c_int64]),
     "split_lines": (c_int64, [POINTER(LinesStruct)]),
     "read_documents": (c_int32, [POINTER(ScanStruct)]),
     "hash_key": (c_uint64, [c_void_p, c_int32]),

@@ -824,6 +824,15 @@ int64_t split_values(Bytes text, int64_t size, int32_t form, int64_t *starts, in
     return count;
 }
 
+/* Return twice the offset of what follows the value at `at`, and white space around it, in a text; one more if the value is
+   unusual. -1 if the text ends before it does, -2 if it is broken otherwise. */
+int64_t end_of_value(Bytes text, int64_t at, int64_t size) {
+    Split s = {text + size, 0, 0, 0};
+    Bytes p = behind_value(&s, behind_white(text + at, s.end));
+    if (!p) return s.why == ENDS_EARLY ? -1 : -2;
+    return 2 * (behind_white(p, s.end) - text) + s.is_unusual;
+}
+
 /* A line that is not JSON, from `start` to `end`: its value that begins at `value` is broken at `broken`, which may lie
    behind the line. `before` values stand before it in the text. */
 typedef struct {

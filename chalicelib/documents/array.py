@@ -41,6 +41,15 @@ def elements(text: Text) -> Raws:
     return compiled or ELEMENTS.decode(b"".join((b"[", text, b"]")))
 
 
+def elements_of(array: bytes) -> Raws | None:
+    """Return the elements of an array that is known to be JSON; None where they are too many to be found at once."""
+    try:
+        return ELEMENTS.decode(array)
+    except (msgspec.DecodeError, RecursionError):
+        # Some are what msgspec cannot check.
+        return by_commas(memoryview(array)[1:-1])
+
+
 def _comma(buffer: Buffer) -> bool:
     """Step over what follows an element: True after a comma, False after the end of the array."""
     if not buffer.skip():

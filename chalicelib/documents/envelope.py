@@ -18,7 +18,8 @@ from chalicelib.documents.json_scan import ValueScanner
 from chalicelib.documents.members import HEAD, KEY, AmbiguousEnvelope, MemberKind, ObjectWalk
 from chalicelib.documents.open_envelopes import EnvelopeOpener
 from chalicelib.documents.path_tree import KeyPath, PathTree, path_text
-from chalicelib.documents.value_reader import ValueReader, several, value_end
+from chalicelib.documents.value_end import value_end
+from chalicelib.documents.value_reader import ValueReader, several
 from chalicelib.errors import UnreadableFile
 
 
@@ -52,6 +53,7 @@ class EnvelopeReader:
             "send orders, or raise ETL_MAX_RECORD_BYTES"
         )
         self.opened = self._opener.opened
+        self.array_of = self._opener.array_of
         self.may_open = self._opener.may_open
 
     def read_block(self, stop: int) -> bool:
@@ -80,15 +82,10 @@ class EnvelopeReader:
         while end is not None and at < len(text):
             marks = MARKS.match(text, at)
             at = marks.end() if marks else at
-            end = value_end(memoryview(text)[at:])[0] or ValueScanner().feed(text[at:])
+            end = value_end(text, at)[0] or ValueScanner().feed(text[at:])
             if end is not None:
                 self._opener.array_of(text[at : at + end])
                 at += end
-
-    def begins_envelope(self, raw: bytes) -> bool:
-        """Tell whether `raw`, a value, would be read as an envelope from a stream, whatever is behind its array."""
-        walk = ObjectWalk(self._root)
-        return self._has_records and raw.startswith(b"{") and walk.scan(raw, 1)[0] is MemberKind.ENVELOPE
 
     def is_envelope(self, raw: bytes) -> bool:
         """Tell whether `raw`, a value, is an object around an array of documents, ambiguous or not."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from chalicelib.documents.array import elements_of
 from chalicelib.documents.batches import BatchBuilder
 from chalicelib.documents.buffer import Buffer, is_utf8, utf8_length
 from chalicelib.documents.envelope import EnvelopeReader
@@ -65,21 +66,38 @@ class LineBlocks:
         except AmbiguousEnvelope:
             pass
         text = self._buffer.text
-        for line in _lines(records):
-            start, end = int(line.starts[0]), int(line.ends[-1])
-            if line.unusual is not None and line.unusual.any():
-                if len(line) > 1 or self._envelopes.begins_envelope(line[0]):
-                    return start
-                self._builder.add(line[0], unchecked=True)
-                continue
+        starts: list[int] = records.starts.tolist()
+        ends: list[int] = records.ends.tolist()
+        unusual = [False] * len(records) if records.unusual is None else records.unusual.tolist()
+        for first, last in _lines(text, starts, ends):
+            start, end = starts[first], ends[last - 1]
             try:
-                self._builder.add_all(self._envelopes.opened(line, line.covered))
+                if last - first == 1:
+                    is_added = self._add_value(text[start:end], unusual[first])
+                else:
+                    is_added = not any(unusual[first:last])
+                    if is_added:
+                        line = records[first:last]
+                        self._builder.add_all(self._envelopes.opened(line, line.covered))
             except AmbiguousEnvelope as problem:
-                if line_end(text[start:end], 0) is not None:
-                    return start
-                stop = line_end(text, end)
-                self._builder.reject(str(problem), text[start : len(text) if stop is None else stop])
+                is_added = line_end(text[start:end], 0) is None
+                if is_added:
+                    stop = line_end(text, end)
+                    self._builder.reject(str(problem), text[start : len(text) if stop is None else stop])
+            if not is_added:
+                return start
         return None
+
+    def _add_value(self, raw: bytes, is_unusual: bool) -> bool:
+        """Add the only value of a line; False where it has to be read by itself. Raises AmbiguousEnvelope."""
+        array = self._envelopes.array_of(raw)
+        if array is None:
+            self._builder.add(raw, is_unusual)
+            return True
+        documents = elements_of(array)
+        if documents is not None:
+            self._builder.add_all(documents)
+        return documents is not None
 
     def _reason(self, line: BrokenLine) -> str:
         """Return why a line is rejected."""
@@ -117,11 +135,10 @@ def not_utf8(line: bytes) -> str:
     return f"the line is {NOT_UTF8} (byte {utf8_length(line)} of the line)"
 
 
-def _lines(records: Slices) -> Iterator[Slices]:
-    """Return the records that begin in one line, or in lines where one ends that does, after the other."""
-    starts, ends = records.starts.tolist(), records.ends.tolist()
+def _lines(text: bytes, starts: list[int], ends: list[int]) -> Iterator[tuple[int, int]]:
+    """Return which records begin in one line, or in lines where one ends that does, from the first to the next's."""
     first = 0
-    for i in range(1, len(records) + 1):
-        if i == len(records) or line_end(bytes(records.text[ends[i - 1] : starts[i]]), 0) is not None:
-            yield records[first:i]
+    for i in range(1, len(starts) + 1):
+        if i == len(starts) or line_end(text[ends[i - 1] : starts[i]], 0) is not None:
+            yield first, i
             first = i

@@ -17,13 +17,8 @@ from chalicelib.documents.json_scan import WHITESPACE, MalformedJson, ValueScann
 from chalicelib.documents.line_blocks import LineBlocks, not_utf8, reason
 from chalicelib.documents.line_splitter import LineSplitter
 from chalicelib.documents.members import AmbiguousEnvelope, MemberKind
-from chalicelib.documents.value_reader import (
-    NOT_UTF8,
-    ValueReader,
-    line_end,
-    several,
-    value_end,
-)
+from chalicelib.documents.value_end import value_end
+from chalicelib.documents.value_reader import NOT_UTF8, ValueReader, line_end, several
 from chalicelib.native_library import library
 
 _MARK_AT_START = re.compile(rb"(?:\A|(?<=[\r\n]))(?:%b)+" % UTF8_BOM)
@@ -152,7 +147,7 @@ class LineReader:
             if kind is MemberKind.ENVELOPE:
                 yield from self._envelopes.read_value()
                 return
-            end, _ = value_end(memoryview(buffer.text)[buffer.pos :])
+            end, _, _ = value_end(buffer.text, buffer.pos)
             stop = line_end(buffer.text, buffer.pos)
             if end is None or buffer.pos + end >= (len(buffer.text) if stop is None else stop):
                 reason = self._values.too_long if kind is MemberKind.DOCUMENT else self._envelopes.neither

@@ -11,7 +11,8 @@ import msgspec
 from chalicelib.documents.beside import Beside
 from chalicelib.documents.path_tree import PathTree
 from chalicelib.documents.slices import BrokenValue
-from chalicelib.documents.value_reader import TRUNCATED, several, value_end
+from chalicelib.documents.value_end import TRUNCATED, value_end
+from chalicelib.documents.value_reader import several
 
 KEY = re.compile(rb'"[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+"')
 HEAD = 2
@@ -66,6 +67,7 @@ class ObjectWalk:
         self._way: list[PathTree] = []
         self._due = _Due.FIRST
         self._decisive = root
+        self._is_by_member = False
 
     @property
     def is_at_key(self) -> bool:
@@ -96,14 +98,15 @@ class ObjectWalk:
         """Go on from `at` to the next member that decides what the object is.
 
         Returns its kind and position: an envelope's array, or whatever repeats a key on the way to it; the object's
-        end. UNKNOWN is for what is not JSON, or nothing that msgspec can check, and None for a text that ends before:
-        both come with where to go on, a member's beginning or what follows one.
+        end. UNKNOWN is for what is not JSON, or too deep, and None for a text that ends before: both come with where to
+        go on, a member's beginning or what follows one.
         """
         while True:
             due = self._due
-            if due is not _Due.COMMA and (run := self._open[-1].plain_members.match(text, at)) is not None:
-                if not self._pass_run(run[0]):
-                    return MemberKind.UNKNOWN, at
+            if due is not _Due.COMMA and (run := self._run(text, at)) is not None:
+                self._is_by_member = not self._pass_run(run[0])
+                if self._is_by_member:
+                    continue
                 at, due = run.end(), self._due
             begin = _after_space(text, at)
             here = text[begin : begin + 1]
@@ -133,7 +136,7 @@ class ObjectWalk:
             return kind, start + 1
         if kind is not None:
             return kind, begin if kind is MemberKind.DOCUMENT else start
-        end, why = value_end(memoryview(text)[start:])
+        end, _, why = value_end(text, start)
         if end is None:
             return (None if why == TRUNCATED else MemberKind.UNKNOWN), begin
         self._due = _Due.COMMA
@@ -186,8 +189,12 @@ class ObjectWalk:
         """Go on behind the value of a member."""
         self._due = _Due.COMMA
 
+    def _run(self, text: bytes, at: int) -> re.Match[bytes] | None:
+        """Match members that no path leads through, unless some before were not what msgspec can check."""
+        return None if self._is_by_member else self._open[-1].plain_members.match(text, at)
+
     def _pass_run(self, members: bytes) -> bool:
-        """Check members that no path leads through; False where they are not JSON."""
+        """Check members that no path leads through; False where msgspec cannot, or they are not JSON."""
         text = b'{%b"":0}' % members
         try:
             if self.beside.is_full:

@@ -15,7 +15,8 @@ from chalicelib.documents.buffer import Text, holds
 from chalicelib.documents.members import MemberKind, ObjectWalk
 from chalicelib.documents.path_tree import KeyPath, PathTree, quoted
 from chalicelib.documents.slices import Slices
-from chalicelib.documents.value_reader import Raws, value_end
+from chalicelib.documents.value_end import value_end
+from chalicelib.documents.value_reader import Raws
 
 _ARRAYS = msgspec.json.Decoder(list[list[msgspec.Raw]])
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -99,7 +100,7 @@ class EnvelopeOpener:
         try:
             arrays = _arrays_below(self._root, raw)
         except (msgspec.DecodeError, RecursionError):
-            return None
+            arrays = None
         if arrays is None or len(arrays) > 1 or self._escaped(text):
             return self._walked(text)
         array = bytes(arrays[0]) if arrays else b""
@@ -162,7 +163,7 @@ class EnvelopeOpener:
         kind, start = walk.scan(text, 1)
         if kind is not MemberKind.ENVELOPE:
             return None
-        length, _ = value_end(memoryview(text)[start:])
+        length, _, _ = value_end(text, start)
         if length is None:
             return None
         kind, _ = walk.scan(text, start + length)

@@ -18,6 +18,7 @@ from chalicelib.documents.buffer import Buffer, Text, is_utf8
 from chalicelib.documents.json_scan import WHITESPACE, MalformedJson, ValueScanner
 from chalicelib.documents.rejected import SpooledRaw
 from chalicelib.documents.slices import COMPILED_FROM_BYTES, BrokenValue, Slices, by_nothing
+from chalicelib.documents.value_end import TRUNCATED, scanned, value_end
 from chalicelib.errors import UnreadableFile
 
 SPOOL_FACTOR, MOST_SPOOLED = 16, 96 * 1024 * 1024
@@ -43,13 +44,10 @@ NOT_UTF8 = "not UTF-8 text: save the file as UTF-8"
 
 _BETWEEN_BYTES = 80
 _ONE = msgspec.json.Decoder(msgspec.Raw)
-_TRAILING = re.compile(r"trailing characters \(byte (\d+)\)")
-TRUNCATED = "truncated"
 _BETWEEN = re.compile(rb"[ \t\r\n]*+,?[ \t\r\n]*+")
 _VALUE = re.compile(rb'(?:[^",{\[]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"?)*+[,{\[]?', re.DOTALL)
 """Up to what begins a value, outside of texts, or to the end: it matches everywhere, so that no byte is met twice."""
 _LINE_END = re.compile(rb"[\r\n]")
-_SCANNED_FIRST = 1024
 
 Raws = Slices | list[msgspec.Raw]
 Decode = Callable[[Text], Raws | None]
@@ -151,7 +149,7 @@ class ValueReader:
         """Step over the current value, of any length. Raises UnreadableFile where it is not JSON."""
         buffer = self._buffer
         start = buffer.offset
-        end, _ = value_end(memoryview(buffer.text)[buffer.pos :])
+        end, _, _ = value_end(buffer.text, buffer.pos)
         if end is not None and (buffer.pos + end < len(buffer.text) or buffer.ended):
             buffer.pos += end
             return
@@ -187,10 +185,10 @@ class ValueReader:
         """
         buffer = self._buffer
         while True:
-            end, problem = value_end(memoryview(buffer.text)[buffer.pos + at :])
+            end, is_unusual, problem = value_end(buffer.text, buffer.pos + at)
             available = len(buffer.text) - buffer.pos - at
             if end is not None and (end < available or buffer.ended):
-                return at + end, False
+                return at + end, is_unusual
             if problem not in ("", TRUNCATED) or buffer.ended:
                 return self._scanned_end(at)
             if available > self.limit:
@@ -239,32 +237,7 @@ class ValueReader:
     def _scanned(self, scanner: ValueScanner, at: int) -> int | None:
         """Scan from `at` bytes on, to the buffer's end; return the value's length from there if it ends."""
         buffer = self._buffer
-        start = buffer.pos + at
-        begun, size = start, _SCANNED_FIRST
-        while True:
-            piece = buffer.text[start : start + size]
-            start += len(piece)
-            end = scanner.feed(piece, last=buffer.ended and start == len(buffer.text))
-            if end is not None:
-                return start - len(piece) + end - begun
-            if start == len(buffer.text):
-                return None
-            size *= 2
-
-
-def value_end(view: memoryview) -> tuple[int | None, str]:
-    """Return where the first value of `view` ends, white space behind it included; or None and msgspec's reason."""
-    try:
-        _ONE.decode(view)
-    except msgspec.DecodeError as problem:
-        text = str(problem)
-        if match := _TRAILING.search(text):
-            # The number counts the byte that trails as read already.
-            return int(match[1]) - 1, ""
-        return None, TRUNCATED if TRUNCATED in text else text
-    except RecursionError:
-        return None, "too deep"
-    return len(view), ""
+        return scanned(scanner, buffer.text, buffer.pos + at, last=buffer.ended)
 
 
 def several(text: Text) -> Raws:

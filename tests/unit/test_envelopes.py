@@ -99,6 +99,26 @@ def test_what_keeps_one_order_of_an_envelope_from_being_read_spoils_that_order_a
     assert result.raws == [A, unchecked, A, unchecked, B]
 
 
+@pytest.mark.parametrize("chunk_bytes", [1, 50, 1 << 21])
+@pytest.mark.parametrize("between", [b"\n", b"", b"\n\n "])
+@pytest.mark.parametrize("odd", [b'"\\ud800"', b"NaN", b"[-Infinity]", b"[" * 600 + b"]" * 600])
+def test_what_few_parsers_take_may_lie_beside_the_array(odd: bytes, between: bytes, chunk_bytes: int) -> None:
+    envelopes = [b'{"x":%s,"orders":[%s]}' % (odd, A), b'{"orders":[%s,%s],"y":1,"x":%s}' % (B, C, odd), A]
+    result = read(between.join(envelopes), chunk_bytes)
+    assert [bytes(raw) for raw in result.raws] == [A, B, C, A]
+    assert not result.rejected
+    assert result.beside.keys() == {"x", "y"}
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 50, 1 << 21])
+def test_a_line_with_two_arrays_is_rejected_alone_whatever_lies_beside_them(chunk_bytes: int) -> None:
+    twice = b'{"orders":[%s],"x":"\\ud800","orders":[]}' % A
+    result = read(b"\n".join([A, twice, B]), chunk_bytes)
+    assert result.records == {1: A, 3: B}
+    assert [raw_of(each) for each in result.rejected] == [twice]
+    assert "not clear which orders are meant" in result.reasons[0]
+
+
 @pytest.mark.parametrize("chunk_bytes", [16, 700, 1 << 21])
 def test_an_envelope_whose_line_is_longer_than_an_order_may_be_is_read(chunk_bytes: int) -> None:
     many = b'{"page":1,"orders":[' + b",".join([A, B] * 400) + b'],"next":"' + b"n" * 5000 + b'"}'
@@ -173,6 +193,7 @@ def test_the_arrays_key_may_be_any_text_in_any_spelling(spelled: str) -> None:
 PIECES = [A, B, C, b'{"orders":[', b"]}", b'{"orders":[]}', b'{"orders":[%s,' % A, b",", b"\n", b"\r", b"\n", b"\r\n"]
 PIECES += [b"x", b"{", b"[", b'"', b"1", b" ", b"\xef\xbb\xbf", b"\xff", b"\xc3", b'"\\ud800"', b"NaN", b'{"a":']
 PIECES += [b'{"orders":[],"orders":[]}', b'{"order_id":1,"orders":[{}]}', b'{"orders":[],"order_id":1}', b"null", b"}"]
+PIECES += [b'{"x":NaN,"orders":[%s,%s]}' % (A, B), b'{"orders":[{"order_id":NaN}],"x":"\\udc00","orders":[]}']
 
 
 def outcome(file: bytes, chunk_bytes: int) -> object:

@@ -8,7 +8,7 @@ import random
 import pytest
 
 from chalicelib.contracts import registry
-from chalicelib.documents import line_splitter, lines
+from chalicelib.documents import line_splitter, lines, value_end
 from chalicelib.errors import UnreadableFile
 from chalicelib.flatten.flattener import records_of
 from chalicelib.native_library import library
@@ -25,6 +25,8 @@ PIECES = [
     *(ORDERS_OF, ORDERS_OF + A + b",", b"]}", b'{"orders":[]}', b'{"orders":[],"orders":[]}', b"[" * 400 + b"]" * 400),
     *(b'{"orders":[{"order_id":1}],"ord\x9frs":[{}]}', b'{"orders":[{}]}'),
     *(b'{"order_id":1,"orders":[{}]}', b'{"orders":[],"order_id":1}', b'{"orders":[],"x":"\\ud800"}'),
+    *(b'{"x":"\\ud800","orders":[' + A + b"]}", b'{"a":1,"b":NaN,"orders":[{"order_id":NaN},{}],"c":"\\udc00"}'),
+    *(b'{"orders":[],"x":NaN,"order_id":1}', b'{"x":' + b"[" * 3000 + b"]" * 3000 + b',"orders":[{}]}'),
     *(b'{"order_id":NaN}', b'{"a":"\xff"}', b'{"a":', b",", b"\r", b"\r\n", b"x", b"{", b"[", b'"', b"1", b" ", b"\t"),
     *(b"\0", b"\xef\xbb\xbf", b"\xef\xbb", b"\xff", b"\xc3", b"}", b"]", b"\\", b"\\u", b'"\\u12\n"', b'"abc\\'),
     *(b'"\\ud800"', b'"\\ud800\\udc00"', b'"\\ud800\\u12', b'"\x01"', b'"\xf0\x9f\x98\x80 \xed\xa0\x80"'),
@@ -58,9 +60,11 @@ def test_lines_of_any_kind_are_read_as_without_compiled_code(
         some = [*rng.sample(PIECES, rng.randrange(2, 12)), b"\n", b"\n", A]
         file = rng.choice((b"", A + b"\n")) + b"".join(rng.choices(some, k=rng.choice((3, 6, 14, 40))))
         for chunk_bytes in (1, 64, 1 << 21):
-            monkeypatch.setattr(lines, "library", lambda: None)
+            for module in (lines, value_end):
+                monkeypatch.setattr(module, "library", lambda: None)
             expected = outcome(file, chunk_bytes)
-            monkeypatch.setattr(lines, "library", library)
+            for module in (lines, value_end):
+                monkeypatch.setattr(module, "library", library)
             assert outcome(file, chunk_bytes) == expected, (file, chunk_bytes)
             rejected += isinstance(expected, tuple) and bool(expected[1])
     assert rejected > 500
