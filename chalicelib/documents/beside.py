@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -14,7 +14,7 @@ MOST_NAMES = 40
 
 LONGEST_NAME = 100
 
-Objects = Sequence[dict[str, msgspec.Raw]]
+Objects = Sequence[Mapping[str, bytes | msgspec.Raw]]
 
 _KINDS = {"{": "object", "[": "array", '"': "text", "t": "boolean", "f": "boolean", "n": "null"}
 

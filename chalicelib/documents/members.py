@@ -21,6 +21,8 @@ HEAD = 2
 _SPACE = re.compile(rb"[ \t\r\n]*+")
 _KEY_AND_COLON = re.compile(rb"(%b)[ \t\r\n]*+:[ \t\r\n]*+" % KEY.pattern)
 _BEGINS_IDENTITY = tuple(bytes([byte]) for byte in b"-0123456789[")
+_BEGINS = {str: b'"', float: b"0", bool: b"t", type(None): b"null", dict: b"{", list: b"["}
+_LENIENT = json.JSONDecoder(parse_int=float)
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -67,7 +69,6 @@ class ObjectWalk:
         self._way: list[PathTree] = []
         self._due = _Due.FIRST
         self._decisive = root
-        self._is_by_member = False
 
     @property
     def is_at_key(self) -> bool:
@@ -103,10 +104,9 @@ class ObjectWalk:
         """
         while True:
             due = self._due
-            if due is not _Due.COMMA and (run := self._run(text, at)) is not None:
-                self._is_by_member = not self._pass_run(run[0])
-                if self._is_by_member:
-                    continue
+            if due is not _Due.COMMA and (run := self._open[-1].plain_members.match(text, at)) is not None:
+                if not self._pass_run(run[0]):
+                    return MemberKind.UNKNOWN, at
                 at, due = run.end(), self._due
             begin = _after_space(text, at)
             here = text[begin : begin + 1]
@@ -189,24 +189,28 @@ class ObjectWalk:
         """Go on behind the value of a member."""
         self._due = _Due.COMMA
 
-    def _run(self, text: bytes, at: int) -> re.Match[bytes] | None:
-        """Match members that no path leads through, unless some before were not what msgspec can check."""
-        return None if self._is_by_member else self._open[-1].plain_members.match(text, at)
-
     def _pass_run(self, members: bytes) -> bool:
-        """Check members that no path leads through; False where msgspec cannot, or they are not JSON."""
+        """Check members that no path leads through; False where they are not JSON."""
         text = b'{%b"":0}' % members
         try:
             if self.beside.is_full:
                 several(text)
             else:
-                run = _OBJECT.decode(text)
-                del run[""]
-                self.beside.add_all(self._open[-1], [run], run)
-        except (BrokenValue, msgspec.DecodeError, UnicodeDecodeError):
+                self._add_run(_OBJECT.decode(text))
+        except (BrokenValue, msgspec.DecodeError):
+            # NaN and infinities are no JSON for msgspec.
+            try:
+                self._add_run({key: _BEGINS[type(value)] for key, value in _LENIENT.decode(text.decode()).items()})
+            except ValueError:
+                return False
+        except UnicodeDecodeError:
             return False
         self._due = _Due.NEXT
         return True
+
+    def _add_run(self, run: dict[str, bytes] | dict[str, msgspec.Raw]) -> None:
+        del run[""]
+        self.beside.add_all(self._open[-1], [run], run)
 
 
 def _holds_identity(head: bytes) -> bool:

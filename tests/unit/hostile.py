@@ -77,6 +77,11 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "many other keys before the array": lambda n: (
         b"{" + numbered('"%d":[],', n) + b'"orders":[' + ORDER + b"]}"
     ),
+    "many NaN before the array": lambda n: b"{" + filled(b'"a":NaN,', n) + b'"orders":[' + ORDER + b"]}",
+    "many lone surrogates before the array": lambda n: (
+        b"{" + filled(b'"a":"\\ud800",', n) + b'"orders":[' + ORDER + b"]}"
+    ),
+    "envelopes with NaN beside": lambda n: filled(b'{"a":NaN,"orders":[],"b":[NaN]}\n', n),
     "many keys and no array": lambda n: b"{" + filled(b'"a":1,', n) + b'"b":1}',
     "many keys after the array": lambda n: b'{"orders":[' + ORDER + b"]" + filled(b',"a":1', n) + b"}",
     "many objects after the array": lambda n: b'{"orders":[' + ORDER + b'],"a":' + elements(b"{}", n) + b"}",
