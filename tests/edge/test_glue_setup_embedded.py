@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +16,7 @@ from chalicelib.settings import Settings
 from glue_setup.statements import policy_of
 from local.emulator import Emulator, running
 from local.pipeline import wait_for
+from tests.edge.catalog_moves import MOVES
 from tests.edge.embedded_world import BUCKET, SETTINGS, Embedded, crawled, parquet
 
 pytestmark = pytest.mark.aws
@@ -120,7 +120,7 @@ def test_in_crawler_mode_the_first_crawl_makes_a_table_that_apply_accepts_and_pu
     assert list(athena.rows(asked)) == [("1", 0)]
 
 
-@pytest.mark.parametrize(("one", "other"), list(itertools.permutations(("partitions", "projection", "crawler"), 2)))
+@pytest.mark.parametrize(("one", "other"), MOVES)
 def test_after_a_move_from_any_catalog_mode_to_any_other_queries_see_every_month_and_new_ones_as_the_mode_has_it(
     stage: Embedded, one: str, other: str
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import itertools
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from chalicelib.contracts.paths import parse
 from chalicelib.contracts.sources import FromDocument
 from glue_setup.errors import Refused, SetupError
 from tests.contracts import ORDERS, returns_contract, with_column_changed, with_columns
+from tests.edge.catalog_moves import MOVES
 from tests.edge.glue_setup_world import BUCKET, World
 from tests.edge.table_over_time import ADDED, crawl, declared_table, names, with_column
 
@@ -161,7 +161,7 @@ def test_a_table_under_a_views_name_is_left_alone(stage: World) -> None:
     assert any(line.startswith("view etl_pipeline.orders: kept: a table has this name") for line in stage.destroy())
 
 
-@pytest.mark.parametrize(("one", "other"), [*itertools.permutations(("partitions", "projection", "crawler"), 2)])
+@pytest.mark.parametrize(("one", "other"), MOVES)
 def test_going_over_from_any_mode_to_any_other_declares_projects_and_registers_as_that_one_does(
     crawled: World, one: str, other: str
 ) -> None:

@@ -6,13 +6,14 @@ import codecs
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.documents import buffer
 from chalicelib.documents.buffer import Buffer, holds
 from chalicelib.errors import UnreadableFile
 from chalicelib.native_library import library
+from tests.examples import examples
 
 CHARACTERS = st.sampled_from(["a", "é", "中", "😀", "\x7f", " "])
 DAMAGE = st.sampled_from([0x41, 0x80, 0xA0, 0xC0, 0xC2, 0xE0, 0xED, 0xF0, 0xF4, 0xFF])
@@ -51,7 +52,7 @@ def where_python_says(text: bytes) -> int | None:
 
 
 @pytest.mark.thorough
-@settings(max_examples=400, deadline=None)
+@examples(160, many=400)
 @given(
     st.lists(CHARACTERS, min_size=1, max_size=12),
     st.lists(st.tuples(st.integers(0, 40), DAMAGE), max_size=2),

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from msgspec.structs import replace
 
 from chalicelib.contracts import registry
@@ -15,6 +15,7 @@ from chalicelib.contracts.changes import Effect, catalog_changes, changes
 from chalicelib.contracts.contract import Contract
 from chalicelib.contracts.reading import read_text
 from tests.drawn_contracts import completed, declared_contracts
+from tests.examples import examples
 
 OLD = """
 [document]
@@ -105,7 +106,7 @@ def test_a_table_that_is_added_waits_for_a_replay_and_one_that_goes_is_refused()
 
 
 @pytest.mark.thorough
-@settings(max_examples=50, deadline=None)
+@examples(20, many=50)
 @given(declared_contracts())
 def test_nothing_changes_from_a_drawn_contract_to_itself(declared: Contract) -> None:
     contract = completed(declared)
@@ -113,7 +114,7 @@ def test_nothing_changes_from_a_drawn_contract_to_itself(declared: Contract) -> 
 
 
 @pytest.mark.thorough
-@settings(max_examples=50, deadline=None)
+@examples(20, many=50)
 @given(declared_contracts(), declared_contracts())
 def test_whatever_queries_could_name_is_there_after_a_change_that_is_not_refused(
     one: Contract, other: Contract

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import sqlglot
-from hypothesis import given, settings
+from hypothesis import given
 from open_data_contract_standard.model import OpenDataContractStandard
 from sqlglot import exp
 
@@ -19,6 +19,7 @@ from chalicelib.contracts.contract import Contract
 from chalicelib.contracts.json_schema import json_schema
 from chalicelib.contracts.odcs import odcs, yaml
 from tests.drawn_contracts import completed, declared_contracts
+from tests.examples import examples
 
 ROOT = Path(__file__).parents[2]
 CONTRACTS = [
@@ -49,7 +50,7 @@ def test_odcs_is_read_by_the_standards_own_model(contract: str, capsys: pytest.C
 
 
 @pytest.mark.thorough
-@settings(max_examples=80, deadline=None)
+@examples(30, many=80)
 @given(declared_contracts())
 def test_odcs_of_a_drawn_contract_says_the_same_in_yaml(declared: Contract) -> None:
     value = odcs(completed(declared))

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chalicelib.contracts.contract import Contract
@@ -24,14 +24,16 @@ from tests.examples import examples
 pytestmark = pytest.mark.thorough
 
 
-@settings(max_examples=80, deadline=None)
+@pytest.mark.thorough
+@examples(30, many=80)
 @given(declared_contracts())
 def test_a_contract_is_read_back_as_it_was_written(declared: Contract) -> None:
     whole = completed(declared)
     assert read_text(as_toml(whole), whole.name) == whole
 
 
-@settings(max_examples=80, deadline=None)
+@pytest.mark.thorough
+@examples(30, many=80)
 @given(declared_contracts())
 def test_columns_that_every_table_has_need_no_declaration(declared: Contract) -> None:
     said = values(declared)
@@ -40,7 +42,8 @@ def test_columns_that_every_table_has_need_no_declaration(declared: Contract) ->
     assert read_text(dumped(said), declared.name) == completed(declared)
 
 
-@settings(max_examples=80, deadline=None)
+@pytest.mark.thorough
+@examples(30, many=80)
 @given(declared_contracts())
 def test_the_levels_of_a_drawn_contract_lie_on_the_way_to_its_rows(declared: Contract) -> None:
     for table, column in completed(declared).columns():
@@ -72,7 +75,8 @@ def _locations(value: Any, at: Location = ()) -> list[Location]:
     return [at, *(location for key, each in inner for location in _locations(each, (*at, key)))]
 
 
-@settings(max_examples=80, deadline=None)
+@pytest.mark.thorough
+@examples(30, many=80)
 @given(declared_contracts(), st.data())
 def test_a_contract_with_anything_changed_is_read_or_named_its_faults(declared: Contract, data: st.DataObject) -> None:
     said = values(declared)
@@ -95,7 +99,8 @@ def test_a_contract_with_anything_changed_is_read_or_named_its_faults(declared: 
     _assert_read_or_named(dumped(said))
 
 
-@settings(max_examples=80, deadline=None)
+@pytest.mark.thorough
+@examples(30, many=80)
 @given(declared_contracts(), st.data())
 def test_a_text_with_anything_changed_is_read_or_named_its_faults(declared: Contract, data: st.DataObject) -> None:
     text = as_toml(declared)
@@ -131,7 +136,8 @@ def problems_of(text: str) -> list[str] | None:
     return None
 
 
-@settings(max_examples=80, deadline=None)
+@pytest.mark.thorough
+@examples(30, many=80)
 @given(declared_contracts())
 @example(Contract("x", (), ("a",), "b", description='a = 1\n[b]\n"""'))
 def test_every_value_of_a_text_has_a_line(declared: Contract) -> None:

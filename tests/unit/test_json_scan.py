@@ -8,10 +8,11 @@ import sys
 
 import msgspec
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chalicelib.documents.json_scan import MalformedJson, ValueScanner
+from tests.examples import examples
 
 ONE = msgspec.json.Decoder(msgspec.Raw)
 documents = st.recursive(
@@ -67,7 +68,7 @@ def is_utf8(text: bytes) -> bool:
 
 
 @pytest.mark.thorough
-@settings(max_examples=700, deadline=None)
+@examples(280, many=700)
 @given(mutated(), st.lists(st.integers(0, 60), max_size=6))
 @example(b"12", [1])
 @example(b"-", [])
@@ -82,7 +83,7 @@ def test_it_ends_where_msgspec_says_and_breaks_where_msgspec_breaks(text: bytes,
 
 
 @pytest.mark.thorough
-@settings(max_examples=700, deadline=None)
+@examples(280, many=700)
 @given(mutated(), st.lists(st.integers(0, 60), max_size=6))
 def test_it_agrees_with_the_standard_library_escapes_of_surrogates_included(text: bytes, cuts: list[int]) -> None:
     if not is_utf8(text):

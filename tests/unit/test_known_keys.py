@@ -7,11 +7,12 @@ import random
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import flattened_tables
 from tests.contracts import contract_with
+from tests.examples import examples
 from tests.unit.compiled_splitting import (
     short_texts_are_split_by_compiled_code as short_texts_are_split_by_compiled_code,
 )
@@ -105,7 +106,7 @@ def objects(draw: st.DrawFn, depth: int = 3) -> str:
 
 
 @pytest.mark.thorough
-@settings(max_examples=150, deadline=None)
+@examples(60, many=150)
 @given(st.lists(objects(), min_size=1, max_size=6), st.randoms(use_true_random=False))
 def test_whatever_keys_come_after_one_another_both_ways_make_the_same(given: list[str], rng: random.Random) -> None:
     bodies = [each[1:-1] for each in given]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.contracts.contract import Contract
@@ -24,6 +24,7 @@ from chalicelib.flatten.views import Views
 from chalicelib.native_library import library
 from tests.builders import flattened_tables
 from tests.contracts import contract_with
+from tests.examples import examples
 from tests.unit.test_span_columns import CONTRACT, DECLARED, JSON
 
 PLAIN = DECLARED.keys() - {"boolean", "date", "epoch"}
@@ -89,7 +90,7 @@ def test_certain_values_make_plain_columns_with_nulls_between_them(name: str, co
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", sorted(PLAIN))
-@settings(max_examples=60, deadline=None)
+@examples(20, many=60)
 @given(texts=st.lists(st.just("") | JSON, max_size=12))
 def test_a_column_with_a_value_that_is_not_certain_is_left_out_and_no_other(name: str, texts: list[str]) -> None:
     raws = [raw for raw in documents(name, texts) if _is_sound(raw)]
@@ -139,7 +140,7 @@ def test_elements_of_a_filtered_list_have_the_values_of_their_own() -> None:
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("kind", TYPES, ids=str)
-@settings(max_examples=80, deadline=None)
+@examples(30, many=80)
 @given(st.data())
 def test_values_on_rows_are_those_that_arrow_takes(kind: pa.DataType, data: st.DataObject) -> None:
     compiled = library()

@@ -6,10 +6,11 @@ import io
 import threading
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.documents.prefetch import ReadAhead
+from tests.examples import examples
 
 
 class Broken:
@@ -29,7 +30,8 @@ class Broken:
         return b"x" * size
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.thorough
+@examples(80, many=200)
 @given(st.binary(max_size=200), st.integers(1, 50), st.lists(st.integers(1, 70), min_size=1))
 def test_the_bytes_are_those_of_the_stream_in_pieces_no_longer_than_asked(
     data: bytes, block: int, sizes: list[int]

@@ -8,12 +8,13 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.documents.decompress import Source
 from chalicelib.documents.records import Records
 from chalicelib.errors import UnreadableFile
+from tests.examples import examples
 from tests.unit.compiled_splitting import short_texts_are_split_either_way as short_texts_are_split_either_way
 from tests.unit.reading import FORMS, WRAPPINGS, Trickle, pretty, raw_of, read
 
@@ -31,7 +32,7 @@ A, B, C = b'{"order_id":1}', b'{"order_id":2,"x":[1,{"y":"}"}]}', b'{"order_id":
 
 
 @pytest.mark.thorough
-@settings(max_examples=100, deadline=None)
+@examples(40, many=100)
 @given(records, st.sampled_from(sorted(FORMS)), st.sampled_from(sorted(WRAPPINGS)), chunks, st.booleans())
 def test_every_form_gives_the_same_records_for_any_chunk_size(
     sent: list[bytes], form: str, wrapping: str, chunk_bytes: int, pretty_printed: bool

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chalicelib.contracts.contract import Column
@@ -24,6 +24,7 @@ from chalicelib.flatten.schema import arrow_type
 from chalicelib.flatten.span_columns import SpanColumns
 from chalicelib.native_library import PADDING, library
 from tests.contracts import contract_with
+from tests.examples import examples
 
 DECLARED = {
     "identifier": 'type = "identifier"',
@@ -126,7 +127,7 @@ def read_strictly(column: Column, text: str) -> Any:
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", DECLARED)
-@settings(max_examples=150, deadline=None)
+@examples(60, many=150)
 @given(texts=st.lists(st.just("") | JSON, max_size=12))
 @example(texts=['"\\u0041\\/\\n\\ud83d\\ude00"', '{ "a\\u0020" : [ 1 , "x y" ] }', "", "1.10", "12e2", '"7"'])
 def test_a_column_is_what_the_strict_way_makes_of_each_value(name: str, texts: list[str]) -> None:

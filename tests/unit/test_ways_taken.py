@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.contracts import registry
@@ -28,6 +28,7 @@ from tests.drawn_contracts import completed, declared_contracts
 from tests.drawn_documents import drawn_record
 from tests.example_rows import EXAMPLES
 from tests.example_rows import NAMES as EXAMPLE_NAMES
+from tests.examples import examples
 from tests.unit.drawn_contracts import DrawnContract
 
 MANY_KEYS = 2000
@@ -95,7 +96,7 @@ def test_no_sound_document_of_a_drawn_contract_needs_the_strict_way() -> None:
 
 
 @pytest.mark.thorough
-@settings(max_examples=60, deadline=None)
+@examples(20, many=60)
 @given(
     declared_contracts(),
     st.integers(0, 2**32),

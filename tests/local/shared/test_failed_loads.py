@@ -67,6 +67,7 @@ def deployed_with(product: Product, **settings: Any) -> Iterator[None]:
         chalice(product.aws, product.deployment.workspace, "deploy")
 
 
+@pytest.mark.slow
 def test_a_load_that_fails_to_the_end_is_in_the_queue_and_the_redrive_brings_it_back(product: Product) -> None:
     assert waiting(product) == 0
     with shut_out(product):

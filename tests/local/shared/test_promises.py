@@ -29,6 +29,7 @@ def test_promise_6_a_hundred_drops_within_a_second_all_arrive(product: Product) 
     assert product.ask(sql) == [(100, 100)]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds Lambda's processes in /proc")
 def test_promise_3_a_worker_that_is_killed_in_mid_load_is_made_good_by_the_next_try(product: Product) -> None:
     draw = random.Random(1)
