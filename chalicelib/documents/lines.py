@@ -186,8 +186,6 @@ class LineReader:
             except AmbiguousEnvelope as problem:
                 raise _BadLine(str(problem)) from None
             at = self._next_in_line(end)
-        if buffer.not_utf8 is not None and not is_utf8(buffer.text[buffer.pos + length : buffer.pos + end]):
-            raise _BadLine(f"what begins in the line is {NOT_UTF8}")
         return end
 
     def _end_of_one(self, at: int, length: int) -> int:
@@ -202,6 +200,9 @@ class LineReader:
             raise _BadLine(reason(buffer.text[buffer.pos : buffer.pos + length], at, problem)) from None
         raw = buffer.text[buffer.pos + at : buffer.pos + end].rstrip(WHITESPACE)
         self._values.learn(buffer.pos + at + len(raw))
+        # The line is, but not perhaps what follows it.
+        if buffer.not_utf8 is not None and not is_utf8(raw):
+            raise _BadLine(f"what begins in the line is {NOT_UTF8}")
         self._envelopes.check(raw)
         return at + len(raw)
 

@@ -110,6 +110,15 @@ def test_a_file_is_one_of_lines_where_each_holds_what_msgspec_cannot_check(chunk
     assert [each.record_number for each in result.rejected] == [3]
 
 
+@pytest.mark.parametrize("chunk_bytes", [1, 1 << 21])
+def test_an_envelope_over_several_lines_with_a_key_that_is_not_utf8_is_rejected_line_by_line(chunk_bytes: int) -> None:
+    lines = [A, b'{"orders":[', b'{"order_id":1}],"ord\x9frs":[{}]}', A]
+    result = read(b"\n".join(lines), chunk_bytes)
+    assert result.records == {1: A, 4: A}
+    assert [raw_of(each) for each in result.rejected] == lines[1:3]
+    assert result.reasons[0].startswith("what begins in the line is not UTF-8")
+
+
 def test_a_first_line_that_is_an_envelope_and_not_utf8_is_rejected_alone() -> None:
     result = read(b'{"orders":[{"order_id":1}],"ord\x9frs":[{"order_id":2}]}\n{"orders":[' + A + b"]}")
     assert result.records == {2: A}
