@@ -137,8 +137,9 @@ class ObjectWalk:
         if kind is not None:
             return kind, begin if kind is MemberKind.DOCUMENT else start
         end, _, why = value_end(text, start)
-        if end is None:
-            return (None if why == TRUNCATED else MemberKind.UNKNOWN), begin
+        if end is None or start + end == len(text):
+            # A number that ends where the text does may go on, and an object does so behind any value.
+            return (None if end is not None or why == TRUNCATED else MemberKind.UNKNOWN), begin
         self._due = _Due.COMMA
         return MemberKind.DEEPER, start + end
 

@@ -17,6 +17,8 @@ TRUNCATED = "truncated"
 _ONE = msgspec.json.Decoder(msgspec.Raw)
 _TRAILING = re.compile(r"trailing characters \(byte (\d+)\)")
 _SCANNED_FIRST = 1024
+_CUT_OFF_CONSTANTS = tuple(word[:i] for word in (b"NaN", b"Infinity") for i in range(1, len(word)))
+"""What the text may end with where NaN or an infinity goes on behind it, which msgspec knows nothing of."""
 
 
 def value_end(text: bytes, at: int = 0) -> tuple[int | None, bool, str]:
@@ -39,7 +41,7 @@ def value_end(text: bytes, at: int = 0) -> tuple[int | None, bool, str]:
         if match := _TRAILING.search(reason):
             # The number counts the byte that trails as read already.
             return int(match[1]) - 1, False, ""
-        reason = TRUNCATED if TRUNCATED in reason else reason
+        reason = TRUNCATED if TRUNCATED in reason or text.endswith(_CUT_OFF_CONSTANTS) else reason
     except RecursionError:
         reason = "too deep"
     else:

@@ -110,6 +110,15 @@ def test_what_few_parsers_take_may_lie_beside_the_array(odd: bytes, between: byt
     assert result.beside.keys() == {"x", "y"}
 
 
+@pytest.mark.parametrize("value", [b"12345", b"-1.5e10", b"NaN", b"-Infinity", b"true", b"null", b'"ab"', b"[1,2]"])
+def test_a_value_beside_the_array_may_be_cut_anywhere_by_the_end_of_what_was_read(value: bytes) -> None:
+    envelope = b'{\n"n":%b,\n"orders":[\n%b\n],"m":%b\n}' % (value, A, value)
+    file = envelope + b"\n" + envelope
+    for chunk_bytes in range(1, len(envelope)):
+        result = read(file, chunk_bytes)
+        assert ([bytes(raw) for raw in result.raws], result.rejected) == ([A, A], [])
+
+
 @pytest.mark.parametrize("chunk_bytes", [1, 50, 1 << 21])
 def test_a_line_with_two_arrays_is_rejected_alone_whatever_lies_beside_them(chunk_bytes: int) -> None:
     twice = b'{"orders":[%s],"x":"\\ud800","orders":[]}' % A
@@ -193,6 +202,7 @@ def test_the_arrays_key_may_be_any_text_in_any_spelling(spelled: str) -> None:
 PIECES = [A, B, C, b'{"orders":[', b"]}", b'{"orders":[]}', b'{"orders":[%s,' % A, b",", b"\n", b"\r", b"\n", b"\r\n"]
 PIECES += [b"x", b"{", b"[", b'"', b"1", b" ", b"\xef\xbb\xbf", b"\xff", b"\xc3", b'"\\ud800"', b"NaN", b'{"a":']
 PIECES += [b'{"orders":[],"orders":[]}', b'{"order_id":1,"orders":[{}]}', b'{"orders":[],"order_id":1}', b"null", b"}"]
+PIECES += [b'{"x":101,"orders":[', b'{"x":NaN,"orders":[', b"\n"]
 PIECES += [b'{"x":NaN,"orders":[%s,%s]}' % (A, B), b'{"orders":[{"order_id":NaN}],"x":"\\udc00","orders":[]}']
 
 
