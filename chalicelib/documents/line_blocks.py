@@ -136,7 +136,10 @@ def not_utf8(line: bytes) -> str:
 
 
 def _lines(text: bytes, starts: list[int], ends: list[int]) -> Iterator[tuple[int, int]]:
-    """Return which records begin in one line, or in lines where one ends that does, from the first to the next's."""
+    """Yield the index of the first record that begins in a line, and of the first that begins in another.
+
+    Lines count as one where a record goes on from one into the next.
+    """
     first = 0
     for i in range(1, len(starts) + 1):
         if i == len(starts) or line_end(text[ends[i - 1] : starts[i]], 0) is not None:

@@ -58,7 +58,8 @@ def unread(raw: bytes) -> Any:
 def holding_arrays(members: dict[str, Any], most: int) -> list[tuple[str, bool]]:
     """Return the keys of arrays, and of objects in which an array may lie, among the first members.
 
-    Each comes with whether it is an object. Nothing is parsed for this: of an object that is, any may have one.
+    Each comes with whether it is an object. Nothing is parsed for this; an object that was parsed before is among them
+    whatever it holds.
     """
     keys = []
     items = dict.items(members)
