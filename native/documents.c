@@ -754,11 +754,11 @@ static inline __attribute__((always_inline)) Bytes behind_any(Split *s, Bytes p,
     Bytes end = s->end;
     while (p < end) {
         if (*p == '{' || *p == '[') {
+            if (depth == DEEPEST_OF_ALL) return breaks(s, p, TOO_DEEP);
             uint8_t close = *p == '{' ? '}' : ']';
             p = behind_white(p + 1, end);
             if (p == end) break;
             if (*p != close) {
-                if (depth == DEEPEST_OF_ALL) return breaks(s, p, TOO_DEEP);
                 if (depth == DEEPEST) s->is_unusual = 1;
                 closes[depth++] = close;
                 if (close == '}') p = behind_key(s, p, checks_utf8);

@@ -42,7 +42,7 @@ def elements(text: Text) -> Raws:
 
 
 def elements_of(array: bytes) -> Raws | None:
-    """Return the elements of an array that is known to be JSON; None where they are too many to be found at once."""
+    """Return the elements of an array that is known to be JSON; None where they are too many to be split at once."""
     try:
         return ELEMENTS.decode(array)
     except (msgspec.DecodeError, RecursionError):

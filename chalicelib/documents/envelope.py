@@ -71,10 +71,6 @@ class EnvelopeReader:
         buffer.pos = cut
         return True
 
-    def check(self, raw: bytes) -> None:
-        """Raise AmbiguousEnvelope where `raw` is one."""
-        self._opener.array_of(raw)
-
     def check_all(self, text: bytes) -> None:
         """Raise AmbiguousEnvelope where one of the values that a text is made of is one."""
         at = 0

@@ -189,7 +189,7 @@ class LineReader:
         return end
 
     def _end_of_one(self, at: int, length: int) -> int:
-        """Return the end of the value that begins at `at` from here. Raises _BadLine and AmbiguousEnvelope."""
+        """Return where the value ends that begins at `at` from here. Raises _BadLine and AmbiguousEnvelope."""
         buffer = self._buffer
         try:
             end = self._values.end_of_value(at)[0] if self._lookahead_budget > 0 else self._end_in_line(at, length)
@@ -203,7 +203,7 @@ class LineReader:
         # The line is, but not perhaps what follows it.
         if buffer.not_utf8 is not None and not is_utf8(raw):
             raise _BadLine(f"what begins in the line is {NOT_UTF8}")
-        self._envelopes.check(raw)
+        self._envelopes.array_of(raw)
         return at + len(raw)
 
     def _end_in_line(self, at: int, length: int) -> int | None:

@@ -16,6 +16,7 @@ TRUNCATED = "truncated"
 
 _ONE = msgspec.json.Decoder(msgspec.Raw)
 _TRAILING = re.compile(r"trailing characters \(byte (\d+)\)")
+_SPACE = re.compile(rb"[ \t\r\n]*+")
 _SCANNED_FIRST = 1024
 _CUT_OFF_CONSTANTS = tuple(word[:i] for word in (b"NaN", b"Infinity") for i in range(1, len(word)))
 """What the text may end with where NaN or an infinity goes on behind it, which msgspec knows nothing of."""
@@ -58,7 +59,10 @@ def _unusual_end(text: bytes, at: int) -> int | None:
         end = scanned(scanner, text, at, last=True)
     except MalformedJson:
         return None
-    return end if scanner.depth <= DEEPEST else None
+    if end is None or scanner.depth > DEEPEST:
+        return None
+    space = _SPACE.match(text, at + end)
+    return space.end() - at if space else end
 
 
 def scanned(scanner: ValueScanner, text: bytes, start: int, *, last: bool) -> int | None:

@@ -110,6 +110,18 @@ def test_a_file_is_one_of_lines_where_each_holds_what_msgspec_cannot_check(chunk
     assert [each.record_number for each in result.rejected] == [3]
 
 
+@pytest.mark.parametrize("inner", [b"", b"1", b"{}"])
+@pytest.mark.parametrize("depth", [511, 512, 513, 2046, 2047, 2048, 2049])
+def test_a_value_is_as_deep_with_compiled_code_as_without(
+    depth: int, inner: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    value = b"[" * depth + inner + b"]" * depth
+    compiled = value_end.value_end(b" " + value + b" ,", 1)
+    monkeypatch.setattr(value_end, "library", lambda: None)
+    assert value_end.value_end(b" " + value + b" ,", 1)[0] == compiled[0]
+    assert (compiled[0] is None) == (depth + (inner == b"{}") > value_end.DEEPEST)
+
+
 @pytest.mark.parametrize("chunk_bytes", [1, 1 << 21])
 def test_an_envelope_over_several_lines_with_a_key_that_is_not_utf8_is_rejected_line_by_line(chunk_bytes: int) -> None:
     lines = [A, b'{"orders":[', b'{"order_id":1}],"ord\x9frs":[{}]}', A]
