@@ -89,7 +89,7 @@ class Pipeline:
         }
 
 
-def wait_for(poll: Callable[[], T | None], seconds: float = 30.0, pause: float = 0.05) -> T:
+def wait_for(poll: Callable[[], T | None], seconds: float = 60.0, pause: float = 0.05) -> T:
     """Return the first true value of `poll`, which is called every `pause` seconds. Raises TimeoutError."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

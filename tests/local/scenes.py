@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import secrets
 import time
 import urllib.request
 import uuid
@@ -137,6 +136,10 @@ class Loading(Scene):
     """The loader: an object with a refused order, a new version of it in another month, a file that is no JSON, an
     event that it fails on."""
 
+    def __init__(self, product: Product, folder: Path) -> None:
+        super().__init__(product, folder)
+        self._months = (f"{year}-{month:02}" for year in range(2001, 2024) for month in range(1, 13))
+
     @property
     def function(self) -> str:
         return self.product.deployment.functions["load"]
@@ -169,8 +172,11 @@ class Loading(Scene):
         self.holds(self.receipt(key)["rejected"], "what was rejected is read from the quarantine")
 
     def _register_a_month(self) -> None:
-        """See that the first load of a month registers it; a process to which the catalog failed waits a while."""
-        month = f"{secrets.choice(range(2001, 2024))}-{secrets.choice(range(1, 13)):02}"
+        """See that the first load of a month registers it; a process to which the catalog failed waits a while.
+
+        It is a month that no play had before: a process remembers for minutes what it registered.
+        """
+        month = next(self._months)
         self.unregister(month)
         self.s3.delete_object(Bucket=self.bucket, Key=f"{self.settings.state_prefix}partitions.json")
 
@@ -179,7 +185,7 @@ class Loading(Scene):
             self.load(key, self.put(key, {"order_id": "1", **GOOD, "order_date": f"{month}-05"}))
             return month in self.months()
 
-        wait_for(load, 20)
+        wait_for(load, 60)
 
     def _fail_to_the_end(self) -> None:
         """See that an event which fails whenever it is tried ends in the queue."""
@@ -196,7 +202,7 @@ class Loading(Scene):
         record = {"eventTime": datetime.now(UTC).isoformat(), "s3": {"bucket": {"name": self.bucket}, "object": thing}}
         event = {"Records": [record]}
         functions.invoke(FunctionName=self.function, InvocationType="Event", Payload=json.dumps(event))
-        wait_for(lambda: waiting() > before, 20)
+        wait_for(lambda: waiting() > before, 60)
 
 
 class Sweeping(Scene):

@@ -62,7 +62,7 @@ def start(project: Path) -> Iterator[Start]:
     for process in started:
         if process.poll() is None:
             process.kill()
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
 
 
 def free_port() -> int:
@@ -100,7 +100,7 @@ def test_it_tells_where_it_is_and_leaves_nothing(project: Path, start: Start) ->
     s3.put_object(Bucket=env["ETL_BUCKET"], Key="orders_json_incoming/a.json", Body=b"[]")
 
     process.send_signal(signal.SIGTERM)
-    printed, _ = process.communicate(timeout=15)
+    printed, _ = process.communicate(timeout=60)
     assert process.returncode == 0, printed
     assert "Ready. Stop it with Ctrl-C." in printed
     assert "Traceback" not in printed
@@ -130,9 +130,9 @@ def test_it_ends_when_make_was_killed(project: Path, start: Start) -> None:
     wait_for(lambda: announced.exists() or shell.poll() is not None, seconds=60)
     assert shell.poll() is None, shell.communicate()[0]
     shell.kill()
-    wait_for(lambda: not announced.exists(), seconds=15)
+    wait_for(lambda: not announced.exists(), seconds=60)
     with socket.socket() as probe:
-        wait_for(lambda: probe.connect_ex((HOST, port)) != 0, seconds=15)
+        wait_for(lambda: probe.connect_ex((HOST, port)) != 0, seconds=60)
 
 
 def test_ctrl_c_on_the_way_up_leaves_nothing(project: Path, start: Start) -> None:
@@ -142,7 +142,7 @@ def test_ctrl_c_on_the_way_up_leaves_nothing(project: Path, start: Start) -> Non
     assert process.stdout
     assert "Start the embedded AWS" in process.stdout.readline()
     process.send_signal(signal.SIGINT)  # while the foundations are laid
-    printed, _ = process.communicate(timeout=15)
+    printed, _ = process.communicate(timeout=60)
     assert process.returncode == 0, printed
     assert "Stopped." in printed
     assert "Traceback" not in printed
@@ -178,7 +178,7 @@ def test_a_second_one_in_the_same_clone_is_refused_and_the_first_stays_as_it_was
         env_file.write(announced, {"AWS_ENDPOINT_URL": address})
         for command in ("up", "aws"):
             process = start(free_port(), command=command)
-            printed, _ = process.communicate(timeout=15)
+            printed, _ = process.communicate(timeout=60)
             assert process.returncode == 1
             assert "an embedded AWS of this project is up already: .local/env says where" in printed
             assert "Start the embedded AWS" not in printed
@@ -190,7 +190,7 @@ def test_a_port_in_use_ends_with_the_remedy(start: Start) -> None:
         other.bind((HOST, 0))
         other.listen()
         process = start(other.getsockname()[1])
-        printed, _ = process.communicate(timeout=15)
+        printed, _ = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "is in use" in printed
     assert "LOCAL_PORT=" in printed
@@ -199,6 +199,6 @@ def test_a_port_in_use_ends_with_the_remedy(start: Start) -> None:
 
 def test_a_port_that_is_no_number_is_wrong_usage(start: Start) -> None:
     process = start("http")
-    printed, _ = process.communicate(timeout=15)
+    printed, _ = process.communicate(timeout=60)
     assert process.returncode == 2
     assert "'http' is not a port: set LOCAL_PORT" in printed

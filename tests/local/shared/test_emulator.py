@@ -90,9 +90,9 @@ def test_nothing_is_left_after_the_parent_is_killed(tmp_path: Path) -> None:
             line = parent.stdout.readline()
         finally:
             parent.kill()
-            parent.wait(10)
+            parent.wait(60)
     group, private = line.split()
-    wait_for(lambda: group_is_empty(int(group)), seconds=10)
+    wait_for(lambda: group_is_empty(int(group)), seconds=60)
     assert not Path(private).exists()
     assert not (tmp_path / "env").exists()
 
