@@ -111,6 +111,7 @@ def test_from_a_drop_over_a_rejection_and_its_correction_to_the_chart(
     at.fits()
 
 
+@pytest.mark.slow
 def test_files_are_chosen_with_the_keyboard_also_twice_and_one_that_cannot_be_read_says_why(
     visit: Visiting, stage: dict[str, str], tmp_path: Path
 ) -> None:
@@ -129,6 +130,7 @@ def test_files_are_chosen_with_the_keyboard_also_twice_and_one_that_cannot_be_re
     expect(refused).to_contain_text("is of no supported type: name it .json")
 
 
+@pytest.mark.slow
 def test_records_are_filtered_by_the_kind_of_their_reason(visit: Visiting, stage: dict[str, str]) -> None:
     at = visit(stage)
     page = at.page
@@ -193,6 +195,7 @@ def test_decimals_sort_as_numbers_and_texts_of_data_are_never_html(
     assert "hacked" not in page.title()
 
 
+@pytest.mark.slow
 def test_an_answer_is_downloaded_as_csv_and_asked_again_with_curl(
     visit: Visiting, stage: dict[str, str], product: Product, tmp_path: Path
 ) -> None:
@@ -219,6 +222,7 @@ def test_what_is_wrong_in_a_form_stands_beside_its_field(visit: Visiting, stage:
     expect(page.locator(".form")).to_contain_text("give 1")
 
 
+@pytest.mark.slow
 def test_the_colours_follow_the_system_until_they_are_switched(visit: Visiting, stage: dict[str, str]) -> None:
     for colours, other in (("dark", "light"), ("light", "dark")):
         page = visit(stage, colours=colours).page

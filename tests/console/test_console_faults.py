@@ -17,6 +17,8 @@ from tests.console.fake_api import EndlessQuery, FakeApi, fake_api, takes_files
 from tests.local.calls import user
 from tests.local.product import Product
 
+pytestmark = pytest.mark.slow
+
 EXPIRED = {"message": "The security token included in the request is expired"}
 DENIED = {"Message": "User: arn:aws:iam::1:user/x is not authorized to perform: execute-api:Invoke"}
 
@@ -114,7 +116,6 @@ def test_what_is_no_answer_of_the_api_ends_a_file_and_is_said_in_words(
         expect(card).to_contain_text("is not the API: it answered POST /uploads with application/json")
 
 
-@pytest.mark.slow
 def test_a_hundred_files_that_are_dropped_at_once_all_arrive(visit: Visiting, api: FakeApi) -> None:
     takes_files(api)
     page = visit(api.environment).open("/")
@@ -162,7 +163,7 @@ def test_rejected_records_that_are_gone_are_not_said_to_be_in_the_tables(visit: 
 
 
 @pytest.mark.aws
-@pytest.mark.parametrize("width", [320, pytest.param(400, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("width", [320, 400])
 def test_pages_fit_a_narrow_screen_with_letters_of_twice_the_size(
     visit: Visiting, stage: dict[str, str], width: int
 ) -> None:

@@ -194,7 +194,7 @@ def test_over_plain_http_the_tls_only_statement_is_left_out(stage: World) -> Non
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("every", [6, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [20, pytest.param(1, marks=pytest.mark.slow)])
 def test_an_apply_that_stops_at_any_call_is_finished_by_the_next(every: int) -> None:
     with world() as whole:
         whole.apply()

@@ -128,6 +128,7 @@ def test_a_folder_is_said_to_be_one(tmp_path: Path) -> None:
     assert f"{tmp_path} is a folder, and a trial takes one file" in said
 
 
+@pytest.mark.slow
 def test_a_saved_query_that_does_not_fit_is_said_with_its_line_before_anything_is_started(tmp_path: Path) -> None:
     (tmp_path / "mine.json").write_text(json.dumps([order(1)]))
     project = clone(tmp_path / "project")

@@ -33,6 +33,7 @@ def arm(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatedLibrary]:
     native_library.library.cache_clear()
 
 
+@pytest.mark.slow
 def test_the_build_for_arm_makes_the_rows_of_the_strict_way_and_all_of_it_runs(arm: EmulatedLibrary) -> None:
     for seed in range(60):
         drawn = DrawnContract(seed)

@@ -43,14 +43,14 @@ def assert_third_agrees(text: str, records: list[str], tables: dict[str, Rows], 
 
 
 @pytest.mark.thorough
-@examples(120, many=300)
+@examples(50, many=300)
 @given(seeds, st.sampled_from([0.05, 0.2, 0.2, 0.6]))
 def test_odd_and_broken_documents_of_any_contract_come_out_the_same_either_way(seed: int, ugliness: float) -> None:
     assert_ways_agree(DrawnContract(seed), ugliness)
 
 
 @pytest.mark.thorough
-@examples(80, many=200)
+@examples(40, many=200)
 @given(seeds)
 def test_sound_documents_of_any_contract_come_out_the_same_either_way(seed: int) -> None:
     assert_ways_agree(DrawnContract(seed), 0)

@@ -68,7 +68,7 @@ def sample(contract: Contract) -> list[Any]:
 
 
 @pytest.mark.thorough
-@examples(60, many=150)
+@examples(25, many=150)
 @given(declared_contracts(), st.integers(0, 2**32), st.sampled_from([0, 0.02, 0.05, 0.2]))
 def test_what_is_accepted_by_a_drawn_contract_is_valid(declared: Contract, seed: int, ugliness: float) -> None:
     contract = completed(replace(declared, earliest=EARLIEST))
@@ -80,7 +80,7 @@ def test_what_is_accepted_by_a_drawn_contract_is_valid(declared: Contract, seed:
 
 
 @pytest.mark.thorough
-@examples(60, many=150)
+@examples(25, many=150)
 @given(st.integers(0, 2**32), st.sampled_from([0, 0.05, 0.3]))
 def test_unusual_documents_are_valid_where_they_are_accepted_and_invalid_without_what_they_need(
     seed: int, ugliness: float
@@ -126,7 +126,7 @@ LEFT_OPEN = (
 
 
 @pytest.mark.thorough
-@examples(120, many=300)
+@examples(50, many=300)
 @given(st.integers(0, 2**32), st.sampled_from([0.05, 0.3]))
 def test_what_is_rejected_is_invalid_but_for_what_a_schema_cannot_say(seed: int, ugliness: float) -> None:
     drawn = DrawnContract(seed)

@@ -106,7 +106,7 @@ def objects(draw: st.DrawFn, depth: int = 3) -> str:
 
 
 @pytest.mark.thorough
-@examples(60, many=150)
+@examples(25, many=150)
 @given(st.lists(objects(), min_size=1, max_size=6), st.randoms(use_true_random=False))
 def test_whatever_keys_come_after_one_another_both_ways_make_the_same(given: list[str], rng: random.Random) -> None:
     bodies = [each[1:-1] for each in given]

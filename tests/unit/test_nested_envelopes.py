@@ -272,7 +272,7 @@ def unambiguous(file: bytes, chunk_bytes: int, records: list[KeyPath], identity:
 
 
 @pytest.mark.thorough
-@examples(200, many=500)
+@examples(80, many=500)
 @given(
     files(),
     st.sampled_from(["\n", "\r\n", "", " "]),

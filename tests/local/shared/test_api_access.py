@@ -56,6 +56,7 @@ def test_unsigned_and_not_allowed_callers_are_refused_and_allowed_ones_answered(
     assert asker.call("POST", "/uploads", json={"filename": "a.json"}).status_code == 403
 
 
+@pytest.mark.slow
 def test_a_key_of_a_usage_plan_opens_the_api_and_none_does_not(aws: Emulator, tmp_path: Path) -> None:
     keyed = with_authorization(aws, tmp_path / "project", tmp_path / "workspace", "api_key")
     gateway = aws.client("apigateway")
