@@ -254,11 +254,6 @@ class Contract(Struct, frozen=True, dict=True):
         return self.main[self.date]
 
     @property
-    def identity_paths(self) -> tuple[JsonPath, ...]:
-        """The paths that the identity is read from: an object that holds a value at one of each is a document."""
-        return tuple(path for name in self.identity for path in self.main[name].paths)
-
-    @property
     def views(self) -> tuple[str, ...]:
         """The names of all views, in the order of the tables: of each the latest version, then its documents."""
         return tuple(view for table in self.tables for view in (table.latest, table.documents) if view)

@@ -90,14 +90,13 @@ def load_batch(event: Mapping[str, Any], settings: Settings, time_left: Callable
     return report.batch.next_event(event)
 
 
-def load_one(arrival: Arrival, settings: Settings, time_left: Callable[[], float] | None = None) -> str:
-    """Load one object; return what was done with it, which is logged and measured."""
-    return _load(arrival, settings, time_left)[0]
-
-
-def _load(
-    arrival: Arrival, settings: Settings, time_left: Callable[[], float] | None, measures_age: bool = True
+def load_one(
+    arrival: Arrival, settings: Settings, time_left: Callable[[], float] | None = None, measures_age: bool = True
 ) -> tuple[Outcome, Entry | None]:
+    """Load one object; return what was done with it, which is logged and measured, and its ledger entry.
+
+    `measures_age` is false where the object waited for a backfill and not for its event.
+    """
     dataset = loaded_by(arrival.key, datasets(settings))
     outcome, entry = ingest(settings, dataset).load(arrival, time_left=time_left)
     log("source object", outcome=outcome, key=arrival.key, version=arrival.version, **_facts(entry))
@@ -111,7 +110,7 @@ def _load_and_log_failure(
     arrival: Arrival, settings: Settings, time_left: Callable[[], float] | None, measures_age: bool = True
 ) -> tuple[Outcome, Entry | None]:
     try:
-        return _load(arrival, settings, time_left, measures_age)
+        return load_one(arrival, settings, time_left, measures_age)
     except Exception as error:
         what = {"key": arrival.key, "version": arrival.version, "reason": redacted_message(error)}
         log("load failed", level="ERROR", kind=kind_of(error), **what)

@@ -15,8 +15,6 @@ from console.pages.layout import badge, button, card, empty, fact, frame, loaded
 from console.state import Console
 from console.words import ago, count, moment, name_of, size
 
-SEARCH_SECONDS = 0.4
-
 
 def sources_page(console: Console, contains: str = "") -> None:
     """Draw the list."""

@@ -247,7 +247,7 @@ def test_documents_without_an_identity_may_have_that_of_their_place_in_the_file(
     columns = '[tables.logs.columns]\nx = { path = "x", type = "json" }'
     contract = read_text(f'[document]\nidentity = ["source_key", "record_number"]\n{columns}', "logs")
     assert contract.identity == contract.main.identity == ("source_key", "record_number")
-    assert contract.identity_paths == ()
+    assert [contract.main[name].paths for name in contract.identity] == [(), ()]
 
 
 def test_the_document_is_read() -> None:
@@ -267,7 +267,7 @@ def test_the_document_is_read() -> None:
     assert contract.incoming == "shop/eu/"
     assert contract.earliest == datetime.date(1999, 12, 31)
     assert contract.date_is_fixed
-    assert contract.identity_paths == (parse("id"),)
+    assert contract.main["id"].paths == (parse("id"),)
 
 
 def test_a_json_column_and_alternatives_contradict_nothing() -> None:

@@ -44,7 +44,7 @@ def test_a_load_reports_a_ledger_entry_that_it_set_aside(
 ) -> None:
     arrival = store.drop(KEY, body(order(1)))
     store.put(f"{SETTINGS.ledger_prefix}{ledger_name(KEY)}", b"null")
-    assert load.load_one(arrival, SETTINGS) == "loaded"
+    assert load.load_one(arrival, SETTINGS)[0] == "loaded"
     printed = capsys.readouterr().out
     assert metrics(printed)["LedgerEntriesUnreadable"] == 1
     assert '"event": "ledger entry set aside"' in printed
