@@ -268,6 +268,17 @@ class UnknownSource(EtlError):
         super().__init__(f"nothing was dropped under {shown(key)!r}: GET /sources lists what was")
 
 
+class DamagedRejections(EtlError):
+    """The file of an object's rejected records is not as its load wrote it. `number` records of it can be read."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(
+            f"the file of rejected records is damaged behind its first {number}: somebody wrote over it. Have the "
+            "API's operator load the object again (python -m operate replay --key), which writes it anew"
+        )
+
+
 class RowTooLarge(EtlError):
     """One row of a result is larger than an answer may be."""
 

@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from chalicelib.errors import (
     AwsError,
+    DamagedRejections,
     DeadlinePassed,
     EtlError,
     ExecutionNotFound,
@@ -150,6 +151,7 @@ ANSWERS: dict[type[Exception], Callable[[Any, str], Answer]] = {
     ExecutionNotFound: _with_status(404),
     ResultTooLarge: _with_status(422),
     RowTooLarge: _with_status(422),
+    DamagedRejections: _with_status(500),
     QueryFailed: _query_failed,
     DeadlinePassed: _not_ended,
     Throttled: _later(429, "Athena is busy"),

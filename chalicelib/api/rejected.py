@@ -14,7 +14,7 @@ from typing import Any
 
 from chalicelib.api.requests import inner_token, page_token
 from chalicelib.documents.decompress import ByteStream
-from chalicelib.errors import RequestError, shown
+from chalicelib.errors import DamagedRejections, RequestError, shown
 from chalicelib.settings import MIB
 
 RAW = b', "raw": "'
@@ -36,7 +36,8 @@ NUMBER = re.compile(rb'(?<!\\)"record_number": (\d+)')
 def lines(stream: ByteStream) -> Iterator[tuple[bytes, bool]]:
     """Yield each line of a gzip stream, at most MAX_LINE bytes of it, and whether that is the whole line.
 
-    Raises RequestError once MOST_READ bytes were read and more is asked for.
+    Raises RequestError once MOST_READ bytes were read and more is asked for, EOFError for a stream that is cut off and
+    zlib.error for a damaged one.
     """
     inflate = zlib.decompressobj(wbits=31)
     line, length, read = bytearray(), 0, 0
@@ -53,22 +54,28 @@ def lines(stream: ByteStream) -> Iterator[tuple[bytes, bool]]:
         if read > MOST_READ:
             problem = f"lies beyond the first {MOST_READ // MIB} MiB of rejected records: download the quarantine_url"
             raise RequestError({"page_token": problem})
+    if not inflate.eof or length:
+        raise EOFError
 
 
 def page(stream: ByteStream, of: str, size: int, token: str | None) -> tuple[list[dict[str, Any]], str | None]:
     """Return up to `size` records and the token of the next page, None on the last. `of` tells one file from another.
 
-    Raises RequestError for a token of another file, and for a page that lies too far in.
+    Raises RequestError for a token of another file, and for a page that lies too far in; DamagedRejections for a file
+    that is not as a load wrote it.
     """
     first = 0 if token is None else _first(token, of)
     records: list[dict[str, Any]] = []
     size_so_far = 0
-    for line, is_whole in islice(lines(stream), first, None):
-        if len(records) == size or size_so_far > MAX_PAGE:
-            return records, page_token(f"{first + len(records)}\n{of}")
-        records.append(_record(line, is_whole))
-        # The body is a JSON text within JSON.
-        size_so_far += len(json.dumps(json.dumps(records[-1])))
+    try:
+        for line, is_whole in islice(lines(stream), first, None):
+            if len(records) == size or size_so_far > MAX_PAGE:
+                return records, page_token(f"{first + len(records)}\n{of}")
+            records.append(_record(line, is_whole))
+            # The body is a JSON text within JSON.
+            size_so_far += len(json.dumps(json.dumps(records[-1])))
+    except (EOFError, zlib.error, ValueError, KeyError, TypeError):
+        raise DamagedRejections(first + len(records)) from None
     return records, None
 
 

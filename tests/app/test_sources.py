@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -242,6 +243,32 @@ def test_what_one_call_does_not_read_is_said_with_the_way_to_it(front: Front, mo
     assert answer.status == 400
     assert "download the quarantine_url" in answer.body["Fields"]["page_token"]
     assert ok(front, "/rejected", key=key, page_size="50")["records"]
+
+
+@pytest.mark.parametrize(
+    ("damaged", "readable"),
+    [
+        (lambda whole: whole[:-9], 2),
+        (lambda whole: whole[:-4], 2),
+        (lambda whole: whole[:12] + b"\xff" * 20 + whole[32:], 0),
+        (lambda whole: gzip.decompress(whole), 0),
+        (lambda whole: gzip.compress(gzip.decompress(whole)[:-9]), 1),
+        (lambda whole: gzip.compress(gzip.decompress(whole) + b"{}\n"), 2),
+        (lambda whole: gzip.compress(gzip.decompress(whole) + b"[]\n"), 2),
+        (lambda whole: gzip.compress(gzip.decompress(whole) + b"no\n"), 2),
+        (lambda whole: b"", 0),
+    ],
+)
+def test_rejected_records_that_somebody_wrote_over_are_said_to_be_damaged(
+    front: Front, damaged: Callable[[bytes], bytes], readable: int
+) -> None:
+    key = drop(front, "a.json")
+    quarantine(front, key, RejectedRecord(1, "", "no", b"1"), RejectedRecord(2, "", "no", b"2"))
+    front.s3.put(QUARANTINE, damaged(front.s3.objects[QUARANTINE][0]))
+    answer = get(front, "/rejected", key=key)
+    assert answer.status == 500
+    assert f"damaged behind its first {readable}: somebody wrote over it" in answer.body["Message"]
+    assert "replay --key" in answer.body["Message"]
 
 
 def test_a_token_of_records_that_were_loaded_anew_is_rejected(front: Front) -> None:
