@@ -8,6 +8,7 @@ a text stops being JSON. It keeps a stack of open brackets, one byte a level, an
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from chalicelib.errors import shown
 
@@ -28,6 +29,13 @@ _ELEMENTS = re.compile(rb"(?:,[ \t\r\n]*+" + _SCALAR + rb"(?=[,\]])){1,1000}+")
 _MEMBERS = re.compile(rb"(?:," + _MEMBER + rb"){1,1000}+")
 """Such values in an object, each with its key and the comma before it."""
 _FIRST_MEMBER = re.compile(_MEMBER)
+_OPENINGS = re.compile(rb'(?:[ \t\r\n]*+(?:\[|\{[ \t\r\n]*+"[^"\\\x00-\x1f\[{]*+"[ \t\r\n]*+:)){2,1000}+')
+"""Arrays that begin in one another, and objects with the key that the next one has: a thousand are one step."""
+_ENDINGS = re.compile(rb"[]}](?:[ \t\r\n]*+[]}]){1,999}+")
+"""The ends of arrays and objects in one another."""
+_ENDING = re.compile(rb"[]}]")
+_NOT_OPENING = bytes(byte for byte in range(256) if byte not in b"[{")
+_OPENED_BY = bytes.maketrans(b"]}", b"[{")
 _NUMBER_BYTES = re.compile(rb"[-+.0-9eE]*")
 _LONGEST_NUMBER = 65536
 _LITERALS = {word[0]: word for word in (b"true", b"false", b"null", b"NaN", b"Infinity")}
@@ -122,6 +130,12 @@ class ValueScanner:
 
     def _value(self, byte: int, text: bytes, pos: int, last: bool) -> tuple[int, bool]:
         if byte in _OPEN:
+            if (run := _OPENINGS.match(text, pos)) is not None:
+                opened = run[0].translate(None, _NOT_OPENING)
+                self._stack += opened
+                self.depth = max(self.depth, len(self._stack))
+                self._expect = "value or end" if opened.endswith(b"[") else "value"
+                return run.end(), False
             self._stack.append(byte)
             self.depth = max(self.depth, len(self._stack))
             if byte == _OPEN[0] and (member := _FIRST_MEMBER.match(text, pos + 1)) is not None:
@@ -180,12 +194,23 @@ class ValueScanner:
         raise MalformedJson(f"control character {byte:#04x} inside a text: escape it", pos)
 
     def _close(self, byte: int, text: bytes, pos: int) -> tuple[int, bool]:
+        run = _ENDINGS.match(text, pos)
+        if run is not None and (fitting := self._fitting(run[0].translate(_OPENED_BY, WHITESPACE))):
+            del self._stack[-fitting:]
+            return self._done(next(islice(_ENDING.finditer(text, pos), fitting - 1, None)).end())
         opened = self._stack[-1:]
         expected = _CLOSE[_OPEN.index(opened)]
         if byte != expected:
             raise MalformedJson(f"expected ',' or {chr(expected)!r}, found {_at(text, pos)}", pos)
         self._stack.pop()
         return self._done(pos + 1)
+
+    def _fitting(self, opened_by: bytes) -> int:
+        """Return how many of the innermost arrays and objects end by brackets whose counterparts are `opened_by`."""
+        innermost = bytes(self._stack[: -len(opened_by) - 1 : -1])
+        if opened_by.startswith(innermost):
+            return len(innermost)
+        return next(i for i, (given, due) in enumerate(zip(opened_by, innermost, strict=False)) if given != due)
 
     def _done(self, pos: int) -> tuple[int, bool]:
         self._expect = "comma or end"

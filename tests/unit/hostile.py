@@ -140,6 +140,10 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     # Depth and unusual values.
     "open brackets": lambda n: filled(b"[", n),
     "open objects": lambda n: filled(b'{"a":', n),
+    "deep arrays that end with a brace": lambda n: lines_of(b"[" * 999 + b"]" * 998 + b"}", n),
+    "deep arrays with too many ends": lambda n: lines_of(b"[" * 500 + b"]" * 1000, n),
+    "deep arrays around a lone surrogate": lambda n: lines_of(b"[" * 999 + b'"\\ud800"' + b"]" * 999, n),
+    "deep arrays around a lone surrogate, spaced": lambda n: lines_of(b"[ " * 499 + b'"\\ud800"' + b" ]" * 499, n),
     "one deep order": lambda n: order_of(b'"x":' + b"[" * (n // 2) + b"]" * (n // 2)),
     "one deep order of numbers": lambda n: order_of(b'"x":' + b"[" * 1500 + filled(b"1,", n) + b"1" + b"]" * 1500),
     "one deep order of objects": lambda n: order_of(b'"x":' + b"[" * 1500 + filled(b'{"":1},', n) + b"1" + b"]" * 1500),

@@ -110,6 +110,37 @@ def _reject(name: str) -> None:
     raise ValueError(name)
 
 
+def followed(text: bytes, size: int) -> tuple[int | None, str, int, int]:
+    """Return where the value in `text` ends, or why it does not and where, and how deep it is; fed in such pieces."""
+    scanner = ValueScanner()
+    try:
+        for start in range(0, len(text), size):
+            end = scanner.feed(text[start : start + size], last=start + size >= len(text))
+            if end is not None:
+                return start + end, "", 0, scanner.depth
+    except MalformedJson as problem:
+        return None, problem.reason, problem.offset, scanner.depth
+    raise AssertionError("the last piece tells")
+
+
+NESTING = [b"[", b"[[", b"{", b'{"a":', b'{ "" : ', b'{"a[{":', b'{"\\n":', b"]", b"]]", b"}", b"} ]", b"1", b",", b" "]
+NESTING += [b'"k":', b'"\\ud800"']
+
+
+@pytest.mark.thorough
+@examples(300, many=3000)
+@given(st.lists(st.sampled_from(NESTING), max_size=30), st.sampled_from([0, 1, 3, 1500]), st.booleans())
+@example([b"[", b"[", b"]", b"}"], 0, False)
+@example([b"]"], 3, False)
+def test_many_brackets_in_one_step_make_the_same_as_one_after_another(
+    parts: list[bytes], depth: int, closes: bool
+) -> None:
+    nested = b'[{"a":' * depth
+    text = nested + b"".join(parts) + b"}]" * (depth if closes else 0)
+    if text:
+        assert followed(text, len(text)) == followed(text, 1)
+
+
 def test_pieces_never_matter() -> None:
     rng = random.Random(5)
     for text in (
