@@ -24,6 +24,9 @@ from chalicelib.flatten.scalars import kind
 from chalicelib.flatten.unnamed import UnnamedFields
 from chalicelib.flatten.unread import unread
 
+_MANY_ELEMENTS = 1000
+"""From so many on, the rows that elements make are reckoned before any of them is read."""
+
 
 class DecodedDocument(Struct, frozen=True):
     """One document as rows of each table, in the order of the contract's tables; `size` is about what they take.
@@ -137,12 +140,8 @@ class _TableReader:
             # Not before an element is sound: a million that are none would be numbered for nothing.
             numbers = self._numberings(document) if numbers is None else numbers
             size += self._finish(row, element, numbers)
-            if size > values.MAX_ROWS_BYTES and self._table.depth:
-                raise RejectedDocument(
-                    str(self._table.rows),
-                    f"its elements make rows of more than {values.MAX_ROWS_BYTES} bytes, since each repeats the "
-                    "document's texts: split the document",
-                )
+            if self._table.depth:
+                self._check_size(size)
             rows.append(row)
         if not rows:
             return [first], 0, self._finish(first, root, self._numberings(document))
@@ -156,12 +155,13 @@ class _TableReader:
         if len(elements) > self._table.depth:
             yield elements[-1], row
             return
-        for element in self._elements(elements[-1], self._table.lists[len(elements) - 1]):
+        for element in self._elements(elements[-1], self._table.lists[len(elements) - 1], row):
             inner = list(row)
             self._fill(inner, [*elements, element], record, row[self._extra])
             yield from self._rows([*elements, element], inner, record)
 
-    def _elements(self, element: Element, rows: RowList) -> Iterator[Element]:
+    def _elements(self, element: Element, rows: RowList, row: list[Any]) -> Iterator[Element]:
+        """Yield the elements of a list that count; `row` has what their rows repeat."""
         value, path = follow(element.value, rows.steps, element.path)
         if isinstance(value, dict) and self._table.one_or_many:
             value = [value]
@@ -174,6 +174,8 @@ class _TableReader:
             for i, each in enumerate(value):
                 if not isinstance(each, dict) and (rows.where is None or holds(each, rows.where)):
                     raise RejectedDocument(f"{path}[{i}]", f"expected an object, found {kind(each)}")
+        if len(value) >= _MANY_ELEMENTS and rows.where is None and rows is self._table.lists[-1]:
+            self._check_size(self._size(row) * len(value))
         for i, each in enumerate(value):
             if rows.where is None or holds(each, rows.where):
                 yield Element(each, f"{path}[{i}].", (*element.indexes, i))
@@ -192,6 +194,18 @@ class _TableReader:
             row[i] = numbering.get(element.indexes[:level]) if len(element.indexes) >= level else None
         for product in self._products:
             product.multiply(row, element.path)
+        return self._size(row)
+
+    def _check_size(self, size: int) -> None:
+        if size > values.MAX_ROWS_BYTES:
+            raise RejectedDocument(
+                str(self._table.rows),
+                f"its elements make rows of more than {values.MAX_ROWS_BYTES} bytes, since each repeats the document's "
+                "texts: split the document",
+            )
+
+    def _size(self, row: list[Any]) -> int:
+        """Return about how many bytes a row takes, of which some values may be missing yet."""
         size = values.ROW_BYTES
         for i in self._texts:
             text = row[i]

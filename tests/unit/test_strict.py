@@ -13,7 +13,7 @@ from chalicelib.flatten.json_text import MAX_DEPTH, RejectedDocument
 from chalicelib.flatten.observations import Observations
 from chalicelib.flatten.strict import StrictDecoder, read_columns
 from chalicelib.flatten.unnamed import MOST_NEAR_MISSES
-from chalicelib.flatten.values import MAX_ROWS_BYTES
+from chalicelib.flatten.values import MAX_ROWS_BYTES, ROW_BYTES
 from tests.contracts import ORDERS
 
 LINEAGE = Lineage("o.json", "v", datetime(2024, 2, 29, 12, 30, tzinfo=UTC))
@@ -263,3 +263,13 @@ def test_an_order_whose_rows_would_fill_the_memory_is_rejected(field: str) -> No
     path, reason = refusal(f',{text},"products":[{many}]')
     assert path == "products[]"
     assert "since each repeats the document's texts: split the document" in reason
+
+
+def test_of_elements_that_are_too_many_none_is_read() -> None:
+    broken = '{"price":"x"}'
+    many = ",".join([broken] + ["{}"] * (MAX_ROWS_BYTES // ROW_BYTES))
+    path, reason = refusal(f',"products":[{many}]')
+    assert path == "products[]"
+    assert "split the document" in reason
+    few = ",".join([broken] + ["{}"] * 1000)
+    assert refusal(f',"products":[{few}]')[0] == "products[0].price"
