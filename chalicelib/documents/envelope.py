@@ -45,6 +45,7 @@ class EnvelopeReader:
         self._root = PathTree.of(records, identity)
         self._opener = EnvelopeOpener(self._root, tuple(records), self.beside)
         self._has_records = bool(records)
+        self._looked: tuple[int, MemberKind, int, ObjectWalk] | None = None
         paths = " and ".join(" or ".join(repr(path_text(path)) for path in paths) for paths in identity if paths)
         begins = f"begins neither with {paths}, as an order, nor" if paths else "does not begin"
         arrays = " or ".join(repr(path_text(path)) for path in records)
@@ -99,8 +100,9 @@ class EnvelopeReader:
         too_long = None
         if buffer.here == b"{":
             kind, array, walk = self._look()
+            self._looked = None
             if kind is MemberKind.ENVELOPE:
-                buffer.pos = array
+                buffer.pos += array
                 yield from read_array(self._values, buffer)
                 self._leave(walk)
                 self._values.learn(buffer.pos)
@@ -114,7 +116,15 @@ class EnvelopeReader:
         return self._look()[0]
 
     def _look(self) -> tuple[MemberKind, int, ObjectWalk]:
-        """Do as `look` does; return also the position of the envelope's array, and the walk to there."""
+        """Do as `look` does; return also where in it the envelope's array is, and the walk to there.
+
+        What was looked at and not read yet is not walked again: it may be all of a long object.
+        """
+        if self._looked is None or self._looked[0] != self._buffer.offset:
+            self._looked = (self._buffer.offset, *self._walked())
+        return self._looked[1:]
+
+    def _walked(self) -> tuple[MemberKind, int, ObjectWalk]:
         buffer = self._buffer
         walk = ObjectWalk(self._root)
         if not self._has_records:
@@ -122,9 +132,9 @@ class EnvelopeReader:
         at = 1
         while True:
             kind, end = walk.scan(buffer.text, buffer.pos + at)
-            if kind is not None:
-                return kind, end, walk
             at = end - buffer.pos
+            if kind is not None:
+                return kind, at, walk
             if len(buffer.text) - buffer.pos > self._values.limit or not buffer.more():
                 return MemberKind.UNKNOWN, 0, walk
 

@@ -23,6 +23,7 @@ _KEY_AND_COLON = re.compile(rb"(%b)[ \t\r\n]*+:[ \t\r\n]*+" % KEY.pattern)
 _BEGINS_IDENTITY = tuple(bytes([byte]) for byte in b"-0123456789[")
 _BEGINS = {str: b'"', float: b"0", bool: b"t", type(None): b"null", dict: b"{", list: b"["}
 _LENIENT = json.JSONDecoder(parse_int=float)
+_TEXT = msgspec.json.Decoder(str)
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -178,7 +179,7 @@ class ObjectWalk:
         if member is not None or (self.beside.is_full and b"\\" not in quoted):
             return member
         try:
-            name = str(json.loads(quoted)) if b"\\" in quoted else quoted[1:-1].decode()
+            name = _name(quoted)
         except ValueError:
             return None
         member = node.below.get(name)
@@ -212,6 +213,15 @@ class ObjectWalk:
     def _add_run(self, run: dict[str, bytes] | dict[str, msgspec.Raw]) -> None:
         del run[""]
         self.beside.add_all(self._open[-1], [run], run)
+
+
+def _name(quoted: bytes) -> str:
+    """Return a key without its quotes and escapes. Raises ValueError where it is not UTF-8."""
+    try:
+        return _TEXT.decode(quoted)
+    except msgspec.DecodeError:
+        # Half of a pair of surrogates is none for msgspec.
+        return str(json.loads(quoted))
 
 
 def _holds_identity(head: bytes) -> bool:

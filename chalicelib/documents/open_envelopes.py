@@ -97,11 +97,13 @@ class EnvelopeOpener:
         text = bytes(raw)
         if not text.startswith(b"{") or not self.mentioned(text):
             return None
+        if self._escaped(text):
+            return self._walked(text)
         try:
             arrays = _arrays_below(self._root, raw)
         except (msgspec.DecodeError, RecursionError):
             arrays = None
-        if arrays is None or len(arrays) > 1 or self._escaped(text):
+        if arrays is None or len(arrays) > 1:
             return self._walked(text)
         array = bytes(arrays[0]) if arrays else b""
         is_once = True

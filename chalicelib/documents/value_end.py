@@ -18,8 +18,10 @@ _ONE = msgspec.json.Decoder(msgspec.Raw)
 _TRAILING = re.compile(r"trailing characters \(byte (\d+)\)")
 _SPACE = re.compile(rb"[ \t\r\n]*+")
 _SCANNED_FIRST = 1024
-_CUT_OFF_CONSTANTS = tuple(word[:i] for word in (b"NaN", b"Infinity") for i in range(1, len(word)))
+_CUT_OFF = tuple(word[:i] for word in (b"NaN", b"Infinity") for i in range(1, len(word)))
 """What the text may end with where NaN or an infinity goes on behind it, which msgspec knows nothing of."""
+_CUT_OFF += (b"-", b"+", b".", b"e", b"E")
+"""And with what a number, which is broken for msgspec where its digits are missing."""
 
 
 def value_end(text: bytes, at: int = 0) -> tuple[int | None, bool, str]:
@@ -42,7 +44,7 @@ def value_end(text: bytes, at: int = 0) -> tuple[int | None, bool, str]:
         if match := _TRAILING.search(reason):
             # The number counts the byte that trails as read already.
             return int(match[1]) - 1, False, ""
-        reason = TRUNCATED if TRUNCATED in reason or text.endswith(_CUT_OFF_CONSTANTS) else reason
+        reason = TRUNCATED if TRUNCATED in reason or text.endswith(_CUT_OFF) else reason
     except RecursionError:
         reason = "too deep"
     else:
