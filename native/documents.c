@@ -596,13 +596,19 @@ enum { NOT_JSON, ENDS_EARLY, TOO_DEEP, NOT_UTF8 };   /* why a value is broken */
    takes it: with half of a pair of surrogates, NaN or an infinity, or nesting deeper than DEEPEST. */
 typedef struct {
     Bytes end, broken;
-    int32_t why, is_unusual;
+    int32_t why, is_unusual, is_cut_off, padding;
 } Split;
 
 static Bytes breaks(Split *s, Bytes at, int32_t why) {
     s->broken = at;
     s->why = why;
     return 0;
+}
+
+/* Break a number or a word that may go on where the text ends. */
+static Bytes cut_off(Split *s, Bytes at) {
+    s->is_cut_off = 1;
+    return breaks(s, at, NOT_JSON);
 }
 
 static int is_white(uint8_t c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
@@ -695,14 +701,20 @@ static Bytes behind_digits(Bytes p, Bytes end) {
 }
 
 static Bytes behind_word(Split *s, Bytes p, Bytes start, const char *word) {
-    for (; *word; word++)
-        if (p == s->end || *p++ != (uint8_t)*word) return breaks(s, start, NOT_JSON);
+    for (; *word; word++) {
+        if (p == s->end) return cut_off(s, start);
+        if (*p++ != (uint8_t)*word) return breaks(s, start, NOT_JSON);
+    }
     return p;
 }
 
 static Bytes behind_constant(Split *s, Bytes p, Bytes start, const char *word) {
     s->is_unusual = 1;
     return behind_word(s, p, start, word);
+}
+
+static int is_of_number(uint8_t c) {
+    return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || (c | 0x20) == 'e';
 }
 
 static Bytes behind_number(Split *s, Bytes p) {
@@ -721,7 +733,9 @@ static Bytes behind_number(Split *s, Bytes p) {
         if (p < end && (*p == '+' || *p == '-')) p++;
         p = behind_digits(p, end);
     }
-    return p ? p : breaks(s, start, NOT_JSON);
+    if (p) return p;
+    for (p = start; p < end && is_of_number(*p); p++);
+    return p == end ? cut_off(s, start) : breaks(s, start, NOT_JSON);
 }
 
 static inline __attribute__((always_inline)) Bytes behind_scalar(Split *s, Bytes p, int checks_utf8) {
@@ -798,7 +812,7 @@ static Bytes behind_utf8_value(Split *s, Bytes p) { return behind_any(s, p, 1); 
    `capacity`, or scalars with nothing between. */
 int64_t split_values(Bytes text, int64_t size, int32_t form, int64_t *starts, int64_t *ends, uint8_t *unusual,
                      int64_t capacity) {
-    Split s = {text + size, 0, 0, 0};
+    Split s = {.end = text + size};
     Bytes end = s.end, p = behind_white(text, end);
     int64_t count = 0, first_unusual = -1;
     while (p < end) {
@@ -825,11 +839,11 @@ int64_t split_values(Bytes text, int64_t size, int32_t form, int64_t *starts, in
 }
 
 /* Return twice the offset of what follows the value at `at`, and white space around it, in a text; one more if the value is
-   unusual. -1 if the text ends before it does, -2 if it is broken otherwise. */
+   unusual. -1 if the text ends before it does, or may with what would be a number or a word, -2 if it is broken otherwise. */
 int64_t end_of_value(Bytes text, int64_t at, int64_t size) {
-    Split s = {text + size, 0, 0, 0};
+    Split s = {.end = text + size};
     Bytes p = behind_value(&s, behind_white(text + at, s.end));
-    if (!p) return s.why == ENDS_EARLY ? -1 : -2;
+    if (!p) return s.why == ENDS_EARLY || s.is_cut_off ? -1 : -2;
     return 2 * (behind_white(p, s.end) - text) + s.is_unusual;
 }
 
@@ -878,7 +892,7 @@ int64_t split_lines(LinesToSplit *lines) {
         ends_line = 0;
         int64_t first = lines->count, unusual = lines->unusual_count;
         int is_alone = lines->lookahead <= 0;
-        Split s = {is_alone ? end_of_line(p, end) : end, 0, 0, 0};
+        Split s = {.end = is_alone ? end_of_line(p, end) : end};
         do {
             value = p;
             if (lines->count == lines->capacity) break;

@@ -18,10 +18,6 @@ _ONE = msgspec.json.Decoder(msgspec.Raw)
 _TRAILING = re.compile(r"trailing characters \(byte (\d+)\)")
 _SPACE = re.compile(rb"[ \t\r\n]*+")
 _SCANNED_FIRST = 1024
-_CUT_OFF = tuple(word[:i] for word in (b"NaN", b"Infinity") for i in range(1, len(word)))
-"""What the text may end with where NaN or an infinity goes on behind it, which msgspec knows nothing of."""
-_CUT_OFF += (b"-", b"+", b".", b"e", b"E")
-"""And with what a number, which is broken for msgspec where its digits are missing."""
 
 
 def value_end(text: bytes, at: int = 0) -> tuple[int | None, bool, str]:
@@ -44,27 +40,28 @@ def value_end(text: bytes, at: int = 0) -> tuple[int | None, bool, str]:
         if match := _TRAILING.search(reason):
             # The number counts the byte that trails as read already.
             return int(match[1]) - 1, False, ""
-        reason = TRUNCATED if TRUNCATED in reason or text.endswith(_CUT_OFF) else reason
+        reason = TRUNCATED if TRUNCATED in reason else reason
     except RecursionError:
         reason = "too deep"
     else:
         return len(view), False, ""
-    # Half of a pair of surrogates is cut off for msgspec where the text soon ends.
-    end = None if compiled is not None else _unusual_end(text, at)
-    return end, end is not None, "" if end is not None else reason
+    return (None, False, reason) if compiled is not None else _unusual_end(text, at, reason)
 
 
-def _unusual_end(text: bytes, at: int) -> int | None:
-    """Return how many bytes a value takes that msgspec cannot check; None where it is broken, or does not end."""
+def _unusual_end(text: bytes, at: int, reason: str) -> tuple[int | None, bool, str]:
+    """Do as `value_end` does for a value that msgspec cannot check, for this reason.
+
+    Half of a pair of surrogates is cut off for msgspec where the text soon ends, and a number's point is broken.
+    """
     scanner = ValueScanner()
     try:
-        end = scanned(scanner, text, at, last=True)
+        end = scanned(scanner, text, at, last=False)
     except MalformedJson:
-        return None
+        return None, False, reason
     if end is None or scanner.depth > DEEPEST:
-        return None
+        return None, False, TRUNCATED if end is None else reason
     space = _SPACE.match(text, at + end)
-    return space.end() - at if space else end
+    return space.end() - at if space else end, True, ""
 
 
 def scanned(scanner: ValueScanner, text: bytes, start: int, *, last: bool) -> int | None:
