@@ -48,16 +48,35 @@ def without_events(product: Product) -> Iterator[None]:
 
 @contextlib.contextmanager
 def without_schedule(product: Product) -> Iterator[None]:
-    """Have no sweep run by itself within the `with` block."""
+    """Have no sweep run by itself within the `with` block; one that was under way has ended before."""
     events = product.aws.client("events")
     rules = [rule["Name"] for rule in events.list_rules()["Rules"]]
     for rule in rules:
         events.disable_rule(Name=rule)
     try:
+        _await_sweeps(product)
         yield
     finally:
         for rule in rules:
             events.enable_rule(Name=rule)
+
+
+def _await_sweeps(product: Product) -> None:
+    """Wait until no sweep is under way: one that may only run alone has run."""
+    functions, name = product.aws.client("lambda"), product.deployment.functions["sweep"]
+    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
+
+    def is_alone() -> bool:
+        try:
+            sweep(product)
+        except functions.exceptions.TooManyRequestsException:
+            return False
+        return True
+
+    try:
+        wait_for(is_alone)
+    finally:
+        functions.delete_function_concurrency(FunctionName=name)
 
 
 def sweep(product: Product) -> dict[str, Any]:
