@@ -269,13 +269,13 @@ class UnknownSource(EtlError):
 
 
 class DamagedRejections(EtlError):
-    """The file of an object's rejected records is not as its load wrote it. `number` records of it can be read."""
+    """The file of an object's rejected records is not as its load wrote it. `count` records of it can be read."""
 
-    def __init__(self, number: int) -> None:
-        self.number = number
+    def __init__(self, file: str, count: int) -> None:
+        self.file, self.count = file, count
         super().__init__(
-            f"the file of rejected records is damaged behind its first {number}: somebody wrote over it. Have the "
-            "API's operator load the object again (python -m operate replay --key), which writes it anew"
+            f"the rejected records in {shown(file)!r} are damaged behind the first {count}: somebody wrote over the "
+            "file. Have the API's operator load the object again (python -m operate replay --key), which writes it anew"
         )
 
 

@@ -839,7 +839,8 @@ int64_t split_values(Bytes text, int64_t size, int32_t form, int64_t *starts, in
 }
 
 /* Return twice the offset of what follows the value at `at`, and white space around it, in a text; one more if the value is
-   unusual. -1 if the text ends before it does, or may with what would be a number or a word, -2 if it is broken otherwise. */
+   unusual. -1 if the text ends before it does, or with what a number or a word may begin with; -2 if it is broken
+   otherwise. */
 int64_t end_of_value(Bytes text, int64_t at, int64_t size) {
     Split s = {.end = text + size};
     Bytes p = behind_value(&s, behind_white(text + at, s.end));

@@ -59,7 +59,7 @@ def lines(stream: ByteStream) -> Iterator[tuple[bytes, bool]]:
 
 
 def page(stream: ByteStream, of: str, size: int, token: str | None) -> tuple[list[dict[str, Any]], str | None]:
-    """Return up to `size` records and the token of the next page, None on the last. `of` tells one file from another.
+    """Return up to `size` records and the token of the next page, None on the last. `of` is the name of the file.
 
     Raises RequestError for a token of another file, and for a page that lies too far in; DamagedRejections for a file
     that is not as a load wrote it.
@@ -75,7 +75,7 @@ def page(stream: ByteStream, of: str, size: int, token: str | None) -> tuple[lis
             # The body is a JSON text within JSON.
             size_so_far += len(json.dumps(json.dumps(records[-1])))
     except (EOFError, zlib.error, ValueError, KeyError, TypeError):
-        raise DamagedRejections(first + len(records)) from None
+        raise DamagedRejections(of, first + len(records)) from None
     return records, None
 
 

@@ -267,7 +267,7 @@ def test_rejected_records_that_somebody_wrote_over_are_said_to_be_damaged(
     front.s3.put(QUARANTINE, damaged(front.s3.objects[QUARANTINE][0]))
     answer = get(front, "/rejected", key=key)
     assert answer.status == 500
-    assert f"damaged behind its first {readable}: somebody wrote over it" in answer.body["Message"]
+    assert f"in '{QUARANTINE}' are damaged behind the first {readable}: somebody wrote" in answer.body["Message"]
     assert "replay --key" in answer.body["Message"]
 
 

@@ -1,4 +1,4 @@
-"""A value that the text cuts off is told from a broken one, with and without compiled code."""
+"""A value that the text cuts off is not taken for a broken one, with and without compiled code."""
 
 from __future__ import annotations
 
